@@ -1,0 +1,41 @@
+/* MPI ranks for a program that must not include mpi.h or link MPI: what the fanfold command loads
+ * with dlopen from libfanfold_mpi and finds as the symbol "fan_ranks_table". A program that knows
+ * MPI uses mpi.h instead. */
+#ifndef FANFOLD_RANKS_H
+#define FANFOLD_RANKS_H
+
+#include "fanfold/executor.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct fan_ranks {
+    unsigned size_of_this;
+    /* Initializes MPI (MPI_THREAD_FUNNELED), gives this process's place in the world. Refuses N
+     * singletons (size 1 while SLURM_NTASKS > 1) with FAN_E_UNAVAILABLE. Collective. */
+    fan_status (*init)(int *argc, char ***argv, int *rank, int *size, fan_error *error);
+    /* Opens an executor over all ranks; options->workers are local workers a rank (0: as usable),
+     * options->kind the executor inside each rank ("threads", "processes", "serial"; NULL:
+     * "threads"). Collective. */
+    fan_status (*open)(const fan_executor_options *options, fan_executor **executor,
+                       fan_error *error);
+    /* Ranks other than 0: works until rank 0 closes, then frees the executor. */
+    fan_status (*serve)(fan_executor *executor, fan_error *error);
+    /* Copies `size` bytes from rank 0 to all. Collective. */
+    fan_status (*broadcast)(void *bytes, size_t size, fan_error *error);
+    /* Ends MPI in order. Collective. */
+    fan_status (*finalize)(fan_error *error);
+    /* Ends the whole MPI job with a code; does not return normally. Local. */
+    void (*abort)(int code);
+    /* The MPI library's name and version; static text. Needs no init. */
+    const char *(*version)(void);
+} fan_ranks;
+
+/* libfanfold_mpi's table; lives as long as the library is loaded. */
+FAN_API const fan_ranks *fan_ranks_table(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,152 @@
+/* What an executor is. The front (this folder) does once, for all executors: queueing and credit,
+ * order, back pressure, attempts, blame, futures and callbacks, fold trees, statistics. An executor
+ * only runs batches and reports what became of them. docs/adding-an-executor.md walks through
+ * skeleton/, the smallest one. */
+#ifndef FANI_EXECUTOR_OPS_H
+#define FANI_EXECUTOR_OPS_H
+
+#include "fanfold/executor.h"
+#include "task/replies.h"
+
+typedef struct fani_front fani_front;
+typedef struct fani_batch fani_batch;
+
+/* A batch, from posting to completion. The front owns it; while it is posted the executor may read
+ * `task`, `args`, `items`, `posting` and `reply_limit`, must fill `replies` and `run_ns` before
+ * reporting FANI_DONE, and may use `next` and `mark` as it likes. */
+struct fani_batch {
+    const fan_task *task;
+    fan_items args; /* one item, or count 0 */
+    fan_items items;
+    uint64_t posting; /* number of this posting, new at each: names it in messages */
+    size_t reply_limit;
+    fani_replies replies;
+    uint64_t run_ns;
+    fani_batch *next;
+    void *mark;
+
+    /* The front's and its users' side: not for executors. */
+    void (*done)(fani_batch *batch); /* once, every item with an outcome in `replies`; any thread,
+                                        no lock held; frees the batch */
+    void *user;
+    void *storage;    /* input memory that goes with the batch, or NULL */
+    void *args_owner; /* a counted fani_args, or NULL */
+    unsigned attempt; /* how often it was posted */
+    size_t input_bytes;
+    fani_batch *parent; /* where it is a piece of a batch that lost its worker */
+    size_t parent_at;   /* its first item's place in the parent */
+    size_t pieces;      /* pieces still out */
+    fani_batch *queue_next, *queue_previous; /* in the front's queue */
+    bool queued;
+};
+
+typedef enum fani_verdict {
+    FANI_DONE,   /* it ran: replies are filled and finished */
+    FANI_LOST,   /* its worker died while this batch was running: text says how */
+    FANI_FAILED, /* it can't be run (message too large, task unknown there): every item fails with
+                    text */
+    FANI_CANCELLED, /* it never started: revoked, or the executor is closing */
+} fani_verdict;
+
+typedef struct fani_outcome {
+    fani_verdict verdict;
+    const char *text; /* for LOST and FAILED; copied */
+} fani_outcome;
+
+/* What open tells the front about the opened instance. */
+typedef struct fani_opened {
+    unsigned workers;
+    unsigned ranks;
+    unsigned capabilities; /* FAN_CAP_ bits */
+    unsigned depth;        /* batches it wants posted at once: enough to keep every worker busy */
+    bool submits;          /* false on ranks other than 0 */
+} fani_opened;
+
+/* Read-only data on its way to the workers. bytes stay valid until the drop. */
+typedef struct fani_share {
+    uint64_t id;
+    const unsigned char *bytes;
+    size_t size;
+    bool drop; /* forget it */
+} fani_share;
+
+typedef struct fani_executor_ops {
+    const char *name, *summary;
+
+    /* REQUIRED. Can it run here? No side effects. */
+    fan_status (*probe)(fan_error *why_not);
+
+    /* REQUIRED. Options are checked for what all executors share; workers is already resolved
+     * (1..4096). */
+    fan_status (*open)(fani_front *front, const fan_executor_options *options, fani_opened *opened,
+                       void **self, fan_error *error);
+
+    /* REQUIRED. Takes the batch; never blocks, never fails but by completing it. Any thread,
+     * several at once; never called with a lock of the front held. May complete it before
+     * returning. */
+    void (*post)(void *self, fani_batch *batch);
+
+    /* Optional. Asks for a posted batch back: true where it had not begun and is now completed as
+     * FANI_CANCELLED. With `kill` a running one is ended too (then also FANI_CANCELLED). Without
+     * this op posted batches finish and their replies are dropped. */
+    bool (*revoke)(void *self, fani_batch *batch, bool kill);
+
+    /* Optional where workers share the caller's memory (they ask fani_front_shared); else REQUIRED.
+     * Sends or drops a share; batches posted later may use it. Adds to *sent the copies made.
+     * Called one at a time, no lock held. */
+    fan_status (*share)(void *self, const fani_share *share, uint64_t *sent, fan_error *error);
+
+    /* Optional: only where nothing runs by itself. Works until at least one batch has completed, or
+     * nothing is left to do, or the deadline. Called by whoever waits, one thread at a time. */
+    fan_status (*progress)(void *self, fan_deadline deadline);
+
+    /* REQUIRED. Adds what only the executor knows: workers_lost. */
+    void (*stats)(void *self, fan_executor_stats *stats);
+
+    /* REQUIRED. No batch is posted any more, none will come. Ends the workers and frees self.
+     * FAN_E_BUSY at the deadline leaves it valid. */
+    fan_status (*close)(void *self, fan_deadline deadline);
+} fani_executor_ops;
+
+/* One per executor folder: its only exported symbol. */
+struct fan_executor_kind {
+    const fani_executor_ops *ops;
+    /* Where workers are program images of their own: serves as one; `argument` is what followed
+     * "--fanfold-worker=NAME:" on the command line. Returns the exit code. NULL elsewhere. */
+    int (*serve_image)(const char *argument);
+};
+
+/* ---- Up-calls: any thread, no lock of the executor held that post takes -------------------------
+ */
+
+/* Reports what became of a posted batch, exactly once per posting. The batch is gone afterwards. */
+void fani_front_complete(fani_front *front, fani_batch *batch, fani_outcome outcome);
+
+/* Pieces of a divisible batch: no batch is divisible yet; answers FAN_E_UNSUPPORTED. */
+fan_status fani_front_complete_range(fani_front *front, fani_batch *batch, uint64_t first,
+                                     uint64_t count, fani_outcome outcome);
+
+/* Shared data, for executors whose workers share memory: a fani_worker_host's `shared` with user =
+ * the front. */
+fan_items fani_front_shared(void *front, uint64_t id);
+
+/* ---- For executors that contain another (mpi): a batch of its own through an inner executor -----
+ */
+
+fani_front *fani_executor_front(fan_executor *executor);
+
+/* The executor's own instance if it is of this kind, else NULL. */
+void *fani_executor_self(fan_executor *executor, const fani_executor_ops *ops);
+
+/* A batch with nothing in it: set task, args, items, reply_limit, done, user and (malloc'd, freed
+ * with the batch) storage. NULL: out of memory. */
+fani_batch *fani_batch_new(void);
+
+/* Frees a batch and its storage; done functions end with it. */
+void fani_batch_free(fani_batch *batch);
+
+/* Hands a batch to an executor, past its queue limits: the caller bounds them. `done` is called
+ * exactly once. FAN_E_CLOSED: not taken. */
+fan_status fani_front_send(fani_front *front, fani_batch *batch);
+
+#endif

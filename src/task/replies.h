@@ -1,0 +1,69 @@
+/* The replies of one batch: one slot an item, whoever ran it and wherever. */
+#ifndef FANI_REPLIES_H
+#define FANI_REPLIES_H
+
+#include "fanfold/executor.h"
+
+typedef enum fani_slot_state {
+    FANI_SLOT_EMPTY, /* no answer yet; with an array: answered by its place in the array */
+    FANI_SLOT_REPLY, /* bytes in `bytes` */
+    FANI_SLOT_FAILED,
+    FANI_SLOT_LOST,
+    FANI_SLOT_TIMED_OUT,
+    FANI_SLOT_CANCELLED, /* these four: text in `text` */
+} fani_slot_state;
+
+typedef struct fani_slot {
+    uint64_t offset; /* into bytes or text */
+    uint32_t size;
+    uint32_t state; /* fani_slot_state */
+} fani_slot;
+
+typedef struct fani_heap {
+    unsigned char *data;
+    size_t used;
+    size_t capacity;
+} fani_heap;
+
+/* Replies start with zeroes; fani_replies_begin gives them their count, fani_replies_clear frees.
+ * Where an array was asked for, `bytes` begins with count * item_size bytes; slots is NULL until an
+ * item fails. */
+typedef struct fani_replies {
+    size_t count;
+    size_t item_size;
+    size_t limit; /* largest reply of one item */
+    bool array;
+    bool complete; /* fani_replies_finish was called: no item is without an outcome */
+    fani_slot *slots;
+    fani_heap bytes;
+    fani_heap text;
+} fani_replies;
+
+/* Readies `replies` (zeroed or used before; memory is kept) for `count` items. FAN_E_MEMORY. */
+fan_status fani_replies_begin(fani_replies *replies, size_t count, size_t limit);
+
+void *fani_replies_array(fani_replies *replies, size_t size);
+fan_status fani_replies_put(fani_replies *replies, size_t i, const void *bytes, size_t size);
+
+/* Gives item i an outcome other than OK with its text (truncated to 1000 bytes). */
+fan_status fani_replies_mark(fani_replies *replies, size_t i, fani_slot_state state,
+                             const char *text);
+
+/* Whether item i has an answer or a mark. */
+bool fani_replies_answered(const fani_replies *replies, size_t i);
+
+/* Marks every item without an answer as failed with `text`. */
+fan_status fani_replies_finish(fani_replies *replies, const char *text);
+
+/* The outcome of item i (finished replies); index is i. Valid while the replies are unchanged. */
+fan_outcome fani_replies_outcome(const fani_replies *replies, size_t i);
+
+/* Copies the outcome of `count` items of `from`, starting at item 0, to items `at`.. of `to`. */
+fan_status fani_replies_merge(fani_replies *to, size_t at, const fani_replies *from);
+
+void fani_replies_clear(fani_replies *replies);
+
+/* Room for `size` more bytes at the end of a heap, zeroed or not; NULL: out of memory. */
+unsigned char *fani_heap_extend(fani_heap *heap, size_t size);
+
+#endif

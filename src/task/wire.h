@@ -1,0 +1,34 @@
+/* Batches and replies as flat bytes, for executors whose workers share no memory. Host byte order:
+ * both ends are the same build. Sections are aligned to 16 within the message, so a message placed
+ * at an aligned address is read in place, without copying. */
+#ifndef FANI_WIRE_H
+#define FANI_WIRE_H
+
+#include "task/replies.h"
+
+/* One batch as it travels. Encoding reads all; decoding fills it with pointers into the message. */
+typedef struct fani_wire_batch {
+    uint64_t posting;
+    uint64_t reply_limit;
+    const char *task_name;
+    size_t task_name_size;
+    fan_items args; /* one item, or count 0 */
+    fan_items items;
+} fani_wire_batch;
+
+size_t fani_wire_batch_size(const fani_wire_batch *batch);
+void fani_wire_batch_write(const fani_wire_batch *batch, unsigned char *message);
+
+/* Checks every length against `size`; FAN_E_PROTOCOL. */
+fan_status fani_wire_batch_read(const unsigned char *message, size_t size, fani_wire_batch *batch);
+
+/* The replies of one posting. */
+size_t fani_wire_replies_size(const fani_replies *replies);
+void fani_wire_replies_write(const fani_replies *replies, uint64_t posting, uint64_t run_ns,
+                             unsigned char *message);
+
+/* Copies a message into `replies` (zeroed or used before). FAN_E_PROTOCOL, FAN_E_MEMORY. */
+fan_status fani_wire_replies_read(const unsigned char *message, size_t size, uint64_t *posting,
+                                  uint64_t *run_ns, fani_replies *replies);
+
+#endif

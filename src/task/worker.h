@@ -1,0 +1,33 @@
+/* A worker: runs batches of tasks and keeps their states. Every executor runs tasks through it. */
+#ifndef FANI_WORKER_H
+#define FANI_WORKER_H
+
+#include <stdatomic.h>
+
+#include "task/replies.h"
+
+typedef struct fani_worker fani_worker;
+
+/* What a worker asks of the executor it belongs to. Copied; `user` must outlive the worker. */
+typedef struct fani_worker_host {
+    /* Shared data by id; count 0 where unknown. NULL: there is none. */
+    fan_items (*shared)(void *user, uint64_t id);
+    void *user;
+    _Atomic uint64_t *current_item; /* NULL, or where fan_run_each publishes the item's index */
+    const _Atomic bool *cancelled;  /* NULL, or what fan_run_cancelled tells */
+} fani_worker_host;
+
+/* NULL: out of memory. A worker belongs to one thread at a time. */
+fani_worker *fani_worker_new(const fani_worker_host *host);
+
+/* Runs a batch: start where this task and these arguments (equal bytes) are new to this worker,
+ * then run. Fills and finishes `replies` (zeroed or used before): afterwards every item has an
+ * outcome. *run_ns gets the time spent. Fails only with FAN_E_MEMORY. */
+fan_status fani_worker_run(fani_worker *worker, const fan_task *task, const fan_items *items,
+                           const fan_items *args, size_t reply_limit, fani_replies *replies,
+                           uint64_t *run_ns);
+
+/* Stops every state and frees. NULL is accepted. */
+void fani_worker_free(fani_worker *worker);
+
+#endif
