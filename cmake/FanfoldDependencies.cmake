@@ -1,0 +1,12 @@
+# Finds what is used today. Every dependency becomes an imported target.
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+find_package(OpenMP REQUIRED COMPONENTS C)
+pkg_check_modules(gmp REQUIRED IMPORTED_TARGET gmp)
+pkg_check_modules(jansson REQUIRED IMPORTED_TARGET jansson)
+pkg_check_modules(inih REQUIRED IMPORTED_TARGET inih)
+pkg_check_modules(libcrypto REQUIRED IMPORTED_TARGET libcrypto)
+find_package(FLINT REQUIRED)
+if(FANFOLD_MPI)
+    include(FanfoldMPI)
+endif()

@@ -1,0 +1,52 @@
+# fanfold_layer(NAME FOLDER [RECURSE] MAY_SEE folder... LINK library...)
+#
+# Builds the OBJECT library fanfold_<NAME> from src/<FOLDER>. Includes are written relative to src/,
+# but src/ itself is not on the include path: the layer gets a folder of its own in the build tree
+# that holds links to FOLDER and to the folders named by MAY_SEE, so that the compiler refuses an
+# include that does not go downward. "exec" means the headers of the front, not the executors below
+# it. The library has no sources while its folder is empty.
+set_property(GLOBAL PROPERTY FANFOLD_LAYERS "")
+
+function(fanfold_link_layer view folder)
+    set(source ${PROJECT_SOURCE_DIR}/src/${folder})
+    get_filename_component(parent ${view}/${folder} DIRECTORY)
+    file(MAKE_DIRECTORY ${parent})
+    if(folder STREQUAL "exec")
+        file(MAKE_DIRECTORY ${view}/exec)
+        file(GLOB headers CONFIGURE_DEPENDS ${source}/*.h)
+        foreach(header IN LISTS headers)
+            get_filename_component(name ${header} NAME)
+            file(CREATE_LINK ${header} ${view}/exec/${name} SYMBOLIC)
+        endforeach()
+    else()
+        file(CREATE_LINK ${source} ${view}/${folder} SYMBOLIC)
+    endif()
+endfunction()
+
+function(fanfold_layer_view variable name)
+    set(view ${PROJECT_BINARY_DIR}/layers/${name})
+    file(REMOVE_RECURSE ${view})
+    foreach(folder IN LISTS ARGN)
+        fanfold_link_layer(${view} ${folder})
+    endforeach()
+    set(${variable} ${view} PARENT_SCOPE)
+endfunction()
+
+function(fanfold_layer name folder)
+    cmake_parse_arguments(PARSE_ARGV 2 arg "RECURSE" "" "MAY_SEE;LINK;OPTIONS")
+    set(path ${PROJECT_SOURCE_DIR}/src/${folder})
+    if(arg_RECURSE)
+        file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${path}/*.c)
+    else()
+        file(GLOB sources CONFIGURE_DEPENDS ${path}/*.c)
+    endif()
+    fanfold_layer_view(view ${name} ${arg_MAY_SEE} ${folder})
+    if(NOT sources)
+        return()
+    endif()
+    add_library(fanfold_${name} OBJECT ${sources})
+    target_include_directories(fanfold_${name} PRIVATE ${view} ${PROJECT_SOURCE_DIR}/include)
+    target_link_libraries(fanfold_${name} PRIVATE ${arg_LINK})
+    target_compile_options(fanfold_${name} PRIVATE ${arg_OPTIONS})
+    set_property(GLOBAL APPEND PROPERTY FANFOLD_LAYERS fanfold_${name})
+endfunction()
