@@ -5,6 +5,7 @@
 
 #include <cstdarg>
 #include <cstdio>
+#include <mutex>
 #include <string>
 
 namespace
@@ -14,6 +15,18 @@ namespace
 shim_test *first_test = nullptr;
 shim_test **last_link = &first_test;
 
+void (*after_each)(const char *failures) = nullptr;
+std::mutex failures_lock; // guards failures
+std::string failures;     // of the running test, one line each
+
+std::string take_failures()
+{
+    const std::lock_guard<std::mutex> hold(failures_lock);
+    std::string taken;
+    taken.swap(failures);
+    return taken;
+}
+
 class CTest : public testing::Test
 {
   public:
@@ -22,7 +35,10 @@ class CTest : public testing::Test
     }
     void TestBody() override
     {
+        take_failures();
         test_->body(test_->context);
+        if (after_each)
+            after_each(take_failures().c_str());
     }
 
   private:
@@ -40,8 +56,7 @@ std::string format_text(const char *format, va_list arguments)
     return text;
 }
 
-void report(testing::TestPartResult::Type type, const char *file, int line,
-            const std::string &text)
+void report(testing::TestPartResult::Type type, const char *file, int line, const std::string &text)
 {
     testing::internal::AssertHelper(type, file, line, text.c_str()) = testing::Message();
 }
@@ -59,8 +74,11 @@ void shim_fail(const char *file, int line, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    report(testing::TestPartResult::kNonFatalFailure, file, line, format_text(format, arguments));
+    const std::string text = format_text(format, arguments);
     va_end(arguments);
+    report(testing::TestPartResult::kNonFatalFailure, file, line, text);
+    const std::lock_guard<std::mutex> hold(failures_lock);
+    failures += std::string(file) + ":" + std::to_string(line) + ": " + text + "\n";
 }
 
 void shim_skip(const char *file, int line, const char *format, ...)
@@ -74,6 +92,11 @@ void shim_skip(const char *file, int line, const char *format, ...)
 bool shim_failed(void)
 {
     return testing::Test::HasFailure();
+}
+
+void shim_after_each(void (*hook)(const char *failures))
+{
+    after_each = hook;
 }
 
 int shim_main(int argc, char **argv)

@@ -42,6 +42,12 @@ void shim_skip(const char *file, int line, const char *format, ...)
 /* Whether the running test has failed so far. */
 bool shim_failed(void);
 
+/* Has `hook` called after each body, still inside the test, with the text of the failures so far
+ * ("file:line: text" lines, "" when there are none). It may call shim_fail: MPI programs use it to
+ * bring failures to rank 0 and to agree on one verdict. Call it before shim_main; NULL takes it
+ * away. */
+void shim_after_each(void (*hook)(const char *failures));
+
 /* Registers the tests, runs those that the gtest flags select, returns the exit code; it is not 0
  * when no test is registered. A test program's main calls fan_start, then this. tests/shim/main.c
  * is such a main for programs that need nothing else. */
@@ -51,9 +57,11 @@ int shim_main(int argc, char **argv);
     static void suite_##_##name_(void *shim_context);                                              \
     __attribute__((constructor)) static void suite_##_##name_##_register(void)                     \
     {                                                                                              \
-        static shim_test record = {                                                                \
-            .suite = #suite_, .name = #name_, .file = __FILE__, .line = __LINE__,                  \
-            .body = suite_##_##name_};                                                             \
+        static shim_test record = {.suite = #suite_,                                               \
+                                   .name = #name_,                                                 \
+                                   .file = __FILE__,                                               \
+                                   .line = __LINE__,                                               \
+                                   .body = suite_##_##name_};                                      \
         shim_register(&record);                                                                    \
     }                                                                                              \
     static void suite_##_##name_(__attribute__((unused)) void *shim_context)
@@ -89,7 +97,7 @@ int shim_main(int argc, char **argv);
 #define SHIM_STR(a, b, leave)                                                                      \
     do {                                                                                           \
         const char *shim_a = (a), *shim_b = (b);                                                   \
-        SHIM_CHECK(shim_a && shim_b && !strcmp(shim_a, shim_b), leave,                             \
+        SHIM_CHECK(shim_a &&shim_b && !strcmp(shim_a, shim_b), leave,                              \
                    "%s is \"%s\", expected \"%s\"", #a, shim_a ? shim_a : "(null)",                \
                    shim_b ? shim_b : "(null)");                                                    \
     } while (0)
@@ -108,13 +116,13 @@ int shim_main(int argc, char **argv);
 #define EXPECT_CONTAINS(text, part)                                                                \
     do {                                                                                           \
         const char *shim_a = (text), *shim_b = (part);                                             \
-        SHIM_CHECK(shim_a && strstr(shim_a, shim_b), (void)0,                                      \
-                   "%s is \"%s\", which lacks \"%s\"", #text, shim_a ? shim_a : "(null)", shim_b); \
+        SHIM_CHECK(shim_a &&strstr(shim_a, shim_b), (void)0, "%s is \"%s\", which lacks \"%s\"",   \
+                   #text, shim_a ? shim_a : "(null)", shim_b);                                     \
     } while (0)
 #define ASSERT_TRUE(ok) SHIM_CHECK(ok, return, "expected: %s", #ok)
-#define ASSERT_I64(a, b) SHIM_I64(a, b, return)
-#define ASSERT_U64(a, b) SHIM_U64(a, b, return)
-#define ASSERT_STR(a, b) SHIM_STR(a, b, return)
+#define ASSERT_I64(a, b) SHIM_I64(a, b, return )
+#define ASSERT_U64(a, b) SHIM_U64(a, b, return )
+#define ASSERT_STR(a, b) SHIM_STR(a, b, return )
 
 #ifdef __cplusplus
 }
