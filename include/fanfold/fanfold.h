@@ -3,6 +3,7 @@
 #define FANFOLD_FANFOLD_H
 
 #include "fanfold/executor.h"
+#include "fanfold/job.h"
 #include "fanfold/machine.h"
 #include "fanfold/status.h"
 #include "fanfold/task.h"

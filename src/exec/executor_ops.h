@@ -149,4 +149,9 @@ void fani_batch_free(fani_batch *batch);
  * exactly once. FAN_E_CLOSED: not taken. */
 fan_status fani_front_send(fani_front *front, fani_batch *batch);
 
+/* fan_share under an id that another front has given out (an inner executor keeps the outer one's
+ * ids). fan_unshare drops it. */
+fan_status fani_front_share_as(fani_front *front, uint64_t id, const void *bytes, size_t size,
+                               fan_error *error);
+
 #endif

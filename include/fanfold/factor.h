@@ -1,0 +1,157 @@
+/* Primality, factorization and divisors.
+ *
+ * Up to 64 bits everything is exact and complete. Beyond, the effort is bounded by a count of
+ * steps, never by time, so that a number has the same answer on every machine; what the effort did
+ * not split is kept as a composite. */
+#ifndef FANFOLD_FACTOR_H
+#define FANFOLD_FACTOR_H
+
+#include <gmp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "fanfold/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The most distinct primes that a number below 2^64 has (the product of the first 16 is larger). */
+#define FAN_FACTORS_U64_MAX 15
+/* Bytes for the text of any such factorization, its final NUL included (2^63: 63 twos). */
+#define FAN_FACTORS_U64_TEXT 128
+/* Primes beyond 64 bits and of up to this many digits are proven; longer ones are only probable. */
+#define FAN_FACTOR_PROOF_DIGITS 500
+/* What is longer than this after trial division is left as it is. */
+#define FAN_FACTOR_MAX_DIGITS 10000
+/* fan_divisors refuses to list more divisors than this unless told otherwise. */
+#define FAN_DIVISORS_LIMIT 10000000
+
+/* The factorization of a number below 2^64: prime[0] < prime[1] < ..., each exponent at least 1. */
+typedef struct fan_factors_u64 {
+    uint64_t prime[FAN_FACTORS_U64_MAX];
+    uint8_t exponent[FAN_FACTORS_U64_MAX];
+    uint8_t count;
+} fan_factors_u64;
+
+/* Whether `n` is prime: an exact answer. Any thread. Source: Miller-Rabin to bases that leave no
+ * composite below 2^64 (see prime.c). */
+FAN_API bool fan_is_prime_u64(uint64_t n);
+
+/* Factors `n` completely into *out, which the caller owns; 0 and 1 give no primes at all. Returns
+ * FAN_OK, or FAN_E_FAILED when the primes do not multiply back to `n` (a broken machine). Allocates
+ * nothing. Any thread. Source: trial division, Brent's form of Pollard's rho. */
+FAN_API fan_status fan_factor_u64(uint64_t n, fan_factors_u64 *out);
+
+/* out[i] = the factorization of n[i] for i < count, as fan_factor_u64; goes on after a failure and
+ * returns the first one. Any thread. */
+FAN_API fan_status fan_factor_u64_array(const uint64_t *n, fan_factors_u64 *out, size_t count);
+
+/* Writes the primes in ascending order, each as often as it divides, one blank between ("2 2 3");
+ * nothing for 0 and 1. `text` has FAN_FACTORS_U64_TEXT bytes. Returns the length. Any thread. */
+FAN_API size_t fan_factors_u64_text(const fan_factors_u64 *factors, char *text);
+
+/* How many divisors the factored number has: at most 103680; 1 for the empty factorization. */
+FAN_API uint64_t fan_divisor_count_u64(const fan_factors_u64 *factors);
+
+/* Writes all divisors in ascending order into `out`, which has room for fan_divisor_count_u64
+ * numbers. (For 0, which has no such list, it writes 1: ask before.) Any thread. */
+FAN_API void fan_divisors_u64(const fan_factors_u64 *factors, uint64_t *out);
+
+/* What is known of one entry of a factorization. */
+typedef enum fan_factor_kind {
+    FAN_FACTOR_PRIME,     /* proven, or probable: see fan_factor_proof */
+    FAN_FACTOR_COMPOSITE, /* surely composite; the effort did not split it */
+    FAN_FACTOR_UNKNOWN,   /* too long to test */
+} fan_factor_kind;
+
+/* Who proved an entry prime. */
+typedef enum fan_factor_proof {
+    FAN_PROOF_NONE,  /* nobody: a probable prime, a composite, an unknown */
+    FAN_PROOF_U64,   /* below 2^64: deterministic Miller-Rabin or trial division */
+    FAN_PROOF_FLINT, /* FLINT's fmpz_is_prime */
+} fan_factor_proof;
+
+/* The factorization of one number of any size: entries of a value and an exponent. Primes come
+ * first, in ascending order, then composites, then an unknown. An object belongs to its creator and
+ * may be used for one number after another; used by one thread at a time. */
+typedef struct fan_factorization fan_factorization;
+
+/* Makes an empty object: the factorization of 1. FAN_E_MEMORY leaves *out untouched. */
+FAN_API fan_status fan_factorization_create(fan_factorization **out);
+
+/* Frees it; NULL is fine. */
+FAN_API void fan_factorization_destroy(fan_factorization *factorization);
+
+/* The number that was factored. Owned by the object, valid until its next change. */
+FAN_API mpz_srcptr fan_factorization_number(const fan_factorization *factorization);
+
+/* The number of entries, and what they are for i < count. A value is owned by the object and valid
+ * until its next change. Any thread while nobody changes the object. */
+FAN_API size_t fan_factorization_count(const fan_factorization *factorization);
+FAN_API mpz_srcptr fan_factorization_value(const fan_factorization *factorization, size_t i);
+FAN_API uint64_t fan_factorization_exponent(const fan_factorization *factorization, size_t i);
+FAN_API fan_factor_kind fan_factorization_kind(const fan_factorization *factorization, size_t i);
+FAN_API fan_factor_proof fan_factorization_proof(const fan_factorization *factorization, size_t i);
+
+/* Whether every entry is prime (probable ones included). */
+FAN_API bool fan_factorization_complete(const fan_factorization *factorization);
+
+/* Makes the text that coreutils factor prints right of "n: ": ascending primes, repeated by their
+ * exponents, one blank between; then "cN" for each unsplit composite and "?N" for an unknown.
+ * Empty for 0 and 1. The caller frees *text with free(). FAN_E_MEMORY leaves *text untouched. */
+FAN_API fan_status fan_factorization_text(const fan_factorization *factorization, char **text);
+
+/* How hard to try, and when to stop. All zero is a good default. */
+typedef struct fan_factor_options {
+    /* Steps of Pollard's rho for the whole number. 0 means 2^30 / w^2, w being the 64-bit words of
+     * what trial division left: some seconds. s steps find most factors up to s^2 / 4, so 2^54 in
+     * numbers of 128 bits. */
+    uint64_t rho_iterations;
+    /* Called with `context` on the calling thread every 1024 steps or sooner; true stops. A primality
+     * proof is not interrupted (500 digits: several seconds). May be NULL. */
+    bool (*cancelled)(void *context);
+    void *context;
+} fan_factor_options;
+
+/* fan_factor_mpz with the size of the caller's options: call that one. */
+FAN_API fan_status fan_factor_mpz_sized(mpz_srcptr n, const fan_factor_options *options,
+                                        size_t options_size, fan_factorization *out,
+                                        fan_error *error);
+
+/* Factors n >= 0 of any size into *out. `options` may be NULL. 0 and 1 have no entries. What is in
+ * *out always multiplies back to n, on these errors too: FAN_E_EFFORT, a composite or unknown part
+ * is left; FAN_E_CANCELLED, stopped by the hook, an untested part is marked as unknown. On
+ * FAN_E_ARGUMENT (n is negative) *out is untouched; after FAN_E_MEMORY and FAN_E_FAILED (the product
+ * is wrong: a broken machine) it is the factorization of 1. GMP and FLINT end the process when
+ * memory runs out. One core; any thread, but FLINT keeps caches per thread: a thread that has
+ * factored and ends should call flint_cleanup(). Source: trial division, perfect powers, Brent's
+ * form of Pollard's rho (Brent 1980) with Montgomery multiplication. */
+static inline fan_status fan_factor_mpz(mpz_srcptr n, const fan_factor_options *options,
+                                        fan_factorization *out, fan_error *error)
+{
+    return fan_factor_mpz_sized(n, options, sizeof *options, out, error);
+}
+
+/* A list of divisors, owned by the caller: values[0] < values[1] < ... */
+typedef struct fan_divisor_list {
+    mpz_t *values;
+    size_t count;
+} fan_divisor_list;
+
+/* Lists all divisors of a factored number in ascending order into *out, which need not be
+ * initialized; end it with fan_divisor_list_clear. `limit` bounds their number, 0 means
+ * FAN_DIVISORS_LIMIT (such a list takes up to 500 MB). Errors, *out untouched: FAN_E_ARGUMENT for
+ * 0, FAN_E_EFFORT for an incomplete factorization, FAN_E_TOO_LARGE above the limit, FAN_E_MEMORY.
+ * Any thread. */
+FAN_API fan_status fan_divisors(const fan_factorization *factorization, uint64_t limit,
+                                fan_divisor_list *out, fan_error *error);
+
+/* Frees the values and makes the list empty. */
+FAN_API void fan_divisor_list_clear(fan_divisor_list *list);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,99 @@
+/* Jobs: Fanfold's own work from input to output. A job says what to do (task, inputs, options,
+ * output); fan_job_run does it on any executor, with the same bytes out on each. Job files, the
+ * command line and programs set the same keys. */
+#ifndef FANFOLD_JOB_H
+#define FANFOLD_JOB_H
+
+#include "fanfold/executor.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct fan_job fan_job;
+
+/* The tasks of all jobs, NULL-terminated, for fan_start. */
+FAN_API const fan_task *const *fan_job_tasks(void);
+
+/* A key that jobs understand. */
+typedef struct fan_job_key {
+    const char *name;  /* "points"; on the command line "--points" */
+    const char *tasks; /* blank-separated tasks that know it; "*": all */
+    const char *value; /* what stands for the value in help: "N", "FILE", "lo:hi"; NULL: a flag
+                          (value "true" or "false") */
+    const char *help;  /* one line; with range and default */
+    bool repeats;      /* may be set several times: the values add up (input, over) */
+} fan_job_key;
+
+/* Key number i, from 0; NULL past the last. */
+FAN_API const fan_job_key *fan_job_key_at(size_t i);
+
+/* Task number i ("gcd", "factor", "divisors", "integrate", "weakkeys"), from 0; NULL past the last.
+ * `summary` (may be NULL) gets one line. */
+FAN_API const char *fan_job_task_name(size_t i, const char **summary);
+
+/* A new job of a task; freed by fan_job_free. FAN_E_ARGUMENT: no such task (the text lists them).
+ */
+FAN_API fan_status fan_job_new(const char *task, fan_job **job, fan_error *error);
+
+/* A job from a job file; "-" is standard input. Relative paths in it are relative to the job file's
+ * folder. Errors: FAN_E_INPUT (can't be opened), FAN_E_SYNTAX and FAN_E_ARGUMENT with file, line,
+ * column and what was expected. */
+FAN_API fan_status fan_job_load(const char *path, fan_job **job, fan_error *error);
+
+FAN_API void fan_job_free(fan_job *job);
+
+/* Sets a key. Values are checked here: FAN_E_ARGUMENT (unknown key, with those known; out of
+ * range), FAN_E_SYNTAX (the column is a place in value). A value set again replaces the older one,
+ * except where the key repeats. */
+FAN_API fan_status fan_job_set(fan_job *job, const char *key, const char *value, fan_error *error);
+
+/* The value of a key as set, NULL where unset; valid until it is set again. */
+FAN_API const char *fan_job_get(const fan_job *job, const char *key);
+
+/* An argument in place of input: a number (gcd, factor, divisors), an expression (integrate), a
+ * file (weakkeys). */
+FAN_API fan_status fan_job_add_argument(fan_job *job, const char *text, fan_error *error);
+
+/* Checks what only shows with all keys together (an integral without --over). */
+FAN_API fan_status fan_job_check(const fan_job *job, fan_error *error);
+
+typedef struct fan_job_events {
+    /* A bad token, an unreadable entry, a failed item: said once each, in input order. The caller
+     * prints it. May be NULL. */
+    void (*report)(void *user, const fan_error *error);
+    /* Items done and in all (UINT64_MAX: not known), about ten times a second. May be NULL. */
+    void (*progress)(void *user, uint64_t done, uint64_t total);
+    /* True: stop as soon as possible (FAN_E_CANCELLED). May be NULL. */
+    bool (*stop)(void *user);
+    void *user;
+    int output_fd; /* where results go when the job has no output key: usually 1 */
+} fan_job_events;
+
+typedef struct fan_job_result {
+    fan_summary summary;
+    uint64_t bad_inputs; /* tokens, lines or files that were refused and reported */
+    uint64_t output_bytes;
+    double seconds; /* wall clock */
+    int exit_code;  /* DESIGN: 0 all ok, 1 items failed, 2 bad input, 3 input or output error, 4
+                       infrastructure lost, 75 stopped */
+} fan_job_result;
+
+/* Runs the job. Results go to the output key's file (published atomically: complete or not at all)
+ * or to output_fd. Everything that failed was reported through events. FAN_OK when it ran to its
+ * end (failed items and bad tokens are in *result); else what ended it, with *result filled as far
+ * as it came and exit_code set. Local to the caller (rank 0 on MPI). */
+FAN_API fan_status fan_job_run_sized(fan_job *job, fan_executor *executor,
+                                     const fan_job_events *events, size_t events_size,
+                                     fan_job_result *result, size_t result_size, fan_error *error);
+static inline fan_status fan_job_run(fan_job *job, fan_executor *executor,
+                                     const fan_job_events *events, fan_job_result *result,
+                                     fan_error *error)
+{
+    return fan_job_run_sized(job, executor, events, sizeof *events, result, sizeof *result, error);
+}
+
+#ifdef __cplusplus
+}
+#endif
+#endif

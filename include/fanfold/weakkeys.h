@@ -1,0 +1,97 @@
+/* Weak keys: which moduli of a set share a factor with another one, and which factors. */
+#ifndef FANFOLD_WEAKKEYS_H
+#define FANFOLD_WEAKKEYS_H
+
+#include "fanfold/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The largest number of partners that a finding names; the rest are counted. */
+#define FAN_WEAKKEYS_SHARES_SHOWN 8
+
+/* An integer: `size_bytes` bytes, most significant first; leading zero bytes are allowed in inputs
+ * and never made in results. No bytes mean 0. */
+typedef struct fan_weakkeys_number {
+    const unsigned char *bytes;
+    size_t size_bytes;
+    bool negative;
+} fan_weakkeys_number;
+
+/* Why a key is listed: a set of these bits. */
+typedef enum fan_weakkeys_weakness {
+    FAN_WEAKKEYS_INVALID = 1,   /* below 2: it took no part in the scan */
+    FAN_WEAKKEYS_DUPLICATE = 2, /* another key has the same modulus */
+    FAN_WEAKKEYS_SHARED = 4     /* it has a common factor with a different modulus */
+} fan_weakkeys_weakness;
+
+/* One listed key. `gcd` is taken with the product of all other valid keys, copies counted (so the
+ * modulus itself for a duplicate; no bytes for an invalid key). `factors` is the finest split that
+ * gcds within the set give, ascending, with multiplicity; the factors need not be prime. There are
+ * none where the key stays whole. `shares_with` names the first other keys, by index, that have a
+ * common factor with this one, copies included; `shares_count` counts all of them. */
+typedef struct fan_weakkeys_finding {
+    size_t index;
+    unsigned weakness;
+    fan_weakkeys_number gcd;
+    const fan_weakkeys_number *factors;
+    size_t factor_count;
+    size_t shares_with[FAN_WEAKKEYS_SHARES_SHOWN];
+    size_t shares_count;
+} fan_weakkeys_finding;
+
+/* Totals over all keys of a scan. A key can count as duplicate and as shared. */
+typedef struct fan_weakkeys_summary {
+    size_t keys;
+    size_t distinct; /* different valid moduli */
+    size_t invalid;
+    size_t duplicates; /* keys, not pairs: three equal ones count 3 */
+    size_t shared;
+} fan_weakkeys_summary;
+
+/* Findings in input order. Owned by the caller; free with fan_weakkeys_report_free. */
+typedef struct fan_weakkeys_report {
+    fan_weakkeys_summary summary;
+    fan_weakkeys_finding *findings;
+    size_t finding_count;
+} fan_weakkeys_report;
+
+/* Zero everywhere gives the defaults. */
+typedef struct fan_weakkeys_options {
+    size_t block_keys; /* moduli in one remainder tree; the results do not depend on it */
+} fan_weakkeys_options;
+
+/* Finds every weak key of a set, on the calling thread.
+ *
+ * keys: `count` moduli, borrowed for the call; 0, 1 and negative ones are listed as invalid.
+ * options: may be NULL. Any number of keys is allowed, none too.
+ * On success *report is the caller's, to be freed by fan_weakkeys_report_free; on error it is
+ * untouched. Errors: FAN_E_ARGUMENT, FAN_E_MEMORY.
+ * Any thread; touches nothing shared. GMP ends the program when its own memory runs out.
+ * Method: batch gcd by product and remainder trees (D. J. Bernstein, "How to find smooth parts of
+ * integers", 2004), then a coprime base of the weak moduli (the same, "Factoring into coprimes in
+ * essentially linear time", 2005). */
+FAN_API fan_status fan_weakkeys_scan_sized(const fan_weakkeys_number *keys, size_t count,
+                                           const fan_weakkeys_options *options,
+                                           size_t options_size, fan_weakkeys_report **report,
+                                           fan_error *error);
+
+static inline fan_status fan_weakkeys_scan(const fan_weakkeys_number *keys, size_t count,
+                                           const fan_weakkeys_options *options,
+                                           fan_weakkeys_report **report, fan_error *error)
+{
+    return fan_weakkeys_scan_sized(keys, count, options, sizeof *options, report, error);
+}
+
+/* Frees a report and all that its findings point to. NULL is fine. Any thread. */
+FAN_API void fan_weakkeys_report_free(fan_weakkeys_report *report);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
