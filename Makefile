@@ -1,0 +1,36 @@
+# The two commands: `make demo` shows what Fanfold does, `make test` checks that it does it.
+# Both install what is missing, and build, first. CMake does the building: see CMakePresets.json.
+
+# Debian packages to build, test and run Fanfold.
+PACKAGES = gcc g++ make cmake pkg-config libc6-dev libgmp-dev libflint-dev libjansson-dev \
+           libinih-dev libssl-dev libgtest-dev openmpi-bin libopenmpi-dev openssh-client \
+           ca-certificates
+# What .ci/run needs besides.
+CI_PACKAGES = mpich libmpich-dev clang-14 libomp-14-dev libclang-rt-14-dev clang-format \
+              clang-tidy cppcheck
+
+.PHONY: release demo test test-long install-deps install-ci-deps clean
+
+release: install-deps
+	@.ci/build release
+
+demo: install-deps
+	@.ci/build release fanfold_command fanfold
+	@jobs/demo.sh build/release/bin/fanfold
+
+test: install-deps
+	@.ci/build dev
+	@.ci/ctest dev
+
+test-long: install-deps
+	@.ci/build dev
+	@.ci/ctest long
+
+install-deps:
+	@cmake/need-packages.sh $(PACKAGES)
+
+install-ci-deps: install-deps
+	@cmake/need-packages.sh $(CI_PACKAGES)
+
+clean:
+	rm -rf build
