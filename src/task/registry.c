@@ -1,0 +1,79 @@
+#include "task/registry.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+enum { NAME_MAX_BYTES = 200 };
+
+/* Written once by the first fan_start, before `started` is set; the one mutable global. */
+static struct {
+    _Atomic int claimed;
+    _Atomic bool started;
+    const fan_task *const *tasks;
+    const char *program;
+} record;
+
+bool fani_registry_set(const fan_task *const tasks[], const char *program)
+{
+    int unclaimed = 0;
+    if (!atomic_compare_exchange_strong(&record.claimed, &unclaimed, 1))
+        return false;
+    record.tasks = tasks;
+    record.program = program;
+    atomic_store(&record.started, true);
+    return true;
+}
+
+bool fani_registry_started(void)
+{
+    return atomic_load(&record.started);
+}
+
+const char *fani_registry_program(void)
+{
+    return fani_registry_started() ? record.program : NULL;
+}
+
+static const fan_task *const *tasks_recorded(void)
+{
+    static const fan_task *const none[] = {NULL};
+    return fani_registry_started() && record.tasks ? record.tasks : none;
+}
+
+const fan_task *fani_registry_find(const char *name, size_t name_size)
+{
+    for (const fan_task *const *task = tasks_recorded(); *task; task++)
+        if (strlen((*task)->name) == name_size && !memcmp((*task)->name, name, name_size))
+            return *task;
+    return NULL;
+}
+
+/* FNV-1a: any hash does that tells builds apart; it is not stored. */
+static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t size)
+{
+    const unsigned char *at = bytes;
+    for (size_t i = 0; i < size; i++)
+        hash = (hash ^ at[i]) * UINT64_C(1099511628211);
+    return hash;
+}
+
+uint64_t fani_registry_hash(void)
+{
+    uint64_t hash = UINT64_C(14695981039346656037);
+    for (const fan_task *const *task = tasks_recorded(); *task; task++) {
+        hash = hash_bytes(hash, (*task)->name, strlen((*task)->name) + 1);
+        hash = hash_bytes(hash, &(*task)->version, sizeof(*task)->version);
+    }
+    return hash;
+}
+
+const char *fani_registry_flaw(void)
+{
+    for (const fan_task *const *task = tasks_recorded(); *task; task++) {
+        size_t size = strlen((*task)->name);
+        if (size == 0 || size > NAME_MAX_BYTES || !(*task)->run ||
+            fani_registry_find((*task)->name, size) != *task)
+            return (*task)->name;
+    }
+    return NULL;
+}

@@ -1,0 +1,284 @@
+#include "task/wire.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    SECTION_ALIGNMENT = 16,
+    BATCH_MAGIC = 0x46424e31,   /* "FBN1" */
+    REPLIES_MAGIC = 0x46524e31, /* "FRN1" */
+    HAS_OFFSETS = 1,
+    HAS_BYTES = 2,
+    HAS_ARGS = 4,
+    HAS_SLOTS = 8,
+    HAS_ARRAY = 16,
+};
+
+typedef struct batch_header {
+    uint32_t magic;
+    uint32_t flags;
+    uint64_t posting;
+    uint64_t reply_limit;
+    uint64_t name_size;
+    uint64_t args_size;
+    uint64_t count;
+    uint64_t first;
+    uint64_t item_size;
+    uint64_t bytes_size;
+} batch_header;
+
+typedef struct replies_header {
+    uint32_t magic;
+    uint32_t flags;
+    uint64_t posting;
+    uint64_t run_ns;
+    uint64_t count;
+    uint64_t item_size;
+    uint64_t bytes_size;
+    uint64_t text_size;
+    uint64_t unused;
+} replies_header;
+
+/* ---- Sections ------------------------------------------------------------------------------ */
+
+static size_t padded(size_t size)
+{
+    return (size + SECTION_ALIGNMENT - 1) / SECTION_ALIGNMENT * SECTION_ALIGNMENT;
+}
+
+/* Appends a section and returns where the next one begins; padding is zeroed so that no stray
+ * memory leaves the process. */
+static unsigned char *append(unsigned char *at, const void *bytes, size_t size)
+{
+    if (size)
+        memcpy(at, bytes, size);
+    memset(at + size, 0, padded(size) - size);
+    return at + padded(size);
+}
+
+typedef struct reader {
+    const unsigned char *at;
+    size_t left;
+    bool broken;
+} reader;
+
+static const unsigned char *take(reader *r, uint64_t size)
+{
+    if (r->broken || size > r->left || padded((size_t)size) > r->left) {
+        r->broken = true;
+        return NULL;
+    }
+    const unsigned char *at = r->at;
+    r->at += padded((size_t)size);
+    r->left -= padded((size_t)size);
+    return at;
+}
+
+/* ---- Batches ------------------------------------------------------------------------------- */
+
+static size_t input_size(const fan_items *items)
+{
+    if (items->offsets)
+        return (size_t)(items->offsets[items->count] - items->offsets[0]);
+    return items->bytes ? items->size * items->count : 0;
+}
+
+static size_t offsets_size(const fan_items *items)
+{
+    return items->offsets ? (items->count + 1) * sizeof *items->offsets : 0;
+}
+
+size_t fani_wire_batch_size(const fani_wire_batch *batch)
+{
+    return padded(sizeof(batch_header)) + padded(batch->task_name_size) +
+           padded(batch->args.count ? batch->args.size : 0) + padded(offsets_size(&batch->items)) +
+           padded(input_size(&batch->items));
+}
+
+/* Offsets travel rebased to 0: a batch may be a piece of a larger one. */
+static unsigned char *append_offsets(unsigned char *at, const fan_items *items)
+{
+    for (size_t i = 0; i <= items->count; i++) {
+        uint64_t offset = items->offsets[i] - items->offsets[0];
+        memcpy(at + i * sizeof offset, &offset, sizeof offset);
+    }
+    size_t size = offsets_size(items);
+    memset(at + size, 0, padded(size) - size);
+    return at + padded(size);
+}
+
+void fani_wire_batch_write(const fani_wire_batch *batch, unsigned char *message)
+{
+    const fan_items *items = &batch->items;
+    batch_header header = {
+        .magic = BATCH_MAGIC,
+        .flags = (items->offsets ? HAS_OFFSETS : 0) | (items->bytes ? HAS_BYTES : 0) |
+                 (batch->args.count ? HAS_ARGS : 0),
+        .posting = batch->posting,
+        .reply_limit = batch->reply_limit,
+        .name_size = batch->task_name_size,
+        .args_size = batch->args.count ? batch->args.size : 0,
+        .count = items->count,
+        .first = items->first,
+        .item_size = items->size,
+        .bytes_size = input_size(items),
+    };
+    unsigned char *at = append(message, &header, sizeof header);
+    at = append(at, batch->task_name, batch->task_name_size);
+    at = append(at, batch->args.bytes, (size_t)header.args_size);
+    if (items->offsets)
+        at = append_offsets(at, items);
+    append(at, items->offsets ? items->bytes + items->offsets[0] : items->bytes,
+           (size_t)header.bytes_size);
+}
+
+static bool offsets_ascend(const fan_items *items, uint64_t bytes_size)
+{
+    if (items->offsets[0] != 0 || items->offsets[items->count] != bytes_size)
+        return false;
+    for (size_t i = 0; i < items->count; i++)
+        if (items->offsets[i] > items->offsets[i + 1])
+            return false;
+    return true;
+}
+
+fan_status fani_wire_batch_read(const unsigned char *message, size_t size, fani_wire_batch *batch)
+{
+    reader r = {.at = message, .left = size};
+    batch_header header;
+    uint64_t total;
+    const unsigned char *head = take(&r, sizeof header);
+    if (!head)
+        return FAN_E_PROTOCOL;
+    memcpy(&header, head, sizeof header);
+    if (header.magic != BATCH_MAGIC || header.count > UINT64_MAX / 16)
+        return FAN_E_PROTOCOL;
+    *batch = (fani_wire_batch){
+        .posting = header.posting,
+        .reply_limit = header.reply_limit,
+        .task_name_size = (size_t)header.name_size,
+        .items = {.size = (size_t)header.item_size,
+                  .count = (size_t)header.count,
+                  .first = header.first},
+    };
+    batch->task_name = (const char *)take(&r, header.name_size);
+    const unsigned char *args = take(&r, header.args_size);
+    if (header.flags & HAS_ARGS)
+        batch->args = (fan_items){.bytes = args, .size = (size_t)header.args_size, .count = 1};
+    if (header.flags & HAS_OFFSETS)
+        batch->items.offsets = (const void *)take(&r, (header.count + 1) * sizeof(uint64_t));
+    const unsigned char *bytes = take(&r, header.bytes_size);
+    if (header.flags & HAS_BYTES)
+        batch->items.bytes = bytes;
+    if (r.broken || r.left)
+        return FAN_E_PROTOCOL;
+    if (batch->items.offsets)
+        return offsets_ascend(&batch->items, header.bytes_size) ? FAN_OK : FAN_E_PROTOCOL;
+    if (batch->items.bytes && (__builtin_mul_overflow(header.item_size, header.count, &total) ||
+                               total != header.bytes_size))
+        return FAN_E_PROTOCOL;
+    return FAN_OK;
+}
+
+/* ---- Replies ------------------------------------------------------------------------------- */
+
+static size_t slots_size(const fani_replies *replies)
+{
+    return replies->slots ? replies->count * sizeof *replies->slots : 0;
+}
+
+size_t fani_wire_replies_size(const fani_replies *replies)
+{
+    return padded(sizeof(replies_header)) + padded(slots_size(replies)) +
+           padded(replies->bytes.used) + padded(replies->text.used);
+}
+
+void fani_wire_replies_write(const fani_replies *replies, uint64_t posting, uint64_t run_ns,
+                             unsigned char *message)
+{
+    replies_header header = {
+        .magic = REPLIES_MAGIC,
+        .flags = (replies->slots ? HAS_SLOTS : 0) | (replies->array ? HAS_ARRAY : 0),
+        .posting = posting,
+        .run_ns = run_ns,
+        .count = replies->count,
+        .item_size = replies->item_size,
+        .bytes_size = replies->bytes.used,
+        .text_size = replies->text.used,
+    };
+    unsigned char *at = append(message, &header, sizeof header);
+    at = append(at, replies->slots, slots_size(replies));
+    at = append(at, replies->bytes.data, replies->bytes.used);
+    append(at, replies->text.data, replies->text.used);
+}
+
+static bool fill_heap(fani_heap *heap, const unsigned char *bytes, uint64_t size)
+{
+    heap->used = 0;
+    unsigned char *at = size ? fani_heap_extend(heap, (size_t)size) : heap->data;
+    if (size && at)
+        memcpy(at, bytes, (size_t)size);
+    return at || !size;
+}
+
+/* Every slot must lie inside its heap, and a text must end with NUL. */
+static bool slots_sound(const fani_replies *replies)
+{
+    for (size_t i = 0; replies->slots && i < replies->count; i++) {
+        fani_slot slot = replies->slots[i];
+        bool reply = slot.state == FANI_SLOT_REPLY;
+        const fani_heap *heap = reply ? &replies->bytes : &replies->text;
+        if (slot.state > FANI_SLOT_CANCELLED)
+            return false;
+        if (slot.state == FANI_SLOT_EMPTY) {
+            if (!replies->array)
+                return false;
+        } else if (slot.offset > heap->used || slot.size > heap->used - slot.offset ||
+                   (!reply && (slot.size == heap->used - slot.offset ||
+                               heap->data[slot.offset + slot.size] != '\0'))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+fan_status fani_wire_replies_read(const unsigned char *message, size_t size, uint64_t *posting,
+                                  uint64_t *run_ns, fani_replies *replies)
+{
+    reader r = {.at = message, .left = size};
+    replies_header header;
+    uint64_t total;
+    const unsigned char *head = take(&r, sizeof header);
+    if (!head)
+        return FAN_E_PROTOCOL;
+    memcpy(&header, head, sizeof header);
+    if (header.magic != REPLIES_MAGIC || header.count > UINT64_MAX / sizeof(fani_slot))
+        return FAN_E_PROTOCOL;
+    bool has_slots = header.flags & HAS_SLOTS, array = header.flags & HAS_ARRAY;
+    const unsigned char *slots = take(&r, has_slots ? header.count * sizeof(fani_slot) : 0);
+    const unsigned char *bytes = take(&r, header.bytes_size);
+    const unsigned char *text = take(&r, header.text_size);
+    if (r.broken || r.left || (!has_slots && !array && header.count))
+        return FAN_E_PROTOCOL;
+    if (array && (__builtin_mul_overflow(header.item_size, header.count, &total) ||
+                  total > header.bytes_size))
+        return FAN_E_PROTOCOL;
+    fan_status status = fani_replies_begin(replies, (size_t)header.count, SIZE_MAX);
+    if (status != FAN_OK)
+        return status;
+    if (has_slots && header.count) {
+        replies->slots = reallocarray(NULL, replies->count, sizeof *replies->slots);
+        if (!replies->slots)
+            return FAN_E_MEMORY;
+        memcpy(replies->slots, slots, slots_size(replies));
+    }
+    if (!fill_heap(&replies->bytes, bytes, header.bytes_size) ||
+        !fill_heap(&replies->text, text, header.text_size))
+        return FAN_E_MEMORY;
+    replies->array = array;
+    replies->item_size = (size_t)header.item_size;
+    replies->complete = true;
+    *posting = header.posting;
+    *run_ns = header.run_ns;
+    return slots_sound(replies) ? FAN_OK : FAN_E_PROTOCOL;
+}

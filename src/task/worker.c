@@ -1,0 +1,258 @@
+#include "task/worker.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+/* A worker keeps this many states; beyond it the one least lately used is stopped. A job uses one
+ * to three; the bound is for programs that submit with ever new arguments. */
+enum { STATES_MAX = 16 };
+
+typedef struct state {
+    const fan_task *task;
+    unsigned char *args;
+    size_t args_size;
+    void *value;
+    uint64_t last_use;
+} state;
+
+struct fani_worker {
+    fani_worker_host host;
+    state states[STATES_MAX];
+    size_t states_used;
+    uint64_t clock;
+};
+
+struct fan_run {
+    fani_worker *worker;
+    fani_replies *replies;
+    fan_items items;
+    fan_items args;
+    void *state;
+};
+
+/* ---- What a task sees ---------------------------------------------------------------------- */
+
+void *fan_run_reply_array(fan_run *run, size_t size)
+{
+    return run->replies ? fani_replies_array(run->replies, size) : NULL;
+}
+
+fan_status fan_run_reply(fan_run *run, size_t i, const void *bytes, size_t size)
+{
+    if (!run->replies)
+        return FAN_E_ARGUMENT;
+    if (size > run->replies->limit) {
+        fan_run_fail(run, i, "the reply has %zu bytes; the limit is %zu", size,
+                     run->replies->limit);
+        return FAN_E_TOO_LARGE;
+    }
+    return fani_replies_put(run->replies, i, bytes, size);
+}
+
+fan_status fan_run_fail(fan_run *run, size_t i, const char *format, ...)
+{
+    char text[1001];
+    va_list arguments;
+    if (!run->replies)
+        return FAN_E_ARGUMENT;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    return fani_replies_mark(run->replies, i, FANI_SLOT_FAILED, text);
+}
+
+bool fan_run_cancelled(const fan_run *run)
+{
+    const _Atomic bool *cancelled = run->worker->host.cancelled;
+    return cancelled && atomic_load_explicit(cancelled, memory_order_relaxed);
+}
+
+void fan_run_set_state(fan_run *run, void *value)
+{
+    run->state = value;
+}
+
+void *fan_run_state(const fan_run *run)
+{
+    return run->state;
+}
+
+fan_items fan_run_args(const fan_run *run)
+{
+    return run->args;
+}
+
+fan_items fan_run_shared(const fan_run *run, fan_shared shared)
+{
+    const fani_worker_host *host = &run->worker->host;
+    return host->shared ? host->shared(host->user, shared.id) : (fan_items){0};
+}
+
+fan_executor *fan_run_executor(const fan_run *run)
+{
+    (void)run;
+    return NULL;
+}
+
+fan_status fan_run_each(fan_run *run, fan_items in, fan_item_function one)
+{
+    _Atomic uint64_t *current = run->worker->host.current_item;
+    for (size_t i = 0; i < in.count; i++) {
+        size_t size;
+        const unsigned char *input = fan_items_at(&in, i, &size);
+        if (current)
+            atomic_store_explicit(current, in.first + i, memory_order_relaxed);
+        fan_status status = one(run, i, input, size);
+        if (status == FAN_E_CANCELLED || status == FAN_E_MEMORY)
+            return status;
+        if (status != FAN_OK && !(run->replies && fani_replies_answered(run->replies, i)))
+            status = fan_run_fail(run, i, "%s", fan_status_text(status));
+        if (status == FAN_E_MEMORY)
+            return status;
+    }
+    return FAN_OK;
+}
+
+bool fan_items_pair(const fan_items *items, size_t i, const unsigned char **left, size_t *left_size,
+                    const unsigned char **right, size_t *right_size)
+{
+    uint64_t first_size;
+    size_t size;
+    const unsigned char *pair = i < items->count ? fan_items_at(items, i, &size) : NULL;
+    if (!pair || size < sizeof first_size)
+        return false;
+    memcpy(&first_size, pair, sizeof first_size);
+    if (first_size > size - sizeof first_size)
+        return false;
+    *left = pair + sizeof first_size;
+    *left_size = (size_t)first_size;
+    *right = *left + first_size;
+    *right_size = size - sizeof first_size - (size_t)first_size;
+    return true;
+}
+
+/* ---- States -------------------------------------------------------------------------------- */
+
+fani_worker *fani_worker_new(const fani_worker_host *host)
+{
+    fani_worker *worker = calloc(1, sizeof *worker);
+    if (worker)
+        worker->host = *host;
+    return worker;
+}
+
+static void drop_state(state *s)
+{
+    if (s->task->stop)
+        s->task->stop(s->value);
+    free(s->args);
+}
+
+void fani_worker_free(fani_worker *worker)
+{
+    if (!worker)
+        return;
+    for (size_t i = 0; i < worker->states_used; i++)
+        drop_state(&worker->states[i]);
+    free(worker);
+}
+
+static state *find_state(fani_worker *worker, const fan_task *task, const fan_items *args)
+{
+    for (size_t i = 0; i < worker->states_used; i++) {
+        state *s = &worker->states[i];
+        if (s->task == task && s->args_size == args->size &&
+            (args->size == 0 || !memcmp(s->args, args->bytes, args->size)))
+            return s;
+    }
+    return NULL;
+}
+
+/* A free place, made by dropping the state least lately used where all are taken. */
+static state *free_place(fani_worker *worker)
+{
+    if (worker->states_used < STATES_MAX)
+        return &worker->states[worker->states_used++];
+    state *oldest = &worker->states[0];
+    for (size_t i = 1; i < STATES_MAX; i++)
+        if (worker->states[i].last_use < oldest->last_use)
+            oldest = &worker->states[i];
+    drop_state(oldest);
+    return oldest;
+}
+
+static fan_status make_state(fan_run *run, const fan_task *task, state **made)
+{
+    unsigned char *copy = run->args.size ? malloc(run->args.size) : NULL;
+    if (run->args.size && !copy)
+        return FAN_E_MEMORY;
+    fan_status status = task->start ? task->start(run) : FAN_OK;
+    if (status != FAN_OK) {
+        free(copy);
+        return status;
+    }
+    if (copy)
+        memcpy(copy, run->args.bytes, run->args.size);
+    state *s = free_place(run->worker);
+    *s = (state){.task = task, .args = copy, .args_size = run->args.size, .value = run->state};
+    *made = s;
+    return FAN_OK;
+}
+
+/* ---- Running ------------------------------------------------------------------------------- */
+
+static fan_status run_task(fan_run *run, const fan_task *task)
+{
+    fani_worker *worker = run->worker;
+    fani_replies *replies = run->replies;
+    bool keeps_state = task->start || task->stop;
+    state *s = keeps_state ? find_state(worker, task, &run->args) : NULL;
+    if (keeps_state && !s) {
+        run->replies = NULL; /* start has no items to answer */
+        fan_status status = make_state(run, task, &s);
+        run->replies = replies;
+        if (status != FAN_OK)
+            return status;
+    }
+    if (s) {
+        s->last_use = ++worker->clock;
+        run->state = s->value;
+    }
+    fan_status status = task->run(run, run->items);
+    if (s)
+        s->value = run->state;
+    return status;
+}
+
+/* The text of items that run left unanswered. An array answers all of them, so a failing status
+ * must then mark every item that is not failed already. */
+static fan_status finish(fani_replies *replies, fan_status status)
+{
+    const char *text = status == FAN_OK ? "the task gave no reply" : fan_status_text(status);
+    if (status == FAN_OK || !replies->array)
+        return fani_replies_finish(replies, text);
+    for (size_t i = 0; i < replies->count; i++)
+        if (!fani_replies_answered(replies, i) &&
+            fani_replies_mark(replies, i, FANI_SLOT_FAILED, text) != FAN_OK)
+            return FAN_E_MEMORY;
+    return fani_replies_finish(replies, text);
+}
+
+fan_status fani_worker_run(fani_worker *worker, const fan_task *task, const fan_items *items,
+                           const fan_items *args, size_t reply_limit, fani_replies *replies,
+                           uint64_t *run_ns)
+{
+    fan_run run = {.worker = worker, .replies = replies, .items = *items, .args = *args};
+    fan_status status = fani_replies_begin(replies, items->count, reply_limit);
+    if (status != FAN_OK)
+        return status;
+    run.args.count = 1;
+    int64_t begun = fani_clock_ns();
+    status = run_task(&run, task);
+    *run_ns = (uint64_t)(fani_clock_ns() - begun);
+    return finish(replies, status);
+}
