@@ -16,8 +16,8 @@ extern "C" {
  * (Stein 1967), all trailing zeros dropped at once. */
 FAN_API uint64_t fan_gcd_u64(uint64_t a, uint64_t b);
 
-/* out[i] = gcd(a[i], b[i]) for i < n. `out` may be `a` or `b`, but not overlap them otherwise; n may
- * be 0. Allocates nothing. Any thread. */
+/* out[i] = gcd(a[i], b[i]) for i < n. `out` may be `a` or `b`, but not overlap them otherwise; n
+ * may be 0. Allocates nothing. Any thread. */
 FAN_API void fan_gcd_u64_array(const uint64_t *a, const uint64_t *b, uint64_t *out, size_t n);
 
 /* *gcd = the greatest common divisor of `a` and `b`, of any size and sign; never negative, and 0
@@ -26,8 +26,8 @@ FAN_API void fan_gcd_u64_array(const uint64_t *a, const uint64_t *b, uint64_t *o
 FAN_API void fan_gcd_mpz(mpz_srcptr a, mpz_srcptr b, mpz_ptr gcd);
 
 /* *gcd = the greatest common divisor of values[0..count-1]: 0 for none, the absolute value for one.
- * An array `mpz_t v[3]` is passed as v[0]. Stops at the first common divisor 1. `gcd` is initialized
- * by the caller and is none of the values. Any thread, as fan_gcd_mpz. */
+ * An array `mpz_t v[3]` is passed as v[0]. Stops at the first common divisor 1. `gcd` is
+ * initialized by the caller and is none of the values. Any thread, as fan_gcd_mpz. */
 FAN_API void fan_gcd_list(mpz_srcptr values, size_t count, mpz_ptr gcd);
 
 #ifdef __cplusplus
