@@ -77,9 +77,8 @@ typedef struct fan_weakkeys_options {
  * integers", 2004), then a coprime base of the weak moduli (the same, "Factoring into coprimes in
  * essentially linear time", 2005). */
 FAN_API fan_status fan_weakkeys_scan_sized(const fan_weakkeys_number *keys, size_t count,
-                                           const fan_weakkeys_options *options,
-                                           size_t options_size, fan_weakkeys_report **report,
-                                           fan_error *error);
+                                           const fan_weakkeys_options *options, size_t options_size,
+                                           fan_weakkeys_report **report, fan_error *error);
 
 static inline fan_status fan_weakkeys_scan(const fan_weakkeys_number *keys, size_t count,
                                            const fan_weakkeys_options *options,
