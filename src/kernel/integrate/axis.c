@@ -1,0 +1,192 @@
+/* One dimension of the grid: where its points are and what they weigh. */
+#include <math.h>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "integral.h"
+
+/* Beyond it, exp(u) is above 1e30 or below 1e-30: far enough for tails like x^-1.5, near enough for
+ * x^9 exp(-x) not to overflow on the way to 0. */
+static const double u_max = 69.0;
+
+static double u_of(double t)
+{
+    return t / ((1 - t) * (1 + t));
+}
+
+static double u_slope(double t)
+{
+    const double d = (1 - t) * (1 + t);
+    return (1 + t * t) / (d * d);
+}
+
+static double map_point(const fani_axis *axis, double t, double *slope)
+{
+    const double u = u_of(t);
+    const double far = axis->map == FANI_MAP_LINE ? cosh(u) : exp(u);
+    *slope = far * u_slope(t);
+    switch (axis->map) {
+    case FANI_MAP_LINE:
+        return sinh(u);
+    case FANI_MAP_UP:
+        return axis->anchor + far;
+    case FANI_MAP_DOWN:
+        return axis->anchor - far;
+    case FANI_MAP_FINITE:
+        break;
+    }
+    *slope = 1;
+    return t;
+}
+
+/* Point i of the rule, of all subintervals. */
+static double t_of(const fani_axis *axis, uint64_t i)
+{
+    double position = (double)i;
+    if (axis->rule == FAN_RULE_MIDPOINT)
+        position += 0.5;
+    else if (axis->rule == FAN_RULE_GAUSS)
+        position = (double)(i / axis->order) + axis->gauss[i % axis->order].offset;
+    else if (i == axis->subintervals)
+        return axis->to;
+    return axis->from + position * axis->step;
+}
+
+static double weight_of(const fani_axis *axis, uint64_t i)
+{
+    const bool end = i == 0 || i == axis->subintervals;
+    switch (axis->rule) {
+    case FAN_RULE_TRAPEZOID:
+        return end ? 0.5 : 1;
+    case FAN_RULE_SIMPSON:
+        return end ? 1 : i % 2 == 1 ? 4 : 2;
+    case FAN_RULE_GAUSS:
+        return axis->gauss[i % axis->order].weight;
+    case FAN_RULE_LEFT:
+    case FAN_RULE_MIDPOINT:
+        break;
+    }
+    return 1;
+}
+
+/* -1 and 1: point i lies too near that end of an infinite range; 0: it is used. */
+static int left_out(const fani_axis *axis, uint64_t i)
+{
+    const double t = t_of(axis, i);
+    if (fabs(t) >= 1 || fabs(u_of(t)) > u_max)
+        return t < 0 ? -1 : 1;
+    double slope;
+    const bool at_anchor = axis->map != FANI_MAP_LINE && map_point(axis, t, &slope) == axis->anchor;
+    return at_anchor ? -1 : 0;
+}
+
+/* The first point in [0, count] for which left_out is at least `side`; they are sorted by it. */
+static uint64_t first_from(const fani_axis *axis, uint64_t count, int side)
+{
+    uint64_t low = 0;
+    uint64_t high = count;
+    while (low < high) {
+        const uint64_t middle = low + (high - low) / 2;
+        if (left_out(axis, middle) >= side)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
+static void make_infinite(const fan_range *range, fani_axis *axis)
+{
+    axis->map = isfinite(range->from) ? FANI_MAP_UP
+                : isfinite(range->to) ? FANI_MAP_DOWN
+                                      : FANI_MAP_LINE;
+    axis->anchor = axis->map == FANI_MAP_UP ? range->from : range->to;
+    axis->from = -1;
+    axis->to = 1;
+    axis->step = 2 / (double)axis->subintervals;
+    const uint64_t all = axis->count;
+    axis->first = first_from(axis, all, 0);
+    axis->count = first_from(axis, all, 1) - axis->first;
+}
+
+static uint64_t points_of_rule(const fani_axis *axis)
+{
+    switch (axis->rule) {
+    case FAN_RULE_TRAPEZOID:
+    case FAN_RULE_SIMPSON:
+        return axis->subintervals + 1;
+    case FAN_RULE_GAUSS:
+        return axis->subintervals * axis->order;
+    case FAN_RULE_LEFT:
+    case FAN_RULE_MIDPOINT:
+        break;
+    }
+    return axis->subintervals;
+}
+
+fan_status fani_axis_make(const fan_range *range, const fan_integral *integral,
+                          const fani_gauss_point *gauss, const char *name, fani_axis *axis,
+                          fan_error *error)
+{
+    *axis = (fani_axis){.rule = integral->rule,
+                        .order = integral->order,
+                        .gauss = gauss,
+                        .map = FANI_MAP_FINITE,
+                        .from = range->from,
+                        .to = range->to,
+                        .subintervals = integral->points};
+    axis->count = points_of_rule(axis);
+    axis->step = (range->to - range->from) / (double)integral->points;
+    if (!isfinite(range->from) || !isfinite(range->to)) {
+        make_infinite(range, axis);
+        if (axis->count == 0)
+            return fani_error_set(error, FAN_E_ARGUMENT,
+                                  "%s: %llu subinterval(s) leave no point of an infinite range to "
+                                  "the %s rule; take more",
+                                  name, (unsigned long long)integral->points,
+                                  fan_rule_name(integral->rule));
+    } else if (!isfinite(axis->step)) {
+        return fani_error_set(error, FAN_E_ARGUMENT,
+                              "%s: the range is longer than the largest double", name);
+    }
+    return FAN_OK;
+}
+
+double fani_axis_scale(const fani_axis *axis)
+{
+    return axis->rule == FAN_RULE_SIMPSON ? axis->step / 3 : axis->step;
+}
+
+bool fani_axis_weighted(const fani_axis *axis)
+{
+    return axis->map != FANI_MAP_FINITE ||
+           (axis->rule != FAN_RULE_LEFT && axis->rule != FAN_RULE_MIDPOINT);
+}
+
+/* Left ends and middles of a finite range, which most grids are: an int index lets the compiler use
+ * vectors, and (base + j) is exact, so the bits are those of t_of. */
+static void plain_points(const fani_axis *axis, uint64_t start, int count, double *x)
+{
+    const double base = (double)start + (axis->rule == FAN_RULE_MIDPOINT ? 0.5 : 0);
+    const double from = axis->from;
+    const double step = axis->step;
+    for (int j = 0; j < count; j++)
+        x[j] = from + (base + j) * step;
+}
+
+void fani_axis_points(const fani_axis *axis, uint64_t start, int count, double *x, double *w)
+{
+    if (!fani_axis_weighted(axis)) {
+        plain_points(axis, start, count, x);
+        for (int j = 0; w && j < count; j++)
+            w[j] = 1;
+        return;
+    }
+    for (int j = 0; j < count; j++) {
+        const uint64_t i = axis->first + start + (uint64_t)j;
+        double slope;
+        x[j] = map_point(axis, t_of(axis, i), &slope);
+        if (w)
+            w[j] = weight_of(axis, i) * slope;
+    }
+}

@@ -1,0 +1,168 @@
+/* Expressions inside: operators, the tree, the program, and the kernels that run it. */
+#ifndef FANI_EXPRESSION_H
+#define FANI_EXPRESSION_H
+
+#include <stdbool.h>
+
+#include "fanfold/integrate.h"
+
+enum {
+    FANI_EXPRESSION_BLOCK = 256, /* points an instruction: 16 slots of it fit a 32 KiB cache */
+    FANI_EXPRESSION_LANES = 8,   /* tails are padded to this: the widest vector of doubles */
+    FANI_EXPRESSION_SLOTS = 32,  /* intermediate values; 65536 bytes of text need fewer */
+};
+
+/* Operators without a name in an expression: operator, number of operands. */
+#define FANI_OPERATORS(X)                                                                          \
+    X(CONSTANT, 0)                                                                                 \
+    X(PARAMETER, 0)                                                                                \
+    X(VARIABLE, 0)                                                                                 \
+    X(COPY, 1)                                                                                     \
+    X(NEGATE, 1)                                                                                   \
+    X(SQUARE, 1)                                                                                   \
+    X(NOT, 1)                                                                                      \
+    X(ADD, 2)                                                                                      \
+    X(SUBTRACT, 2)                                                                                 \
+    X(MULTIPLY, 2)                                                                                 \
+    X(DIVIDE, 2)                                                                                   \
+    X(LESS, 2)                                                                                     \
+    X(LESS_EQUAL, 2)                                                                               \
+    X(GREATER, 2)                                                                                  \
+    X(GREATER_EQUAL, 2)                                                                            \
+    X(EQUAL, 2)                                                                                    \
+    X(NOT_EQUAL, 2)                                                                                \
+    X(AND, 2)                                                                                      \
+    X(OR, 2)                                                                                       \
+    X(SELECT, 3)
+
+/* Functions: operator, name, number of operands, what computes it from a and b. */
+#define FANI_FUNCTIONS(X)                                                                          \
+    X(ABS, "abs", 1, fabs(a))                                                                      \
+    X(ACOS, "acos", 1, acos(a))                                                                    \
+    X(ACOSH, "acosh", 1, acosh(a))                                                                 \
+    X(ASIN, "asin", 1, asin(a))                                                                    \
+    X(ASINH, "asinh", 1, asinh(a))                                                                 \
+    X(ATAN, "atan", 1, atan(a))                                                                    \
+    X(ATAN2, "atan2", 2, atan2(a, b))                                                              \
+    X(ATANH, "atanh", 1, atanh(a))                                                                 \
+    X(CBRT, "cbrt", 1, cbrt(a))                                                                    \
+    X(CEIL, "ceil", 1, ceil(a))                                                                    \
+    X(COPYSIGN, "copysign", 2, copysign(a, b))                                                     \
+    X(COS, "cos", 1, cos(a))                                                                       \
+    X(COSH, "cosh", 1, cosh(a))                                                                    \
+    X(ERF, "erf", 1, erf(a))                                                                       \
+    X(ERFC, "erfc", 1, erfc(a))                                                                    \
+    X(EXP, "exp", 1, exp(a))                                                                       \
+    X(EXP2, "exp2", 1, exp2(a))                                                                    \
+    X(EXPM1, "expm1", 1, expm1(a))                                                                 \
+    X(FABS, "fabs", 1, fabs(a))                                                                    \
+    X(FDIM, "fdim", 2, fdim(a, b))                                                                 \
+    X(FLOOR, "floor", 1, floor(a))                                                                 \
+    X(FMAX, "fmax", 2, fmax(a, b))                                                                 \
+    X(FMIN, "fmin", 2, fmin(a, b))                                                                 \
+    X(FMOD, "fmod", 2, fmod(a, b))                                                                 \
+    X(HYPOT, "hypot", 2, hypot(a, b))                                                              \
+    X(J0, "j0", 1, j0(a))                                                                          \
+    X(J1, "j1", 1, j1(a))                                                                          \
+    X(LGAMMA, "lgamma", 1, lgamma_r(a, &(int){0}))                                                 \
+    X(LOG, "log", 1, log(a))                                                                       \
+    X(LOG10, "log10", 1, log10(a))                                                                 \
+    X(LOG1P, "log1p", 1, log1p(a))                                                                 \
+    X(LOG2, "log2", 1, log2(a))                                                                    \
+    X(MAX, "max", 2, fani_max(a, b))                                                               \
+    X(MIN, "min", 2, fani_min(a, b))                                                               \
+    X(POW, "pow", 2, pow(a, b))                                                                    \
+    X(REMAINDER, "remainder", 2, remainder(a, b))                                                  \
+    X(RINT, "rint", 1, rint(a))                                                                    \
+    X(ROUND, "round", 1, round(a))                                                                 \
+    X(SIN, "sin", 1, sin(a))                                                                       \
+    X(SINH, "sinh", 1, sinh(a))                                                                    \
+    X(SQRT, "sqrt", 1, sqrt(a))                                                                    \
+    X(TAN, "tan", 1, tan(a))                                                                       \
+    X(TANH, "tanh", 1, tanh(a))                                                                    \
+    X(TGAMMA, "tgamma", 1, tgamma(a))                                                              \
+    X(TRUNC, "trunc", 1, trunc(a))                                                                 \
+    X(Y0, "y0", 1, y0(a))                                                                          \
+    X(Y1, "y1", 1, y1(a))
+
+typedef enum fani_operator {
+#define OPERATOR_CODE(op, arity) FANI_OP_##op,
+    FANI_OPERATORS(OPERATOR_CODE)
+#undef OPERATOR_CODE
+#define FUNCTION_CODE(op, name, arity, body) FANI_OP_##op,
+        FANI_FUNCTIONS(FUNCTION_CODE)
+#undef FUNCTION_CODE
+            FANI_OP_COUNT
+} fani_operator;
+
+/* out[i] from a[i], b[i] and c[i], i < n, a multiple of FANI_EXPRESSION_LANES. Operands that the
+ * operator lacks are NULL; `out` may be one of the others. out[i] must depend on operands i alone,
+ * bit for bit. No alignment but a double's. */
+typedef void fani_kernel(double *out, const double *a, const double *b, const double *c, size_t n);
+
+/* A table for one instruction set; NULL for operators without operands. */
+extern fani_kernel *const fani_kernels_baseline[FANI_OP_COUNT];
+
+/* One node of the tree. Its operands stand before it in the array of nodes. */
+typedef struct fani_node {
+    fani_operator op;
+    uint32_t need; /* slots that evaluating it takes */
+    uint32_t operands[3];
+    uint32_t index; /* of the variable or parameter */
+    double value;   /* of the constant */
+} fani_node;
+
+typedef struct fani_tree {
+    fani_node *nodes;
+    uint32_t count, capacity;
+    uint32_t root;
+} fani_tree;
+
+/* An operand below FANI_EXPRESSION_SLOTS is a slot, above it a variable. For CONSTANT and PARAMETER
+ * operands[0] is an index of constants or parameters. */
+typedef struct fani_instruction {
+    uint16_t op;
+    uint16_t out;
+    uint16_t operands[3];
+} fani_instruction;
+
+struct fan_expression {
+    size_t variable_count, parameter_count;
+    char *variable_names; /* one after the other, each with its NUL */
+    fani_instruction *program;
+    size_t length; /* of the program */
+    double *constants;
+};
+
+/* The number of operands of an operator. */
+unsigned fani_operator_arity(fani_operator op);
+
+/* The function of that name, or FANI_OP_COUNT. */
+fani_operator fani_function_find(const char *name, size_t length);
+
+/* Appends the functions' names, separated by ", ", as far as they fit. */
+void fani_function_list(char *text, size_t size);
+
+/* Parses NUL-terminated text into a tree, constants folded; tree->nodes is the caller's to free,
+ * also on error. Errors as fan_expression_parse. */
+fan_status fani_expression_tree(const char *text, const fan_expression_names *names,
+                                fani_tree *tree, fan_error *error);
+
+/* Sets program, length and constants of `expression` from a tree. */
+fan_status fani_expression_compile(const fani_tree *tree, fan_expression *expression,
+                                   fan_error *error);
+
+/* The name of a variable. */
+const char *fani_expression_variable(const fan_expression *expression, size_t variable);
+
+/* A NaN where one is a NaN, unlike fmin and fmax: an integrand must not hide it. */
+static inline double fani_max(double a, double b)
+{
+    return a > b || a != a ? a : b;
+}
+static inline double fani_min(double a, double b)
+{
+    return a < b || a != a ? a : b;
+}
+
+#endif

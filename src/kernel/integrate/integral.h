@@ -1,0 +1,84 @@
+/* Integrals inside: the grid of a plan, and the fold of its blocks. */
+#ifndef FANI_INTEGRAL_H
+#define FANI_INTEGRAL_H
+
+#include <stdbool.h>
+
+#include "expression.h"
+
+enum { FANI_INTEGRAL_RUN = FANI_EXPRESSION_BLOCK }; /* grid points evaluated and summed at once */
+
+/* A point of a Gauss-Legendre rule on (0, 1); the weights add up to 1. */
+typedef struct fani_gauss_point {
+    double offset, weight;
+} fani_gauss_point;
+
+/* Computes points[0..order-1], ascending, each number within an ulp or so of the exact one. */
+void fani_gauss_legendre(unsigned order, fani_gauss_point *points);
+
+/* How x follows from t on an axis. */
+typedef enum fani_map {
+    FANI_MAP_FINITE, /* x = t */
+    FANI_MAP_LINE,   /* x = sinh(u) */
+    FANI_MAP_UP,     /* x = anchor + exp(u) */
+    FANI_MAP_DOWN,   /* x = anchor - exp(u) */
+} fani_map;
+
+/* One dimension of the grid. Points are numbered from 0 along the axis; number i is point first + i
+ * of the rule, which differs from i where points near infinity are left out. */
+typedef struct fani_axis {
+    fan_rule rule;
+    unsigned order;
+    const fani_gauss_point *gauss; /* of the plan */
+    fani_map map;
+    double anchor;     /* the finite end of a half-infinite range */
+    double from, step; /* t at position p is from + p * step */
+    double to;         /* t at the very last end, exactly */
+    uint64_t subintervals;
+    uint64_t first, count;
+} fani_axis;
+
+/* Sets the axis of a range; from < to. FAN_E_ARGUMENT where the range can't be divided. */
+fan_status fani_axis_make(const fan_range *range, const fan_integral *integral,
+                          const fani_gauss_point *gauss, const char *name, fani_axis *axis,
+                          fan_error *error);
+
+/* The factor of the whole sum that the axis brings. */
+double fani_axis_scale(const fani_axis *axis);
+
+/* Whether points of the axis have weights other than 1. */
+bool fani_axis_weighted(const fani_axis *axis);
+
+/* x and (where w is not NULL) weights of the points start .. start + count - 1 of the axis. */
+void fani_axis_points(const fani_axis *axis, uint64_t start, int count, double *x, double *w);
+
+struct fan_integral_plan {
+    fan_integral integral; /* `ranges` is NULL, `parameters` the plan's own */
+    double *parameters;
+    fani_gauss_point *gauss;
+    fani_axis axes[FAN_INTEGRAL_DIMENSION_MAX];
+    bool weighted;
+    double scale;   /* of the sum, with the sign of reversed bounds */
+    uint64_t total; /* grid points */
+};
+
+/* The coordinates of a grid point. */
+void fani_plan_point(const fan_integral_plan *plan, uint64_t index, double *point);
+
+/* "x", or "x[2]" where the integrand is in C. */
+enum { FANI_AXIS_NAME_SIZE = 48 };
+void fani_axis_name(const fan_integral *integral, size_t dimension,
+                    char name[static FANI_AXIS_NAME_SIZE]);
+
+/* The binary-counter fold described at fan_partial_combine; 64 ranks hold 2^64 blocks. All zero is
+ * the empty fold. */
+typedef struct fani_partial_fold {
+    fan_partial parts[64];
+    unsigned ranks[64];
+    size_t depth;
+} fani_partial_fold;
+
+void fani_partial_push(fani_partial_fold *fold, fan_partial leaf);
+fan_partial fani_partial_total(const fani_partial_fold *fold);
+
+#endif
