@@ -52,7 +52,7 @@ FAN_API fan_status fan_factor_u64_array(const uint64_t *n, fan_factors_u64 *out,
  * nothing for 0 and 1. `text` has FAN_FACTORS_U64_TEXT bytes. Returns the length. Any thread. */
 FAN_API size_t fan_factors_u64_text(const fan_factors_u64 *factors, char *text);
 
-/* How many divisors the factored number has: at most 103680; 1 for the empty factorization. */
+/* How many divisors the factored number has: at most 184320; 1 for the empty factorization. */
 FAN_API uint64_t fan_divisor_count_u64(const fan_factors_u64 *factors);
 
 /* Writes all divisors in ascending order into `out`, which has room for fan_divisor_count_u64
@@ -109,8 +109,9 @@ typedef struct fan_factor_options {
      * what trial division left: some seconds. s steps find most factors up to s^2 / 4, so 2^54 in
      * numbers of 128 bits. */
     uint64_t rho_iterations;
-    /* Called with `context` on the calling thread every 1024 steps or sooner; true stops. A primality
-     * proof is not interrupted (500 digits: several seconds). May be NULL. */
+    /* Called with `context` on the calling thread every 512 steps or sooner; true stops. A
+     * primality test is not interrupted (500 digits with a proof, or 10 000 without: several
+     * seconds). May be NULL. */
     bool (*cancelled)(void *context);
     void *context;
 } fan_factor_options;
@@ -123,9 +124,9 @@ FAN_API fan_status fan_factor_mpz_sized(mpz_srcptr n, const fan_factor_options *
 /* Factors n >= 0 of any size into *out. `options` may be NULL. 0 and 1 have no entries. What is in
  * *out always multiplies back to n, on these errors too: FAN_E_EFFORT, a composite or unknown part
  * is left; FAN_E_CANCELLED, stopped by the hook, an untested part is marked as unknown. On
- * FAN_E_ARGUMENT (n is negative) *out is untouched; after FAN_E_MEMORY and FAN_E_FAILED (the product
- * is wrong: a broken machine) it is the factorization of 1. GMP and FLINT end the process when
- * memory runs out. One core; any thread, but FLINT keeps caches per thread: a thread that has
+ * FAN_E_ARGUMENT (n is negative) *out is untouched; after FAN_E_MEMORY and FAN_E_FAILED (the
+ * product is wrong: a broken machine) it is the factorization of 1. GMP and FLINT end the process
+ * when memory runs out. One core; any thread, but FLINT keeps caches per thread: a thread that has
  * factored and ends should call flint_cleanup(). Source: trial division, perfect powers, Brent's
  * form of Pollard's rho (Brent 1980) with Montgomery multiplication. */
 static inline fan_status fan_factor_mpz(mpz_srcptr n, const fan_factor_options *options,

@@ -1,0 +1,72 @@
+/* What the files of this folder share, and what a thread that factors needs at its end. */
+#ifndef FANI_FACTOR_INTERNAL_H
+#define FANI_FACTOR_INTERNAL_H
+
+#include "fanfold/factor.h"
+#include "montgomery.h"
+
+/* Frees FLINT's caches of the calling thread. A thread that called fan_factor_mpz calls this before
+ * it ends, or leaks them; it may factor again afterwards. */
+void fani_factor_thread_end(void);
+
+/* Whether m->n, which has no prime factor below 67, is prime. Source: see prime.c. */
+bool fani_is_prime_mont(const fani_mont *m);
+
+/* Whether n has more than `digits` decimal digits (n >= 0). */
+bool fani_has_more_digits(mpz_srcptr n, size_t digits);
+
+typedef struct fani_verdict {
+    fan_factor_kind kind;
+    fan_factor_proof proof;
+} fani_verdict;
+
+/* Prime or composite, for an odd n above 2^64; proven up to FAN_FACTOR_PROOF_DIGITS. */
+fani_verdict fani_judge_mpz(mpz_srcptr n);
+
+/* A proper divisor of m->n, which is odd, composite and has no small prime factor. */
+uint64_t fani_rho_u64(const fani_mont *m);
+
+/* What one call of fan_factor_mpz may still spend. */
+typedef struct fani_effort {
+    uint64_t steps;
+    bool (*cancelled)(void *context);
+    void *context;
+} fani_effort;
+
+/* The steps of rho that are allowed for a number when the caller names none. */
+uint64_t fani_default_steps(mpz_srcptr n);
+
+/* *divisor = a proper divisor of n, which is odd, composite and above 2^64. FAN_E_EFFORT when the
+ * steps are spent, FAN_E_CANCELLED, FAN_E_MEMORY: *divisor is then undefined. */
+fan_status fani_rho_mpz(mpz_srcptr n, fani_effort *effort, mpz_ptr divisor);
+
+/* A pseudo-random word that depends on n and the number of the try alone. */
+uint64_t fani_rho_constant(uint64_t n, uint64_t attempt);
+
+typedef struct fani_factor_entry {
+    mpz_t value;
+    uint64_t exponent;
+    fani_verdict verdict;
+} fani_factor_entry;
+
+struct fan_factorization {
+    mpz_t number;
+    fani_factor_entry *entries;
+    size_t count;
+    size_t capacity;
+};
+
+/* Empties a factorization and names the number that it is to be of. */
+void fani_factorization_reset(fan_factorization *f, mpz_srcptr n);
+
+/* Appends value^exponent; the value is copied. FAN_E_MEMORY changes nothing. */
+fan_status fani_factorization_add(fan_factorization *f, mpz_srcptr value, uint64_t exponent,
+                                  fani_verdict verdict);
+
+/* Takes entry i out; the last one gets its place. */
+void fani_factorization_remove(fan_factorization *f, size_t i);
+
+/* Sorts the entries, joins equal ones, and returns whether they multiply back to the number. */
+bool fani_factorization_finish(fan_factorization *f);
+
+#endif

@@ -1,0 +1,209 @@
+#include "factor_internal.h"
+#include "fanfold/gcd.h"
+#include "small_primes.h"
+
+#include <string.h>
+
+enum {
+    /* How many table primes are tried: the first for every number, the rest only above 2^32, where
+     * a step of rho saved is worth more of them. */
+    TRIED_SMALL = 53,
+    TRIED_LARGE = 200,
+    BLOCK = 8,
+    /* Rho's first cycle length: what trial division left has no factor that a shorter one finds. */
+    FIRST_LAP = 16,
+    /* Differences multiplied up between two gcds. */
+    COLLECT = 512,
+    /* At most 7 primes above 251 multiply to less than 2^64. */
+    MAX_PARTS = 8,
+};
+
+uint64_t fani_rho_constant(uint64_t n, uint64_t attempt)
+{
+    uint64_t x = n + (attempt + 1) * 0x9e3779b97f4a7c15u;
+    x = (x ^ (x >> 32)) * 0xd6e8feb86659fd93u;
+    x = (x ^ (x >> 32)) * 0xd6e8feb86659fd93u;
+    return x ^ (x >> 32);
+}
+
+static uint64_t distance(uint64_t a, uint64_t b)
+{
+    return a > b ? a - b : b - a;
+}
+
+/* One walk y -> y^2 + c. A divisor above 1, or n itself when all primes met in one step. */
+static uint64_t walk(const fani_mont *m, uint64_t y, uint64_t c)
+{
+    uint64_t product = m->one;
+    for (uint64_t lap = FIRST_LAP;; lap *= 2) {
+        uint64_t mark = y;
+        for (uint64_t i = 0; i < lap; i++)
+            y = fani_mont_square_add(m, y, c);
+        for (uint64_t done = 0; done < lap; done += COLLECT) {
+            uint64_t saved = y;
+            uint64_t steps = lap - done < COLLECT ? lap - done : COLLECT;
+            for (uint64_t i = 0; i < steps; i++) {
+                y = fani_mont_square_add(m, y, c);
+                product = fani_mont_mul(m, product, distance(mark, y));
+            }
+            uint64_t divisor = fan_gcd_u64(product, m->n);
+            if (divisor == 1)
+                continue;
+            while (divisor == m->n || divisor == 1) {
+                saved = fani_mont_square_add(m, saved, c);
+                divisor = fan_gcd_u64(distance(mark, saved), m->n);
+                if (divisor == m->n)
+                    return divisor;
+            }
+            return divisor;
+        }
+    }
+}
+
+/* Each try has a start and a constant of its own, so a walk that fails says nothing of the next. */
+uint64_t fani_rho_u64(const fani_mont *m)
+{
+    for (uint64_t attempt = 0;; attempt++) {
+        uint64_t c = fani_rho_constant(m->n, 2 * attempt) % m->n;
+        uint64_t start = fani_rho_constant(m->n, 2 * attempt + 1) % m->n;
+        uint64_t divisor = walk(m, start, c);
+        if (divisor != m->n)
+            return divisor;
+    }
+}
+
+/* Keeps the primes in order. There are never more than FAN_FACTORS_U64_MAX. */
+static void add(fan_factors_u64 *out, uint64_t prime, unsigned exponent)
+{
+    size_t at = out->count;
+    while (at > 0 && out->prime[at - 1] > prime)
+        at--;
+    if (at > 0 && out->prime[at - 1] == prime) {
+        out->exponent[at - 1] = (uint8_t)(out->exponent[at - 1] + exponent);
+        return;
+    }
+    size_t after = out->count - at;
+    memmove(&out->prime[at + 1], &out->prime[at], after * sizeof out->prime[0]);
+    memmove(&out->exponent[at + 1], &out->exponent[at], after * sizeof out->exponent[0]);
+    out->prime[at] = prime;
+    out->exponent[at] = (uint8_t)exponent;
+    out->count++;
+}
+
+/* Divides out one prime that is known to divide n. */
+static uint64_t divide_out(fan_factors_u64 *out, const fani_small_prime *p, uint64_t n)
+{
+    unsigned exponent = 0;
+    uint64_t quotient;
+    while (fani_small_prime_divides(p, n, &quotient)) {
+        n = quotient;
+        exponent++;
+    }
+    add(out, p->prime, exponent);
+    return n;
+}
+
+/* Tries table primes from..to-1 on odd n, and returns what is left: 1 or a prime if it can tell. */
+static uint64_t try_table(fan_factors_u64 *out, uint64_t n, size_t from, size_t to)
+{
+    for (size_t i = from; i < to; i++) {
+        const fani_small_prime *p = &fani_small_primes[i];
+        uint64_t quotient;
+        if (i % BLOCK == 0 && n < (uint64_t)p->prime * p->prime)
+            break;
+        if (fani_small_prime_divides(p, n, &quotient))
+            n = divide_out(out, p, n);
+    }
+    return n;
+}
+
+/* Splits what trial division by all primes below `tried_below` left. */
+static void split(fan_factors_u64 *out, uint64_t n, uint64_t tried_below)
+{
+    uint64_t parts[MAX_PARTS];
+    size_t count = 0;
+    parts[count++] = n;
+    while (count > 0) {
+        uint64_t part = parts[--count];
+        if (part < tried_below * tried_below) {
+            add(out, part, 1);
+            continue;
+        }
+        fani_mont m = fani_mont_make(part);
+        if (fani_is_prime_mont(&m)) {
+            add(out, part, 1);
+            continue;
+        }
+        uint64_t divisor = fani_rho_u64(&m);
+        parts[count++] = divisor;
+        parts[count++] = part / divisor;
+    }
+}
+
+static bool multiplies_to(const fan_factors_u64 *factors, uint64_t n)
+{
+    uint64_t product = 1;
+    bool overflow = false;
+    for (size_t i = 0; i < factors->count; i++) {
+        for (unsigned k = 0; k < factors->exponent[i]; k++)
+            overflow |= __builtin_mul_overflow(product, factors->prime[i], &product);
+    }
+    return !overflow && product == n;
+}
+
+fan_status fan_factor_u64(uint64_t n, fan_factors_u64 *out)
+{
+    out->count = 0;
+    if (n < 2)
+        return FAN_OK;
+    uint64_t rest = n >> __builtin_ctzll(n);
+    if (rest != n)
+        add(out, 2, (unsigned)__builtin_ctzll(n));
+    size_t tried = TRIED_SMALL;
+    rest = try_table(out, rest, 0, TRIED_SMALL);
+    if (rest >> 32 != 0) {
+        rest = try_table(out, rest, TRIED_SMALL, TRIED_LARGE);
+        tried = TRIED_LARGE;
+    }
+    if (rest > 1)
+        split(out, rest, fani_small_primes[tried].prime);
+    return multiplies_to(out, n) ? FAN_OK : FAN_E_FAILED;
+}
+
+fan_status fan_factor_u64_array(const uint64_t *n, fan_factors_u64 *out, size_t count)
+{
+    fan_status first = FAN_OK;
+    for (size_t i = 0; i < count; i++) {
+        fan_status status = fan_factor_u64(n[i], &out[i]);
+        if (first == FAN_OK)
+            first = status;
+    }
+    return first;
+}
+
+static size_t print_u64(uint64_t value, char *text)
+{
+    char digits[20];
+    size_t count = 0;
+    do {
+        digits[count++] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value != 0);
+    for (size_t i = 0; i < count; i++)
+        text[i] = digits[count - 1 - i];
+    return count;
+}
+
+size_t fan_factors_u64_text(const fan_factors_u64 *factors, char *text)
+{
+    size_t length = 0;
+    for (size_t i = 0; i < factors->count; i++) {
+        for (unsigned k = 0; k < factors->exponent[i]; k++) {
+            if (length > 0)
+                text[length++] = ' ';
+            length += print_u64(factors->prime[i], text + length);
+        }
+    }
+    text[length] = '\0';
+    return length;
+}
