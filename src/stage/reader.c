@@ -1,0 +1,556 @@
+#include "stage/reader.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+
+enum {
+    CHUNK = 65536,
+    ITEMS_MAX = 16384,   /* given at once */
+    BYTES_MAX = 1 << 20, /* begun at once */
+    EXCERPT = 20,        /* bytes kept of a refused token */
+    MARK = 3,            /* bytes of a byte order mark */
+    POLL_MS = 100,       /* between two looks at stop */
+    QUIET_MS = 2,        /* silence after which an input has nothing for now */
+    TOKEN_MAX = 1000000,
+    LINE_MAX_BYTES = 1 << 28,
+};
+
+typedef struct input {
+    char *name; /* path, name of a descriptor, or the text itself */
+    int fd;     /* -1: not open */
+    bool is_text, owned, opened, at_start, pollable;
+    int open_errno;
+} input;
+
+struct fani_reader {
+    fani_reader_options options;
+    input *inputs;
+    size_t input_count, input_capacity, current;
+    fan_status failed; /* a read error that waits until the items before it were given */
+    int failed_errno;
+
+    unsigned char *chunk; /* bytes at..end are not looked at yet */
+    size_t at, end;
+    uint64_t chunk_position, line_position; /* in the input: of chunk[0], of the line's start */
+    uint32_t line;
+
+    unsigned char *out; /* the items given, then the one being read */
+    size_t out_used, out_capacity;
+    uint64_t *offsets;
+    size_t count;
+
+    bool in_item, in_token, skipping; /* skipping: the rest of a refused entry */
+    size_t item_start, token_start;   /* in out */
+    size_t token_size, token_limit;
+    fani_place item_place;
+
+    fani_place *places; /* a ring: item i at i & (capacity - 1) */
+    size_t place_capacity;
+    uint64_t place_first, next_index; /* the places of first..next - 1 are kept */
+};
+
+/* ---- Making and freeing --------------------------------------------------------------------- */
+
+fan_status fani_reader_new(const fani_reader_options *options, fani_reader **reader)
+{
+    fani_reader *r = calloc(1, sizeof *r);
+    if (!r)
+        return FAN_E_MEMORY;
+    r->options = *options;
+    if (!r->options.token_max)
+        r->options.token_max = TOKEN_MAX;
+    if (!r->options.line_max)
+        r->options.line_max = LINE_MAX_BYTES;
+    if (r->options.unit == FANI_UNIT_TOKEN)
+        r->options.line_max = SIZE_MAX;
+    r->line = 1;
+    r->chunk = malloc(CHUNK);
+    r->offsets = malloc((ITEMS_MAX + 1) * sizeof *r->offsets);
+    if (!r->chunk || !r->offsets) {
+        fani_reader_free(r);
+        return FAN_E_MEMORY;
+    }
+    r->offsets[0] = 0;
+    *reader = r;
+    return FAN_OK;
+}
+
+static void close_input(input *in)
+{
+    /* Nothing was written: a failing close of an input loses nothing. */
+    if (in->owned && in->fd >= 0)
+        (void)close(in->fd);
+    in->fd = -1;
+}
+
+void fani_reader_free(fani_reader *reader)
+{
+    if (!reader)
+        return;
+    for (size_t i = 0; i < reader->input_count; i++) {
+        close_input(&reader->inputs[i]);
+        free(reader->inputs[i].name);
+    }
+    free(reader->inputs);
+    free(reader->chunk);
+    free(reader->out);
+    free(reader->offsets);
+    free(reader->places);
+    free(reader);
+}
+
+static fan_status add_input(fani_reader *r, const char *name, int fd, bool is_text)
+{
+    if (r->input_count == r->input_capacity) {
+        size_t capacity = r->input_capacity ? 2 * r->input_capacity : 8;
+        input *inputs = realloc(r->inputs, capacity * sizeof *inputs);
+        if (!inputs)
+            return FAN_E_MEMORY;
+        r->inputs = inputs;
+        r->input_capacity = capacity;
+    }
+    char *copy = strdup(name);
+    if (!copy)
+        return FAN_E_MEMORY;
+    r->inputs[r->input_count++] =
+        (input){.name = copy, .fd = fd, .is_text = is_text, .at_start = true};
+    return FAN_OK;
+}
+
+fan_status fani_reader_add_file(fani_reader *reader, const char *path)
+{
+    if (!strcmp(path, "-"))
+        return add_input(reader, "(standard input)", STDIN_FILENO, false);
+    return add_input(reader, path, -1, false);
+}
+
+fan_status fani_reader_add_fd(fani_reader *reader, int fd, const char *name)
+{
+    return add_input(reader, name, fd, false);
+}
+
+fan_status fani_reader_add_text(fani_reader *reader, const char *text)
+{
+    return add_input(reader, text, -1, true);
+}
+
+/* ---- Items and places ------------------------------------------------------------------------ */
+
+static fan_status reserve_out(fani_reader *r, size_t more)
+{
+    size_t need = r->out_used + more;
+    if (need <= r->out_capacity)
+        return FAN_OK;
+    size_t capacity = need + need / 2;
+    unsigned char *out = realloc(r->out, capacity);
+    if (!out)
+        return FAN_E_MEMORY;
+    r->out = out;
+    r->out_capacity = capacity;
+    return FAN_OK;
+}
+
+/* Room in the ring for the places of a whole pull, so that finishing an item can't fail. */
+static fan_status reserve_places(fani_reader *r, size_t more)
+{
+    size_t kept = (size_t)(r->next_index - r->place_first);
+    size_t capacity = r->place_capacity ? r->place_capacity : 1024;
+    while (capacity < kept + more)
+        capacity *= 2;
+    if (capacity == r->place_capacity)
+        return FAN_OK;
+    fani_place *places = malloc(capacity * sizeof *places);
+    if (!places)
+        return FAN_E_MEMORY;
+    for (uint64_t i = r->place_first; i < r->next_index; i++)
+        places[i & (capacity - 1)] = r->places[i & (r->place_capacity - 1)];
+    free(r->places);
+    r->places = places;
+    r->place_capacity = capacity;
+    return FAN_OK;
+}
+
+fani_place fani_reader_place(const fani_reader *reader, uint64_t index)
+{
+    return reader->places[index & (reader->place_capacity - 1)];
+}
+
+void fani_reader_forget(fani_reader *reader, uint64_t index)
+{
+    if (index > reader->place_first)
+        reader->place_first = index;
+}
+
+static void append(fani_reader *r, const unsigned char *bytes, size_t size)
+{
+    memcpy(r->out + r->out_used, bytes, size);
+    r->out_used += size;
+}
+
+static void finish_item(fani_reader *r)
+{
+    r->places[r->next_index++ & (r->place_capacity - 1)] = r->item_place;
+    r->offsets[++r->count] = r->out_used;
+    r->in_item = r->in_token = r->skipping = false;
+}
+
+static fani_place place_here(const fani_reader *r)
+{
+    uint64_t column = r->chunk_position + r->at - r->line_position + 1;
+    return (fani_place){.input = (uint32_t)r->current,
+                        .line = r->line,
+                        .column = column < UINT32_MAX ? (uint32_t)column : UINT32_MAX};
+}
+
+/* Refuses the item being read: keeps an excerpt of it and skips the rest. */
+static void refuse(fani_reader *r, fani_flaw flaw, size_t excerpt_from)
+{
+    size_t size = r->out_used - excerpt_from;
+    if (size > EXCERPT)
+        size = EXCERPT;
+    memmove(r->out + r->item_start, r->out + excerpt_from, size);
+    r->out_used = r->item_start + size;
+    append(r, (const unsigned char *)"...", 3);
+    r->item_place.flaw = flaw;
+    r->skipping = true;
+}
+
+/* ---- Cutting --------------------------------------------------------------------------------- */
+
+static bool is_blank(unsigned char c)
+{
+    return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+}
+
+static void begin_token(fani_reader *r)
+{
+    unsigned char c = r->chunk[r->at];
+    if (!r->in_item) {
+        r->in_item = true;
+        r->item_start = r->out_used;
+        r->item_place = place_here(r);
+    }
+    r->in_token = true;
+    r->token_start = r->out_used;
+    r->token_size = 0;
+    r->token_limit = r->options.token_max + (c == '+' || c == '-');
+}
+
+/* The column of a token that turned out too long is its own, not that of its line. */
+static void refuse_token(fani_reader *r)
+{
+    size_t into = r->token_start - r->item_start;
+    uint64_t column = r->item_place.column + (uint64_t)into;
+    r->item_place.column = column < UINT32_MAX ? (uint32_t)column : UINT32_MAX;
+    refuse(r, FANI_FLAW_TOKEN_LONG, r->token_start);
+}
+
+static void take_token(fani_reader *r)
+{
+    if (!r->in_token)
+        begin_token(r);
+    size_t from = r->at;
+    while (r->at < r->end && !is_blank(r->chunk[r->at]))
+        r->at++;
+    if (r->skipping)
+        return;
+    append(r, r->chunk + from, r->at - from);
+    r->token_size += r->at - from;
+    if (r->token_size > r->token_limit)
+        refuse_token(r);
+    else if (r->out_used - r->item_start > r->options.line_max)
+        refuse(r, FANI_FLAW_LINE_LONG, r->item_start);
+}
+
+/* One blank; where items are lines, blanks inside an item are part of it. */
+static void take_blank(fani_reader *r)
+{
+    unsigned char c = r->chunk[r->at++];
+    r->in_token = false;
+    if (r->in_item && (c == '\n' || r->options.unit == FANI_UNIT_TOKEN))
+        finish_item(r);
+    else if (r->in_item && !r->skipping) {
+        append(r, &c, 1);
+        if (r->out_used - r->item_start > r->options.line_max)
+            refuse(r, FANI_FLAW_LINE_LONG, r->item_start);
+    }
+    if (c == '\n') {
+        r->line += r->line < UINT32_MAX;
+        r->line_position = r->chunk_position + r->at;
+    }
+}
+
+/* Cuts items from the chunk until it is used up or the limits are reached. An excerpt can be longer
+ * than what it stands for, by less than its double. */
+static fan_status cut(fani_reader *r, size_t max_items, size_t max_bytes)
+{
+    fan_status status = reserve_out(r, 2 * (r->end - r->at) + EXCERPT);
+    if (status != FAN_OK)
+        return status;
+    while (r->at < r->end && r->count < max_items && r->offsets[r->count] < max_bytes) {
+        if (is_blank(r->chunk[r->at]))
+            take_blank(r);
+        else
+            take_token(r);
+    }
+    return FAN_OK;
+}
+
+/* ---- Inputs ---------------------------------------------------------------------------------- */
+
+static void next_input(fani_reader *r)
+{
+    close_input(&r->inputs[r->current]);
+    r->current++;
+    r->at = r->end = 0;
+    r->chunk_position = r->line_position = 0;
+    r->line = 1;
+}
+
+/* Begins and ends an item that is not cut from a chunk. */
+static fan_status whole_item(fani_reader *r, const char *text, size_t size, fani_flaw flaw)
+{
+    fan_status status = reserve_out(r, size + EXCERPT);
+    if (status != FAN_OK)
+        return status;
+    r->item_start = r->out_used;
+    r->item_place = (fani_place){.input = (uint32_t)r->current, .flaw = flaw};
+    append(r, (const unsigned char *)text, size);
+    finish_item(r);
+    return FAN_OK;
+}
+
+/* The length of the longest token in a text, a leading sign not counted. */
+static size_t longest_token(const char *text, size_t size)
+{
+    size_t longest = 0;
+    for (size_t i = 0, from = 0; i <= size; i++) {
+        if (i < size && !is_blank((unsigned char)text[i]))
+            continue;
+        from += from < i && (text[from] == '+' || text[from] == '-');
+        longest = i - from > longest ? i - from : longest;
+        from = i + 1;
+    }
+    return longest;
+}
+
+static fan_status text_item(fani_reader *r, const char *text)
+{
+    size_t size = strlen(text);
+    for (; size && is_blank((unsigned char)*text); size--)
+        text++;
+    while (size && is_blank((unsigned char)text[size - 1]))
+        size--;
+    fan_status status = longest_token(text, size) > r->options.token_max
+                            ? whole_item(r, "...", 3, FANI_FLAW_TOKEN_LONG)
+                            : whole_item(r, text, size, FANI_FLAW_NONE);
+    next_input(r);
+    return status;
+}
+
+/* Opens the current input. One that can't be opened becomes an item with a flaw. */
+static fan_status open_input(fani_reader *r)
+{
+    input *in = &r->inputs[r->current];
+    struct stat info;
+    while (in->fd < 0) {
+        in->fd = open(in->name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        if (in->fd < 0 && errno != EINTR) {
+            in->open_errno = errno;
+            fan_status status = whole_item(r, "...", 3, FANI_FLAW_NOT_OPENED);
+            next_input(r);
+            return status;
+        }
+        in->owned = true;
+    }
+    in->opened = true;
+    in->pollable = fstat(in->fd, &info) != 0 || !S_ISREG(info.st_mode);
+    return FAN_OK;
+}
+
+/* Waits for bytes: *ready is false when none came within the time (never when `wait`). */
+static fan_status await(fani_reader *r, const input *in, bool wait, bool *ready)
+{
+    *ready = true;
+    if (!in->pollable)
+        return FAN_OK;
+    for (;;) {
+        struct pollfd entry = {.fd = in->fd, .events = POLLIN};
+        int timeout = wait ? POLL_MS : r->count ? 0 : QUIET_MS;
+        int n = poll(&entry, 1, timeout);
+        if (n > 0 || (n < 0 && errno != EINTR))
+            return FAN_OK; /* read will tell what is wrong */
+        if (r->options.stop && r->options.stop(r->options.stop_user))
+            return FAN_E_CANCELLED;
+        if (!wait) {
+            *ready = false;
+            return FAN_OK;
+        }
+    }
+}
+
+/* Whether chunk[0..end) could still become a byte order mark, or is one. */
+static bool begins_like_mark(const fani_reader *r)
+{
+    static const unsigned char mark[MARK] = {0xEF, 0xBB, 0xBF};
+    return !memcmp(r->chunk, mark, r->end < MARK ? r->end : MARK);
+}
+
+static void drop_mark(fani_reader *r, input *in)
+{
+    if (in->at_start && r->end >= MARK && begins_like_mark(r))
+        r->at = r->line_position = MARK;
+    in->at_start = false;
+}
+
+/* Reads a chunk of the current input; *got is false when nothing is there for now. At the end of
+ * an input its last item is finished and the next input becomes current. */
+static fan_status fill(fani_reader *r, bool wait, bool *got)
+{
+    input *in = &r->inputs[r->current];
+    ssize_t n;
+    r->chunk_position += r->end;
+    r->at = r->end = 0;
+    do { /* at the start until it is clear whether there is a mark */
+        fan_status status = await(r, in, wait || r->end > 0, got);
+        if (status != FAN_OK || !*got)
+            return status;
+        n = read(in->fd, r->chunk + r->end, CHUNK - r->end);
+        if (n > 0)
+            r->end += (size_t)n;
+    } while ((n < 0 && (errno == EINTR || errno == EAGAIN)) ||
+             (n > 0 && in->at_start && r->end < MARK && begins_like_mark(r)));
+    if (n < 0) {
+        r->failed = FAN_E_INPUT;
+        r->failed_errno = errno;
+        return FAN_OK;
+    }
+    drop_mark(r, in);
+    if (r->end == 0) {
+        if (r->in_item)
+            finish_item(r);
+        next_input(r);
+    }
+    return FAN_OK;
+}
+
+/* ---- Giving ---------------------------------------------------------------------------------- */
+
+/* Moves the item that is not complete to the front, where the last pull's items were. */
+static void drop_given(fani_reader *r)
+{
+    size_t given = (size_t)r->offsets[r->count];
+    if (r->in_item) {
+        memmove(r->out, r->out + given, r->out_used - given);
+        r->item_start -= given;
+        r->token_start -= r->in_token ? given : 0;
+    }
+    r->out_used -= given;
+    r->count = 0;
+}
+
+static fan_status advance(fani_reader *r, bool wait, bool *got)
+{
+    const input *in = &r->inputs[r->current];
+    if (in->is_text)
+        return text_item(r, in->name);
+    if (!in->opened)
+        return open_input(r);
+    return fill(r, wait, got);
+}
+
+static fan_status gather(fani_reader *r, size_t max_items, size_t max_bytes, bool wait)
+{
+    bool got = true;
+    while (got && r->count < max_items && r->offsets[r->count] < max_bytes) {
+        fan_status status;
+        if (r->at < r->end)
+            status = cut(r, max_items, max_bytes);
+        else if (r->failed != FAN_OK || r->current == r->input_count)
+            break;
+        else
+            status = advance(r, wait && !r->count, &got);
+        if (status != FAN_OK)
+            return status;
+    }
+    return FAN_OK;
+}
+
+static fan_status read_error(const fani_reader *r, fan_error *error)
+{
+    const char *name = r->inputs[r->current].name;
+    fani_error_errno(error, r->failed, r->failed_errno, "%s can't be read", name);
+    fani_error_place(error, name, 0, 0);
+    return r->failed;
+}
+
+fan_status fani_reader_pull(fani_reader *reader, size_t max_items, size_t max_bytes, bool wait,
+                            fan_items *items, fan_error *error)
+{
+    fani_reader *r = reader;
+    max_items = max_items < ITEMS_MAX ? max_items : ITEMS_MAX;
+    max_bytes = max_bytes < BYTES_MAX ? max_bytes : BYTES_MAX;
+    drop_given(r);
+    fan_status status = reserve_places(r, max_items);
+    if (status == FAN_OK)
+        status = gather(r, max_items, max_bytes, wait);
+    if (status != FAN_OK)
+        return fani_error_set(error, status, "%s", fan_status_text(status));
+    if (r->failed != FAN_OK && !r->count)
+        return read_error(r, error);
+    *items = (fan_items){.bytes = r->out,
+                         .offsets = r->offsets,
+                         .count = r->count,
+                         .first = r->next_index - r->count};
+    return FAN_OK;
+}
+
+bool fani_reader_ended(const fani_reader *reader)
+{
+    return reader->current == reader->input_count && reader->failed == FAN_OK;
+}
+
+/* ---- Explaining ------------------------------------------------------------------------------ */
+
+static void explain_flaw(const fani_reader *r, fani_place place, fan_error *error)
+{
+    const input *in = &r->inputs[place.input];
+    switch ((fani_flaw)place.flaw) {
+    case FANI_FLAW_NONE:
+        break;
+    case FANI_FLAW_TOKEN_LONG:
+        fani_error_set(error, FAN_E_TOO_LARGE,
+                       "more than %zu digits: expected a shorter number, or a larger max-digits",
+                       r->options.token_max);
+        break;
+    case FANI_FLAW_LINE_LONG:
+        fani_error_set(error, FAN_E_TOO_LARGE, "expected a line of at most %zu bytes",
+                       r->options.line_max);
+        break;
+    case FANI_FLAW_NOT_OPENED:
+        fani_error_errno(error, FAN_E_INPUT, in->open_errno, "%s can't be opened", in->name);
+        break;
+    }
+}
+
+void fani_reader_explain(const fani_reader *reader, fani_place place, size_t offset,
+                         const char *text, fan_error *error)
+{
+    const input *in = &reader->inputs[place.input];
+    uint64_t column = place.column;
+    if (place.flaw != FANI_FLAW_NONE)
+        explain_flaw(reader, place, error);
+    else {
+        fani_error_set(error, FAN_E_SYNTAX, "%s", text);
+        column += place.line ? offset : 0;
+    }
+    fani_error_place(error, in->is_text ? NULL : in->name, place.line,
+                     column < UINT32_MAX ? (uint32_t)column : UINT32_MAX);
+}

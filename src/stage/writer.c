@@ -1,0 +1,288 @@
+#include "stage/writer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+
+enum {
+    BUFFER = 1 << 18,
+    HOLD_NS = 100000000, /* how long a reader of our output may wait for what is ready */
+    NAMES_TRIED = 100,
+};
+
+struct fani_writer {
+    char *name; /* of the target, for messages and renaming */
+    int fd;
+    int folder; /* -1: no file to publish */
+    bool owned; /* fd is ours to close */
+    char temporary[40];
+    unsigned char *buffer;
+    size_t used;
+    int64_t waiting_since; /* when the oldest byte in the buffer came; 0: not known yet */
+    uint64_t bytes;
+    fan_status failed;
+    int failed_errno;
+    const char *failed_doing;
+};
+
+/* ---- Errors ---------------------------------------------------------------------------------- */
+
+/* Answers the error that was kept, if any. */
+static fan_status kept(const fani_writer *w, fan_error *error)
+{
+    if (w->failed == FAN_OK)
+        return FAN_OK;
+    fani_error_errno(error, w->failed, w->failed_errno, "%s can't be %s", w->name, w->failed_doing);
+    fani_error_place(error, w->name, 0, 0);
+    return w->failed;
+}
+
+static fan_status fail(fani_writer *w, const char *doing, fan_error *error)
+{
+    w->failed = FAN_E_OUTPUT;
+    w->failed_errno = errno;
+    w->failed_doing = doing;
+    return kept(w, error);
+}
+
+/* ---- Opening --------------------------------------------------------------------------------- */
+
+static fan_status make(const char *name, fani_writer **writer, fan_error *error)
+{
+    fani_writer *w = calloc(1, sizeof *w);
+    if (w) {
+        w->fd = w->folder = -1;
+        w->name = strdup(name);
+        w->buffer = malloc(BUFFER);
+    }
+    if (!w || !w->name || !w->buffer) {
+        fani_writer_free(w);
+        return fani_error_set(error, FAN_E_MEMORY, "out of memory");
+    }
+    *writer = w;
+    return FAN_OK;
+}
+
+fan_status fani_writer_to_fd(int fd, const char *name, fani_writer **writer, fan_error *error)
+{
+    fan_status status = make(name, writer, error);
+    if (status == FAN_OK)
+        (*writer)->fd = fd;
+    return status;
+}
+
+/* Opens the folder that holds the target; the target's own name follows the last slash. */
+static int open_folder(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    size_t size = slash ? (size_t)(slash - path) + 1 : 2;
+    char *folder = strndup(slash ? path : "./", size);
+    if (!folder)
+        return -1;
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int open_errno = errno;
+    free(folder);
+    errno = open_errno;
+    return fd;
+}
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+/* A new file under a name that nobody can foresee; links are not followed. */
+static int open_temporary(fani_writer *w)
+{
+    for (int i = 0; i < NAMES_TRIED; i++) {
+        uint64_t random;
+        if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random)
+            return -1;
+        snprintf(w->temporary, sizeof w->temporary, ".fanfold-%016llx.tmp",
+                 (unsigned long long)random);
+        int fd = openat(w->folder, w->temporary,
+                        O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+        if (fd >= 0 || errno != EEXIST)
+            return fd;
+    }
+    return -1;
+}
+
+static fan_status open_beside(fani_writer *w, fan_error *error)
+{
+    if (!*base_name(w->name)) {
+        errno = EISDIR;
+        return fail(w, "written", error);
+    }
+    w->folder = open_folder(w->name);
+    if (w->folder < 0)
+        return fail(w, "created", error);
+    w->fd = open_temporary(w);
+    if (w->fd < 0) {
+        w->temporary[0] = '\0';
+        return fail(w, "created", error);
+    }
+    w->owned = true;
+    return FAN_OK;
+}
+
+static fan_status open_target(fani_writer *w, fan_error *error)
+{
+    struct stat info;
+    bool exists = stat(w->name, &info) == 0;
+    if (!exists || S_ISREG(info.st_mode))
+        return open_beside(w, error);
+    if (S_ISDIR(info.st_mode)) {
+        errno = EISDIR;
+        return fail(w, "written", error);
+    }
+    w->fd = open(w->name, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    w->owned = true;
+    return w->fd < 0 ? fail(w, "opened", error) : FAN_OK;
+}
+
+fan_status fani_writer_to_file(const char *path, fani_writer **writer, fan_error *error)
+{
+    fani_writer *w;
+    fan_status status = make(path, &w, error);
+    if (status != FAN_OK)
+        return status;
+    status = open_target(w, error);
+    if (status != FAN_OK) {
+        fani_writer_free(w);
+        return status;
+    }
+    *writer = w;
+    return FAN_OK;
+}
+
+/* ---- Writing --------------------------------------------------------------------------------- */
+
+/* Writes all of it, through short writes, interruptions and descriptors that do not block. */
+static int write_all(int fd, const unsigned char *bytes, size_t size)
+{
+    while (size) {
+        ssize_t n = write(fd, bytes, size);
+        if (n > 0) {
+            bytes += n;
+            size -= (size_t)n;
+        } else if (n < 0 && errno == EAGAIN) {
+            struct pollfd entry = {.fd = fd, .events = POLLOUT};
+            if (poll(&entry, 1, -1) < 0 && errno != EINTR)
+                return -1;
+        } else if (n == 0 || errno != EINTR) {
+            errno = n == 0 ? ENOSPC : errno;
+            return -1;
+        }
+    }
+    return 0;
+}
+
+fan_status fani_writer_flush(fani_writer *writer, fan_error *error)
+{
+    if (writer->failed != FAN_OK || !writer->used)
+        return kept(writer, error);
+    size_t size = writer->used;
+    writer->used = 0;
+    writer->waiting_since = 0;
+    return write_all(writer->fd, writer->buffer, size) ? fail(writer, "written", error) : FAN_OK;
+}
+
+fan_status fani_writer_add(fani_writer *writer, const void *bytes, size_t size, fan_error *error)
+{
+    fani_writer *w = writer;
+    if (w->failed != FAN_OK)
+        return kept(w, error);
+    w->bytes += size;
+    if (size > BUFFER - w->used) {
+        fan_status status = fani_writer_flush(w, error);
+        if (status != FAN_OK)
+            return status;
+        if (size >= BUFFER)
+            return write_all(w->fd, bytes, size) ? fail(w, "written", error) : FAN_OK;
+    }
+    memcpy(w->buffer + w->used, bytes, size);
+    w->used += size;
+    return FAN_OK;
+}
+
+fan_status fani_writer_tick(fani_writer *writer, fan_error *error)
+{
+    if (writer->folder >= 0 || !writer->used)
+        return kept(writer, error);
+    int64_t now = fani_clock_ns();
+    if (!writer->waiting_since)
+        writer->waiting_since = now;
+    return now - writer->waiting_since >= HOLD_NS ? fani_writer_flush(writer, error) : FAN_OK;
+}
+
+uint64_t fani_writer_bytes(const fani_writer *writer)
+{
+    return writer->bytes;
+}
+
+/* ---- Publishing ------------------------------------------------------------------------------ */
+
+/* Linux closes the descriptor even where close is interrupted. */
+static int close_own(fani_writer *w)
+{
+    int fd = w->fd;
+    w->fd = -1;
+    return w->owned && close(fd) != 0 && errno != EINTR ? -1 : 0;
+}
+
+/* Some file systems can't sync a folder and say so. */
+static int sync_folder(int folder)
+{
+    return fsync(folder) != 0 && errno != EINVAL && errno != ENOTSUP ? -1 : 0;
+}
+
+static fan_status move_into_place(fani_writer *w, fan_error *error)
+{
+    if (fsync(w->fd))
+        return fail(w, "synced", error);
+    if (close_own(w))
+        return fail(w, "closed", error);
+    if (renameat(w->folder, w->temporary, w->folder, base_name(w->name)))
+        return fail(w, "renamed into place", error);
+    w->temporary[0] = '\0';
+    return sync_folder(w->folder) ? fail(w, "synced with its folder", error) : FAN_OK;
+}
+
+fan_status fani_writer_publish(fani_writer *writer, fan_error *error)
+{
+    fan_status status = fani_writer_flush(writer, error);
+    if (status != FAN_OK)
+        return status;
+    if (writer->folder >= 0)
+        return move_into_place(writer, error);
+    return close_own(writer) ? fail(writer, "closed", error) : FAN_OK;
+}
+
+void fani_writer_free(fani_writer *writer)
+{
+    if (!writer)
+        return;
+    /* What is thrown away here needs no check: it was never promised. */
+    if (writer->fd >= 0)
+        (void)close_own(writer);
+    if (writer->folder >= 0) {
+        if (writer->temporary[0])
+            (void)unlinkat(writer->folder, writer->temporary, 0);
+        (void)close(writer->folder);
+    }
+    free(writer->name);
+    free(writer->buffer);
+    free(writer);
+}

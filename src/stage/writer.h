@@ -1,0 +1,44 @@
+/* Writing results: buffered, every error kept, to a descriptor or to a file that appears complete
+ * or not at all. */
+#ifndef FANI_WRITER_H
+#define FANI_WRITER_H
+
+#include <stddef.h>
+
+#include "fanfold/status.h"
+
+typedef struct fani_writer fani_writer;
+
+/* A writer to a descriptor that stays open and the caller's. `name` is for messages. FAN_E_MEMORY.
+ * A writer belongs to one thread at a time. It never touches signals: a caller that may write to a
+ * closed pipe ignores SIGPIPE. */
+fan_status fani_writer_to_fd(int fd, const char *name, fani_writer **writer, fan_error *error);
+
+/* A writer to the file `path`: bytes go to a new file beside it, which fani_writer_publish moves
+ * into its place. The mode is 0666 without the umask's bits. A target that exists and is neither a
+ * regular file nor a link to one (a device, a FIFO) is written directly. Errors: FAN_E_OUTPUT with
+ * file and errno, FAN_E_MEMORY. */
+fan_status fani_writer_to_file(const char *path, fani_writer **writer, fan_error *error);
+
+/* Adds bytes. After the first error nothing is written any more and every call answers that error.
+ * Errors: FAN_E_OUTPUT with file and errno. */
+fan_status fani_writer_add(fani_writer *writer, const void *bytes, size_t size, fan_error *error);
+
+/* Hands everything added so far to the system. */
+fan_status fani_writer_flush(fani_writer *writer, fan_error *error);
+
+/* Flushes when something has been waiting for 100 ms and the target is read while it is written
+ * (anything but a file to be published). */
+fan_status fani_writer_tick(fani_writer *writer, fan_error *error);
+
+/* Flushes; a file is synced, closed, renamed to its name, and its folder synced. To be called once,
+ * last; a failed one leaves no file behind and an older one as it was. */
+fan_status fani_writer_publish(fani_writer *writer, fan_error *error);
+
+/* Bytes added so far. */
+uint64_t fani_writer_bytes(const fani_writer *writer);
+
+/* Frees; a file that was not published is removed. NULL is accepted. */
+void fani_writer_free(fani_writer *writer);
+
+#endif
