@@ -333,6 +333,6 @@ fan_status fani_keys_read(const char *path, const fani_key_reader *reader, fani_
         return status;
     }
     fan_status status = fani_keys_read_stream(stream, path, reader, counts, error);
-    fclose(stream); // NOLINT(cert-err33-c): nothing was written
+    fclose(stream);
     return status;
 }
