@@ -1,9 +1,11 @@
 /* Integration over fixed grids: expressions as integrands, the rules, and sums whose bits do not
  * depend on how the work was spread.
  *
+ *     const fan_expression_names names = {.variables = (const char *[]){"x"}, .variable_count = 1};
  *     fan_expression *f;
- *     fan_expression_parse("cos(x)", 6, &(fan_expression_names){(const char *[]){"x"}, 1}, &f,
- * NULL); fan_integral_result r; fan_integrate(&(fan_integral){.expression = f, .dimension = 1,
+ *     fan_expression_parse("cos(x)", 6, &names, &f, NULL);
+ *     fan_integral_result r;
+ *     fan_integrate(&(fan_integral){.expression = f, .dimension = 1,
  *                       .ranges = &(fan_range){0, 1}, .points = 1000}, &r, NULL);
  *     fan_expression_free(f);
  */

@@ -39,40 +39,70 @@ static double map_point(const fani_axis *axis, double t, double *slope)
     return t;
 }
 
-/* Point i of the rule, of all subintervals. */
-static double t_of(const fani_axis *axis, uint64_t i)
+/* Points i, i + 1, ... of a rule with equal steps. The positions are exact, however counted. */
+static void even_points(const fani_axis *axis, uint64_t i, int count, double *t)
 {
-    double position = (double)i;
-    if (axis->rule == FAN_RULE_MIDPOINT)
-        position += 0.5;
-    else if (axis->rule == FAN_RULE_GAUSS)
-        position = (double)(i / axis->order) + axis->gauss[i % axis->order].offset;
-    else if (i == axis->subintervals)
-        return axis->to;
-    return axis->from + position * axis->step;
+    const double from = axis->from;
+    const double step = axis->step;
+    const double base = (double)i + (axis->rule == FAN_RULE_MIDPOINT ? 0.5 : 0);
+    fani_pair position = {base, base + 1};
+    int j = 0;
+    for (; j + 2 <= count; j += 2) {
+        *(fani_pair *)(t + j) = from + position * step;
+        position += 2;
+    }
+    if (j < count)
+        t[j] = from + (base + j) * step;
+    if (axis->rule != FAN_RULE_MIDPOINT && i + (uint64_t)count > axis->subintervals)
+        t[count - 1] = axis->to;
 }
 
-static double weight_of(const fani_axis *axis, uint64_t i)
+static void even_weights(const fani_axis *axis, uint64_t i, int count, double *w)
 {
-    const bool end = i == 0 || i == axis->subintervals;
-    switch (axis->rule) {
-    case FAN_RULE_TRAPEZOID:
-        return end ? 0.5 : 1;
-    case FAN_RULE_SIMPSON:
-        return end ? 1 : i % 2 == 1 ? 4 : 2;
-    case FAN_RULE_GAUSS:
-        return axis->gauss[i % axis->order].weight;
-    case FAN_RULE_LEFT:
-    case FAN_RULE_MIDPOINT:
-        break;
+    const double odd = axis->rule == FAN_RULE_SIMPSON ? 4 : 1;
+    const double even = axis->rule == FAN_RULE_SIMPSON ? 2 : 1;
+    for (int j = 0; j < count; j++)
+        w[j] = (i + (uint64_t)j) % 2 == 1 ? odd : even;
+    if (axis->rule != FAN_RULE_SIMPSON && axis->rule != FAN_RULE_TRAPEZOID)
+        return;
+    if (i == 0)
+        w[0] = even / 2;
+    if (i + (uint64_t)count > axis->subintervals)
+        w[count - 1] = even / 2;
+}
+
+static void gauss_points(const fani_axis *axis, uint64_t i, int count, double *t, double *w)
+{
+    double subinterval = (double)(i / axis->order);
+    unsigned q = (unsigned)(i % axis->order);
+    for (int j = 0; j < count; j++) {
+        t[j] = axis->from + (subinterval + axis->gauss[q].offset) * axis->step;
+        if (w)
+            w[j] = axis->gauss[q].weight;
+        if (++q == axis->order) {
+            q = 0;
+            subinterval += 1;
+        }
     }
-    return 1;
+}
+
+/* Points i, i + 1, ... of the rule, of all subintervals; w may be NULL. */
+static void rule_points(const fani_axis *axis, uint64_t i, int count, double *t, double *w)
+{
+    if (axis->rule == FAN_RULE_GAUSS) {
+        gauss_points(axis, i, count, t, w);
+        return;
+    }
+    even_points(axis, i, count, t);
+    if (w)
+        even_weights(axis, i, count, w);
 }
 
 /* -1 and 1: point i lies too near that end of an infinite range; 0: it is used. */
 static int left_out(const fani_axis *axis, uint64_t i)
 {
-    const double t = t_of(axis, i);
+    double t;
+    rule_points(axis, i, 1, &t, NULL);
     if (fabs(t) >= 1 || fabs(u_of(t)) > u_max)
         return t < 0 ? -1 : 1;
     double slope;
@@ -163,30 +193,15 @@ bool fani_axis_weighted(const fani_axis *axis)
            (axis->rule != FAN_RULE_LEFT && axis->rule != FAN_RULE_MIDPOINT);
 }
 
-/* Left ends and middles of a finite range, which most grids are: an int index lets the compiler use
- * vectors, and (base + j) is exact, so the bits are those of t_of. */
-static void plain_points(const fani_axis *axis, uint64_t start, int count, double *x)
-{
-    const double base = (double)start + (axis->rule == FAN_RULE_MIDPOINT ? 0.5 : 0);
-    const double from = axis->from;
-    const double step = axis->step;
-    for (int j = 0; j < count; j++)
-        x[j] = from + (base + j) * step;
-}
-
 void fani_axis_points(const fani_axis *axis, uint64_t start, int count, double *x, double *w)
 {
-    if (!fani_axis_weighted(axis)) {
-        plain_points(axis, start, count, x);
-        for (int j = 0; w && j < count; j++)
-            w[j] = 1;
+    rule_points(axis, axis->first + start, count, x, w);
+    if (axis->map == FANI_MAP_FINITE)
         return;
-    }
     for (int j = 0; j < count; j++) {
-        const uint64_t i = axis->first + start + (uint64_t)j;
         double slope;
-        x[j] = map_point(axis, t_of(axis, i), &slope);
+        x[j] = map_point(axis, x[j], &slope);
         if (w)
-            w[j] = weight_of(axis, i) * slope;
+            w[j] *= slope;
     }
 }

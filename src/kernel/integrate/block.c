@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "integral.h"
 
-enum { RUN = FANI_INTEGRAL_RUN, RUNS = FAN_INTEGRAL_BLOCK_POINTS / FANI_INTEGRAL_RUN, LANES = 8 };
+enum { RUN = FANI_INTEGRAL_RUN, RUNS = FAN_INTEGRAL_BLOCK_POINTS / FANI_INTEGRAL_RUN };
 
 /* What one run works on; on the stack of the caller. */
 typedef struct run_state {
@@ -19,11 +19,12 @@ typedef struct run_state {
  * fixed by index and is made of sums of whole vectors. */
 static double halve(double *values, int count)
 {
-    for (int half = count / 2; half > 0; half /= 2) {
-        for (int i = 0; i < half; i++)
-            values[i] += values[i + half];
+    int half = count / 2;
+    for (; half > 1; half /= 2) {
+        for (int i = 0; i < half; i += 2)
+            *(fani_pair *)(values + i) += *(const fani_pair *)(values + i + half);
     }
-    return values[0];
+    return values[0] + values[1];
 }
 
 /* Points that differ in their last coordinate only: the others, and their weights, are constant. */
@@ -104,12 +105,10 @@ static void sort_out(double *values, int count, uint64_t first, fan_partial *par
 /* v * 0 is 0 for a finite v, else a NaN, which the sum keeps; cheaper than asking each value. */
 static bool all_finite(const double *values)
 {
-    double probe[LANES] = {0};
-    for (int i = 0; i < RUN; i += LANES) {
-        for (int j = 0; j < LANES; j++)
-            probe[j] += values[i + j] * 0.0;
-    }
-    return halve(probe, LANES) == 0;
+    fani_pair probe = {0, 0};
+    for (int i = 0; i < RUN; i += 2)
+        probe += *(const fani_pair *)(values + i) * 0.0;
+    return probe[0] + probe[1] == 0;
 }
 
 static fan_status sum_run(run_state *run, uint64_t first, int count, double *sum,

@@ -95,6 +95,10 @@ typedef enum fani_operator {
             FANI_OP_COUNT
 } fani_operator;
 
+/* Two doubles at any address of doubles: the vector that every machine has. Element by element its
+ * arithmetic, and so the bits, are those of doubles. */
+typedef double fani_pair __attribute__((vector_size(16), aligned(8), may_alias));
+
 /* out[i] from a[i], b[i] and c[i], i < n, a multiple of FANI_EXPRESSION_LANES. Operands that the
  * operator lacks are NULL; `out` may be one of the others. out[i] must depend on operands i alone,
  * bit for bit. No alignment but a double's. */

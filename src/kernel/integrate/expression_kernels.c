@@ -3,17 +3,14 @@
 
 #include "expression.h"
 
-typedef double lanes __attribute__((vector_size(64), aligned(8), may_alias));
-typedef int64_t mask __attribute__((vector_size(64), aligned(8), may_alias));
+typedef int64_t mask __attribute__((vector_size(16), aligned(8), may_alias));
 
-/* Vectors as large as a cache line are cut by the compiler into what the machine has; element by
- * element the arithmetic is the same. */
-#define EACH_VECTOR(statement)                                                                     \
-    for (size_t i = 0; i < n; i += FANI_EXPRESSION_LANES) {                                        \
+#define EACH_PAIR(statement)                                                                       \
+    for (size_t i = 0; i < n; i += 2) {                                                            \
         statement;                                                                                 \
     }
-#define LANES(p) (*(const lanes *)((p) + i))
-#define STORE(value) (*(lanes *)(out + i) = (value))
+#define PAIR(p) (*(const fani_pair *)((p) + i))
+#define STORE(value) (*(fani_pair *)(out + i) = (value))
 
 #define UNUSED __attribute__((unused))
 #define KERNEL(op)                                                                                 \
@@ -23,29 +20,29 @@ typedef int64_t mask __attribute__((vector_size(64), aligned(8), may_alias));
 #define ARITHMETIC(op, value)                                                                      \
     KERNEL(op)                                                                                     \
     {                                                                                              \
-        EACH_VECTOR(STORE(value))                                                                  \
+        EACH_PAIR(STORE(value))                                                                    \
     }
 
 /* 1.0 where the mask is set, else 0.0. */
 static const int64_t one_bits = 0x3ff0000000000000;
-#define TRUTH(op, condition) ARITHMETIC(op, (lanes)((mask)(condition)&one_bits))
+#define TRUTH(op, condition) ARITHMETIC(op, (fani_pair)((mask)(condition)&one_bits))
 
-ARITHMETIC(COPY, LANES(a))
-ARITHMETIC(NEGATE, -LANES(a))
-ARITHMETIC(SQUARE, LANES(a) * LANES(a))
-ARITHMETIC(ADD, LANES(a) + LANES(b))
-ARITHMETIC(SUBTRACT, LANES(a) - LANES(b))
-ARITHMETIC(MULTIPLY, LANES(a) * LANES(b))
-ARITHMETIC(DIVIDE, LANES(a) / LANES(b))
-TRUTH(NOT, LANES(a) == 0.0)
-TRUTH(LESS, LANES(a) < LANES(b))
-TRUTH(LESS_EQUAL, LANES(a) <= LANES(b))
-TRUTH(GREATER, LANES(a) > LANES(b))
-TRUTH(GREATER_EQUAL, LANES(a) >= LANES(b))
-TRUTH(EQUAL, LANES(a) == LANES(b))
-TRUTH(NOT_EQUAL, LANES(a) != LANES(b))
-TRUTH(AND, (LANES(a) != 0.0) & (LANES(b) != 0.0))
-TRUTH(OR, (LANES(a) != 0.0) | (LANES(b) != 0.0))
+ARITHMETIC(COPY, PAIR(a))
+ARITHMETIC(NEGATE, -PAIR(a))
+ARITHMETIC(SQUARE, PAIR(a) * PAIR(a))
+ARITHMETIC(ADD, PAIR(a) + PAIR(b))
+ARITHMETIC(SUBTRACT, PAIR(a) - PAIR(b))
+ARITHMETIC(MULTIPLY, PAIR(a) * PAIR(b))
+ARITHMETIC(DIVIDE, PAIR(a) / PAIR(b))
+TRUTH(NOT, PAIR(a) == 0.0)
+TRUTH(LESS, PAIR(a) < PAIR(b))
+TRUTH(LESS_EQUAL, PAIR(a) <= PAIR(b))
+TRUTH(GREATER, PAIR(a) > PAIR(b))
+TRUTH(GREATER_EQUAL, PAIR(a) >= PAIR(b))
+TRUTH(EQUAL, PAIR(a) == PAIR(b))
+TRUTH(NOT_EQUAL, PAIR(a) != PAIR(b))
+TRUTH(AND, (PAIR(a) != 0.0) & (PAIR(b) != 0.0))
+TRUTH(OR, (PAIR(a) != 0.0) | (PAIR(b) != 0.0))
 
 KERNEL(SELECT)
 {

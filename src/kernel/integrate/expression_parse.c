@@ -402,6 +402,20 @@ static fan_status parse_conditional(parser *p, uint32_t *node)
     return status;
 }
 
+static fan_status left_over(parser *p)
+{
+    switch (p->token.kind) {
+    case ')':
+        return expected(p, "an operator or the end (no \"(\" is open)");
+    case '(':
+    case FANI_TOKEN_NAME:
+    case FANI_TOKEN_NUMBER:
+        return expected(p, "an operator (a product needs its \"*\") or the end");
+    default:
+        return expected(p, "an operator or the end");
+    }
+}
+
 fan_status fani_expression_tree(const char *text, const fan_expression_names *names,
                                 fani_tree *tree, fan_error *error)
 {
@@ -412,7 +426,6 @@ fan_status fani_expression_tree(const char *text, const fan_expression_names *na
     if (status == FAN_OK)
         status = parse_conditional(&p, &tree->root);
     if (status == FAN_OK && p.token.kind != FANI_TOKEN_END)
-        status = expected(&p, p.token.kind == ')' ? "an operator or the end (no \"(\" is open)"
-                                                  : "an operator or the end");
+        status = left_over(&p);
     return status;
 }
