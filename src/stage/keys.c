@@ -9,17 +9,17 @@
 #include <string.h>
 
 /* A line holds the longest modulus in decimal with much room for a comment. */
-#define LINE_MAX_BYTES (64 * 1024)
+#define LINE_MAX_BYTES 65536
 /* A certificate with a 65536-bit key takes less than 40 KB. */
-#define BLOCK_MAX_BYTES (1024 * 1024)
+#define BLOCK_MAX_BYTES 1048576
 /* Before the first line: enough to tell DER, PEM and numbers apart. */
-#define PEEK_BYTES (64 * 1024)
+#define PEEK_BYTES 65536
 /* Without 0x, a number among PEM blocks must be longer than any fingerprint in hexadecimal. */
 #define FINGERPRINT_DIGITS 128
 
 /* The file under the reader: a window of bytes, and where it stands. */
 typedef struct scanner {
-    fani_key_source source;
+    fani_rsa_key_source source;
     FILE *stream;
     unsigned char *window; /* PEEK_BYTES */
     size_t start, end;     /* the unread part of the window */
@@ -100,10 +100,10 @@ static fan_status report_character(const scanner *s, size_t at, unsigned base)
     unsigned char c = (unsigned char)s->text[at];
     const char *wanted = base == 16 ? "a hexadecimal digit" : "a digit";
     if (c > 0x20 && c < 0x7f)
-        return fani_key_report(&s->source, s->line, at + 1, FANI_KEY_UNREADABLE,
-                               "'%c' where %s was expected", c, wanted);
-    return fani_key_report(&s->source, s->line, at + 1, FANI_KEY_UNREADABLE,
-                           "byte 0x%02x where %s was expected", c, wanted);
+        return fani_rsa_key_report(&s->source, s->line, at + 1, FANI_RSA_KEY_UNREADABLE,
+                                   "'%c' where %s was expected", c, wanted);
+    return fani_rsa_key_report(&s->source, s->line, at + 1, FANI_RSA_KEY_UNREADABLE,
+                               "byte 0x%02x where %s was expected", c, wanted);
 }
 
 /* A line that is, up to a comment, a number or text. */
@@ -131,15 +131,15 @@ static fan_status take_number(scanner *s)
     if (s->has_pem && (bad < to || (!prefixed && to - from <= FINGERPRINT_DIGITS)))
         return FAN_OK;
     if (s->text_cut && !comment)
-        return fani_key_report(&s->source, s->line, 0, FANI_KEY_UNREADABLE,
-                               "a line of more than %d bytes", LINE_MAX_BYTES);
+        return fani_rsa_key_report(&s->source, s->line, 0, FANI_RSA_KEY_UNREADABLE,
+                                   "a line of more than %d bytes", LINE_MAX_BYTES);
     if (s->text[from] == '-' && to - from > 1 && is_digit(s->text[from + 1], base))
-        return fani_key_report(&s->source, s->line, from + 1, FANI_KEY_UNREADABLE,
-                               "a negative number can't be a modulus");
+        return fani_rsa_key_report(&s->source, s->line, from + 1, FANI_RSA_KEY_UNREADABLE,
+                                   "a negative number can't be a modulus");
     if (bad < to)
         return report_character(s, bad, base);
     s->text[to] = '\0';
-    return fani_key_number(&s->source, s->line, from + 1, s->text + first, base);
+    return fani_rsa_key_number(&s->source, s->line, from + 1, s->text + first, base);
 }
 
 /* Adds the line to the block. */
@@ -158,8 +158,8 @@ static fan_status report_unended(scanner *s)
 {
     uint64_t line = s->block_line;
     s->block_line = 0;
-    return fani_key_report(&s->source, line, 0, FANI_KEY_UNREADABLE,
-                           "a PEM block without its END line");
+    return fani_rsa_key_report(&s->source, line, 0, FANI_RSA_KEY_UNREADABLE,
+                               "a PEM block without its END line");
 }
 
 static fan_status finish_block(scanner *s)
@@ -167,9 +167,9 @@ static fan_status finish_block(scanner *s)
     uint64_t line = s->block_line;
     s->block_line = 0;
     if (s->block_cut)
-        return fani_key_report(&s->source, line, 0, FANI_KEY_UNREADABLE,
-                               "a PEM block too large to read");
-    return fani_key_pem(&s->source, line, s->block, s->block_size);
+        return fani_rsa_key_report(&s->source, line, 0, FANI_RSA_KEY_UNREADABLE,
+                                   "a PEM block too large to read");
+    return fani_rsa_key_pem(&s->source, line, s->block, s->block_size);
 }
 
 /* A BEGIN inside a block starts anew: the block before it has lost its end. */
@@ -266,10 +266,10 @@ static fan_status take_object(scanner *s, size_t size)
         got += part;
     }
     if (got == size)
-        return fani_key_der(&s->source, 1, (const unsigned char *)s->block, size);
+        return fani_rsa_key_der(&s->source, 1, (const unsigned char *)s->block, size);
     return s->read_errno ? FAN_OK
-                         : fani_key_report(&s->source, 1, 0, FANI_KEY_UNREADABLE,
-                                           "DER that ends after %zu of %zu bytes", got, size);
+                         : fani_rsa_key_report(&s->source, 1, 0, FANI_RSA_KEY_UNREADABLE,
+                                               "DER that ends after %zu of %zu bytes", got, size);
 }
 
 static fan_status read_objects(scanner *s)
@@ -278,12 +278,12 @@ static fan_status read_objects(scanner *s)
     while (!status && fill(s, PEEK_BYTES) > 0) {
         size_t size = der_size(s->window + s->start, s->end - s->start);
         if (size == 0)
-            return fani_key_report(&s->source, 1, 0, FANI_KEY_UNREADABLE,
-                                   "bytes after DER that are not DER");
+            return fani_rsa_key_report(&s->source, 1, 0, FANI_RSA_KEY_UNREADABLE,
+                                       "bytes after DER that are not DER");
         if (size > BLOCK_MAX_BYTES)
-            return fani_key_report(&s->source, 1, 0, FANI_KEY_UNREADABLE,
-                                   "a DER object of %zu bytes; at most %d are read", size,
-                                   BLOCK_MAX_BYTES);
+            return fani_rsa_key_report(&s->source, 1, 0, FANI_RSA_KEY_UNREADABLE,
+                                       "a DER object of %zu bytes; at most %d are read", size,
+                                       BLOCK_MAX_BYTES);
         status = take_object(s, size);
     }
     return status;
@@ -302,8 +302,9 @@ static fan_status read_all(scanner *s)
     return status;
 }
 
-fan_status fani_keys_read_stream(FILE *stream, const char *name, const fani_key_reader *reader,
-                                 fani_key_counts *counts, fan_error *error)
+fan_status fani_rsa_keys_read_stream(FILE *stream, const char *name,
+                                     const fani_rsa_key_reader *reader, fani_rsa_key_counts *counts,
+                                     fan_error *error)
 {
     if (reader->base != 0 && reader->base != 10 && reader->base != 16)
         return fani_error_set(error, FAN_E_ARGUMENT, "base %u; plain numbers have base 10 or 16",
@@ -323,8 +324,8 @@ fan_status fani_keys_read_stream(FILE *stream, const char *name, const fani_key_
     return status;
 }
 
-fan_status fani_keys_read(const char *path, const fani_key_reader *reader, fani_key_counts *counts,
-                          fan_error *error)
+fan_status fani_rsa_keys_read(const char *path, const fani_rsa_key_reader *reader,
+                              fani_rsa_key_counts *counts, fan_error *error)
 {
     FILE *stream = fopen(path, "rbe");
     if (!stream) {
@@ -332,7 +333,7 @@ fan_status fani_keys_read(const char *path, const fani_key_reader *reader, fani_
         fani_error_place(error, path, 0, 0);
         return status;
     }
-    fan_status status = fani_keys_read_stream(stream, path, reader, counts, error);
+    fan_status status = fani_rsa_keys_read_stream(stream, path, reader, counts, error);
     fclose(stream);
     return status;
 }

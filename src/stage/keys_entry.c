@@ -17,7 +17,7 @@
 
 /* What an entry turned out to be; owns all but `text`. */
 typedef struct entry {
-    fani_key_form form;
+    fani_rsa_key_form form;
     EVP_PKEY *key;   /* NULL where libcrypto does not know the key */
     char *id;        /* from malloc, or NULL */
     char kind[64];   /* the algorithm's name, for reports */
@@ -30,21 +30,21 @@ static void entry_free(entry *e)
     free(e->id);
 }
 
-fan_status fani_key_report(const fani_key_source *source, uint64_t line, uint64_t column,
-                           fani_key_fault fault, const char *format, ...)
+fan_status fani_rsa_key_report(const fani_rsa_key_source *source, uint64_t line, uint64_t column,
+                               fani_rsa_key_fault fault, const char *format, ...)
 {
     char reason[256];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(reason, sizeof reason, format, arguments);
     va_end(arguments);
-    if (fault == FANI_KEY_NOT_RSA)
+    if (fault == FANI_RSA_KEY_NOT_RSA)
         source->counts->not_rsa++;
     else
         source->counts->unreadable++;
     if (!source->reader->problem)
         return FAN_OK;
-    fani_key_problem problem = {
+    fani_rsa_key_problem problem = {
         .file = source->name, .line = line, .column = column, .fault = fault, .reason = reason};
     return source->reader->problem(source->reader->context, &problem, source->error);
 }
@@ -59,18 +59,18 @@ static unsigned char *bytes_of(const BIGNUM *number, size_t *size)
 }
 
 /* exponent: NULL where not known. id: NULL for none. */
-static fan_status deliver(const fani_key_source *source, uint64_t line, fani_key_form form,
+static fan_status deliver(const fani_rsa_key_source *source, uint64_t line, fani_rsa_key_form form,
                           const BIGNUM *modulus, const BIGNUM *exponent, const char *id)
 {
-    if (BN_is_negative(modulus) || BN_num_bits(modulus) > FANI_KEYS_MAX_BITS)
-        return fani_key_report(source, line, 0, FANI_KEY_UNREADABLE,
-                               "a modulus of %d bits; at most %d are read", BN_num_bits(modulus),
-                               FANI_KEYS_MAX_BITS);
-    fani_key key = {.file = source->name,
-                    .line = line,
-                    .form = form,
-                    .bits = (size_t)BN_num_bits(modulus),
-                    .id = id ? id : ""};
+    if (BN_is_negative(modulus) || BN_num_bits(modulus) > FANI_RSA_KEYS_MAX_BITS)
+        return fani_rsa_key_report(source, line, 0, FANI_RSA_KEY_UNREADABLE,
+                                   "a modulus of %d bits; at most %d are read",
+                                   BN_num_bits(modulus), FANI_RSA_KEYS_MAX_BITS);
+    fani_rsa_key key = {.file = source->name,
+                        .line = line,
+                        .form = form,
+                        .bits = (size_t)BN_num_bits(modulus),
+                        .id = id ? id : ""};
     unsigned char *modulus_bytes = bytes_of(modulus, &key.modulus_size);
     unsigned char *exponent_bytes = exponent ? bytes_of(exponent, &key.exponent_size) : NULL;
     key.modulus = modulus_bytes;
@@ -88,7 +88,7 @@ static fan_status deliver(const fani_key_source *source, uint64_t line, fani_key
     return status;
 }
 
-static fan_status deliver_entry(const fani_key_source *source, uint64_t line, const entry *e)
+static fan_status deliver_entry(const fani_rsa_key_source *source, uint64_t line, const entry *e)
 {
     BIGNUM *modulus = NULL, *exponent = NULL;
     fan_status status;
@@ -97,9 +97,11 @@ static fan_status deliver_entry(const fani_key_source *source, uint64_t line, co
         EVP_PKEY_get_bn_param(e->key, OSSL_PKEY_PARAM_RSA_E, &exponent))
         status = deliver(source, line, e->form, modulus, exponent, e->id);
     else if (rsa || e->is_rsa_oid)
-        status = fani_key_report(source, line, 0, FANI_KEY_UNREADABLE, "a malformed RSA key");
+        status =
+            fani_rsa_key_report(source, line, 0, FANI_RSA_KEY_UNREADABLE, "a malformed RSA key");
     else
-        status = fani_key_report(source, line, 0, FANI_KEY_NOT_RSA, "not an RSA key: %s", e->kind);
+        status = fani_rsa_key_report(source, line, 0, FANI_RSA_KEY_NOT_RSA, "not an RSA key: %s",
+                                     e->kind);
     BN_free(modulus);
     BN_free(exponent);
     return status;
@@ -152,7 +154,7 @@ static bool parse_certificate(entry *e, const unsigned char *bytes, size_t size)
         EVP_PKEY *key = X509_get0_pubkey(certificate);
         if (key)
             EVP_PKEY_up_ref(key);
-        e->form = FANI_KEY_CERTIFICATE;
+        e->form = FANI_RSA_KEY_CERTIFICATE;
         e->id = common_name(X509_get_subject_name(certificate));
         take_key(e, key, X509_get_X509_PUBKEY(certificate));
     }
@@ -182,7 +184,7 @@ static bool parse_request(entry *e, const unsigned char *bytes, size_t size)
         EVP_PKEY *key = X509_REQ_get0_pubkey(request);
         if (key)
             EVP_PKEY_up_ref(key);
-        e->form = FANI_KEY_REQUEST;
+        e->form = FANI_RSA_KEY_REQUEST;
         e->id = common_name(X509_REQ_get_subject_name(request));
         take_key(e, key, X509_REQ_get_X509_PUBKEY(request));
     }
@@ -196,7 +198,7 @@ static bool parse_spki(entry *e, const unsigned char *bytes, size_t size)
     X509_PUBKEY *info = d2i_X509_PUBKEY(NULL, &at, (long)size);
     bool whole = info && at == bytes + size;
     if (whole) {
-        e->form = FANI_KEY_PUBLIC;
+        e->form = FANI_RSA_KEY_PUBLIC;
         take_key(e, X509_PUBKEY_get(info), info);
     }
     X509_PUBKEY_free(info);
@@ -211,7 +213,7 @@ static bool parse_pkcs1(entry *e, const unsigned char *bytes, size_t size)
         EVP_PKEY_free(key);
         return false;
     }
-    e->form = FANI_KEY_PUBLIC;
+    e->form = FANI_RSA_KEY_PUBLIC;
     take_key(e, key, NULL);
     return true;
 }
@@ -232,27 +234,28 @@ static const struct {
 };
 #define KINDS (sizeof kinds / sizeof *kinds)
 
-static fan_status deliver_labelled(const fani_key_source *source, uint64_t line, const char *label,
-                                   const unsigned char *bytes, size_t size)
+static fan_status deliver_labelled(const fani_rsa_key_source *source, uint64_t line,
+                                   const char *label, const unsigned char *bytes, size_t size)
 {
     size_t k = 0;
     while (k < KINDS && strcmp(kinds[k].label, label) != 0)
         k++;
     if (k == KINDS)
-        return fani_key_report(source, line, 0, FANI_KEY_UNREADABLE,
-                               "a PEM block of a kind that is not read: %.64s", label);
+        return fani_rsa_key_report(source, line, 0, FANI_RSA_KEY_UNREADABLE,
+                                   "a PEM block of a kind that is not read: %.64s", label);
     entry e = {0};
     fan_status status;
     if (kinds[k].parse(&e, bytes, size))
         status = deliver_entry(source, line, &e);
     else
-        status = fani_key_report(source, line, 0, FANI_KEY_UNREADABLE, "a malformed %.64s", label);
+        status = fani_rsa_key_report(source, line, 0, FANI_RSA_KEY_UNREADABLE, "a malformed %.64s",
+                                     label);
     entry_free(&e);
     return status;
 }
 
-fan_status fani_key_pem(const fani_key_source *source, uint64_t line, const char *block,
-                        size_t size)
+fan_status fani_rsa_key_pem(const fani_rsa_key_source *source, uint64_t line, const char *block,
+                            size_t size)
 {
     char *label = NULL, *header = NULL;
     unsigned char *bytes = NULL;
@@ -265,7 +268,8 @@ fan_status fani_key_pem(const fani_key_source *source, uint64_t line, const char
     else if (PEM_read_bio(memory, &label, &header, &bytes, &length))
         status = deliver_labelled(source, line, label, bytes, (size_t)length);
     else
-        status = fani_key_report(source, line, 0, FANI_KEY_UNREADABLE, "a malformed PEM block");
+        status =
+            fani_rsa_key_report(source, line, 0, FANI_RSA_KEY_UNREADABLE, "a malformed PEM block");
     OPENSSL_free(label);
     OPENSSL_free(header);
     OPENSSL_free(bytes);
@@ -274,8 +278,8 @@ fan_status fani_key_pem(const fani_key_source *source, uint64_t line, const char
     return status;
 }
 
-fan_status fani_key_der(const fani_key_source *source, uint64_t line, const unsigned char *bytes,
-                        size_t size)
+fan_status fani_rsa_key_der(const fani_rsa_key_source *source, uint64_t line,
+                            const unsigned char *bytes, size_t size)
 {
     fan_status status = FAN_OK;
     bool taken = false;
@@ -288,14 +292,14 @@ fan_status fani_key_der(const fani_key_source *source, uint64_t line, const unsi
         entry_free(&e);
     }
     if (!taken)
-        status = fani_key_report(source, line, 0, FANI_KEY_UNREADABLE,
-                                 "DER, but no certificate, request or public key");
+        status = fani_rsa_key_report(source, line, 0, FANI_RSA_KEY_UNREADABLE,
+                                     "DER, but no certificate, request or public key");
     ERR_pop_to_mark();
     return status;
 }
 
-fan_status fani_key_number(const fani_key_source *source, uint64_t line, uint64_t column,
-                           const char *digits, unsigned base)
+fan_status fani_rsa_key_number(const fani_rsa_key_source *source, uint64_t line, uint64_t column,
+                               const char *digits, unsigned base)
 {
     BIGNUM *modulus = NULL;
     fan_status status;
@@ -303,11 +307,11 @@ fan_status fani_key_number(const fani_key_source *source, uint64_t line, uint64_
         digits++;
     ERR_set_mark();
     /* The longest decimal that could still fit has 19729 digits; conversion is quadratic. */
-    if (strlen(digits) > FANI_KEYS_MAX_BITS / (base == 10 ? 3 : 4))
-        status = fani_key_report(source, line, column, FANI_KEY_UNREADABLE,
-                                 "a modulus of more than %d bits", FANI_KEYS_MAX_BITS);
+    if (strlen(digits) > FANI_RSA_KEYS_MAX_BITS / (base == 10 ? 3 : 4))
+        status = fani_rsa_key_report(source, line, column, FANI_RSA_KEY_UNREADABLE,
+                                     "a modulus of more than %d bits", FANI_RSA_KEYS_MAX_BITS);
     else if (base == 10 ? BN_dec2bn(&modulus, digits) : BN_hex2bn(&modulus, digits))
-        status = deliver(source, line, FANI_KEY_NUMBER, modulus, NULL, NULL);
+        status = deliver(source, line, FANI_RSA_KEY_NUMBER, modulus, NULL, NULL);
     else
         status = fani_error_set(source->error, FAN_E_MEMORY, "no memory for a modulus");
     BN_free(modulus);

@@ -21,7 +21,7 @@
 /* What a reading gave: keys as "line:bits:modulus in hex:exponent:id" and problems as
  * "line:column:reason", one a line; and the moduli. */
 typedef struct reading {
-    fani_key_counts counts;
+    fani_rsa_key_counts counts;
     fan_error error;
     char *log;
     size_t log_size;
@@ -30,7 +30,7 @@ typedef struct reading {
     size_t stop_after; /* keys; 0 for never */
 } reading;
 
-static fan_status on_key(void *context, const fani_key *key, fan_error *error)
+static fan_status on_key(void *context, const fani_rsa_key *key, fan_error *error)
 {
     reading *r = context;
     fani_mpzs_resize(&r->moduli, r->moduli.count + 1);
@@ -52,7 +52,7 @@ static fan_status on_key(void *context, const fani_key *key, fan_error *error)
     return FAN_OK;
 }
 
-static fan_status on_problem(void *context, const fani_key_problem *problem, fan_error *error)
+static fan_status on_problem(void *context, const fani_rsa_key_problem *problem, fan_error *error)
 {
     (void)error;
     reading *r = context;
@@ -63,10 +63,11 @@ static fan_status on_problem(void *context, const fani_key_problem *problem, fan
 
 static fan_status read_from(reading *r, FILE *stream, const char *path, unsigned base)
 {
-    fani_key_reader reader = {base, on_key, on_problem, r};
+    fani_rsa_key_reader reader = {base, on_key, on_problem, r};
     r->out = open_memstream(&r->log, &r->log_size);
-    fan_status status = stream ? fani_keys_read_stream(stream, path, &reader, &r->counts, &r->error)
-                               : fani_keys_read(path, &reader, &r->counts, &r->error);
+    fan_status status =
+        stream ? fani_rsa_keys_read_stream(stream, path, &reader, &r->counts, &r->error)
+               : fani_rsa_keys_read(path, &reader, &r->counts, &r->error);
     fclose(r->out);
     EXPECT_U64(ERR_peek_error(), 0);
     return status;
@@ -374,13 +375,13 @@ FAN_TEST(keys, errors_of_the_caller_stay_queued)
     size_t size;
     char *bad = slurp(DATA "certificate.pem", &size);
     bad[size / 2] ^= 1;
-    fani_key_counts counts = {0};
+    fani_rsa_key_counts counts = {0};
     reading r = {0};
     r.out = open_memstream(&r.log, &r.log_size);
-    fani_key_reader reader = {16, on_key, NULL, &r};
+    fani_rsa_key_reader reader = {16, on_key, NULL, &r};
     ERR_raise(ERR_LIB_USER, 42);
     FILE *stream = fmemopen(bad, size / 2, "r");
-    EXPECT_I64(fani_keys_read_stream(stream, "memory", &reader, &counts, NULL), FAN_OK);
+    EXPECT_I64(fani_rsa_keys_read_stream(stream, "memory", &reader, &counts, NULL), FAN_OK);
     fclose(stream);
     EXPECT_I64(ERR_GET_REASON(ERR_get_error()), 42);
     EXPECT_U64(ERR_get_error(), 0);

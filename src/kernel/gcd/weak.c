@@ -25,9 +25,10 @@ static fan_status find_first(mpz_srcptr moduli, size_t count, size_t *first)
             order[valid++] = i;
     }
     qsort_r(order, valid, sizeof *order, by_value_then_place, (void *)(uintptr_t)moduli);
-    for (size_t k = 0; k < valid; k++) {
-        bool repeated = k > 0 && !mpz_cmp(moduli + order[k], moduli + order[k - 1]);
-        first[order[k]] = repeated ? first[order[k - 1]] : order[k];
+    for (size_t k = 0, leader = 0; k < valid; k++) {
+        if (k == 0 || mpz_cmp(moduli + order[k], moduli + order[k - 1]) != 0)
+            leader = order[k];
+        first[order[k]] = leader;
     }
     free(order);
     return FAN_OK;

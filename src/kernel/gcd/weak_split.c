@@ -116,7 +116,7 @@ static fan_status find_exponents(fani_weak_split *split)
     return FAN_OK;
 }
 
-/* Calls for each piece of a key: counts it (members NULL) or enters the key among the members. */
+/* For each piece of a key: counts it (next NULL), or enters the key among the members. */
 static void enter_key(fani_weak_split *split, const fani_weak_set *set, size_t key, size_t *next)
 {
     size_t slot = set->slot[key];
@@ -125,7 +125,7 @@ static void enter_key(fani_weak_split *split, const fani_weak_set *set, size_t k
         return;
     for (size_t k = split->first_piece[w]; k < split->first_piece[w + 1]; k++) {
         size_t element = split->pieces.pairs[k].right;
-        if (split->members) {
+        if (next) {
             split->members[next[element]++] = key;
         } else {
             split->first_member[element + 1]++;
