@@ -105,9 +105,9 @@ FAN_API fan_status fan_factorization_text(const fan_factorization *factorization
 
 /* How hard to try, and when to stop. All zero is a good default. */
 typedef struct fan_factor_options {
-    /* Steps of Pollard's rho for the whole number. 0 means 2^30 / w^2, w being the 64-bit words of
-     * what trial division left: some seconds. s steps find most factors up to s^2 / 4, so 2^54 in
-     * numbers of 128 bits. */
+    /* Steps of Pollard's rho for the whole number. 0 means 2^29 / w^2, w being the 64-bit words of
+     * what trial division left: some seconds. s steps find most prime factors up to s^2 / 4: about
+     * 2^52 in numbers of 128 bits, 2^48 in 256. */
     uint64_t rho_iterations;
     /* Called with `context` on the calling thread every 512 steps or sooner; true stops. A
      * primality test is not interrupted (500 digits with a proof, or 10 000 without: several

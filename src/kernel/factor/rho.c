@@ -9,7 +9,7 @@ enum {
 uint64_t fani_default_steps(mpz_srcptr n)
 {
     uint64_t words = mpz_size(n);
-    return (UINT64_C(1) << 30) / (words * words);
+    return (UINT64_C(1) << 29) / (words * words);
 }
 
 static fan_status spend(fani_effort *effort, uint64_t steps)

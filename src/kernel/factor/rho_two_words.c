@@ -1,5 +1,5 @@
-/* Rho's arithmetic for n of 65 to 128 bits: Montgomery multiplication, operand scanning, with the
- * carry beyond 128 bits kept so that n may be as large as 2^128 - 1. */
+/* Rho's arithmetic for n of 65 to 128 bits: Montgomery multiplication on a word of 128 bits. The
+ * reduction subtracts (as in montgomery.h), so no carry leaves the word however large n is. */
 #include "montgomery.h"
 #include "rho.h"
 
@@ -7,8 +7,8 @@
 
 typedef struct two_words {
     fani_u128 n;
-    uint64_t minus_inverse; /* n * minus_inverse = -1 mod 2^64 */
-    fani_u128 c;
+    fani_u128 inverse; /* n * inverse = 1 mod 2^128 */
+    fani_u128 minus_c;
     fani_u128 y;
     fani_u128 marked;
     fani_u128 saved;
@@ -25,44 +25,50 @@ static inline uint64_t high(fani_u128 x)
     return (uint64_t)(x >> 64);
 }
 
-/* a * b / 2^128 mod n for a, b < n. */
+/* The high half of a * b; *low_half is the low one. */
+static inline fani_u128 multiply_wide(fani_u128 a, fani_u128 b, fani_u128 *low_half)
+{
+    fani_u128 lowest = (fani_u128)low(a) * low(b);
+    fani_u128 middle = (fani_u128)low(a) * high(b) + high(lowest);
+    fani_u128 other = (fani_u128)high(a) * low(b) + low(middle);
+    *low_half = other << 64 | low(lowest);
+    return (fani_u128)high(a) * high(b) + high(middle) + high(other);
+}
+
+/* a - b mod n for a, b < n. Masked, because a branch would be a coin toss. */
+static inline fani_u128 subtract(fani_u128 n, fani_u128 a, fani_u128 b)
+{
+    fani_u128 difference;
+    uint64_t mask = 0 - (uint64_t)__builtin_sub_overflow(a, b, &difference);
+    return difference + ((fani_u128)(high(n) & mask) << 64 | (low(n) & mask));
+}
+
+/* (high_half * 2^128 + low_half) / 2^128 mod n for high_half < n. */
+static inline fani_u128 reduce(const two_words *t, fani_u128 high_half, fani_u128 low_half)
+{
+    fani_u128 ignored;
+    return subtract(t->n, high_half, multiply_wide(low_half * t->inverse, t->n, &ignored));
+}
+
 static inline fani_u128 multiply(const two_words *t, fani_u128 a, fani_u128 b)
 {
-    uint64_t n0 = low(t->n);
-    uint64_t n1 = high(t->n);
-    fani_u128 first = (fani_u128)low(a) * low(b);
-    fani_u128 second = (fani_u128)low(a) * high(b) + high(first);
-    uint64_t q = low(first) * t->minus_inverse;
-    fani_u128 dropped = (fani_u128)q * n0 + low(first);
-    fani_u128 sum0 = (fani_u128)q * n1 + low(second) + high(dropped);
-    fani_u128 sum1 = (fani_u128)high(second) + high(sum0);
-
-    first = (fani_u128)high(a) * low(b) + low(sum0);
-    second = (fani_u128)high(a) * high(b) + low(sum1) + high(first);
-    fani_u128 carried = (fani_u128)high(sum1) + high(second);
-    q = low(first) * t->minus_inverse;
-    dropped = (fani_u128)q * n0 + low(first);
-    sum0 = (fani_u128)q * n1 + low(second) + high(dropped);
-    sum1 = carried + high(sum0);
-
-    fani_u128 result = sum1 << 64 | low(sum0);
-    fani_u128 lowered = result - t->n;
-    return (high(sum1) != 0) | (result >= t->n) ? lowered : result;
+    fani_u128 low_half;
+    fani_u128 high_half = multiply_wide(a, b, &low_half);
+    return reduce(t, high_half, low_half);
 }
 
+/* y^2 + c, with c added beside the reduction. */
 static inline fani_u128 step(const two_words *t, fani_u128 y)
 {
-    y = multiply(t, y, y);
-    fani_u128 room = t->n - t->c;
-    fani_u128 lowered = y - room;
-    return y >= room ? lowered : y + t->c;
+    fani_u128 low_half;
+    fani_u128 high_half = multiply_wide(y, y, &low_half);
+    return reduce(t, subtract(t->n, high_half, t->minus_c), low_half);
 }
 
-static inline fani_u128 distance(fani_u128 a, fani_u128 b)
+/* Up to its sign mod n, which no gcd sees. */
+static inline fani_u128 distance(const two_words *t, fani_u128 y)
 {
-    fani_u128 forward = a - b;
-    fani_u128 backward = b - a;
-    return a > b ? forward : backward;
+    return subtract(t->n, t->marked, y);
 }
 
 static void export_value(fani_u128 x, mpz_ptr out)
@@ -77,14 +83,15 @@ static void *create(mpz_srcptr n)
     if (!t)
         return NULL;
     t->n = (fani_u128)mpz_getlimbn(n, 1) << 64 | mpz_getlimbn(n, 0);
-    t->minus_inverse = 0 - fani_inverse_u64(low(t->n));
+    t->inverse = fani_inverse_u64(low(t->n));
+    t->inverse *= 2 - t->n * t->inverse;
     return t;
 }
 
 static void start(void *state, uint64_t start_value, uint64_t c)
 {
     two_words *t = state;
-    t->c = c;
+    t->minus_c = t->n - c;
     t->y = start_value;
     t->product = 1;
 }
@@ -113,7 +120,7 @@ static void collect(void *state, uint64_t steps)
     fani_u128 product = t->product;
     for (uint64_t i = 0; i < steps; i++) {
         y = step(&fixed, y);
-        product = multiply(&fixed, product, distance(fixed.marked, y));
+        product = multiply(&fixed, product, distance(&fixed, y));
     }
     t->saved = fixed.y;
     t->y = y;
@@ -130,7 +137,7 @@ static void retrace(void *state, mpz_ptr out)
 {
     two_words *t = state;
     t->saved = step(t, t->saved);
-    export_value(distance(t->marked, t->saved), out);
+    export_value(distance(t, t->saved), out);
 }
 
 const fani_rho_ops fani_rho_two_words = {
