@@ -59,10 +59,8 @@ fan_status fani_weak_set_build(fani_weak_set *set, mpz_srcptr moduli, size_t cou
 {
     *set = (fani_weak_set){.key_count = count};
     fan_status status = FAN_E_MEMORY;
-    if (count < SIZE_MAX / sizeof *set->slot - 1) {
-        set->slot = malloc((count + 1) * sizeof *set->slot);
-        set->copies = calloc(count + 1, sizeof *set->copies);
-    }
+    set->slot = calloc(count + 1, sizeof *set->slot);
+    set->copies = calloc(count + 1, sizeof *set->copies);
     if (set->slot && set->copies)
         status = find_first(moduli, count, set->slot);
     if (!status)
