@@ -131,8 +131,8 @@ typedef enum fan_outcome_kind {
     FAN_OUTCOME_CANCELLED,
 } fan_outcome_kind;
 
-/* What became of one item. `bytes` is the reply (aligned to 16 where replies have one size), `text`
- * the reason ("" for OK), both valid as long as the call that gave the outcome says. */
+/* What became of one item. `bytes` is the reply, `text` the reason ("" for OK), both valid as long
+ * as the call that gave the outcome says. */
 typedef struct fan_outcome {
     uint64_t index;
     fan_outcome_kind kind;
@@ -207,8 +207,9 @@ FAN_API fan_status fan_wait_all(fan_future *const futures[], size_t count, fan_d
 
 /* Where a map's items come from. pull gives the next items: between 1 and max_items of them, or 0
  * at the end, about max_bytes at most (one item may exceed it). What *items points to stays valid
- * until the next pull; `first` is filled by the caller. A status other than FAN_OK ends the map
- * with it. Called only on the map caller's thread. Make one with fan_source_*. */
+ * until the next pull; `first` is filled by the caller. FAN_E_BUSY: nothing at the moment, ask
+ * again (outcomes that are ready are given meanwhile). Another status ends the map with it. Called
+ * only on the map caller's thread. Make one with fan_source_*. */
 typedef struct fan_source {
     fan_status (*pull)(void *user, size_t max_items, size_t max_bytes, fan_items *items,
                        fan_error *error);
@@ -241,8 +242,9 @@ typedef struct fan_sink {
     uint64_t count;
 } fan_sink;
 
-/* Replies of exactly `size` bytes into array[index - 0]; `count` places. An item that is not OK or
- * has another size ends the map with FAN_E_FAILED or FAN_E_TOO_LARGE. */
+/* Replies of exactly `size` bytes into the array's places, the first index of the source into place
+ * 0; `count` places. An item that is not OK or has another size ends the map with FAN_E_FAILED or
+ * FAN_E_TOO_LARGE. */
 FAN_API fan_sink fan_sink_array(void *array, size_t size, uint64_t count);
 
 /* Outcomes to a function. */

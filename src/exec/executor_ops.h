@@ -36,7 +36,7 @@ struct fani_batch {
     fani_batch *parent; /* where it is a piece of a batch that lost its worker */
     size_t parent_at;   /* its first item's place in the parent */
     size_t pieces;      /* pieces still out */
-    fani_batch *queue_next, *queue_previous; /* in the front's queue */
+    fani_batch *queue_next, *queue_previous; /* in the front's queue, or among what is posted */
     bool queued;
 };
 
@@ -86,9 +86,10 @@ typedef struct fani_executor_ops {
      * returning. */
     void (*post)(void *self, fani_batch *batch);
 
-    /* Optional. Asks for a posted batch back: true where it had not begun and is now completed as
-     * FANI_CANCELLED. With `kill` a running one is ended too (then also FANI_CANCELLED). Without
-     * this op posted batches finish and their replies are dropped. */
+    /* Optional. Asks for a posted batch back: true where it had not begun and was now completed as
+     * FANI_CANCELLED. With `kill` a running one is asked to end too, or ended (FANI_CANCELLED). The
+     * batch may have completed meanwhile, its memory gone: look it up by address and read it only
+     * where it is found. Without this op posted batches finish. */
     bool (*revoke)(void *self, fani_batch *batch, bool kill);
 
     /* Optional where workers share the caller's memory (they ask fani_front_shared); else REQUIRED.
@@ -97,7 +98,8 @@ typedef struct fani_executor_ops {
     fan_status (*share)(void *self, const fani_share *share, uint64_t *sent, fan_error *error);
 
     /* Optional: only where nothing runs by itself. Works until at least one batch has completed, or
-     * nothing is left to do, or the deadline. Called by whoever waits, one thread at a time. */
+     * the deadline. Called by whoever waits, one thread at a time, and only while something is
+     * posted. */
     fan_status (*progress)(void *self, fan_deadline deadline);
 
     /* REQUIRED. Adds what only the executor knows: workers_lost. */

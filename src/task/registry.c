@@ -3,6 +3,8 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "task/leaf.h"
+
 enum { NAME_MAX_BYTES = 200 };
 
 /* Written once by the first fan_start, before `started` is set; the one mutable global. */
@@ -40,10 +42,17 @@ static const fan_task *const *tasks_recorded(void)
     return fani_registry_started() && record.tasks ? record.tasks : none;
 }
 
+static bool has_name(const fan_task *task, const char *name, size_t name_size)
+{
+    return strlen(task->name) == name_size && !memcmp(task->name, name, name_size);
+}
+
 const fan_task *fani_registry_find(const char *name, size_t name_size)
 {
+    if (has_name(&fani_leaf_task, name, name_size))
+        return &fani_leaf_task;
     for (const fan_task *const *task = tasks_recorded(); *task; task++)
-        if (strlen((*task)->name) == name_size && !memcmp((*task)->name, name, name_size))
+        if (has_name(*task, name, name_size))
             return *task;
     return NULL;
 }

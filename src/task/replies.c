@@ -119,7 +119,8 @@ fan_status fani_replies_mark(fani_replies *replies, size_t i, fani_slot_state st
         return FAN_E_MEMORY;
     memcpy(at, text, size);
     at[size] = '\0';
-    replies->slots[i] = (fani_slot){.offset = offset, .size = (uint32_t)size, .state = state};
+    replies->slots[i] =
+        (fani_slot){.offset = offset, .size = (uint32_t)size, .state = (uint16_t)state};
     return FAN_OK;
 }
 
@@ -149,7 +150,10 @@ fan_outcome fani_replies_outcome(const fani_replies *replies, size_t i)
         [FANI_SLOT_CANCELLED] = FAN_OUTCOME_CANCELLED,
     };
     fani_slot slot = replies->slots ? replies->slots[i] : (fani_slot){0};
-    fan_outcome outcome = {.index = i, .kind = kinds[slot.state], .attempt = 1, .text = ""};
+    if (slot.state == FANI_SLOT_EMPTY && !replies->array) /* no memory was left to say why */
+        return (fan_outcome){.index = i, .kind = FAN_OUTCOME_FAILED, .text = "out of memory"};
+    fan_outcome outcome = {
+        .index = i, .kind = kinds[slot.state], .attempt = slot.attempts, .text = ""};
     if (slot.state == FANI_SLOT_EMPTY) {
         outcome.bytes = replies->bytes.data + i * replies->item_size;
         outcome.size = replies->item_size;
@@ -162,7 +166,8 @@ fan_outcome fani_replies_outcome(const fani_replies *replies, size_t i)
     return outcome;
 }
 
-fan_status fani_replies_merge(fani_replies *to, size_t at, const fani_replies *from)
+fan_status fani_replies_merge(fani_replies *to, size_t at, const fani_replies *from,
+                              unsigned attempts)
 {
     static const fani_slot_state states[] = {
         [FAN_OUTCOME_FAILED] = FANI_SLOT_FAILED,
@@ -177,6 +182,8 @@ fan_status fani_replies_merge(fani_replies *to, size_t at, const fani_replies *f
             status = fani_replies_put(to, at + i, outcome.bytes, outcome.size);
         else
             status = fani_replies_mark(to, at + i, states[outcome.kind], outcome.text);
+        if (status == FAN_OK)
+            to->slots[at + i].attempts = (uint16_t)(outcome.attempt + attempts);
     }
     return status;
 }

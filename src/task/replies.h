@@ -16,7 +16,8 @@ typedef enum fani_slot_state {
 typedef struct fani_slot {
     uint64_t offset; /* into bytes or text */
     uint32_t size;
-    uint32_t state; /* fani_slot_state */
+    uint16_t state;    /* fani_slot_state */
+    uint16_t attempts; /* postings beyond those of the whole batch: it was a piece of one */
 } fani_slot;
 
 typedef struct fani_heap {
@@ -55,11 +56,14 @@ bool fani_replies_answered(const fani_replies *replies, size_t i);
 /* Marks every item without an answer as failed with `text`. */
 fan_status fani_replies_finish(fani_replies *replies, const char *text);
 
-/* The outcome of item i (finished replies); index is i. Valid while the replies are unchanged. */
+/* The outcome of item i (finished replies); index is i, attempt counts only what slots know. Valid
+ * while the replies are unchanged. */
 fan_outcome fani_replies_outcome(const fani_replies *replies, size_t i);
 
-/* Copies the outcome of `count` items of `from`, starting at item 0, to items `at`.. of `to`. */
-fan_status fani_replies_merge(fani_replies *to, size_t at, const fani_replies *from);
+/* Copies the outcomes of `from` (finished) to the items from `at` on of `to`; each had `attempts`
+ * more postings than `to` as a whole. */
+fan_status fani_replies_merge(fani_replies *to, size_t at, const fani_replies *from,
+                              unsigned attempts);
 
 void fani_replies_clear(fani_replies *replies);
 

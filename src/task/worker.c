@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "task/inside.h"
 
 /* A worker keeps this many states; beyond it the one least lately used is stopped. A job uses one
  * to three; the bound is for programs that submit with ever new arguments. */
@@ -137,6 +138,11 @@ bool fan_items_pair(const fan_items *items, size_t i, const unsigned char **left
 
 /* ---- States -------------------------------------------------------------------------------- */
 
+fani_worker *fani_run_worker(fan_run *run)
+{
+    return run->worker;
+}
+
 fani_worker *fani_worker_new(const fani_worker_host *host)
 {
     fani_worker *worker = calloc(1, sizeof *worker);
@@ -252,7 +258,9 @@ fan_status fani_worker_run(fani_worker *worker, const fan_task *task, const fan_
         return status;
     run.args.count = 1;
     int64_t begun = fani_clock_ns();
+    bool before = fani_inside_enter();
     status = run_task(&run, task);
+    fani_inside_leave(before);
     *run_ns = (uint64_t)(fani_clock_ns() - begun);
     return finish(replies, status);
 }

@@ -1,0 +1,221 @@
+/* Opening, closing and asking executors. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "exec/front.h"
+#include "fanfold/machine.h"
+#include "task/inside.h"
+#include "task/registry.h"
+
+enum { WORKERS_MAX = 4096, QUEUE_ITEMS = 65536, CRASH_LIMIT = 3, CRASH_LIMIT_MAX = 1000 };
+static const size_t queue_bytes_default = (size_t)256 << 20;
+static const size_t reply_limit_default = ((size_t)1 << 31) - 1 - 4096;
+
+/* ---- Opening ------------------------------------------------------------------------------- */
+
+static fan_status check_options(const fan_executor_options *options, fan_error *error)
+{
+    const char *flaw = fani_registry_flaw();
+    if (options->plugin && options->kind)
+        return fani_error_set(error, FAN_E_ARGUMENT, "give a kind or a plugin, not both");
+    if (options->workers > WORKERS_MAX)
+        return fani_error_set(error, FAN_E_ARGUMENT, "workers is %u; it may be 1 to %d",
+                              options->workers, WORKERS_MAX);
+    if (options->crash_limit > CRASH_LIMIT_MAX)
+        return fani_error_set(error, FAN_E_ARGUMENT, "crash_limit is %u; it may be 1 to %d",
+                              options->crash_limit, CRASH_LIMIT_MAX);
+    if (options->reply_limit > UINT32_MAX)
+        return fani_error_set(error, FAN_E_ARGUMENT, "reply_limit is %zu; it may be 1 to %u",
+                              options->reply_limit, UINT32_MAX);
+    if (options->workers_max || options->worker_memory)
+        return fani_error_set(error, FAN_E_UNSUPPORTED, "%s is not supported yet",
+                              options->workers_max ? "workers_max" : "worker_memory");
+    if (flaw)
+        return fani_error_set(error, FAN_E_ARGUMENT,
+                              "the tasks given to fan_start are unsound: \"%s\" stands twice, has "
+                              "no run function, or a name outside 1 to 200 bytes",
+                              flaw);
+    return FAN_OK;
+}
+
+static const fan_executor_kind *find_kind(const fan_executor_options *options, fan_error *error)
+{
+    const char *name = options->kind ? options->kind : "threads";
+    const fan_executor_kind *kind = options->plugin;
+    if (!kind)
+        kind = fani_executor_kind_find(name);
+    if (!kind)
+        fani_error_set(error, FAN_E_UNKNOWN_EXECUTOR,
+                       "there is no executor \"%s\": expected serial, threads, processes or mpi",
+                       name);
+    return kind;
+}
+
+static fani_front *make_front(const fan_executor_kind *kind, const fan_executor_options *options)
+{
+    fan_executor *executor = calloc(1, sizeof *executor);
+    pthread_condattr_t attributes;
+    if (!executor)
+        return NULL;
+    fani_front *front = &executor->front;
+    front->ops = kind->ops;
+    front->queue_items_max = options->queue_items ? options->queue_items : QUEUE_ITEMS;
+    front->queue_bytes_max = options->queue_bytes ? options->queue_bytes : queue_bytes_default;
+    front->reply_limit = options->reply_limit ? options->reply_limit : reply_limit_default;
+    front->crash_limit = options->crash_limit ? options->crash_limit : CRASH_LIMIT;
+    atomic_init(&front->references, 1);
+    /* None of these can fail on Linux with these attributes. */
+    pthread_mutex_init(&front->lock, NULL);
+    pthread_mutex_init(&front->share_lock, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&front->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    return front;
+}
+
+fan_status fan_executor_open_sized(const fan_executor_options *given, size_t given_size,
+                                   fan_executor **executor, fan_error *error)
+{
+    fan_executor_options options = {0};
+    if (!executor)
+        return fani_error_set(error, FAN_E_ARGUMENT, "fan_executor_open needs a place for it");
+    *executor = NULL;
+    if (given)
+        memcpy(&options, given, given_size < sizeof options ? given_size : sizeof options);
+    fan_status status = check_options(&options, error);
+    if (status != FAN_OK)
+        return status;
+    const fan_executor_kind *kind = find_kind(&options, error);
+    if (!kind)
+        return FAN_E_UNKNOWN_EXECUTOR;
+    if (!options.workers && !options.plugin) { /* a plugin resolves it where its workers are */
+        fan_machine_info machine;
+        fan_machine(&machine);
+        options.workers = machine.cores_usable < WORKERS_MAX ? machine.cores_usable : WORKERS_MAX;
+    }
+    fani_front *front = make_front(kind, &options);
+    if (!front)
+        return fani_error_set(error, FAN_E_MEMORY, "no memory for an executor");
+    status = front->ops->open(front, &options, &front->opened, &front->self, error);
+    if (status != FAN_OK) {
+        fani_front_release(front);
+        return status;
+    }
+    *executor = (fan_executor *)front;
+    return FAN_OK;
+}
+
+/* ---- Closing ------------------------------------------------------------------------------- */
+
+/* Cancels all that is still queued. The lock is held, and released between. */
+static void cancel_queue(fani_front *front)
+{
+    while (front->queue_first) {
+        fani_batch *batch = front->queue_first;
+        fani_front_unqueue(front, batch);
+        pthread_mutex_unlock(&front->lock);
+        fani_front_cancel(front, batch);
+        pthread_mutex_lock(&front->lock);
+    }
+}
+
+fan_status fan_executor_close(fan_executor *executor, fan_close_mode mode, fan_deadline deadline)
+{
+    if (!executor)
+        return FAN_OK;
+    if (fani_inside())
+        return FAN_E_ARGUMENT;
+    fani_front *front = &executor->front;
+    bool in_time = true;
+    pthread_mutex_lock(&front->lock);
+    front->closing = true;
+    if (mode == FAN_CLOSE_ABANDON) {
+        cancel_queue(front);
+        pthread_mutex_unlock(&front->lock);
+        fani_front_revoke_posted(front);
+        pthread_mutex_lock(&front->lock);
+    }
+    while (front->outstanding && in_time)
+        in_time = fani_front_wait(front, deadline);
+    if (front->outstanding) {
+        front->closing = false;
+        pthread_mutex_unlock(&front->lock);
+        return FAN_E_BUSY;
+    }
+    pthread_mutex_unlock(&front->lock);
+    fan_status status = front->ops->close(front->self, deadline);
+    if (status != FAN_OK) {
+        pthread_mutex_lock(&front->lock);
+        front->closing = false;
+        pthread_mutex_unlock(&front->lock);
+        return status;
+    }
+    fani_front_drop_shares(front);
+    fani_front_release(front);
+    return FAN_OK;
+}
+
+/* ---- Asking -------------------------------------------------------------------------------- */
+
+unsigned fan_executor_capabilities(const fan_executor *executor)
+{
+    return executor ? executor->front.opened.capabilities : 0;
+}
+
+const char *fan_executor_name(const fan_executor *executor)
+{
+    return executor ? executor->front.ops->name : "none";
+}
+
+fan_status fan_executor_get_stats_sized(fan_executor *executor, fan_executor_stats *out,
+                                        size_t size)
+{
+    if (!executor)
+        return FAN_E_UNSUPPORTED;
+    fani_front *front = &executor->front;
+    pthread_mutex_lock(&front->lock);
+    fan_executor_stats stats = front->stats;
+    pthread_mutex_unlock(&front->lock);
+    stats.workers = front->opened.workers;
+    stats.ranks = front->opened.ranks;
+    front->ops->stats(front->self, &stats);
+    memcpy(out, &stats, size < sizeof stats ? size : sizeof stats);
+    return FAN_OK;
+}
+
+fan_status fan_executor_resize(fan_executor *executor, unsigned workers)
+{
+    (void)executor, (void)workers;
+    return FAN_E_UNSUPPORTED;
+}
+
+fan_status fan_executor_fd(fan_executor *executor, int *fd)
+{
+    (void)executor, (void)fd;
+    return FAN_E_UNSUPPORTED;
+}
+
+fan_status fan_gang(fan_executor *executor, const fan_task *task, size_t members, const void *input,
+                    size_t size, fan_sink sink, fan_error *error)
+{
+    (void)executor, (void)task, (void)members, (void)input, (void)size, (void)sink;
+    return fani_error_set(error, FAN_E_UNSUPPORTED, "gangs are not supported yet");
+}
+
+const char *fan_outcome_name(fan_outcome_kind kind)
+{
+    static const char *const names[] = {"ok", "failed", "lost", "timed out", "cancelled"};
+    return (unsigned)kind < sizeof names / sizeof *names ? names[kind] : "?";
+}
+
+fani_front *fani_executor_front(fan_executor *executor)
+{
+    return &executor->front;
+}
+
+void *fani_executor_self(fan_executor *executor, const fani_executor_ops *ops)
+{
+    return executor->front.ops == ops ? executor->front.self : NULL;
+}

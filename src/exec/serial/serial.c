@@ -1,0 +1,111 @@
+/* The serial executor: batches run on whichever thread waits for them. The reference that all
+ * others are compared with, and the one to debug on. */
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "exec/fifo.h"
+#include "task/worker.h"
+
+typedef struct serial {
+    fani_front *front;
+    fani_worker *worker;  /* used by one thread at a time: the front lets one in progress */
+    pthread_mutex_t lock; /* guards the list */
+    fani_fifo waiting;
+} serial;
+
+static fan_status serial_probe(fan_error *why_not)
+{
+    (void)why_not;
+    return FAN_OK;
+}
+
+static fan_status serial_open(fani_front *front, const fan_executor_options *options,
+                              fani_opened *opened, void **self, fan_error *error)
+{
+    (void)options;
+    serial *s = calloc(1, sizeof *s);
+    fani_worker_host host = {.shared = fani_front_shared, .user = front};
+    if (s)
+        s->worker = fani_worker_new(&host);
+    if (!s || !s->worker) {
+        free(s);
+        return fani_error_set(error, FAN_E_MEMORY, "no memory for a serial executor");
+    }
+    s->front = front;
+    pthread_mutex_init(&s->lock, NULL);
+    *opened = (fani_opened){.workers = 1,
+                            .ranks = 1,
+                            .capabilities = FAN_CAP_SHARES_MEMORY,
+                            .depth = 1,
+                            .submits = true};
+    *self = s;
+    return FAN_OK;
+}
+
+static void serial_post(void *self, fani_batch *batch)
+{
+    serial *s = self;
+    pthread_mutex_lock(&s->lock);
+    fani_fifo_push(&s->waiting, batch);
+    pthread_mutex_unlock(&s->lock);
+}
+
+static bool serial_revoke(void *self, fani_batch *batch, bool kill)
+{
+    (void)kill;
+    serial *s = self;
+    pthread_mutex_lock(&s->lock);
+    bool waiting = fani_fifo_remove(&s->waiting, batch);
+    pthread_mutex_unlock(&s->lock);
+    if (waiting)
+        fani_front_complete(s->front, batch, (fani_outcome){.verdict = FANI_CANCELLED});
+    return waiting;
+}
+
+/* Runs one batch: whoever waits looks again after each. */
+static fan_status serial_progress(void *self, fan_deadline deadline)
+{
+    (void)deadline;
+    serial *s = self;
+    pthread_mutex_lock(&s->lock);
+    fani_batch *batch = fani_fifo_pop(&s->waiting);
+    pthread_mutex_unlock(&s->lock);
+    if (!batch)
+        return FAN_OK;
+    fan_status status = fani_worker_run(s->worker, batch->task, &batch->items, &batch->args,
+                                        batch->reply_limit, &batch->replies, &batch->run_ns);
+    fani_outcome outcome = {.verdict = status == FAN_OK ? FANI_DONE : FANI_FAILED,
+                            .text = fan_status_text(status)};
+    fani_front_complete(s->front, batch, outcome);
+    return FAN_OK;
+}
+
+static void serial_stats(void *self, fan_executor_stats *stats)
+{
+    (void)self, (void)stats;
+}
+
+static fan_status serial_close(void *self, fan_deadline deadline)
+{
+    (void)deadline;
+    serial *s = self;
+    fani_worker_free(s->worker);
+    pthread_mutex_destroy(&s->lock);
+    free(s);
+    return FAN_OK;
+}
+
+static const fani_executor_ops serial_ops = {
+    .name = "serial",
+    .summary = "one item after another on the calling thread",
+    .probe = serial_probe,
+    .open = serial_open,
+    .post = serial_post,
+    .revoke = serial_revoke,
+    .progress = serial_progress,
+    .stats = serial_stats,
+    .close = serial_close,
+};
+
+const fan_executor_kind fani_serial_kind = {.ops = &serial_ops};

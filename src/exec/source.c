@@ -1,0 +1,112 @@
+/* The ready-made sources and sinks. */
+#include "exec/source.h"
+
+#include <string.h>
+
+#include "base/error.h"
+
+fan_source fan_source_array(const void *items, size_t size, uint64_t count)
+{
+    return (fan_source){.array = items, .item_size = size, .count = count};
+}
+
+fan_source fan_source_range(uint64_t first, uint64_t count)
+{
+    return (fan_source){.first = first, .count = count};
+}
+
+fan_source fan_source_callback(fan_status (*pull)(void *user, size_t max_items, size_t max_bytes,
+                                                  fan_items *items, fan_error *error),
+                               void *user, uint64_t count)
+{
+    return (fan_source){.pull = pull, .user = user, .count = count};
+}
+
+fan_sink fan_sink_array(void *array, size_t size, uint64_t count)
+{
+    return (fan_sink){.array = array, .item_size = size, .count = count};
+}
+
+fan_sink fan_sink_callback(fan_status (*put)(void *user, const fan_outcome *outcomes, size_t count,
+                                             fan_error *error),
+                           void *user)
+{
+    return (fan_sink){.put = put, .user = user};
+}
+
+/* ---- Pulling ------------------------------------------------------------------------------- */
+
+static fan_status pull_stored(const fan_source *source, uint64_t taken, size_t max_items,
+                              size_t max_bytes, fan_items *items)
+{
+    uint64_t left = source->count - taken;
+    size_t count = left < max_items ? (size_t)left : max_items;
+    size_t fitting = source->item_size ? max_bytes / source->item_size : count;
+    if (source->array && count > fitting)
+        count = fitting ? fitting : 1;
+    items->count = count;
+    if (source->array) {
+        items->size = source->item_size;
+        items->bytes = (const unsigned char *)source->array + taken * source->item_size;
+    }
+    return FAN_OK;
+}
+
+fan_status fani_source_pull(const fan_source *source, uint64_t taken, size_t max_items,
+                            size_t max_bytes, fan_items *items, fan_error *error)
+{
+    *items = (fan_items){0};
+    fan_status status = source->pull
+                            ? source->pull(source->user, max_items, max_bytes, items, error)
+                            : pull_stored(source, taken, max_items, max_bytes, items);
+    if (status == FAN_OK && items->count > max_items)
+        status = fani_error_set(error, FAN_E_ARGUMENT,
+                                "the source gave %zu items; at most %zu were asked for",
+                                items->count, max_items);
+    items->first = source->first + taken;
+    return status;
+}
+
+fan_status fani_source_check(const fan_source *source, fan_error *error)
+{
+    uint64_t end;
+    bool known = source->count != UINT64_MAX;
+    if (!source->pull && !known)
+        return fani_error_set(error, FAN_E_ARGUMENT, "an array or a range needs its count");
+    if (known && __builtin_add_overflow(source->first, source->count, &end))
+        return fani_error_set(error, FAN_E_ARGUMENT, "the range of indices is too long");
+    return FAN_OK;
+}
+
+/* ---- Putting ------------------------------------------------------------------------------- */
+
+static fan_status put_in_array(const fan_sink *sink, uint64_t first, const fan_outcome *outcome,
+                               fan_error *error)
+{
+    uint64_t place = outcome->index - first;
+    unsigned long long index = outcome->index;
+    if (outcome->kind != FAN_OUTCOME_OK)
+        return fani_error_set(error, FAN_E_FAILED, "item %llu %s: %s", index,
+                              fan_outcome_name(outcome->kind), outcome->text);
+    if (place >= sink->count || outcome->size != sink->item_size)
+        return fani_error_set(error, FAN_E_TOO_LARGE,
+                              "item %llu has a reply of %zu bytes for an array of %llu places of "
+                              "%zu bytes",
+                              index, outcome->size, (unsigned long long)sink->count,
+                              sink->item_size);
+    if (outcome->size)
+        memcpy((unsigned char *)sink->array + place * sink->item_size, outcome->bytes,
+               outcome->size);
+    return FAN_OK;
+}
+
+fan_status fani_sink_put(const fan_sink *sink, uint64_t first, const fan_outcome *outcomes,
+                         size_t count, fan_error *error)
+{
+    fan_status status = FAN_OK;
+    if (sink->put)
+        return sink->put(sink->user, outcomes, count, error);
+    for (size_t i = 0; i < count && status == FAN_OK; i++)
+        status = put_in_array(sink, first, &outcomes[i], error);
+    return status;
+}
