@@ -1,0 +1,20 @@
+/* fanfold factor */
+#include "job_command.h"
+
+const cli_command command_factor = {
+    .name = "factor",
+    .task = "factor",
+    .arguments = "[N...]",
+    .summary = "prime factors, as the factor command of coreutils prints them",
+    .details = "Without arguments, standard input or --input is read: numbers separated by blanks\n"
+               "or line ends, one result a line, in the order of the input. Factors are proven\n"
+               "prime.\n"
+               "\n"
+               "  fanfold factor 12 1000000016000000063\n"
+               "  seq 1000000 2000000 | fanfold factor > factors.txt\n"
+               "  mpirun -n 4 fanfold factor --input numbers.txt --output factors.txt\n",
+    .takes = TAKES_JOB,
+    .job_keys = true,
+    .numbers = true,
+    .run = job_command_run,
+};

@@ -1,0 +1,21 @@
+/* fanfold gcd */
+#include "job_command.h"
+
+const cli_command command_gcd = {
+    .name = "gcd",
+    .task = "gcd",
+    .arguments = "[N N...]",
+    .summary = "greatest common divisors, of numbers of any size",
+    .details =
+        "Numbers as arguments are one list and give one result. Without arguments, standard\n"
+        "input or --input is read: two or more numbers a line, one result a line, in the\n"
+        "order of the input. Negative numbers are fine; a result is never negative.\n"
+        "\n"
+        "  fanfold gcd 1963309 2265973\n"
+        "  fanfold gcd -12 18\n"
+        "  fanfold gcd --input pairs.txt -j 8 --executor processes\n",
+    .takes = TAKES_JOB,
+    .job_keys = true,
+    .numbers = true,
+    .run = job_command_run,
+};

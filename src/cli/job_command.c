@@ -1,0 +1,329 @@
+#include "job_command.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fanfold/machine.h"
+#include "launch.h"
+#include "message.h"
+#include "signals.h"
+#include "values.h"
+
+/* ---- The job ----------------------------------------------------------------------------------
+ */
+
+static bool set_keys(const cli_options *o, fan_job *job, int *code)
+{
+    for (size_t i = 0; i < o->setting_count; i++) {
+        fan_error error = {0};
+        fan_status status = fan_job_set(job, o->settings[i].key, o->settings[i].value, &error);
+        if (status != FAN_OK) {
+            char label[80];
+            snprintf(label, sizeof label, "--%s", o->settings[i].key);
+            message_record(&error, label, o->settings[i].value, false);
+            *code = exit_code_of(status);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool add_arguments(const cli_options *o, fan_job *job, int *code)
+{
+    const cli_command *c = o->command;
+    fan_status status = FAN_OK;
+    fan_error error = {0};
+    const char *argument = NULL;
+    if (c->numbers && o->argument_count == 0 && !fan_job_get(job, "input"))
+        status = fan_job_set(job, "input", "-", &error);
+    for (size_t i = 0; i < o->argument_count && status == FAN_OK; i++) {
+        argument = o->arguments[i];
+        bool is_stdin = c->numbers && strcmp(argument, "-") == 0;
+        status = is_stdin ? fan_job_set(job, "input", "-", &error)
+                          : fan_job_add_argument(job, argument, &error);
+    }
+    if (status == FAN_OK)
+        return true;
+    message_record(&error, c->expression ? "expression" : "argument", argument, false);
+    *code = exit_code_of(status);
+    return false;
+}
+
+static bool new_job(const cli_options *o, fan_job **job, int *code)
+{
+    const cli_command *c = o->command;
+    fan_error error = {0};
+    fan_status status;
+    if (c->task) {
+        status = fan_job_new(c->task, job, &error);
+    } else if (o->argument_count == 1) {
+        status = fan_job_load(o->arguments[0], job, &error);
+    } else {
+        message_error("%s takes one job file, not %zu", c->name, o->argument_count);
+        *code = 2;
+        return false;
+    }
+    if (status == FAN_OK)
+        return true;
+    message_record(&error, o->argument_count ? o->arguments[0] : c->name, NULL, true);
+    *code = exit_code_of(status);
+    return false;
+}
+
+fan_job *job_command_prepare(const cli_options *o, int *code)
+{
+    fan_job *job = NULL;
+    if (!new_job(o, &job, code))
+        return NULL;
+    fan_error error = {0};
+    fan_status status = FAN_OK;
+    bool good = set_keys(o, job, code) && (!o->command->task || add_arguments(o, job, code));
+    if (good && (status = fan_job_check(job, &error)) != FAN_OK) {
+        const char *label = o->command->task ? o->command->name : o->arguments[0];
+        message_record(&error, label, NULL, true);
+        *code = exit_code_of(status);
+        good = false;
+    }
+    if (good)
+        return job;
+    fan_job_free(job);
+    return NULL;
+}
+
+/* ---- The executor -----------------------------------------------------------------------------
+ */
+
+static void choose_kind(const cli_options *o, const fan_job *job, bool started_as_rank,
+                        executor_choice *choice)
+{
+    const char *kind = "threads", *by = "default",
+               *of_job = job ? fan_job_get(job, "executor") : NULL;
+    if (o->executor) {
+        kind = o->executor;
+        by = "--executor";
+    } else if (of_job) {
+        kind = of_job;
+        by = "the job file";
+    } else if (o->default_executor) {
+        kind = o->default_executor;
+        by = "FANFOLD_EXECUTOR";
+    } else if (started_as_rank) {
+        kind = "mpi";
+        by = "the launcher";
+    }
+    snprintf(choice->kind, sizeof choice->kind, "%s", kind);
+    snprintf(choice->set_by, sizeof choice->set_by, "%s", by);
+}
+
+/* Keys of a job that mean the same as options of the command. */
+static unsigned number_of_key(const fan_job *job, const char *key)
+{
+    const char *text = job ? fan_job_get(job, key) : NULL;
+    uint64_t n = 0;
+    return text && value_count(text, 1, UINT32_MAX, &n) ? (unsigned)n : 0;
+}
+
+bool job_command_choose(const cli_options *o, const fan_job *job, bool started_as_rank,
+                        executor_choice *choice)
+{
+    *choice = (executor_choice){.crash_limit = o->crash_limit, .queue_bytes = o->queue_bytes};
+    choose_kind(o, job, started_as_rank, choice);
+    choice->workers = o->workers;
+    if (!choice->workers)
+        choice->workers = number_of_key(job, "workers");
+    if (!choice->workers)
+        choice->workers = o->default_workers;
+    if (!choice->crash_limit)
+        choice->crash_limit = number_of_key(job, "crash-limit");
+    const char *local = o->local ? o->local : (job ? fan_job_get(job, "local") : NULL);
+    bool is_mpi = strcmp(choice->kind, "mpi") == 0;
+    if (o->local && !is_mpi) {
+        message_error("--local is for --executor mpi; the executor here is %s (set by %s)",
+                      choice->kind, choice->set_by);
+        return false;
+    }
+    if (is_mpi && local)
+        snprintf(choice->local, sizeof choice->local, "%s", local);
+    /* Serial has one worker; a number that was meant for other executors is no mistake. */
+    if (strcmp(choice->kind, "serial") == 0 || strcmp(choice->local, "serial") == 0)
+        choice->workers = 1;
+    return true;
+}
+
+fan_executor_options job_command_executor_options(const executor_choice *choice)
+{
+    bool is_mpi = strcmp(choice->kind, "mpi") == 0;
+    const char *kind = choice->kind;
+    if (is_mpi)
+        kind = choice->local[0] ? choice->local : NULL;
+    return (fan_executor_options){.kind = kind,
+                                  .workers = choice->workers,
+                                  .crash_limit = choice->crash_limit,
+                                  .queue_bytes = choice->queue_bytes};
+}
+
+/* ---- The run ----------------------------------------------------------------------------------
+ */
+
+static void report(void *user, const fan_error *error)
+{
+    (void)user;
+    message_record(error, NULL, NULL, false);
+}
+
+static void progress(void *user, uint64_t done, uint64_t total)
+{
+    (void)user;
+    progress_show(done, total);
+}
+
+static bool stop(void *user)
+{
+    (void)user;
+    return signals_caught() != 0;
+}
+
+/* The exit code of a run that has come to its end, or to what ended it. */
+static int code_of_run(fan_status status, const fan_job_result *result, const fan_error *error)
+{
+    int number = signals_caught();
+    if (number) {
+        message_error("stopped by signal %d (%s)", number, sigabbrev_np(number));
+        return 128 + number;
+    }
+    if (status != FAN_OK)
+        message_record(error, NULL, NULL, false);
+    return status == FAN_OK || result->exit_code ? result->exit_code : exit_code_of(status);
+}
+
+static bool write_record(const cli_options *o, fan_executor *executor, const fan_job_result *result)
+{
+    fan_executor_stats stats = {0};
+    if (fan_executor_get_stats(executor, &stats) != FAN_OK)
+        return false;
+    run_record record = {.seconds = result->seconds,
+                         .items = result->summary.items,
+                         .run_ns = result->summary.run_ns,
+                         .workers = stats.workers,
+                         .ranks = stats.ranks,
+                         .peak_kib = record_peak_kib()};
+    return record_write(o->record, 0, &record);
+}
+
+int job_command_work(const cli_options *o, fan_job *job, fan_executor *executor)
+{
+    const char *task = fan_job_get(job, "task");
+    bool to_stdout = !fan_job_get(job, "output") || strcmp(fan_job_get(job, "output"), "-") == 0;
+    progress_start(o->command->task || !task ? o->command->name : task,
+                   o->quiet ? PROGRESS_NEVER : o->progress, to_stdout && isatty(STDOUT_FILENO));
+    fan_job_events events = {
+        .report = report, .progress = progress, .stop = stop, .output_fd = STDOUT_FILENO};
+    fan_job_result result = {0};
+    fan_error error = {0};
+    fan_status status = fan_job_run(job, executor, &events, &result, &error);
+    progress_end();
+    int code = code_of_run(status, &result, &error);
+    if (o->record && !write_record(o, executor, &result) && code == 0)
+        code = 3;
+    bool interrupted = signals_caught() != 0;
+    status = fan_executor_close(executor, interrupted ? FAN_CLOSE_ABANDON : FAN_CLOSE_DRAIN,
+                                interrupted && o->grace_ms ? fan_deadline_in_ms(o->grace_ms)
+                                                           : FAN_FOREVER);
+    if (status != FAN_OK && !interrupted) {
+        message_error("closing the executor: %s", fan_status_text(status));
+        if (code == 0)
+            code = 4;
+    }
+    return code;
+}
+
+/* ---- Dry run ----------------------------------------------------------------------------------
+ */
+
+void job_command_print_dry_run(const cli_options *o, const fan_job *job,
+                               const executor_choice *choice)
+{
+    fan_machine_info machine;
+    fan_machine(&machine);
+    const char *task = o->command->task ? o->command->task : fan_job_get(job, "task");
+    printf("task       %s\n", task ? task : "(in the job file)");
+    if (!o->command->task)
+        printf("job file   %s\n", o->arguments[0]);
+    printf("executor   %s (set by %s)\n", choice->kind, choice->set_by);
+    if (choice->workers)
+        printf("workers    %u\n", choice->workers);
+    else
+        printf("workers    %u (the usable cores, limited by: %s)\n", machine.cores_usable,
+               machine.limited_by);
+    if (choice->local[0])
+        printf("local      %s\n", choice->local);
+    if (o->command->task)
+        for (size_t i = 0; i < o->argument_count; i++)
+            printf("argument   %s\n", o->arguments[i]);
+    const fan_job_key *key;
+    for (size_t i = 0; (key = fan_job_key_at(i)) != NULL; i++) {
+        const char *value = fan_job_get(job, key->name);
+        if (value && strcmp(key->name, "executor") != 0 && strcmp(key->name, "workers") != 0 &&
+            strcmp(key->name, "task") != 0)
+            printf("%-10s %s\n", key->name, value);
+    }
+    if (!fan_job_get(job, "output"))
+        printf("output     standard output\n");
+    if (o->queue_bytes)
+        printf("queue      %zu bytes\n", o->queue_bytes);
+    printf("grace      %" PRIu64 " s\n", o->grace_ms / 1000);
+}
+
+/* Several copies of one command line that each do all of it: rarely what was meant. */
+static void warn_of_copies(const launch *l, const executor_choice *choice)
+{
+    if (l->size > 1 && l->rank == 0)
+        message_warning(
+            "started as %d ranks, but the executor is %s (set by %s): each of them does "
+            "the whole job",
+            l->size, choice->kind, choice->set_by);
+}
+
+int job_command_run_here(const cli_options *o, fan_job *job, const executor_choice *choice)
+{
+    if (o->dry_run) {
+        job_command_print_dry_run(o, job, choice);
+        return 0;
+    }
+    signals_install(o->grace_ms);
+    fan_executor_options opened = job_command_executor_options(choice);
+    fan_executor *executor = NULL;
+    fan_error error = {0};
+    fan_status status = fan_executor_open(&opened, &executor, &error);
+    if (status == FAN_OK)
+        return job_command_work(o, job, executor);
+    message_record(&error, choice->kind, NULL, false);
+    return exit_code_of(status);
+}
+
+int job_command_run(const cli_options *o)
+{
+    launch l = launch_read();
+    const char *set = o->executor ? o->executor : o->default_executor;
+    if (set ? strcmp(set, "mpi") == 0 : l.variable != NULL)
+        return rank_command_run(o, NULL);
+    message_silence(false);
+    int code = 0;
+    fan_job *job = job_command_prepare(o, &code);
+    if (!job)
+        return code;
+    executor_choice choice;
+    if (!job_command_choose(o, job, false, &choice)) {
+        code = 2;
+    } else if (strcmp(choice.kind, "mpi") == 0) {
+        return rank_command_run(o, job);
+    } else {
+        warn_of_copies(&l, &choice);
+        code = job_command_run_here(o, job, &choice);
+    }
+    fan_job_free(job);
+    return code;
+}

@@ -1,0 +1,169 @@
+/* The same command line on every rank: rank 0 makes the job, says what goes wrong and gives the
+ * exit code; the others open the executor and serve. */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fanfold/machine.h"
+#include "job_command.h"
+#include "launch.h"
+#include "message.h"
+#include "signals.h"
+
+typedef enum course {
+    COURSE_END,   /* bad input or a dry run: nothing is opened */
+    COURSE_ALONE, /* the job file asks for an executor of one process: rank 0 does it */
+    COURSE_RANKS,
+} course;
+
+/* What rank 0 tells the others. */
+typedef struct agreement {
+    course course;
+    int code;
+    executor_choice choice;
+} agreement;
+
+static agreement decide(const cli_options *o, fan_job **job)
+{
+    agreement a = {.course = COURSE_END};
+    if (!*job)
+        *job = job_command_prepare(o, &a.code);
+    if (!*job)
+        return a;
+    if (!job_command_choose(o, *job, true, &a.choice))
+        a.code = 2;
+    else if (strcmp(a.choice.kind, "mpi") != 0)
+        a.course = COURSE_ALONE;
+    else if (o->dry_run)
+        job_command_print_dry_run(o, *job, &a.choice);
+    else
+        a.course = COURSE_RANKS;
+    return a;
+}
+
+/* A launcher that binds ranks to cores makes workers share a core, in silence. */
+static void warn_of_binding(const executor_choice *choice)
+{
+    fan_machine_info machine;
+    fan_machine(&machine);
+    const char *here = getenv("OMPI_COMM_WORLD_LOCAL_SIZE");
+    unsigned long local_ranks = here ? strtoul(here, NULL, 10) : 0;
+    const char *cure = "mpirun --bind-to none, or --map-by slot:PE=N for N cores a rank";
+    if (choice->workers > machine.cores_affinity)
+        message_warning("a rank has %u workers but may use only %u of this host's %u cores: %s",
+                        choice->workers, machine.cores_affinity, machine.cores_online, cure);
+    else if (!choice->workers && local_ranks && !getenv("SLURM_JOB_ID") &&
+             machine.cores_affinity * local_ranks < machine.cores_online)
+        message_warning(
+            "the launcher bound each of %lu ranks to %u of this host's %u cores, so some "
+            "stay idle: %s",
+            local_ranks, machine.cores_affinity, machine.cores_online, cure);
+}
+
+/* Ends all ranks: one of them can't go on and the others would wait for it. */
+static int end_all(const fan_ranks *ranks, const fan_error *error, const char *label)
+{
+    message_silence(false);
+    if (error)
+        message_record(error, label, NULL, false);
+    fflush(stdout);
+    ranks->abort(4);
+    return 4;
+}
+
+static int serve(const cli_options *o, const fan_ranks *ranks, int rank, fan_executor *executor)
+{
+    fan_error error = {0};
+    char label[32];
+    snprintf(label, sizeof label, "rank %d", rank);
+    uint64_t peak = 0;
+    if (ranks->serve(executor, &error) != FAN_OK)
+        return end_all(ranks, &error, label);
+    peak = record_peak_kib();
+    if (o->record && !record_write(o->record, rank, &(run_record){.ranks = 1, .peak_kib = peak}))
+        return end_all(ranks, NULL, label);
+    return 0;
+}
+
+/* Opens on all ranks. Where rank 0 fails, all do: it says why. */
+static int open_and_work(const cli_options *o, const fan_ranks *ranks, int rank, fan_job *job,
+                         const executor_choice *choice)
+{
+    fan_executor_options opened = job_command_executor_options(choice);
+    fan_executor *executor = NULL;
+    fan_error error = {0};
+    char label[32];
+    snprintf(label, sizeof label, rank == 0 ? "mpi" : "rank %d", rank);
+    fan_status status = ranks->open(&opened, &executor, &error);
+    fan_status of_root = status;
+    if (ranks->broadcast(&of_root, sizeof of_root, NULL) != FAN_OK ||
+        (status != FAN_OK && of_root == FAN_OK))
+        return end_all(ranks, &error, label);
+    if (of_root != FAN_OK) {
+        message_record(&error, label, NULL, false);
+        fan_executor_close(executor, FAN_CLOSE_ABANDON, FAN_FOREVER);
+        return exit_code_of(of_root);
+    }
+    if (rank != 0)
+        return serve(o, ranks, rank, executor);
+    int code = job_command_work(o, job, executor);
+    return code == 4 ? end_all(ranks, NULL, NULL) : code;
+}
+
+static int run_as_rank(const cli_options *o, const fan_ranks *ranks, fan_job **job, bool *alone,
+                       executor_choice *choice)
+{
+    int rank = 0, size = 1, argc = o->argc;
+    char **argv = o->argv;
+    fan_error error = {0};
+    fan_status status = ranks->init(&argc, &argv, &rank, &size, &error);
+    if (status != FAN_OK) {
+        message_record(&error, "mpi", NULL, false);
+        return exit_code_of(status);
+    }
+    message_silence(rank != 0);
+    signals_install(o->grace_ms);
+    agreement a = {.course = COURSE_END};
+    if (rank == 0)
+        a = decide(o, job);
+    if (ranks->broadcast(&a, sizeof a, &error) != FAN_OK)
+        return end_all(ranks, &error, "mpi");
+    if (a.course == COURSE_RANKS) {
+        if (rank == 0)
+            warn_of_binding(&a.choice);
+        a.code = open_and_work(o, ranks, rank, *job, &a.choice);
+    } else if (a.course == COURSE_ALONE && size > 1) {
+        message_warning("the executor is %s (set by %s): only rank 0 of %d works", a.choice.kind,
+                        a.choice.set_by, size);
+    }
+    if (ranks->finalize(&error) != FAN_OK)
+        return end_all(ranks, &error, "mpi");
+    *alone = a.course == COURSE_ALONE && rank == 0;
+    *choice = a.choice;
+    return rank == 0 ? a.code : 0;
+}
+
+int rank_command_run(const cli_options *o, fan_job *job)
+{
+    const fan_ranks *ranks = NULL;
+    fan_error error = {0};
+    fan_status status = launch_load_ranks(&ranks, &error);
+    int code;
+    if (status == FAN_OK) {
+        bool alone = false;
+        executor_choice choice;
+        code = run_as_rank(o, ranks, &job, &alone, &choice);
+        if (alone)
+            code = job_command_run_here(o, job, &choice);
+    } else {
+        launch l = launch_read();
+        message_record(&error, NULL, NULL, false);
+        if (l.variable && !o->executor)
+            message_error("mpi was chosen because %s is set; --executor threads runs without it",
+                          l.variable);
+        code = exit_code_of(status);
+    }
+    fan_job_free(job);
+    return code;
+}
