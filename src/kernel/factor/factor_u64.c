@@ -2,6 +2,7 @@
 #include "fanfold/gcd.h"
 #include "small_primes.h"
 
+#include <math.h>
 #include <string.h>
 
 enum {
@@ -12,11 +13,18 @@ enum {
     BLOCK = 8,
     /* Rho's first cycle length: what trial division left has no factor that a shorter one finds. */
     FIRST_LAP = 16,
-    /* Differences multiplied up between two gcds. */
-    COLLECT = 512,
+    /* Steps between two gcds: few where a factor is near, many where the gcds would add up. */
+    CHUNK_SMALL = 64,
+    CHUNK_LARGE = 512,
+    /* Hart's method below 2^HART_BITS; HART_MULTIPLIER * HART_MAX * 2^HART_BITS < 2^53. */
+    HART_BITS = 35,
+    HART_MULTIPLIER = 480,
+    HART_MAX = 512,
     /* At most 7 primes above 251 multiply to less than 2^64. */
     MAX_PARTS = 8,
 };
+
+static const uint64_t SQUARES_MOD_64 = 0x0202021202030213u;
 
 uint64_t fani_rho_constant(uint64_t n, uint64_t attempt)
 {
@@ -26,50 +34,124 @@ uint64_t fani_rho_constant(uint64_t n, uint64_t attempt)
     return x ^ (x >> 32);
 }
 
-static uint64_t distance(uint64_t a, uint64_t b)
+static inline uint64_t distance(uint64_t a, uint64_t b)
 {
     return a > b ? a - b : b - a;
 }
 
-/* One walk y -> y^2 + c. A divisor above 1, or n itself when all primes met in one step. */
-static uint64_t walk(const fani_mont *m, uint64_t y, uint64_t c)
+/* A walk y -> y^2 + c, with the mark that the steps after it are compared with. */
+typedef struct walk {
+    uint64_t y;
+    uint64_t c;
+    uint64_t mark;
+    uint64_t saved;
+    uint64_t product;
+} walk;
+
+static inline void advance(const fani_mont *m, walk *w, uint64_t steps)
 {
-    uint64_t product = m->one;
+    uint64_t y = w->y;
+    for (uint64_t i = 0; i < steps; i++)
+        y = fani_mont_square_add(m, y, w->c);
+    w->y = y;
+}
+
+/* Steps, and multiplies the distances from the mark into the product. */
+static inline void collect(const fani_mont *m, walk *w, uint64_t steps)
+{
+    uint64_t y = w->saved = w->y;
+    uint64_t product = w->product;
+    for (uint64_t i = 0; i < steps; i++) {
+        y = fani_mont_square_add(m, y, w->c);
+        product = fani_mont_mul(m, product, distance(w->mark, y));
+    }
+    w->y = y;
+    w->product = product;
+}
+
+/* Goes through the last chunk step by step, for several primes have met in it. Returns n if they
+ * met in the same step. */
+static uint64_t retrace(const fani_mont *m, const walk *w)
+{
+    uint64_t y = w->saved;
+    uint64_t divisor;
+    do {
+        y = fani_mont_square_add(m, y, w->c);
+        divisor = fan_gcd_u64(distance(w->mark, y), m->n);
+    } while (divisor == 1);
+    return divisor;
+}
+
+/* A divisor above 1; n itself when the walk was of no use. */
+static uint64_t run_walk(const fani_mont *m, walk w)
+{
+    uint64_t chunk = m->n >> 40 == 0 ? CHUNK_SMALL : CHUNK_LARGE;
     for (uint64_t lap = FIRST_LAP;; lap *= 2) {
-        uint64_t mark = y;
-        for (uint64_t i = 0; i < lap; i++)
-            y = fani_mont_square_add(m, y, c);
-        for (uint64_t done = 0; done < lap; done += COLLECT) {
-            uint64_t saved = y;
-            uint64_t steps = lap - done < COLLECT ? lap - done : COLLECT;
-            for (uint64_t i = 0; i < steps; i++) {
-                y = fani_mont_square_add(m, y, c);
-                product = fani_mont_mul(m, product, distance(mark, y));
-            }
-            uint64_t divisor = fan_gcd_u64(product, m->n);
-            if (divisor == 1)
-                continue;
-            while (divisor == m->n || divisor == 1) {
-                saved = fani_mont_square_add(m, saved, c);
-                divisor = fan_gcd_u64(distance(mark, saved), m->n);
-                if (divisor == m->n)
-                    return divisor;
-            }
-            return divisor;
+        w.mark = w.y;
+        advance(m, &w, lap);
+        for (uint64_t done = 0; done < lap; done += chunk) {
+            collect(m, &w, lap - done < chunk ? lap - done : chunk);
+            uint64_t divisor = fan_gcd_u64(w.product, m->n);
+            if (divisor != 1)
+                return divisor == m->n ? retrace(m, &w) : divisor;
         }
     }
 }
 
-/* Each try has a start and a constant of its own, so a walk that fails says nothing of the next. */
+/* Each try has a start and a constant of its own, so one that fails says nothing of the next. */
 uint64_t fani_rho_u64(const fani_mont *m)
 {
-    for (uint64_t attempt = 0;; attempt++) {
-        uint64_t c = fani_rho_constant(m->n, 2 * attempt) % m->n;
-        uint64_t start = fani_rho_constant(m->n, 2 * attempt + 1) % m->n;
-        uint64_t divisor = walk(m, start, c);
-        if (divisor != m->n)
+    const fani_mont modulus = *m;
+    uint64_t divisor = modulus.n;
+    for (uint64_t attempt = 0; divisor == modulus.n; attempt++) {
+        walk w = {.y = fani_rho_constant(modulus.n, 2 * attempt) % modulus.n,
+                  .c = fani_rho_constant(modulus.n, 2 * attempt + 1) % modulus.n,
+                  .product = modulus.one};
+        divisor = run_walk(&modulus, w);
+    }
+    return divisor;
+}
+
+/* A proper divisor of n < 2^HART_BITS, or 0 when the multipliers ended. Looks for x^2 - y^2 = k n
+ * with x just above sqrt(k n). All square roots are of integers below 2^53, so they round the same
+ * way everywhere. Source: Hart, "A one line factoring algorithm", J. Aust. Math. Soc. 92, 2012. */
+static uint64_t hart(uint64_t n)
+{
+    uint64_t step = n * HART_MULTIPLIER;
+    uint64_t multiple = 0;
+    for (int k = 1; k <= HART_MAX; k++) {
+        multiple += step;
+        int64_t x = (int64_t)sqrt((double)(int64_t)multiple) + 1;
+        int64_t rest = x * x - (int64_t)multiple;
+        /* Squares mod 64: the test spares most of the second roots. */
+        if ((SQUARES_MOD_64 >> (rest & 63) & 1) == 0)
+            continue;
+        int64_t y = (int64_t)sqrt((double)rest);
+        if (y * y != rest)
+            continue;
+        uint64_t divisor = fan_gcd_u64((uint64_t)(x - y), n);
+        if (divisor != 1 && divisor != n)
             return divisor;
     }
+    return 0;
+}
+
+/* A proper divisor of a composite that the first TRIED_SMALL primes left. Hart's method is quick
+ * only where two primes are near each other: for small numbers the unequal ones go to the table. */
+static uint64_t find_divisor(const fani_mont *m)
+{
+    if (m->n >> HART_BITS != 0)
+        return fani_rho_u64(m);
+    for (size_t i = TRIED_SMALL; i < FANI_SMALL_PRIMES; i++) {
+        const fani_small_prime *p = &fani_small_primes[i];
+        uint64_t quotient;
+        if ((uint64_t)p->prime * p->prime * p->prime > m->n)
+            break;
+        if (fani_small_prime_divides(p, m->n, &quotient))
+            return p->prime;
+    }
+    uint64_t divisor = hart(m->n);
+    return divisor != 0 ? divisor : fani_rho_u64(m);
 }
 
 /* Keeps the primes in order. There are never more than FAN_FACTORS_U64_MAX. */
@@ -134,7 +216,7 @@ static void split(fan_factors_u64 *out, uint64_t n, uint64_t tried_below)
             add(out, part, 1);
             continue;
         }
-        uint64_t divisor = fani_rho_u64(&m);
+        uint64_t divisor = find_divisor(&m);
         parts[count++] = divisor;
         parts[count++] = part / divisor;
     }

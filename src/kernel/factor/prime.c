@@ -34,8 +34,8 @@ static bool passes_base_2(const fani_mont *m, uint64_t d, int twos)
     uint64_t x = fani_mont_add(m, m->one, m->one);
     for (int bit = 62 - __builtin_clzll(d); bit >= 0; bit--) {
         x = fani_mont_mul(m, x, x);
-        uint64_t doubled = fani_mont_add(m, x, x);
-        x = (d >> bit & 1) != 0 ? doubled : x;
+        /* Doubled where the bit is set, by a mask: a branch would be a coin toss. */
+        x = fani_mont_add(m, x, x & (0 - (d >> bit & 1)));
     }
     return passes(m, x, twos);
 }
@@ -50,9 +50,11 @@ passes_bases(const fani_mont *m, uint64_t d, int twos, const uint32_t *bases, in
     for (int i = 0; i < count; i++)
         x[i] = base[i] = fani_mont_mul(m, bases[i], r2);
     for (int bit = 62 - __builtin_clzll(d); bit >= 0; bit--) {
+#pragma GCC unroll 6
         for (int i = 0; i < count; i++)
             x[i] = fani_mont_mul(m, x[i], x[i]);
         if ((d >> bit & 1) != 0) {
+#pragma GCC unroll 6
             for (int i = 0; i < count; i++)
                 x[i] = fani_mont_mul(m, x[i], base[i]);
         }
