@@ -73,7 +73,8 @@ static void even_weights(const fani_axis *axis, uint64_t i, int count, double *w
 
 static void gauss_points(const fani_axis *axis, uint64_t i, int count, double *t, double *w)
 {
-    double subinterval = (double)(i / axis->order);
+    const uint64_t first = i / axis->order;
+    double subinterval = (double)first;
     unsigned q = (unsigned)(i % axis->order);
     for (int j = 0; j < count; j++) {
         t[j] = axis->from + (subinterval + axis->gauss[q].offset) * axis->step;

@@ -47,7 +47,7 @@ static void run(machine *m, size_t n, double *values)
  * and its value can't depend on how many came with it. */
 static void run_tail(machine *m, size_t n, double *values)
 {
-    double padded[LANES];
+    double padded[LANES] = {0};
     for (size_t v = 0; v < m->expression->variable_count; v++) {
         for (size_t i = 0; i < LANES; i++)
             m->tail[v][i] = m->points[v][i < n ? i : n - 1];

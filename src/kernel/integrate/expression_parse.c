@@ -1,4 +1,5 @@
 /* From text to a tree, by recursive descent; nesting is bounded, so the C stack is too. */
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,6 +82,7 @@ static fan_status make(parser *p, fani_operator op, const uint32_t operands[3], 
     const unsigned arity = fani_operator_arity(op);
     double values[3] = {0};
     unsigned constants = 0;
+    assert(arity <= 3);
     for (unsigned k = 0; k < arity; k++) {
         values[k] = nodes[operands[k]].value;
         constants += nodes[operands[k]].op == FANI_OP_CONSTANT;
