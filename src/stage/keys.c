@@ -25,7 +25,7 @@ typedef struct scanner {
     size_t start, end;     /* the unread part of the window */
     int read_errno;
     uint64_t line;       /* of the line in `text`, from 1 */
-    char *text;          /* LINE_MAX_BYTES + 1: the line without its end, NUL after it */
+    char *text;          /* LINE_MAX_BYTES + 1: the line without its newline, NUL after it */
     size_t text_size;    /* bytes in `text` */
     bool text_cut;       /* the line was longer than `text` */
     char *block;         /* BLOCK_MAX_BYTES: the PEM block being gathered */
@@ -77,8 +77,6 @@ static bool next_line(scanner *s)
         s->start += part + (newline ? 1 : 0);
         ended = newline != NULL;
     }
-    if (!s->text_cut && s->text_size > 0 && s->text[s->text_size - 1] == '\r')
-        s->text_size--;
     s->text[s->text_size] = '\0';
     return true;
 }

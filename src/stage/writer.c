@@ -217,6 +217,11 @@ fan_status fani_writer_add(fani_writer *writer, const void *bytes, size_t size, 
     return FAN_OK;
 }
 
+fan_status fani_writer_show(fani_writer *writer, fan_error *error)
+{
+    return writer->folder >= 0 ? kept(writer, error) : fani_writer_flush(writer, error);
+}
+
 fan_status fani_writer_tick(fani_writer *writer, fan_error *error)
 {
     if (writer->folder >= 0 || !writer->used)

@@ -27,8 +27,9 @@ fan_status fani_writer_add(fani_writer *writer, const void *bytes, size_t size, 
 /* Hands everything added so far to the system. */
 fan_status fani_writer_flush(fani_writer *writer, fan_error *error);
 
-/* Flushes when something has been waiting for 100 ms and the target is read while it is written
- * (anything but a file to be published). */
+/* These flush only where somebody may read along, that is not for a file to be published: show at
+ * once, tick when something has been waiting for 100 ms. */
+fan_status fani_writer_show(fani_writer *writer, fan_error *error);
 fan_status fani_writer_tick(fani_writer *writer, fan_error *error);
 
 /* Flushes; a file is synced, closed, renamed to its name, and its folder synced. To be called once,

@@ -1,0 +1,188 @@
+/* divisors: each number gives all its divisors in ascending order. */
+#include <flint/flint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fanfold/factor.h"
+#include "job/list.h"
+#include "job/record.h"
+
+typedef struct divisors_state {
+    fani_list_args args;
+    fan_buffer record, digits, value;
+    fan_buffer small; /* divisors of a number of up to 64 bits */
+    mpz_t big;
+    fan_factorization *factorization;
+} divisors_state;
+
+static void stop(void *state)
+{
+    divisors_state *s = state;
+    if (!s)
+        return;
+    mpz_clear(s->big);
+    fan_factorization_destroy(s->factorization);
+    fan_buffer_clear(&s->record);
+    fan_buffer_clear(&s->digits);
+    fan_buffer_clear(&s->value);
+    fan_buffer_clear(&s->small);
+    free(s);
+    flint_cleanup(); /* FLINT's caches of this thread */
+}
+
+static fan_status start(fan_run *run)
+{
+    divisors_state *s = calloc(1, sizeof *s);
+    if (!s)
+        return FAN_E_MEMORY;
+    s->args = fani_record_args(run);
+    mpz_init(s->big);
+    fan_status status = fan_factorization_create(&s->factorization);
+    if (status != FAN_OK) {
+        stop(s);
+        return status;
+    }
+    fan_run_set_state(run, s);
+    return FAN_OK;
+}
+
+/* Adds one divisor to the text, and in NDJSON to the array. */
+static fan_status add_divisor(divisors_state *s, const char *text, size_t size, json_t *array)
+{
+    fan_status status = FAN_OK;
+    if (s->args.format == FANI_FORMAT_NDJSON)
+        return json_array_append_new(array, json_stringn(text, size)) ? FAN_E_MEMORY : FAN_OK;
+    if (s->value.size)
+        status = fani_bytes_add(&s->value, " ", 1);
+    return status == FAN_OK ? fani_bytes_add(&s->value, text, size) : status;
+}
+
+static fan_status list_u64(divisors_state *s, uint64_t n, json_t *array)
+{
+    fan_factors_u64 factors;
+    fan_status status = fan_factor_u64(n, &factors);
+    if (status != FAN_OK)
+        return status;
+    uint64_t count = fan_divisor_count_u64(&factors);
+    uint64_t *divisors = (void *)fani_bytes_room(&s->small, count * sizeof *divisors);
+    if (!divisors)
+        return FAN_E_MEMORY;
+    fan_divisors_u64(&factors, divisors);
+    for (uint64_t i = 0; status == FAN_OK && i < count; i++) {
+        char text[FANI_U64_DIGITS];
+        status = add_divisor(s, text, fani_u64_text(divisors[i], text), array);
+    }
+    return status;
+}
+
+static fan_status add_all(divisors_state *s, const fan_divisor_list *list, json_t *array)
+{
+    fan_status status = FAN_OK;
+    for (size_t i = 0; status == FAN_OK && i < list->count; i++) {
+        char *text = fani_bytes_room(&s->digits, mpz_sizeinbase(list->values[i], 10) + 2);
+        if (!text)
+            return FAN_E_MEMORY;
+        mpz_get_str(text, 10, list->values[i]);
+        status = add_divisor(s, text, strlen(text), array);
+    }
+    return status;
+}
+
+static bool cancelled(void *run)
+{
+    return fan_run_cancelled(run);
+}
+
+static fan_status list_big(divisors_state *s, fan_run *run, const fani_number *number,
+                           json_t *array, fan_error *error)
+{
+    fan_factor_options options = {
+        .rho_iterations = s->args.effort, .cancelled = cancelled, .context = run};
+    fan_divisor_list list;
+    char *scratch = fani_bytes_room(&s->digits, number->size + 1);
+    if (!scratch)
+        return FAN_E_MEMORY;
+    fani_number_mpz(number, scratch, s->big);
+    fan_status status = fan_factor_mpz(s->big, &options, s->factorization, error);
+    if (status == FAN_OK)
+        status = fan_divisors(s->factorization, 0, &list, error);
+    if (status != FAN_OK)
+        return status;
+    status = add_all(s, &list, array);
+    fan_divisor_list_clear(&list);
+    return status;
+}
+
+static fan_status answer(divisors_state *s, fan_run *run, size_t i, uint64_t index,
+                         const fani_number *number, json_t *array)
+{
+    fani_record record = {.task = "divisors",
+                          .name = "divisors",
+                          .subject = number,
+                          .subject_text = true,
+                          .value = (const char *)s->value.bytes,
+                          .value_size = s->value.size,
+                          .json = array};
+    return fani_record_reply(run, i, index, &s->args, &record, &s->record);
+}
+
+static fan_status one_number(divisors_state *s, fan_run *run, size_t i, uint64_t index,
+                             const fani_number *number)
+{
+    uint64_t small;
+    fan_error error = {0};
+    json_t *array = s->args.format == FANI_FORMAT_NDJSON ? json_array() : NULL;
+    s->value.size = 0;
+    fan_status status = fani_number_u64(number, &small) ? list_u64(s, small, array)
+                                                        : list_big(s, run, number, array, &error);
+    if (status == FAN_OK)
+        return answer(s, run, i, index, number, array);
+    json_decref(array);
+    if (status == FAN_E_CANCELLED || status == FAN_E_MEMORY)
+        return status;
+    return fan_run_fail(run, i, "%s", error.text[0] ? error.text : fan_status_text(status));
+}
+
+static fan_status run_numbers(fan_run *run, fan_items in)
+{
+    divisors_state *s = fan_run_state(run);
+    for (size_t i = 0; i < in.count; i++) {
+        fani_number number;
+        size_t size, bad;
+        const unsigned char *token = fan_items_at(&in, i, &size);
+        fan_status status;
+        if (!fani_number_scan(token, size, false, &number, &bad))
+            status = fani_record_bad_number(run, i, 0, token, size, bad, false);
+        else if (number.digits[0] == '0')
+            status = fan_run_fail(run, i, "0 is divided by every number");
+        else
+            status = one_number(s, run, i, in.first + i, &number);
+        if (status != FAN_OK && status != FAN_E_TOO_LARGE)
+            return status;
+        if (i % 64 == 63 && fan_run_cancelled(run))
+            return FAN_E_CANCELLED;
+    }
+    return FAN_OK;
+}
+
+const fan_task fani_task_divisors = {
+    .name = "divisors", .version = 1, .run = run_numbers, .start = start, .stop = stop};
+
+static const fani_list divisors_list = {
+    .name = "divisors",
+    .task = &fani_task_divisors,
+    .unit = FANI_UNIT_TOKEN,
+    .columns = "index\tn\tdivisors\tstatus\ttext\n",
+    .value_columns = 2,
+};
+
+static fan_status run_divisors(fani_job_run *run, fan_error *error)
+{
+    return fani_list_run(run, &divisors_list, error);
+}
+
+const fani_job_kind fani_job_divisors = {
+    .name = "divisors",
+    .summary = "all divisors of each number",
+    .run = run_divisors,
+};

@@ -1,0 +1,267 @@
+/* factor: each number gives its prime factors, as coreutils factor prints them. */
+#include "fanfold/factor.h"
+
+#include <flint/flint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "job/list.h"
+#include "job/record.h"
+
+/* Numbers of up to 64 bits are factored so many at once. */
+enum { GROUP = 256 };
+/* Room for what may be said about a number. */
+enum { NOTE = 160 };
+
+typedef struct factor_state {
+    fani_list_args args;
+    fan_buffer record, digits;
+    mpz_t big;
+    fan_factorization *factorization;
+    size_t group; /* used places of the arrays below */
+    uint64_t numbers[GROUP];
+    size_t items[GROUP];
+    fani_number texts[GROUP];
+    fan_factors_u64 factors[GROUP];
+} factor_state;
+
+static void stop(void *state)
+{
+    factor_state *s = state;
+    if (!s)
+        return;
+    mpz_clear(s->big);
+    fan_factorization_destroy(s->factorization);
+    fan_buffer_clear(&s->record);
+    fan_buffer_clear(&s->digits);
+    free(s);
+    flint_cleanup(); /* FLINT's caches of this thread */
+}
+
+static fan_status start(fan_run *run)
+{
+    factor_state *s = calloc(1, sizeof *s);
+    if (!s)
+        return FAN_E_MEMORY;
+    s->args = fani_record_args(run);
+    mpz_init(s->big);
+    fan_status status = fan_factorization_create(&s->factorization);
+    if (status != FAN_OK) {
+        stop(s);
+        return status;
+    }
+    fan_run_set_state(run, s);
+    return FAN_OK;
+}
+
+/* ---- NDJSON ---------------------------------------------------------------------------------- */
+
+/* Appends one factor; takes the value. NULL where memory is short (the array is released then). */
+static json_t *add_factor(json_t *array, json_t *value, uint64_t exponent, const char *kind,
+                          const char *proof)
+{
+    json_t *entry = json_pack("{s:o, s:I, s:s, s:s}", "factor", value, "exponent",
+                              (json_int_t)exponent, "kind", kind, "proof", proof);
+    if (json_array_append_new(array, entry) == 0)
+        return array;
+    json_decref(array);
+    return NULL;
+}
+
+static json_t *json_of_u64(const fan_factors_u64 *factors)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; array && i < factors->count; i++) {
+        char text[FANI_U64_DIGITS];
+        size_t size = fani_u64_text(factors->prime[i], text);
+        array = add_factor(array, json_stringn(text, size), factors->exponent[i], "prime", "u64");
+    }
+    return array;
+}
+
+static json_t *json_of_mpz(mpz_srcptr value)
+{
+    char *text = malloc(mpz_sizeinbase(value, 10) + 2);
+    if (!text)
+        return NULL;
+    mpz_get_str(text, 10, value);
+    json_t *string = json_string(text);
+    free(text);
+    return string;
+}
+
+static json_t *json_of_factorization(const fan_factorization *f)
+{
+    static const char *const kinds[] = {[FAN_FACTOR_PRIME] = "prime",
+                                        [FAN_FACTOR_COMPOSITE] = "composite",
+                                        [FAN_FACTOR_UNKNOWN] = "unknown"};
+    static const char *const proofs[] = {
+        [FAN_PROOF_NONE] = "none", [FAN_PROOF_U64] = "u64", [FAN_PROOF_FLINT] = "flint"};
+    json_t *array = json_array();
+    for (size_t i = 0; array && i < fan_factorization_count(f); i++)
+        array = add_factor(array, json_of_mpz(fan_factorization_value(f, i)),
+                           fan_factorization_exponent(f, i), kinds[fan_factorization_kind(f, i)],
+                           proofs[fan_factorization_proof(f, i)]);
+    return array;
+}
+
+/* ---- Up to 64 bits --------------------------------------------------------------------------- */
+
+static fan_status answer_u64(factor_state *s, fan_run *run, uint64_t first, size_t at)
+{
+    char text[FAN_FACTORS_U64_TEXT];
+    fani_record record = {.task = "factor",
+                          .name = "factors",
+                          .subject = &s->texts[at],
+                          .subject_text = true,
+                          .value = text,
+                          .value_size = fan_factors_u64_text(&s->factors[at], text)};
+    if (s->args.format == FANI_FORMAT_NDJSON)
+        record.json = json_of_u64(&s->factors[at]);
+    return fani_record_reply(run, s->items[at], first + s->items[at], &s->args, &record,
+                             &s->record);
+}
+
+/* Factors and answers the gathered numbers. */
+static fan_status finish_group(factor_state *s, fan_run *run, uint64_t first)
+{
+    fan_status status = fan_factor_u64_array(s->numbers, s->factors, s->group);
+    for (size_t i = 0; status == FAN_OK && i < s->group; i++) {
+        status = answer_u64(s, run, first, i);
+        if (status == FAN_E_TOO_LARGE) /* this one item failed, and says so */
+            status = FAN_OK;
+    }
+    s->group = 0;
+    return status;
+}
+
+static fan_status gather(factor_state *s, fan_run *run, uint64_t first, size_t i,
+                         const fani_number *number, uint64_t value)
+{
+    s->numbers[s->group] = value;
+    s->items[s->group] = i;
+    s->texts[s->group] = *number;
+    return ++s->group == GROUP ? finish_group(s, run, first) : FAN_OK;
+}
+
+/* ---- Beyond ---------------------------------------------------------------------------------- */
+
+static bool cancelled(void *run)
+{
+    return fan_run_cancelled(run);
+}
+
+static bool all_proven(const fan_factorization *f)
+{
+    for (size_t i = 0; i < fan_factorization_count(f); i++)
+        if (fan_factorization_proof(f, i) == FAN_PROOF_NONE)
+            return false;
+    return true;
+}
+
+/* What is to be said about an answer: not split, or only probably prime. */
+static void set_note(fani_record *record, const fan_factorization *f, char note[NOTE])
+{
+    char shown[40];
+    fani_excerpt(record->subject->digits, record->subject->size, shown, sizeof shown);
+    record->note = note;
+    if (!fan_factorization_complete(f)) {
+        record->flags = FANI_RECORD_PARTIAL;
+        snprintf(note, NOTE, "%s is not completely factored within the effort", shown);
+    } else if (!all_proven(f)) {
+        record->flags = FANI_RECORD_NOTED;
+        snprintf(note, NOTE, "%s: a factor of more than %d digits is only probably prime", shown,
+                 FAN_FACTOR_PROOF_DIGITS);
+    }
+}
+
+static fan_status answer_big(factor_state *s, fan_run *run, size_t i, uint64_t index,
+                             const fani_number *number)
+{
+    char note[NOTE], *text;
+    fan_status status = fan_factorization_text(s->factorization, &text);
+    if (status != FAN_OK)
+        return status;
+    fani_record record = {.task = "factor",
+                          .name = "factors",
+                          .subject = number,
+                          .subject_text = true,
+                          .value = text,
+                          .value_size = strlen(text)};
+    set_note(&record, s->factorization, note);
+    if (s->args.format == FANI_FORMAT_NDJSON)
+        record.json = json_of_factorization(s->factorization);
+    status = fani_record_reply(run, i, index, &s->args, &record, &s->record);
+    free(text);
+    return status;
+}
+
+static fan_status one_big(factor_state *s, fan_run *run, size_t i, uint64_t index,
+                          const fani_number *number)
+{
+    fan_factor_options options = {
+        .rho_iterations = s->args.effort, .cancelled = cancelled, .context = run};
+    fan_error error;
+    char *scratch = fani_bytes_room(&s->digits, number->size + 1);
+    if (!scratch)
+        return FAN_E_MEMORY;
+    fani_number_mpz(number, scratch, s->big);
+    fan_status status = fan_factor_mpz(s->big, &options, s->factorization, &error);
+    if (status == FAN_OK || status == FAN_E_EFFORT)
+        return answer_big(s, run, i, index, number);
+    if (status == FAN_E_CANCELLED || status == FAN_E_MEMORY)
+        return status;
+    return fan_run_fail(run, i, "%s", error.text);
+}
+
+/* ---- The task -------------------------------------------------------------------------------- */
+
+static fan_status one(factor_state *s, fan_run *run, size_t i, const fan_items *in)
+{
+    fani_number number;
+    uint64_t value;
+    size_t size, bad;
+    const unsigned char *token = fan_items_at(in, i, &size);
+    if (!fani_number_scan(token, size, false, &number, &bad))
+        return fani_record_bad_number(run, i, 0, token, size, bad, false);
+    if (fani_number_u64(&number, &value))
+        return gather(s, run, in->first, i, &number, value);
+    return one_big(s, run, i, in->first + i, &number);
+}
+
+static fan_status run_numbers(fan_run *run, fan_items in)
+{
+    factor_state *s = fan_run_state(run);
+    s->group = 0;
+    for (size_t i = 0; i < in.count; i++) {
+        fan_status status = one(s, run, i, &in);
+        if (status != FAN_OK && status != FAN_E_TOO_LARGE)
+            return status;
+        if (i % 64 == 63 && fan_run_cancelled(run))
+            return FAN_E_CANCELLED;
+    }
+    return finish_group(s, run, in.first);
+}
+
+const fan_task fani_task_factor = {
+    .name = "factor", .version = 1, .run = run_numbers, .start = start, .stop = stop};
+
+static const fani_list factor_list = {
+    .name = "factor",
+    .task = &fani_task_factor,
+    .unit = FANI_UNIT_TOKEN,
+    .columns = "index\tn\tfactors\tstatus\ttext\n",
+    .value_columns = 2,
+};
+
+static fan_status run_factor(fani_job_run *run, fan_error *error)
+{
+    return fani_list_run(run, &factor_list, error);
+}
+
+const fani_job_kind fani_job_factor = {
+    .name = "factor",
+    .summary = "prime factors of each number, of any size",
+    .run = run_factor,
+};

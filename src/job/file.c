@@ -1,0 +1,310 @@
+/* Job files: one [job] section whose keys are those of the command line, and `task`.
+ *
+ * The ini library has no line numbers in its handler, so the lines are served to it one by one from
+ * here, and the place of every value is known. */
+#include "job/job_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ini.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "job/record.h"
+
+enum { FILE_MAX = 1 << 20 };
+
+typedef struct pair {
+    char *key, *value;
+    uint32_t line, key_column, value_column;
+} pair;
+
+typedef struct job_file {
+    const char *path; /* for messages */
+    fan_buffer text;
+    const char *next; /* what is not served yet; the text ends with a NUL */
+    const char *line; /* the line being handled */
+    size_t line_size;
+    uint32_t line_number;
+    pair *pairs;
+    size_t count;
+    fan_error *error; /* the first one */
+    fan_status status;
+} job_file;
+
+/* ---- Reading --------------------------------------------------------------------------------- */
+
+static fan_status input_error(const char *path, int code, const char *doing, fan_error *error)
+{
+    fani_error_errno(error, FAN_E_INPUT, code, "%s can't be %s", path, doing);
+    fani_error_place(error, path, 0, 0);
+    return FAN_E_INPUT;
+}
+
+static fan_status read_fd(job_file *file, int fd, fan_error *error)
+{
+    char bytes[4096];
+    for (;;) {
+        ssize_t n = read(fd, bytes, sizeof bytes);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return input_error(file->path, errno, "read", error);
+        fan_status status = fani_bytes_add(&file->text, n ? bytes : "", n ? (size_t)n : 1);
+        if (status != FAN_OK)
+            return fani_error_set(error, status, "out of memory");
+        if (n == 0)
+            return FAN_OK;
+        if (file->text.size > FILE_MAX)
+            return fani_error_set(error, FAN_E_TOO_LARGE, "%s is no job file: above %d bytes",
+                                  file->path, FILE_MAX);
+    }
+}
+
+static fan_status read_file(job_file *file, const char *path, fan_error *error)
+{
+    if (!strcmp(path, "-"))
+        return read_fd(file, STDIN_FILENO, error);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        return input_error(path, errno, "opened", error);
+    fan_status status = read_fd(file, fd, error);
+    (void)close(fd); /* only read from */
+    return status;
+}
+
+/* ---- Lines ----------------------------------------------------------------------------------- */
+
+/* Keeps the first error with its place. */
+static fan_status refuse(job_file *file, fan_status status, uint32_t line, uint32_t column,
+                         const char *text)
+{
+    if (file->status == FAN_OK) {
+        file->status = status;
+        fani_error_set(file->error, status, "%s", text);
+        fani_error_place(file->error, file->path, line, column);
+    }
+    return status;
+}
+
+/* Serves a line as fgets does. */
+static char *serve(char *to, int size, void *stream)
+{
+    job_file *file = stream;
+    const char *end = file->next;
+    if (!*end || file->status != FAN_OK)
+        return NULL;
+    while (*end && *end != '\n')
+        end++;
+    file->line = file->next;
+    file->line_size = (size_t)(end - file->next);
+    file->line_number++;
+    file->next = *end ? end + 1 : end;
+    if (file->line_size + 2 > (size_t)size) {
+        char text[128];
+        snprintf(text, sizeof text,
+                 "a line of %zu bytes: expected at most %d; values go on in indented lines",
+                 file->line_size, size - 2);
+        refuse(file, FAN_E_SYNTAX, file->line_number, (uint32_t)size - 1, text);
+        return NULL;
+    }
+    memcpy(to, file->line, file->line_size);
+    memcpy(to + file->line_size, "\n", 2);
+    return to;
+}
+
+static size_t skip_blanks(const job_file *file, size_t at)
+{
+    while (at < file->line_size && (file->line[at] == ' ' || file->line[at] == '\t'))
+        at++;
+    return at;
+}
+
+/* Whether the line goes on with the value of the one before. */
+static bool is_continuation(const job_file *file)
+{
+    return skip_blanks(file, 0) > 0;
+}
+
+static uint32_t value_column(const job_file *file)
+{
+    size_t at = skip_blanks(file, 0);
+    if (!is_continuation(file)) {
+        while (at < file->line_size && file->line[at] != '=' && file->line[at] != ':')
+            at++;
+        at = skip_blanks(file, at + 1);
+    }
+    return (uint32_t)at + 1;
+}
+
+/* ---- Pairs ----------------------------------------------------------------------------------- */
+
+/* A value that goes on: for a key that repeats it is another value, else one with a blank between.
+ */
+static bool repeats(const char *name)
+{
+    const fan_job_key *key;
+    for (size_t i = 0; (key = fan_job_key_at(i)); i++)
+        if (!strcmp(key->name, name))
+            return key->repeats;
+    return false;
+}
+
+static fan_status append_value(pair *p, const char *value)
+{
+    size_t size = strlen(p->value) + strlen(value) + 2;
+    char *joined = malloc(size);
+    if (!joined)
+        return FAN_E_MEMORY;
+    snprintf(joined, size, "%s %s", p->value, value);
+    free(p->value);
+    p->value = joined;
+    return FAN_OK;
+}
+
+static fan_status add_pair(job_file *file, const char *name, const char *value)
+{
+    pair *pairs = realloc(file->pairs, (file->count + 1) * sizeof *pairs);
+    if (!pairs)
+        return FAN_E_MEMORY;
+    file->pairs = pairs;
+    pair *p = &pairs[file->count];
+    *p = (pair){.key = strdup(name),
+                .value = strdup(value),
+                .line = file->line_number,
+                .key_column = (uint32_t)skip_blanks(file, 0) + 1,
+                .value_column = value_column(file)};
+    file->count++;
+    return p->key && p->value ? FAN_OK : FAN_E_MEMORY;
+}
+
+static const pair *find_pair(const job_file *file, const char *name)
+{
+    for (size_t i = 0; i < file->count; i++)
+        if (!strcmp(file->pairs[i].key, name))
+            return &file->pairs[i];
+    return NULL;
+}
+
+/* The ini library's handler: 1 goes on, 0 is an error. */
+static int handle(void *user, const char *section, const char *name, const char *value)
+{
+    job_file *file = user;
+    if (file->status != FAN_OK)
+        return 0;
+    char text[200];
+    fan_status status = FAN_OK;
+    if (strcmp(section, "job")) {
+        snprintf(text, sizeof text, "section [%.50s]: expected [job]", section);
+        refuse(file, FAN_E_SYNTAX, file->line_number, 1, text);
+        return 0;
+    }
+    if (file->count && is_continuation(file) && !repeats(name)) {
+        status = append_value(&file->pairs[file->count - 1], value);
+    } else if (!repeats(name) && find_pair(file, name)) {
+        snprintf(text, sizeof text, "%.50s is set twice: expected it once", name);
+        refuse(file, FAN_E_SYNTAX, file->line_number, 1, text);
+        return 0;
+    } else {
+        status = add_pair(file, name, value);
+    }
+    if (status != FAN_OK)
+        refuse(file, status, file->line_number, 1, "out of memory");
+    return status == FAN_OK;
+}
+
+static fan_status parse(job_file *file)
+{
+    const char *text = (const char *)file->text.bytes;
+    const char *nul = memchr(text, 0, file->text.size - 1);
+    file->next = text;
+    if (nul) {
+        uint32_t line = 1;
+        for (const char *at = text; at < nul; at++)
+            line += *at == '\n';
+        const char *start = memrchr(text, '\n', (size_t)(nul - text));
+        return refuse(file, FAN_E_SYNTAX, line, (uint32_t)(nul - (start ? start + 1 : text)) + 1,
+                      "a NUL byte: expected text");
+    }
+    int line = ini_parse_stream(serve, file, handle, file);
+    if (line < 0)
+        refuse(file, FAN_E_MEMORY, 0, 0, "out of memory");
+    else if (line > 0)
+        refuse(file, FAN_E_SYNTAX, (uint32_t)line, 1,
+               "expected '[job]', 'key = value' or a comment");
+    return file->status;
+}
+
+/* ---- The job --------------------------------------------------------------------------------- */
+
+/* A relative path as seen from the job file's folder; the caller frees it. */
+static char *resolve(const char *job_path, const char *path)
+{
+    const char *slash = strrchr(job_path, '/');
+    char *joined;
+    if (!slash || path[0] == '/' || !strcmp(path, "-") || !strcmp(job_path, "-"))
+        return strdup(path);
+    return asprintf(&joined, "%.*s/%s", (int)(slash - job_path), job_path, path) < 0 ? NULL
+                                                                                     : joined;
+}
+
+static fan_status set_pair(job_file *file, const pair *p, fan_job *job)
+{
+    fani_key key;
+    fan_error error = {0};
+    fan_status status = fani_key_find(job->kind, p->key, &key, &error);
+    if (status != FAN_OK)
+        return refuse(file, status, p->line, p->key_column, error.text);
+    char *value =
+        fani_key_is_path(key) && p->value[0] ? resolve(file->path, p->value) : strdup(p->value);
+    if (!value)
+        return refuse(file, FAN_E_MEMORY, p->line, 1, "out of memory");
+    status = fan_job_set(job, p->key, value, &error);
+    free(value);
+    if (status == FAN_OK)
+        return FAN_OK;
+    uint32_t inside = error.column ? error.column - 1 : 0;
+    return refuse(file, status, p->line, p->value_column + inside, error.text);
+}
+
+static fan_status make_job(job_file *file, fan_job **job)
+{
+    fan_error error = {0};
+    fan_job *made;
+    const pair *task = find_pair(file, "task");
+    if (!task)
+        return refuse(file, FAN_E_SYNTAX, file->line_number ? file->line_number : 1, 1,
+                      "there is no task: expected 'task = NAME' in [job]");
+    fan_status status = fan_job_new(task->value, &made, &error);
+    if (status != FAN_OK)
+        return refuse(file, status, task->line, task->value_column, error.text);
+    for (size_t i = 0; status == FAN_OK && i < file->count; i++)
+        if (&file->pairs[i] != task)
+            status = set_pair(file, &file->pairs[i], made);
+    if (status == FAN_OK)
+        *job = made;
+    else
+        fan_job_free(made);
+    return status;
+}
+
+fan_status fan_job_load(const char *path, fan_job **job, fan_error *error)
+{
+    *job = NULL;
+    job_file file = {.path = strcmp(path, "-") ? path : "(standard input)", .error = error};
+    fan_status status = read_file(&file, path, error);
+    if (status == FAN_OK)
+        status = parse(&file);
+    if (status == FAN_OK)
+        status = make_job(&file, job);
+    for (size_t i = 0; i < file.count; i++) {
+        free(file.pairs[i].key);
+        free(file.pairs[i].value);
+    }
+    free(file.pairs);
+    fan_buffer_clear(&file.text);
+    return status;
+}

@@ -1,0 +1,350 @@
+#include "job/integral_spec.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "job/record.h"
+
+enum { POINTS_DEFAULT = 1000 };
+
+void fani_integral_clear(fani_integral_spec *spec)
+{
+    free(spec->expression);
+    for (size_t i = 0; i < FAN_INTEGRAL_DIMENSION_MAX; i++)
+        free(spec->names[i]);
+    *spec = (fani_integral_spec){0};
+}
+
+/* ---- Texts ----------------------------------------------------------------------------------- */
+
+/* Shows where in `text` an error is: under its message, the text and a caret. */
+static void add_caret(const char *text, fan_error *error)
+{
+    char caret[200];
+    if (!error || !error->column)
+        return;
+    if (fan_expression_caret(text, strlen(text), error, caret, sizeof caret)) {
+        size_t used = strlen(error->text);
+        snprintf(error->text + used, sizeof error->text - used, "\n%s", caret);
+    }
+}
+
+/* A bound: from..to of `text`, which is NAME=LOW:HIGH. */
+static fan_status read_bound(const char *text, const char *from, const char *to, double *value,
+                             fan_error *error)
+{
+    char *bound = strndup(from, (size_t)(to - from));
+    if (!bound)
+        return fani_error_set(error, FAN_E_MEMORY, "out of memory");
+    fan_status status = fan_expression_constant(bound, value, error);
+    free(bound);
+    if (status == FAN_OK && isnan(*value)) {
+        status = fani_error_set(error, FAN_E_ARGUMENT, "a bound of '%.64s' is not a number", text);
+        fani_error_place(error, NULL, 1, 1);
+    }
+    if (status == FAN_OK || status == FAN_E_MEMORY)
+        return status;
+    if (error)
+        error->column += (uint32_t)(from - text);
+    add_caret(text, error);
+    return status;
+}
+
+/* The colon between the bounds: the first one outside parentheses. */
+static const char *find_colon(const char *at)
+{
+    for (int depth = 0; *at; at++) {
+        if (*at == ':' && depth == 0)
+            return at;
+        depth += (*at == '(') - (*at == ')');
+    }
+    return NULL;
+}
+
+static fan_status add_range(fani_integral_spec *spec, const char *text, fan_error *error)
+{
+    fan_status status = fani_key_check(FANI_KEY_OVER, text, error);
+    if (status != FAN_OK)
+        return status;
+    size_t i = spec->dimension;
+    const char *equals = strchr(text, '=');
+    const char *colon = find_colon(equals);
+    if (i == FAN_INTEGRAL_DIMENSION_MAX)
+        return fani_error_set(error, FAN_E_ARGUMENT, "expected at most %d variables",
+                              FAN_INTEGRAL_DIMENSION_MAX);
+    if (!colon)
+        return fani_error_set(error, FAN_E_SYNTAX, "over is '%.64s': expected NAME=LOW:HIGH", text);
+    status = read_bound(text, equals + 1, colon, &spec->ranges[i].from, error);
+    if (status == FAN_OK)
+        status = read_bound(text, colon + 1, text + strlen(text), &spec->ranges[i].to, error);
+    if (status != FAN_OK)
+        return status;
+    spec->names[i] = strndup(text, (size_t)(equals - text));
+    if (!spec->names[i])
+        return fani_error_set(error, FAN_E_MEMORY, "out of memory");
+    spec->dimension++;
+    return FAN_OK;
+}
+
+/* ---- Keys ------------------------------------------------------------------------------------ */
+
+static fan_status set_key(fani_integral_spec *spec, fani_key key, const char *value,
+                          fan_error *error)
+{
+    uint64_t count = 0;
+    fan_status status = key == FANI_KEY_OVER ? FAN_OK : fani_key_check(key, value, error);
+    if (status != FAN_OK)
+        return status;
+    (void)fani_read_count(value, &count);
+    switch (key) {
+    case FANI_KEY_OVER:
+        return add_range(spec, value, error);
+    case FANI_KEY_RULE:
+        return fan_rule_from_name(value, &spec->rule, error);
+    case FANI_KEY_ORDER:
+        spec->order = (unsigned)count;
+        return FAN_OK;
+    case FANI_KEY_POINTS:
+        spec->points = count;
+        return FAN_OK;
+    case FANI_KEY_PARTS:
+        spec->parts = count;
+        return FAN_OK;
+    default:
+        return fani_error_set(error, FAN_E_ARGUMENT,
+                              "%s can't stand here: expected over, rule, order, points or parts",
+                              fani_key_info(key)->name);
+    }
+}
+
+/* Everything but the expression and the ranges, from the job. */
+static fan_status set_defaults(const fan_job *job, const char *expression, fani_integral_spec *spec,
+                               fan_error *error)
+{
+    *spec = (fani_integral_spec){.rule = FAN_RULE_GAUSS, .points = POINTS_DEFAULT, .parts = 1};
+    spec->expression = strdup(expression);
+    if (!spec->expression)
+        return fani_error_set(error, FAN_E_MEMORY, "out of memory");
+    static const fani_key keys[] = {FANI_KEY_RULE, FANI_KEY_ORDER, FANI_KEY_POINTS, FANI_KEY_PARTS};
+    fan_status status = FAN_OK;
+    for (size_t i = 0; status == FAN_OK && i < sizeof keys / sizeof keys[0]; i++) {
+        const char *value = fani_job_text(job, keys[i]);
+        if (value)
+            status = set_key(spec, keys[i], value, error);
+    }
+    return status;
+}
+
+static fan_status set_job_ranges(const fan_job *job, fani_integral_spec *spec, fan_error *error)
+{
+    const fani_strings *over = &job->values[FANI_KEY_OVER];
+    fan_status status = FAN_OK;
+    for (size_t i = 0; status == FAN_OK && i < over->count; i++)
+        status = add_range(spec, over->at[i], error);
+    return status;
+}
+
+/* ---- Checks ---------------------------------------------------------------------------------- */
+
+static fan_status check_parts(const fani_integral_spec *spec, fan_error *error)
+{
+    if (spec->points < spec->parts)
+        return fani_error_set(error, FAN_E_ARGUMENT,
+                              "%llu points in %llu parts: expected at least "
+                              "one point in each",
+                              (unsigned long long)spec->points, (unsigned long long)spec->parts);
+    if (spec->parts > 1 && !(isfinite(spec->ranges[0].from) && isfinite(spec->ranges[0].to)))
+        return fani_error_set(error, FAN_E_ARGUMENT, "an infinite range can't be cut in parts");
+    return FAN_OK;
+}
+
+/* Parses and plans the whole and the first part, so that no worker meets an error. */
+static fan_status check(const fani_integral_spec *spec, fan_error *error)
+{
+    if (!spec->dimension)
+        return fani_error_set(error, FAN_E_ARGUMENT,
+                              "there is no variable: expected over x=LOW:HIGH");
+    fan_status status = check_parts(spec, error);
+    fan_buffer bytes = {0};
+    fani_ready_integral ready = {0};
+    if (status == FAN_OK)
+        status = fani_integral_encode(spec, 0, &bytes);
+    if (status == FAN_OK) {
+        status = fani_integral_ready(bytes.bytes, bytes.size, &ready, error);
+        if (status == FAN_E_SYNTAX)
+            add_caret(spec->expression, error);
+    }
+    fani_integral_ready_clear(&ready);
+    fan_buffer_clear(&bytes);
+    return status;
+}
+
+fan_status fani_integral_from_job(const fan_job *job, const char *expression,
+                                  fani_integral_spec *spec, fan_error *error)
+{
+    fan_status status = set_defaults(job, expression, spec, error);
+    if (status == FAN_OK)
+        status = set_job_ranges(job, spec, error);
+    return status == FAN_OK ? check(spec, error) : status;
+}
+
+/* ---- Lines ----------------------------------------------------------------------------------- */
+
+static char *trim(char *text)
+{
+    text += strspn(text, " \t\r\n");
+    size_t size = strlen(text);
+    while (size && strchr(" \t\r\n", text[size - 1]))
+        size--;
+    text[size] = '\0';
+    return text;
+}
+
+/* One "key value" field behind the expression. */
+static fan_status set_field(const fan_job *job, fani_integral_spec *spec, char *field,
+                            fan_error *error)
+{
+    fani_key key;
+    char *value = field + strcspn(field, " \t=");
+    if (*value)
+        *value++ = '\0';
+    fan_status status = fani_key_find(job->kind, field, &key, error);
+    return status == FAN_OK ? set_key(spec, key, trim(value), error) : status;
+}
+
+/* Reads the fields of a line; *at is the one being read. */
+static fan_status read_fields(const fan_job *job, char *line, char **at, fani_integral_spec *spec,
+                              fan_error *error)
+{
+    char *rest = line;
+    *at = trim(strsep(&rest, ";"));
+    fan_status status = set_defaults(job, *at, spec, error);
+    while (status == FAN_OK && rest) {
+        *at = trim(strsep(&rest, ";"));
+        if (**at)
+            status = set_field(job, spec, *at, error);
+    }
+    if (status == FAN_OK && !spec->dimension)
+        status = set_job_ranges(job, spec, error);
+    if (status != FAN_OK)
+        return status;
+    *at = line;
+    return check(spec, error);
+}
+
+fan_status fani_integral_from_line(const fan_job *job, const char *line, fani_integral_spec *spec,
+                                   fan_error *error)
+{
+    char *copy = strdup(line), *at = copy;
+    *spec = (fani_integral_spec){0};
+    if (!copy)
+        return fani_error_set(error, FAN_E_MEMORY, "out of memory");
+    fan_status status = read_fields(job, copy, &at, spec, error);
+    if (status != FAN_OK && error) {
+        /* A column of the expression's is one of the line's; of a field only its start is told. */
+        uint32_t inside = at == copy && error->column ? error->column - 1 : 0;
+        error->column = (uint32_t)(at - copy) + inside + 1;
+    }
+    free(copy);
+    return status;
+}
+
+/* ---- Flat bytes ------------------------------------------------------------------------------ */
+
+typedef struct flat_head {
+    uint32_t dimension;
+    uint32_t rule;
+    uint32_t order;
+    uint32_t expression_size;
+    uint64_t points;
+    fan_range ranges[FAN_INTEGRAL_DIMENSION_MAX];
+} flat_head;
+
+/* Cut number i of `parts` cuts of 0..points: pieces differ by one at most. */
+static uint64_t cut_points(uint64_t points, uint64_t parts, uint64_t i)
+{
+    return points / parts * i + points % parts * i / parts;
+}
+
+static double cut_range(fan_range range, uint64_t parts, uint64_t i)
+{
+    if (i == 0 || i == parts)
+        return i ? range.to : range.from;
+    return range.from + (range.to - range.from) * ((double)i / (double)parts);
+}
+
+fan_status fani_integral_encode(const fani_integral_spec *spec, uint64_t part, fan_buffer *bytes)
+{
+    uint64_t parts = spec->parts;
+    flat_head head = {.dimension = (uint32_t)spec->dimension,
+                      .rule = spec->rule,
+                      .order = spec->order,
+                      .expression_size = (uint32_t)strlen(spec->expression)};
+    head.points = cut_points(spec->points, parts, part + 1) - cut_points(spec->points, parts, part);
+    memcpy(head.ranges, spec->ranges, sizeof head.ranges);
+    head.ranges[0].from = cut_range(spec->ranges[0], parts, part);
+    head.ranges[0].to = cut_range(spec->ranges[0], parts, part + 1);
+    bytes->size = 0;
+    fan_status status = fani_bytes_add(bytes, &head, sizeof head);
+    if (status == FAN_OK)
+        status = fani_bytes_add(bytes, spec->expression, head.expression_size);
+    for (size_t i = 0; status == FAN_OK && i < spec->dimension; i++)
+        status = fani_bytes_add(bytes, spec->names[i], strlen(spec->names[i]) + 1);
+    return status;
+}
+
+/* The names behind the expression, each with its NUL. False where they are not whole. */
+static bool read_names(const unsigned char *at, size_t size, size_t count, const char **names)
+{
+    for (size_t i = 0; i < count; i++) {
+        const unsigned char *end = size ? memchr(at, 0, size) : NULL;
+        if (!end)
+            return false;
+        names[i] = (const char *)at;
+        size -= (size_t)(end - at) + 1;
+        at = end + 1;
+    }
+    return true;
+}
+
+fan_status fani_integral_ready(const unsigned char *bytes, size_t size, fani_ready_integral *ready,
+                               fan_error *error)
+{
+    flat_head head;
+    const char *names[FAN_INTEGRAL_DIMENSION_MAX];
+    *ready = (fani_ready_integral){0};
+    if (size < sizeof head)
+        return fani_error_set(error, FAN_E_PROTOCOL, "an integral's bytes are too few");
+    memcpy(&head, bytes, sizeof head);
+    const unsigned char *text = bytes + sizeof head;
+    size -= sizeof head;
+    if (head.dimension > FAN_INTEGRAL_DIMENSION_MAX || head.expression_size > size ||
+        !read_names(text + head.expression_size, size - head.expression_size, head.dimension,
+                    names))
+        return fani_error_set(error, FAN_E_PROTOCOL, "an integral's bytes are malformed");
+    fan_expression_names known = {.variables = names, .variable_count = head.dimension};
+    fan_status status = fan_expression_parse((const char *)text, head.expression_size, &known,
+                                             &ready->expression, error);
+    if (status != FAN_OK)
+        return status;
+    fan_integral integral = {.expression = ready->expression,
+                             .dimension = head.dimension,
+                             .ranges = head.ranges,
+                             .points = head.points,
+                             .rule = (fan_rule)head.rule,
+                             .order = head.order};
+    status = fan_integral_plan_make(&integral, &ready->plan, error);
+    if (status != FAN_OK)
+        fani_integral_ready_clear(ready);
+    return status;
+}
+
+void fani_integral_ready_clear(fani_ready_integral *ready)
+{
+    fan_integral_plan_free(ready->plan);
+    fan_expression_free(ready->expression);
+    *ready = (fani_ready_integral){0};
+}

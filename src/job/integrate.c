@@ -1,0 +1,409 @@
+/* integrate: integrals over fixed grids, their blocks spread over the workers and folded. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "job/integral_spec.h"
+#include "job/record.h"
+#include "stage/reader.h"
+
+enum {
+    /* Blocks of a leaf of the fold. A power of two: then the tree is the one that fan_integrate
+     * uses. */
+    LEAF_BLOCKS = 64,
+    EMIT_LEAVES = 16,
+};
+
+static const char columns[] = "value\terror\tevaluations\tmethod\tstatus\n";
+
+/* ---- Tasks ----------------------------------------------------------------------------------- */
+
+static fan_status block_start(fan_run *run)
+{
+    fan_items args = fan_run_args(run);
+    size_t size = 0;
+    const unsigned char *bytes = args.count ? fan_items_at(&args, 0, &size) : NULL;
+    fani_ready_integral *ready = calloc(1, sizeof *ready);
+    if (!ready)
+        return FAN_E_MEMORY;
+    fan_status status = bytes ? fani_integral_ready(bytes, size, ready, NULL) : FAN_E_PROTOCOL;
+    if (status == FAN_OK)
+        fan_run_set_state(run, ready);
+    else
+        free(ready);
+    return status;
+}
+
+static void block_stop(void *state)
+{
+    if (state)
+        fani_integral_ready_clear(state);
+    free(state);
+}
+
+static fan_status block_run(fan_run *run, fan_items in)
+{
+    const fani_ready_integral *ready = fan_run_state(run);
+    fan_partial *partials = fan_run_reply_array(run, sizeof *partials);
+    if (!partials)
+        return FAN_E_MEMORY;
+    for (size_t i = 0; i < in.count; i++) {
+        fan_error error = {0};
+        if (fan_integral_plan_block(ready->plan, in.first + i, &partials[i], &error) != FAN_OK) {
+            fan_status status = fan_run_fail(run, i, "%s", error.text);
+            if (status != FAN_OK)
+                return status;
+        }
+        if (fan_run_cancelled(run))
+            return FAN_E_CANCELLED;
+    }
+    return FAN_OK;
+}
+
+/* A combine task has the fold's arguments too, but needs none of them. */
+static fan_status add_run(fan_run *run, fan_items in)
+{
+    fan_partial *sums = fan_run_reply_array(run, sizeof *sums);
+    if (!sums)
+        return FAN_E_MEMORY;
+    for (size_t i = 0; i < in.count; i++) {
+        const unsigned char *left, *right;
+        size_t left_size, right_size;
+        fan_partial a, b;
+        if (!fan_items_pair(&in, i, &left, &left_size, &right, &right_size) ||
+            left_size != sizeof a || right_size != sizeof b)
+            return FAN_E_PROTOCOL;
+        memcpy(&a, left, sizeof a);
+        memcpy(&b, right, sizeof b);
+        sums[i] = fan_partial_combine(a, b);
+    }
+    return FAN_OK;
+}
+
+const fan_task fani_task_integrate_block = {.name = "integrate.block",
+                                            .version = 1,
+                                            .run = block_run,
+                                            .start = block_start,
+                                            .stop = block_stop};
+const fan_task fani_task_integrate_add = {.name = "integrate.add", .version = 1, .run = add_run};
+
+/* ---- One integral ---------------------------------------------------------------------------- */
+
+typedef struct integral_run {
+    fani_job_run *run;
+    uint64_t blocks_before; /* of parts that are done */
+    double value;
+    uint64_t evaluations;
+} integral_run;
+
+static void emit(void *user, uint64_t items, const void *value, size_t size)
+{
+    integral_run *ir = user;
+    (void)value;
+    (void)size;
+    fani_run_progress(ir->run, ir->blocks_before + items, false);
+}
+
+static fan_status fold_part(integral_run *ir, const fan_buffer *bytes,
+                            const fani_ready_integral *ready, fan_error *error)
+{
+    uint64_t blocks = fan_integral_plan_blocks(ready->plan);
+    fan_partial total = {0};
+    fan_integral_result result;
+    fan_buffer folded = {0};
+    fan_fold_plan plan = {.leaf_items = LEAF_BLOCKS,
+                          .combine = &fani_task_integrate_add,
+                          .args = bytes->bytes,
+                          .args_size = bytes->size,
+                          .emit_every = EMIT_LEAVES,
+                          .emit = emit,
+                          .emit_user = ir,
+                          .stop = ir->run->events.stop,
+                          .stop_user = ir->run->events.user};
+    fan_status status = fan_fold(ir->run->executor, &fani_task_integrate_block,
+                                 fan_source_range(0, blocks), &plan, &folded, error);
+    if (status == FAN_OK && folded.size == sizeof total)
+        memcpy(&total, folded.bytes, sizeof total);
+    else if (status == FAN_OK && folded.size)
+        status = fani_error_set(error, FAN_E_PROTOCOL, "a sum of %zu bytes came back", folded.size);
+    fan_buffer_clear(&folded);
+    if (status == FAN_OK)
+        status = fan_integral_plan_finish(ready->plan, &total, &result, error);
+    if (status == FAN_OK) {
+        ir->value += result.value;
+        ir->evaluations += result.evaluations;
+        ir->blocks_before += blocks;
+    }
+    return status;
+}
+
+/* Integrates all parts, one after the other: each is spread over all workers. */
+static fan_status integrate(integral_run *ir, const fani_integral_spec *spec, fan_error *error)
+{
+    fan_buffer bytes = {0};
+    fan_status status = FAN_OK;
+    for (uint64_t part = 0; status == FAN_OK && part < spec->parts; part++) {
+        fani_ready_integral ready = {0};
+        status = fani_integral_encode(spec, part, &bytes);
+        if (status == FAN_OK)
+            status = fani_integral_ready(bytes.bytes, bytes.size, &ready, error);
+        if (status == FAN_OK)
+            status = fold_part(ir, &bytes, &ready, error);
+        fani_integral_ready_clear(&ready);
+    }
+    fan_buffer_clear(&bytes);
+    return status;
+}
+
+/* ---- Output ---------------------------------------------------------------------------------- */
+
+/* "gauss-5": everything that fixes the grid but the number of points. */
+static void method_name(const fani_integral_spec *spec, char text[32])
+{
+    if (spec->rule == FAN_RULE_GAUSS)
+        snprintf(text, 32, "gauss-%u", spec->order ? spec->order : 5);
+    else
+        snprintf(text, 32, "%s", fan_rule_name(spec->rule));
+}
+
+static fan_status format_value(const integral_run *ir, const fani_integral_spec *spec,
+                               uint64_t index, fan_buffer *out)
+{
+    char value[FANI_DOUBLE_TEXT_SIZE], method[32], line[128];
+    fani_double_text(ir->value, value);
+    method_name(spec, method);
+    unsigned long long evaluations = ir->evaluations;
+    switch (ir->run->format) {
+    case FANI_FORMAT_TEXT:
+        snprintf(line, sizeof line, "%s\n", value);
+        break;
+    case FANI_FORMAT_TSV:
+        snprintf(line, sizeof line, "%s\t-\t%llu\t%s\tok\n", value, evaluations, method);
+        break;
+    case FANI_FORMAT_NDJSON: {
+        /* JSON has no infinities: they are strings. */
+        json_t *number = json_real(ir->value);
+        return fani_bytes_add_json(
+            out, json_pack("{s:s, s:I, s:s, s:o, s:n, s:I, s:s}", "schema", "fanfold.integrate/1",
+                           "index", (json_int_t)index, "status", "ok", "value",
+                           number ? number : json_string(value), "error", "evaluations",
+                           (json_int_t)evaluations, "method", method));
+    }
+    }
+    return fani_bytes_add(out, line, strlen(line));
+}
+
+static fan_status format_failure(fani_format format, uint64_t index, const char *status_name,
+                                 const fan_error *what, fan_buffer *out)
+{
+    static const char row[] = "-\t-\t-\t-\t";
+    if (format != FANI_FORMAT_TSV) {
+        fani_failure failure = {
+            .task = "integrate", .index = index, .status = status_name, .error = what};
+        return fani_record_failure(format, &failure, out);
+    }
+    fan_status status = fani_bytes_add(out, row, sizeof row - 1);
+    if (status == FAN_OK)
+        status = fani_bytes_add(out, status_name, strlen(status_name));
+    return status == FAN_OK ? fani_bytes_add(out, "\n", 1) : status;
+}
+
+static fan_status write_out(fani_job_run *run, fan_buffer *out, fan_error *error)
+{
+    fan_status status = fani_run_header(run, columns, error);
+    if (status == FAN_OK)
+        status = fani_writer_add(run->writer, out->bytes, out->size, error);
+    fan_buffer_clear(out);
+    return status == FAN_OK ? fani_writer_tick(run->writer, error) : status;
+}
+
+/* Whether an error is the integral's own, so that the others go on. */
+static bool is_of_item(fan_status status)
+{
+    return status == FAN_E_FAILED || status == FAN_E_NOT_FINITE || status == FAN_E_LOST;
+}
+
+/* Reports an integral that has no value and writes the line that stands for it. */
+static fan_status put_failure(fani_job_run *run, uint64_t index, const char *status_name,
+                              const fan_error *what, fan_error *error)
+{
+    fan_buffer out = {0};
+    fani_run_report(run, what);
+    fan_status status = format_failure(run->format, index, status_name, what, &out);
+    if (status != FAN_OK) {
+        fan_buffer_clear(&out);
+        return fani_error_set(error, status, "out of memory");
+    }
+    return write_out(run, &out, error);
+}
+
+/* Integrates and writes. `file` and `line` are the integral's place, if it has one. */
+static fan_status do_integral(fani_job_run *run, const fani_integral_spec *spec, uint64_t index,
+                              const fan_error *place, fan_error *error)
+{
+    integral_run ir = {.run = run};
+    fan_error what = {0};
+    fan_status status = integrate(&ir, spec, &what);
+    if (status != FAN_OK && !is_of_item(status)) {
+        if (error)
+            *error = what;
+        return status;
+    }
+    run->result->summary.items++;
+    if (status != FAN_OK) {
+        run->result->summary.failed++;
+        what.status = status;
+        fani_error_place(&what, place->file, place->line, place->column);
+        return put_failure(run, index, status == FAN_E_NOT_FINITE ? "not finite" : "failed", &what,
+                           error);
+    }
+    run->result->summary.ok++;
+    fan_buffer out = {0};
+    status = format_value(&ir, spec, index, &out);
+    if (status == FAN_OK)
+        return write_out(run, &out, error);
+    fan_buffer_clear(&out);
+    return fani_error_set(error, status, "out of memory");
+}
+
+/* ---- Where integrals come from --------------------------------------------------------------- */
+
+/* The expressions of the key and of the arguments: number i, or NULL. */
+static const char *expression_at(const fan_job *job, size_t i)
+{
+    const char *key = fani_job_text(job, FANI_KEY_EXPRESSION);
+    if (key && i == 0)
+        return key;
+    i -= key != NULL;
+    return i < job->arguments.count ? job->arguments.at[i] : NULL;
+}
+
+static fan_status check_integrate(const fan_job *job, fan_error *error)
+{
+    fan_status status = FAN_OK;
+    const char *expression;
+    if (!expression_at(job, 0) && !job->values[FANI_KEY_INPUT].count)
+        return fani_error_set(error, FAN_E_ARGUMENT,
+                              "there is no integrand: expected an expression, or input with one "
+                              "integral a line");
+    for (size_t i = 0; status == FAN_OK && (expression = expression_at(job, i)); i++) {
+        fani_integral_spec spec;
+        status = fani_integral_from_job(job, expression, &spec, error);
+        fani_integral_clear(&spec);
+    }
+    return status;
+}
+
+static fan_status run_expressions(fani_job_run *run, uint64_t *index, fan_error *error)
+{
+    static const fan_error nowhere = {0};
+    fan_status status = FAN_OK;
+    const char *expression;
+    for (size_t i = 0; status == FAN_OK && (expression = expression_at(run->job, i)); i++) {
+        fani_integral_spec spec;
+        status = fani_integral_from_job(run->job, expression, &spec, error);
+        if (status == FAN_OK)
+            status = do_integral(run, &spec, (*index)++, &nowhere, error);
+        fani_integral_clear(&spec);
+    }
+    return status;
+}
+
+/* Reads a line's integral; FAN_OK too where the line is refused: *what then has a status. */
+static fan_status read_line(const fan_job *job, const fani_reader *reader, uint64_t item,
+                            const unsigned char *bytes, size_t size, fani_integral_spec *spec,
+                            fan_error *what)
+{
+    fani_place place = fani_reader_place(reader, item);
+    char *line = strndup((const char *)bytes, size);
+    fan_status status = FAN_OK;
+    if (!line)
+        return FAN_E_MEMORY;
+    *what = (fan_error){0};
+    if (place.flaw == FANI_FLAW_NONE && strlen(line) < size)
+        status = fani_error_set(what, FAN_E_SYNTAX, "a NUL byte: expected text");
+    else if (place.flaw == FANI_FLAW_NONE)
+        status = fani_integral_from_line(job, line, spec, what);
+    free(line);
+    size_t offset = what->column ? what->column - 1 : 0;
+    char text[sizeof what->text];
+    memcpy(text, what->text, sizeof text);
+    fani_reader_explain(reader, place, offset, text, what);
+    if (place.flaw == FANI_FLAW_NONE)
+        what->status = status;
+    return status == FAN_E_MEMORY ? status : FAN_OK;
+}
+
+static fan_status run_line(fani_job_run *run, const fani_reader *reader, uint64_t item,
+                           uint64_t index, const fan_items *items, fan_error *error)
+{
+    fan_error what;
+    fani_integral_spec spec = {0};
+    size_t size;
+    const unsigned char *bytes = fan_items_at(items, (size_t)(item - items->first), &size);
+    fan_status status = read_line(run->job, reader, item, bytes, size, &spec, &what);
+    if (status != FAN_OK) {
+        fani_error_set(error, status, "out of memory");
+    } else if (what.status != FAN_OK) {
+        run->result->bad_inputs++;
+        status = put_failure(run, index, "bad input", &what, error);
+    } else {
+        status = do_integral(run, &spec, index, &what, error);
+    }
+    fani_integral_clear(&spec);
+    return status;
+}
+
+/* Lines of input, one integral each; those that begin with '#' are for people. */
+static fan_status run_lines(fani_job_run *run, fani_reader *reader, uint64_t *index,
+                            fan_error *error)
+{
+    fan_items items;
+    fan_status status;
+    do {
+        status = fani_writer_show(run->writer, error);
+        if (status == FAN_OK)
+            status = fani_reader_pull(reader, SIZE_MAX, SIZE_MAX, true, &items, error);
+        for (size_t i = 0; status == FAN_OK && i < items.count; i++) {
+            size_t size;
+            if (*fan_items_at(&items, i, &size) != '#')
+                status = run_line(run, reader, items.first + i, (*index)++, &items, error);
+            fani_reader_forget(reader, items.first + i + 1);
+        }
+    } while (status == FAN_OK && items.count);
+    return status;
+}
+
+static fan_status run_inputs(fani_job_run *run, uint64_t *index, fan_error *error)
+{
+    const fani_strings *inputs = &run->job->values[FANI_KEY_INPUT];
+    fani_reader_options options = {
+        .unit = FANI_UNIT_LINE, .stop = run->events.stop, .stop_user = run->events.user};
+    fani_reader *reader = NULL;
+    fan_status status = fani_reader_new(&options, &reader);
+    for (size_t i = 0; status == FAN_OK && i < inputs->count; i++)
+        status = fani_reader_add_file(reader, inputs->at[i]);
+    if (status != FAN_OK)
+        fani_error_set(error, status, "out of memory");
+    else
+        status = run_lines(run, reader, index, error);
+    fani_reader_free(reader);
+    return status;
+}
+
+static fan_status run_integrate(fani_job_run *run, fan_error *error)
+{
+    uint64_t index = 0;
+    fan_status status = run_expressions(run, &index, error);
+    if (status == FAN_OK && run->job->values[FANI_KEY_INPUT].count)
+        status = run_inputs(run, &index, error);
+    return status;
+}
+
+const fani_job_kind fani_job_integrate = {
+    .name = "integrate",
+    .summary = "integral of an expression over a fixed grid",
+    .check = check_integrate,
+    .run = run_integrate,
+};

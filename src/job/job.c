@@ -1,0 +1,121 @@
+#include "job/job_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+
+fan_status fani_strings_add(fani_strings *strings, const char *text)
+{
+    char **at = realloc(strings->at, (strings->count + 1) * sizeof *at);
+    if (!at)
+        return FAN_E_MEMORY;
+    strings->at = at;
+    at[strings->count] = strdup(text);
+    if (!at[strings->count])
+        return FAN_E_MEMORY;
+    strings->count++;
+    return FAN_OK;
+}
+
+void fani_strings_clear(fani_strings *strings)
+{
+    for (size_t i = 0; i < strings->count; i++)
+        free(strings->at[i]);
+    free(strings->at);
+    *strings = (fani_strings){0};
+}
+
+static fan_status no_such_task(const char *task, fan_error *error)
+{
+    char names[128] = "";
+    const char *name;
+    for (size_t i = 0; (name = fan_job_task_name(i, NULL)); i++) {
+        size_t used = strlen(names);
+        snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", name);
+    }
+    return fani_error_set(error, FAN_E_ARGUMENT, "unknown task '%.64s': expected one of %s", task,
+                          names);
+}
+
+fan_status fan_job_new(const char *task, fan_job **job, fan_error *error)
+{
+    *job = NULL;
+    const fani_job_kind *kind = fani_job_kind_find(task);
+    if (!kind)
+        return no_such_task(task, error);
+    fan_job *made = calloc(1, sizeof *made);
+    if (!made)
+        return fani_error_set(error, FAN_E_MEMORY, "out of memory");
+    made->kind = kind;
+    *job = made;
+    return FAN_OK;
+}
+
+void fan_job_free(fan_job *job)
+{
+    if (!job)
+        return;
+    for (size_t i = 0; i < FANI_KEY_COUNT; i++)
+        fani_strings_clear(&job->values[i]);
+    fani_strings_clear(&job->arguments);
+    free(job);
+}
+
+fan_status fan_job_set(fan_job *job, const char *key, const char *value, fan_error *error)
+{
+    fani_key k;
+    fan_status status = fani_key_find(job->kind, key, &k, error);
+    if (status == FAN_OK)
+        status = fani_key_check(k, value, error);
+    if (status != FAN_OK)
+        return status;
+    fani_strings added = job->values[k];
+    if (!fani_key_info(k)->repeats)
+        added = (fani_strings){0};
+    status = fani_strings_add(&added, value);
+    if (status != FAN_OK) {
+        if (!fani_key_info(k)->repeats)
+            fani_strings_clear(&added);
+        else
+            job->values[k] = added;
+        return fani_error_set(error, status, "out of memory");
+    }
+    if (!fani_key_info(k)->repeats)
+        fani_strings_clear(&job->values[k]);
+    job->values[k] = added;
+    return FAN_OK;
+}
+
+const char *fan_job_get(const fan_job *job, const char *key)
+{
+    fani_key k;
+    if (!strcmp(key, "task"))
+        return job->kind->name;
+    return fani_key_find(job->kind, key, &k, NULL) == FAN_OK ? fani_job_text(job, k) : NULL;
+}
+
+fan_status fan_job_add_argument(fan_job *job, const char *text, fan_error *error)
+{
+    fan_status status = fani_strings_add(&job->arguments, text);
+    return status == FAN_OK ? FAN_OK : fani_error_set(error, status, "out of memory");
+}
+
+const char *fani_job_text(const fan_job *job, fani_key key)
+{
+    const fani_strings *values = &job->values[key];
+    return values->count ? values->at[values->count - 1] : NULL;
+}
+
+uint64_t fani_job_count(const fan_job *job, fani_key key, uint64_t fallback)
+{
+    uint64_t value;
+    const char *text = fani_job_text(job, key);
+    return text && fani_read_count(text, &value) ? value : fallback;
+}
+
+fan_status fan_job_check(const fan_job *job, fan_error *error)
+{
+    return job->kind->check ? job->kind->check(job, error) : FAN_OK;
+}

@@ -1,0 +1,124 @@
+/* What a job is inside: its kind, its keys' values, and what its run passes around. */
+#ifndef FANI_JOB_INTERNAL_H
+#define FANI_JOB_INTERNAL_H
+
+#include "fanfold/job.h"
+#include "stage/writer.h"
+
+/* The keys, in the order of the table in keys.c. */
+typedef enum fani_key {
+    FANI_KEY_INPUT,
+    FANI_KEY_OUTPUT,
+    FANI_KEY_FORMAT,
+    FANI_KEY_EXECUTOR,
+    FANI_KEY_WORKERS,
+    FANI_KEY_BATCH,
+    FANI_KEY_NUMBERS,
+    FANI_KEY_MAX_DIGITS,
+    FANI_KEY_EFFORT,
+    FANI_KEY_EXPRESSION,
+    FANI_KEY_OVER,
+    FANI_KEY_RULE,
+    FANI_KEY_ORDER,
+    FANI_KEY_POINTS,
+    FANI_KEY_PARTS,
+    FANI_KEY_COUNT,
+} fani_key;
+
+typedef enum fani_format {
+    FANI_FORMAT_TEXT,
+    FANI_FORMAT_TSV,
+    FANI_FORMAT_NDJSON,
+} fani_format;
+
+typedef struct fani_strings {
+    char **at;
+    size_t count;
+} fani_strings;
+
+typedef struct fani_job_run fani_job_run;
+
+/* One per job; kinds.c lists them and their tasks. */
+typedef struct fani_job_kind {
+    const char *name;
+    const char *summary;
+    /* Checks keys together; may be NULL. */
+    fan_status (*check)(const fan_job *job, fan_error *error);
+    /* Does the work: counts into run->result, writes to run->writer. */
+    fan_status (*run)(fani_job_run *run, fan_error *error);
+} fani_job_kind;
+
+struct fan_job {
+    const fani_job_kind *kind;
+    fani_strings values[FANI_KEY_COUNT];
+    fani_strings arguments;
+};
+
+struct fani_job_run {
+    const fan_job *job;
+    fan_executor *executor;
+    fan_job_events events;
+    fan_job_result *result;
+    fani_writer *writer;
+    fani_format format;
+    bool header_written;
+    uint64_t total; /* items in all; UINT64_MAX: not known */
+    int64_t last_progress_ns;
+};
+
+/* ---- kinds.c --------------------------------------------------------------------------------- */
+
+/* The kind of a task's name; NULL: none. */
+const fani_job_kind *fani_job_kind_find(const char *name);
+
+/* ---- keys.c ---------------------------------------------------------------------------------- */
+
+/* The key of a name that this kind knows. FAN_E_ARGUMENT: none, the text lists those known. */
+fan_status fani_key_find(const fani_job_kind *kind, const char *name, fani_key *key,
+                         fan_error *error);
+const fan_job_key *fani_key_info(fani_key key);
+
+/* Whether the key's values are paths. */
+bool fani_key_is_path(fani_key key);
+
+/* Checks a value by the key's own rule. Errors as fan_job_set. */
+fan_status fani_key_check(fani_key key, const char *value, fan_error *error);
+
+/* Reads a whole number: digits, or digits 'e' digits ("1e6"). False: it is none, or above 2^64-1.
+ */
+bool fani_read_count(const char *text, uint64_t *value);
+
+/* ---- job.c ----------------------------------------------------------------------------------- */
+
+fan_status fani_strings_add(fani_strings *strings, const char *text);
+void fani_strings_clear(fani_strings *strings);
+
+/* The last value of a key, or NULL; a number that was checked when it was set, or `fallback`. */
+const char *fani_job_text(const fan_job *job, fani_key key);
+uint64_t fani_job_count(const fan_job *job, fani_key key, uint64_t fallback);
+
+/* ---- run.c ----------------------------------------------------------------------------------- */
+
+/* Reports an error through the events. */
+void fani_run_report(const fani_job_run *run, const fan_error *error);
+
+/* Calls the progress event when it is due (or `now`). */
+void fani_run_progress(fani_job_run *run, uint64_t done, bool now);
+
+/* Writes a TSV header once, before the first record; nothing for other formats. */
+fan_status fani_run_header(fani_job_run *run, const char *columns, fan_error *error);
+
+/* ---- One per kind ---------------------------------------------------------------------------- */
+
+extern const fani_job_kind fani_job_gcd;
+extern const fani_job_kind fani_job_factor;
+extern const fani_job_kind fani_job_divisors;
+extern const fani_job_kind fani_job_integrate;
+
+extern const fan_task fani_task_gcd;
+extern const fan_task fani_task_factor;
+extern const fan_task fani_task_divisors;
+extern const fan_task fani_task_integrate_block;
+extern const fan_task fani_task_integrate_add;
+
+#endif

@@ -1,0 +1,238 @@
+#include "job/job_internal.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "fanfold/integrate.h"
+
+/* What a value must be. */
+typedef enum rule {
+    RULE_TEXT,   /* anything but nothing */
+    RULE_PATH,   /* a file; relative ones in job files are relative to the job file's folder */
+    RULE_COUNT,  /* a whole number from low to high */
+    RULE_CHOICE, /* one of the blank-separated choices */
+    RULE_RANGE,  /* name=lo:hi */
+} rule;
+
+typedef struct key_entry {
+    fan_job_key info;
+    rule rule;
+    uint64_t low, high;
+    const char *choices;
+} key_entry;
+
+#define LISTS "gcd factor divisors"
+
+static const key_entry table[FANI_KEY_COUNT] = {
+    [FANI_KEY_INPUT] = {{"input", "*", "FILE",
+                         "read from FILE instead of standard input; - is standard input", true},
+                        .rule = RULE_PATH},
+    [FANI_KEY_OUTPUT] =
+        {{"output", "*", "FILE",
+          "write to FILE, which appears complete or not at all; - is standard output", false},
+         .rule = RULE_PATH},
+    [FANI_KEY_FORMAT] = {{"format", "*", "FORMAT", "text, tsv or ndjson (default: text)", false},
+                         .rule = RULE_CHOICE,
+                         .choices = "text tsv ndjson"},
+    [FANI_KEY_EXECUTOR] = {{"executor", "*", "NAME",
+                            "where to run: serial, threads, processes or mpi (default: threads)",
+                            false},
+                           .rule = RULE_CHOICE,
+                           .choices = "serial threads processes mpi"},
+    [FANI_KEY_WORKERS] = {{"workers", "*", "N",
+                           "workers, 1 to 4096 (default: as many as usable cores)", false},
+                          .rule = RULE_COUNT,
+                          .low = 1,
+                          .high = 4096},
+    [FANI_KEY_BATCH] = {{"batch", LISTS, "N",
+                         "items that travel together, 1 to 1000000; changes nothing but speed "
+                         "(default: chosen while running)",
+                         false},
+                        .rule = RULE_COUNT,
+                        .low = 1,
+                        .high = 1000000},
+    [FANI_KEY_NUMBERS] = {{"numbers", LISTS, "LIST",
+                           "numbers in place of input; for gcd each list gives one gcd", true},
+                          .rule = RULE_TEXT},
+    [FANI_KEY_MAX_DIGITS] = {{"max-digits", LISTS, "N",
+                              "refuse longer numbers, 1 to 100000000 (default: 1000000)", false},
+                             .rule = RULE_COUNT,
+                             .low = 1,
+                             .high = 100000000},
+    [FANI_KEY_EFFORT] = {{"effort", "factor divisors", "N",
+                          "most steps of Pollard's rho a number, 1 to 10^15 (default: by its size, "
+                          "some seconds)",
+                          false},
+                         .rule = RULE_COUNT,
+                         .low = 1,
+                         .high = UINT64_C(1000000000000000)},
+    [FANI_KEY_EXPRESSION] = {{"expression", "integrate", "EXPR",
+                              "the integrand, in place of the argument", false},
+                             .rule = RULE_TEXT},
+    [FANI_KEY_OVER] = {{"over", "integrate", "NAME=LO:HI",
+                        "a variable and its bounds, which are expressions; inf and -inf too", true},
+                       .rule = RULE_RANGE},
+    [FANI_KEY_RULE] = {{"rule", "integrate", "NAME",
+                        "left, midpoint, trapezoid, simpson or gauss (default: gauss)", false},
+                       .rule = RULE_CHOICE,
+                       .choices = "left midpoint trapezoid simpson gauss"},
+    [FANI_KEY_ORDER] = {{"order", "integrate", "N",
+                         "points of the gauss rule in each subinterval, 1 to 1024 (default: 5)",
+                         false},
+                        .rule = RULE_COUNT,
+                        .low = 1,
+                        .high = FAN_INTEGRAL_ORDER_MAX},
+    [FANI_KEY_POINTS] = {{"points", "integrate", "N",
+                          "subintervals of each variable, 1 to 2^62 in all (default: 1000)", false},
+                         .rule = RULE_COUNT,
+                         .low = 1,
+                         .high = UINT64_C(1) << 62},
+    [FANI_KEY_PARTS] = {{"parts", "integrate", "N",
+                         "cut the first variable's range in N pieces, integrated apart and added "
+                         "in order, 1 to 1000000 (default: 1)",
+                         false},
+                        .rule = RULE_COUNT,
+                        .low = 1,
+                        .high = 1000000},
+};
+
+const fan_job_key *fan_job_key_at(size_t i)
+{
+    return i < FANI_KEY_COUNT ? &table[i].info : NULL;
+}
+
+const fan_job_key *fani_key_info(fani_key key)
+{
+    return &table[key].info;
+}
+
+bool fani_key_is_path(fani_key key)
+{
+    return table[key].rule == RULE_PATH;
+}
+
+/* Whether `word` is one of the blank-separated words of `list`. */
+static bool has_word(const char *list, const char *word)
+{
+    size_t size = strlen(word);
+    for (const char *at = list; size && (at = strstr(at, word)); at += size)
+        if ((at == list || at[-1] == ' ') && (at[size] == ' ' || !at[size]))
+            return !strchr(word, ' ');
+    return false;
+}
+
+static bool knows(const fani_job_kind *kind, const key_entry *entry)
+{
+    return !strcmp(entry->info.tasks, "*") || has_word(entry->info.tasks, kind->name);
+}
+
+fan_status fani_key_find(const fani_job_kind *kind, const char *name, fani_key *key,
+                         fan_error *error)
+{
+    char known[256] = "";
+    for (size_t i = 0; i < FANI_KEY_COUNT; i++) {
+        if (!knows(kind, &table[i]))
+            continue;
+        if (!strcmp(table[i].info.name, name)) {
+            *key = (fani_key)i;
+            return FAN_OK;
+        }
+        if (*known)
+            strncat(known, ", ", sizeof known - strlen(known) - 1);
+        strncat(known, table[i].info.name, sizeof known - strlen(known) - 1);
+    }
+    return fani_error_set(error, FAN_E_ARGUMENT, "unknown key '%.64s' for %s: expected one of %s",
+                          name, kind->name, known);
+}
+
+static bool read_digits(const char **text, uint64_t *value)
+{
+    const char *at = *text;
+    uint64_t v = 0;
+    for (; *at >= '0' && *at <= '9'; at++)
+        if (__builtin_mul_overflow(v, 10, &v) ||
+            __builtin_add_overflow(v, (uint64_t)(*at - '0'), &v))
+            return false;
+    if (at == *text)
+        return false;
+    *text = at;
+    *value = v;
+    return true;
+}
+
+bool fani_read_count(const char *text, uint64_t *value)
+{
+    uint64_t v, exponent = 0;
+    if (!read_digits(&text, &v))
+        return false;
+    if (*text == 'e' || *text == 'E') {
+        text++;
+        if (!read_digits(&text, &exponent) || exponent > 19)
+            return false;
+    }
+    for (; exponent; exponent--)
+        if (__builtin_mul_overflow(v, 10, &v))
+            return false;
+    *value = v;
+    return !*text;
+}
+
+static fan_status check_count(const key_entry *entry, const char *value, fan_error *error)
+{
+    uint64_t count;
+    if (fani_read_count(value, &count) && count >= entry->low && count <= entry->high)
+        return FAN_OK;
+    return fani_error_set(
+        error, FAN_E_ARGUMENT, "%s is '%.64s': expected a whole number from %llu to %llu",
+        entry->info.name, value, (unsigned long long)entry->low, (unsigned long long)entry->high);
+}
+
+static bool is_name(const char *text, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        char c = text[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+        if (!letter && !(i && c >= '0' && c <= '9'))
+            return false;
+    }
+    return size > 0;
+}
+
+static fan_status check_range(const key_entry *entry, const char *value, fan_error *error)
+{
+    const char *equals = strchr(value, '=');
+    const char *colon = equals ? strchr(equals, ':') : NULL;
+    if (equals && is_name(value, (size_t)(equals - value)) && colon && colon > equals + 1 &&
+        colon[1])
+        return FAN_OK;
+    const char *at = !equals || !is_name(value, (size_t)(equals - value)) ? value
+                     : !colon                                             ? value + strlen(value)
+                                                                          : colon;
+    fani_error_set(error, FAN_E_SYNTAX, "%s is '%.64s': expected NAME=LOW:HIGH, such as x=0:pi/2",
+                   entry->info.name, value);
+    fani_error_place(error, NULL, 0, (uint32_t)(at - value) + 1);
+    return FAN_E_SYNTAX;
+}
+
+fan_status fani_key_check(fani_key key, const char *value, fan_error *error)
+{
+    const key_entry *entry = &table[key];
+    switch (entry->rule) {
+    case RULE_COUNT:
+        return check_count(entry, value, error);
+    case RULE_RANGE:
+        return check_range(entry, value, error);
+    case RULE_CHOICE:
+        if (has_word(entry->choices, value))
+            return FAN_OK;
+        return fani_error_set(error, FAN_E_ARGUMENT, "%s is '%.64s': expected one of: %s",
+                              entry->info.name, value, entry->choices);
+    case RULE_TEXT:
+    case RULE_PATH:
+        break;
+    }
+    if (*value)
+        return FAN_OK;
+    return fani_error_set(error, FAN_E_ARGUMENT, "%s is empty: expected %s", entry->info.name,
+                          entry->info.value);
+}

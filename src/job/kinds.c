@@ -1,0 +1,41 @@
+/* The table of jobs. Adding one is a file of its own, a line here and its tasks below. */
+#include "job/job_internal.h"
+
+#include <string.h>
+
+static const fani_job_kind *const kinds[] = {
+    &fani_job_gcd,
+    &fani_job_factor,
+    &fani_job_divisors,
+    &fani_job_integrate,
+};
+
+static const fan_task *const tasks[] = {
+    &fani_task_gcd,           &fani_task_factor,
+    &fani_task_divisors,      &fani_task_integrate_block,
+    &fani_task_integrate_add, NULL,
+};
+
+enum { KINDS = sizeof kinds / sizeof kinds[0] };
+
+const fani_job_kind *fani_job_kind_find(const char *name)
+{
+    for (size_t i = 0; i < KINDS; i++)
+        if (!strcmp(kinds[i]->name, name))
+            return kinds[i];
+    return NULL;
+}
+
+const char *fan_job_task_name(size_t i, const char **summary)
+{
+    if (i >= KINDS)
+        return NULL;
+    if (summary)
+        *summary = kinds[i]->summary;
+    return kinds[i]->name;
+}
+
+const fan_task *const *fan_job_tasks(void)
+{
+    return tasks;
+}

@@ -1,0 +1,219 @@
+#include "job/list.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "job/record.h"
+
+typedef struct list_run {
+    fani_job_run *run;
+    const fani_list *list;
+    fani_reader *reader;
+    fan_buffer scratch;
+} list_run;
+
+/* ---- Inputs ---------------------------------------------------------------------------------- */
+
+static fan_status add_joined(fani_reader *reader, const fani_strings *texts)
+{
+    fan_buffer joined = {0};
+    fan_status status = FAN_OK;
+    for (size_t i = 0; status == FAN_OK && i < texts->count; i++) {
+        status = fani_bytes_add(&joined, texts->at[i], strlen(texts->at[i]));
+        if (status == FAN_OK)
+            status = fani_bytes_add(&joined, i + 1 < texts->count ? " " : "", 1);
+    }
+    if (status == FAN_OK)
+        status = fani_reader_add_text(reader, (const char *)joined.bytes);
+    fan_buffer_clear(&joined);
+    return status;
+}
+
+/* The tokens of one value of the key numbers, each an item. */
+static fan_status add_tokens(fani_reader *reader, const char *value)
+{
+    char *copy = strdup(value), *rest = copy;
+    fan_status status = copy ? FAN_OK : FAN_E_MEMORY;
+    for (char *token; status == FAN_OK && (token = strsep(&rest, " \t\r\n,"));)
+        if (*token)
+            status = fani_reader_add_text(reader, token);
+    free(copy);
+    return status;
+}
+
+static fan_status add_numbers(fani_reader *reader, const fani_list *list, const fan_job *job)
+{
+    const fani_strings *numbers = &job->values[FANI_KEY_NUMBERS];
+    fan_status status = FAN_OK;
+    for (size_t i = 0; status == FAN_OK && i < numbers->count; i++)
+        status = list->unit == FANI_UNIT_LINE ? fani_reader_add_text(reader, numbers->at[i])
+                                              : add_tokens(reader, numbers->at[i]);
+    return status;
+}
+
+static fan_status add_inputs(fani_reader *reader, const fani_list *list, const fan_job *job)
+{
+    const fani_strings *arguments = &job->arguments, *inputs = &job->values[FANI_KEY_INPUT];
+    fan_status status = FAN_OK;
+    if (list->join_arguments && arguments->count)
+        status = add_joined(reader, arguments);
+    for (size_t i = 0; !list->join_arguments && status == FAN_OK && i < arguments->count; i++)
+        status = fani_reader_add_text(reader, arguments->at[i]);
+    if (status == FAN_OK)
+        status = add_numbers(reader, list, job);
+    for (size_t i = 0; status == FAN_OK && i < inputs->count; i++)
+        status = fani_reader_add_file(reader, inputs->at[i]);
+    if (status == FAN_OK && !arguments->count && !inputs->count &&
+        !job->values[FANI_KEY_NUMBERS].count)
+        status = fani_reader_add_file(reader, "-");
+    return status;
+}
+
+static fan_status make_reader(list_run *lr, fan_error *error)
+{
+    const fan_job *job = lr->run->job;
+    fani_reader_options options = {
+        .unit = lr->list->unit,
+        .token_max = (size_t)fani_job_count(job, FANI_KEY_MAX_DIGITS, 0),
+        .stop = lr->run->events.stop,
+        .stop_user = lr->run->events.user,
+    };
+    fan_status status = fani_reader_new(&options, &lr->reader);
+    if (status == FAN_OK)
+        status = add_inputs(lr->reader, lr->list, job);
+    return status == FAN_OK ? FAN_OK : fani_error_set(error, status, "out of memory");
+}
+
+/* The source. While a slow input has nothing more, what is finished is shown. */
+static fan_status pull(void *user, size_t max_items, size_t max_bytes, fan_items *items,
+                       fan_error *error)
+{
+    list_run *lr = user;
+    fan_status status = fani_reader_pull(lr->reader, max_items, max_bytes, false, items, error);
+    if (status != FAN_OK || items->count || fani_reader_ended(lr->reader))
+        return status;
+    status = fani_writer_show(lr->run->writer, error);
+    return status == FAN_OK ? FAN_E_BUSY : status;
+}
+
+/* ---- Outcomes -------------------------------------------------------------------------------- */
+
+/* Reports an entry that has no record, and writes the line that stands for it. */
+static fan_status put_failure(list_run *lr, uint64_t index, const char *status_text,
+                              const fan_error *what, fan_error *error)
+{
+    fani_failure failure = {.task = lr->list->name,
+                            .index = index,
+                            .status = status_text,
+                            .error = what,
+                            .columns = lr->list->value_columns};
+    fani_run_report(lr->run, what);
+    lr->scratch.size = 0;
+    fan_status status = fani_record_failure(lr->run->format, &failure, &lr->scratch);
+    if (status != FAN_OK)
+        return fani_error_set(error, status, "out of memory");
+    if (lr->scratch.size)
+        status = fani_writer_add(lr->run->writer, lr->scratch.bytes, lr->scratch.size, error);
+    return status;
+}
+
+static fan_status put_bad(list_run *lr, const fan_outcome *outcome, const fani_answer *answer,
+                          fan_error *error)
+{
+    fan_error what;
+    fani_place place = fani_reader_place(lr->reader, outcome->index);
+    fani_reader_explain(lr->reader, place, answer->offset, answer->note, &what);
+    lr->run->result->bad_inputs++;
+    return put_failure(lr, outcome->index, "bad input", &what, error);
+}
+
+/* An item that was run: output, and what is to be said about it. */
+static fan_status put_answer(list_run *lr, const fan_outcome *outcome, fan_error *error)
+{
+    fan_summary *summary = &lr->run->result->summary;
+    fani_answer answer;
+    if (!fani_record_read(outcome->bytes, outcome->size, &answer))
+        return fani_error_set(error, FAN_E_PROTOCOL, "a reply of task %s is malformed",
+                              lr->list->name);
+    if (answer.flags & FANI_RECORD_BAD)
+        return put_bad(lr, outcome, &answer, error);
+    summary->items++;
+    if (answer.flags & FANI_RECORD_PARTIAL)
+        summary->failed++;
+    else
+        summary->ok++;
+    if (answer.flags) {
+        fan_error what;
+        fani_place place = fani_reader_place(lr->reader, outcome->index);
+        fani_reader_explain(lr->reader, place, 0, answer.note, &what);
+        what.status = answer.flags & FANI_RECORD_PARTIAL ? FAN_E_EFFORT : FAN_OK;
+        fani_run_report(lr->run, &what);
+    }
+    return fani_writer_add(lr->run->writer, answer.output, answer.output_size, error);
+}
+
+static fan_status put_not_ok(list_run *lr, const fan_outcome *outcome, fan_error *error)
+{
+    fan_summary *summary = &lr->run->result->summary;
+    fan_error what;
+    fani_place place = fani_reader_place(lr->reader, outcome->index);
+    fani_reader_explain(lr->reader, place, 0, outcome->text, &what);
+    what.status = FAN_E_FAILED;
+    summary->items++;
+    summary->failed += outcome->kind == FAN_OUTCOME_FAILED;
+    summary->lost += outcome->kind == FAN_OUTCOME_LOST;
+    summary->timed_out += outcome->kind == FAN_OUTCOME_TIMED_OUT;
+    summary->cancelled += outcome->kind == FAN_OUTCOME_CANCELLED;
+    return put_failure(lr, outcome->index, fan_outcome_name(outcome->kind), &what, error);
+}
+
+static fan_status put(void *user, const fan_outcome *outcomes, size_t count, fan_error *error)
+{
+    list_run *lr = user;
+    fan_status status = fani_run_header(lr->run, lr->list->columns, error);
+    for (size_t i = 0; status == FAN_OK && i < count; i++)
+        status = outcomes[i].kind == FAN_OUTCOME_OK ? put_answer(lr, &outcomes[i], error)
+                                                    : put_not_ok(lr, &outcomes[i], error);
+    if (status != FAN_OK || !count)
+        return status;
+    fani_reader_forget(lr->reader, outcomes[count - 1].index + 1);
+    fani_run_progress(lr->run, lr->run->result->summary.items + lr->run->result->bad_inputs, false);
+    return fani_writer_tick(lr->run->writer, error);
+}
+
+/* ---- The run --------------------------------------------------------------------------------- */
+
+static fan_status map_all(list_run *lr, fan_error *error)
+{
+    const fani_job_run *run = lr->run;
+    fan_summary summary = {0};
+    fani_list_args args = {.format = (uint32_t)run->format,
+                           .effort = fani_job_count(run->job, FANI_KEY_EFFORT, 0)};
+    fan_map_options options = {.args = &args,
+                               .args_size = sizeof args,
+                               .batch = (size_t)fani_job_count(run->job, FANI_KEY_BATCH, 0),
+                               .stop = run->events.stop,
+                               .stop_user = run->events.user};
+    fan_status status =
+        fan_map(run->executor, lr->list->task, fan_source_callback(pull, lr, UINT64_MAX),
+                fan_sink_callback(put, lr), &options, &summary);
+    run->result->summary.batches = summary.batches;
+    run->result->summary.run_ns = summary.run_ns;
+    run->result->summary.error = summary.error;
+    if (status != FAN_OK && error)
+        *error = summary.error;
+    return status;
+}
+
+fan_status fani_list_run(fani_job_run *run, const fani_list *list, fan_error *error)
+{
+    list_run lr = {.run = run, .list = list};
+    fan_status status = make_reader(&lr, error);
+    if (status == FAN_OK)
+        status = map_all(&lr, error);
+    fani_run_progress(run, run->result->summary.items + run->result->bad_inputs, true);
+    fani_reader_free(lr.reader);
+    fan_buffer_clear(&lr.scratch);
+    return status;
+}

@@ -1,0 +1,92 @@
+/* Records: how a list job's task answers an item, and how the caller turns answers into output.
+ *
+ * A task formats its record itself, so that formatting spreads over the workers. A reply begins
+ * with a byte of flags; where that is 0, the rest is output. Else a note (what is wrong) comes
+ * first. */
+#ifndef FANI_RECORD_H
+#define FANI_RECORD_H
+
+#include "job/job_internal.h"
+#include "stage/number.h"
+
+#include <jansson.h>
+
+enum {
+    FANI_RECORD_BAD = 1,     /* the entry is no valid input; nothing is output in text format */
+    FANI_RECORD_PARTIAL = 2, /* there is output, but the item failed: a number was not split */
+    FANI_RECORD_NOTED = 4,   /* all well, but something is to be said */
+};
+
+/* The longest note kept. */
+enum { FANI_NOTE_MAX = 480 };
+
+/* What a list job's tasks get as arguments. */
+typedef struct fani_list_args {
+    uint32_t format; /* fani_format */
+    uint32_t reserved;
+    uint64_t effort;
+} fani_list_args;
+
+/* One answered item, to be put into the job's format. */
+typedef struct fani_record {
+    const char *task;           /* "factor" */
+    const char *name;           /* of the value in NDJSON: "factors" */
+    const fani_number *subject; /* the number it is about ("n"), or NULL */
+    const char *value;          /* the value in text and TSV */
+    size_t value_size;
+    json_t *json;      /* the value in NDJSON: taken over */
+    unsigned flags;    /* PARTIAL, NOTED or 0 */
+    const char *note;  /* where there are flags; a short text without control characters */
+    bool subject_text; /* text format: "n: value", not just the value */
+} fani_record;
+
+/* Appends bytes. FAN_E_MEMORY. */
+fan_status fani_bytes_add(fan_buffer *buffer, const void *bytes, size_t size);
+
+/* Room for `size` bytes in a buffer used as scratch: what was in it is lost. NULL: no memory. */
+char *fani_bytes_room(fan_buffer *buffer, size_t size);
+
+/* Appends a JSON object as a line. The object is released. FAN_E_MEMORY. */
+fan_status fani_bytes_add_json(fan_buffer *buffer, json_t *object);
+
+/* Reads the arguments of a run. */
+fani_list_args fani_record_args(const fan_run *run);
+
+/* Answers item i (of index `index`) with a record. `scratch` is the worker's, for building it. */
+fan_status fani_record_reply(fan_run *run, size_t i, uint64_t index, const fani_list_args *args,
+                             const fani_record *record, fan_buffer *scratch);
+
+/* Answers item i: it is no valid input. `offset`: where in the item. */
+fan_status fani_record_bad(fan_run *run, size_t i, size_t offset, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* fani_record_bad for a token that fani_number_scan refused at `bad`. `offset`: the token's in the
+ * item. */
+fan_status fani_record_bad_number(fan_run *run, size_t i, size_t offset, const unsigned char *token,
+                                  size_t size, size_t bad, bool minus_allowed);
+
+/* A reply taken apart. `note` is NUL-terminated. */
+typedef struct fani_answer {
+    unsigned flags;
+    size_t offset;
+    char note[FANI_NOTE_MAX + 1];
+    const unsigned char *output;
+    size_t output_size;
+} fani_answer;
+
+/* False where the bytes are no such reply. */
+bool fani_record_read(const unsigned char *bytes, size_t size, fani_answer *answer);
+
+/* What stands in the place of a record that there is none of (TSV and NDJSON). */
+typedef struct fani_failure {
+    const char *task;
+    uint64_t index;
+    const char *status; /* "failed", "bad input", ... */
+    const fan_error *error;
+    unsigned columns; /* TSV: value columns to fill with '-' */
+} fani_failure;
+
+/* Appends the line of a failure; nothing in text format. FAN_E_MEMORY. */
+fan_status fani_record_failure(fani_format format, const fani_failure *failure, fan_buffer *out);
+
+#endif

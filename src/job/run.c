@@ -1,0 +1,125 @@
+/* A job's run, whatever its kind: output opened and published, counts turned into an exit code. */
+#include "job/job_internal.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+
+enum { PROGRESS_NS = 100000000 };
+
+void fani_run_report(const fani_job_run *run, const fan_error *error)
+{
+    if (run->events.report)
+        run->events.report(run->events.user, error);
+}
+
+void fani_run_progress(fani_job_run *run, uint64_t done, bool now)
+{
+    if (!run->events.progress)
+        return;
+    int64_t time = fani_clock_ns();
+    if (!now && time - run->last_progress_ns < PROGRESS_NS)
+        return;
+    run->last_progress_ns = time;
+    run->events.progress(run->events.user, done, run->total);
+}
+
+fan_status fani_run_header(fani_job_run *run, const char *columns, fan_error *error)
+{
+    if (run->format != FANI_FORMAT_TSV || run->header_written)
+        return FAN_OK;
+    run->header_written = true;
+    return fani_writer_add(run->writer, columns, strlen(columns), error);
+}
+
+static fani_format format_of(const fan_job *job)
+{
+    const char *name = fani_job_text(job, FANI_KEY_FORMAT);
+    if (!name || !strcmp(name, "text"))
+        return FANI_FORMAT_TEXT;
+    return strcmp(name, "tsv") ? FANI_FORMAT_NDJSON : FANI_FORMAT_TSV;
+}
+
+static fan_status open_output(fani_job_run *run, fan_error *error)
+{
+    const char *path = fani_job_text(run->job, FANI_KEY_OUTPUT);
+    if (path && strcmp(path, "-"))
+        return fani_writer_to_file(path, &run->writer, error);
+    return fani_writer_to_fd(run->events.output_fd, "(standard output)", &run->writer, error);
+}
+
+/* A run that came to its end publishes; of one that did not, what was written to a stream stays. */
+static fan_status close_output(fani_job_run *run, fan_status status, fan_error *error)
+{
+    if (status == FAN_OK)
+        status = fani_writer_publish(run->writer, error);
+    else if (status != FAN_E_OUTPUT)
+        (void)fani_writer_flush(run->writer, NULL); /* the first error is the one to tell */
+    run->result->output_bytes = fani_writer_bytes(run->writer);
+    fani_writer_free(run->writer);
+    return status;
+}
+
+static int exit_code(fan_status status, const fan_job_result *result)
+{
+    switch (status) {
+    case FAN_OK:
+        break;
+    case FAN_E_INPUT:
+    case FAN_E_OUTPUT:
+        return 3;
+    case FAN_E_CANCELLED:
+        return 75;
+    case FAN_E_ARGUMENT:
+    case FAN_E_SYNTAX:
+    case FAN_E_TOO_LARGE:
+    case FAN_E_UNSUPPORTED:
+        return 2;
+    case FAN_E_FAILED:
+    case FAN_E_NOT_FINITE:
+    case FAN_E_EFFORT:
+        return 1;
+    default:
+        return 4;
+    }
+    if (result->bad_inputs)
+        return 2;
+    return result->summary.ok < result->summary.items ? 1 : 0;
+}
+
+static fan_status run_job(fani_job_run *run, fan_error *error)
+{
+    fan_status status = fan_job_check(run->job, error);
+    if (status == FAN_OK)
+        status = open_output(run, error);
+    if (status != FAN_OK)
+        return status;
+    status = run->job->kind->run(run, error);
+    return close_output(run, status, error);
+}
+
+fan_status fan_job_run_sized(fan_job *job, fan_executor *executor, const fan_job_events *events,
+                             size_t events_size, fan_job_result *result, size_t result_size,
+                             fan_error *error)
+{
+    fan_job_result filled = {0};
+    fan_error local = {0};
+    fani_job_run run = {.job = job,
+                        .executor = executor,
+                        .result = &filled,
+                        .format = format_of(job),
+                        .total = UINT64_MAX};
+    if (events_size > sizeof run.events)
+        return fani_error_set(error, FAN_E_ARGUMENT, "the events are of a newer Fanfold");
+    memcpy(&run.events, events, events_size);
+    int64_t begun = fani_clock_ns();
+    fan_status status = run_job(&run, &local);
+    filled.seconds = (double)(fani_clock_ns() - begun) * 1e-9;
+    filled.exit_code = exit_code(status, &filled);
+    if (status != FAN_OK && error)
+        *error = local;
+    if (result)
+        memcpy(result, &filled, result_size < sizeof filled ? result_size : sizeof filled);
+    return status;
+}
