@@ -278,6 +278,43 @@ FAN_TEST(keys, damaged_certificates)
     }
 }
 
+FAN_TEST(keys, bytes_after_the_key_inside_a_block_are_refused)
+{
+    size_t size;
+    char *der = slurp(DATA "spki.der", &size), *text;
+    BIO *memory = BIO_new(BIO_s_mem());
+    EXPECT_TRUE(PEM_write_bio(memory, "PUBLIC KEY", "", (unsigned char *)der, (long)size) > 0);
+    EXPECT_TRUE(PEM_write_bio(memory, "PUBLIC KEY", "", (unsigned char *)der, (long)size + 2) > 0);
+    long length = BIO_get_mem_data(memory, &text);
+    reading r = {0};
+    EXPECT_I64(read_bytes(&r, text, (size_t)length, 16), FAN_OK);
+    EXPECT_U64(r.counts.keys, 1);
+    EXPECT_CONTAINS(r.log, "7:0:a malformed PUBLIC KEY\n");
+    reading_free(&r);
+    BIO_free(memory);
+    free(der);
+}
+
+FAN_TEST(keys, a_block_too_large_is_skipped)
+{
+    size_t size;
+    char *good = slurp(DATA "spki.pem", &size), *text;
+    size_t length;
+    FILE *out = open_memstream(&text, &length);
+    fputs("-----BEGIN CERTIFICATE-----\n", out);
+    for (int i = 0; i < 30000; i++)
+        fprintf(out, "%064d\n", 0);
+    fprintf(out, "-----END CERTIFICATE-----\n%s", good);
+    fclose(out);
+    reading r = {0};
+    EXPECT_I64(read_bytes(&r, text, length, 16), FAN_OK);
+    EXPECT_TRUE(!strncmp(r.log, "1:0:a PEM block too large to read\n30003:1024:", 45));
+    EXPECT_U64(r.counts.keys + r.counts.unreadable, 2);
+    reading_free(&r);
+    free(text);
+    free(good);
+}
+
 FAN_TEST(keys, der_objects_one_after_another)
 {
     size_t sizes[3];
