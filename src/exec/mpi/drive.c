@@ -1,0 +1,119 @@
+/* Who makes the MPI calls, and how everyone waits: local, on every rank. */
+#include <signal.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "instance.h"
+
+/* ---- One step ------------------------------------------------------------------------------ */
+
+/* Without other ranks no MPI call is made, and any thread may step. */
+static bool step_link(fani_mpi *self)
+{
+    if (self->size == 1)
+        return false;
+    bool moved = fani_link_step(&self->link);
+    moved |= fani_mpi_share_step(self);
+    fan_error why;
+    if (fani_link_broken(&self->link, &why))
+        moved |= fani_mpi_fail_all(self, why.text);
+    return moved;
+}
+
+bool fani_mpi_step(fani_mpi *self)
+{
+    pthread_mutex_lock(&self->drive);
+    bool moved = fani_mpi_distribute(self);
+    moved |= step_link(self);
+    fani_batch *finished = self->finished;
+    self->finished = NULL;
+    self->finished_end = &self->finished;
+    fani_batch *chosen = self->chosen;
+    self->chosen = NULL;
+    pthread_mutex_unlock(&self->drive);
+    fani_mpi_report(self, finished);
+    fani_mpi_start_chosen(self, chosen);
+    if (moved)
+        fani_bell_ring(&self->bell); /* in case others wait for what this step did */
+    return moved;
+}
+
+/* ---- Waiting ------------------------------------------------------------------------------- */
+
+fan_status fani_mpi_may_wait(const fani_mpi *self)
+{
+    int is_main = 1;
+    if (self->size == 1 || self->pumped || !self->main_only)
+        return FAN_OK;
+    if (MPI_Is_thread_main(&is_main) != MPI_SUCCESS || !is_main)
+        return FAN_E_UNSUPPORTED;
+    return FAN_OK;
+}
+
+fan_status fani_mpi_until(fani_mpi *self, bool (*done)(const void *user), const void *user,
+                          fan_deadline deadline)
+{
+    fan_status status = fani_mpi_may_wait(self);
+    fani_idle idle = {0};
+    while (!status) {
+        uint64_t seen = fani_bell_rings(&self->bell);
+        bool moved = !self->pumped && fani_mpi_step(self);
+        if (done(user))
+            break;
+        status = fani_link_broken(&self->link, NULL);
+        if (!status && deadline != FAN_FOREVER && fani_clock_ns() >= deadline)
+            status = FAN_E_TIMEOUT;
+        if (status)
+            break;
+        if (moved)
+            idle = (fani_idle){0};
+        else if (self->pumped)
+            fani_bell_wait(&self->bell, seen, deadline);
+        else
+            fani_idle_wait(&idle, &self->bell, seen, deadline);
+    }
+    return status;
+}
+
+/* ---- The pump thread ----------------------------------------------------------------------- */
+
+static void *pump(void *user)
+{
+    fani_mpi *self = user;
+    fani_idle idle = {0};
+    while (!atomic_load(&self->pump_must_end)) {
+        uint64_t seen = fani_bell_rings(&self->bell);
+        if (!atomic_load(&self->pump_may_run))
+            fani_bell_wait(&self->bell, seen, FAN_FOREVER);
+        else if (fani_mpi_step(self))
+            idle = (fani_idle){0};
+        else
+            fani_idle_wait(&idle, &self->bell, seen, FAN_FOREVER);
+    }
+    return NULL;
+}
+
+fan_status fani_mpi_pump_start(fani_mpi *self, fan_error *error)
+{
+    /* The program's signals are for its own threads. */
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int code = pthread_create(&self->pump, NULL, pump, self);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (code)
+        return fani_error_errno(error, FAN_E_SYSTEM, code, "starting the MPI progress thread");
+    self->has_pump = true;
+    return FAN_OK;
+}
+
+void fani_mpi_pump_end(fani_mpi *self)
+{
+    if (!self->has_pump)
+        return;
+    atomic_store(&self->pump_must_end, true);
+    fani_bell_ring(&self->bell);
+    pthread_join(self->pump, NULL);
+    self->has_pump = false;
+}

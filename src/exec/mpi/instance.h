@@ -1,0 +1,190 @@
+/* One opened MPI executor, as one rank sees it; what the files of this folder share.
+ *
+ * Rank 0 holds the front. Batches that it posts wait in `posted` until a rank has room: each rank,
+ * rank 0 too, takes a few for each of its workers and runs them through an inner executor (threads,
+ * processes). All MPI calls after opening are made in fani_mpi_step, by one thread at a
+ * time: whoever waits inside Fanfold, or the pump thread. No rank ever waits inside MPI, so nothing
+ * here can deadlock, whichever executors and threads a program mixes. */
+#ifndef FANI_MPI_INSTANCE_H
+#define FANI_MPI_INSTANCE_H
+
+#include "exec/executor_ops.h"
+#include "fanfold/mpi.h"
+#include "idle.h"
+#include "link.h"
+#include "segment.h"
+
+/* The private tags. Between two ranks messages of any tags keep their order. */
+enum {
+    FANI_TAG_BATCH = 1,    /* 0 -> r: a batch (task/wire.h) */
+    FANI_TAG_REPLIES,      /* r -> 0: fani_mpi_reply, then replies (task/wire.h) */
+    FANI_TAG_REFUSED,      /* r -> 0: fani_mpi_reply, then why (text) */
+    FANI_TAG_SHARE,        /* 0 -> leaders: fani_mpi_share_order; make room */
+    FANI_TAG_SHARE_MAP,    /* leader -> its host: fani_mpi_share_order; map it */
+    FANI_TAG_SHARE_BYTES,  /* leader -> leaders below it: the next bytes */
+    FANI_TAG_SHARE_COMMIT, /* 0 -> r: fani_mpi_share_order; hand it to the workers */
+    FANI_TAG_SHARE_DROP,   /* 0 -> r: fani_mpi_share_order */
+    FANI_TAG_SHARE_ANSWER, /* r -> 0: fani_mpi_share_answer */
+    FANI_TAG_CLOSE,        /* 0 -> r: nothing more will come */
+    FANI_TAG_GOODBYE,      /* r -> 0: nor from here */
+};
+
+enum {
+    FANI_MPI_BATCHES_A_WORKER = 2, /* one that runs and one that waits */
+    FANI_MPI_TEXT_SIZE = 256,
+};
+
+typedef struct fani_mpi_reply {
+    uint64_t posting;
+    uint64_t workers_lost; /* on that rank, so far */
+} fani_mpi_reply;
+
+typedef struct fani_mpi_share_order {
+    uint64_t id;
+    uint64_t size;
+    int64_t pid; /* of the leader, for SHARE_MAP */
+    int64_t fd;  /* -1: the leader has none */
+} fani_mpi_share_order;
+
+typedef struct fani_mpi_share_answer {
+    uint64_t id;
+    int64_t status; /* fan_status */
+    char text[FANI_MPI_TEXT_SIZE];
+} fani_mpi_share_answer;
+
+/* A share as one rank holds it. */
+typedef struct fani_mpi_share {
+    struct fani_mpi_share *next;
+    uint64_t id;
+    fani_segment segment;
+    size_t expected; /* bytes that come by messages; 0 on members of a leader's host */
+    size_t matched;  /* of these, the bytes that have a receive */
+    size_t filled;   /* and the bytes that are here */
+    bool told;       /* rank 0 knows that it is full */
+    bool committed;  /* the inner executor has it */
+} fani_mpi_share;
+
+/* What rank 0 knows of a rank (of itself too). */
+typedef struct fani_peer {
+    unsigned workers;
+    unsigned out;      /* batches it has */
+    fani_batch *first; /* those, but for rank 0's own */
+    int leader;        /* who holds the memory of its host */
+    uint64_t workers_lost;
+} fani_peer;
+
+typedef struct fani_mpi {
+    fani_front *front;
+    MPI_Comm comm; /* our own */
+    int rank;
+    int size;
+    bool pumped;    /* a thread of ours makes the MPI calls */
+    bool main_only; /* only the main thread may */
+
+    fan_executor *inner;
+    fani_front *inner_front;
+    fani_bell bell; /* rings for whatever may end a wait */
+
+    /* Guards all below, up to the next lock, and every MPI call: held by whoever steps. No up-call
+     * is made under it. */
+    pthread_mutex_t drive;
+    fani_link link;
+    fani_mpi_share *shares;
+    fani_mpi_share *filling; /* of these, the one that bytes arrive for */
+    fani_batch *finished;    /* rank 0: to be reported; mark: a text, or NULL for FANI_DONE */
+    fani_batch **finished_end;
+    fani_batch *chosen;    /* rank 0: for the own inner executor */
+    fan_error share_error; /* rank 0: the first bad answer */
+
+    pthread_mutex_t queue; /* guards posted, feeding and the peers' batches */
+    fani_batch *posted;    /* rank 0: not yet given to a rank */
+    fani_batch **posted_end;
+    bool feeding; /* a thread is giving batches to rank 0's inner executor */
+    fani_peer *peers;
+
+    _Atomic uint64_t postings;  /* batches ever posted */
+    _Atomic uint64_t completed; /* and completed */
+    atomic_uint answers;        /* ranks that answered the step of a share */
+    atomic_uint goodbyes;
+    atomic_bool told_to_close;
+    bool close_sent; /* CLOSE on rank 0, GOODBYE elsewhere */
+
+    pthread_t pump;
+    bool has_pump;
+    atomic_bool pump_may_run;
+    atomic_bool pump_must_end;
+} fani_mpi;
+
+extern const fani_executor_ops fani_mpi_ops;
+
+/* ---- open.c: collective -------------------------------------------------------------------- */
+
+fan_status fani_mpi_open(fani_front *front, const fan_executor_options *options,
+                         fani_opened *opened, void **self, fan_error *error);
+
+/* Ends the inner executor and the pump and frees everything; NULL and half-made ones are accepted.
+ * FAN_E_BUSY at the deadline: the inner executor still works, and all stays valid. Frees the
+ * communicator, which MPI calls collective: each rank does so in the order in which rank 0 closes.
+ */
+fan_status fani_mpi_free(fani_mpi *self, fan_deadline deadline);
+
+/* ---- drive.c: local ------------------------------------------------------------------------ */
+
+/* Makes MPI move once and reports what has ended; true when something happened. */
+bool fani_mpi_step(fani_mpi *self);
+
+/* FAN_E_UNSUPPORTED where this thread may not make the MPI calls that waiting needs. */
+fan_status fani_mpi_may_wait(const fani_mpi *self);
+
+/* Steps (or waits for the pump to) until done says so. FAN_E_TIMEOUT at the deadline; the link's
+ * error when it is broken; FAN_E_UNSUPPORTED. */
+fan_status fani_mpi_until(fani_mpi *self, bool (*done)(const void *user), const void *user,
+                          fan_deadline deadline);
+
+fan_status fani_mpi_pump_start(fani_mpi *self, fan_error *error);
+void fani_mpi_pump_end(fani_mpi *self);
+
+/* ---- dispatch.c: rank 0 -------------------------------------------------------------------- */
+
+void fani_mpi_post(void *self, fani_batch *batch);
+
+/* Gives posted batches to ranks that have room; the least loaded first. Under `drive`. */
+bool fani_mpi_distribute(fani_mpi *self);
+
+/* Batches for the own inner executor; not under `drive`. */
+void fani_mpi_start_chosen(fani_mpi *self, fani_batch *chosen);
+
+/* Reports a chain of finished batches to the front; not under `drive`. */
+void fani_mpi_report(fani_mpi *self, fani_batch *finished);
+
+/* REPLIES and REFUSED; take the message. Under `drive`. */
+void fani_mpi_replies_came(fani_mpi *self, fani_message *message);
+void fani_mpi_refusal_came(fani_mpi *self, fani_message *message);
+
+/* Fails everything that depends on other ranks. Under `drive`. */
+bool fani_mpi_fail_all(fani_mpi *self, const char *text);
+
+/* ---- work.c: ranks other than 0 ------------------------------------------------------------ */
+
+/* BATCH; takes the message. */
+void fani_mpi_batch_came(fani_mpi *self, fani_message *message);
+
+/* ---- share.c ------------------------------------------------------------------------------- */
+
+/* Rank 0: the share operation. */
+fan_status fani_mpi_share_op(void *self, const fani_share *share, uint64_t *sent, fan_error *error);
+
+/* SHARE, SHARE_MAP, SHARE_BYTES, SHARE_COMMIT, SHARE_DROP and SHARE_ANSWER; frees the message.
+ * Under `drive`. */
+void fani_mpi_share_came(fani_mpi *self, fani_message *message);
+
+/* Where the next `size` arriving bytes of the share belong; NULL: nowhere. Under `drive`. */
+unsigned char *fani_mpi_share_place(fani_mpi *self, size_t size);
+
+/* Tells rank 0 when all bytes have come and gone on. Under `drive`. */
+bool fani_mpi_share_step(fani_mpi *self);
+
+/* Frees what is held of shares; the inner executor is closed. */
+void fani_mpi_shares_clear(fani_mpi *self);
+
+#endif

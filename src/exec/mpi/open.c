@@ -1,0 +1,384 @@
+/* Opening, which is collective: the ranks agree on everything, success included; and freeing. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "check.h"
+#include "fanfold/machine.h"
+#include "hosts.h"
+#include "instance.h"
+#include "task/registry.h"
+
+/* What each rank tells all. */
+typedef struct hello {
+    uint64_t tasks; /* fani_registry_hash */
+    int32_t status; /* of its own preparations */
+    int32_t leader;
+    uint32_t workers;
+    uint32_t capabilities; /* of its inner executor */
+} hello;
+
+/* ---- Options ------------------------------------------------------------------------------- */
+
+static fan_status read_options(const fan_executor_options *options, fan_mpi_options *mpi,
+                               fan_error *error)
+{
+    const fan_mpi_options *given = options->plugin_options;
+    if (!given)
+        return fani_error_set(error, FAN_E_ARGUMENT,
+                              "plugin_options must point to a fan_mpi_options with a communicator");
+    size_t size = given->size_of_this;
+    if (size < offsetof(fan_mpi_options, progress) || size > 4096)
+        return fani_error_set(error, FAN_E_ARGUMENT,
+                              "size_of_this of fan_mpi_options is %zu; it must be "
+                              "sizeof(fan_mpi_options), which is %zu",
+                              size, sizeof *given);
+    *mpi = (fan_mpi_options){.communicator = MPI_COMM_NULL};
+    memcpy(mpi, given, size < sizeof *mpi ? size : sizeof *mpi);
+    if (mpi->communicator == MPI_COMM_NULL)
+        return fani_error_set(error, FAN_E_ARGUMENT, "the communicator is MPI_COMM_NULL");
+    return FAN_OK;
+}
+
+static const char *level_name(int level)
+{
+    switch (level) {
+    case MPI_THREAD_SINGLE:
+        return "MPI_THREAD_SINGLE";
+    case MPI_THREAD_FUNNELED:
+        return "MPI_THREAD_FUNNELED";
+    case MPI_THREAD_SERIALIZED:
+        return "MPI_THREAD_SERIALIZED";
+    default:
+        return "MPI_THREAD_MULTIPLE";
+    }
+}
+
+static fan_status check_level(fani_mpi *self, const fan_mpi_options *mpi, fan_error *error)
+{
+    int level = MPI_THREAD_SINGLE;
+    fan_status status = fani_mpi_check(MPI_Query_thread(&level), "MPI_Query_thread", error);
+    if (status)
+        return status;
+    self->pumped = mpi->progress == FAN_MPI_PROGRESS_THREAD;
+    self->main_only = level < MPI_THREAD_SERIALIZED;
+    int needed = self->pumped ? MPI_THREAD_MULTIPLE : MPI_THREAD_FUNNELED;
+    if (level < needed)
+        return fani_error_set(error, FAN_E_UNAVAILABLE,
+                              "%s needs %s, but MPI provides %s: ask for it by MPI_Init_thread",
+                              self->pumped ? "a progress thread" : "this executor",
+                              level_name(needed), level_name(level));
+    if (mpi->progress != FAN_MPI_PROGRESS_THREAD && mpi->progress != FAN_MPI_PROGRESS_CALLS)
+        return fani_error_set(error, FAN_E_ARGUMENT, "progress is %d; it may be 0 or 1",
+                              (int)mpi->progress);
+    return FAN_OK;
+}
+
+/* ---- A rank's own preparations ------------------------------------------------------------- */
+
+/* This rank's part of its host's cores: ranks that are bound to cores of their own have those, the
+ * others share what they may all use. */
+static unsigned part_of_cores(const fani_host *host)
+{
+    fan_machine_info machine;
+    fan_machine(&machine);
+    unsigned cores = host->cores;
+    if (machine.quota > 0 && machine.quota < cores)
+        cores = machine.quota < 1 ? 1 : (unsigned)machine.quota;
+    unsigned part = cores / host->ranks;
+    if (part > machine.cores_usable)
+        part = machine.cores_usable;
+    return part ? part : 1;
+}
+
+/* "serial" inside a rank is one thread: the thread that drives MPI must not be busy with tasks. */
+static const char *inner_kind(const char *local, bool *one_worker)
+{
+    *one_worker = local && !strcmp(local, "serial");
+    if (!local || *one_worker || !strcmp(local, "threads"))
+        return "threads";
+    return strcmp(local, "processes") ? NULL : "processes";
+}
+
+static fan_status open_inner(fani_mpi *self, const fan_executor_options *options,
+                             const fan_mpi_options *mpi, const fani_host *host, unsigned *workers,
+                             fan_error *error)
+{
+    bool one_worker;
+    const char *kind = inner_kind(mpi->local, &one_worker);
+    if (!kind)
+        return fani_error_set(error, FAN_E_UNKNOWN_EXECUTOR,
+                              "there is no executor \"%s\" inside a rank: expected threads, "
+                              "processes or serial",
+                              mpi->local);
+    *workers = one_worker ? 1 : options->workers ? options->workers : part_of_cores(host);
+    const fan_executor_options inner = {
+        .kind = kind,
+        .workers = *workers,
+        .reply_limit = options->reply_limit,
+        .crash_limit = options->crash_limit,
+        .worker_program = options->worker_program,
+    };
+    fan_status status = fan_executor_open(&inner, &self->inner, error);
+    if (!status)
+        self->inner_front = fani_executor_front(self->inner);
+    return status;
+}
+
+static unsigned char *place(void *user, int peer, int tag, size_t size)
+{
+    (void)peer;
+    return tag == FANI_TAG_SHARE_BYTES ? fani_mpi_share_place(user, size) : NULL;
+}
+
+static void handle(void *user, fani_message *message)
+{
+    fani_mpi *self = user;
+    switch (message->tag) {
+    case FANI_TAG_BATCH:
+        fani_mpi_batch_came(self, message);
+        return;
+    case FANI_TAG_REPLIES:
+        fani_mpi_replies_came(self, message);
+        return;
+    case FANI_TAG_REFUSED:
+        fani_mpi_refusal_came(self, message);
+        return;
+    case FANI_TAG_CLOSE:
+        atomic_store(&self->told_to_close, true);
+        break;
+    case FANI_TAG_GOODBYE:
+        atomic_fetch_add(&self->goodbyes, 1);
+        break;
+    default:
+        fani_mpi_share_came(self, message);
+        return;
+    }
+    free(message);
+}
+
+/* Everything that can fail on one rank alone, before the ranks agree. */
+static fan_status prepare(fani_mpi *self, const fan_executor_options *options,
+                          const fan_mpi_options *mpi, const fani_host *host, unsigned *workers,
+                          fan_error *error)
+{
+    fan_status status = check_level(self, mpi, error);
+    if (status)
+        return status;
+    if (self->size > 1 && !fani_registry_started())
+        return fani_error_set(error, FAN_E_NOT_STARTED,
+                              "fan_start was not called: the ranks know each other's tasks by it");
+    self->peers = calloc((size_t)self->size, sizeof *self->peers);
+    if (!self->peers)
+        return fani_error_set(error, FAN_E_MEMORY, "no memory for %d ranks", self->size);
+    status = open_inner(self, options, mpi, host, workers, error);
+    if (!status && self->pumped)
+        status = fani_mpi_pump_start(self, error);
+    return status;
+}
+
+/* Makes an instance that holds nothing but its locks. */
+static fani_mpi *make(fani_front *front, MPI_Comm comm, int rank, int size, fan_error *error)
+{
+    fani_mpi *self = calloc(1, sizeof *self);
+    const fani_link_user user = {.place = place, .handle = handle, .user = self};
+    if (!self) {
+        fani_error_set(error, FAN_E_MEMORY, "no memory for an executor");
+        return NULL;
+    }
+    self->front = front;
+    self->comm = comm;
+    self->rank = rank;
+    self->size = size;
+    self->finished_end = &self->finished;
+    self->posted_end = &self->posted;
+    fan_status status = fani_link_init(&self->link, comm, &user, error);
+    if (!status) {
+        status = fani_bell_init(&self->bell, error);
+        if (status)
+            fani_link_destroy(&self->link);
+    }
+    if (status) {
+        free(self);
+        return NULL;
+    }
+    /* With default attributes these can't fail on Linux. */
+    pthread_mutex_init(&self->drive, NULL);
+    pthread_mutex_init(&self->queue, NULL);
+    return self;
+}
+
+/* ---- Agreement ----------------------------------------------------------------------------- */
+
+/* Any rank's failure is everyone's: the others get its text with its number before. */
+static fan_status agree_success(MPI_Comm comm, int rank, int size, const hello *hellos,
+                                fan_error *error)
+{
+    int bad = 0;
+    while (bad < size && hellos[bad].status == FAN_OK)
+        bad++;
+    if (bad == size)
+        return FAN_OK;
+    fan_error why = {0};
+    if (rank == bad)
+        why = *error;
+    fan_status status =
+        fani_mpi_check(MPI_Bcast(&why, sizeof why, MPI_BYTE, bad, comm), "MPI_Bcast", error);
+    if (!status && rank != bad)
+        fani_error_set(error, why.status, "rank %d: %.480s", bad, why.text);
+    return status ? status : why.status;
+}
+
+static fan_status agree_tasks(int size, const hello *hellos, fan_error *error)
+{
+    for (int r = 1; r < size; r++)
+        if (hellos[r].tasks != hellos[0].tasks)
+            return fani_error_set(error, FAN_E_UNKNOWN_TASK,
+                                  "the tasks given to fan_start differ between rank 0 and rank %d: "
+                                  "every rank must run the same program in the same version",
+                                  r);
+    return FAN_OK;
+}
+
+/* Says hello with this rank's status and learns of all ranks. *hellos (malloc'd) is NULL on error.
+ */
+static fan_status exchange(MPI_Comm comm, int size, const hello *mine, hello **hellos,
+                           fan_error *error)
+{
+    *hellos = calloc((size_t)size, sizeof **hellos);
+    if (!*hellos)
+        return fani_error_set(error, FAN_E_MEMORY, "no memory for %d ranks", size);
+    fan_status status = fani_mpi_check(
+        MPI_Allgather(mine, sizeof *mine, MPI_BYTE, *hellos, sizeof *mine, MPI_BYTE, comm),
+        "MPI_Allgather", error);
+    if (status) {
+        free(*hellos);
+        *hellos = NULL;
+    }
+    return status;
+}
+
+static void learn(fani_mpi *self, const hello *hellos, fani_opened *opened)
+{
+    bool all_isolate = true;
+    uint64_t workers = 0;
+    for (int r = 0; r < self->size; r++) {
+        self->peers[r].workers = hellos[r].workers;
+        self->peers[r].leader = hellos[r].leader;
+        workers += hellos[r].workers;
+        all_isolate = all_isolate && (hellos[r].capabilities & FAN_CAP_ISOLATES);
+    }
+    *opened = (fani_opened){
+        .workers = (unsigned)workers,
+        .ranks = (unsigned)self->size,
+        .capabilities = FAN_CAP_SPANS_HOSTS | (all_isolate ? FAN_CAP_ISOLATES : 0),
+        .depth = (unsigned)workers * FANI_MPI_BATCHES_A_WORKER,
+        .submits = self->rank == 0,
+    };
+}
+
+/* ---- Open ---------------------------------------------------------------------------------- */
+
+static fan_status duplicate(MPI_Comm given, MPI_Comm *comm, int *rank, int *size, fan_error *error)
+{
+    fan_status status = fani_mpi_check(MPI_Comm_dup(given, comm), "MPI_Comm_dup", error);
+    if (status)
+        return status;
+    status = fani_mpi_check(MPI_Comm_set_errhandler(*comm, MPI_ERRORS_RETURN),
+                            "MPI_Comm_set_errhandler", error);
+    if (!status)
+        status = fani_mpi_check(MPI_Comm_rank(*comm, rank), "MPI_Comm_rank", error);
+    if (!status)
+        status = fani_mpi_check(MPI_Comm_size(*comm, size), "MPI_Comm_size", error);
+    return status;
+}
+
+/* Every rank comes here, whatever has failed on it so far. */
+static fan_status agree(fani_mpi *self, MPI_Comm comm, int rank, int size, const hello *mine,
+                        fani_opened *opened, fan_error *error)
+{
+    hello *hellos = NULL;
+    fan_error ignored;
+    fan_status status = exchange(comm, size, mine, &hellos, mine->status ? &ignored : error);
+    if (!status)
+        status = agree_success(comm, rank, size, hellos, error);
+    if (!status)
+        status = agree_tasks(size, hellos, error);
+    if (!status)
+        learn(self, hellos, opened);
+    free(hellos);
+    return status;
+}
+
+static fan_status open_on(fani_mpi *self, MPI_Comm comm, int rank, int size,
+                          const fan_executor_options *options, const fan_mpi_options *mpi,
+                          fani_opened *opened, fan_error *error)
+{
+    fani_host host = {.leader = rank, .ranks = 1, .cores = 1};
+    hello mine = {.tasks = fani_registry_hash(), .status = FAN_E_MEMORY};
+    fan_error of_hosts = {0};
+    fan_status status = fani_hosts_find(comm, rank, &host, &of_hosts);
+    mine.leader = host.leader;
+    if (self && status)
+        *error = of_hosts;
+    else if (self)
+        status = prepare(self, options, mpi, &host, &mine.workers, error);
+    if (self) {
+        mine.status = (int32_t)status;
+        mine.capabilities = fan_executor_capabilities(self->inner);
+    }
+    return agree(self, comm, rank, size, &mine, opened, error);
+}
+
+fan_status fani_mpi_open(fani_front *front, const fan_executor_options *options,
+                         fani_opened *opened, void **made, fan_error *given_error)
+{
+    fan_error own_error = {0}, *error = given_error ? given_error : &own_error;
+    fan_mpi_options mpi;
+    MPI_Comm comm = MPI_COMM_NULL;
+    int rank = 0, size = 0;
+    fan_status status = fani_mpi_ops.probe(error);
+    if (!status)
+        status = read_options(options, &mpi, error);
+    if (!status)
+        status = duplicate(mpi.communicator, &comm, &rank, &size, error);
+    if (status)
+        return status;
+    fani_mpi *self = make(front, comm, rank, size, error);
+    status = open_on(self, comm, rank, size, options, &mpi, opened, error);
+    if (!status) {
+        *made = self;
+        atomic_store(&self->pump_may_run, true);
+        fani_bell_ring(&self->bell);
+    } else if (self) {
+        fani_mpi_free(self, FAN_FOREVER);
+    } else {
+        (void)MPI_Comm_free(&comm); /* the error to report is the first one */
+    }
+    return status;
+}
+
+/* ---- Free ---------------------------------------------------------------------------------- */
+
+fan_status fani_mpi_free(fani_mpi *self, fan_deadline deadline)
+{
+    if (!self)
+        return FAN_OK;
+    if (self->inner) {
+        fan_status status = fan_executor_close(self->inner, FAN_CLOSE_DRAIN, deadline);
+        if (status)
+            return status;
+        self->inner = NULL;
+    }
+    fani_mpi_pump_end(self);
+    fani_mpi_shares_clear(self);
+    fani_link_destroy(&self->link);
+    /* Nothing can be done about a failure, and nothing of ours depends on it. */
+    (void)MPI_Comm_free(&self->comm);
+    fani_bell_destroy(&self->bell);
+    pthread_mutex_destroy(&self->drive);
+    pthread_mutex_destroy(&self->queue);
+    free(self->peers);
+    free(self);
+    return FAN_OK;
+}
