@@ -99,7 +99,12 @@ bool fani_record_read(const unsigned char *bytes, size_t size, fani_answer *answ
     note_head head;
     if (!size)
         return false;
-    *answer = (fani_answer){.flags = bytes[0], .output = bytes + 1, .output_size = size - 1};
+    answer->flags =
+        bytes[0]; /* field by field: clearing the note would cost more than all the rest */
+    answer->offset = 0;
+    answer->output = bytes + 1;
+    answer->output_size = size - 1;
+    answer->note[0] = '\0';
     if (!answer->flags)
         return true;
     if (size < 1 + sizeof head)
@@ -108,6 +113,7 @@ bool fani_record_read(const unsigned char *bytes, size_t size, fani_answer *answ
     if (head.size > FANI_NOTE_MAX || head.size > size - 1 - sizeof head)
         return false;
     memcpy(answer->note, bytes + 1 + sizeof head, head.size);
+    answer->note[head.size] = '\0';
     answer->offset = head.offset;
     answer->output = bytes + 1 + sizeof head + head.size;
     answer->output_size = size - 1 - sizeof head - head.size;
