@@ -1,0 +1,347 @@
+/* Batches on their way to workers: whichever thread posts writes straight into a worker's ring. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <unistd.h>
+
+#include "memory.h"
+#include "pool.h"
+#include "task/wire.h"
+
+/* ---- Lists, bells ---------------------------------------------------------------------------- */
+
+void fani_processes_list_push(fani_processes_list *list, fani_batch *batch)
+{
+    batch->next = NULL;
+    if (list->last)
+        list->last->next = batch;
+    else
+        list->first = batch;
+    list->last = batch;
+}
+
+static void push_first(fani_processes_list *list, fani_batch *batch)
+{
+    batch->next = list->first;
+    list->first = batch;
+    if (!list->last)
+        list->last = batch;
+}
+
+fani_batch *fani_processes_list_pop(fani_processes_list *list)
+{
+    fani_batch *batch = list->first;
+    if (batch)
+        list->first = batch->next;
+    if (!list->first)
+        list->last = NULL;
+    return batch;
+}
+
+static bool list_remove(fani_processes_list *list, const fani_batch *batch)
+{
+    fani_batch *before = NULL;
+    for (fani_batch *at = list->first; at; before = at, at = at->next) {
+        if (at != batch)
+            continue;
+        if (before)
+            before->next = at->next;
+        else
+            list->first = at->next;
+        if (list->last == at)
+            list->last = before;
+        return true;
+    }
+    return false;
+}
+
+void fani_processes_ring_bell(const fani_processes_pool *pool)
+{
+    uint64_t one = 1;
+    /* The one error that can come, EAGAIN at a full counter, means that it rings already. */
+    while (write(pool->bell, &one, sizeof one) < 0 && errno == EINTR)
+        ;
+}
+
+void fani_processes_wake(fani_processes_worker *worker)
+{
+    const fani_processes_control wake = {.kind = FANI_PROCESSES_WAKE};
+    if (atomic_load_explicit(&worker->region->asleep, memory_order_seq_cst) &&
+        atomic_exchange(&worker->region->asleep, 0))
+        /* A full socket wakes it as well; a closed one is the pump's business. */
+        (void)fani_processes_control_send(worker->socket, &wake, -1, false);
+}
+
+/* ---- Messages ------------------------------------------------------------------------------ */
+
+static fani_wire_batch wire_batch(const fani_batch *batch)
+{
+    return (fani_wire_batch){.posting = batch->posting,
+                             .reply_limit = batch->reply_limit,
+                             .task_name = batch->task->name,
+                             .task_name_size = strlen(batch->task->name),
+                             .args = batch->args,
+                             .items = batch->items};
+}
+
+static int write_parcel(const fani_wire_batch *wire, size_t size, int *fd)
+{
+    unsigned char *bytes = NULL;
+    int made;
+    int error = fani_processes_memory_new(size, true, &made);
+    if (error)
+        return error;
+    error = fani_processes_memory_map(made, size, &bytes);
+    if (!error) {
+        fani_wire_batch_write(wire, bytes);
+        fani_processes_memory_unmap(bytes, size);
+        error = fani_processes_memory_freeze(made);
+    }
+    if (error)
+        close(made);
+    else
+        *fd = made;
+    return error;
+}
+
+/* Packs a batch that is too large for a ring. False: its mark tells why not (NULL: no memory). */
+static bool pack(fani_batch *batch, const fani_wire_batch *wire, size_t size)
+{
+    fani_processes_parcel *parcel = calloc(1, sizeof *parcel);
+    batch->mark = parcel;
+    if (!parcel)
+        return false;
+    parcel->fd = -1;
+    parcel->size = size;
+    int error = write_parcel(wire, size, &parcel->fd);
+    if (error)
+        snprintf(parcel->text, sizeof parcel->text,
+                 "no memory for a message of %zu bytes to a worker: %s", size,
+                 strerrordesc_np(error));
+    return !error;
+}
+
+void fani_processes_complete(fani_processes_pool *pool, fani_batch *batch, fani_verdict verdict,
+                             const char *text)
+{
+    fani_processes_parcel *parcel = batch->mark;
+    batch->mark = NULL;
+    if (parcel)
+        fani_processes_fd_close(&parcel->fd);
+    fani_front_complete(pool->front, batch, (fani_outcome){.verdict = verdict, .text = text});
+    free(parcel);
+}
+
+/* ---- Into a ring --------------------------------------------------------------------------- */
+
+/* The worker takes nothing until it has made progress; the pump looks again then. */
+static bool refuse(fani_processes_pool *pool, fani_processes_worker *worker, int error)
+{
+    worker->full = true;
+    if (error == EAGAIN || error == ETOOMANYREFS)
+        fani_processes_watch_room(pool, worker, true);
+    return false;
+}
+
+/* Writes a batch into a worker's ring; false where it has no room just now. */
+static bool load(fani_processes_pool *pool, fani_processes_worker *worker, fani_batch *batch)
+{
+    const fani_processes_parcel *parcel = batch->mark;
+    fani_wire_batch wire = wire_batch(batch);
+    int error = fani_processes_tell_shares(pool, worker);
+    if (error)
+        return refuse(pool, worker, error);
+    size_t size = parcel ? 0 : fani_wire_batch_size(&wire);
+    fani_processes_frame *frame = fani_processes_ring_reserve(&worker->requests, size);
+    if (!frame)
+        return refuse(pool, worker, 0);
+    if (parcel) {
+        const fani_processes_control control = {
+            .kind = FANI_PROCESSES_MEMORY, .id = batch->posting, .size = parcel->size};
+        error = fani_processes_control_send(worker->socket, &control, parcel->fd, false);
+        if (error)
+            return refuse(pool, worker, error);
+        worker->controls++;
+    } else {
+        fani_wire_batch_write(&wire, (unsigned char *)(frame + 1));
+    }
+    frame->kind = parcel ? FANI_PROCESSES_OUTSIDE : FANI_PROCESSES_INLINE;
+    frame->posting = batch->posting;
+    frame->controls = worker->controls;
+    if (worker->rest_told != pool->rest) {
+        worker->rest_told = pool->rest;
+        atomic_store(&worker->region->rest, pool->rest);
+    }
+    uint64_t position = fani_processes_ring_publish(&worker->requests);
+    worker->flights[worker->in_flight++] =
+        (fani_processes_flight){.batch = batch, .position = position};
+    fani_processes_wake(worker);
+    return true;
+}
+
+static bool takes_work(const fani_processes_worker *worker)
+{
+    return worker->state == FANI_PROCESSES_SERVING && !worker->full && !worker->revoked &&
+           worker->in_flight < FANI_PROCESSES_WINDOW;
+}
+
+/* The worker with the least to do that has room, or NULL. */
+static fani_processes_worker *choose(fani_processes_pool *pool)
+{
+    fani_processes_worker *best = NULL;
+    for (unsigned i = 0; i < pool->count; i++) {
+        unsigned at = (pool->next + i) % pool->count;
+        fani_processes_worker *worker = &pool->workers[at];
+        if (!takes_work(worker) || (best && worker->in_flight >= best->in_flight))
+            continue;
+        best = worker;
+        if (best->in_flight == 0)
+            break;
+    }
+    if (best)
+        pool->next = (unsigned)(best - pool->workers + 1) % pool->count;
+    return best;
+}
+
+void fani_processes_dispatch(fani_processes_pool *pool)
+{
+    while (pool->queue.first) {
+        fani_processes_worker *worker = choose(pool);
+        if (!worker)
+            return;
+        fani_batch *batch = fani_processes_list_pop(&pool->queue);
+        if (!load(pool, worker, batch))
+            push_first(&pool->queue, batch);
+    }
+}
+
+void fani_processes_post(void *self, fani_batch *batch)
+{
+    fani_processes_pool *pool = self;
+    fani_wire_batch wire = wire_batch(batch);
+    size_t size = fani_wire_batch_size(&wire);
+    batch->mark = NULL;
+    bool sound = size <= FANI_PROCESSES_INLINE_BYTES || pack(batch, &wire, size);
+    pthread_mutex_lock(&pool->lock);
+    bool refused = !sound || pool->broken;
+    fani_processes_list_push(refused ? &pool->refused : &pool->queue, batch);
+    if (!refused)
+        fani_processes_dispatch(pool);
+    pthread_mutex_unlock(&pool->lock);
+    /* Refused ones are completed by the pump: completing here would call back into the poster. */
+    if (refused)
+        fani_processes_ring_bell(pool);
+}
+
+/* ---- Out of a ring ------------------------------------------------------------------------- */
+
+static fani_batch *take_flight(fani_processes_worker *worker, unsigned i)
+{
+    fani_batch *batch = worker->flights[i].batch;
+    worker->in_flight--;
+    memmove(&worker->flights[i], &worker->flights[i + 1],
+            (worker->in_flight - i) * sizeof *worker->flights);
+    return batch;
+}
+
+fani_batch *fani_processes_land(fani_processes_worker *worker, uint64_t posting)
+{
+    for (unsigned i = 0; i < worker->in_flight; i++)
+        if (worker->flights[i].batch->posting == posting)
+            return take_flight(worker, i);
+    return NULL;
+}
+
+fani_batch *fani_processes_ground(fani_processes_pool *pool, fani_processes_worker *worker)
+{
+    fani_batch *begun = NULL;
+    while (worker->in_flight) {
+        unsigned last = worker->in_flight - 1;
+        bool has_begun =
+            fani_processes_ring_begun(&worker->requests, worker->flights[last].position);
+        fani_batch *batch = take_flight(worker, last);
+        if (has_begun && !begun)
+            begun = batch;
+        else
+            push_first(&pool->queue, batch);
+    }
+    return begun;
+}
+
+static fani_processes_worker *most_loaded(fani_processes_pool *pool)
+{
+    fani_processes_worker *most = NULL;
+    for (unsigned i = 0; i < pool->count; i++) {
+        fani_processes_worker *worker = &pool->workers[i];
+        if (worker->in_flight > 1 && (!most || worker->in_flight > most->in_flight))
+            most = worker;
+    }
+    return most;
+}
+
+/* Without this a batch could wait behind a long one while other workers have nothing to do. */
+void fani_processes_balance(fani_processes_pool *pool)
+{
+    fani_processes_dispatch(pool);
+    for (unsigned i = 0; i < pool->count && !pool->queue.first; i++) {
+        fani_processes_worker *idle = &pool->workers[i];
+        if (idle->in_flight || !takes_work(idle))
+            continue;
+        fani_processes_worker *victim = most_loaded(pool);
+        if (!victim)
+            return;
+        unsigned last = victim->in_flight - 1;
+        if (!fani_processes_ring_take_back(&victim->requests, victim->flights[last].position))
+            continue;
+        fani_batch *batch = take_flight(victim, last);
+        if (!load(pool, idle, batch))
+            push_first(&pool->queue, batch);
+    }
+}
+
+static bool find_flight(fani_processes_pool *pool, const fani_batch *batch,
+                        fani_processes_worker **worker, unsigned *flight)
+{
+    for (unsigned i = 0; i < pool->count; i++) {
+        for (unsigned k = 0; k < pool->workers[i].in_flight; k++) {
+            if (pool->workers[i].flights[k].batch != batch)
+                continue;
+            *worker = &pool->workers[i];
+            *flight = k;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Takes a batch back; true where it is the caller's again. The lock is held. */
+static bool take_back(fani_processes_pool *pool, fani_batch *batch, bool kill)
+{
+    fani_processes_worker *worker;
+    unsigned i;
+    if (list_remove(&pool->queue, batch))
+        return true;
+    if (!find_flight(pool, batch, &worker, &i))
+        return false;
+    if (!fani_processes_ring_take_back(&worker->requests, worker->flights[i].position)) {
+        if (!kill || pidfd_send_signal(worker->pidfd, SIGKILL, NULL, 0) != 0)
+            return false;
+        worker->revoked = true; /* its death blames nobody */
+    }
+    take_flight(worker, i);
+    return true;
+}
+
+bool fani_processes_revoke(void *self, fani_batch *batch, bool kill)
+{
+    fani_processes_pool *pool = self;
+    pthread_mutex_lock(&pool->lock);
+    bool taken = take_back(pool, batch, kill);
+    pthread_mutex_unlock(&pool->lock);
+    if (taken)
+        fani_processes_complete(pool, batch, FANI_CANCELLED, NULL);
+    return taken;
+}

@@ -1,0 +1,304 @@
+/* Workers begin and end here. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "memory.h"
+#include "pool.h"
+
+enum {
+    STARTS_AT_ONCE = 16, /* between two looks at what the others do */
+    FAILURES_MAX = 3,    /* failed starts until batches fail */
+    BLAMELESS_MAX = 3,
+};
+
+#define MS INT64_C(1000000)
+static const fan_deadline START_LIMIT = 10000 * MS; /* from the start to the first word */
+static const fan_deadline LAST_WORDS = 1000 * MS;   /* from a closed socket to the end */
+static const fan_deadline DEATH_LIMIT = 10000 * MS; /* from SIGKILL to the end, at close */
+static const fan_deadline PAUSE_MAX = 60000 * MS;   /* between two failing starts */
+
+/* ---- Beginning ----------------------------------------------------------------------------- */
+
+/* A worker that ends again and again without having done anything is started ever more seldom. */
+static fan_deadline pause_before_start(unsigned failures)
+{
+    fan_deadline pause = failures ? 10 * MS : 0;
+    for (unsigned i = 1; i < failures && pause < PAUSE_MAX; i++)
+        pause *= 4;
+    return pause < PAUSE_MAX ? pause : PAUSE_MAX;
+}
+
+/* Without any worker, and none in sight, batches fail instead of waiting for ever. */
+static void give_up_if_hopeless(fani_processes_pool *pool)
+{
+    if (pool->serving || pool->failures < FAILURES_MAX)
+        return;
+    pool->broken = true;
+    fani_batch *batch;
+    while ((batch = fani_processes_list_pop(&pool->queue)))
+        fani_processes_list_push(&pool->refused, batch);
+}
+
+/* The place is empty, its next start planned. `trouble`: a start that failed, or NULL. */
+static void plan_start(fani_processes_pool *pool, fani_processes_worker *worker,
+                       const fan_error *trouble)
+{
+    pthread_mutex_lock(&pool->lock);
+    worker->state = FANI_PROCESSES_ABSENT;
+    worker->due =
+        pool->dismissed ? FAN_FOREVER : fani_clock_ns() + pause_before_start(worker->failures);
+    if (trouble) {
+        pool->trouble = *trouble;
+        pool->failures++;
+        /* What the system refuses while the executor is being opened is the opener's business. */
+        pool->open_failed |= !pool->opened && trouble->errno_code;
+        give_up_if_hopeless(pool);
+        pthread_cond_broadcast(&pool->changed);
+    }
+    pthread_mutex_unlock(&pool->lock);
+}
+
+/* An image and its descriptors. Answers 0 or an errno. */
+static int start_image(fani_processes_pool *pool, fani_processes_worker *worker)
+{
+    int memory = -1, sockets[2] = {-1, -1}, pidfd = -1;
+    fani_processes_region *region = NULL;
+    int error = fani_processes_region_new(pool->has_mask ? &pool->mask : NULL, &region, &memory);
+    if (!error)
+        error = fani_processes_control_pair(sockets);
+    if (!error)
+        error = fani_processes_spawn(&pool->program, memory, sockets[1], pool->bell, &pidfd);
+    fani_processes_fd_close(&memory);
+    fani_processes_fd_close(&sockets[1]);
+    if (error) {
+        fani_processes_fd_close(&sockets[0]);
+        fani_processes_region_free(region);
+        return error;
+    }
+    pthread_mutex_lock(&pool->lock);
+    worker->pidfd = pidfd;
+    worker->socket = sockets[0];
+    worker->region = region;
+    worker->requests = fani_processes_region_requests(region);
+    worker->replies = fani_processes_region_replies(region);
+    worker->state = FANI_PROCESSES_STARTING;
+    worker->due = fani_clock_ns() + START_LIMIT;
+    pthread_mutex_unlock(&pool->lock);
+    return 0;
+}
+
+static void put_away(fani_processes_pool *pool, fani_processes_worker *worker);
+
+static void start(fani_processes_pool *pool, fani_processes_worker *worker)
+{
+    fan_error trouble;
+    int error = start_image(pool, worker);
+    if (!error) {
+        error = fani_processes_watch(pool, worker);
+        if (error) { /* its socket closes, so it ends by itself; nobody waits for it */
+            pidfd_send_signal(worker->pidfd, SIGKILL, NULL, 0);
+            put_away(pool, worker);
+        }
+    }
+    if (error) {
+        worker->failures++;
+        fani_error_errno(&trouble, FAN_E_SYSTEM, error, "can't start a worker (%s)",
+                         pool->program.name);
+        plan_start(pool, worker, &trouble);
+    }
+    pthread_mutex_lock(&pool->lock);
+    pool->untried -= !worker->tried;
+    worker->tried = true;
+    pthread_cond_broadcast(&pool->changed);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+void fani_processes_served(fani_processes_pool *pool, fani_processes_worker *worker)
+{
+    worker->served = true;
+    pthread_mutex_lock(&pool->lock);
+    if (worker->state == FANI_PROCESSES_STARTING) {
+        worker->state = FANI_PROCESSES_SERVING;
+        worker->due = FAN_FOREVER;
+        pool->serving++;
+        pool->failures = 0;
+        pool->broken = false;
+        fani_processes_dispatch(pool);
+    }
+    pthread_cond_broadcast(&pool->changed);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+/* ---- Ending -------------------------------------------------------------------------------- */
+
+/* Nothing is given to it any more. */
+static void retire(fani_processes_pool *pool, fani_processes_worker *worker, fan_deadline due)
+{
+    pthread_mutex_lock(&pool->lock);
+    if (worker->state == FANI_PROCESSES_SERVING)
+        pool->serving--;
+    worker->state = FANI_PROCESSES_ENDING;
+    worker->due = due;
+    pthread_mutex_unlock(&pool->lock);
+}
+
+static void kill_worker(fani_processes_worker *worker, const char *reason)
+{
+    if (!worker->reason)
+        worker->reason = reason;
+    worker->killed = true;
+    worker->due = FAN_FOREVER;
+    /* It may have ended just now: the pidfd tells in a moment. */
+    (void)pidfd_send_signal(worker->pidfd, SIGKILL, NULL, 0);
+}
+
+void fani_processes_distrust(fani_processes_pool *pool, fani_processes_worker *worker,
+                             const char *reason)
+{
+    if (worker->deaf)
+        return;
+    worker->deaf = true;
+    retire(pool, worker, FAN_FOREVER);
+    kill_worker(worker, reason);
+}
+
+void fani_processes_hung_up(fani_processes_pool *pool, fani_processes_worker *worker)
+{
+    fani_processes_unwatch(pool, worker->socket);
+    /* Mostly it is just dying; one that lives on without its socket is of no use. */
+    if (!worker->killed)
+        retire(pool, worker, fani_clock_ns() + LAST_WORDS);
+}
+
+/* Frees what belonged to the image. */
+static void put_away(fani_processes_pool *pool, fani_processes_worker *worker)
+{
+    pthread_mutex_lock(&pool->lock);
+    fani_processes_unwatch(pool, worker->pidfd);
+    fani_processes_unwatch(pool, worker->socket);
+    fani_processes_fd_close(&worker->pidfd);
+    fani_processes_fd_close(&worker->socket);
+    fani_processes_region_free(worker->region);
+    fani_processes_inbox_clear(&worker->inbox);
+    *worker = (fani_processes_worker){.state = FANI_PROCESSES_ABSENT,
+                                      .pidfd = -1,
+                                      .socket = -1,
+                                      .due = FAN_FOREVER,
+                                      .tried = worker->tried,
+                                      .failures = worker->failures};
+    pthread_mutex_unlock(&pool->lock);
+}
+
+/* Gives back what the dead worker had; the batch it was at, if any, is returned. */
+static fani_batch *clear_ring(fani_processes_pool *pool, fani_processes_worker *worker)
+{
+    pthread_mutex_lock(&pool->lock);
+    bool had_work = worker->in_flight > 0;
+    fani_batch *begun = fani_processes_ground(pool, worker);
+    /* A worker that wrote over its own ring may hide what it was at. The first batch is then taken
+     * for it, lest it kill for ever. */
+    if (begun)
+        pool->blameless = 0;
+    else if (had_work && !worker->revoked && ++pool->blameless >= BLAMELESS_MAX)
+        begun = fani_processes_list_pop(&pool->queue);
+    pool->lost += !pool->dismissed;
+    pthread_mutex_unlock(&pool->lock);
+    return begun;
+}
+
+void fani_processes_bury(fani_processes_pool *pool, fani_processes_worker *worker)
+{
+    char text[64];
+    fan_error trouble;
+    if (!worker->region || !fani_processes_reap(worker->pidfd, text, sizeof text))
+        return;
+    worker->killed = true;
+    retire(pool, worker, FAN_FOREVER);
+    while (fani_processes_collect(pool, worker))
+        ; /* what it had answered counts */
+    const char *reason = worker->reason ? worker->reason : text;
+    fani_batch *begun = clear_ring(pool, worker);
+    bool failed = !worker->served && !pool->dismissed;
+    worker->failures = begun ? 0 : worker->failures + 1;
+    put_away(pool, worker);
+    if (failed)
+        fani_error_set(&trouble, FAN_E_UNAVAILABLE,
+                       "the worker program %s did not call fan_start (%s)", pool->program.name,
+                       reason);
+    plan_start(pool, worker, failed ? &trouble : NULL);
+    if (begun)
+        fani_processes_complete(pool, begun, FANI_LOST, reason);
+}
+
+/* ---- Keeping ------------------------------------------------------------------------------- */
+
+/* What is due for a worker now. */
+static void act(fani_processes_pool *pool, fani_processes_worker *worker)
+{
+    switch (worker->state) {
+    case FANI_PROCESSES_ABSENT:
+        start(pool, worker);
+        break;
+    case FANI_PROCESSES_STARTING:
+        pool->failures = FAILURES_MAX; /* another 10 s would tell no more */
+        retire(pool, worker, FAN_FOREVER);
+        kill_worker(worker, "no word from it in 10 s");
+        break;
+    case FANI_PROCESSES_ENDING:
+        if (pool->dismissed && worker->killed) {
+            put_away(pool, worker); /* not even SIGKILL ends it: it hangs in the kernel */
+        } else {
+            kill_worker(worker, "closed its connection");
+            worker->due = pool->dismissed ? fani_clock_ns() + DEATH_LIMIT : FAN_FOREVER;
+        }
+        break;
+    case FANI_PROCESSES_SERVING:
+        worker->due = FAN_FOREVER;
+    }
+}
+
+fan_deadline fani_processes_keep_alive(fani_processes_pool *pool)
+{
+    fan_deadline now = fani_clock_ns(), next = FAN_FOREVER;
+    unsigned starts = 0;
+    for (unsigned i = 0; i < pool->count; i++) {
+        fani_processes_worker *worker = &pool->workers[i];
+        bool due = worker->due <= now;
+        if (due && worker->state == FANI_PROCESSES_ABSENT && starts++ >= STARTS_AT_ONCE)
+            return now;
+        if (due)
+            act(pool, worker);
+        if (worker->due < next)
+            next = worker->due;
+    }
+    return next;
+}
+
+void fani_processes_dismiss(fani_processes_pool *pool)
+{
+    pool->dismissed = true;
+    for (unsigned i = 0; i < pool->count; i++) {
+        fani_processes_worker *worker = &pool->workers[i];
+        if (worker->state == FANI_PROCESSES_ABSENT) {
+            worker->due = FAN_FOREVER;
+        } else {
+            shutdown(worker->socket, SHUT_WR);
+            retire(pool, worker, pool->close_due);
+        }
+    }
+}
+
+bool fani_processes_all_gone(const fani_processes_pool *pool)
+{
+    for (unsigned i = 0; i < pool->count; i++)
+        if (pool->workers[i].state != FANI_PROCESSES_ABSENT)
+            return false;
+    return true;
+}

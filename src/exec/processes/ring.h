@@ -1,0 +1,91 @@
+/* A byte ring in shared memory for one producer and one consumer, which need not be threads of one
+ * process. Frames lie in one piece, so that a message is written and read in place. Each end keeps
+ * its own position privately and checks the other's: a worker that scribbles over the ring can
+ * spoil its own messages, never the memory of the reader. */
+#ifndef FANI_PROCESSES_RING_H
+#define FANI_PROCESSES_RING_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "fanfold/status.h"
+
+/* Frames begin at multiples of this. */
+enum { FANI_PROCESSES_FRAME = 32 };
+
+/* What both ends share beside the bytes: positions count all bytes since the start. */
+typedef struct fani_processes_ends {
+    _Alignas(64) _Atomic uint64_t head; /* end of what was published */
+    _Alignas(64) _Atomic uint64_t tail; /* end of what was released */
+} fani_processes_ends;
+
+/* Who has a frame: the consumer begins it, or the producer takes it back before that. */
+typedef enum fani_processes_claim {
+    FANI_PROCESSES_WAITING,
+    FANI_PROCESSES_BEGUN,
+    FANI_PROCESSES_REVOKED,
+} fani_processes_claim;
+
+/* In front of each message. */
+typedef struct fani_processes_frame {
+    uint64_t size; /* bytes of the message behind it */
+    uint32_t kind;
+    _Atomic uint32_t claim; /* fani_processes_claim */
+    uint64_t posting;
+    uint64_t controls;
+} fani_processes_frame;
+
+/* One end. `bytes` is aligned to 64; `capacity` is a multiple of 64. */
+typedef struct fani_processes_ring {
+    fani_processes_ends *ends;
+    unsigned char *bytes;
+    size_t capacity;
+    uint64_t at;   /* this end's position */
+    uint64_t far;  /* the other end's, when last looked at */
+    uint64_t next; /* where the frame in work ends */
+    bool broken;   /* producer: the consumer's position makes no sense */
+} fani_processes_ring;
+
+/* A frame as the consumer found it, its numbers read once. */
+typedef struct fani_processes_message {
+    fani_processes_frame *frame; /* NULL: the ring is empty */
+    unsigned char *bytes;        /* aligned to 32 */
+    size_t size;
+    uint32_t kind;
+    uint64_t posting;
+    uint64_t controls;
+} fani_processes_message;
+
+/* Producer: room for a message of `size` bytes (at most a quarter of the capacity), or NULL while
+ * there is none; `broken` is then set where there never will be. The message goes behind the frame,
+ * the caller fills kind, posting and controls, then publishes. */
+fani_processes_frame *fani_processes_ring_reserve(fani_processes_ring *ring, size_t size);
+
+/* Producer: shows the reserved frame to the consumer and returns its position, by which it can be
+ * taken back. Ordered before any later look at a flag (sequentially consistent). */
+uint64_t fani_processes_ring_publish(fani_processes_ring *ring);
+
+/* Producer: takes a published frame back. False: the consumer has begun it. */
+bool fani_processes_ring_take_back(fani_processes_ring *ring, uint64_t position);
+
+/* Producer: whether the consumer has begun, and not released, the frame at `position`. */
+bool fani_processes_ring_begun(const fani_processes_ring *ring, uint64_t position);
+
+/* Consumer: whether a frame waits (sequentially consistent). */
+bool fani_processes_ring_waiting(const fani_processes_ring *ring);
+
+/* Consumer: the next frame. FAN_E_PROTOCOL: what is there makes no sense. */
+fan_status fani_processes_ring_peek(fani_processes_ring *ring, fani_processes_message *message);
+
+/* Consumer: whether nothing waits behind the peeked frame. */
+bool fani_processes_ring_last(const fani_processes_ring *ring);
+
+/* Consumer: claims a peeked frame; false where it was taken back. */
+bool fani_processes_ring_begin(fani_processes_message *message);
+
+/* Consumer: gives the room of the peeked frame back (sequentially consistent). */
+void fani_processes_ring_release(fani_processes_ring *ring);
+
+#endif

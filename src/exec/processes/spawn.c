@@ -1,0 +1,203 @@
+#include "spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "memory.h"
+#include "region.h"
+#include "task/registry.h"
+
+/* ---- The program --------------------------------------------------------------------------- */
+
+static bool from_launcher(const char *variable)
+{
+    static const char *const prefixes[] = {"OMPI_", "PMIX_", "PMI_"};
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
+        if (!strncmp(variable, prefixes[i], strlen(prefixes[i])))
+            return true;
+    return false;
+}
+
+static void free_list(char **list)
+{
+    for (char **at = list; at && *at; at++)
+        free(*at);
+    free(list);
+}
+
+/* Copied once, by the opening thread: the pump would race with a setenv of the program. */
+static char **copy_environment(void)
+{
+    size_t count = 0, kept = 0;
+    while (environ && environ[count])
+        count++;
+    char **list = calloc(count + 1, sizeof *list);
+    for (size_t i = 0; list && i < count; i++) {
+        if (from_launcher(environ[i]))
+            continue;
+        list[kept] = strdup(environ[i]);
+        if (!list[kept++]) {
+            free_list(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+fan_status fani_processes_program_init(fani_processes_program *program, const char *path,
+                                       fan_error *error)
+{
+    const char *own = fani_registry_program();
+    fani_processes_program made = {0};
+    if (path)
+        made.path = realpath(path, NULL); /* the program may change its folder later */
+    else
+        made.path = strdup("/proc/self/exe");
+    if (path && !made.path && errno != ENOMEM)
+        return fani_error_errno(error, FAN_E_UNAVAILABLE, errno, "can't find the worker program %s",
+                                path);
+    made.name = strdup(path ? path : own ? own : "fanfold");
+    made.environment = copy_environment();
+    if (!made.path || !made.name || !made.environment) {
+        fani_processes_program_clear(&made);
+        return fani_error_set(error, FAN_E_MEMORY, "no memory for starting workers");
+    }
+    *program = made;
+    return FAN_OK;
+}
+
+void fani_processes_program_clear(fani_processes_program *program)
+{
+    free(program->path);
+    free(program->name);
+    free_list(program->environment);
+    *program = (fani_processes_program){0};
+}
+
+/* ---- Starting ------------------------------------------------------------------------------ */
+
+/* Standard error may be closed in the program; the image must not take that number for its own. */
+static int add_standard_streams(posix_spawn_file_actions_t *actions)
+{
+    int error = posix_spawn_file_actions_addopen(actions, 0, "/dev/null", O_RDONLY, 0);
+    if (!error && fcntl(2, F_GETFD) < 0)
+        error = posix_spawn_file_actions_addopen(actions, 2, "/dev/null", O_WRONLY, 0);
+    if (!error)
+        error = posix_spawn_file_actions_adddup2(actions, 2, 1);
+    return error;
+}
+
+static int fill_actions(posix_spawn_file_actions_t *actions, int region, int socket, int bell)
+{
+    int error = add_standard_streams(actions);
+    if (!error)
+        error = posix_spawn_file_actions_adddup2(actions, region, FANI_PROCESSES_FD_REGION);
+    if (!error)
+        error = posix_spawn_file_actions_adddup2(actions, socket, FANI_PROCESSES_FD_SOCKET);
+    if (!error)
+        error = posix_spawn_file_actions_adddup2(actions, bell, FANI_PROCESSES_FD_BELL);
+    if (!error)
+        error = posix_spawn_file_actions_addclosefrom_np(actions, FANI_PROCESSES_FD_BELL + 1);
+    return error;
+}
+
+/* The pump blocks all signals and the program may ignore some: an image starts afresh. */
+static int fill_attributes(posix_spawnattr_t *attributes)
+{
+    sigset_t none, all;
+    sigemptyset(&none);
+    sigfillset(&all);
+    int error = posix_spawnattr_setsigmask(attributes, &none);
+    if (!error)
+        error = posix_spawnattr_setsigdefault(attributes, &all);
+    if (!error)
+        error =
+            posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    return error;
+}
+
+static int spawn_with(const fani_processes_program *program,
+                      const posix_spawn_file_actions_t *actions,
+                      const posix_spawnattr_t *attributes, int *pidfd)
+{
+    char argument[64];
+    snprintf(argument, sizeof argument, "--fanfold-worker=processes:%d:%d:%d",
+             FANI_PROCESSES_FD_REGION, FANI_PROCESSES_FD_SOCKET, FANI_PROCESSES_FD_BELL);
+    char *arguments[] = {program->name, argument, NULL};
+    pid_t pid;
+    int error =
+        posix_spawn(&pid, program->path, actions, attributes, arguments, program->environment);
+    if (error)
+        return error;
+    *pidfd = pidfd_open(pid, 0);
+    if (*pidfd >= 0)
+        return 0;
+    error = errno;
+    /* Without a pidfd its end can't be watched; ESRCH: the program's own code has reaped it. */
+    if (error != ESRCH) {
+        kill(pid, SIGKILL);
+        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+            ;
+    }
+    return error;
+}
+
+int fani_processes_spawn(const fani_processes_program *program, int region, int socket, int bell,
+                         int *pidfd)
+{
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    int error = posix_spawn_file_actions_init(&actions);
+    if (error)
+        return error;
+    error = posix_spawnattr_init(&attributes);
+    if (!error) {
+        error = fill_attributes(&attributes);
+        if (!error)
+            error = fill_actions(&actions, region, socket, bell);
+        if (!error)
+            error = spawn_with(program, &actions, &attributes, pidfd);
+        posix_spawnattr_destroy(&attributes);
+    }
+    posix_spawn_file_actions_destroy(&actions);
+    return error;
+}
+
+/* ---- Ending -------------------------------------------------------------------------------- */
+
+static void describe(const siginfo_t *info, char *text, size_t text_size)
+{
+    int number = info->si_status;
+    const char *name = sigabbrev_np(number);
+    if (info->si_code == CLD_EXITED)
+        snprintf(text, text_size, "exited with code %d", number);
+    else if (name)
+        snprintf(text, text_size, "killed by SIG%s", name);
+    else
+        snprintf(text, text_size, "killed by signal %d", number);
+}
+
+bool fani_processes_reap(int pidfd, char *text, size_t text_size)
+{
+    siginfo_t info = {0};
+    int result;
+    do
+        result = waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG);
+    while (result < 0 && errno == EINTR);
+    if (result == 0 && info.si_pid == 0)
+        return false;
+    if (result == 0)
+        describe(&info, text, text_size);
+    else /* the program ignores SIGCHLD or waits for any child: the status went elsewhere */
+        snprintf(text, text_size, "died");
+    return true;
+}
