@@ -1,0 +1,33 @@
+/* The tasks of the contract suite. Indices and inputs decide what they do, never where they run. */
+#ifndef FAN_TESTS_CONTRACT_TASKS_H
+#define FAN_TESTS_CONTRACT_TASKS_H
+
+#include "fanfold/executor.h"
+
+extern const fan_task task_square; /* u64 x, or the index: x * x; array replies */
+extern const fan_task task_echo;   /* bytes: the same bytes */
+extern const fan_task task_moody; /* u64 x: fails where x % 10 == 3 ("bad x"), no reply at 4, status
+                                     at 5, else text of x */
+extern const fan_task task_refuse; /* every item: run answers FAN_E_NOT_FINITE */
+extern const fan_task task_grow;   /* u64 n: a reply of n bytes, byte i is i % 251 */
+extern const fan_task task_args;   /* the arguments, once more, then the item */
+extern const fan_task
+    task_counted; /* u64 pair: how often start ran in this worker's state, and runs since */
+extern const fan_task task_shared;   /* fan_shared in args: sum of its bytes + index */
+extern const fan_task task_text;     /* index: "[i]" */
+extern const fan_task task_concat;   /* pairs: left then right */
+extern const fan_task task_fraction; /* index i: 1.0 / (i + 1) */
+extern const fan_task task_add;      /* pairs of doubles: the sum */
+extern const fan_task
+    task_wait; /* polls fan_run_cancelled for at most u64 ms; replies "done" or fails "cancelled" */
+extern const fan_task
+    task_crash; /* struct crash_order in args: that item dies; others reply their index */
+extern const fan_task task_pid;     /* sleeps u64 us of args; replies pid of its process */
+extern const fan_task task_unknown; /* not given to fan_start */
+
+typedef struct crash_order {
+    uint64_t index;
+    int how; /* a signal number, or 1000 + an exit code */
+} crash_order;
+
+#endif

@@ -1,0 +1,250 @@
+/* Fold and shares. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "contract.h"
+#include "tasks.h"
+
+/* Concatenation is associative but not commutative: the text shows the order of every combine. */
+static void fold_text(fan_executor *executor, void *context)
+{
+    uint64_t count = *(uint64_t *)context;
+    char *expected = malloc(count * 12 + 1);
+    size_t length = 0;
+    expected[0] = '\0';
+    for (uint64_t i = 0; i < count; i++)
+        length += (size_t)sprintf(expected + length, "[%llu]", (unsigned long long)i);
+    for (size_t leaf = 1; leaf <= 100; leaf = leaf * 3 + 1) {
+        fan_buffer result;
+        fan_error error = {0};
+        fan_status status = fan_fold(executor, &task_text, fan_source_range(0, count),
+                                     &(fan_fold_plan){.leaf_items = leaf, .combine = &task_concat},
+                                     &result, &error);
+        SHIM_CHECK(status == FAN_OK, (void)0, "fold of %llu by %zu: %s", (unsigned long long)count,
+                   leaf, error.text);
+        EXPECT_TRUE(result.size == length &&
+                    !memcmp(result.bytes ? result.bytes : (void *)"", expected, length));
+        fan_buffer_clear(&result);
+    }
+    free(expected);
+}
+
+CONTRACT(fold_keeps_the_order_of_indices)
+{
+    for (uint64_t count = 0; count < 1500; count = count * 3 + 1)
+        contract_with(target, (fan_executor_options){.workers = 3}, fold_text, &count);
+}
+
+typedef struct bits {
+    uint64_t first;
+    bool set;
+} bits;
+
+static void fold_sum(fan_executor *executor, void *context)
+{
+    bits *b = context;
+    fan_buffer result;
+    fan_error error = {0};
+    uint64_t sum = 0;
+    ASSERT_I64(fan_fold(executor, &task_fraction, fan_source_range(0, 100003),
+                        &(fan_fold_plan){.leaf_items = 100, .combine = &task_add}, &result, &error),
+               FAN_OK);
+    EXPECT_U64(result.size, sizeof sum);
+    if (result.size == sizeof sum)
+        memcpy(&sum, result.bytes, sizeof sum);
+    fan_buffer_clear(&result);
+    double value;
+    memcpy(&value, &sum, sizeof value);
+    EXPECT_NEAR(value, 12.090176129263442, 1e-12); /* the same terms summed exactly */
+    if (b->set)
+        EXPECT_U64(sum, b->first);
+    b->first = sum;
+    b->set = true;
+}
+
+CONTRACT(fold_of_doubles_has_the_same_bits_for_any_workers)
+{
+    bits b = {0};
+    for (unsigned workers = 1; workers <= 5; workers++)
+        contract_with(target, (fan_executor_options){.workers = workers}, fold_sum, &b);
+}
+
+static fan_status pull_by_ones(void *user, size_t max_items, size_t max_bytes, fan_items *items,
+                               fan_error *error)
+{
+    uint64_t *state = user; /* the next number, then the number given */
+    (void)max_items, (void)max_bytes, (void)error;
+    if (state[0] == 333)
+        return FAN_OK;
+    if (state[2] ^= 1)
+        return FAN_E_BUSY; /* every other time: nothing at the moment */
+    state[1] = state[0]++;
+    *items = (fan_items){.bytes = (void *)&state[1], .size = 8, .count = 1};
+    return FAN_OK;
+}
+
+static void fold_slow_source(fan_executor *executor, void *context)
+{
+    (void)context;
+    uint64_t state[3] = {0, 0, 0};
+    uint64_t all[333];
+    fan_buffer slow, whole;
+    fan_error error = {0};
+    fan_fold_plan plan = {.leaf_items = 100, .combine = &task_concat};
+    for (uint64_t i = 0; i < 333; i++)
+        all[i] = i;
+    ASSERT_I64(fan_fold(executor, &task_echo, fan_source_callback(pull_by_ones, state, UINT64_MAX),
+                        &plan, &slow, &error),
+               FAN_OK);
+    ASSERT_I64(fan_fold(executor, &task_echo, fan_source_array(all, 8, 333), &plan, &whole, &error),
+               FAN_OK);
+    EXPECT_U64(slow.size, sizeof all);
+    EXPECT_TRUE(slow.size == whole.size && !memcmp(slow.bytes, whole.bytes, slow.size));
+    EXPECT_TRUE(slow.size == sizeof all && !memcmp(slow.bytes, all, sizeof all));
+    fan_buffer_clear(&slow);
+    fan_buffer_clear(&whole);
+}
+
+CONTRACT(fold_cuts_leaves_by_index_not_by_pulls)
+{
+    contract_with(target, (fan_executor_options){.workers = 2}, fold_slow_source, NULL);
+}
+
+static void fold_fails(fan_executor *executor, void *context)
+{
+    (void)context;
+    uint64_t x[50];
+    fan_buffer result;
+    fan_error error = {0};
+    for (uint64_t i = 0; i < 50; i++)
+        x[i] = i == 27 ? 13 : 10;
+    EXPECT_I64(fan_fold(executor, &task_moody, fan_source_array(x, 8, 50),
+                        &(fan_fold_plan){.leaf_items = 4, .combine = &task_concat}, &result,
+                        &error),
+               FAN_E_FAILED);
+    EXPECT_CONTAINS(error.text, "item 27: bad 13");
+    EXPECT_TRUE(result.bytes == NULL);
+    EXPECT_I64(fan_fold(executor, &task_text, fan_source_range(0, 5), &(fan_fold_plan){0}, &result,
+                        &error),
+               FAN_E_ARGUMENT);
+}
+
+CONTRACT(fold_fails_with_the_index_of_the_failed_item)
+{
+    contract_with(target, (fan_executor_options){.workers = 2}, fold_fails, NULL);
+}
+
+typedef struct running {
+    uint64_t calls, items;
+    bool prefix;
+} running;
+
+static void see_running_value(void *user, uint64_t items, const void *value, size_t size)
+{
+    running *r = user;
+    char expected[4000];
+    size_t length = 0;
+    for (uint64_t i = 0; i < items; i++)
+        length += (size_t)sprintf(expected + length, "[%llu]", (unsigned long long)i);
+    r->calls++;
+    r->items = items;
+    r->prefix &= size == length && !memcmp(value, expected, length);
+}
+
+static void fold_emits(fan_executor *executor, void *context)
+{
+    (void)context;
+    running r = {.prefix = true};
+    fan_buffer result;
+    fan_error error = {0};
+    ASSERT_I64(fan_fold(executor, &task_text, fan_source_range(0, 95),
+                        &(fan_fold_plan){.leaf_items = 10,
+                                         .combine = &task_concat,
+                                         .emit_every = 3,
+                                         .emit = see_running_value,
+                                         .emit_user = &r},
+                        &result, &error),
+               FAN_OK);
+    EXPECT_U64(r.calls, 3);
+    EXPECT_U64(r.items, 90);
+    EXPECT_TRUE(r.prefix);
+    fan_buffer_clear(&result);
+}
+
+CONTRACT(fold_emits_running_values)
+{
+    contract_with(target, (fan_executor_options){.workers = 2}, fold_emits, NULL);
+}
+
+/* ---- Shares -------------------------------------------------------------------------------- */
+
+static void use_share(fan_executor *executor, const unsigned char *bytes, size_t size)
+{
+    fan_shared shared;
+    uint64_t y[300], sum = 0, wrong = 0;
+    for (size_t i = 0; i < size; i++)
+        sum += bytes[i];
+    ASSERT_I64(fan_share(executor, bytes, size, &shared), FAN_OK);
+    EXPECT_I64(fan_map(executor, &task_shared, fan_source_range(0, 300), fan_sink_array(y, 8, 300),
+                       &(fan_map_options){.args = &shared, .args_size = sizeof shared, .batch = 1},
+                       NULL),
+               FAN_OK);
+    for (uint64_t i = 0; i < 300; i++)
+        wrong += y[i] != sum + i;
+    EXPECT_U64(wrong, 0);
+    EXPECT_I64(fan_unshare(executor, shared), FAN_OK);
+    EXPECT_I64(fan_unshare(executor, shared), FAN_E_ARGUMENT);
+}
+
+static void shares(fan_executor *executor, void *context)
+{
+    (void)context;
+    size_t size = 3000001;
+    unsigned char *bytes = malloc(size);
+    for (size_t i = 0; i < size; i++)
+        bytes[i] = (unsigned char)(i * 7 + i / 256);
+    use_share(executor, bytes, size);
+    use_share(executor, bytes, 5);
+    use_share(executor, bytes, 0);
+    fan_executor_stats stats;
+    EXPECT_I64(fan_executor_get_stats(executor, &stats), FAN_OK);
+    EXPECT_TRUE(stats.shares_sent <= 3); /* one copy a share on this host, however many workers */
+    bool borrowed = fan_executor_capabilities(executor) & FAN_CAP_SHARES_MEMORY;
+    if (borrowed)
+        EXPECT_U64(stats.shares_sent, 0);
+    free(bytes);
+}
+
+CONTRACT(shares_reach_every_worker_and_are_sent_once_per_host)
+{
+    for (unsigned workers = 1; workers <= 4; workers += 3)
+        contract_with(target, (fan_executor_options){.workers = workers}, shares, NULL);
+}
+
+static fan_status one_failed(void *user, const fan_outcome *outcomes, size_t count,
+                             fan_error *error)
+{
+    (void)error;
+    for (size_t i = 0; i < count; i++)
+        *(uint64_t *)user += outcomes[i].kind == FAN_OUTCOME_FAILED;
+    return FAN_OK;
+}
+
+static void unknown_share(fan_executor *executor, void *context)
+{
+    (void)context;
+    fan_shared shared;
+    uint64_t failed = 0;
+    ASSERT_I64(fan_share(executor, "x", 1, &shared), FAN_OK);
+    ASSERT_I64(fan_unshare(executor, shared), FAN_OK);
+    EXPECT_I64(fan_map(executor, &task_shared, fan_source_range(0, 3),
+                       fan_sink_callback(one_failed, &failed),
+                       &(fan_map_options){.args = &shared, .args_size = sizeof shared}, NULL),
+               FAN_OK);
+    EXPECT_U64(failed, 3);
+}
+
+CONTRACT(shares_that_are_gone_are_unknown_to_tasks)
+{
+    contract_with(target, (fan_executor_options){.workers = 2}, unknown_share, NULL);
+}
