@@ -104,7 +104,7 @@ static int left_out(const fani_axis *axis, uint64_t i)
 {
     double t;
     rule_points(axis, i, 1, &t, NULL);
-    if (fabs(t) >= 1 || fabs(u_of(t)) > u_max)
+    if (fabs(u_of(t)) > u_max)
         return t < 0 ? -1 : 1;
     double slope;
     const bool at_anchor = axis->map != FANI_MAP_LINE && map_point(axis, t, &slope) == axis->anchor;
