@@ -348,7 +348,7 @@ FAN_TEST(integrate, product_grids)
     const fan_range ranges[] = {{0, 1}, {-1, 2}, {0, M_PI}, {3, 1}};
     fan_integral_result r = integrate_in("x*y^2*sin(z)", 3, ranges, FAN_RULE_GAUSS, 3);
     EXPECT_NEAR(r.value, 3, 1e-9);
-    EXPECT_U64(r.evaluations, 15 * 15 * 15);
+    EXPECT_U64(r.evaluations, 3375);
     r = integrate_in("a*x + b*y", 2, ranges, FAN_RULE_TRAPEZOID, 10);
     EXPECT_NEAR(r.value, 2 * 0.5 * 3 + 3 * 1.5, 1e-14);
     EXPECT_U64(r.evaluations, 121);
@@ -402,6 +402,12 @@ static fan_integral_result folded(const fan_integral *integral, bool backwards)
     return r;
 }
 
+static bool same_result(const fan_integral_result *a, const fan_integral_result *b)
+{
+    return a->value == b->value && a->evaluations == b->evaluations &&
+           a->not_finite == b->not_finite && a->status == b->status;
+}
+
 FAN_TEST(integrate, blocks_in_any_order_give_the_same_bits)
 {
     fan_expression *e = parse("cos(x)*y", 2);
@@ -423,9 +429,9 @@ FAN_TEST(integrate, blocks_in_any_order_give_the_same_bits)
             if (f == 0)
                 first = serial;
             EXPECT_TRUE(serial.evaluations > 4096);
-            EXPECT_TRUE(memcmp(&first, &serial, sizeof serial) == 0);
-            EXPECT_TRUE(memcmp(&serial, &forth, sizeof serial) == 0);
-            EXPECT_TRUE(memcmp(&serial, &back, sizeof serial) == 0);
+            EXPECT_TRUE(same_result(&first, &serial));
+            EXPECT_TRUE(same_result(&serial, &forth));
+            EXPECT_TRUE(same_result(&serial, &back));
         }
     }
     fan_expression_free(e);
@@ -473,7 +479,7 @@ FAN_TEST(integrate, values_that_are_not_finite_are_counted_and_placed)
     fan_error error;
     fan_integral_result r;
     ASSERT_I64(fan_integrate(&integral, &r, &error), FAN_E_NOT_FINITE);
-    EXPECT_U64(r.not_finite, 15 * 100);
+    EXPECT_U64(r.not_finite, 1500);
     EXPECT_U64(r.evaluations, 40000);
     EXPECT_I64(r.status, FAN_E_NOT_FINITE);
     EXPECT_NEAR(r.value, 2 * (40000.0 - 1500) / 40000, 1e-14);
