@@ -65,13 +65,13 @@ fi
 
 title "3. An integral"
 say "The area under the cosine from 0 to pi/2 is 1. The left rule with 1000 steps says a little" \
-    "more: 1.00078519254662..."
+    "more: 1.00078519254663..."
 show integrate "'cos(x)'" --over x=0:pi/2 --rule left --points 1000
 out=$("$fanfold" integrate 'cos(x)' --over x=0:pi/2 --rule left --points 1000) ||
     unexpected "exit code $?"
 say "$out"
 case $out in
-*1.00078519254662* | *1.00078519254663*) ;;
+*1.00078519254663*) ;;
 *) unexpected "the integral is another" ;;
 esac
 

@@ -107,7 +107,8 @@ static void print_ndjson(const compare_row *rows, size_t count)
     double base = compare_base(rows, count);
     for (size_t i = 0; i < count; i++) {
         const compare_row *r = &rows[i];
-        printf("{\"schema\":1,\"executor\":\"%s\",\"workers\":%u,", r->executor, r->workers);
+        printf("{\"schema\":\"fanfold.compare/1\",\"executor\":\"%s\",\"workers\":%u,", r->executor,
+               r->workers);
         if (r->why[0]) {
             printf("\"error\":");
             print_json_text(r->why);

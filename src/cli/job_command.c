@@ -83,6 +83,8 @@ fan_job *job_command_prepare(const cli_options *o, int *code)
     bool good = set_keys(o, job, code) && (!o->command->task || add_arguments(o, job, code));
     if (good && (status = fan_job_check(job, &error)) != FAN_OK) {
         const char *label = o->command->task ? o->command->name : o->arguments[0];
+        if (error.column && o->command->expression)
+            label = "expression";
         message_record(&error, label, NULL, true);
         *code = exit_code_of(status);
         good = false;

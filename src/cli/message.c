@@ -102,6 +102,9 @@ void message_record(const fan_error *error, const char *label, const char *sourc
     progress_clear();
     fputs("fanfold: ", stderr);
     const char *place = error->file[0] ? error->file : label;
+    /* Texts of system errors begin with the file themselves. */
+    if (error->file[0] && !error->line && strstr(error->text, error->file))
+        place = NULL;
     if (place)
         fputs(place, stderr);
     if (place && error->line)
@@ -110,7 +113,8 @@ void message_record(const fan_error *error, const char *label, const char *sourc
         fprintf(stderr, ":%u", error->column);
     fprintf(stderr, "%s%s\n", place ? ": " : "",
             error->text[0] ? error->text : fan_status_text(error->status));
-    if (!error->column)
+    /* Errors of expressions bring their line and caret with them. */
+    if (!error->column || strchr(error->text, '\n'))
         return;
     if (source && error->line <= 1)
         show_caret(source, strcspn(source, "\n"), error->column);

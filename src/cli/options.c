@@ -292,12 +292,21 @@ static bool list_has(const char *list, const char *word)
     return false;
 }
 
+/* Whether this is an option of some command's own: compare's children get those from compare. */
+static bool is_own_option(const char *name)
+{
+    for (size_t i = 0; i < SPEC_COUNT; i++)
+        if (strcmp(specs[i].info.name, name) == 0)
+            return true;
+    return strcmp(name, "output") == 0;
+}
+
 bool option_is_job_key(const cli_command *c, size_t i)
 {
     const fan_job_key *key = fan_job_key_at(i);
     if (!c->job_keys || find_spec(c, key->name, strlen(key->name)))
         return false;
-    if (c->takes == TAKES_COMPARE && strcmp(key->name, "output") == 0)
+    if (c->takes == TAKES_COMPARE && is_own_option(key->name))
         return false;
     return !c->task || list_has(key->tasks, c->task);
 }

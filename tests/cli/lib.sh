@@ -1,0 +1,77 @@
+# Sourced by the tests of the command: lib.sh COMMAND. Each test says what failed and ends with
+# `finish`.
+fanfold=$(realpath "$1")
+source_dir=${FAN_TEST_SOURCE_DIR:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)}
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+checks=0 failures=0
+unset FANFOLD_EXECUTOR FANFOLD_WORKERS TMOUT
+export LC_ALL=C OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+
+fail() {
+    printf 'FAILED: %s\n' "$*"
+    failures=$((failures + 1))
+}
+
+# run COMMAND...: leaves its exit code in $code and its output in $tmp/out and $tmp/err.
+run() {
+    code=0
+    "$@" >"$tmp/out" 2>"$tmp/err" </dev/null || code=$?
+}
+
+# The same with the text of the first argument as standard input.
+run_on() {
+    local text=$1
+    shift
+    code=0
+    printf '%b' "$text" | "$@" >"$tmp/out" 2>"$tmp/err" || code=$?
+}
+
+# After run: expect CODE [OUTPUT]; OUTPUT (with \n) is compared as a whole.
+expect() {
+    checks=$((checks + 1))
+    if [ "$code" -ne "$1" ]; then
+        fail "${what:-}: exit code $code, not $1; it said: $(head -c 400 "$tmp/err")"
+    fi
+    if [ "$#" -gt 1 ]; then
+        printf '%b' "$2" >"$tmp/expected"
+        if ! cmp -s "$tmp/expected" "$tmp/out"; then
+            fail "${what:-}: printed '$(head -c 300 "$tmp/out")', not '$(head -c 300 "$tmp/expected")'"
+        fi
+    fi
+}
+
+# After run: standard error has this text.
+says() {
+    checks=$((checks + 1))
+    grep -qF -- "$1" "$tmp/err" ||
+        fail "${what:-}: did not say '$1' but: $(head -c 400 "$tmp/err")"
+}
+
+# After run: standard error is empty.
+says_nothing() {
+    checks=$((checks + 1))
+    [ ! -s "$tmp/err" ] || fail "${what:-}: said: $(head -c 400 "$tmp/err")"
+}
+
+# The launcher of the MPI library that the command uses, in $mpirun; false where there is none.
+find_mpirun() {
+    local version
+    version=$("$fanfold" --version)
+    case $version in
+    *"Open MPI"*) mpirun=(mpirun.openmpi) ;;
+    *MPICH*) mpirun=(mpirun.mpich) ;;
+    *) return 1 ;;
+    esac
+    command -v "${mpirun[0]}" >/dev/null || mpirun=(mpirun)
+    command -v "${mpirun[0]}" >/dev/null || return 1
+    case $version in
+    *"Open MPI"*) mpirun+=(--oversubscribe --bind-to none) ;;
+    esac
+}
+
+finish() {
+    printf '%d checks, %d failed\n' "$checks" "$failures"
+    [ "$failures" -eq 0 ] && [ "$checks" -gt 0 ]
+    exit
+}

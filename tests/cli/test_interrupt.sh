@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Ctrl-C: the first signal ends the run in order within a few seconds, with 128 + its number, and
+# leaves no half output and no process.
+set -u
+. "$(dirname "$0")/lib.sh"
+set -m # background jobs get the signals that a terminal would send
+
+# interrupt SIGNAL CODE COMMAND...: to the whole process group, as a terminal does, where $group is
+# not empty, else to the command alone.
+group=
+interrupt() {
+    local signal=$1 expected=$2
+    shift 2
+    what="$* with SIG$signal${group:+ to its group}"
+    "$@" >"$tmp/out" 2>"$tmp/err" </dev/null &
+    local pid=$! from got=0
+    sleep 1
+    checks=$((checks + 1))
+    kill -0 "$pid" 2>/dev/null || fail "$what: ended by itself before the signal: $(cat "$tmp/err")"
+    from=$(date +%s%N)
+    kill "-$signal" -- "${group:+-}$pid"
+    wait "$pid" || got=$?
+    local ms=$((($(date +%s%N) - from) / 1000000))
+    [ "$got" -eq "$expected" ] || fail "$what: exit code $got, not $expected: $(cat "$tmp/err")"
+    [ "$ms" -lt 4000 ] || fail "$what: took $ms ms to end"
+    sleep 0.2
+    pgrep -g "$pid" >/dev/null && fail "$what: left processes: $(pgrep -ag "$pid")"
+}
+
+long=(integrate 'cos(x)*exp(-x)' --over x=0:1 --points 2000000000000 --output "$tmp/result")
+for executor in serial threads processes; do
+    group='' interrupt INT 130 "$fanfold" "${long[@]}" --executor "$executor"
+    group=yes interrupt INT 130 "$fanfold" "${long[@]}" --executor "$executor"
+done
+interrupt TERM 143 "$fanfold" "${long[@]}"
+[ ! -e "$tmp/result" ] || fail "an interrupted run left an output"
+leftover=$(find "$tmp" -name '*result*' | head -n 3)
+[ -z "$leftover" ] || fail "an interrupted run left $leftover"
+
+interrupt INT 130 "$fanfold" factor --effort 1000000000000000 \
+    1000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000121000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000003443
+mkdir "$tmp/folder"
+printf '[job]\ntask = integrate\nexpression = cos(x)\nover = x=0:1\npoints = 1000000000000\n' >"$tmp/long.job"
+export TMPDIR=$tmp/folder
+interrupt INT 130 "$fanfold" compare "$tmp/long.job" --executors serial,threads,processes
+[ -z "$(ls -A "$tmp/folder")" ] || fail "compare left $(ls "$tmp/folder")"
+if find_mpirun; then
+    interrupt INT 130 "$fanfold" compare "$tmp/long.job" --executors mpi --workers 2
+    pgrep -f "$tmp/long.job" >/dev/null && fail "compare left ranks: $(pgrep -af "$tmp/long.job")"
+fi
+finish
