@@ -3,9 +3,13 @@
 #define FANFOLD_FANFOLD_H
 
 #include "fanfold/executor.h"
+#include "fanfold/factor.h"
+#include "fanfold/gcd.h"
+#include "fanfold/integrate.h"
 #include "fanfold/job.h"
 #include "fanfold/machine.h"
 #include "fanfold/status.h"
 #include "fanfold/task.h"
+#include "fanfold/weakkeys.h"
 
 #endif
