@@ -209,12 +209,11 @@ static fani_place place_here(const fani_reader *r)
                         .column = column < UINT32_MAX ? (uint32_t)column : UINT32_MAX};
 }
 
-/* Refuses the item being read: keeps an excerpt of it and skips the rest. */
-static void refuse(fani_reader *r, fani_flaw flaw, size_t excerpt_from)
+/* Refuses the item being read: keeps an excerpt of it, no longer than the limit that it broke so
+ * that reads of any size give the same one, and skips the rest. */
+static void refuse(fani_reader *r, fani_flaw flaw, size_t excerpt_from, size_t limit)
 {
-    size_t size = r->out_used - excerpt_from;
-    if (size > EXCERPT)
-        size = EXCERPT;
+    size_t size = limit < EXCERPT ? limit : EXCERPT;
     memmove(r->out + r->item_start, r->out + excerpt_from, size);
     r->out_used = r->item_start + size;
     append(r, (const unsigned char *)"...", 3);
@@ -249,7 +248,7 @@ static void refuse_token(fani_reader *r)
     size_t into = r->token_start - r->item_start;
     uint64_t column = r->item_place.column + (uint64_t)into;
     r->item_place.column = column < UINT32_MAX ? (uint32_t)column : UINT32_MAX;
-    refuse(r, FANI_FLAW_TOKEN_LONG, r->token_start);
+    refuse(r, FANI_FLAW_TOKEN_LONG, r->token_start, r->token_limit);
 }
 
 static void take_token(fani_reader *r)
@@ -266,7 +265,7 @@ static void take_token(fani_reader *r)
     if (r->token_size > r->token_limit)
         refuse_token(r);
     else if (r->out_used - r->item_start > r->options.line_max)
-        refuse(r, FANI_FLAW_LINE_LONG, r->item_start);
+        refuse(r, FANI_FLAW_LINE_LONG, r->item_start, r->options.line_max);
 }
 
 /* One blank; where items are lines, blanks inside an item are part of it. */
@@ -279,7 +278,7 @@ static void take_blank(fani_reader *r)
     else if (r->in_item && !r->skipping) {
         append(r, &c, 1);
         if (r->out_used - r->item_start > r->options.line_max)
-            refuse(r, FANI_FLAW_LINE_LONG, r->item_start);
+            refuse(r, FANI_FLAW_LINE_LONG, r->item_start, r->options.line_max);
     }
     if (c == '\n') {
         r->line += r->line < UINT32_MAX;

@@ -1,0 +1,232 @@
+#include "stage/writer.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "shim/shim.h"
+
+/* A folder of its own for a test, and what is in it. */
+static void make_folder(char folder[static 64])
+{
+    strcpy(folder, "/tmp/fan_writer_XXXXXX");
+    ASSERT_TRUE(mkdtemp(folder) != NULL);
+}
+
+static size_t files_in(const char *folder)
+{
+    size_t count = 0;
+    DIR *dir = opendir(folder);
+    for (struct dirent *entry; dir && (entry = readdir(dir));)
+        count += entry->d_name[0] != '.' || strlen(entry->d_name) > 2;
+    if (dir)
+        closedir(dir);
+    return count;
+}
+
+static void put_file(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+    ASSERT_TRUE(file != NULL);
+    fputs(text, file);
+    ASSERT_I64(fclose(file), 0);
+}
+
+static void expect_file(const char *path, const char *expected)
+{
+    char text[200];
+    FILE *file = fopen(path, "r");
+    ASSERT_TRUE(file != NULL);
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    fclose(file);
+    EXPECT_STR(text, expected);
+}
+
+FAN_TEST(writer, a_file_appears_when_published)
+{
+    char folder[64], path[80];
+    fani_writer *writer;
+    make_folder(folder);
+    snprintf(path, sizeof path, "%s/out", folder);
+    put_file(path, "old");
+    mode_t mask = umask(027);
+    ASSERT_I64(fani_writer_to_file(path, &writer, NULL), FAN_OK);
+    umask(mask);
+    ASSERT_I64(fani_writer_add(writer, "new\n", 4, NULL), FAN_OK);
+    ASSERT_I64(fani_writer_flush(writer, NULL), FAN_OK);
+    expect_file(path, "old");
+    EXPECT_U64(files_in(folder), 2);
+    ASSERT_I64(fani_writer_publish(writer, NULL), FAN_OK);
+    expect_file(path, "new\n");
+    EXPECT_U64(fani_writer_bytes(writer), 4);
+    fani_writer_free(writer);
+    struct stat info;
+    ASSERT_I64(stat(path, &info), 0);
+    EXPECT_I64(info.st_mode & 0777, 0640);
+    EXPECT_U64(files_in(folder), 1);
+    unlink(path);
+    rmdir(folder);
+}
+
+FAN_TEST(writer, a_file_not_published_leaves_nothing)
+{
+    char folder[64], path[80];
+    fani_writer *writer;
+    make_folder(folder);
+    snprintf(path, sizeof path, "%s/out", folder);
+    ASSERT_I64(fani_writer_to_file(path, &writer, NULL), FAN_OK);
+    ASSERT_I64(fani_writer_add(writer, "new\n", 4, NULL), FAN_OK);
+    fani_writer_free(writer);
+    EXPECT_U64(files_in(folder), 0);
+    rmdir(folder);
+}
+
+/* The rename fails: the target became a folder meanwhile. */
+FAN_TEST(writer, a_failed_rename_is_told_and_cleaned_up)
+{
+    char folder[64], path[80];
+    fani_writer *writer;
+    fan_error error = {0};
+    make_folder(folder);
+    snprintf(path, sizeof path, "%s/out", folder);
+    ASSERT_I64(fani_writer_to_file(path, &writer, NULL), FAN_OK);
+    ASSERT_I64(mkdir(path, 0777), 0);
+    ASSERT_I64(fani_writer_add(writer, "new\n", 4, NULL), FAN_OK);
+    EXPECT_I64(fani_writer_publish(writer, &error), FAN_E_OUTPUT);
+    EXPECT_I64(error.errno_code, EISDIR);
+    EXPECT_STR(error.file, path);
+    fani_writer_free(writer);
+    EXPECT_U64(files_in(folder), 1);
+    rmdir(path);
+    rmdir(folder);
+}
+
+FAN_TEST(writer, targets_that_cannot_be)
+{
+    fani_writer *writer = NULL;
+    fan_error error = {0};
+    EXPECT_I64(fani_writer_to_file("/nonexistent/out", &writer, &error), FAN_E_OUTPUT);
+    EXPECT_I64(error.errno_code, ENOENT);
+    EXPECT_I64(fani_writer_to_file("/tmp", &writer, &error), FAN_E_OUTPUT);
+    EXPECT_I64(error.errno_code, EISDIR);
+    EXPECT_I64(fani_writer_to_file("/tmp/", &writer, &error), FAN_E_OUTPUT);
+    EXPECT_I64(error.errno_code, EISDIR);
+    EXPECT_TRUE(writer == NULL);
+}
+
+FAN_TEST(writer, a_device_is_written_not_replaced)
+{
+    fani_writer *writer;
+    struct stat info;
+    ASSERT_I64(fani_writer_to_file("/dev/null", &writer, NULL), FAN_OK);
+    ASSERT_I64(fani_writer_add(writer, "x", 1, NULL), FAN_OK);
+    EXPECT_I64(fani_writer_publish(writer, NULL), FAN_OK);
+    fani_writer_free(writer);
+    ASSERT_I64(stat("/dev/null", &info), 0);
+    EXPECT_TRUE(S_ISCHR(info.st_mode));
+}
+
+FAN_TEST(writer, a_full_disk_is_told_once_and_again)
+{
+    fani_writer *writer;
+    fan_error error = {0};
+    int fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        SKIP("no /dev/full here");
+    ASSERT_I64(fani_writer_to_fd(fd, "(full)", &writer, NULL), FAN_OK);
+    ASSERT_I64(fani_writer_add(writer, "x", 1, &error), FAN_OK);
+    EXPECT_I64(fani_writer_publish(writer, &error), FAN_E_OUTPUT);
+    EXPECT_I64(error.errno_code, ENOSPC);
+    EXPECT_STR(error.file, "(full)");
+    error = (fan_error){0};
+    EXPECT_I64(fani_writer_add(writer, "x", 1, &error), FAN_E_OUTPUT);
+    EXPECT_I64(error.errno_code, ENOSPC);
+    fani_writer_free(writer);
+    close(fd);
+}
+
+FAN_TEST(writer, a_closed_pipe_and_a_closed_descriptor)
+{
+    int ends[2];
+    fani_writer *writer;
+    fan_error error = {0};
+    struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
+    ASSERT_I64(sigaction(SIGPIPE, &ignore, &before), 0);
+    ASSERT_I64(pipe2(ends, O_CLOEXEC), 0);
+    close(ends[0]);
+    ASSERT_I64(fani_writer_to_fd(ends[1], "pipe", &writer, NULL), FAN_OK);
+    ASSERT_I64(fani_writer_add(writer, "x", 1, &error), FAN_OK);
+    EXPECT_I64(fani_writer_flush(writer, &error), FAN_E_OUTPUT);
+    EXPECT_I64(error.errno_code, EPIPE);
+    fani_writer_free(writer);
+    close(ends[1]);
+    ASSERT_I64(fani_writer_to_fd(ends[1], "pipe", &writer, NULL), FAN_OK);
+    ASSERT_I64(fani_writer_add(writer, "x", 1, &error), FAN_OK);
+    EXPECT_I64(fani_writer_publish(writer, &error), FAN_E_OUTPUT);
+    EXPECT_I64(error.errno_code, EBADF);
+    fani_writer_free(writer);
+    ASSERT_I64(sigaction(SIGPIPE, &before, NULL), 0);
+}
+
+FAN_TEST(writer, nothing_written_to_a_closed_descriptor_is_no_error)
+{
+    fani_writer *writer;
+    ASSERT_I64(fani_writer_to_fd(-1, "closed", &writer, NULL), FAN_OK);
+    EXPECT_I64(fani_writer_publish(writer, NULL), FAN_OK);
+    fani_writer_free(writer);
+}
+
+/* A reader that takes a little at a time: short writes, and EAGAIN on a pipe that does not block.
+ */
+typedef struct drain {
+    int fd;
+    uint64_t bytes, sum;
+} drain;
+
+static void *drain_slowly(void *user)
+{
+    drain *d = user;
+    unsigned char bytes[5000];
+    ssize_t n;
+    while ((n = read(d->fd, bytes, sizeof bytes)) > 0)
+        for (ssize_t i = 0; i < n; i++)
+            d->sum += bytes[i] * (++d->bytes);
+    return NULL;
+}
+
+FAN_TEST(writer, everything_passes_a_small_pipe_once)
+{
+    enum { PIECE = 70001, PIECES = 30 };
+    int ends[2];
+    pthread_t thread;
+    fani_writer *writer;
+    ASSERT_I64(pipe2(ends, O_CLOEXEC), 0);
+    ASSERT_I64(fcntl(ends[1], F_SETFL, O_NONBLOCK), 0);
+    drain d = {.fd = ends[0]};
+    ASSERT_I64(pthread_create(&thread, NULL, drain_slowly, &d), 0);
+    ASSERT_I64(fani_writer_to_fd(ends[1], "pipe", &writer, NULL), FAN_OK);
+    unsigned char *piece = malloc(PIECE);
+    ASSERT_TRUE(piece != NULL);
+    uint64_t position = 0, sum = 0;
+    for (int p = 0; p < PIECES; p++) {
+        for (size_t i = 0; i < PIECE; i++) {
+            piece[i] = (unsigned char)(position * 7 + position / 251);
+            sum += piece[i] * (++position);
+        }
+        EXPECT_I64(fani_writer_add(writer, piece, PIECE, NULL), FAN_OK);
+    }
+    EXPECT_I64(fani_writer_publish(writer, NULL), FAN_OK);
+    close(ends[1]);
+    pthread_join(thread, NULL);
+    EXPECT_U64(d.bytes, (uint64_t)PIECE * PIECES);
+    EXPECT_U64(d.sum, sum);
+    fani_writer_free(writer);
+    free(piece);
+    close(ends[0]);
+}
