@@ -47,7 +47,7 @@ static bool count_divisors(const fan_factorization *factorization, uint64_t limi
             *count > limit)
             return false;
     }
-    return *count <= limit;
+    return true;
 }
 
 /* Each prime adds its multiples of all that are there, once per exponent. */

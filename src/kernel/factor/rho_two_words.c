@@ -15,12 +15,12 @@ typedef struct two_words {
     fani_u128 product;
 } two_words;
 
-static inline uint64_t low(fani_u128 x)
+static inline uint64_t low_word(fani_u128 x)
 {
     return (uint64_t)x;
 }
 
-static inline uint64_t high(fani_u128 x)
+static inline uint64_t high_word(fani_u128 x)
 {
     return (uint64_t)(x >> 64);
 }
@@ -28,26 +28,26 @@ static inline uint64_t high(fani_u128 x)
 /* The high half of a * b; *low_half is the low one. */
 static inline fani_u128 multiply_wide(fani_u128 a, fani_u128 b, fani_u128 *low_half)
 {
-    fani_u128 lowest = (fani_u128)low(a) * low(b);
-    fani_u128 middle = (fani_u128)low(a) * high(b) + high(lowest);
-    fani_u128 other = (fani_u128)high(a) * low(b) + low(middle);
-    *low_half = other << 64 | low(lowest);
-    return (fani_u128)high(a) * high(b) + high(middle) + high(other);
+    fani_u128 lowest = (fani_u128)low_word(a) * low_word(b);
+    fani_u128 middle = (fani_u128)low_word(a) * high_word(b) + high_word(lowest);
+    fani_u128 other = (fani_u128)high_word(a) * low_word(b) + low_word(middle);
+    *low_half = other << 64 | low_word(lowest);
+    return (fani_u128)high_word(a) * high_word(b) + high_word(middle) + high_word(other);
 }
 
 /* a - b mod n for a, b < n. Masked, because a branch would be a coin toss. */
-static inline fani_u128 subtract(fani_u128 n, fani_u128 a, fani_u128 b)
+static inline fani_u128 subtract_mod(fani_u128 n, fani_u128 a, fani_u128 b)
 {
     fani_u128 difference;
     uint64_t mask = 0 - (uint64_t)__builtin_sub_overflow(a, b, &difference);
-    return difference + ((fani_u128)(high(n) & mask) << 64 | (low(n) & mask));
+    return difference + ((fani_u128)(high_word(n) & mask) << 64 | (low_word(n) & mask));
 }
 
 /* (high_half * 2^128 + low_half) / 2^128 mod n for high_half < n. */
 static inline fani_u128 reduce(const two_words *t, fani_u128 high_half, fani_u128 low_half)
 {
     fani_u128 ignored;
-    return subtract(t->n, high_half, multiply_wide(low_half * t->inverse, t->n, &ignored));
+    return subtract_mod(t->n, high_half, multiply_wide(low_half * t->inverse, t->n, &ignored));
 }
 
 static inline fani_u128 multiply(const two_words *t, fani_u128 a, fani_u128 b)
@@ -62,18 +62,18 @@ static inline fani_u128 step(const two_words *t, fani_u128 y)
 {
     fani_u128 low_half;
     fani_u128 high_half = multiply_wide(y, y, &low_half);
-    return reduce(t, subtract(t->n, high_half, t->minus_c), low_half);
+    return reduce(t, subtract_mod(t->n, high_half, t->minus_c), low_half);
 }
 
 /* Up to its sign mod n, which no gcd sees. */
 static inline fani_u128 distance(const two_words *t, fani_u128 y)
 {
-    return subtract(t->n, t->marked, y);
+    return subtract_mod(t->n, t->marked, y);
 }
 
 static void export_value(fani_u128 x, mpz_ptr out)
 {
-    const uint64_t words[2] = {low(x), high(x)};
+    const uint64_t words[2] = {low_word(x), high_word(x)};
     mpz_import(out, 2, -1, sizeof words[0], 0, 0, words);
 }
 
@@ -83,7 +83,7 @@ static void *create(mpz_srcptr n)
     if (!t)
         return NULL;
     t->n = (fani_u128)mpz_getlimbn(n, 1) << 64 | mpz_getlimbn(n, 0);
-    t->inverse = fani_inverse_u64(low(t->n));
+    t->inverse = fani_inverse_u64(low_word(t->n));
     t->inverse *= 2 - t->n * t->inverse;
     return t;
 }
