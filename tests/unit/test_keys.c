@@ -1,4 +1,6 @@
 /* The key reader: against moduli that openssl printed, and on every kind of bad input. */
+#include <stdio.h> /* before gmp.h, which declares mpz_out_str only then */
+
 #include "shim.h"
 
 #include "fanfold/weakkeys.h"
@@ -12,7 +14,6 @@
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
 #include <openssl/pem.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #define DATA FAN_TEST_SOURCE_DIR "/tests/data/keys/"
