@@ -1,6 +1,5 @@
 #include "world.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -45,11 +44,13 @@ static void agree(const char *failures)
 
 /* ---- Begin and end ------------------------------------------------------------------------- */
 
-void world_begin(int *argc, char ***argv, const char *level)
+void world_begin(int *argc, char ***argv, const char *level, bool other_tasks, bool with_long)
 {
     int wanted = !strcmp(level, "single")     ? MPI_THREAD_SINGLE
                  : !strcmp(level, "funneled") ? MPI_THREAD_FUNNELED
                                               : MPI_THREAD_MULTIPLE;
+    the.other_tasks = other_tasks;
+    the.with_long = with_long;
     MPI_Init_thread(argc, argv, wanted, &the.level);
     MPI_Comm_rank(MPI_COMM_WORLD, &the.rank);
     MPI_Comm_size(MPI_COMM_WORLD, &the.size);

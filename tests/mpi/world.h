@@ -10,14 +10,16 @@
 typedef struct world {
     int rank;
     int size;
-    int level; /* what MPI_Init_thread provided */
+    int level;       /* what MPI_Init_thread provided */
+    int other_tasks; /* whether fan_start got another list than world_tasks */
+    int with_long;   /* whether tests that take much time or memory should run */
 } world;
 
 const world *the_world(void);
 
 /* MPI_Init_thread with a level ("multiple", "funneled", "single"), and the hook that brings every
  * rank's failures to rank 0 and makes the verdict the same on all. Call it after fan_start. */
-void world_begin(int *argc, char ***argv, const char *level);
+void world_begin(int *argc, char ***argv, const char *level, bool other_tasks, bool with_long);
 void world_end(void);
 
 /* Options over MPI_COMM_WORLD with 2 local workers a rank. */

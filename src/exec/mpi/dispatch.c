@@ -71,7 +71,9 @@ static unsigned credit(const fani_mpi *self, int rank)
 static int least_loaded(const fani_mpi *self)
 {
     int best = -1;
-    for (int r = self->size - 1; r >= 0; r--) {
+    /* A close that met its deadline has sent the others home all the same. */
+    int ranks = atomic_load(&self->close_sent) ? 1 : self->size;
+    for (int r = ranks - 1; r >= 0; r--) {
         const fani_peer *peer = &self->peers[r];
         if (peer->out >= credit(self, r))
             continue;

@@ -70,8 +70,10 @@ fan_status fani_mpi_until(fani_mpi *self, bool (*done)(const void *user), const 
             idle = (fani_idle){0};
         else if (self->pumped)
             fani_bell_wait(&self->bell, seen, deadline);
-        else
+        else {
+            idle.in_flight = fani_link_in_flight(&self->link);
             fani_idle_wait(&idle, &self->bell, seen, deadline);
+        }
     }
     return status;
 }
@@ -88,8 +90,10 @@ static void *pump(void *user)
             fani_bell_wait(&self->bell, seen, FAN_FOREVER);
         else if (fani_mpi_step(self))
             idle = (fani_idle){0};
-        else
+        else {
+            idle.in_flight = fani_link_in_flight(&self->link);
             fani_idle_wait(&idle, &self->bell, seen, FAN_FOREVER);
+        }
     }
     return NULL;
 }

@@ -12,6 +12,7 @@ enum {
     SLEEP_MOST_NS = 1000000,
     SLEEP_LONG_IDLE_NS = 2000000,
     LONG_IDLE_NS = 100000000,
+    IN_FLIGHT_NS = 1000000000,
 };
 
 fan_status fani_bell_init(fani_bell *bell, fan_error *error)
@@ -87,7 +88,13 @@ void fani_idle_wait(fani_idle *idle, fani_bell *bell, uint64_t seen, fan_deadlin
         idle->since = now;
         idle->sleep_ns = SLEEP_FIRST_NS;
     }
-    int64_t sleep_ns = now - idle->since > LONG_IDLE_NS ? SLEEP_LONG_IDLE_NS : idle->sleep_ns;
+    int64_t idle_ns = now - idle->since;
+    int64_t sleep_ns = idle->sleep_ns;
+    if (idle->in_flight && idle_ns < IN_FLIGHT_NS)
+        sleep_ns = SLEEP_FIRST_NS;
+    else if (idle_ns > LONG_IDLE_NS)
+        sleep_ns = SLEEP_LONG_IDLE_NS;
+    else
+        idle->sleep_ns = sleep_ns * 2 < SLEEP_MOST_NS ? sleep_ns * 2 : SLEEP_MOST_NS;
     fani_bell_wait(bell, seen, deadline - now < sleep_ns ? deadline : now + sleep_ns);
-    idle->sleep_ns = idle->sleep_ns * 2 < SLEEP_MOST_NS ? idle->sleep_ns * 2 : SLEEP_MOST_NS;
 }

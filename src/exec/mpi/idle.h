@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "fanfold/executor.h"
@@ -33,13 +34,15 @@ void fani_bell_wait(fani_bell *bell, uint64_t seen, fan_deadline deadline);
 
 /* How long nothing has happened. Starts with zeroes; set it to zeroes when something happens. */
 typedef struct fani_idle {
+    bool in_flight; /* messages are on their way, which move only while MPI is asked */
     unsigned polls;
     int64_t since;
     int64_t sleep_ns;
 } fani_idle;
 
 /* Passes a little time: nothing, a yield, or a sleep on the bell of 20 us growing to 1 ms, and to
- * 2 ms after a tenth of a second without work; never beyond the deadline. */
+ * 2 ms after a tenth of a second without work; never beyond the deadline. With messages in flight
+ * the sleep stays short for the first second. */
 void fani_idle_wait(fani_idle *idle, fani_bell *bell, uint64_t seen, fan_deadline deadline);
 
 #endif

@@ -107,7 +107,7 @@ typedef struct fani_mpi {
     atomic_uint answers;        /* ranks that answered the step of a share */
     atomic_uint goodbyes;
     atomic_bool told_to_close;
-    bool close_sent; /* CLOSE on rank 0, GOODBYE elsewhere */
+    atomic_bool close_sent; /* CLOSE on rank 0, GOODBYE elsewhere: nothing may follow it */
 
     pthread_t pump;
     bool has_pump;

@@ -71,9 +71,8 @@ static bool all_sent(const void *user)
 
 static void send_close(fani_mpi *self)
 {
-    if (self->close_sent)
+    if (atomic_exchange(&self->close_sent, true))
         return;
-    self->close_sent = true;
     if (self->rank != 0)
         fani_link_send(&self->link, fani_message_new(0, FANI_TAG_GOODBYE, 0));
     for (int r = 1; r < self->size && self->rank == 0; r++)
@@ -165,6 +164,7 @@ typedef struct serving {
     size_t count;
     bool *closed;
     size_t open;
+    bool in_flight;
     fan_error first_error;
 } serving;
 
@@ -172,12 +172,14 @@ typedef struct serving {
 static bool serve_round(serving *s)
 {
     bool moved = false;
+    s->in_flight = false;
     for (size_t i = 0; i < s->count; i++) {
         if (s->closed[i])
             continue;
         fani_mpi *self = instance(s->executors[i]);
         fan_error why;
         moved |= !self->pumped && fani_mpi_step(self);
+        s->in_flight |= fani_link_in_flight(&self->link);
         bool broken = fani_link_broken(&self->link, &why) != FAN_OK;
         if (!broken && !atomic_load(&self->told_to_close))
             continue;
@@ -215,8 +217,10 @@ fan_status fan_serve(fan_executor *const executors[], size_t count, fan_error *e
         uint64_t seen = fani_bell_rings(bell(&s));
         if (serve_round(&s))
             idle = (fani_idle){0};
-        else
+        else {
+            idle.in_flight = s.in_flight;
             fani_idle_wait(&idle, bell(&s), seen, FAN_FOREVER);
+        }
     }
     free(closed);
     if (s.first_error.status && error)

@@ -364,5 +364,12 @@ bool fani_link_step(fani_link *link)
     moved |= end_sends(link);
     moved |= end_receives(link);
     moved |= start_receives(link);
+    atomic_store_explicit(&link->in_flight, link->sends.count + link->receives.count > 0,
+                          memory_order_relaxed);
     return moved;
+}
+
+bool fani_link_in_flight(const fani_link *link)
+{
+    return atomic_load_explicit(&link->in_flight, memory_order_relaxed);
 }

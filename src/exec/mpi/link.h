@@ -60,6 +60,7 @@ typedef struct fani_link {
     atomic_bool broken;
     atomic_size_t unsent;   /* messages queued or on their way */
     atomic_size_t borrowed; /* those of them with borrowed bytes */
+    atomic_bool in_flight;
 
     /* Only for whoever steps. */
     fani_message *next_out; /* taken from the outbox, waiting for room */
@@ -84,6 +85,9 @@ void fani_link_break(fani_link *link, fan_status status, const char *text);
 
 /* Copies the reason; FAN_OK where it is not broken. Any thread. */
 fan_status fani_link_broken(fani_link *link, fan_error *error);
+
+/* Whether messages are on their way, which move only while MPI is asked. Any thread. */
+bool fani_link_in_flight(const fani_link *link);
 
 /* Does what can be done now; true when something was. One thread at a time, where MPI calls are
  * allowed. */

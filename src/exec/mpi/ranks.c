@@ -113,31 +113,33 @@ static fan_status finish(MPI_Request *request, const char *call, fan_error *erro
     return status;
 }
 
+/* Waits, politely, until all ranks are here. */
+static fan_status gather_all(fan_error *error)
+{
+    MPI_Request request = MPI_REQUEST_NULL;
+    fan_status status =
+        fani_mpi_check(MPI_Ibarrier(MPI_COMM_WORLD, &request), "MPI_Ibarrier", error);
+    return status ? status : finish(&request, "MPI_Ibarrier", error);
+}
+
 static fan_status broadcast(void *bytes, size_t size, fan_error *error)
 {
-    fan_status status = FAN_OK;
+    fan_status status = gather_all(error);
     for (size_t at = 0; at < size && !status; at += CHUNK_BYTES) {
         size_t part = size - at < CHUNK_BYTES ? size - at : CHUNK_BYTES;
-        MPI_Request request = MPI_REQUEST_NULL;
-        status = fani_mpi_check(MPI_Ibcast((unsigned char *)bytes + at, (int)part, MPI_BYTE, 0,
-                                           MPI_COMM_WORLD, &request),
-                                "MPI_Ibcast", error);
-        if (!status)
-            status = finish(&request, "MPI_Ibcast", error);
+        status = fani_mpi_check(
+            MPI_Bcast((unsigned char *)bytes + at, (int)part, MPI_BYTE, 0, MPI_COMM_WORLD),
+            "MPI_Bcast", error);
     }
     return status;
 }
 
 /* ---- End ----------------------------------------------------------------------------------- */
 
-/* The barrier first: MPI_Finalize would wait for the slowest rank with all cores busy. */
+/* All together: MPI_Finalize would wait for the slowest rank with all cores busy. */
 static fan_status finalize(fan_error *error)
 {
-    MPI_Request request = MPI_REQUEST_NULL;
-    fan_status status =
-        fani_mpi_check(MPI_Ibarrier(MPI_COMM_WORLD, &request), "MPI_Ibarrier", error);
-    if (!status)
-        status = finish(&request, "MPI_Ibarrier", error);
+    fan_status status = gather_all(error);
     fan_status ended = fani_mpi_check(MPI_Finalize(), "MPI_Finalize", status ? NULL : error);
     return status ? status : ended;
 }

@@ -373,12 +373,15 @@ fan_status fani_mpi_share_op(void *user, const fani_share *share, uint64_t *sent
 {
     fani_mpi *self = user;
     fan_status status = FAN_OK;
+    bool gone = atomic_load(&self->close_sent);
     if (share->drop) {
         status = fan_unshare(self->inner, (fan_shared){.id = share->id});
-        if (self->size > 1)
+        if (self->size > 1 && !gone)
             drop(self, share->id);
         return status;
     }
+    if (gone)
+        return fani_error_set(error, FAN_E_CLOSED, "the other ranks were told to close");
     if (self->size > 1)
         status = step_room(self, share, error);
     if (!status && self->size > 1)
