@@ -12,7 +12,7 @@
 /* Numbers of up to 64 bits are factored so many at once. */
 enum { GROUP = 256 };
 /* Room for what may be said about a number. */
-enum { NOTE = 160 };
+enum { NOTE = 200 };
 
 typedef struct factor_state {
     fani_list_args args;
@@ -163,7 +163,7 @@ static bool all_proven(const fan_factorization *f)
 /* What is to be said about an answer: not split, or only probably prime. */
 static void set_note(fani_record *record, const fan_factorization *f, char note[NOTE])
 {
-    char shown[40];
+    char shown[96];
     fani_excerpt(record->subject->digits, record->subject->size, shown, sizeof shown);
     record->note = note;
     if (!fan_factorization_complete(f)) {

@@ -29,10 +29,12 @@ typedef struct job_file {
     const char *line; /* the line being handled */
     size_t line_size;
     uint32_t line_number;
+    bool continues; /* the line goes on with the value of the one before */
     pair *pairs;
     size_t count;
     fan_error *error; /* the first one */
     fan_status status;
+    uint32_t error_line;
 } job_file;
 
 /* ---- Reading --------------------------------------------------------------------------------- */
@@ -84,13 +86,39 @@ static fan_status refuse(job_file *file, fan_status status, uint32_t line, uint3
 {
     if (file->status == FAN_OK) {
         file->status = status;
+        file->error_line = line;
         fani_error_set(file->error, status, "%s", text);
         fani_error_place(file->error, file->path, line, column);
     }
     return status;
 }
 
-/* Serves a line as fgets does. */
+static size_t skip_blanks(const job_file *file, size_t at)
+{
+    while (at < file->line_size && (file->line[at] == ' ' || file->line[at] == '\t'))
+        at++;
+    return at;
+}
+
+/* Whether a key that is known, then '=' or ':', stands at `at`. */
+static bool sets_known_key(const job_file *file, size_t at)
+{
+    const char *name = "task";
+    for (size_t i = 0; name; i++) {
+        size_t size = strlen(name);
+        if (size < file->line_size - at && !memcmp(file->line + at, name, size)) {
+            size_t after = skip_blanks(file, at + size);
+            if (after < file->line_size && (file->line[after] == '=' || file->line[after] == ':'))
+                return true;
+        }
+        const fan_job_key *key = fan_job_key_at(i);
+        name = key ? key->name : NULL;
+    }
+    return false;
+}
+
+/* Serves a line as fgets does. Indentation is taken from keys: for the ini library an indented line
+ * goes on with the value above it. */
 static char *serve(char *to, int size, void *stream)
 {
     job_file *file = stream;
@@ -103,7 +131,10 @@ static char *serve(char *to, int size, void *stream)
     file->line_size = (size_t)(end - file->next);
     file->line_number++;
     file->next = *end ? end + 1 : end;
-    if (file->line_size + 2 > (size_t)size) {
+    size_t indent = skip_blanks(file, 0);
+    file->continues = indent && !sets_known_key(file, indent);
+    size_t from = file->continues ? 0 : indent;
+    if (file->line_size - from + 2 > (size_t)size) {
         char text[128];
         snprintf(text, sizeof text,
                  "a line of %zu bytes: expected at most %d; values go on in indented lines",
@@ -111,28 +142,15 @@ static char *serve(char *to, int size, void *stream)
         refuse(file, FAN_E_SYNTAX, file->line_number, (uint32_t)size - 1, text);
         return NULL;
     }
-    memcpy(to, file->line, file->line_size);
-    memcpy(to + file->line_size, "\n", 2);
+    memcpy(to, file->line + from, file->line_size - from);
+    memcpy(to + file->line_size - from, "\n", 2);
     return to;
-}
-
-static size_t skip_blanks(const job_file *file, size_t at)
-{
-    while (at < file->line_size && (file->line[at] == ' ' || file->line[at] == '\t'))
-        at++;
-    return at;
-}
-
-/* Whether the line goes on with the value of the one before. */
-static bool is_continuation(const job_file *file)
-{
-    return skip_blanks(file, 0) > 0;
 }
 
 static uint32_t value_column(const job_file *file)
 {
     size_t at = skip_blanks(file, 0);
-    if (!is_continuation(file)) {
+    if (!file->continues) {
         while (at < file->line_size && file->line[at] != '=' && file->line[at] != ':')
             at++;
         at = skip_blanks(file, at + 1);
@@ -202,7 +220,7 @@ static int handle(void *user, const char *section, const char *name, const char 
         refuse(file, FAN_E_SYNTAX, file->line_number, 1, text);
         return 0;
     }
-    if (file->count && is_continuation(file) && !repeats(name)) {
+    if (file->count && file->continues && !repeats(name)) {
         status = append_value(&file->pairs[file->count - 1], value);
     } else if (!repeats(name) && find_pair(file, name)) {
         snprintf(text, sizeof text, "%.50s is set twice: expected it once", name);
@@ -232,9 +250,11 @@ static fan_status parse(job_file *file)
     int line = ini_parse_stream(serve, file, handle, file);
     if (line < 0)
         refuse(file, FAN_E_MEMORY, 0, 0, "out of memory");
-    else if (line > 0)
+    if (line > 0 && (file->status == FAN_OK || (uint32_t)line < file->error_line)) {
+        file->status = FAN_OK; /* this one comes first */
         refuse(file, FAN_E_SYNTAX, (uint32_t)line, 1,
                "expected '[job]', 'key = value' or a comment");
+    }
     return file->status;
 }
 

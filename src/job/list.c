@@ -11,6 +11,8 @@ typedef struct list_run {
     const fani_list *list;
     fani_reader *reader;
     fan_buffer scratch;
+    fan_status read_status; /* what ended the reading, and why */
+    fan_error read_error;
 } list_run;
 
 /* ---- Inputs ---------------------------------------------------------------------------------- */
@@ -85,12 +87,21 @@ static fan_status make_reader(list_run *lr, fan_error *error)
     return status == FAN_OK ? FAN_OK : fani_error_set(error, status, "out of memory");
 }
 
-/* The source. While a slow input has nothing more, what is finished is shown. */
+/* The source. While a slow input has nothing more, what is finished is shown. A read error ends the
+ * items, not the map: what was read before it is still done. */
 static fan_status pull(void *user, size_t max_items, size_t max_bytes, fan_items *items,
                        fan_error *error)
 {
     list_run *lr = user;
-    fan_status status = fani_reader_pull(lr->reader, max_items, max_bytes, false, items, error);
+    fan_status status =
+        fani_reader_pull(lr->reader, max_items, max_bytes, false, items, &lr->read_error);
+    if (status == FAN_E_INPUT) {
+        lr->read_status = status;
+        *items = (fan_items){0};
+        return FAN_OK;
+    }
+    if (status != FAN_OK && error)
+        *error = lr->read_error;
     if (status != FAN_OK || items->count || fani_reader_ended(lr->reader))
         return status;
     status = fani_writer_show(lr->run->writer, error);
@@ -203,7 +214,11 @@ static fan_status map_all(list_run *lr, fan_error *error)
     run->result->summary.error = summary.error;
     if (status != FAN_OK && error)
         *error = summary.error;
-    return status;
+    if (status != FAN_OK || lr->read_status == FAN_OK)
+        return status;
+    if (error)
+        *error = lr->read_error;
+    return lr->read_status;
 }
 
 fan_status fani_list_run(fani_job_run *run, const fani_list *list, fan_error *error)
