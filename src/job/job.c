@@ -115,6 +115,12 @@ uint64_t fani_job_count(const fan_job *job, fani_key key, uint64_t fallback)
     return text && fani_read_count(text, &value) ? value : fallback;
 }
 
+bool fani_job_flag(const fan_job *job, fani_key key)
+{
+    const char *text = fani_job_text(job, key);
+    return text && !strcmp(text, "true");
+}
+
 fan_status fan_job_check(const fan_job *job, fan_error *error)
 {
     return job->kind->check ? job->kind->check(job, error) : FAN_OK;

@@ -22,6 +22,9 @@ typedef enum fani_key {
     FANI_KEY_ORDER,
     FANI_KEY_POINTS,
     FANI_KEY_PARTS,
+    FANI_KEY_BASE,
+    FANI_KEY_STRICT,
+    FANI_KEY_FAIL_ON_WEAK,
     FANI_KEY_COUNT,
 } fani_key;
 
@@ -97,6 +100,9 @@ void fani_strings_clear(fani_strings *strings);
 const char *fani_job_text(const fan_job *job, fani_key key);
 uint64_t fani_job_count(const fan_job *job, fani_key key, uint64_t fallback);
 
+/* Whether a flag is set. */
+bool fani_job_flag(const fan_job *job, fani_key key);
+
 /* ---- run.c ----------------------------------------------------------------------------------- */
 
 /* Reports an error through the events. */
@@ -114,11 +120,15 @@ extern const fani_job_kind fani_job_gcd;
 extern const fani_job_kind fani_job_factor;
 extern const fani_job_kind fani_job_divisors;
 extern const fani_job_kind fani_job_integrate;
+extern const fani_job_kind fani_job_weakkeys;
 
 extern const fan_task fani_task_gcd;
 extern const fan_task fani_task_factor;
 extern const fan_task fani_task_divisors;
 extern const fan_task fani_task_integrate_block;
 extern const fan_task fani_task_integrate_add;
+extern const fan_task fani_task_weakkeys_product;
+extern const fan_task fani_task_weakkeys_multiply;
+extern const fan_task fani_task_weakkeys_block;
 
 #endif

@@ -94,6 +94,18 @@ static const key_entry table[FANI_KEY_COUNT] = {
                         .rule = RULE_COUNT,
                         .low = 1,
                         .high = 1000000},
+    [FANI_KEY_BASE] = {{"base", "weakkeys", "N",
+                        "of plain numbers: 10 or 16 (default: 16); 0x is always 16", false},
+                       .rule = RULE_CHOICE,
+                       .choices = "10 16"},
+    [FANI_KEY_STRICT] = {{"strict", "weakkeys", NULL,
+                          "end at the first entry that is no RSA key or can't be read", false},
+                         .rule = RULE_CHOICE,
+                         .choices = "true false"},
+    [FANI_KEY_FAIL_ON_WEAK] = {{"fail-on-weak", "weakkeys", NULL,
+                                "end with exit code 1 where keys share a factor", false},
+                               .rule = RULE_CHOICE,
+                               .choices = "true false"},
 };
 
 const fan_job_key *fan_job_key_at(size_t i)

@@ -4,16 +4,19 @@
 #include <string.h>
 
 static const fani_job_kind *const kinds[] = {
-    &fani_job_gcd,
-    &fani_job_factor,
-    &fani_job_divisors,
-    &fani_job_integrate,
+    &fani_job_gcd, &fani_job_factor, &fani_job_divisors, &fani_job_integrate, &fani_job_weakkeys,
 };
 
 static const fan_task *const tasks[] = {
-    &fani_task_gcd,           &fani_task_factor,
-    &fani_task_divisors,      &fani_task_integrate_block,
-    &fani_task_integrate_add, NULL,
+    &fani_task_gcd,
+    &fani_task_factor,
+    &fani_task_divisors,
+    &fani_task_integrate_block,
+    &fani_task_integrate_add,
+    &fani_task_weakkeys_product,
+    &fani_task_weakkeys_multiply,
+    &fani_task_weakkeys_block,
+    NULL,
 };
 
 enum { KINDS = sizeof kinds / sizeof kinds[0] };

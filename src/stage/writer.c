@@ -167,6 +167,13 @@ fan_status fani_writer_to_file(const char *path, fani_writer **writer, fan_error
     return FAN_OK;
 }
 
+fan_status fani_writer_make_private(fani_writer *writer, fan_error *error)
+{
+    if (writer->folder < 0 || writer->failed != FAN_OK)
+        return kept(writer, error);
+    return fchmod(writer->fd, 0600) ? fail(writer, "made private", error) : FAN_OK;
+}
+
 /* ---- Writing --------------------------------------------------------------------------------- */
 
 /* Writes all of it, through short writes, interruptions and descriptors that do not block. */

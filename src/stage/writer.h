@@ -20,6 +20,10 @@ fan_status fani_writer_to_fd(int fd, const char *name, fani_writer **writer, fan
  * file and errno, FAN_E_MEMORY. */
 fan_status fani_writer_to_file(const char *path, fani_writer **writer, fan_error *error);
 
+/* Makes the file to be published readable and writable by its owner alone; to be called before
+ * anything is added. Changes nothing where bytes go elsewhere. Errors: FAN_E_OUTPUT. */
+fan_status fani_writer_make_private(fani_writer *writer, fan_error *error);
+
 /* Adds bytes. After the first error nothing is written any more and every call answers that error.
  * Errors: FAN_E_OUTPUT with file and errno. */
 fan_status fani_writer_add(fani_writer *writer, const void *bytes, size_t size, fan_error *error);

@@ -1,0 +1,48 @@
+/* weakkeys: what its parts pass around. */
+#ifndef FANI_WEAKKEYS_H
+#define FANI_WEAKKEYS_H
+
+#include "job/job_internal.h"
+#include "job/record.h"
+#include "kernel/gcd/weak.h"
+#include "stage/keys.h"
+
+/* Where a key came from. Zero bytes in `ids` end each id. */
+typedef struct fani_weakkeys_entry {
+    size_t file; /* its place among `files` */
+    uint64_t line;
+    size_t id; /* its place in `ids` */
+    size_t bits;
+} fani_weakkeys_entry;
+
+/* All keys of a run that can be scanned, in input order. */
+typedef struct fani_weakkeys_input {
+    fani_mpzs moduli;
+    fani_weakkeys_entry *entries; /* one per modulus */
+    size_t capacity;
+    fani_strings files;
+    fan_buffer ids;
+    fani_rsa_key_counts counts;
+    uint64_t invalid; /* 0 and 1: counted among counts.keys, in no list */
+} fani_weakkeys_input;
+
+/* ---- weakkeys_input.c ------------------------------------------------------------------------ */
+
+/* Reads the job's arguments and inputs, or standard input where there are none. Entries without a
+ * key are reported; a file that can't be opened too, and counts as a bad input. Errors:
+ * FAN_E_SYNTAX with the place of such an entry where the job is strict, FAN_E_INPUT (a file that
+ * can't be read to its end), FAN_E_CANCELLED, FAN_E_MEMORY. The caller frees, after errors too. */
+fan_status fani_weakkeys_input_read(fani_job_run *run, fani_weakkeys_input *input,
+                                    fan_error *error);
+
+/* Frees. Accepts an empty or half-built one. */
+void fani_weakkeys_input_free(fani_weakkeys_input *input);
+
+/* ---- weakkeys_output.c ----------------------------------------------------------------------- */
+
+/* Writes one record for every finding, in the run's format. Errors: FAN_E_OUTPUT, FAN_E_MEMORY,
+ * FAN_E_CANCELLED. */
+fan_status fani_weakkeys_write(fani_job_run *run, const fani_weakkeys_input *input,
+                               const fan_weakkeys_report *report, fan_error *error);
+
+#endif

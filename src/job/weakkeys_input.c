@@ -1,0 +1,176 @@
+/* The keys of a weakkeys job: read from files of any form into one list. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/error.h"
+#include "job/weakkeys.h"
+
+enum { KEYS_BETWEEN_STOPS = 256 };
+
+typedef struct key_reading {
+    fani_job_run *run;
+    fani_weakkeys_input *input;
+    bool strict;
+} key_reading;
+
+static bool is_stopped(const fani_job_run *run)
+{
+    return run->events.stop && run->events.stop(run->events.user);
+}
+
+/* ---- Entries --------------------------------------------------------------------------------- */
+
+/* What an entry without a usable key means: said, or in a strict job the end. */
+static fan_status refuse(const key_reading *reading, const char *file, uint64_t line,
+                         uint64_t column, const char *reason, fan_error *error)
+{
+    fan_error what = {0};
+    fani_error_set(&what, FAN_E_SYNTAX, "%s", reason);
+    fani_error_place(&what, file, line < UINT32_MAX ? (uint32_t)line : UINT32_MAX,
+                     column < UINT32_MAX ? (uint32_t)column : 0);
+    if (!reading->strict) {
+        fani_run_report(reading->run, &what);
+        return FAN_OK;
+    }
+    if (error)
+        *error = what;
+    return what.status;
+}
+
+static fan_status take_problem(void *context, const fani_rsa_key_problem *problem, fan_error *error)
+{
+    return refuse(context, problem->file, problem->line, problem->column, problem->reason, error);
+}
+
+static fan_status make_room(fani_weakkeys_input *input)
+{
+    if (input->moduli.count < input->capacity)
+        return FAN_OK;
+    size_t capacity = input->capacity ? 2 * input->capacity : 256;
+    fani_weakkeys_entry *entries = reallocarray(input->entries, capacity, sizeof *entries);
+    if (!entries)
+        return FAN_E_MEMORY;
+    input->entries = entries;
+    input->capacity = capacity;
+    return FAN_OK;
+}
+
+static fan_status add_key(fani_weakkeys_input *input, const fani_rsa_key *key)
+{
+    fani_weakkeys_entry entry = {.file = input->files.count - 1,
+                                 .line = key->line,
+                                 .id = input->ids.size,
+                                 .bits = key->bits};
+    fan_status status = make_room(input);
+    if (status == FAN_OK)
+        status = fani_bytes_add(&input->ids, key->id, strlen(key->id) + 1);
+    if (status == FAN_OK)
+        status = fani_mpzs_resize(&input->moduli, input->moduli.count + 1);
+    if (status != FAN_OK)
+        return status;
+    size_t place = input->moduli.count - 1;
+    mpz_import(input->moduli.values + place, key->modulus_size, 1, 1, 1, 0, key->modulus);
+    input->entries[place] = entry;
+    return FAN_OK;
+}
+
+static fan_status take_key(void *context, const fani_rsa_key *key, fan_error *error)
+{
+    const key_reading *reading = context;
+    fani_weakkeys_input *input = reading->input;
+    if (key->bits < 2) {
+        input->invalid++;
+        return refuse(reading, key->file, key->line, 0,
+                      key->bits ? "invalid: a modulus of 1" : "invalid: a modulus of 0", error);
+    }
+    fan_status status = add_key(input, key);
+    if (status != FAN_OK)
+        return fani_error_set(error, status, "no memory for the keys of %s", key->file);
+    if (input->moduli.count % KEYS_BETWEEN_STOPS == 0 && is_stopped(reading->run))
+        return fani_error_set(error, FAN_E_CANCELLED, "stopped while reading keys");
+    return FAN_OK;
+}
+
+/* ---- Files ----------------------------------------------------------------------------------- */
+
+/* A folder opens, but gives no bytes: it counts as a file that can't be opened. */
+static FILE *open_file(const char *path)
+{
+    struct stat info;
+    FILE *stream = fopen(path, "rbe");
+    if (!stream || fstat(fileno(stream), &info) != 0 || !S_ISDIR(info.st_mode))
+        return stream;
+    fclose(stream);
+    errno = EISDIR;
+    return NULL;
+}
+
+static void report_unopened(const fani_job_run *run, const char *path, int code)
+{
+    fan_error what = {0};
+    fani_error_errno(&what, FAN_E_INPUT, code, "%s can't be opened", path);
+    fani_error_place(&what, path, 0, 0);
+    run->result->bad_inputs++;
+    fani_run_report(run, &what);
+}
+
+static fan_status read_file(key_reading *reading, const char *path, fan_error *error)
+{
+    const fani_job_run *run = reading->run;
+    fani_weakkeys_input *input = reading->input;
+    bool is_stdin = !strcmp(path, "-");
+    const char *name = is_stdin ? "(standard input)" : path;
+    fani_rsa_key_reader reader = {.base = (unsigned)fani_job_count(run->job, FANI_KEY_BASE, 16),
+                                  .key = take_key,
+                                  .problem = take_problem,
+                                  .context = reading};
+    FILE *stream = is_stdin ? stdin : open_file(path);
+    if (!stream) {
+        report_unopened(run, path, errno);
+        return FAN_OK;
+    }
+    fan_status status = fani_strings_add(&input->files, name);
+    if (status != FAN_OK)
+        fani_error_set(error, status, "no memory to read %s", name);
+    else
+        status = fani_rsa_keys_read_stream(stream, name, &reader, &input->counts, error);
+    if (!is_stdin)
+        fclose(stream); /* only read from */
+    /* A signal that stops the job also ends a read that waits for input. */
+    if (status == FAN_E_INPUT && is_stopped(run))
+        return fani_error_set(error, FAN_E_CANCELLED, "stopped while reading %s", name);
+    return status;
+}
+
+static fan_status read_files(key_reading *reading, const fani_strings *paths, fan_error *error)
+{
+    fan_status status = FAN_OK;
+    for (size_t i = 0; status == FAN_OK && i < paths->count; i++)
+        status = read_file(reading, paths->at[i], error);
+    return status;
+}
+
+fan_status fani_weakkeys_input_read(fani_job_run *run, fani_weakkeys_input *input, fan_error *error)
+{
+    const fani_strings *arguments = &run->job->arguments;
+    const fani_strings *inputs = &run->job->values[FANI_KEY_INPUT];
+    key_reading reading = {
+        .run = run, .input = input, .strict = fani_job_flag(run->job, FANI_KEY_STRICT)};
+    fan_status status = read_files(&reading, arguments, error);
+    if (status == FAN_OK)
+        status = read_files(&reading, inputs, error);
+    if (status == FAN_OK && !arguments->count && !inputs->count)
+        status = read_file(&reading, "-", error);
+    return status;
+}
+
+void fani_weakkeys_input_free(fani_weakkeys_input *input)
+{
+    fani_mpzs_free(&input->moduli);
+    free(input->entries);
+    fani_strings_clear(&input->files);
+    fan_buffer_clear(&input->ids);
+    *input = (fani_weakkeys_input){0};
+}

@@ -1,0 +1,409 @@
+/* The records of a weakkeys job: text for people, TSV and NDJSON for programs. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "job/weakkeys.h"
+
+enum { RECORDS_BETWEEN_STOPS = 256 };
+
+static const char columns[] = "source\tline\tid\tbits\tweakness\tgcd\tfactors\tfound_factors\t"
+                              "shares_with\tmodulus\n";
+
+static const struct {
+    unsigned bit;
+    const char *name;
+} weaknesses[] = {
+    {FAN_WEAKKEYS_SHARED, "shared"},
+    {FAN_WEAKKEYS_DUPLICATE, "duplicate"},
+    {FAN_WEAKKEYS_INVALID, "invalid"},
+};
+enum { WEAKNESSES = sizeof weaknesses / sizeof weaknesses[0] };
+
+/* A record being written. The first error stays, and nothing is added after it. */
+typedef struct record_text {
+    const fani_weakkeys_input *input;
+    const fan_weakkeys_finding *finding;
+    fan_buffer out;
+    fan_buffer scratch;
+    fan_status status;
+} record_text;
+
+/* ---- Pieces ---------------------------------------------------------------------------------- */
+
+static void add_bytes(record_text *r, const void *bytes, size_t size)
+{
+    if (r->status == FAN_OK)
+        r->status = fani_bytes_add(&r->out, bytes, size);
+}
+
+static void add(record_text *r, const char *text)
+{
+    add_bytes(r, text, strlen(text));
+}
+
+static void add_count(record_text *r, uint64_t count)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%" PRIu64, count);
+    add(r, text);
+}
+
+/* A text from outside, whose control characters would break the line. */
+static void add_name(record_text *r, const char *name)
+{
+    for (; *name; name++)
+        add_bytes(r, (unsigned char)*name < ' ' || *name == 0x7f ? "?" : name, 1);
+}
+
+/* A number in hexadecimal, in the scratch until the next one; NULL where memory is short. */
+static const char *hex(record_text *r, const fan_weakkeys_number *number)
+{
+    static const char digits[] = "0123456789abcdef";
+    char *text = fani_bytes_room(&r->scratch, 2 * number->size_bytes + 2), *at = text;
+    if (!text) {
+        r->status = FAN_E_MEMORY;
+        return NULL;
+    }
+    for (size_t i = 0; i < number->size_bytes; i++) {
+        unsigned char byte = number->bytes[i];
+        if (i || byte >> 4)
+            *at++ = digits[byte >> 4];
+        *at++ = digits[byte & 15];
+    }
+    *at = '\0';
+    return text;
+}
+
+static const char *modulus_hex(record_text *r)
+{
+    mpz_srcptr modulus = r->input->moduli.values + r->finding->index;
+    char *text = fani_bytes_room(&r->scratch, mpz_sizeinbase(modulus, 16) + 2);
+    if (!text) {
+        r->status = FAN_E_MEMORY;
+        return NULL;
+    }
+    return mpz_get_str(text, 16, modulus);
+}
+
+static void add_hex(record_text *r, const fan_weakkeys_number *number)
+{
+    const char *text = hex(r, number);
+    if (text)
+        add(r, text);
+}
+
+static const char *file_of(const record_text *r, size_t key)
+{
+    return r->input->files.at[r->input->entries[key].file];
+}
+
+static const char *id_of(const record_text *r, size_t key)
+{
+    return (const char *)r->input->ids.bytes + r->input->entries[key].id;
+}
+
+static void add_place(record_text *r, size_t key)
+{
+    add_name(r, file_of(r, key));
+    add(r, ":");
+    add_count(r, r->input->entries[key].line);
+}
+
+static void add_weaknesses(record_text *r)
+{
+    bool first = true;
+    for (size_t i = 0; i < WEAKNESSES; i++) {
+        if (!(r->finding->weakness & weaknesses[i].bit))
+            continue;
+        add(r, first ? "" : ",");
+        add(r, weaknesses[i].name);
+        first = false;
+    }
+}
+
+static size_t shown(const fan_weakkeys_finding *f)
+{
+    return f->shares_count < FAN_WEAKKEYS_SHARES_SHOWN ? f->shares_count
+                                                       : FAN_WEAKKEYS_SHARES_SHOWN;
+}
+
+/* "+n" where there are more than shown. */
+static void add_rest(record_text *r, const char *before)
+{
+    size_t rest = r->finding->shares_count - shown(r->finding);
+    if (!rest)
+        return;
+    add(r, before);
+    add(r, "+");
+    add_count(r, rest);
+}
+
+/* ---- Text ------------------------------------------------------------------------------------ */
+
+static void add_text_factors(record_text *r)
+{
+    const fan_weakkeys_finding *f = r->finding;
+    add(r, f->factor_count ? ", factors " : ", not split");
+    for (size_t i = 0; i < f->factor_count; i++) {
+        add(r, i ? " * 0x" : "0x");
+        add_hex(r, &f->factors[i]);
+    }
+}
+
+static void add_text_shares(record_text *r)
+{
+    const fan_weakkeys_finding *f = r->finding;
+    add(r, ", shares with ");
+    add_count(r, f->shares_count);
+    add(r, f->shares_count == 1 ? " key: " : " keys: ");
+    for (size_t i = 0; i < shown(f); i++) {
+        add(r, i ? ", " : "");
+        add_place(r, f->shares_with[i]);
+    }
+    add_rest(r, " ");
+}
+
+static void add_text(record_text *r)
+{
+    size_t key = r->finding->index;
+    add_place(r, key);
+    add(r, ": ");
+    add_weaknesses(r);
+    if (*id_of(r, key)) {
+        add(r, " CN=");
+        add_name(r, id_of(r, key));
+    }
+    add(r, " ");
+    add_count(r, r->input->entries[key].bits);
+    if (r->finding->weakness == FAN_WEAKKEYS_DUPLICATE) {
+        add(r, " bits, the same modulus"); /* which is the gcd, and stays whole */
+    } else {
+        add(r, " bits, gcd 0x");
+        add_hex(r, &r->finding->gcd);
+        add_text_factors(r);
+    }
+    add_text_shares(r);
+    add(r, "\n");
+}
+
+/* ---- TSV ------------------------------------------------------------------------------------- */
+
+/* The name by which other records refer to a key: its id, or its place where it has none. */
+static void add_id(record_text *r, size_t key)
+{
+    if (*id_of(r, key))
+        add_name(r, id_of(r, key));
+    else
+        add_place(r, key);
+}
+
+/* In a list of ids a comma that belongs to an id gets a backslash. */
+static void add_listed_id(record_text *r, size_t key)
+{
+    const char *id = id_of(r, key);
+    if (!strchr(id, ',')) {
+        add_id(r, key);
+        return;
+    }
+    for (; *id; id++) {
+        add(r, *id == ',' ? "\\" : "");
+        add_bytes(r, id, 1);
+    }
+}
+
+static void add_tsv_factors(record_text *r)
+{
+    const fan_weakkeys_finding *f = r->finding;
+    if (!f->factor_count)
+        add(r, "-");
+    for (size_t i = 0; i < f->factor_count; i++) {
+        add(r, i ? "," : "");
+        add_hex(r, &f->factors[i]);
+    }
+}
+
+static void add_tsv_shares(record_text *r)
+{
+    const fan_weakkeys_finding *f = r->finding;
+    if (!f->shares_count)
+        add(r, "-");
+    for (size_t i = 0; i < shown(f); i++) {
+        add(r, i ? "," : "");
+        add_listed_id(r, f->shares_with[i]);
+    }
+    add_rest(r, ",");
+}
+
+static void add_tsv(record_text *r)
+{
+    size_t key = r->finding->index;
+    add_name(r, file_of(r, key));
+    add(r, "\t");
+    add_count(r, r->input->entries[key].line);
+    add(r, "\t");
+    add_id(r, key);
+    add(r, "\t");
+    add_count(r, r->input->entries[key].bits);
+    add(r, "\t");
+    add_weaknesses(r);
+    add(r, "\t");
+    add_hex(r, &r->finding->gcd);
+    add(r, "\t");
+    add_tsv_factors(r);
+    add(r, "\t-\t"); /* found_factors: nothing looks for them yet */
+    add_tsv_shares(r);
+    add(r, "\t");
+    const char *modulus = modulus_hex(r);
+    if (modulus)
+        add(r, modulus);
+    add(r, "\n");
+}
+
+/* ---- NDJSON ---------------------------------------------------------------------------------- */
+
+/* A string as JSON; of one that is not UTF-8 the foreign bytes become '?'. */
+static json_t *json_any(record_text *r, const char *text)
+{
+    json_t *string = json_string(text);
+    if (string)
+        return string;
+    size_t size = strlen(text) + 1;
+    char *clean = fani_bytes_room(&r->scratch, size);
+    if (!clean)
+        return NULL;
+    for (size_t i = 0; i < size; i++)
+        clean[i] = (char)((unsigned char)text[i] < 0x80 ? text[i] : '?');
+    return json_string(clean);
+}
+
+/* The name by which other records refer to a key. */
+static json_t *json_id(record_text *r, size_t key)
+{
+    const char *id = id_of(r, key);
+    if (*id)
+        return json_any(r, id);
+    json_t *file = json_any(r, file_of(r, key));
+    json_t *place =
+        file ? json_sprintf("%s:%" PRIu64, json_string_value(file), r->input->entries[key].line)
+             : NULL;
+    json_decref(file);
+    return place;
+}
+
+/* Fills a new array with what `at` makes of 0 .. count - 1; NULL where memory is short. */
+static json_t *json_list(record_text *r, size_t count, json_t *(*at)(record_text *r, size_t i))
+{
+    json_t *list = json_array();
+    for (size_t i = 0; list && i < count; i++) {
+        if (json_array_append_new(list, at(r, i))) {
+            json_decref(list);
+            list = NULL;
+        }
+    }
+    return list;
+}
+
+static json_t *factor_at(record_text *r, size_t i)
+{
+    const char *text = hex(r, &r->finding->factors[i]);
+    return text ? json_string(text) : NULL;
+}
+
+static json_t *partner_at(record_text *r, size_t i)
+{
+    return json_id(r, r->finding->shares_with[i]);
+}
+
+static json_t *json_weaknesses(const record_text *r)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; list && i < WEAKNESSES; i++) {
+        if ((r->finding->weakness & weaknesses[i].bit) &&
+            json_array_append_new(list, json_string(weaknesses[i].name))) {
+            json_decref(list);
+            list = NULL;
+        }
+    }
+    return list;
+}
+
+/* Takes `value` over; false where it is NULL or memory is short. */
+static bool put(json_t *object, const char *name, json_t *value)
+{
+    return json_object_set_new(object, name, value) == 0;
+}
+
+static bool fill_json(record_text *r, json_t *object)
+{
+    const fan_weakkeys_finding *f = r->finding;
+    const fani_weakkeys_entry *entry = &r->input->entries[f->index];
+    const char *text;
+    return put(object, "schema", json_string("fanfold.weakkeys/1")) &&
+           put(object, "index", json_integer((json_int_t)f->index)) &&
+           put(object, "status", json_string("ok")) &&
+           put(object, "source", json_any(r, file_of(r, f->index))) &&
+           put(object, "line", json_integer((json_int_t)entry->line)) &&
+           put(object, "id", json_id(r, f->index)) &&
+           put(object, "bits", json_integer((json_int_t)entry->bits)) &&
+           put(object, "weakness", json_weaknesses(r)) && (text = hex(r, &f->gcd)) &&
+           put(object, "gcd", json_string(text)) &&
+           put(object, "factors", json_list(r, f->factor_count, factor_at)) &&
+           put(object, "found_factors", json_array()) &&
+           put(object, "shares_with", json_list(r, shown(f), partner_at)) &&
+           put(object, "shares_count", json_integer((json_int_t)f->shares_count)) &&
+           (text = modulus_hex(r)) && put(object, "modulus", json_string(text));
+}
+
+static void add_ndjson(record_text *r)
+{
+    json_t *object = json_object();
+    if (object && fill_json(r, object)) {
+        r->status = fani_bytes_add_json(&r->out, object);
+        return;
+    }
+    json_decref(object);
+    r->status = FAN_E_MEMORY;
+}
+
+/* ---- All ------------------------------------------------------------------------------------- */
+
+static fan_status write_finding(fani_job_run *run, record_text *r, fan_error *error)
+{
+    r->out.size = 0;
+    switch (run->format) {
+    case FANI_FORMAT_TEXT:
+        add_text(r);
+        break;
+    case FANI_FORMAT_TSV:
+        add_tsv(r);
+        break;
+    case FANI_FORMAT_NDJSON:
+        add_ndjson(r);
+        break;
+    }
+    if (r->status != FAN_OK)
+        return fani_error_set(error, r->status, "out of memory");
+    return fani_writer_add(run->writer, r->out.bytes, r->out.size, error);
+}
+
+fan_status fani_weakkeys_write(fani_job_run *run, const fani_weakkeys_input *input,
+                               const fan_weakkeys_report *report, fan_error *error)
+{
+    record_text r = {.input = input};
+    fan_status status = FAN_OK;
+    if (input->moduli.count)
+        status = fani_run_header(run, columns, error);
+    for (size_t i = 0; status == FAN_OK && i < report->finding_count; i++) {
+        r.finding = &report->findings[i];
+        status = write_finding(run, &r, error);
+        if (status == FAN_OK && i % RECORDS_BETWEEN_STOPS == RECORDS_BETWEEN_STOPS - 1 &&
+            run->events.stop && run->events.stop(run->events.user))
+            status = fani_error_set(error, FAN_E_CANCELLED, "stopped while writing");
+    }
+    fan_buffer_clear(&r.out);
+    fan_buffer_clear(&r.scratch);
+    return status;
+}
