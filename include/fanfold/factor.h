@@ -121,14 +121,14 @@ FAN_API fan_status fan_factor_mpz_sized(mpz_srcptr n, const fan_factor_options *
                                         size_t options_size, fan_factorization *out,
                                         fan_error *error);
 
-/* Factors n >= 0 of any size into *out. `options` may be NULL. 0 and 1 have no entries. What is in
- * *out always multiplies back to n, on these errors too: FAN_E_EFFORT, a composite or unknown part
- * is left; FAN_E_CANCELLED, stopped by the hook, an untested part is marked as unknown. On
- * FAN_E_ARGUMENT (n is negative) *out is untouched; after FAN_E_MEMORY and FAN_E_FAILED (the
- * product is wrong: a broken machine) it is the factorization of 1. GMP and FLINT end the process
- * when memory runs out. One core; any thread, but FLINT keeps caches per thread: a thread that has
- * factored and ends should call flint_cleanup(). Source: trial division, perfect powers, Brent's
- * form of Pollard's rho (Brent 1980) with Montgomery multiplication. */
+/* Factors n >= 0 of any size into *out; n may be a value of *out. `options` may be NULL. 0 and 1
+ * have no entries. What is in *out always multiplies back to n, on these errors too: FAN_E_EFFORT,
+ * a composite or unknown part is left; FAN_E_CANCELLED, stopped by the hook, an untested part is
+ * marked as unknown. On FAN_E_ARGUMENT (n is negative) *out is untouched; after FAN_E_MEMORY and
+ * FAN_E_FAILED (the product is wrong: a broken machine) it is the factorization of 1. GMP and FLINT
+ * end the process when memory runs out. One core; any thread, but FLINT keeps caches per thread: a
+ * thread that has factored and ends should call flint_cleanup(). Source: trial division, perfect
+ * powers, Brent's form of Pollard's rho (Brent 1980) with Montgomery multiplication. */
 static inline fan_status fan_factor_mpz(mpz_srcptr n, const fan_factor_options *options,
                                         fan_factorization *out, fan_error *error)
 {

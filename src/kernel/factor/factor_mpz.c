@@ -236,7 +236,7 @@ fan_status fan_factor_mpz_sized(mpz_srcptr n, const fan_factor_options *options,
         memcpy(&known, options, options_size < sizeof known ? options_size : sizeof known);
     fani_effort effort = {known.rho_iterations, known.cancelled, known.context};
     fani_factorization_reset(out, n);
-    fan_status status = mpz_sgn(n) > 0 ? factor_positive(out, &effort) : FAN_OK;
+    fan_status status = mpz_sgn(out->number) > 0 ? factor_positive(out, &effort) : FAN_OK;
     if (status != FAN_E_MEMORY && status != FAN_E_FAILED && !fani_factorization_finish(out))
         status = FAN_E_FAILED;
     if (status == FAN_E_MEMORY || status == FAN_E_FAILED) {

@@ -65,9 +65,9 @@ bool fan_factorization_complete(const fan_factorization *factorization)
 
 void fani_factorization_reset(fan_factorization *f, mpz_srcptr n)
 {
+    mpz_set(f->number, n); /* first, as n may be one of the entries */
     while (f->count > 0)
         mpz_clear(f->entries[--f->count].value);
-    mpz_set(f->number, n);
 }
 
 fan_status fani_factorization_add(fan_factorization *f, mpz_srcptr value, uint64_t exponent,
