@@ -210,16 +210,25 @@ static bool is_name(const char *text, size_t size)
     return size > 0;
 }
 
+/* Where a text stops being NAME=LOW:HIGH with something in each place; NULL where it does not. */
+static const char *range_flaw(const char *text)
+{
+    const char *equals = strchr(text, '=');
+    const char *colon = equals ? strchr(equals, ':') : NULL;
+    if (!equals || !is_name(text, (size_t)(equals - text)))
+        return text;
+    if (!colon)
+        return text + strlen(text);
+    if (colon == equals + 1)
+        return colon;
+    return colon[1] ? NULL : colon + 1;
+}
+
 static fan_status check_range(const key_entry *entry, const char *value, fan_error *error)
 {
-    const char *equals = strchr(value, '=');
-    const char *colon = equals ? strchr(equals, ':') : NULL;
-    if (equals && is_name(value, (size_t)(equals - value)) && colon && colon > equals + 1 &&
-        colon[1])
+    const char *at = range_flaw(value);
+    if (!at)
         return FAN_OK;
-    const char *at = !equals || !is_name(value, (size_t)(equals - value)) ? value
-                     : !colon                                             ? value + strlen(value)
-                                                                          : colon;
     fani_error_set(error, FAN_E_SYNTAX, "%s is '%.64s': expected NAME=LOW:HIGH, such as x=0:pi/2",
                    entry->info.name, value);
     fani_error_place(error, NULL, 0, (uint32_t)(at - value) + 1);

@@ -209,7 +209,7 @@ fan_status fani_writer_flush(fani_writer *writer, fan_error *error)
 fan_status fani_writer_add(fani_writer *writer, const void *bytes, size_t size, fan_error *error)
 {
     fani_writer *w = writer;
-    if (w->failed != FAN_OK)
+    if (w->failed != FAN_OK || !size)
         return kept(w, error);
     w->bytes += size;
     if (size > BUFFER - w->used) {
