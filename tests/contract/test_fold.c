@@ -181,15 +181,15 @@ CONTRACT(fold_emits_running_values)
 static void use_share(fan_executor *executor, const unsigned char *bytes, size_t size)
 {
     fan_shared shared;
-    uint64_t y[300], sum = 0, wrong = 0;
+    uint64_t y[64], sum = 0, wrong = 0;
     for (size_t i = 0; i < size; i++)
         sum += bytes[i];
     ASSERT_I64(fan_share(executor, bytes, size, &shared), FAN_OK);
-    EXPECT_I64(fan_map(executor, &task_shared, fan_source_range(0, 300), fan_sink_array(y, 8, 300),
+    EXPECT_I64(fan_map(executor, &task_shared, fan_source_range(0, 64), fan_sink_array(y, 8, 64),
                        &(fan_map_options){.args = &shared, .args_size = sizeof shared, .batch = 1},
                        NULL),
                FAN_OK);
-    for (uint64_t i = 0; i < 300; i++)
+    for (uint64_t i = 0; i < 64; i++)
         wrong += y[i] != sum + i;
     EXPECT_U64(wrong, 0);
     EXPECT_I64(fan_unshare(executor, shared), FAN_OK);
@@ -199,7 +199,7 @@ static void use_share(fan_executor *executor, const unsigned char *bytes, size_t
 static void shares(fan_executor *executor, void *context)
 {
     (void)context;
-    size_t size = 3000001;
+    size_t size = 300001;
     unsigned char *bytes = malloc(size);
     for (size_t i = 0; i < size; i++)
         bytes[i] = (unsigned char)(i * 7 + i / 256);
