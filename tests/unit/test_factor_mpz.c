@@ -358,7 +358,7 @@ FAN_TEST(factor_mpz, entries_are_joined_and_checked)
     static const fani_verdict composite = {FAN_FACTOR_COMPOSITE, FAN_PROOF_NONE};
     fan_factorization *f;
     mpz_t n, value;
-    mpz_init_set_ui(n, 32 * 9 * 77);
+    mpz_init_set_ui(n, 22176); /* 2^5 3^2 77 */
     mpz_init_set_ui(value, 77);
     ASSERT_I64(fan_factorization_create(&f), FAN_OK);
     fani_factorization_reset(f, n);
@@ -434,7 +434,7 @@ FAN_TEST(factor_mpz, arithmetic_of_rho_against_gmp)
     /* All ones: carries run over; in a single word at nearly every step. */
     for (unsigned words = 1; words <= 6; words++) {
         mpz_set_ui(n, 1);
-        mpz_mul_2exp(n, n, 64 * words);
+        mpz_mul_2exp(n, n, UINT64_C(64) * words);
         mpz_sub_ui(n, n, 1);
         expect_arithmetic(&fani_rho_mpn, n, UINT64_MAX - 4, UINT64_MAX - 1);
         if (words == 2)
