@@ -68,7 +68,7 @@ static bool new_job(const cli_options *o, fan_job **job, int *code)
     }
     if (status == FAN_OK)
         return true;
-    message_record(&error, o->argument_count ? o->arguments[0] : c->name, NULL, true);
+    message_record(&error, c->task ? c->name : o->arguments[0], NULL, true);
     *code = exit_code_of(status);
     return false;
 }
@@ -207,8 +207,8 @@ static bool write_record(const cli_options *o, fan_executor *executor, const fan
     if (fan_executor_get_stats(executor, &stats) != FAN_OK)
         return false;
     run_record record = {.seconds = result->seconds,
-                         .items = result->summary.items,
-                         .run_ns = result->summary.run_ns,
+                         .items = stats.items_done,
+                         .run_ns = stats.run_ns,
                          .workers = stats.workers,
                          .ranks = stats.ranks,
                          .peak_kib = record_peak_kib()};

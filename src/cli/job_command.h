@@ -56,8 +56,8 @@ int rank_command_run(const cli_options *o, fan_job *job);
 
 typedef struct run_record {
     double seconds;
-    uint64_t items;
-    uint64_t run_ns;
+    uint64_t items;  /* of the executor: a task of the job may be many */
+    uint64_t run_ns; /* inside tasks, summed over workers */
     unsigned workers;
     unsigned ranks;
     uint64_t peak_kib; /* of this process and its children: the sum of their peaks */

@@ -48,25 +48,39 @@ static void format_seconds(double seconds, char *text, size_t size)
         snprintf(text, size, "%" PRIu64 ":%02" PRIu64 ":%02" PRIu64, s / 3600, s / 60 % 60, s % 60);
 }
 
+/* "7.3/s", "312/s", "26.5k/s", "1.2M/s" */
+static void format_rate(double rate, char *text, size_t size)
+{
+    const char *unit = "";
+    if (rate >= 1e6) {
+        rate /= 1e6;
+        unit = "M";
+    } else if (rate >= 1e4) {
+        rate /= 1e3;
+        unit = "k";
+    }
+    snprintf(text, size, "%.*f%s/s", rate < 100 ? 1 : 0, rate, unit);
+}
+
 static void format_line(char *text, size_t size)
 {
     double elapsed = now() - state.started;
     double rate = elapsed > 0 ? (double)state.done / elapsed : 0;
-    char took[32], left[32];
+    char took[32], left[32], speed[32];
     format_seconds(elapsed, took, sizeof took);
+    format_rate(rate, speed, sizeof speed);
     if (state.total == UINT64_MAX || state.total == 0) {
-        snprintf(text, size, "%s: %" PRIu64 " items, %.4g/s, %s", state.name, state.done, rate,
-                 took);
+        snprintf(text, size, "%s: %" PRIu64 " items, %s, %s", state.name, state.done, speed, took);
         return;
     }
     double share = (double)state.done / (double)state.total;
     if (state.done && state.done < state.total) {
         format_seconds((double)(state.total - state.done) / rate, left, sizeof left);
-        snprintf(text, size, "%s: %" PRIu64 " of %" PRIu64 " items (%.0f%%), %.4g/s, %s, ETA %s",
-                 state.name, state.done, state.total, 100 * share, rate, took, left);
+        snprintf(text, size, "%s: %" PRIu64 " of %" PRIu64 " items (%.0f%%), %s, %s, ETA %s",
+                 state.name, state.done, state.total, 100 * share, speed, took, left);
     } else {
-        snprintf(text, size, "%s: %" PRIu64 " of %" PRIu64 " items (%.0f%%), %.4g/s, %s",
-                 state.name, state.done, state.total, 100 * share, rate, took);
+        snprintf(text, size, "%s: %" PRIu64 " of %" PRIu64 " items (%.0f%%), %s, %s", state.name,
+                 state.done, state.total, 100 * share, speed, took);
     }
 }
 
