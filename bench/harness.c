@@ -67,7 +67,7 @@ int bench_options_read(int argc, char **argv, const char *summary, bench_options
         }
     }
     if (!options->repetitions)
-        options->repetitions = options->quick ? 1 : 7;
+        options->repetitions = options->quick ? 1 : 9;
     return -1;
 }
 
