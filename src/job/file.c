@@ -215,7 +215,7 @@ static int handle(void *user, const char *section, const char *name, const char 
         return 0;
     char text[200];
     fan_status status = FAN_OK;
-    if (strcmp(section, "job")) {
+    if (strcmp(section, "job") != 0) {
         snprintf(text, sizeof text, "section [%.50s]: expected [job]", section);
         refuse(file, FAN_E_SYNTAX, file->line_number, 1, text);
         return 0;

@@ -359,7 +359,7 @@ static fan_status run_line(fani_job_run *run, const fani_reader *reader, uint64_
 static fan_status run_lines(fani_job_run *run, fani_reader *reader, uint64_t *index,
                             fan_error *error)
 {
-    fan_items items;
+    fan_items items = {0};
     fan_status status;
     do {
         status = fani_writer_show(run->writer, error);

@@ -71,20 +71,17 @@ fan_status fan_job_set(fan_job *job, const char *key, const char *value, fan_err
         status = fani_key_check(k, value, error);
     if (status != FAN_OK)
         return status;
-    fani_strings added = job->values[k];
-    if (!fani_key_info(k)->repeats)
-        added = (fani_strings){0};
-    status = fani_strings_add(&added, value);
+    fani_strings one = {0}, *values = &job->values[k];
+    bool repeats = fani_key_info(k)->repeats;
+    status = fani_strings_add(repeats ? values : &one, value);
     if (status != FAN_OK) {
-        if (!fani_key_info(k)->repeats)
-            fani_strings_clear(&added);
-        else
-            job->values[k] = added;
+        fani_strings_clear(&one);
         return fani_error_set(error, status, "out of memory");
     }
-    if (!fani_key_info(k)->repeats)
-        fani_strings_clear(&job->values[k]);
-    job->values[k] = added;
+    if (!repeats) {
+        fani_strings_clear(values);
+        *values = one;
+    }
     return FAN_OK;
 }
 

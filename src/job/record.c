@@ -47,7 +47,8 @@ static fan_status add_text(fan_buffer *buffer, const char *text)
 static fan_status add_u64(fan_buffer *buffer, uint64_t value)
 {
     char digits[FANI_U64_DIGITS];
-    return fani_bytes_add(buffer, digits, fani_u64_text(value, digits));
+    size_t size = fani_u64_text(value, digits);
+    return fani_bytes_add(buffer, digits, size);
 }
 
 static int add_json_piece(const char *bytes, size_t size, void *buffer)

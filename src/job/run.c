@@ -38,13 +38,13 @@ static fani_format format_of(const fan_job *job)
     const char *name = fani_job_text(job, FANI_KEY_FORMAT);
     if (!name || !strcmp(name, "text"))
         return FANI_FORMAT_TEXT;
-    return strcmp(name, "tsv") ? FANI_FORMAT_NDJSON : FANI_FORMAT_TSV;
+    return strcmp(name, "tsv") == 0 ? FANI_FORMAT_TSV : FANI_FORMAT_NDJSON;
 }
 
 static fan_status open_output(fani_job_run *run, fan_error *error)
 {
     const char *path = fani_job_text(run->job, FANI_KEY_OUTPUT);
-    if (path && strcmp(path, "-"))
+    if (path && strcmp(path, "-") != 0)
         return fani_writer_to_file(path, &run->writer, error);
     return fani_writer_to_fd(run->events.output_fd, "(standard output)", &run->writer, error);
 }

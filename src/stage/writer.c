@@ -57,7 +57,8 @@ static fan_status fail(fani_writer *w, const char *doing, fan_error *error)
 
 /* ---- Opening --------------------------------------------------------------------------------- */
 
-static fan_status make(const char *name, fani_writer **writer, fan_error *error)
+/* NULL: out of memory. */
+static fani_writer *make(const char *name, fan_error *error)
 {
     fani_writer *w = calloc(1, sizeof *w);
     if (w) {
@@ -67,18 +68,20 @@ static fan_status make(const char *name, fani_writer **writer, fan_error *error)
     }
     if (!w || !w->name || !w->buffer) {
         fani_writer_free(w);
-        return fani_error_set(error, FAN_E_MEMORY, "out of memory");
+        fani_error_set(error, FAN_E_MEMORY, "out of memory");
+        return NULL;
     }
-    *writer = w;
-    return FAN_OK;
+    return w;
 }
 
 fan_status fani_writer_to_fd(int fd, const char *name, fani_writer **writer, fan_error *error)
 {
-    fan_status status = make(name, writer, error);
-    if (status == FAN_OK)
-        (*writer)->fd = fd;
-    return status;
+    fani_writer *w = make(name, error);
+    if (!w)
+        return FAN_E_MEMORY;
+    w->fd = fd;
+    *writer = w;
+    return FAN_OK;
 }
 
 /* Opens the folder that holds the target; the target's own name follows the last slash. */
@@ -154,11 +157,10 @@ static fan_status open_target(fani_writer *w, fan_error *error)
 
 fan_status fani_writer_to_file(const char *path, fani_writer **writer, fan_error *error)
 {
-    fani_writer *w;
-    fan_status status = make(path, &w, error);
-    if (status != FAN_OK)
-        return status;
-    status = open_target(w, error);
+    fani_writer *w = make(path, error);
+    if (!w)
+        return FAN_E_MEMORY;
+    fan_status status = open_target(w, error);
     if (status != FAN_OK) {
         fani_writer_free(w);
         return status;
