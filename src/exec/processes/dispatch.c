@@ -75,6 +75,19 @@ void fani_processes_wake(fani_processes_worker *worker)
         (void)fani_processes_control_send(worker->socket, &wake, -1, false);
 }
 
+void fani_processes_wake_due(fani_processes_pool *pool)
+{
+    if (!pool->wakes_due)
+        return;
+    pool->wakes_due = false;
+    for (unsigned i = 0; i < pool->count; i++) {
+        fani_processes_worker *worker = &pool->workers[i];
+        if (worker->wake_due && worker->region)
+            fani_processes_wake(worker);
+        worker->wake_due = false;
+    }
+}
+
 /* ---- Messages ------------------------------------------------------------------------------ */
 
 static fani_wire_batch wire_batch(const fani_batch *batch)
@@ -178,7 +191,10 @@ static bool load(fani_processes_pool *pool, fani_processes_worker *worker, fani_
     uint64_t position = fani_processes_ring_publish(&worker->requests);
     worker->flights[worker->in_flight++] =
         (fani_processes_flight){.batch = batch, .position = position};
-    fani_processes_wake(worker);
+    if (pthread_equal(pthread_self(), pool->pump))
+        pool->wakes_due = worker->wake_due = true;
+    else
+        fani_processes_wake(worker);
     return true;
 }
 

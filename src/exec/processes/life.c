@@ -14,7 +14,8 @@
 
 enum {
     STARTS_AT_ONCE = 16, /* between two looks at what the others do */
-    FAILURES_MAX = 3,    /* failed starts until batches fail */
+    FAILURES_MAX = 3,    /* failed starts in all until opening fails */
+    WORN_OUT = 8,        /* failed starts in a row, of every worker, until batches fail */
     BLAMELESS_MAX = 3,
 };
 
@@ -22,7 +23,7 @@ enum {
 static const fan_deadline START_LIMIT = 10000 * MS; /* from the start to the first word */
 static const fan_deadline LAST_WORDS = 1000 * MS;   /* from a closed socket to the end */
 static const fan_deadline DEATH_LIMIT = 10000 * MS; /* from SIGKILL to the end, at close */
-static const fan_deadline PAUSE_MAX = 60000 * MS;   /* between two failing starts */
+static const fan_deadline PAUSE_MAX = 1000 * MS;    /* between two failing starts */
 
 /* ---- Beginning ----------------------------------------------------------------------------- */
 
@@ -31,14 +32,26 @@ static fan_deadline pause_before_start(unsigned failures)
 {
     fan_deadline pause = failures ? 10 * MS : 0;
     for (unsigned i = 1; i < failures && pause < PAUSE_MAX; i++)
-        pause *= 4;
+        pause *= 2;
     return pause < PAUSE_MAX ? pause : PAUSE_MAX;
 }
 
-/* Without any worker, and none in sight, batches fail instead of waiting for ever. */
+/* Whether no worker serves and no start has promise. While the executor is being opened a few
+ * failed starts in all tell enough; later they may be somebody's kill -9. */
+static bool hopeless(const fani_processes_pool *pool)
+{
+    if (pool->serving)
+        return false;
+    for (unsigned i = 0; pool->opened && i < pool->count; i++)
+        if (pool->workers[i].start_failures < WORN_OUT)
+            return false;
+    return pool->failures >= FAILURES_MAX;
+}
+
+/* Batches then fail instead of waiting for ever. */
 static void give_up_if_hopeless(fani_processes_pool *pool)
 {
-    if (pool->serving || pool->failures < FAILURES_MAX)
+    if (!hopeless(pool))
         return;
     pool->broken = true;
     fani_batch *batch;
@@ -57,6 +70,7 @@ static void plan_start(fani_processes_pool *pool, fani_processes_worker *worker,
     if (trouble) {
         pool->trouble = *trouble;
         pool->failures++;
+        worker->start_failures++;
         /* What the system refuses while the executor is being opened is the opener's business. */
         pool->open_failed |= !pool->opened && trouble->errno_code;
         give_up_if_hopeless(pool);
@@ -123,6 +137,7 @@ static void start(fani_processes_pool *pool, fani_processes_worker *worker)
 void fani_processes_served(fani_processes_pool *pool, fani_processes_worker *worker)
 {
     worker->served = true;
+    worker->start_failures = 0;
     pthread_mutex_lock(&pool->lock);
     if (worker->state == FANI_PROCESSES_STARTING) {
         worker->state = FANI_PROCESSES_SERVING;
@@ -192,7 +207,8 @@ static void put_away(fani_processes_pool *pool, fani_processes_worker *worker)
                                       .socket = -1,
                                       .due = FAN_FOREVER,
                                       .tried = worker->tried,
-                                      .failures = worker->failures};
+                                      .failures = worker->failures,
+                                      .start_failures = worker->start_failures};
     pthread_mutex_unlock(&pool->lock);
 }
 
@@ -247,7 +263,7 @@ static void act(fani_processes_pool *pool, fani_processes_worker *worker)
         start(pool, worker);
         break;
     case FANI_PROCESSES_STARTING:
-        pool->failures = FAILURES_MAX; /* another 10 s would tell no more */
+        pool->failures = worker->start_failures = WORN_OUT; /* 10 s more would tell no more */
         retire(pool, worker, FAN_FOREVER);
         kill_worker(worker, "no word from it in 10 s");
         break;

@@ -28,12 +28,14 @@ typedef struct fani_processes_worker {
     /* Touched by the pump only. */
     fani_processes_ring replies;
     fani_processes_inbox inbox;
-    bool deaf;         /* its messages are not to be believed any more */
-    bool served;       /* this image has said that it serves */
-    bool killed;       /* this image was sent SIGKILL, or has ended */
-    bool tried;        /* its first start was tried */
-    unsigned failures; /* images in a row that ended without having answered a batch */
-    fan_deadline due;  /* see the states; FAN_FOREVER: nothing is due */
+    bool deaf;               /* its messages are not to be believed any more */
+    bool served;             /* this image has said that it serves */
+    bool killed;             /* this image was sent SIGKILL, or has ended */
+    bool tried;              /* its first start was tried */
+    bool wake_due;           /* the pump gave it a batch and has not woken it yet */
+    unsigned failures;       /* images in a row that ended without having answered a batch */
+    unsigned start_failures; /* starts in a row that came to nothing */
+    fan_deadline due;        /* see the states; FAN_FOREVER: nothing is due */
 
     /* Guarded by the pool's lock; the descriptors and the region change only in the pump. */
     fani_processes_state state;
@@ -79,7 +81,8 @@ typedef struct fani_processes_pool {
     int bell;  /* eventfd: wakes the pump; workers and posting threads ring it */
     int epoll; /* the bell, the workers' sockets and pidfds */
     pthread_t pump;
-    bool dismissed; /* pump only: the workers were asked to end */
+    bool dismissed; /* these two are the pump's: the workers were asked to end */
+    bool wakes_due; /* some worker's wake_due is set */
 
     pthread_mutex_t lock;        /* guards all below, and what a worker's record says it does */
     pthread_cond_t changed;      /* for open: something about starting has changed */
@@ -130,8 +133,12 @@ fani_batch *fani_processes_list_pop(fani_processes_list *list);
 void fani_processes_complete(fani_processes_pool *pool, fani_batch *batch, fani_verdict verdict,
                              const char *text);
 
-/* Wakes a worker that sleeps at its socket. The lock is held. */
+/* Wakes a worker that sleeps at its socket. The lock is held, or the caller is the pump. */
 void fani_processes_wake(fani_processes_worker *worker);
+
+/* Wakes the workers that got batches from the pump. It gives out many in a row, each soon after the
+ * other: one wake for all costs less than one for each. Pump only. */
+void fani_processes_wake_due(fani_processes_pool *pool);
 
 /* Wakes the pump. Any thread. */
 void fani_processes_ring_bell(const fani_processes_pool *pool);

@@ -16,8 +16,9 @@
 #include "pool.h"
 #include "task/registry.h"
 
-static const fan_deadline OPEN_LIMIT = INT64_C(20000000000);  /* for the first worker, in all */
-static const fan_deadline CLOSE_LIMIT = INT64_C(10000000000); /* for idle workers to end */
+static const fan_deadline OPEN_LIMIT = INT64_C(20000000000); /* for the first worker, in all */
+/* For idle workers to stop their tasks' states and end, whatever the caller's deadline says. */
+static const fan_deadline CLOSE_LEAST = INT64_C(200000000), CLOSE_MOST = INT64_C(10000000000);
 
 static fan_status probe(fan_error *why_not)
 {
@@ -147,10 +148,10 @@ static fan_status wait_for_workers(fani_processes_pool *pool, fan_error *error)
 static fan_status close_pool(void *self, fan_deadline deadline)
 {
     fani_processes_pool *pool = self;
-    fan_deadline limit = fani_clock_ns() + CLOSE_LIMIT;
+    fan_deadline now = fani_clock_ns(), least = now + CLOSE_LEAST, most = now + CLOSE_MOST;
     pthread_mutex_lock(&pool->lock);
     pool->closing = true;
-    pool->close_due = deadline < limit ? deadline : limit;
+    pool->close_due = deadline < least ? least : deadline < most ? deadline : most;
     pthread_mutex_unlock(&pool->lock);
     fani_processes_ring_bell(pool);
     pthread_join(pool->pump, NULL);

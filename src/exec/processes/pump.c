@@ -101,6 +101,7 @@ static bool lie_down(fani_processes_pool *pool, fani_processes_rest rest)
 {
     pthread_mutex_lock(&pool->lock);
     fani_processes_balance(pool);
+    fani_processes_wake_due(pool);
     tell_rest(pool, rest);
     bool quiet = !pool->refused.first && !any_replies_wait(pool);
     if (!quiet)
@@ -171,6 +172,7 @@ static void look(fani_processes_pool *pool, int64_t ns)
         get_up(pool);
     for (int i = 0; i < count; i++)
         handle(pool, &events[i]);
+    fani_processes_wake_due(pool);
 }
 
 /* ---- The loop ------------------------------------------------------------------------------ */

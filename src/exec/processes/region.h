@@ -12,7 +12,7 @@ enum {
     FANI_PROCESSES_INLINE_BYTES = FANI_PROCESSES_RING_BYTES / 4 - FANI_PROCESSES_FRAME,
     /* Batches a worker has at most: enough to hide the way to the program and back, few enough that
      * a death puts little back and the last batches spread over all workers. */
-    FANI_PROCESSES_WINDOW = 4,
+    FANI_PROCESSES_WINDOW = 8,
     /* Where the worker image finds its descriptors: memory, socket, bell. */
     FANI_PROCESSES_FD_REGION = 3,
     FANI_PROCESSES_FD_SOCKET = 4,

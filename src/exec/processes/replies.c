@@ -123,6 +123,7 @@ bool fani_processes_collect(fani_processes_pool *pool, fani_processes_worker *wo
         take(pool, worker, &message);
         any = true;
     }
+    fani_processes_wake_due(pool);
     return any;
 }
 
