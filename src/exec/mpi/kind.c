@@ -139,7 +139,7 @@ static fan_status check_serve(fan_executor *const executors[], size_t count, fan
 {
     for (size_t i = 0; i < count; i++) {
         const fani_mpi *self =
-            executors && executors[i] ? fani_executor_self(executors[i], &fani_mpi_ops) : NULL;
+            executors[i] ? fani_executor_self(executors[i], &fani_mpi_ops) : NULL;
         if (!self)
             return fani_error_set(error, FAN_E_ARGUMENT, "executor %zu is no MPI executor", i);
         if (self->rank == 0)
@@ -205,8 +205,12 @@ static fani_bell *bell(const serving *s)
 
 fan_status fan_serve(fan_executor *const executors[], size_t count, fan_error *error)
 {
+    if (count == 0)
+        return FAN_OK;
+    if (!executors)
+        return fani_error_set(error, FAN_E_ARGUMENT, "there are no executors");
     fan_status status = check_serve(executors, count, error);
-    if (status || count == 0)
+    if (status)
         return status;
     bool *closed = calloc(count, sizeof *closed);
     if (!closed)

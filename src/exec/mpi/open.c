@@ -20,6 +20,7 @@ typedef struct hello {
 
 /* ---- Options ------------------------------------------------------------------------------- */
 
+/* *mpi comes with the defaults of what a caller's older struct lacks. */
 static fan_status read_options(const fan_executor_options *options, fan_mpi_options *mpi,
                                fan_error *error)
 {
@@ -33,7 +34,6 @@ static fan_status read_options(const fan_executor_options *options, fan_mpi_opti
                               "size_of_this of fan_mpi_options is %zu; it must be "
                               "sizeof(fan_mpi_options), which is %zu",
                               size, sizeof *given);
-    *mpi = (fan_mpi_options){.communicator = MPI_COMM_NULL};
     memcpy(mpi, given, size < sizeof *mpi ? size : sizeof *mpi);
     if (mpi->communicator == MPI_COMM_NULL)
         return fani_error_set(error, FAN_E_ARGUMENT, "the communicator is MPI_COMM_NULL");
@@ -304,7 +304,7 @@ static fan_status agree(fani_mpi *self, MPI_Comm comm, int rank, int size, const
         status = agree_success(comm, rank, size, hellos, error);
     if (!status)
         status = agree_tasks(size, hellos, error);
-    if (!status)
+    if (!status && self) /* without self this rank itself has reported a failure */
         learn(self, hellos, opened);
     free(hellos);
     return status;
@@ -334,7 +334,7 @@ fan_status fani_mpi_open(fani_front *front, const fan_executor_options *options,
                          fani_opened *opened, void **made, fan_error *given_error)
 {
     fan_error own_error = {0}, *error = given_error ? given_error : &own_error;
-    fan_mpi_options mpi;
+    fan_mpi_options mpi = {.communicator = MPI_COMM_NULL};
     MPI_Comm comm = MPI_COMM_NULL;
     int rank = 0, size = 0;
     fan_status status = fani_mpi_ops.probe(error);
