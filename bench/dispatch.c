@@ -220,6 +220,10 @@ static void open_target(bench *b, target *t, const char *name)
     fan_error error = {0};
     fan_executor_options options = {.kind = name, .workers = b->workers};
     *t = (target){.name = name, .workers = b->workers};
+    if (b->options.only && strcmp(b->options.only, name) != 0) {
+        snprintf(t->absent, sizeof t->absent, "not asked for");
+        return;
+    }
     if (!strcmp(name, "serial"))
         options.workers = 1;
     if (fan_executor_open(&options, &t->executor, &error) != FAN_OK)
@@ -270,31 +274,28 @@ static void run_once(bench *b, row *r, size_t count, double *wall_ns, double *cp
     check_replies(b, r, count);
 }
 
-/* The best wall time of some runs: on a shared machine any one of them may have waited for a core.
+/* The better wall time of two runs: on a shared machine any one of them may have waited for a core.
  */
-static double best_wall_ns(bench *b, row *r, size_t count)
+static double better_wall_ns(bench *b, row *r, size_t count)
 {
-    enum { TIMES = 3 };
-    double best = 0;
-    for (int i = 0; i < TIMES; i++) {
-        double wall, cpu;
-        run_once(b, r, count, &wall, &cpu);
-        best = i && best < wall ? best : wall;
-    }
-    return best;
+    double first, second, cpu;
+    run_once(b, r, count, &first, &cpu);
+    run_once(b, r, count, &second, &cpu);
+    return first < second ? first : second;
 }
 
-/* As many items as fill the time of one repetition. */
+/* As many items as fill the time of one repetition. In steps, because the first items of a run may
+ * cost far more than the rest: workers wake up, batches grow. */
 static size_t choose_count(bench *b, row *r)
 {
     size_t count = 16, most = b->options.quick ? 64 : ITEMS_MAX;
-    double wall = best_wall_ns(b, r, count);
-    while (wall < budget_ns / 8 && count * 4 <= most) {
-        count *= 4;
-        wall = best_wall_ns(b, r, count);
+    for (;;) {
+        double short_of = budget_ns / better_wall_ns(b, r, count);
+        if (short_of < 1.5 || count == most)
+            return count;
+        double next = (double)count * (short_of < 8 ? short_of : 8);
+        count = next < (double)most ? (size_t)next : most;
     }
-    double fitting = (double)count * budget_ns / wall;
-    return fitting > (double)most ? most : fitting < 16 ? 16 : (size_t)fitting;
 }
 
 static void set_size(bench *b, int size)

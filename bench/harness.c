@@ -59,10 +59,13 @@ int bench_options_read(int argc, char **argv, const char *summary, bench_options
             options->repetitions = read_count(at, argv[++i]);
         } else if (!strcmp(at, "--workers")) {
             options->workers = read_count(at, argv[++i]);
+        } else if (!strcmp(at, "--only") && argv[i + 1]) {
+            options->only = argv[++i];
         } else {
             bool help = !strcmp(at, "--help");
             fprintf(help ? stdout : stderr,
-                    "%s\nOptions: --tsv --quick --repetitions N --workers N\n", summary);
+                    "%s\nOptions: --tsv --quick --repetitions N --workers N --only NAME\n",
+                    summary);
             return help ? 0 : 2;
         }
     }

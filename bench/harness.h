@@ -12,10 +12,11 @@ typedef struct bench_options {
     bool quick;           /* tiny sizes: does it run at all; the figures mean nothing */
     unsigned repetitions; /* of each row, interleaved */
     unsigned workers;     /* 0: as many as usable */
+    const char *only;     /* rows of this executor alone, beside the peers; NULL: all */
 } bench_options;
 
-/* Reads --tsv, --quick, --repetitions N, --workers N and --help (which prints `summary`). Returns
- * -1 to go on, else the exit code. */
+/* Reads --tsv, --quick, --repetitions N, --workers N, --only NAME and --help (which prints
+ * `summary`). Returns -1 to go on, else the exit code. */
 int bench_options_read(int argc, char **argv, const char *summary, bench_options *options);
 
 /* Ends the program with exit code 1 and a text on stderr. */

@@ -336,19 +336,19 @@ static double numbers_coreutils(void *user)
 /* The command of the same build: build/<preset>/bin/fanfold beside build/<preset>/bench. */
 static double numbers_command(void *user)
 {
-    char path[4096];
-    ssize_t length = readlink("/proc/self/exe", path, sizeof path - 32);
+    char here[4096], command[sizeof here + 16];
+    ssize_t length = readlink("/proc/self/exe", here, sizeof here - 1);
     if (length <= 0)
         return -1;
-    path[length] = '\0';
+    here[length] = '\0';
     for (int up = 0; up < 2; up++) {
-        char *slash = strrchr(path, '/');
+        char *slash = strrchr(here, '/');
         if (!slash)
             return -1;
         *slash = '\0';
     }
-    strcat(path, "/bin/fanfold");
-    return numbers_child(user, (char *[]){path, "factor", "--executor", "serial", NULL});
+    snprintf(command, sizeof command, "%s/bin/fanfold", here);
+    return numbers_child(user, (char *[]){command, "factor", "--executor", "serial", NULL});
 }
 
 static void check_child_text(const numbers *z, const char *name)

@@ -19,12 +19,13 @@ struct bench_table {
 static void add_row(bench_table *table, const char *text)
 {
     char **rows = realloc(table->rows, (table->count + 1) * sizeof *rows);
-    if (!rows)
+    char *copy = strdup(text);
+    if (rows && copy) {
+        table->rows = rows;
+        rows[table->count++] = copy;
+    } else {
         bench_fail("no memory for a table");
-    table->rows = rows;
-    rows[table->count] = strdup(text);
-    if (!rows[table->count++])
-        bench_fail("no memory for a table");
+    }
 }
 
 bench_table *bench_table_new(const char *name, int words, const char *columns)
