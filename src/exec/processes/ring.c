@@ -21,7 +21,7 @@ static bool has_room(fani_processes_ring *ring, uint64_t bytes)
     if (ring->capacity - (ring->at - ring->far) >= bytes)
         return true;
     uint64_t far = atomic_load_explicit(&ring->ends->tail, memory_order_seq_cst);
-    if (ring->at - far > ring->capacity) {
+    if (far - ring->far > ring->at - ring->far) { /* behind what it was, or beyond what there is */
         ring->broken = true;
         return false;
     }
