@@ -5,15 +5,28 @@
 #include "fanfold/job.h"
 #include "options.h"
 
+enum { LEFT = 28, WIDTH = 98 };
+
+/* Two columns; the text is broken between words. */
 static void print_row(const char *left, const char *text)
 {
-    printf("  %-26s", left);
-    if (strlen(left) > 26)
-        printf("\n  %-26s", "");
-    for (; *text; text++) {
-        putchar(*text);
-        if (*text == '\n')
-            printf("  %-26s", "");
+    size_t column = (size_t)printf("  %-24s", left);
+    if (column >= LEFT)
+        column = WIDTH;
+    while (*text) {
+        size_t length = strcspn(text, " ");
+        if (column + 1 + length > WIDTH) {
+            printf("\n%*s", LEFT, "");
+            column = LEFT;
+        } else {
+            for (; column < LEFT - 1; column++)
+                putchar(' ');
+            putchar(' ');
+            column++;
+        }
+        printf("%.*s", (int)length, text);
+        column += length;
+        text += length + (text[length] == ' ');
     }
     putchar('\n');
 }

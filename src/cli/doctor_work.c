@@ -147,10 +147,11 @@ static void check_mpirun(doctor *d, const child_mpirun *m)
     fan_machine_info machine;
     fan_machine(&machine);
     if (cores < machine.cores_affinity)
-        doctor_note("binding",
-                    "mpirun binds each of %d ranks to %u of %u cores: with more than %u workers a "
-                    "rank, or fewer ranks than cores, add --bind-to none",
-                    RANKS, cores, machine.cores_affinity, cores);
+        doctor_note(
+            "binding",
+            "mpirun binds a rank to %u of %u cores: for several workers a rank, or fewer ranks "
+            "than cores, add --bind-to none",
+            cores, machine.cores_affinity);
 }
 
 void doctor_mpi(doctor *d)

@@ -1,9 +1,11 @@
 #include "launch.h"
 
 #include <dlfcn.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static int number_in(const char *const names[])
 {
@@ -32,28 +34,45 @@ launch launch_read(void)
     return l;
 }
 
+/* The library from the folder of libfanfold, which it was built with; where it is not there, by the
+ * loader's rules (the command's run path among them). Open MPI's plugins expect to find its
+ * symbols: RTLD_GLOBAL. NULL: *why says so, until the next call of the loader. */
+static void *open_library(const char *name, const char **why)
+{
+    enum { FLAGS = RTLD_NOW | RTLD_GLOBAL };
+    char path[PATH_MAX];
+    Dl_info info;
+    void *symbol = dlsym(RTLD_DEFAULT, "fan_job_tasks");
+    if (symbol && dladdr(symbol, &info) && info.dli_fname && strchr(info.dli_fname, '/')) {
+        int folder = (int)(strrchr(info.dli_fname, '/') - info.dli_fname);
+        snprintf(path, sizeof path, "%.*s/%s", folder, info.dli_fname, name);
+        if (access(path, F_OK) == 0) {
+            void *library = dlopen(path, FLAGS);
+            *why = library ? NULL : dlerror();
+            return library;
+        }
+    }
+    void *library = dlopen(name, FLAGS);
+    *why = library ? NULL : dlerror();
+    return library;
+}
+
 fan_status launch_load_ranks(const fan_ranks **ranks, fan_error *error)
 {
-    /* The version's first number is the library's SONAME. The command's run path names its lib
-     * folder by $ORIGIN, and the loader searches that for dlopen too. Open MPI's plugins expect to
-     * find its symbols: RTLD_GLOBAL. */
+    /* The version's first number is the library's SONAME. */
     char name[64];
     snprintf(name, sizeof name, "libfanfold_mpi.so.%.*s", (int)strcspn(FANFOLD_VERSION, "."),
              FANFOLD_VERSION);
     const char *why = NULL;
-    const fan_ranks *(*table)(void) = NULL;
-    void *library = dlopen(name, RTLD_NOW | RTLD_GLOBAL);
-    if (library) {
-        void *symbol = dlsym(library, "fan_ranks_table");
-        if (symbol)
-            memcpy(&table, &symbol, sizeof table);
-    }
-    if (!table)
+    void *library = open_library(name, &why);
+    void *symbol = library ? dlsym(library, "fan_ranks_table") : NULL;
+    if (library && !symbol)
         why = dlerror();
-    if (table) {
-        const fan_ranks *found = table();
-        if (found->size_of_this >= sizeof *found) {
-            *ranks = found;
+    if (symbol) {
+        const fan_ranks *(*table)(void);
+        memcpy(&table, &symbol, sizeof table);
+        if (table()->size_of_this >= sizeof **ranks) {
+            *ranks = table();
             return FAN_OK;
         }
         why = "it belongs to another version of Fanfold";

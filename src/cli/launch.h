@@ -16,8 +16,8 @@ typedef struct launch {
 
 launch launch_read(void);
 
-/* libfanfold_mpi's table: the library is looked for where libfanfold is (beside the command), then
- * by the loader's rules. Errors: FAN_E_UNAVAILABLE with what the loader said. */
+/* libfanfold_mpi's table: the library is looked for in the folder of libfanfold, then by the
+ * loader's rules. Errors: FAN_E_UNAVAILABLE with what the loader said. */
 fan_status launch_load_ranks(const fan_ranks **ranks, fan_error *error);
 
 #endif

@@ -208,7 +208,7 @@ static const struct option_spec {
     bool (*store)(cli_options *o, const char *label, const char *value);
 } specs[] = {
     {{"executor", 0, "KIND",
-      "where the work runs: serial, threads, processes or mpi\n"
+      "where the work runs: serial, threads, processes or mpi "
       "(default: threads; under mpirun and srun: mpi)",
       TAKES_JOB},
      store_executor},
@@ -224,7 +224,7 @@ static const struct option_spec {
       TAKES_JOB},
      store_queue_memory},
     {{"grace", 0, "TIME",
-      "how long an interrupted run may take to end in order, like 10s or 5m\n"
+      "how long an interrupted run may take to end in order, like 10s or 5m "
       "(default: 2s; 0: as long as it takes)",
       TAKES_JOB},
      store_grace},
@@ -235,7 +235,7 @@ static const struct option_spec {
       TAKES_COMPARE},
      store_executors},
     {{"workers", 'j', "N,...",
-      "with how many workers each; for mpi: ranks (default: 1 and the\n"
+      "with how many workers each; for mpi: ranks (default: 1 and the "
       "usable cores)",
       TAKES_COMPARE},
      store_workers_list},

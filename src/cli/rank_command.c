@@ -56,7 +56,7 @@ static void warn_of_binding(const executor_choice *choice)
     else if (!choice->workers && local_ranks && !getenv("SLURM_JOB_ID") &&
              machine.cores_affinity * local_ranks < machine.cores_online)
         message_warning(
-            "the launcher bound each of %lu ranks to %u of this host's %u cores, so some "
+            "each of the ranks here (%lu) may use only %u of this host's %u cores, so some "
             "stay idle: %s",
             local_ranks, machine.cores_affinity, machine.cores_online, cure);
 }

@@ -35,11 +35,16 @@ if find_mpirun; then
     what='mpi' && run "$fanfold" compare "$job" --executors serial,mpi --workers 1,2 --repeat 1 && expect 0
     [ "$(grep -c '^mpi .*same bytes' "$tmp/out")" -eq 2 ] || fail "$what: $(cat "$tmp/out" "$tmp/err")"
 fi
-mkdir "$tmp/empty"
-what='no mpirun' && run env PATH="$tmp/empty" "$fanfold" compare "$job" --executors serial,mpi --workers 1 --repeat 1
-if ! grep -q '^mpi .*same bytes' "$tmp/out"; then
-    expect 0
-    grep -q "^mpi  *1  can't run here" "$tmp/out" || fail "$what: $(cat "$tmp/out")"
-fi
+# The folder of libfanfold is looked into first: a broken library there stands for none.
+what='libfanfold_mpi does not load'
+mkdir "$tmp/lib"
+cp "$(dirname "$fanfold")"/../lib/libfanfold.so.* "$tmp/lib/"
+echo broken >"$tmp/lib/libfanfold_mpi.so.0"
+export LD_LIBRARY_PATH=$tmp/lib
+run "$fanfold" compare "$job" --executors serial,mpi --workers 1 --repeat 1 && expect 0
+grep -q "^mpi  *1  can't run here: " "$tmp/out" || fail "$what: $(cat "$tmp/out")"
+run "$fanfold" factor --executor mpi 12 && expect 4 '' && says libfanfold_mpi
+run "$fanfold" --version && expect 0
+grep -q '^MPI: not available' "$tmp/out" || fail "$what: $(cat "$tmp/out")"
 [ -z "$(ls -A "$TMPDIR")" ] || fail "compare left $(ls "$TMPDIR")"
 finish
