@@ -273,9 +273,12 @@ FAN_TEST(job_gcd, lines_of_numbers)
     char path[32];
     make_input(path, "12 18\n-12 18 30\n0 0\n0 -7\n\n"
                      "100000000000000000000 -15000000000000000000000\n"
-                     "18446744073709551616 6\n5\n1 1 x\n9 6");
+                     "18446744073709551616 6\n5\n1 1 x\n9 6\n"
+                     "36893488147419103232 18446744073709551616\n"
+                     "7 1 99999999999999999999999\n5 18446744073709551616");
     run_task(&o, "gcd", "input", path, NULL, NULL);
-    EXPECT_STR(o.output, "6\n6\n0\n7\n100000000000000000000\n2\n3\n");
+    EXPECT_STR(o.output, "6\n6\n0\n7\n100000000000000000000\n2\n3\n"
+                         "18446744073709551616\n1\n1\n");
     EXPECT_CONTAINS(o.reports, ":8:1: 1 number: expected two or more\n");
     EXPECT_CONTAINS(o.reports, ":9:5: 'x' is no number: expected an integer\n");
     EXPECT_I64(o.result.exit_code, 2);

@@ -299,6 +299,28 @@ FAN_TEST(reader, a_slow_pipe_gives_what_is_there)
     close(ends[0]);
 }
 
+/* A token that comes in pieces, with items given between them, and is too long in the end. */
+FAN_TEST(reader, a_slow_token_may_turn_out_too_long)
+{
+    int ends[2];
+    char text[200];
+    fani_reader *reader;
+    fan_items items;
+    fani_reader_options options = {.unit = FANI_UNIT_LINE, .token_max = 3};
+    ASSERT_I64(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+    ASSERT_I64(fani_reader_new(&options, &reader), FAN_OK);
+    ASSERT_I64(fani_reader_add_fd(reader, ends[0], "pipe"), FAN_OK);
+    ASSERT_I64(write(ends[1], "100 200\n7 89", 12), 12);
+    ASSERT_I64(fani_reader_pull(reader, 9, 99, false, &items, NULL), FAN_OK);
+    EXPECT_U64(items.count, 1);
+    ASSERT_I64(write(ends[1], "123 4\n5 6", 9), 9);
+    ASSERT_I64(close(ends[1]), 0);
+    gather(reader, 9, text, sizeof text);
+    EXPECT_STR(text, "2:3:891...!1|3:1:5 6");
+    fani_reader_free(reader);
+    close(ends[0]);
+}
+
 static bool always(void *user)
 {
     ++*(int *)user;
