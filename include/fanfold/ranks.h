@@ -12,19 +12,21 @@ extern "C" {
 
 typedef struct fan_ranks {
     unsigned size_of_this;
-    /* Initializes MPI (MPI_THREAD_FUNNELED), gives this process's place in the world. Refuses N
-     * singletons (size 1 while SLURM_NTASKS > 1) with FAN_E_UNAVAILABLE. Collective. */
+    /* Initializes MPI (MPI_THREAD_FUNNELED), gives this process's place in the world. Main thread,
+     * once, after fan_start. Refuses N singletons with FAN_E_UNAVAILABLE, having ended MPI again: a
+     * world of 1 where the launcher (OMPI_COMM_WORLD_SIZE, PMI_SIZE, else SLURM_NTASKS) meant more;
+     * the text says how to start it rightly. Collective. */
     fan_status (*init)(int *argc, char ***argv, int *rank, int *size, fan_error *error);
-    /* Opens an executor over all ranks; options->workers are local workers a rank (0: as usable),
-     * options->kind the executor inside each rank ("threads", "processes", "serial"; NULL:
-     * "threads"). Collective. */
+    /* Opens an executor over all ranks; options->workers are local workers a rank (0: the rank's
+     * part of its host's cores), options->kind the executor inside each rank ("threads",
+     * "processes", "serial"; NULL: "threads"). Succeeds on all ranks or on none. Collective. */
     fan_status (*open)(const fan_executor_options *options, fan_executor **executor,
                        fan_error *error);
-    /* Ranks other than 0: works until rank 0 closes, then frees the executor. */
+    /* Ranks other than 0: works until rank 0 closes the executor, then frees it. */
     fan_status (*serve)(fan_executor *executor, fan_error *error);
-    /* Copies `size` bytes from rank 0 to all. Collective. */
+    /* Copies `size` bytes from rank 0 to all; waits for all without burning a core. Collective. */
     fan_status (*broadcast)(void *bytes, size_t size, fan_error *error);
-    /* Ends MPI in order. Collective. */
+    /* Ends MPI in order, all ranks together. Collective. */
     fan_status (*finalize)(fan_error *error);
     /* Ends the whole MPI job with a code; does not return normally. Local. */
     void (*abort)(int code);

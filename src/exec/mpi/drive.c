@@ -13,11 +13,14 @@ static bool step_link(fani_mpi *self)
 {
     if (self->size == 1)
         return false;
+    fan_error why;
+    bool was_whole = !fani_link_broken(&self->link, NULL);
     bool moved = fani_link_step(&self->link);
     moved |= fani_mpi_share_step(self);
-    fan_error why;
-    if (fani_link_broken(&self->link, &why))
+    if (fani_link_broken(&self->link, &why)) {
+        moved |= was_whole; /* whoever waits must hear of it */
         moved |= fani_mpi_fail_all(self, why.text);
+    }
     return moved;
 }
 
