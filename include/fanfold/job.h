@@ -36,9 +36,11 @@ FAN_API const char *fan_job_task_name(size_t i, const char **summary);
  */
 FAN_API fan_status fan_job_new(const char *task, fan_job **job, fan_error *error);
 
-/* A job from a job file; "-" is standard input. Relative paths in it are relative to the job file's
- * folder. Errors: FAN_E_INPUT (can't be opened), FAN_E_SYNTAX and FAN_E_ARGUMENT with file, line,
- * column and what was expected. */
+/* A job from a job file; "-" is standard input. The file has one section [job] with `task = NAME`
+ * and keys with their values; lines that begin with '#' or ';' are comments. A value may go on in
+ * indented lines: for a key that repeats they are further values. A line has at most 198 bytes.
+ * Relative paths in it are relative to the job file's folder. Errors: FAN_E_INPUT (can't be
+ * opened), FAN_E_SYNTAX and FAN_E_ARGUMENT with file, line, column and what was expected. */
 FAN_API fan_status fan_job_load(const char *path, fan_job **job, fan_error *error);
 
 FAN_API void fan_job_free(fan_job *job);
@@ -48,14 +50,17 @@ FAN_API void fan_job_free(fan_job *job);
  * except where the key repeats. */
 FAN_API fan_status fan_job_set(fan_job *job, const char *key, const char *value, fan_error *error);
 
-/* The value of a key as set, NULL where unset; valid until it is set again. */
+/* The value of a key as set (the last one where it repeats; the job's task for "task"), NULL where
+ * unset; valid until it is set again. */
 FAN_API const char *fan_job_get(const fan_job *job, const char *key);
 
 /* An argument in place of input: a number (gcd, factor, divisors), an expression (integrate), a
  * file (weakkeys). */
 FAN_API fan_status fan_job_add_argument(fan_job *job, const char *text, fan_error *error);
 
-/* Checks what only shows with all keys together (an integral without --over). */
+/* Checks what only shows with all keys together (an integral without --over), without running
+ * anything; fan_job_run does it too. Where an expression or a range does not parse, the error's
+ * text goes on in two more lines: what was read and a caret under the column. */
 FAN_API fan_status fan_job_check(const fan_job *job, fan_error *error);
 
 typedef struct fan_job_events {

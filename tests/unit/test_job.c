@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <gmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -220,6 +221,24 @@ FAN_TEST(job_factor, a_number_not_split_is_shown_and_fails)
     EXPECT_I64(o.result.exit_code, 1);
     EXPECT_U64(o.result.summary.ok, 1);
     EXPECT_U64(o.result.summary.failed, 1);
+}
+
+/* 2^2203 - 1 is a prime of 664 digits: longer than what is proven. */
+FAN_TEST(job_factor, what_is_only_probable_is_said)
+{
+    outcome o;
+    char text[800];
+    mpz_t prime;
+    mpz_init_set_ui(prime, 1);
+    mpz_mul_2exp(prime, prime, 2203);
+    mpz_sub_ui(prime, prime, 1);
+    mpz_get_str(text, 10, prime);
+    mpz_clear(prime);
+    run_task(&o, "factor", NULL, text, NULL);
+    EXPECT_CONTAINS(o.output, text);
+    EXPECT_CONTAINS(o.reports, "a factor of more than 500 digits is only probably prime");
+    EXPECT_I64(o.result.exit_code, 0);
+    EXPECT_U64(o.result.summary.ok, 1);
 }
 
 FAN_TEST(job_factor, tsv_and_ndjson_hold_every_entry)
