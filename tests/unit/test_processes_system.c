@@ -31,10 +31,10 @@ FAN_TEST(processes_memory, a_copy_is_the_same_and_can_never_change)
     EXPECT_TRUE(fcntl(fd, F_GETFD) & FD_CLOEXEC);
     EXPECT_I64(pwrite(fd, bytes, 1, 0), -1);
     EXPECT_I64(ftruncate(fd, 5), -1);
-    ASSERT_I64(fani_processes_memory_map_frozen(fd, sizeof bytes, &mapped), 0);
+    ASSERT_I64(fani_processes_memory_map_frozen(fd, sizeof bytes, false, &mapped), 0);
     EXPECT_TRUE(!memcmp(mapped, bytes, sizeof bytes));
     fani_processes_memory_unmap(mapped, sizeof bytes);
-    EXPECT_I64(fani_processes_memory_map_frozen(fd, sizeof bytes - 1, &mapped), EPROTO);
+    EXPECT_I64(fani_processes_memory_map_frozen(fd, sizeof bytes - 1, false, &mapped), EPROTO);
     close(fd);
 }
 
@@ -43,7 +43,7 @@ FAN_TEST(processes_memory, no_bytes_at_all)
     const unsigned char *mapped = NULL;
     int fd;
     ASSERT_I64(fani_processes_memory_copy(NULL, 0, &fd), 0);
-    EXPECT_I64(fani_processes_memory_map_frozen(fd, 0, &mapped), 0);
+    EXPECT_I64(fani_processes_memory_map_frozen(fd, 0, false, &mapped), 0);
     EXPECT_TRUE(mapped != NULL);
     fani_processes_memory_unmap(mapped, 0);
     close(fd);
@@ -54,7 +54,7 @@ FAN_TEST(processes_memory, what_could_still_change_is_refused)
     const unsigned char *mapped = NULL;
     int fd;
     ASSERT_I64(fani_processes_memory_new(100, true, &fd), 0);
-    EXPECT_I64(fani_processes_memory_map_frozen(fd, 100, &mapped), EPROTO);
+    EXPECT_I64(fani_processes_memory_map_frozen(fd, 100, false, &mapped), EPROTO);
     close(fd);
 }
 
@@ -108,7 +108,7 @@ FAN_TEST(processes_control, messages_carry_descriptors)
     EXPECT_U64(got.id, 7);
     ASSERT_TRUE(fd >= 0);
     EXPECT_TRUE(fcntl(fd, F_GETFD) & FD_CLOEXEC);
-    ASSERT_I64(fani_processes_memory_map_frozen(fd, 3, &mapped), 0);
+    ASSERT_I64(fani_processes_memory_map_frozen(fd, 3, false, &mapped), 0);
     EXPECT_TRUE(!memcmp(mapped, "abc", 3));
     fani_processes_memory_unmap(mapped, 3);
     close(fd);

@@ -103,11 +103,11 @@ static fani_wire_batch wire_batch(const fani_batch *batch)
 static int write_parcel(const fani_wire_batch *wire, size_t size, int *fd)
 {
     unsigned char *bytes = NULL;
-    int made;
+    int made = -1;
     int error = fani_processes_memory_new(size, true, &made);
     if (error)
         return error;
-    error = fani_processes_memory_map(made, size, &bytes);
+    error = fani_processes_memory_map(made, size, true, &bytes);
     if (!error) {
         fani_wire_batch_write(wire, bytes);
         fani_processes_memory_unmap(bytes, size);

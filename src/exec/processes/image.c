@@ -126,7 +126,7 @@ static bool take_share(image *self, const fani_processes_control *control, int f
 {
     shared_data *share = malloc(sizeof *share);
     if (!share || fd < 0 ||
-        fani_processes_memory_map_frozen(fd, control->size, &share->bytes) != 0) {
+        fani_processes_memory_map_frozen(fd, control->size, false, &share->bytes) != 0) {
         free(share);
         fani_processes_fd_close(&fd);
         return false;
@@ -274,7 +274,7 @@ static int pack_replies(const image *self, uint64_t posting, uint64_t run_ns, si
     int error = fani_processes_memory_new(size, true, fd);
     if (error)
         return error;
-    error = fani_processes_memory_map(*fd, size, &bytes);
+    error = fani_processes_memory_map(*fd, size, true, &bytes);
     if (!error) {
         fani_wire_replies_write(&self->answers, posting, run_ns, bytes);
         fani_processes_memory_unmap(bytes, size);
@@ -363,7 +363,9 @@ static int run_outside(image *self, uint64_t posting, bool mine)
     int fd = -1;
     if (!fani_processes_inbox_take(&self->inbox, posting, &fd, &size))
         return EPROTO;
-    int error = !mine ? 0 : fd < 0 ? EMFILE : fani_processes_memory_map_frozen(fd, size, &bytes);
+    int error = !mine    ? 0
+                : fd < 0 ? EMFILE
+                         : fani_processes_memory_map_frozen(fd, size, true, &bytes);
     fani_processes_fd_close(&fd);
     if (!mine || error == EPROTO)
         return error;

@@ -73,18 +73,19 @@ static size_t mapped_size(size_t size)
     return size ? size : 1;
 }
 
-static int map(int fd, size_t size, int protection, unsigned char **bytes)
+static int map(int fd, size_t size, int protection, bool all_now, unsigned char **bytes)
 {
-    void *at = mmap(NULL, mapped_size(size), protection, MAP_SHARED, fd, 0);
+    int flags = MAP_SHARED | (all_now ? MAP_POPULATE : 0);
+    void *at = mmap(NULL, mapped_size(size), protection, flags, fd, 0);
     if (at == MAP_FAILED)
         return errno;
     *bytes = at;
     return 0;
 }
 
-int fani_processes_memory_map(int fd, size_t size, unsigned char **bytes)
+int fani_processes_memory_map(int fd, size_t size, bool all_now, unsigned char **bytes)
 {
-    return map(fd, size, PROT_READ | PROT_WRITE, bytes);
+    return map(fd, size, PROT_READ | PROT_WRITE, all_now, bytes);
 }
 
 int fani_processes_memory_freeze(int fd)
@@ -92,7 +93,7 @@ int fani_processes_memory_freeze(int fd)
     return fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SEAL) == 0 ? 0 : errno;
 }
 
-int fani_processes_memory_map_frozen(int fd, size_t size, const unsigned char **bytes)
+int fani_processes_memory_map_frozen(int fd, size_t size, bool all_now, const unsigned char **bytes)
 {
     struct stat stat;
     unsigned char *at = NULL;
@@ -101,7 +102,7 @@ int fani_processes_memory_map_frozen(int fd, size_t size, const unsigned char **
         return errno;
     if ((seals & FROZEN) != FROZEN || stat.st_size < 0 || (size_t)stat.st_size != size)
         return EPROTO;
-    int error = map(fd, size, PROT_READ, &at);
+    int error = map(fd, size, PROT_READ, all_now, &at);
     if (!error)
         *bytes = at;
     return error;
@@ -129,7 +130,7 @@ static int write_all(int fd, const unsigned char *bytes, size_t size)
 
 int fani_processes_memory_copy(const unsigned char *bytes, size_t size, int *fd)
 {
-    int made;
+    int made = -1;
     int error = fani_processes_memory_new(size, true, &made);
     if (error)
         return error;

@@ -10,15 +10,17 @@
  * now, so that no later write can hit a lack of memory. *fd is close-on-exec and above 5. */
 int fani_processes_memory_new(size_t size, bool reserve, int *fd);
 
-/* Maps memory of exactly `size` bytes (0 is fine) for reading and writing. */
-int fani_processes_memory_map(int fd, size_t size, unsigned char **bytes);
+/* Maps memory of exactly `size` bytes (0 is fine) for reading and writing. `all_now`: every page
+ * will be touched at once, so one call maps them all in place of a fault for each. */
+int fani_processes_memory_map(int fd, size_t size, bool all_now, unsigned char **bytes);
 
 /* Ends all writing to memory that is mapped nowhere for writing. */
 int fani_processes_memory_freeze(int fd);
 
 /* Maps frozen memory for reading, after checking its seals and its size: EPROTO where it could
  * still change. */
-int fani_processes_memory_map_frozen(int fd, size_t size, const unsigned char **bytes);
+int fani_processes_memory_map_frozen(int fd, size_t size, bool all_now,
+                                     const unsigned char **bytes);
 
 /* Unmaps either; NULL is accepted. */
 void fani_processes_memory_unmap(const unsigned char *bytes, size_t size);

@@ -10,11 +10,11 @@
 int fani_processes_region_new(const cpu_set_t *mask, fani_processes_region **region, int *fd)
 {
     unsigned char *bytes = NULL;
-    int made;
+    int made = -1;
     int error = fani_processes_memory_new(sizeof(fani_processes_region), false, &made);
     if (error)
         return error;
-    error = fani_processes_memory_map(made, sizeof(fani_processes_region), &bytes);
+    error = fani_processes_memory_map(made, sizeof(fani_processes_region), false, &bytes);
     if (error) {
         close(made);
         return error;
@@ -42,7 +42,7 @@ int fani_processes_region_attach(int fd, fani_processes_region **region)
         return errno;
     if ((seals & fixed) != fixed || stat.st_size != (off_t)sizeof(fani_processes_region))
         return EPROTO;
-    int error = fani_processes_memory_map(fd, sizeof(fani_processes_region), &bytes);
+    int error = fani_processes_memory_map(fd, sizeof(fani_processes_region), false, &bytes);
     if (error)
         return error;
     fani_processes_region *r = (void *)bytes;

@@ -42,7 +42,7 @@ static void read_replies(fani_batch *batch, const unsigned char *bytes, size_t s
 static void read_outside(fani_batch *batch, int fd, size_t size, result *r)
 {
     const unsigned char *bytes = NULL;
-    int error = fd < 0 ? EMFILE : fani_processes_memory_map_frozen(fd, size, &bytes);
+    int error = fd < 0 ? EMFILE : fani_processes_memory_map_frozen(fd, size, true, &bytes);
     if (error == EPROTO) {
         malformed(r);
     } else if (error) {
