@@ -77,8 +77,9 @@ static uint64_t number_in_file(const char *path)
     FILE *file = fopen(path, "re");
     if (!file)
         return n;
-    if (fscanf(file, "%" SCNu64, &n) != 1) /* "max" */
-        n = UINT64_MAX;
+    char line[64];
+    if (fgets(line, sizeof line, file) && line[0] >= '0' && line[0] <= '9') /* not "max" */
+        n = strtoull(line, NULL, 10);
     fclose(file);
     return n;
 }

@@ -123,7 +123,12 @@ static bool start_ranks(const child_mpirun *m, unsigned ranks, unsigned *cores, 
         find_line(errors, "fanfold: ", text, size);
     } else {
         find_line(output, "ranks ", text, size);
-        good = sscanf(text, "ranks %u cores %u", &seen, cores) == 2 && seen == ranks;
+        const char *of_cores = strstr(text, "cores ");
+        if (of_cores && strncmp(text, "ranks ", 6) == 0) {
+            seen = (unsigned)strtoul(text + 6, NULL, 10);
+            *cores = (unsigned)strtoul(of_cores + 6, NULL, 10);
+        }
+        good = seen == ranks;
         if (!good)
             snprintf(text, size,
                      "%u ranks were asked for, %u see each other: this mpirun is "

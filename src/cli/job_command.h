@@ -47,13 +47,6 @@ void job_command_print_dry_run(const cli_options *o, const fan_job *job,
 int rank_command_run(const cli_options *o, fan_job *job);
 
 /* record.c: --record, what `compare` reads back. One line of JSON. */
-#define RECORD_FORMAT                                                                              \
-    "{\"schema\":1,\"seconds\":%.9g,\"items\":%" PRIu64 ",\"run_ns\":%" PRIu64                     \
-    ",\"workers\":%u,\"ranks\":%u,\"peak_kib\":%" PRIu64 "}\n"
-#define RECORD_SCAN                                                                                \
-    "{\"schema\":1,\"seconds\":%lg,\"items\":%" SCNu64 ",\"run_ns\":%" SCNu64                      \
-    ",\"workers\":%u,\"ranks\":%u,\"peak_kib\":%" SCNu64 "}\n"
-
 typedef struct run_record {
     double seconds;
     uint64_t items;  /* of the executor: a task of the job may be many */

@@ -12,7 +12,7 @@ static int number_in(const char *const names[])
     for (; *names; names++) {
         const char *value = getenv(*names);
         if (value && *value >= '0' && *value <= '9')
-            return atoi(value);
+            return (int)strtol(value, NULL, 10);
     }
     return -1;
 }

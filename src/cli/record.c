@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "job_command.h"
@@ -19,8 +20,8 @@ static uint64_t peak_of(const char *process)
     if (!file)
         return 0;
     while (fgets(line, sizeof line, file))
-        if (sscanf(line, "VmHWM: %" SCNu64, &kib) == 1)
-            break;
+        if (strncmp(line, "VmHWM:", 6) == 0)
+            kib = strtoull(line + 6, NULL, 10);
     fclose(file);
     return kib;
 }
@@ -47,6 +48,7 @@ uint64_t record_peak_kib(void)
     if (!threads)
         return kib;
     const struct dirent *entry;
+    /* cppcheck-suppress readdirCalled ; no other thread reads this folder */
     while ((entry = readdir(threads)) != NULL)
         if (entry->d_name[0] != '.')
             kib += peak_of_children(entry->d_name);
@@ -69,13 +71,33 @@ bool record_write(const char *path, int rank, const run_record *r)
     FILE *file = fopen(name, "we");
     bool good = file != NULL;
     if (file) {
-        good = fprintf(file, RECORD_FORMAT, r->seconds, r->items, r->run_ns, r->workers, r->ranks,
-                       r->peak_kib) > 0;
+        good = fprintf(file,
+                       "{\"schema\":\"fanfold.record/1\",\"seconds\":%.9g,\"items\":%" PRIu64
+                       ",\"run_ns\":%" PRIu64 ",\"workers\":%u,\"ranks\":%u,\"peak_kib\":%" PRIu64
+                       "}\n",
+                       r->seconds, r->items, r->run_ns, r->workers, r->ranks, r->peak_kib) > 0;
         good &= fclose(file) == 0;
     }
     if (!good)
         message_error("--record: %s: %s", name, strerror(errno));
     return good;
+}
+
+/* The text of a field's value; NULL where the record does not have it. */
+static const char *field(const char *line, const char *name)
+{
+    char quoted[32];
+    snprintf(quoted, sizeof quoted, "\"%s\":", name);
+    const char *at = strstr(line, quoted);
+    return at ? at + strlen(quoted) : NULL;
+}
+
+static bool read_count(const char *line, const char *name, uint64_t *value)
+{
+    const char *text = field(line, name);
+    if (text)
+        *value = strtoull(text, NULL, 10);
+    return text != NULL;
 }
 
 bool record_read(const char *path, int rank, run_record *r)
@@ -85,8 +107,18 @@ bool record_read(const char *path, int rank, run_record *r)
     FILE *file = fopen(name, "re");
     if (!file)
         return false;
-    bool good = fscanf(file, RECORD_SCAN, &r->seconds, &r->items, &r->run_ns, &r->workers,
-                       &r->ranks, &r->peak_kib) == 6;
+    char line[512];
+    uint64_t workers = 0, count = 0;
+    bool good = fgets(line, sizeof line, file) && strchr(line, '\n');
+    const char *seconds = good ? field(line, "seconds") : NULL;
+    good = seconds && read_count(line, "items", &r->items) &&
+           read_count(line, "run_ns", &r->run_ns) && read_count(line, "workers", &workers) &&
+           read_count(line, "ranks", &count) && read_count(line, "peak_kib", &r->peak_kib);
+    if (good) {
+        r->seconds = strtod(seconds, NULL);
+        r->workers = (unsigned)workers;
+        r->ranks = (unsigned)count;
+    }
     fclose(file);
     return good;
 }

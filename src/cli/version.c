@@ -2,6 +2,8 @@
 
 #include <elf.h>
 #include <link.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -39,8 +41,8 @@ static int visit(struct dl_phdr_info *info, size_t size, void *user)
     (void)size;
     for (size_t i = 0; i < info->dlpi_phnum; i++) {
         const ElfW(Phdr) *header = &info->dlpi_phdr[i];
-        const void *at = (const char *)0 + info->dlpi_addr + header->p_vaddr;
-        if (header->p_type == PT_NOTE && read_note(at, header->p_memsz, user))
+        const void *at = (const void *)(uintptr_t)(info->dlpi_addr + header->p_vaddr);
+        if (at && header->p_type == PT_NOTE && read_note(at, header->p_memsz, user))
             break;
     }
     return 1;
