@@ -8,6 +8,8 @@
 #include "instance.h"
 #include "task/wire.h"
 
+enum { SHORT_BATCH_NS = 1000000, LONG_BATCH_NS = 100000000 };
+
 /* ---- Ends ---------------------------------------------------------------------------------- */
 
 static void complete(fani_mpi *self, fani_batch *batch, fani_outcome outcome)
@@ -61,9 +63,21 @@ static fani_batch *posted_take(fani_mpi *self)
     return batch;
 }
 
+/* What a rank may hold: short batches want some on their way, so that no worker waits for a
+ * message; of long ones each in advance would be one that an idle worker elsewhere can't have. */
 static unsigned credit(const fani_mpi *self, int rank)
 {
-    return self->peers[rank].workers * FANI_MPI_BATCHES_A_WORKER;
+    unsigned in_advance = 0;
+    if (self->batch_ns > 0 && self->batch_ns < LONG_BATCH_NS)
+        in_advance = self->batch_ns < SHORT_BATCH_NS ? FANI_MPI_BATCHES_A_WORKER - 1 : 1;
+    return self->peers[rank].workers * (1 + in_advance);
+}
+
+/* Under `queue`. */
+static void learn_time(fani_mpi *self, uint64_t run_ns)
+{
+    double ns = (double)run_ns + 1;
+    self->batch_ns = self->batch_ns > 0 ? 0.75 * self->batch_ns + 0.25 * ns : ns;
 }
 
 /* The rank with room that has the least for each of its workers; of equals the last, because rank 0
@@ -101,6 +115,7 @@ static void own_done(fani_batch *inner)
     batch->mark = NULL;
     pthread_mutex_lock(&self->queue);
     self->peers[0].out--;
+    learn_time(self, batch->run_ns);
     pthread_mutex_unlock(&self->queue);
     complete(self, batch, (fani_outcome){.verdict = FANI_DONE});
     feed(self);

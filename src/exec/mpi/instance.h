@@ -30,7 +30,7 @@ enum {
 };
 
 enum {
-    FANI_MPI_BATCHES_A_WORKER = 2, /* one that runs and one that waits */
+    FANI_MPI_BATCHES_A_WORKER = 4, /* at most: one that runs, the others on their way */
     FANI_MPI_TEXT_SIZE = 256,
 };
 
@@ -96,11 +96,12 @@ typedef struct fani_mpi {
     fani_batch *chosen;    /* rank 0: for the own inner executor */
     fan_error share_error; /* rank 0: the first bad answer */
 
-    pthread_mutex_t queue; /* guards posted, feeding and the peers' batches */
+    pthread_mutex_t queue; /* guards these, the peers' batches among them */
     fani_batch *posted;    /* rank 0: not yet given to a rank */
     fani_batch **posted_end;
     bool feeding; /* a thread is giving batches to rank 0's inner executor */
     fani_peer *peers;
+    double batch_ns; /* rank 0: smoothed time of a batch; 0: not known yet */
 
     _Atomic uint64_t postings;  /* batches ever posted */
     _Atomic uint64_t completed; /* and completed */
