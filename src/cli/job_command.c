@@ -192,7 +192,7 @@ static bool stop(void *user)
 static int code_of_run(fan_status status, const fan_job_result *result, const fan_error *error)
 {
     int number = signals_caught();
-    if (number) {
+    if (number && status != FAN_OK) {
         message_error("stopped by signal %d (%s)", number, sigabbrev_np(number));
         return 128 + number;
     }
@@ -228,7 +228,7 @@ int job_command_work(const cli_options *o, fan_job *job, fan_executor *executor)
     fan_status status = fan_job_run(job, executor, &events, &result, &error);
     progress_end();
     int code = code_of_run(status, &result, &error);
-    if (o->record && !write_record(o, executor, &result) && code == 0)
+    if (o->record && status == FAN_OK && !write_record(o, executor, &result) && code == 0)
         code = 3;
     bool interrupted = signals_caught() != 0;
     status = fan_executor_close(executor, interrupted ? FAN_CLOSE_ABANDON : FAN_CLOSE_DRAIN,

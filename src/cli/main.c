@@ -45,7 +45,14 @@ static int usage(void)
     return 2;
 }
 
-static int run_command(int argc, char **argv)
+/* As one of several ranks, only what all ranks must do together is done: the rest is rank 0's. */
+static bool is_for_rank_0(const cli_options *o)
+{
+    bool together = (o->command->takes & TAKES_JOB) != 0 || o->as_rank;
+    return o->help || !together;
+}
+
+static int run_command(int argc, char **argv, bool other_rank)
 {
     const cli_command *c = command_find(argv[1]);
     if (!c)
@@ -54,6 +61,8 @@ static int run_command(int argc, char **argv)
     int code = 2;
     if (!options_parse(&o, c, argc, argv, 2)) {
         code = 2;
+    } else if (other_rank && is_for_rank_0(&o)) {
+        code = 0;
     } else if (o.help) {
         help_print(c);
         code = 0;
@@ -64,23 +73,25 @@ static int run_command(int argc, char **argv)
     return code;
 }
 
-static int command_main(int argc, char **argv)
+static int command_main(int argc, char **argv, bool other_rank)
 {
     if (argc < 2)
         return usage();
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
-        help_print(NULL);
+        if (!other_rank)
+            help_print(NULL);
         return 0;
     }
     if (strcmp(argv[1], "--version") == 0) {
-        version_print();
+        if (!other_rank)
+            version_print();
         return 0;
     }
     if (argv[1][0] == '-') {
         message_error("the subcommand comes first: fanfold SUBCOMMAND %s", argv[1]);
         return 2;
     }
-    return run_command(argc, argv);
+    return run_command(argc, argv, other_rank);
 }
 
 int main(int argc, char **argv)
@@ -92,5 +103,5 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     launch l = launch_read();
     message_silence(l.rank > 0);
-    return close_stdout(command_main(argc, argv));
+    return close_stdout(command_main(argc, argv, l.rank > 0));
 }

@@ -69,12 +69,16 @@ static void format_line(char *text, size_t size)
     char took[32], left[32], speed[32];
     format_seconds(elapsed, took, sizeof took);
     format_rate(rate, speed, sizeof speed);
+    if (state.done == 0) {
+        snprintf(text, size, "%s: %s", state.name, took);
+        return;
+    }
     if (state.total == UINT64_MAX || state.total == 0) {
         snprintf(text, size, "%s: %" PRIu64 " items, %s, %s", state.name, state.done, speed, took);
         return;
     }
     double share = (double)state.done / (double)state.total;
-    if (state.done && state.done < state.total) {
+    if (state.done < state.total) {
         format_seconds((double)(state.total - state.done) / rate, left, sizeof left);
         snprintf(text, size, "%s: %" PRIu64 " of %" PRIu64 " items (%.0f%%), %s, %s, ETA %s",
                  state.name, state.done, state.total, 100 * share, speed, took, left);

@@ -39,6 +39,17 @@ leftover=$(find "$tmp" -name '*result*' | head -n 3)
 
 interrupt INT 130 "$fanfold" factor --effort 1000000000000000 \
     1000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000121000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000003443
+# On a terminal the progress line is gone before the last words are said.
+if command -v script >/dev/null; then
+    what='an interrupt on a terminal'
+    printf '"%s" integrate "cos(x)" --over x=0:1 --points 2000000000000 --output "%s" & sleep 1.5; kill -INT $!; wait $!\n' \
+        "$fanfold" "$tmp/result" >"$tmp/session"
+    script -qec "bash -m $tmp/session" "$tmp/typescript" >/dev/null 2>&1 </dev/null
+    checks=$((checks + 2))
+    grep -q 'integrate: [0-9]' "$tmp/typescript" || fail "$what: no progress in $(cat -v "$tmp/typescript")"
+    tr '\r' '\n' <"$tmp/typescript" | grep -q "^$(printf '\033')\[Kfanfold: stopped by signal 2" ||
+        fail "$what: the line was not cleared: $(cat -v "$tmp/typescript")"
+fi
 mkdir "$tmp/folder"
 printf '[job]\ntask = integrate\nexpression = cos(x)\nover = x=0:1\npoints = 1000000000000\n' >"$tmp/long.job"
 export TMPDIR=$tmp/folder

@@ -42,10 +42,10 @@ what='a token of a million and one digits'
 head -c 1000001 /dev/zero | tr '\0' 7 >"$tmp/long"
 printf '\n15\n' >>"$tmp/long"
 run "$fanfold" factor --input "$tmp/long" && expect 2 '15: 3 5\n' && says ':1:1: '
-what='a token of 200 MB is not held in memory'
+what='a token of 400 MB is not held in memory'
 code=0
-{ head -c 200000000 /dev/zero | tr '\0' 7; printf ' 15\n'; } |
-    (ulimit -v 4000000 && exec "$fanfold" factor --executor serial) >"$tmp/out" 2>"$tmp/err" || code=$?
+{ head -c 400000000 /dev/zero | tr '\0' 7; printf ' 15\n'; } |
+    (ulimit -v 300000 && exec "$fanfold" factor --executor serial) >"$tmp/out" 2>"$tmp/err" || code=$?
 expect 2 '15: 3 5\n'
 
 what='a file that is not there' && run "$fanfold" factor --input "$tmp/none" && expect 2 '' && says "$tmp/none"

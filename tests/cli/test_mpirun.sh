@@ -48,6 +48,14 @@ what='a bad token'
 run timeout 60 "${mpirun[@]}" -n 2 "$fanfold" factor 12 13x 15 -j 1 && expect 2 '12: 2 2 3\n15: 3 5\n' && once 13x
 what='a dry run' && run timeout 60 "${mpirun[@]}" -n 2 "$fanfold" factor 12 --dry-run && expect 0
 [ "$(grep -c '^executor' "$tmp/out")" -eq 1 ] || fail "$what: $(cat "$tmp/out")"
+for args in --version 'help gcd' 'gcd --help'; do
+    what="mpirun -n 2 fanfold $args"
+    # shellcheck disable=SC2086
+    run "$fanfold" $args && cp "$tmp/out" "$tmp/alone"
+    # shellcheck disable=SC2086
+    run timeout 60 "${mpirun[@]}" -n 2 "$fanfold" $args && expect 0
+    cmp -s "$tmp/alone" "$tmp/out" || fail "$what: $(cat "$tmp/out")"
+done
 what='the job file asks for threads'
 printf '[job]\ntask = factor\nnumbers = 12\nexecutor = threads\n' >"$tmp/threads.job"
 run timeout 60 "${mpirun[@]}" -n 2 "$fanfold" run "$tmp/threads.job" && expect 0 '12: 2 2 3\n' && once 'only rank 0'
