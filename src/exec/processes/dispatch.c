@@ -11,6 +11,8 @@
 #include "pool.h"
 #include "task/wire.h"
 
+enum { OUTSIDE_MAX = 2 }; /* large messages a worker may have at a time */
+
 /* ---- Lists, bells ---------------------------------------------------------------------------- */
 
 void fani_processes_list_push(fani_processes_list *list, fani_batch *batch)
@@ -23,7 +25,7 @@ void fani_processes_list_push(fani_processes_list *list, fani_batch *batch)
     list->last = batch;
 }
 
-static void push_first(fani_processes_list *list, fani_batch *batch)
+void fani_processes_list_push_first(fani_processes_list *list, fani_batch *batch)
 {
     batch->next = list->first;
     list->first = batch;
@@ -100,7 +102,8 @@ static fani_wire_batch wire_batch(const fani_batch *batch)
                              .items = batch->items};
 }
 
-static int write_parcel(const fani_wire_batch *wire, size_t size, int *fd)
+/* Puts a message into memory of its own. Answers 0 or an errno. */
+static int write_outside(const fani_wire_batch *wire, size_t size, int *fd)
 {
     unsigned char *bytes = NULL;
     int made = -1;
@@ -120,68 +123,66 @@ static int write_parcel(const fani_wire_batch *wire, size_t size, int *fd)
     return error;
 }
 
-/* Packs a batch that is too large for a ring. False: its mark tells why not (NULL: no memory). */
-static bool pack(fani_batch *batch, const fani_wire_batch *wire, size_t size)
-{
-    fani_processes_parcel *parcel = calloc(1, sizeof *parcel);
-    batch->mark = parcel;
-    if (!parcel)
-        return false;
-    parcel->fd = -1;
-    parcel->size = size;
-    int error = write_parcel(wire, size, &parcel->fd);
-    if (error)
-        snprintf(parcel->text, sizeof parcel->text,
-                 "no memory for a message of %zu bytes to a worker: %s", size,
-                 strerrordesc_np(error));
-    return !error;
-}
-
 void fani_processes_complete(fani_processes_pool *pool, fani_batch *batch, fani_verdict verdict,
                              const char *text)
 {
-    fani_processes_parcel *parcel = batch->mark;
+    char *why = batch->mark;
     batch->mark = NULL;
-    if (parcel)
-        fani_processes_fd_close(&parcel->fd);
     fani_front_complete(pool->front, batch, (fani_outcome){.verdict = verdict, .text = text});
-    free(parcel);
+    free(why);
+}
+
+/* Leaves a batch to the pump to fail: failing it here would call back into whoever posts. The text
+ * (NULL: there is no memory for one) hangs at its mark. The lock is held. */
+static void give_up(fani_processes_pool *pool, fani_batch *batch, char *why)
+{
+    batch->mark = why;
+    fani_processes_list_push(&pool->refused, batch);
+    fani_processes_ring_bell(pool);
 }
 
 /* ---- Into a ring --------------------------------------------------------------------------- */
 
-/* The worker takes nothing until it has made progress; the pump looks again then. */
-static bool refuse(fani_processes_pool *pool, fani_processes_worker *worker, int error)
+typedef enum load_result {
+    LOADED,
+    NO_ROOM, /* just now: the worker is marked full */
+    HOPELESS,
+} load_result;
+
+/* The worker takes nothing until it has made progress, which the pump will see; where nothing of
+ * it is under way the pump tries again as soon as it can. */
+static load_result no_room(fani_processes_pool *pool, fani_processes_worker *worker, int error)
 {
     worker->full = true;
-    if (error == EAGAIN || error == ETOOMANYREFS)
+    if (worker->requests.broken) /* it wrote over the ring; the pump buries it */
+        (void)pidfd_send_signal(worker->pidfd, SIGKILL, NULL, 0);
+    else if (error ? error != EPIPE : worker->in_flight == 0)
         fani_processes_watch_room(pool, worker, true);
-    return false;
+    return NO_ROOM;
 }
 
-/* Writes a batch into a worker's ring; false where it has no room just now. */
-static bool load(fani_processes_pool *pool, fani_processes_worker *worker, fani_batch *batch)
+/* Sends a message that is too large for the ring. It is packed only now, so that batches that wait
+ * hold no descriptors. Answers 0 or an errno; *packed tells whether that was the socket's. */
+static int send_outside(fani_processes_worker *worker, const fani_wire_batch *wire, size_t size,
+                        bool *packed)
 {
-    const fani_processes_parcel *parcel = batch->mark;
-    fani_wire_batch wire = wire_batch(batch);
-    int error = fani_processes_tell_shares(pool, worker);
+    const fani_processes_control control = {
+        .kind = FANI_PROCESSES_MEMORY, .id = wire->posting, .size = size};
+    int fd = -1;
+    int error = write_outside(wire, size, &fd);
+    *packed = !error;
     if (error)
-        return refuse(pool, worker, error);
-    size_t size = parcel ? 0 : fani_wire_batch_size(&wire);
-    fani_processes_frame *frame = fani_processes_ring_reserve(&worker->requests, size);
-    if (!frame)
-        return refuse(pool, worker, 0);
-    if (parcel) {
-        const fani_processes_control control = {
-            .kind = FANI_PROCESSES_MEMORY, .id = batch->posting, .size = parcel->size};
-        error = fani_processes_control_send(worker->socket, &control, parcel->fd, false);
-        if (error)
-            return refuse(pool, worker, error);
-        worker->controls++;
-    } else {
-        fani_wire_batch_write(&wire, (unsigned char *)(frame + 1));
-    }
-    frame->kind = parcel ? FANI_PROCESSES_OUTSIDE : FANI_PROCESSES_INLINE;
+        return error;
+    error = fani_processes_control_send(worker->socket, &control, fd, false);
+    close(fd);
+    worker->controls += !error;
+    return error;
+}
+
+static void take_off(fani_processes_pool *pool, fani_processes_worker *worker,
+                     fani_processes_frame *frame, fani_batch *batch, bool outside)
+{
+    frame->kind = outside ? FANI_PROCESSES_OUTSIDE : FANI_PROCESSES_INLINE;
     frame->posting = batch->posting;
     frame->controls = worker->controls;
     if (worker->rest_told != pool->rest) {
@@ -190,28 +191,74 @@ static bool load(fani_processes_pool *pool, fani_processes_worker *worker, fani_
     }
     uint64_t position = fani_processes_ring_publish(&worker->requests);
     worker->flights[worker->in_flight++] =
-        (fani_processes_flight){.batch = batch, .position = position};
+        (fani_processes_flight){.batch = batch, .position = position, .outside = outside};
     if (pthread_equal(pthread_self(), pool->pump))
         pool->wakes_due = worker->wake_due = true;
     else
         fani_processes_wake(worker);
-    return true;
 }
 
-static bool takes_work(const fani_processes_worker *worker)
+/* Writes a batch into a worker's ring. */
+static load_result load(fani_processes_pool *pool, fani_processes_worker *worker, fani_batch *batch)
+{
+    fani_wire_batch wire = wire_batch(batch);
+    size_t size = fani_wire_batch_size(&wire);
+    bool outside = size > FANI_PROCESSES_INLINE_BYTES, packed = true;
+    int error = fani_processes_tell_shares(pool, worker);
+    if (error)
+        return no_room(pool, worker, error);
+    fani_processes_frame *frame =
+        fani_processes_ring_reserve(&worker->requests, outside ? 0 : size);
+    if (!frame)
+        return no_room(pool, worker, 0);
+    if (outside)
+        error = send_outside(worker, &wire, size, &packed);
+    else
+        fani_wire_batch_write(&wire, (unsigned char *)(frame + 1));
+    if (error && packed)
+        return no_room(pool, worker, error);
+    if (error) {
+        char *why = NULL;
+        if (asprintf(&why, "no memory for a message of %zu bytes to a worker: %s", size,
+                     strerrordesc_np(error)) < 0)
+            why = NULL;
+        give_up(pool, batch, why);
+        return HOPELESS;
+    }
+    take_off(pool, worker, frame, batch, outside);
+    return LOADED;
+}
+
+/* Descriptors on their way are counted by the kernel, and limited. */
+static bool takes_outside(const fani_processes_worker *worker)
+{
+    unsigned outside = 0;
+    for (unsigned i = 0; i < worker->in_flight; i++)
+        outside += worker->flights[i].outside;
+    return outside < OUTSIDE_MAX;
+}
+
+static bool takes_work(const fani_processes_worker *worker, bool outside)
 {
     return worker->state == FANI_PROCESSES_SERVING && !worker->full && !worker->revoked &&
-           worker->in_flight < FANI_PROCESSES_WINDOW;
+           worker->in_flight < FANI_PROCESSES_WINDOW && (!outside || takes_outside(worker));
 }
 
-/* The worker with the least to do that has room, or NULL. */
-static fani_processes_worker *choose(fani_processes_pool *pool)
+static bool is_outside(const fani_batch *batch)
 {
+    fani_wire_batch wire = wire_batch(batch);
+    return fani_wire_batch_size(&wire) > FANI_PROCESSES_INLINE_BYTES;
+}
+
+/* The worker with the least to do that has room for a batch, or NULL. */
+static fani_processes_worker *choose(fani_processes_pool *pool, const fani_batch *batch)
+{
+    bool outside = is_outside(batch);
     fani_processes_worker *best = NULL;
     for (unsigned i = 0; i < pool->count; i++) {
         unsigned at = (pool->next + i) % pool->count;
         fani_processes_worker *worker = &pool->workers[at];
-        if (!takes_work(worker) || (best && worker->in_flight >= best->in_flight))
+        if (!takes_work(worker, outside) || (best && worker->in_flight >= best->in_flight))
             continue;
         best = worker;
         if (best->in_flight == 0)
@@ -225,31 +272,27 @@ static fani_processes_worker *choose(fani_processes_pool *pool)
 void fani_processes_dispatch(fani_processes_pool *pool)
 {
     while (pool->queue.first) {
-        fani_processes_worker *worker = choose(pool);
+        fani_processes_worker *worker = choose(pool, pool->queue.first);
         if (!worker)
             return;
         fani_batch *batch = fani_processes_list_pop(&pool->queue);
-        if (!load(pool, worker, batch))
-            push_first(&pool->queue, batch);
+        if (load(pool, worker, batch) == NO_ROOM)
+            fani_processes_list_push_first(&pool->queue, batch);
     }
 }
 
 void fani_processes_post(void *self, fani_batch *batch)
 {
     fani_processes_pool *pool = self;
-    fani_wire_batch wire = wire_batch(batch);
-    size_t size = fani_wire_batch_size(&wire);
     batch->mark = NULL;
-    bool sound = size <= FANI_PROCESSES_INLINE_BYTES || pack(batch, &wire, size);
     pthread_mutex_lock(&pool->lock);
-    bool refused = !sound || pool->broken;
-    fani_processes_list_push(refused ? &pool->refused : &pool->queue, batch);
-    if (!refused)
+    if (pool->broken) {
+        give_up(pool, batch, strdup(pool->trouble.text));
+    } else {
+        fani_processes_list_push(&pool->queue, batch);
         fani_processes_dispatch(pool);
+    }
     pthread_mutex_unlock(&pool->lock);
-    /* Refused ones are completed by the pump: completing here would call back into the poster. */
-    if (refused)
-        fani_processes_ring_bell(pool);
 }
 
 /* ---- Out of a ring ------------------------------------------------------------------------- */
@@ -282,7 +325,7 @@ fani_batch *fani_processes_ground(fani_processes_pool *pool, fani_processes_work
         if (has_begun && !begun)
             begun = batch;
         else
-            push_first(&pool->queue, batch);
+            fani_processes_list_push_first(&pool->queue, batch);
     }
     return begun;
 }
@@ -304,7 +347,7 @@ void fani_processes_balance(fani_processes_pool *pool)
     fani_processes_dispatch(pool);
     for (unsigned i = 0; i < pool->count && !pool->queue.first; i++) {
         fani_processes_worker *idle = &pool->workers[i];
-        if (idle->in_flight || !takes_work(idle))
+        if (idle->in_flight || !takes_work(idle, false))
             continue;
         fani_processes_worker *victim = most_loaded(pool);
         if (!victim)
@@ -313,8 +356,8 @@ void fani_processes_balance(fani_processes_pool *pool)
         if (!fani_processes_ring_take_back(&victim->requests, victim->flights[last].position))
             continue;
         fani_batch *batch = take_flight(victim, last);
-        if (!load(pool, idle, batch))
-            push_first(&pool->queue, batch);
+        if (load(pool, idle, batch) == NO_ROOM)
+            fani_processes_list_push_first(&pool->queue, batch);
     }
 }
 

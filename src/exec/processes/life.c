@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -55,8 +56,10 @@ static void give_up_if_hopeless(fani_processes_pool *pool)
         return;
     pool->broken = true;
     fani_batch *batch;
-    while ((batch = fani_processes_list_pop(&pool->queue)))
+    while ((batch = fani_processes_list_pop(&pool->queue))) {
+        batch->mark = strdup(pool->trouble.text);
         fani_processes_list_push(&pool->refused, batch);
+    }
 }
 
 /* The place is empty, its next start planned. `trouble`: a start that failed, or NULL. */
@@ -116,8 +119,10 @@ static void start(fani_processes_pool *pool, fani_processes_worker *worker)
     int error = start_image(pool, worker);
     if (!error) {
         error = fani_processes_watch(pool, worker);
-        if (error) { /* its socket closes, so it ends by itself; nobody waits for it */
-            pidfd_send_signal(worker->pidfd, SIGKILL, NULL, 0);
+        if (error) {
+            siginfo_t end;
+            (void)pidfd_send_signal(worker->pidfd, SIGKILL, NULL, 0);
+            (void)waitid(P_PIDFD, (id_t)worker->pidfd, &end, WEXITED);
             put_away(pool, worker);
         }
     }
@@ -220,10 +225,14 @@ static fani_batch *clear_ring(fani_processes_pool *pool, fani_processes_worker *
     fani_batch *begun = fani_processes_ground(pool, worker);
     /* A worker that wrote over its own ring may hide what it was at. The first batch is then taken
      * for it, lest it kill for ever. */
-    if (begun)
+    if (begun && worker->revoked) { /* begun between the taking back and the kill */
+        fani_processes_list_push_first(&pool->queue, begun);
+        begun = NULL;
+    } else if (begun) {
         pool->blameless = 0;
-    else if (had_work && !worker->revoked && ++pool->blameless >= BLAMELESS_MAX)
+    } else if (had_work && !worker->revoked && ++pool->blameless >= BLAMELESS_MAX) {
         begun = fani_processes_list_pop(&pool->queue);
+    }
     pool->lost += !pool->dismissed;
     pthread_mutex_unlock(&pool->lock);
     return begun;

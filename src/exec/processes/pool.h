@@ -21,6 +21,7 @@ typedef enum fani_processes_state {
 typedef struct fani_processes_flight {
     fani_batch *batch;
     uint64_t position; /* of its frame */
+    bool outside;      /* its message is in memory of its own */
 } fani_processes_flight;
 
 /* A place for a worker, whatever image fills it just now. */
@@ -61,13 +62,6 @@ typedef struct fani_processes_share {
     int fd;
 } fani_processes_share;
 
-/* The message of a batch that is too large for a ring; hangs at the batch's mark. */
-typedef struct fani_processes_parcel {
-    int fd; /* -1: it could not be made */
-    size_t size;
-    char text[160]; /* why not */
-} fani_processes_parcel;
-
 typedef struct fani_processes_list {
     fani_batch *first, *last;
 } fani_processes_list;
@@ -87,7 +81,7 @@ typedef struct fani_processes_pool {
     pthread_mutex_t lock;        /* guards all below, and what a worker's record says it does */
     pthread_cond_t changed;      /* for open: something about starting has changed */
     fani_processes_list queue;   /* batches that no worker has room for */
-    fani_processes_list refused; /* batches that the pump is to fail */
+    fani_processes_list refused; /* batches that the pump is to fail; mark: why, or NULL */
     fani_processes_share *shares;
     uint64_t shares_made;
     fani_processes_rest rest; /* of the pump */
@@ -127,9 +121,10 @@ fani_batch *fani_processes_land(fani_processes_worker *worker, uint64_t posting)
 fani_batch *fani_processes_ground(fani_processes_pool *pool, fani_processes_worker *worker);
 
 void fani_processes_list_push(fani_processes_list *list, fani_batch *batch);
+void fani_processes_list_push_first(fani_processes_list *list, fani_batch *batch);
 fani_batch *fani_processes_list_pop(fani_processes_list *list);
 
-/* Reports an outcome, after freeing what hung at the batch's mark. No lock held. */
+/* Reports an outcome; what hangs at the batch's mark is freed. No lock held. */
 void fani_processes_complete(fani_processes_pool *pool, fani_batch *batch, fani_verdict verdict,
                              const char *text);
 

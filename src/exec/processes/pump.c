@@ -1,6 +1,5 @@
 /* The pump: the one thread of the program that hears from workers, starts and buries them. */
 #include <errno.h>
-#include <stdio.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -180,18 +179,13 @@ static void look(fani_processes_pool *pool, int64_t ns)
 static void fail_refused(fani_processes_pool *pool)
 {
     for (;;) {
-        char text[512];
         pthread_mutex_lock(&pool->lock);
         fani_batch *batch = fani_processes_list_pop(&pool->refused);
-        const fani_processes_parcel *parcel = batch ? batch->mark : NULL;
-        const char *why = parcel && parcel->text[0] ? parcel->text
-                          : pool->broken            ? pool->trouble.text
-                                                    : "out of memory for a message to a worker";
-        snprintf(text, sizeof text, "%s", why);
         pthread_mutex_unlock(&pool->lock);
         if (!batch)
             return;
-        fani_processes_complete(pool, batch, FANI_FAILED, text);
+        const char *why = batch->mark ? batch->mark : "out of memory for a message to a worker";
+        fani_processes_complete(pool, batch, FANI_FAILED, why);
     }
 }
 
