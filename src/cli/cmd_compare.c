@@ -76,18 +76,24 @@ static bool add_rows(comparison *c)
 /* ---- One run ----------------------------------------------------------------------------------
  */
 
-/* The last line that a child left on standard error, without "fanfold: ". */
+/* What a child said on standard error: its own last line without "fanfold: ", else the last of
+ * others (mpirun adds lines of its own). */
 static void last_line(const char *path, char *text, size_t size)
 {
+    static const char own[] = "fanfold: ";
     char line[400];
+    bool found_own = false;
     FILE *file = fopen(path, "re");
     if (!file)
         return;
     while (fgets(line, sizeof line, file)) {
         line[strcspn(line, "\r\n")] = '\0';
-        const char *said = strncmp(line, "fanfold: ", 9) == 0 ? line + 9 : line;
-        if (*said && *said != '-' && *said != ' ')
-            snprintf(text, size, "%s", said);
+        bool is_own = strncmp(line, own, strlen(own)) == 0;
+        if (is_own)
+            snprintf(text, size, "%s", line + strlen(own));
+        else if (!found_own && line[0] && line[0] != '-' && line[0] != ' ')
+            snprintf(text, size, "%s", line);
+        found_own |= is_own;
     }
     fclose(file);
 }
@@ -151,27 +157,44 @@ static void keep_figures(compare_row *row, const run_record *record, uint64_t pe
         row->seconds[row->runs++] = record->seconds;
 }
 
-static void build_command(const comparison *c, const compare_row *row, child_command *command,
-                          const char *output, const char *record, char texts[2][16],
-                          char (*labels)[80])
+/* What a command line borrows beside what outlives it. */
+typedef struct line_texts {
+    char workers[16];
+    char ranks[16];
+    char *keys[CHILD_ARGUMENTS]; /* "--key=value" */
+} line_texts;
+
+static void free_texts(line_texts *texts)
+{
+    for (size_t i = 0; i < CHILD_ARGUMENTS; i++)
+        free(texts->keys[i]);
+}
+
+static void build_line(const comparison *c, const compare_row *row, const char *output,
+                       const char *record, line_texts *texts, child_command *line)
 {
     const cli_options *o = c->options;
     bool is_mpi = strcmp(row->executor, "mpi") == 0;
-    snprintf(texts[0], sizeof texts[0], "%u", is_mpi ? 1 : row->workers);
+    snprintf(texts->workers, sizeof texts->workers, "%u", is_mpi ? 1 : row->workers);
     if (is_mpi)
-        child_add_mpirun(command, &c->mpirun, row->workers, true, texts[1]);
-    const char *const words[] = {c->self,     "run",    "--executor", row->executor,
-                                 "--workers", texts[0], "--output",   output,
-                                 "--record",  record,   "--progress", "never"};
+        child_add_mpirun(line, &c->mpirun, row->workers, true, texts->ranks);
+    const char *const words[] = {c->self,     "run",          "--executor", row->executor,
+                                 "--workers", texts->workers, "--output",   output,
+                                 "--record",  record,         "--progress", "never"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        child_add(command, words[i]);
-    for (size_t i = 0; i < o->setting_count && i < CHILD_ARGUMENTS; i++) {
-        snprintf(labels[i], sizeof labels[i], "--%s", o->settings[i].key);
-        child_add(command, labels[i]);
-        child_add(command, o->settings[i].value);
+        child_add(line, words[i]);
+    for (size_t i = 0; i < o->setting_count && !line->overflow; i++) {
+        if (i == CHILD_ARGUMENTS ||
+            asprintf(&texts->keys[i], "--%s=%s", o->settings[i].key, o->settings[i].value) < 0) {
+            if (i < CHILD_ARGUMENTS)
+                texts->keys[i] = NULL;
+            line->overflow = true;
+            break;
+        }
+        child_add(line, texts->keys[i]);
     }
-    child_add(command, "--");
-    child_add(command, o->arguments[0]);
+    child_add(line, "--");
+    child_add(line, o->arguments[0]);
 }
 
 static void run_once(comparison *c, compare_row *row, bool measured)
@@ -182,14 +205,16 @@ static void run_once(comparison *c, compare_row *row, bool measured)
     path_in(c, "errors", errors);
     unlink(output);
     unlink(record_path);
-    child_command command = {.count = 0};
-    char texts[2][16], labels[CHILD_ARGUMENTS][80];
-    build_command(c, row, &command, output, record_path, texts, labels);
+    child_command line = {.count = 0};
+    line_texts texts = {.workers = ""};
+    build_line(c, row, output, record_path, &texts, &line);
     child_result result;
-    if (!child_run(&command, NULL, errors, c->options->time_limit_ms, &result)) {
-        snprintf(row->why, sizeof row->why, "%s: %s", command.argv[0], strerror(errno));
+    bool started = child_run(&line, NULL, errors, c->options->time_limit_ms, &result);
+    if (!started)
+        snprintf(row->why, sizeof row->why, "%s: %s", line.argv[0], strerror(errno));
+    free_texts(&texts);
+    if (!started)
         return;
-    }
     if (signals_caught())
         return;
     run_record record;
@@ -205,6 +230,8 @@ static void run_once(comparison *c, compare_row *row, bool measured)
             peak += other.peak_kib;
     }
     row->exit_code = result.exit_code;
+    if (result.exit_code != 0)
+        last_line(errors, row->said, sizeof row->said);
     keep_figures(row, &record, peak > result.peak_kib ? peak : result.peak_kib, measured);
     check_output(c, row, output);
 }
@@ -275,12 +302,17 @@ static int conclude(comparison *c)
             row->overhead = outside > 0 ? outside / (double)row->items : 0;
         if (row->differs)
             code = 1;
+        else if (code == 0)
+            code = row->exit_code;
     }
     compare_print(c->rows, c->count, c->options->format);
     for (size_t i = 0; i < c->count; i++)
         if (c->rows[i].differs)
             message_error("%s with %u workers gives another output than %s", c->rows[i].executor,
                           c->rows[i].workers, c->reference_row->executor);
+    if (c->reference_row && c->reference_row->exit_code)
+        message_error("the runs ended with exit code %d: %s", c->reference_row->exit_code,
+                      c->reference_row->said);
     return some ? code : 4;
 }
 
@@ -345,7 +377,7 @@ const cli_command command_compare = {
         "the program; speed-up against serial; efficiency (speed-up by worker); the time that\n"
         "workers spent outside the task, by item; the sum of the peak memory of all processes;\n"
         "whether the output is the same bytes. For mpi, workers are ranks, and mpirun is started\n"
-        "here. Exit code 1 when an output differs or a run fails.\n"
+        "here. Exit code 1 when an output differs or a run fails, else that of the runs.\n"
         "\n"
         "  fanfold compare jobs/classic-gcd.job\n"
         "  fanfold compare jobs/numbers.job --executors serial,threads --workers 1,2,4 "

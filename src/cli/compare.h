@@ -17,6 +17,7 @@ typedef struct compare_row {
     double overhead;   /* seconds of workers outside tasks, per item; < 0: not known */
     uint64_t peak_kib; /* the largest of all runs */
     int exit_code;     /* of the runs: 0, or 1 and 2 where items failed or tokens were refused */
+    char said[400];    /* the last message of such runs */
     bool differs;      /* some output is not the same bytes as the first row's */
     bool absent;       /* can't run here: no fault of the row */
     char why[520];     /* why there are no figures; "" where there are */

@@ -28,6 +28,17 @@ run "$fanfold" compare "$tmp/long.job" --executors serial --time-limit 1s --repe
 [ "$code" -ne 0 ] || fail "$what: exit code 0"
 grep -q 'did not end within 1 s' "$tmp/out" || fail "$what: $(cat "$tmp/out" "$tmp/err")"
 
+what='a flag of the job'
+run "$fanfold" compare "$source_dir/jobs/weakkeys-pair.job" --strict=false --executors serial --repeat 1
+expect 0
+what='an expression that begins with a minus'
+run "$fanfold" compare "$source_dir/jobs/gauss-2d.job" --expression '-x*y' --executors serial --repeat 1
+expect 0
+what='an input that is not there'
+printf '[job]\ntask = factor\ninput = none.txt\n' >"$tmp/none.job"
+run "$fanfold" compare "$tmp/none.job" --executors serial,threads --workers 1 --repeat 1
+expect 2 && says "$tmp/none.txt"
+
 what='options of the job' && run "$fanfold" compare "$source_dir/jobs/classic-integrate.job" --points 10 --executors serial --repeat 1 && expect 0
 what='a folder that is not there' && run env TMPDIR=/nowhere "$fanfold" compare "$job" && expect 3 && says TMPDIR
 
