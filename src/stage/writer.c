@@ -142,7 +142,7 @@ static fan_status open_beside(fani_writer *w, fan_error *error)
 
 static fan_status open_target(fani_writer *w, fan_error *error)
 {
-    struct stat info;
+    struct stat info = {0};
     bool exists = stat(w->name, &info) == 0;
     if (!exists || S_ISREG(info.st_mode))
         return open_beside(w, error);
