@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,11 +29,18 @@ static double now(void)
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
+/* Whether standard error can erase a line. */
+static bool is_terminal(void)
+{
+    const char *kind = getenv("TERM");
+    return isatty(STDERR_FILENO) && kind && strcmp(kind, "dumb") != 0;
+}
+
 void progress_start(const char *name, progress_mode mode, bool results_on_terminal)
 {
     state.name = name;
     state.mode = mode;
-    state.in_place = isatty(STDERR_FILENO) && (mode == PROGRESS_ALWAYS || !results_on_terminal);
+    state.in_place = is_terminal() && (mode == PROGRESS_ALWAYS || !results_on_terminal);
     state.started = state.shown = now();
     state.done = 0;
     state.total = UINT64_MAX;

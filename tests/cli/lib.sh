@@ -70,6 +70,24 @@ find_mpirun() {
     esac
 }
 
+# The living processes (no zombies) that PID started, or whose process group is PID.
+children_of() {
+    living parent "$1"
+}
+members_of() {
+    living group "$1"
+}
+living() {
+    local stat line state parent group
+    for stat in /proc/[0-9]*/stat; do
+        { read -r line <"$stat"; } 2>/dev/null || continue
+        read -r state parent group _ <<<"${line##*) }"
+        if [ "$state" != Z ] && [ "${!1}" = "$2" ]; then
+            basename "${stat%/stat}"
+        fi
+    done
+}
+
 finish() {
     printf '%d checks, %d failed\n' "$checks" "$failures"
     [ "$failures" -eq 0 ] && [ "$checks" -gt 0 ]

@@ -24,7 +24,9 @@ interrupt() {
     [ "$got" -eq "$expected" ] || fail "$what: exit code $got, not $expected: $(cat "$tmp/err")"
     [ "$ms" -lt 4000 ] || fail "$what: took $ms ms to end"
     sleep 0.2
-    pgrep -g "$pid" >/dev/null && fail "$what: left processes: $(pgrep -ag "$pid")"
+    local left
+    left=$(members_of "$pid")
+    [ -z "$left" ] || fail "$what: left processes: $left"
 }
 
 long=(integrate 'cos(x)*exp(-x)' --over x=0:1 --points 2000000000000 --output "$tmp/result")
@@ -57,6 +59,8 @@ interrupt INT 130 "$fanfold" compare "$tmp/long.job" --executors serial,threads,
 [ -z "$(ls -A "$tmp/folder")" ] || fail "compare left $(ls "$tmp/folder")"
 if find_mpirun; then
     interrupt INT 130 "$fanfold" compare "$tmp/long.job" --executors mpi --workers 2
-    pgrep -f "$tmp/long.job" >/dev/null && fail "compare left ranks: $(pgrep -af "$tmp/long.job")"
+    echo "$tmp/long.job" >"$tmp/pattern"
+    ranks=$(grep -slF -f "$tmp/pattern" /proc/[0-9]*/cmdline)
+    [ -z "$ranks" ] || fail "compare left ranks: $ranks"
 fi
 finish

@@ -61,7 +61,7 @@ for bad in 0 x 1000000000 -1; do
     what="FANFOLD_WORKERS=$bad" && run "$fanfold" gcd 4 6 && expect 2 '' && says FANFOLD_WORKERS
 done
 what='help in spite of it' && run "$fanfold" gcd --help && expect 0
-export FANFOLD_EXECUTOR= FANFOLD_WORKERS=
+export FANFOLD_EXECUTOR="" FANFOLD_WORKERS=""
 what='empty defaults' && run "$fanfold" gcd 4 6 && expect 0 '2\n'
 unset FANFOLD_EXECUTOR FANFOLD_WORKERS
 
