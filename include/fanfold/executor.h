@@ -28,10 +28,10 @@ FAN_API fan_deadline fan_deadline_in_ms(uint64_t ms);
 /* ---- Start --------------------------------------------------------------------------------- */
 
 /* First in main, before MPI_Init and before threads: records the program's tasks (a NULL-terminated
- * list that lives as long as the program, the same on every rank). Returns true in a worker image:
- * it has served, and main returns *code. Later calls change nothing and return false. Fanfold's own
- * tasks are listed by fan_job_tasks (job.h) and must be among `tasks` to be used on processes and
- * ranks. */
+ * list, copied; the tasks live as long as the program, the same on every rank). Returns true in a
+ * worker image: it has served, and main returns *code. Later calls change nothing and return false.
+ * Fanfold's own tasks are listed by fan_job_tasks (job.h) and must be among `tasks` to be used on
+ * processes and ranks. */
 FAN_API bool fan_start(int *argc, char ***argv, const fan_task *const tasks[], int *code);
 
 /* ---- Executors ----------------------------------------------------------------------------- */

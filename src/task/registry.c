@@ -1,6 +1,7 @@
 #include "task/registry.h"
 
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "task/leaf.h"
@@ -18,9 +19,17 @@ static struct {
 bool fani_registry_set(const fan_task *const tasks[], const char *program)
 {
     int unclaimed = 0;
+    size_t count = 0;
     if (!atomic_compare_exchange_strong(&record.claimed, &unclaimed, 1))
         return false;
-    record.tasks = tasks;
+    while (tasks && tasks[count])
+        count++;
+    /* Kept as a copy: a list written inside `if (fan_start(...))` ends with that statement. It lives
+     * as long as the program. */
+    const fan_task **copy = calloc(count + 1, sizeof(const fan_task *));
+    for (size_t i = 0; copy && i < count; i++)
+        copy[i] = tasks[i];
+    record.tasks = copy;
     record.program = program;
     atomic_store(&record.started, true);
     return true;

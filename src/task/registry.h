@@ -4,7 +4,8 @@
 
 #include "fanfold/task.h"
 
-/* Records the list (first call wins; any thread). False when a list was there already. */
+/* Records a copy of the list (first call wins; any thread). False when a list was there already.
+ * Without memory for it no task is known. */
 bool fani_registry_set(const fan_task *const tasks[], const char *program);
 
 /* Whether fan_start was called. */
