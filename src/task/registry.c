@@ -24,8 +24,8 @@ bool fani_registry_set(const fan_task *const tasks[], const char *program)
         return false;
     while (tasks && tasks[count])
         count++;
-    /* Kept as a copy: a list written inside `if (fan_start(...))` ends with that statement. It lives
-     * as long as the program. */
+    /* Kept as a copy: a list written inside `if (fan_start(...))` ends with that statement. It
+     * lives as long as the program. */
     const fan_task **copy = calloc(count + 1, sizeof(const fan_task *));
     for (size_t i = 0; copy && i < count; i++)
         copy[i] = tasks[i];
