@@ -58,7 +58,8 @@ fan_status fani_error_errno(fan_error *error, fan_status status, int errno_code,
         fill(error, status, errno_code, format, arguments);
         va_end(arguments);
         size_t used = strlen(error->text);
-        snprintf(error->text + used, sizeof error->text - used, ": %s", strerrordesc_np(errno_code));
+        snprintf(error->text + used, sizeof error->text - used, ": %s",
+                 strerrordesc_np(errno_code));
     }
     return status;
 }

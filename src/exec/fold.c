@@ -213,7 +213,8 @@ static fan_status take_result(counter *c, fan_buffer *result)
         if (copy) {
             if (total.bytes.used)
                 memcpy(copy, total.bytes.data, total.bytes.used);
-            *result = (fan_buffer){copy, total.bytes.used, total.bytes.used};
+            result->bytes = copy;
+            result->size = result->capacity = total.bytes.used;
         } else {
             status = FAN_E_MEMORY;
         }
