@@ -111,8 +111,8 @@ for job in classic-gcd classic-divisors classic-integrate; do
     "$fanfold" compare "jobs/$job.job" --workers 1,2 --repeat 3 --time-limit 30s ||
         unexpected "exit code $?"
 done
-say "" "These jobs are so small that handing them out costs more than doing them. With ten times" \
-    "the points the integral is worth a second worker:" ""
+say "" "Ten numbers are so few that handing them out costs more than doing them. An integral over" \
+    "ten times the points is worth a second worker:" ""
 show compare jobs/classic-integrate.job --points 10000000
 "$fanfold" compare jobs/classic-integrate.job --points 10000000 --workers 1,2 --repeat 3 \
     --time-limit 60s || unexpected "exit code $?"

@@ -51,9 +51,10 @@ static bool add_row(comparison *c, const char *executor, unsigned workers)
     snprintf(row->executor, sizeof row->executor, "%s", executor);
     row->workers = workers;
     row->seconds = calloc(c->options->repeat, sizeof *row->seconds);
-    if (!row->seconds)
+    row->outside = calloc(c->options->repeat, sizeof *row->outside);
+    if (!row->seconds || !row->outside)
         message_error("out of memory");
-    return row->seconds != NULL;
+    return row->seconds && row->outside;
 }
 
 static bool add_rows(comparison *c)
@@ -150,11 +151,16 @@ static void check_output(comparison *c, compare_row *row, const char *output)
 static void keep_figures(compare_row *row, const run_record *record, uint64_t peak, bool measured)
 {
     row->items = record->items;
-    row->run_ns = record->run_ns;
     if (peak > row->peak_kib)
         row->peak_kib = peak;
-    if (measured)
-        row->seconds[row->runs++] = record->seconds;
+    if (!measured)
+        return;
+    double outside = record->seconds * row->workers - (double)record->run_ns * 1e-9;
+    row->seconds[row->runs] = record->seconds;
+    row->outside[row->runs] = outside > 0 ? outside : 0;
+    if (record->run_ns == 0)
+        row->outside[row->runs] = -1;
+    row->runs++;
 }
 
 /* What a command line borrows beside what outlives it. */
@@ -280,6 +286,14 @@ static int ascending(const void *a, const void *b)
     return (*x > *y) - (*x < *y);
 }
 
+/* Sorts the values. */
+static double median(double *values, size_t count)
+{
+    qsort(values, count, sizeof *values, ascending);
+    size_t middle = count / 2;
+    return count % 2 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+}
+
 /* Medians and overheads; the exit code. */
 static int conclude(comparison *c)
 {
@@ -292,14 +306,9 @@ static int conclude(comparison *c)
             continue;
         }
         some = true;
-        qsort(row->seconds, row->runs, sizeof *row->seconds, ascending);
-        size_t middle = row->runs / 2;
-        row->median = row->runs % 2 ? row->seconds[middle]
-                                    : (row->seconds[middle - 1] + row->seconds[middle]) / 2;
-        double outside = row->median * row->workers - (double)row->run_ns * 1e-9;
-        row->overhead = -1;
-        if (row->items && row->run_ns)
-            row->overhead = outside > 0 ? outside / (double)row->items : 0;
+        row->median = median(row->seconds, row->runs);
+        double outside = median(row->outside, row->runs);
+        row->overhead = outside >= 0 && row->items ? outside / (double)row->items : -1;
         if (row->differs)
             code = 1;
         else if (code == 0)
@@ -361,8 +370,10 @@ static int run(const cli_options *o)
     }
     c->options = o;
     code = compare(c);
-    for (size_t i = 0; i < c->count; i++)
+    for (size_t i = 0; i < c->count; i++) {
         free(c->rows[i].seconds);
+        free(c->rows[i].outside);
+    }
     free(c);
     return code;
 }

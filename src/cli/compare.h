@@ -9,12 +9,12 @@
 typedef struct compare_row {
     char executor[64];
     unsigned workers; /* for mpi: ranks of one worker each */
-    double *seconds;  /* measured runs, sorted once all are there */
+    double *seconds;  /* of the measured runs */
+    double *outside;  /* seconds of workers outside tasks in these runs; < 0: not known */
     size_t runs;
     double median;
     uint64_t items;
-    uint64_t run_ns;   /* inside tasks, of the last run */
-    double overhead;   /* seconds of workers outside tasks, per item; < 0: not known */
+    double overhead;   /* the median of `outside` per item; < 0: not known */
     uint64_t peak_kib; /* the largest of all runs */
     int exit_code;     /* of the runs: 0, or 1 and 2 where items failed or tokens were refused */
     char said[400];    /* the last message of such runs */
