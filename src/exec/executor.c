@@ -109,16 +109,10 @@ fan_status fan_executor_open_sized(const fan_executor_options *given, size_t giv
 
 /* ---- Closing ------------------------------------------------------------------------------- */
 
-/* Cancels all that is still queued. The lock is held, and released between. */
-static void cancel_queue(fani_front *front)
+/* Takes new work again. The lock is held. */
+static void reopen(fani_front *front)
 {
-    while (front->queue_first) {
-        fani_batch *batch = front->queue_first;
-        fani_front_unqueue(front, batch);
-        pthread_mutex_unlock(&front->lock);
-        fani_front_cancel(front, batch);
-        pthread_mutex_lock(&front->lock);
-    }
+    front->closing = front->abandoning = false;
 }
 
 fan_status fan_executor_close(fan_executor *executor, fan_close_mode mode, fan_deadline deadline)
@@ -131,16 +125,13 @@ fan_status fan_executor_close(fan_executor *executor, fan_close_mode mode, fan_d
     bool in_time = true;
     pthread_mutex_lock(&front->lock);
     front->closing = true;
-    if (mode == FAN_CLOSE_ABANDON) {
-        cancel_queue(front);
-        pthread_mutex_unlock(&front->lock);
-        fani_front_revoke_posted(front);
-        pthread_mutex_lock(&front->lock);
-    }
-    while (front->outstanding && in_time)
+    pthread_cond_broadcast(&front->changed); /* submits that wait for a place are refused */
+    if (mode == FAN_CLOSE_ABANDON)
+        fani_front_abandon_all(front);
+    while ((front->outstanding || front->calls) && in_time)
         in_time = fani_front_wait(front, deadline);
-    if (front->outstanding) {
-        front->closing = false;
+    if (front->outstanding || front->calls) {
+        reopen(front);
         pthread_mutex_unlock(&front->lock);
         return FAN_E_BUSY;
     }
@@ -148,7 +139,7 @@ fan_status fan_executor_close(fan_executor *executor, fan_close_mode mode, fan_d
     fan_status status = front->ops->close(front->self, deadline);
     if (status != FAN_OK) {
         pthread_mutex_lock(&front->lock);
-        front->closing = false;
+        reopen(front);
         pthread_mutex_unlock(&front->lock);
         return status;
     }

@@ -36,6 +36,9 @@ struct fani_batch {
     fani_batch *parent; /* where it is a piece of a batch that lost its worker */
     size_t parent_at;   /* its first item's place in the parent */
     size_t pieces;      /* pieces still out */
+    fani_batch *buried; /* ended pieces of an abandoned batch: freed with it */
+    bool abandoned;     /* nobody waits for it: it does not run again */
+    bool counted;       /* in the statistics as done */
     fani_batch *queue_next, *queue_previous; /* in the front's queue, or among what is posted */
     bool queued;
 };

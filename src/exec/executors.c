@@ -2,6 +2,7 @@
  * (libfanfold_mpi), so that this library needs no MPI. */
 #include <string.h>
 
+#include "base/error.h"
 #include "exec/front.h"
 
 extern const fan_executor_kind fani_serial_kind;
@@ -15,7 +16,7 @@ const fan_executor_kind *const fani_executor_kinds[] = {
 
 const fan_executor_kind *fani_executor_kind_find(const char *name)
 {
-    for (size_t i = 0; fani_executor_kinds[i]; i++)
+    for (size_t i = 0; name && fani_executor_kinds[i]; i++)
         if (!strcmp(fani_executor_kinds[i]->ops->name, name))
             return fani_executor_kinds[i];
     return NULL;
@@ -36,5 +37,7 @@ const char *fan_executor_kind_name(size_t i, const char **summary)
 fan_status fan_executor_probe(const char *name, fan_error *error)
 {
     const fan_executor_kind *kind = fani_executor_kind_find(name);
-    return kind ? kind->ops->probe(error) : FAN_E_UNKNOWN_EXECUTOR;
+    return kind ? kind->ops->probe(error)
+                : fani_error_set(error, FAN_E_UNKNOWN_EXECUTOR, "there is no executor \"%s\"",
+                                 name ? name : "");
 }

@@ -36,6 +36,10 @@ void fani_batch_free(fani_batch *batch)
 {
     if (!batch)
         return;
+    for (fani_batch *piece = batch->buried, *next; piece; piece = next) {
+        next = piece->next;
+        fani_batch_free(piece);
+    }
     fani_args_release(batch->args_owner);
     fani_replies_clear(&batch->replies);
     free(batch->storage);
@@ -146,6 +150,18 @@ static void unlink_posted(fani_front *front, fani_batch *batch)
     front->posted--;
 }
 
+/* Between these two the executor's instance stays: close waits. The lock is held. */
+static void enter_call(fani_front *front)
+{
+    front->calls++;
+}
+
+static void leave_call(fani_front *front)
+{
+    if (--front->calls == 0 && front->closing)
+        pthread_cond_broadcast(&front->changed);
+}
+
 /* Posts what the executor has room for. One thread at a time, in a loop and not in recursion,
  * because an executor may complete a batch inside post and completion comes back here. */
 static void dispatch(fani_front *front)
@@ -159,9 +175,11 @@ static void dispatch(fani_front *front)
         batch->posting = ++front->next_posting;
         batch->attempt++;
         front->dispatching = true;
+        enter_call(front);
         pthread_mutex_unlock(&front->lock);
         front->ops->post(front->self, batch);
         pthread_mutex_lock(&front->lock);
+        leave_call(front);
         front->dispatching = false;
         if (front->ops->progress) /* a waiter may have found nothing to move */
             pthread_cond_broadcast(&front->changed);
@@ -199,22 +217,41 @@ static void mark_all(fani_batch *batch, fani_slot_state state, const char *text)
     batch->replies.complete = true;
 }
 
+/* Counts a batch as done: before its done function, so that whoever has seen its outcomes finds
+ * them in the statistics. The lock is held. */
+static void count_done(fani_front *front, fani_batch *batch)
+{
+    front->stats.items_done += batch->items.count;
+    front->stats.run_ns += batch->run_ns;
+    batch->counted = true;
+}
+
 /* The end of a batch that is not a piece: its done function takes it over. */
 static void finish(fani_front *front, fani_batch *batch)
 {
-    uint64_t items = batch->items.count, run_ns = batch->run_ns;
+    if (!batch->counted) {
+        pthread_mutex_lock(&front->lock);
+        count_done(front, batch);
+        pthread_mutex_unlock(&front->lock);
+    }
     bool before = fani_inside_enter();
     batch->done(batch);
     fani_inside_leave(before);
     pthread_mutex_lock(&front->lock);
-    front->stats.items_done += items;
-    front->stats.run_ns += run_ns;
     front->outstanding--;
     pthread_cond_broadcast(&front->changed);
     pthread_mutex_unlock(&front->lock);
 }
 
 static void end(fani_front *front, fani_batch *batch);
+
+/* The batch that its pieces and their pieces came from. */
+static fani_batch *root_of(fani_batch *batch)
+{
+    while (batch->parent)
+        batch = batch->parent;
+    return batch;
+}
 
 /* A piece of a split batch: its outcomes go to their places in the parent, which ends with its last
  * piece. Runs as the piece's done function. */
@@ -227,8 +264,15 @@ static void finish_piece(fani_front *front, fani_batch *piece)
         parent->replies.complete = false;
     parent->run_ns += piece->run_ns;
     bool last = --parent->pieces == 0;
+    fani_batch *root = root_of(parent);
+    bool bury = root->abandoned; /* whoever abandons may hold its address */
+    if (bury) {
+        piece->next = root->buried;
+        root->buried = piece;
+    }
     pthread_mutex_unlock(&front->lock);
-    fani_batch_free(piece);
+    if (!bury)
+        fani_batch_free(piece);
     if (last) {
         /* Without memory for the texts, items without an outcome still read as failed. */
         (void)fani_replies_finish(&parent->replies, "out of memory");
@@ -264,9 +308,22 @@ static fani_batch *make_piece(fani_batch *parent, size_t at, size_t count)
     return piece;
 }
 
+/* What follows for a batch that lost its worker. */
+typedef enum sequel {
+    AGAIN,
+    BLAMED,   /* it is to blame, or memory is short */
+    UNWANTED, /* nobody waits for it */
+} sequel;
+
+/* The lock is held. */
+static bool unwanted(const fani_front *front, fani_batch *batch)
+{
+    return front->abandoning || root_of(batch)->abandoned;
+}
+
 /* A batch of several items that lost its worker is not blamed: its halves run again, so that the
  * guilty item stands alone after a few rounds and every other item has its reply. */
-static bool split(fani_front *front, fani_batch *batch)
+static sequel split(fani_front *front, fani_batch *batch)
 {
     size_t half = batch->items.count / 2;
     fani_batch *left = make_piece(batch, 0, half);
@@ -274,36 +331,50 @@ static bool split(fani_front *front, fani_batch *batch)
     if (!left || !right) {
         fani_batch_free(left);
         fani_batch_free(right);
-        return false;
+        return BLAMED;
     }
     fani_replies_begin(&batch->replies, batch->items.count, batch->reply_limit);
-    batch->pieces = 2;
     pthread_mutex_lock(&front->lock);
-    queue_first(front, right);
-    queue_first(front, left);
+    bool ends = unwanted(front, batch);
+    if (!ends) {
+        batch->pieces = 2;
+        queue_first(front, right);
+        queue_first(front, left);
+    }
     pthread_mutex_unlock(&front->lock);
-    return true;
+    if (ends) {
+        fani_batch_free(left);
+        fani_batch_free(right);
+    }
+    return ends ? UNWANTED : AGAIN;
 }
 
 /* Whether the batch goes on: split, or one item with crashes left. */
-static bool run_again(fani_front *front, fani_batch *batch)
+static sequel run_again(fani_front *front, fani_batch *batch)
 {
     if (batch->items.count > 1)
         return split(front, batch);
     if (batch->attempt >= front->crash_limit)
-        return false;
+        return BLAMED;
     pthread_mutex_lock(&front->lock);
-    queue_first(front, batch);
+    bool ends = unwanted(front, batch);
+    if (!ends)
+        queue_first(front, batch);
     pthread_mutex_unlock(&front->lock);
-    return true;
+    return ends ? UNWANTED : AGAIN;
 }
 
 static void settle(fani_front *front, fani_batch *batch, fani_outcome outcome)
 {
     bool sound = batch->replies.complete && batch->replies.count == batch->items.count;
     const char *text = outcome.text ? outcome.text : "";
-    if (outcome.verdict == FANI_LOST && run_again(front, batch))
-        return;
+    if (outcome.verdict == FANI_LOST) {
+        sequel next = run_again(front, batch);
+        if (next == AGAIN)
+            return;
+        if (next == UNWANTED)
+            outcome.verdict = FANI_CANCELLED;
+    }
     if (outcome.verdict == FANI_LOST)
         mark_all(batch, FANI_SLOT_LOST, text);
     else if (outcome.verdict == FANI_FAILED)
@@ -320,6 +391,8 @@ void fani_front_complete(fani_front *front, fani_batch *batch, fani_outcome outc
     fani_front_retain(front); /* the last outstanding batch lets close go on and free the front */
     pthread_mutex_lock(&front->lock);
     unlink_posted(front, batch);
+    if (!batch->parent && outcome.verdict == FANI_DONE)
+        count_done(front, batch);
     pthread_mutex_unlock(&front->lock);
     settle(front, batch, outcome);
     dispatch(front);
@@ -340,17 +413,55 @@ void fani_front_cancel(fani_front *front, fani_batch *batch)
     fani_front_release(front);
 }
 
-void fani_front_revoke_posted(fani_front *front)
+/* ---- Abandoning ---------------------------------------------------------------------------- */
+
+/* Cancels what is queued: all, or what came from `root`. The lock is held, and released between. */
+static void cancel_queued(fani_front *front, const fani_batch *root)
 {
-    pthread_mutex_lock(&front->lock);
+    fani_batch *at = front->queue_first;
+    while (at) {
+        if (root && root_of(at) != root) {
+            at = at->queue_next;
+            continue;
+        }
+        fani_front_unqueue(front, at);
+        pthread_mutex_unlock(&front->lock);
+        fani_front_cancel(front, at);
+        pthread_mutex_lock(&front->lock);
+        at = front->queue_first;
+    }
+}
+
+/* Asks for what is posted back: all, or what came from `root`; what runs is asked to end. Where
+ * memory is short it runs to its end. The lock is held, and released between. */
+static void revoke_posted(fani_front *front, const fani_batch *root)
+{
     unsigned count = 0, posted = front->ops->revoke ? front->posted : 0;
     fani_batch **batches = posted ? reallocarray(NULL, posted, sizeof(fani_batch *)) : NULL;
     for (fani_batch *at = front->posted_first; batches && at; at = at->queue_next)
-        batches[count++] = at;
+        if (!root || root_of(at) == root)
+            batches[count++] = at;
+    enter_call(front);
     pthread_mutex_unlock(&front->lock);
     for (unsigned i = 0; i < count; i++)
         front->ops->revoke(front->self, batches[i], true);
     free(batches);
+    pthread_mutex_lock(&front->lock);
+    leave_call(front);
+}
+
+void fani_front_abandon(fani_front *front, fani_batch *batch)
+{
+    batch->abandoned = true;
+    cancel_queued(front, batch);
+    revoke_posted(front, batch);
+}
+
+void fani_front_abandon_all(fani_front *front)
+{
+    front->abandoning = true;
+    cancel_queued(front, NULL);
+    revoke_posted(front, NULL);
 }
 
 /* ---- Waiting ------------------------------------------------------------------------------- */
@@ -369,9 +480,11 @@ bool fani_front_wait(fani_front *front, fan_deadline deadline)
     if (!front->ops->progress || front->progressing || !front->posted)
         return wait_changed(front, deadline);
     front->progressing = true;
+    enter_call(front);
     pthread_mutex_unlock(&front->lock);
     front->ops->progress(front->self, deadline);
     pthread_mutex_lock(&front->lock);
+    leave_call(front);
     front->progressing = false;
     pthread_cond_broadcast(&front->changed); /* another waiter may take over */
     return deadline == FAN_FOREVER || fani_clock_ns() < deadline;

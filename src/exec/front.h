@@ -42,9 +42,12 @@ struct fani_front {
     size_t submitted_items; /* unfinished items of submits, and their input bytes: what the limits
                                bound */
     size_t submitted_bytes;
+    unsigned calls;   /* threads inside an operation of the executor: close waits for them */
     bool dispatching; /* one thread at a time posts */
     bool progressing; /* one thread at a time is in the progress op */
     bool closing;     /* no new work */
+    bool abandoning;  /* a close that abandons is under way: what lost its worker does not run again
+                       */
     uint64_t next_posting;
     uint64_t next_share;
     fani_share_entry *shares;
@@ -69,9 +72,13 @@ bool fani_front_unqueue(fani_front *front, fani_batch *batch);
 /* Ends a batch that was taken out of the queue: every item cancelled. No lock held. */
 void fani_front_cancel(fani_front *front, fani_batch *batch);
 
-/* Asks for every posted batch back: what runs is asked to end. Where memory is short it runs to its
- * end. No lock held. */
-void fani_front_revoke_posted(fani_front *front);
+/* Ends a batch that nobody waits for any more, and the pieces it may have been split into: what
+ * waits is cancelled, what runs is asked to end, nothing of it runs again. The batch must stay
+ * allocated until this returns. The lock is held before and after, released between. */
+void fani_front_abandon(fani_front *front, fani_batch *batch);
+
+/* The same for everything. The lock is held before and after, released between. */
+void fani_front_abandon_all(fani_front *front);
 
 /* Waits until something changed or the deadline; moves executors that work only inside calls. The
  * lock is held before and after, released between. False: the deadline has passed. */
@@ -79,6 +86,9 @@ bool fani_front_wait(fani_front *front, fan_deadline deadline);
 
 /* Whether work of this task can be taken: open, rank 0, task known to the workers. */
 fan_status fani_front_accepts(const fani_front *front, const fan_task *task, fan_error *error);
+
+/* Input or arguments larger than this are refused: no object of that size can exist. */
+#define FANI_BYTES_MAX ((size_t)PTRDIFF_MAX / 2)
 
 /* ---- args ---------------------------------------------------------------------------------- */
 

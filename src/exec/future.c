@@ -117,11 +117,12 @@ static fani_batch *make_batch(const fan_task *task, const void *input, size_t si
 static fan_status send_future(fani_front *front, fani_batch *batch, fan_future **made)
 {
     fan_future *future = calloc(1, sizeof *future);
+    size_t bytes = batch->input_bytes;
     if (!future) {
+        unreserve(front, bytes);
         fani_batch_free(batch);
         return FAN_E_MEMORY;
     }
-    size_t bytes = batch->input_bytes;
     future->front = front;
     fani_front_retain(front);
     atomic_init(&future->references, 2);
@@ -137,6 +138,22 @@ static fan_status send_future(fani_front *front, fani_batch *batch, fan_future *
         free(future);
     }
     return status;
+}
+
+static fan_status submit(fani_front *front, const fan_task *task, const void *input, size_t size,
+                         const fan_submit_options *options, fan_future **future)
+{
+    fan_status status = fani_front_accepts(front, task, NULL);
+    if (status == FAN_OK)
+        status = reserve(front, size, !options->no_wait && !fani_inside());
+    if (status != FAN_OK)
+        return status;
+    fani_batch *batch = make_batch(task, input, size, options);
+    if (!batch) {
+        unreserve(front, size);
+        return FAN_E_MEMORY;
+    }
+    return send_future(front, batch, future);
 }
 
 fan_status fan_submit_sized(fan_executor *executor, const fan_task *task, const void *input,
@@ -155,18 +172,13 @@ fan_status fan_submit_sized(fan_executor *executor, const fan_task *task, const 
         return FAN_E_UNSUPPORTED;
     if (!options.args && options.args_size)
         return FAN_E_ARGUMENT;
+    if (size > FANI_BYTES_MAX || options.args_size > FANI_BYTES_MAX)
+        return FAN_E_TOO_LARGE;
     fani_front *front = &executor->front;
-    fan_status status = fani_front_accepts(front, task, NULL);
-    if (status == FAN_OK)
-        status = reserve(front, size, !options.no_wait && !fani_inside());
-    if (status != FAN_OK)
-        return status;
-    fani_batch *batch = make_batch(task, input, size, &options);
-    if (!batch) {
-        unreserve(front, size);
-        return FAN_E_MEMORY;
-    }
-    return send_future(front, batch, future);
+    fani_front_retain(front); /* a close on another thread may free the executor while this waits */
+    fan_status status = submit(front, task, input, size, &options, future);
+    fani_front_release(front);
+    return status;
 }
 
 /* ---- Results ------------------------------------------------------------------------------- */

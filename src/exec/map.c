@@ -85,17 +85,27 @@ static void map_done(fani_batch *batch)
     pthread_mutex_unlock(&front->lock);
 }
 
+/* The most items one batch may have: no more than may be held at all, and where Fanfold chooses a
+ * part of it, so that the limit leaves every worker something to do. */
+static size_t batch_items_max(const fan_mapping *map)
+{
+    size_t most = map->front->queue_items_max;
+    if (!map->options.batch)
+        most /= 2 * map->front->opened.workers;
+    return most < 1 ? 1 : most < BATCH_ITEMS_MAX ? most : BATCH_ITEMS_MAX;
+}
+
 /* How many items the next batch should have. The lock is held. */
 static size_t batch_items(const fan_mapping *map)
 {
-    size_t items = map->options.batch;
+    size_t items = map->options.batch, max = batch_items_max(map);
     if (items)
-        return items < BATCH_ITEMS_MAX ? items : BATCH_ITEMS_MAX;
+        return items < max ? items : max;
     double wanted = map->item_ns > 0 ? BATCH_TARGET_NS / map->item_ns : 1;
     double most = (double)BATCH_GROWTH * (double)(map->last_batch ? map->last_batch : 1);
     if (wanted > most)
         wanted = most;
-    items = wanted < 1 ? 1 : wanted > BATCH_ITEMS_MAX ? BATCH_ITEMS_MAX : (size_t)wanted;
+    items = wanted < 1 ? 1 : wanted > (double)max ? max : (size_t)wanted;
     if (map->source.count != UINT64_MAX) { /* keep the tail balanced: the end is in sight */
         uint64_t share = (map->source.count - map->taken) / (2 * map->front->opened.workers);
         if (items > share)
@@ -105,13 +115,22 @@ static size_t batch_items(const fan_mapping *map)
 }
 
 /* Enough batches ahead that no worker waits for this thread, few enough that batch sizes follow
- * what was measured. The lock is held. */
+ * what was measured, and never more items than the queue may hold. The lock is held. */
 static bool room(const fan_mapping *map)
 {
     const fani_front *front = map->front;
     return !map->source_ended && map->out < 2 * front->opened.depth &&
-           (!map->first ||
-            (map->items_held < front->queue_items_max && map->bytes_held < front->queue_bytes_max));
+           (!map->first || (map->items_held + batch_items(map) <= front->queue_items_max &&
+                            map->bytes_held < front->queue_bytes_max));
+}
+
+/* How many bytes of input the next batch may have. There is room, and the lock is held. */
+static size_t batch_bytes(const fan_mapping *map)
+{
+    size_t max = map->front->queue_bytes_max, left = max - map->bytes_held;
+    if (map->bytes_held >= max)
+        return 1;
+    return left < BATCH_BYTES_MAX ? left : BATCH_BYTES_MAX;
 }
 
 static size_t input_bytes(const fan_items *items)
@@ -130,7 +149,7 @@ static bool keep_items(fani_batch *batch, const fan_items *items, bool borrowed)
     size_t head = (table + 15) / 16 * 16;
     batch->items = *items;
     batch->input_bytes = bytes;
-    if (!items->bytes || borrowed)
+    if (borrowed || (!items->bytes && !items->offsets))
         return true;
     unsigned char *block = aligned_alloc(16, (head + bytes + 15) / 16 * 16 + 16);
     if (!block)
@@ -142,8 +161,9 @@ static bool keep_items(fani_batch *batch, const fan_items *items, bool borrowed)
         for (size_t i = 0; i <= items->count; i++)
             offsets[i] = items->offsets[i] - items->offsets[0];
         batch->items.offsets = offsets;
-        memcpy(block + head, items->bytes + items->offsets[0], bytes);
-    } else {
+        if (bytes)
+            memcpy(block + head, items->bytes + items->offsets[0], bytes);
+    } else if (bytes) {
         memcpy(block + head, items->bytes, bytes);
     }
     return true;
@@ -227,12 +247,11 @@ static fan_status feed(fan_mapping *map, fan_error *error)
         fan_items items;
         pthread_mutex_lock(&map->front->lock);
         bool more = room(map);
-        size_t count = batch_items(map);
+        size_t count = batch_items(map), bytes = batch_bytes(map);
         pthread_mutex_unlock(&map->front->lock);
         if (!more)
             return FAN_OK;
-        fan_status status =
-            fani_source_pull(&map->source, map->taken, count, BATCH_BYTES_MAX, &items, error);
+        fan_status status = fani_source_pull(&map->source, map->taken, count, bytes, &items, error);
         map->source_waits = status == FAN_E_BUSY;
         if (map->source_waits)
             return FAN_OK;
@@ -361,9 +380,9 @@ static fan_status check_options(const fan_map_options *options, fan_error *error
                               options->timeout_ms ? "timeout_ms"
                               : options->retries  ? "retries"
                                                   : "priority");
-    if (!options->args && options->args_size)
-        return fani_error_set(error, FAN_E_ARGUMENT, "args is NULL but args_size is %zu",
-                              options->args_size);
+    if ((!options->args && options->args_size) || options->args_size > FANI_BYTES_MAX)
+        return fani_error_set(error, FAN_E_ARGUMENT, "args is %s but args_size is %zu",
+                              options->args ? "given" : "NULL", options->args_size);
     if (options->order != FAN_ORDER_INDEX && options->order != FAN_ORDER_COMPLETED)
         return fani_error_set(error, FAN_E_ARGUMENT, "order is %d; it may be 0 or 1",
                               (int)options->order);
@@ -409,8 +428,12 @@ fan_status fan_map_begin_sized(fan_executor *executor, const fan_task *task, fan
 fan_status fan_map_next(fan_mapping *map, fan_deadline deadline, fan_outcome *outcome,
                         fan_error *error)
 {
+    if (fani_inside())
+        return fani_error_set(error, FAN_E_ARGUMENT, "a map can't be waited for here");
     end_delivery(map);
     fan_status status = map->delivering ? FAN_OK : next_batch(map, deadline, error);
+    if (status == FAN_E_CLOSED) /* a cut must not look like the end */
+        return fani_error_set(error, FAN_E_CANCELLED, "the executor was closed");
     if (status != FAN_OK)
         return status;
     if (!map->delivering)
@@ -424,17 +447,9 @@ static void abandon(fan_mapping *map)
 {
     fani_front *front = map->front;
     pthread_mutex_lock(&front->lock);
-    for (sent *s = map->first; s; s = s->next) {
-        if (s->finished)
-            continue;
-        bool queued = fani_front_unqueue(front, s->batch);
-        pthread_mutex_unlock(&front->lock);
-        if (queued)
-            fani_front_cancel(front, s->batch);
-        else if (front->ops->revoke)
-            front->ops->revoke(front->self, s->batch, true);
-        pthread_mutex_lock(&front->lock);
-    }
+    for (sent *s = map->first; s; s = s->next)
+        if (!s->finished)
+            fani_front_abandon(front, s->batch);
     while (map->out)
         fani_front_wait(front, FAN_FOREVER);
     pthread_mutex_unlock(&front->lock);
@@ -507,15 +522,17 @@ fan_status fan_map_sized(fan_executor *executor, const fan_task *task, fan_sourc
     fan_mapping *map;
     fan_error error = {0};
     fan_summary whole = {0};
-    fan_status status =
-        fan_map_begin_sized(executor, task, source, options, options_size, &map, &error);
+    fan_status status = fani_sink_check(&sink, &error);
+    if (status == FAN_OK)
+        status = fan_map_begin_sized(executor, task, source, options, options_size, &map, &error);
     if (status == FAN_OK) {
         status = deliver_all(map, &sink, &error);
         fan_map_end(map, &whole, sizeof whole);
     }
     if (status != FAN_OK && error.status == FAN_OK)
         fani_error_set(&error, status, "%s", fan_status_text(status));
-    whole.error = error;
+    if (status != FAN_OK) /* a source may have set it and gone on */
+        whole.error = error;
     if (summary)
         memcpy(summary, &whole, summary_size < sizeof whole ? summary_size : sizeof whole);
     return status;

@@ -69,12 +69,27 @@ fan_status fani_source_pull(const fan_source *source, uint64_t taken, size_t max
 
 fan_status fani_source_check(const fan_source *source, fan_error *error)
 {
-    uint64_t end;
+    uint64_t end, bytes;
     bool known = source->count != UINT64_MAX;
     if (!source->pull && !known)
         return fani_error_set(error, FAN_E_ARGUMENT, "an array or a range needs its count");
     if (known && __builtin_add_overflow(source->first, source->count, &end))
         return fani_error_set(error, FAN_E_ARGUMENT, "the range of indices is too long");
+    if (!source->pull && (__builtin_mul_overflow(source->count, source->item_size, &bytes) ||
+                          bytes > PTRDIFF_MAX || (bytes && !source->array)))
+        return fani_error_set(error, FAN_E_ARGUMENT, "there is no array of %llu items of %zu bytes",
+                              (unsigned long long)source->count, source->item_size);
+    return FAN_OK;
+}
+
+fan_status fani_sink_check(const fan_sink *sink, fan_error *error)
+{
+    uint64_t bytes;
+    if (!sink->put && (__builtin_mul_overflow(sink->count, sink->item_size, &bytes) ||
+                       bytes > PTRDIFF_MAX || (bytes && !sink->array)))
+        return fani_error_set(error, FAN_E_ARGUMENT,
+                              "there is no array of %llu places of %zu bytes",
+                              (unsigned long long)sink->count, sink->item_size);
     return FAN_OK;
 }
 

@@ -6,6 +6,8 @@
 
 fan_status fani_source_check(const fan_source *source, fan_error *error);
 
+fan_status fani_sink_check(const fan_sink *sink, fan_error *error);
+
 /* The next items after `taken`; items->count is 0 at the end. */
 fan_status fani_source_pull(const fan_source *source, uint64_t taken, size_t max_items,
                             size_t max_bytes, fan_items *items, fan_error *error);

@@ -9,9 +9,11 @@
 
 typedef struct serial {
     fani_front *front;
-    fani_worker *worker;  /* used by one thread at a time: the front lets one in progress */
-    pthread_mutex_t lock; /* guards the list */
+    fani_worker *worker;    /* used by one thread at a time: the front lets one in progress */
+    _Atomic bool cancelled; /* what runs should end: said by another thread */
+    pthread_mutex_t lock;   /* guards the rest */
     fani_fifo waiting;
+    fani_batch *running;
 } serial;
 
 static fan_status serial_probe(fan_error *why_not)
@@ -25,9 +27,9 @@ static fan_status serial_open(fani_front *front, const fan_executor_options *opt
 {
     (void)options;
     serial *s = calloc(1, sizeof *s);
-    fani_worker_host host = {.shared = fani_front_shared, .user = front};
     if (s)
-        s->worker = fani_worker_new(&host);
+        s->worker = fani_worker_new(&(fani_worker_host){
+            .shared = fani_front_shared, .user = front, .cancelled = &s->cancelled});
     if (!s || !s->worker) {
         free(s);
         return fani_error_set(error, FAN_E_MEMORY, "no memory for a serial executor");
@@ -53,10 +55,11 @@ static void serial_post(void *self, fani_batch *batch)
 
 static bool serial_revoke(void *self, fani_batch *batch, bool kill)
 {
-    (void)kill;
     serial *s = self;
     pthread_mutex_lock(&s->lock);
     bool waiting = fani_fifo_remove(&s->waiting, batch);
+    if (kill && s->running == batch)
+        atomic_store(&s->cancelled, true);
     pthread_mutex_unlock(&s->lock);
     if (waiting)
         fani_front_complete(s->front, batch, (fani_outcome){.verdict = FANI_CANCELLED});
@@ -70,11 +73,16 @@ static fan_status serial_progress(void *self, fan_deadline deadline)
     serial *s = self;
     pthread_mutex_lock(&s->lock);
     fani_batch *batch = fani_fifo_pop(&s->waiting);
+    s->running = batch;
+    atomic_store(&s->cancelled, false);
     pthread_mutex_unlock(&s->lock);
     if (!batch)
         return FAN_OK;
     fan_status status = fani_worker_run(s->worker, batch->task, &batch->items, &batch->args,
                                         batch->reply_limit, &batch->replies, &batch->run_ns);
+    pthread_mutex_lock(&s->lock);
+    s->running = NULL;
+    pthread_mutex_unlock(&s->lock);
     fani_outcome outcome = {.verdict = status == FAN_OK ? FANI_DONE : FANI_FAILED,
                             .text = fan_status_text(status)};
     fani_front_complete(s->front, batch, outcome);
