@@ -14,7 +14,7 @@ typedef struct fan_machine_info {
     unsigned cores_online;
     unsigned cores_affinity; /* in the mask that the program was started with */
     unsigned cores_pinned;   /* in the calling thread's mask now: less than cores_affinity where
-                                OMP_PROC_BIND   or the like pinned the main thread */
+                                OMP_PROC_BIND or the like pinned the main thread */
     double quota;            /* cores allowed by the cgroup CPU quota; 0: no quota */
     unsigned slurm_cpus;     /* SLURM_CPUS_PER_TASK; 0: not set */
     unsigned cores_usable;   /* what workers = 0 means: the least of them, at least 1 */

@@ -72,7 +72,7 @@ static bool read_text(const char *path, char *text, size_t size)
 /* Cores allowed in one cgroup folder; 0: no limit there. */
 static double quota_v2(const char *folder)
 {
-    char path[4200], text[64];
+    char path[5200], text[64];
     long long quota, period;
     snprintf(path, sizeof path, "%s/cpu.max", folder);
     if (!read_text(path, text, sizeof text) || sscanf(text, "%lld %lld", &quota, &period) != 2)
@@ -82,7 +82,7 @@ static double quota_v2(const char *folder)
 
 static double quota_v1(const char *folder)
 {
-    char path[4200], text[64];
+    char path[5200], text[64];
     snprintf(path, sizeof path, "%s/cpu.cfs_quota_us", folder);
     long long quota = read_text(path, text, sizeof text) ? atoll(text) : -1;
     snprintf(path, sizeof path, "%s/cpu.cfs_period_us", folder);
@@ -91,14 +91,19 @@ static double quota_v1(const char *folder)
 }
 
 /* The least quota from the group itself up to the root of its hierarchy: each parent limits too. */
-static double least_quota(const char *mount, const char *group, double (*quota)(const char *folder))
+static double least_quota(const char *root_folder, const char *hierarchy, const char *group,
+                          double (*quota)(const char *folder))
 {
-    char folder[4096];
+    char folder[5120];
     double least = 0;
-    int length = snprintf(folder, sizeof folder, "%s%s", mount, group);
-    if (length < 0 || (size_t)length >= sizeof folder)
+    int mount = snprintf(folder, sizeof folder, "%s/sys/fs/cgroup%s", root_folder, hierarchy);
+    if (mount < 0 || (size_t)mount >= sizeof folder)
         return 0;
-    for (size_t root = strlen(mount); strlen(folder) >= root;) {
+    size_t root = (size_t)mount, room = sizeof folder - root;
+    int length = snprintf(folder + root, room, "%s", group);
+    if (length < 0 || (size_t)length >= room)
+        return 0;
+    while (strlen(folder) >= root) {
         double here = quota(folder);
         if (here > 0 && (least <= 0 || here < least))
             least = here;
@@ -115,27 +120,49 @@ static double smaller_positive(double a, double b)
     return a <= 0 || (b > 0 && b < a) ? b : a;
 }
 
-static double cpu_quota(void)
+/* Whether a comma-separated list of version 1 controllers holds "cpu": "cpuset" and "cpuacct" are
+ * others. */
+static bool lists_cpu(const char *controllers)
 {
-    FILE *file = fopen("/proc/self/cgroup", "re");
+    for (const char *at = controllers; *at; at += *at == ',') {
+        size_t size = strcspn(at, ",");
+        if (size == 3 && !strncmp(at, "cpu", 3))
+            return true;
+        at += size;
+    }
+    return false;
+}
+
+/* The quota of one line of /proc/self/cgroup, "NUMBER:CONTROLLERS:GROUP"; 0: none. */
+static double line_quota(const char *root, char *line)
+{
+    char hierarchy[256];
+    line[strcspn(line, "\n")] = '\0';
+    char *controllers = strchr(line, ':');
+    char *group = controllers ? strchr(++controllers, ':') : NULL;
+    if (!group)
+        return 0;
+    *group++ = '\0';
+    if (!*controllers) /* version 2; beside version 1 it is mounted lower */
+        return smaller_positive(least_quota(root, "", group, quota_v2),
+                                least_quota(root, "/unified", group, quota_v2));
+    if (!lists_cpu(controllers))
+        return 0;
+    snprintf(hierarchy, sizeof hierarchy, "/%s", controllers); /* "/cpu" is often a link to it */
+    return smaller_positive(least_quota(root, "/cpu", group, quota_v1),
+                            least_quota(root, hierarchy, group, quota_v1));
+}
+
+double fani_cores_quota(const char *root)
+{
     char line[4096];
     double least = 0;
+    snprintf(line, sizeof line, "%s/proc/self/cgroup", root);
+    FILE *file = fopen(line, "re");
     if (!file)
         return 0;
-    while (fgets(line, sizeof line, file)) {
-        line[strcspn(line, "\n")] = '\0';
-        char *controllers = strchr(line, ':');
-        char *group = controllers ? strchr(controllers + 1, ':') : NULL;
-        if (!group)
-            continue;
-        *group++ = '\0';
-        if (controllers[1] == '\0') { /* "0::/path": version 2 */
-            least = smaller_positive(least, least_quota("/sys/fs/cgroup", group, quota_v2));
-            least = smaller_positive(least, least_quota("/sys/fs/cgroup/unified", group, quota_v2));
-        } else if (strstr(controllers + 1, "cpu") && !strstr(controllers + 1, "cpuset")) {
-            least = smaller_positive(least, least_quota("/sys/fs/cgroup/cpu", group, quota_v1));
-        }
-    }
+    while (fgets(line, sizeof line, file))
+        least = smaller_positive(least, line_quota(root, line));
     fclose(file);
     return least;
 }
@@ -166,7 +193,7 @@ void fan_machine_sized(fan_machine_info *out, unsigned long size)
     cpu_set_t mask, mine;
     long online = sysconf(_SC_NPROCESSORS_ONLN);
     fan_machine_info info = {.cores_online = online > 0 ? (unsigned)online : 1,
-                             .quota = cpu_quota(),
+                             .quota = fani_cores_quota(""),
                              .slurm_cpus = slurm_cpus(),
                              .limited_by = "online"};
     info.cores_affinity = fani_cores_mask(&mask) ? (unsigned)CPU_COUNT(&mask) : info.cores_online;

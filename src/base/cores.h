@@ -11,4 +11,8 @@
  * not say. */
 bool fani_cores_mask(cpu_set_t *mask);
 
+/* How many cores the cgroup CPU quota allows this process: the least from its group up to the root,
+ * versions 1 and 2. 0: no limit. `root` goes before /proc and /sys: "" but in tests. */
+double fani_cores_quota(const char *root);
+
 #endif

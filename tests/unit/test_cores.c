@@ -1,0 +1,127 @@
+/* What limits the cores: the cgroup quota, read from files in a folder of the test's own. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cores.h"
+#include "fanfold/machine.h"
+#include "shim.h"
+
+/* Writes a file below `root`, with its folders. */
+static void put(const char *root, const char *path, const char *text)
+{
+    char full[512];
+    snprintf(full, sizeof full, "%s%s", root, path);
+    for (char *slash = full + strlen(root) + 1; (slash = strchr(slash, '/')); slash++) {
+        *slash = '\0';
+        mkdir(full, 0700);
+        *slash = '/';
+    }
+    FILE *file = fopen(full, "w");
+    ASSERT_TRUE(file != NULL);
+    fputs(text, file);
+    fclose(file);
+}
+
+typedef struct put_file {
+    const char *path, *text;
+} put_file;
+
+static void expect_quota(const put_file files[], double quota)
+{
+    char root[] = "/tmp/fan-cores-XXXXXX", command[64];
+    ASSERT_TRUE(mkdtemp(root) != NULL);
+    for (; files->path; files++)
+        put(root, files->path, files->text);
+    EXPECT_NEAR(fani_cores_quota(root), quota, 1e-9);
+    snprintf(command, sizeof command, "rm -r %s", root);
+    EXPECT_I64(system(command), 0);
+}
+
+#define FILES(...)                                                                                 \
+    (const put_file[])                                                                             \
+    {                                                                                              \
+        __VA_ARGS__,                                                                               \
+        {                                                                                          \
+            NULL, NULL                                                                             \
+        }                                                                                          \
+    }
+#define PROC "/proc/self/cgroup"
+#define SYS "/sys/fs/cgroup"
+
+FAN_TEST(cores, quota_of_version_2_is_the_least_up_the_path)
+{
+    expect_quota(FILES({PROC, "0::/a/b/c\n"}, {SYS "/a/b/c/cpu.max", "max 100000\n"},
+                       {SYS "/a/b/cpu.max", "150000 100000\n"},
+                       {SYS "/a/cpu.max", "300000 100000\n"}),
+                 1.5);
+    expect_quota(FILES({PROC, "0::/a\n"}, {SYS "/a/cpu.max", "400000 100000\n"},
+                       {SYS "/cpu.max", "50000 100000\n"}),
+                 0.5);
+    expect_quota(FILES({PROC, "0::/\n"}, {SYS "/cpu.max", "200000 100000\n"}), 2); /* a container */
+    expect_quota(FILES({PROC, "0::/gone\n"}, {SYS "/other/cpu.max", "1000 100000\n"}), 0);
+    expect_quota(FILES({PROC, "0::/a\n"}, {SYS "/unified/a/cpu.max", "70000 100000\n"}), 0.7);
+}
+
+FAN_TEST(cores, quota_of_version_1_is_the_least_up_the_path)
+{
+    expect_quota(FILES({PROC, "5:memory:/m\n4:cpu,cpuacct:/s/t\n0::/\n"},
+                       {SYS "/cpu/s/t/cpu.cfs_quota_us", "-1\n"},
+                       {SYS "/cpu/s/t/cpu.cfs_period_us", "100000\n"},
+                       {SYS "/cpu/s/cpu.cfs_quota_us", "250000\n"},
+                       {SYS "/cpu/s/cpu.cfs_period_us", "100000\n"}),
+                 2.5);
+    /* The folder of a container's group is the root of its mount. */
+    expect_quota(FILES({PROC, "4:cpu,cpuacct:/docker/1234\n"},
+                       {SYS "/cpu/cpu.cfs_quota_us", "75000\n"},
+                       {SYS "/cpu/cpu.cfs_period_us", "50000\n"}),
+                 1.5);
+}
+
+FAN_TEST(cores, quota_of_version_1_is_found_however_controllers_are_mounted_together)
+{
+    static const char *const lists[] = {"cpu", "cpuacct,cpu", "cpuset,cpu,cpuacct"};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        char line[64], quota[128], period[128];
+        snprintf(line, sizeof line, "3:%s:/g\n", lists[i]);
+        snprintf(quota, sizeof quota, SYS "/%s/g/cpu.cfs_quota_us", lists[i]);
+        snprintf(period, sizeof period, SYS "/%s/g/cpu.cfs_period_us", lists[i]);
+        expect_quota(FILES({PROC, line}, {quota, "120000"}, {period, "100000"}), 1.2);
+    }
+    /* Groups of other controllers say nothing about the CPU. */
+    expect_quota(FILES({PROC, "3:cpuset:/g\n2:cpuacct:/g\n"},
+                       {SYS "/cpu/g/cpu.cfs_quota_us", "120000\n"},
+                       {SYS "/cpu/g/cpu.cfs_period_us", "100000\n"}),
+                 0);
+}
+
+FAN_TEST(cores, quota_that_is_not_there_or_not_a_number_does_not_limit)
+{
+    expect_quota(FILES({"/nothing", ""}), 0);
+    expect_quota(FILES({PROC, "nonsense\n:\n::\n0:x\n"}), 0);
+    expect_quota(FILES({PROC, "0::/a\n"}, {SYS "/a/cpu.max", "much 100000\n"}), 0);
+    expect_quota(FILES({PROC, "0::/a\n"}, {SYS "/a/cpu.max", "100000 0\n"}), 0);
+    expect_quota(FILES({PROC, "0::/a\n"}, {SYS "/a/cpu.max", "-5 100000\n"}), 0);
+}
+
+FAN_TEST(cores, usable_is_the_least_and_says_why)
+{
+    fan_machine_info info;
+    char before[32];
+    const char *old = getenv("SLURM_CPUS_PER_TASK");
+    snprintf(before, sizeof before, "%s", old ? old : "");
+    setenv("SLURM_CPUS_PER_TASK", "1", 1);
+    fan_machine(&info);
+    EXPECT_U64(info.cores_usable, 1);
+    EXPECT_U64(info.slurm_cpus, 1);
+    setenv("SLURM_CPUS_PER_TASK", "12x", 1); /* not a number: no limit */
+    fan_machine(&info);
+    EXPECT_U64(info.slurm_cpus, 0);
+    EXPECT_TRUE(strcmp(info.limited_by, "SLURM_CPUS_PER_TASK") != 0);
+    EXPECT_TRUE(info.cores_usable >= 1 && info.cores_usable <= info.cores_affinity);
+    if (old)
+        setenv("SLURM_CPUS_PER_TASK", before, 1);
+    else
+        unsetenv("SLURM_CPUS_PER_TASK");
+}
