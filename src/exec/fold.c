@@ -58,7 +58,11 @@ static fan_status pull_leaf(leaf_source *leaves, fan_items *leaf, fan_error *err
             return FAN_OK;
         }
         leaves->taken += items.count;
-        if (!items.bytes && !items.offsets) {
+        bool range = !items.bytes && !items.offsets;
+        if (range ? leaves->gathered.count : leaves->range_items)
+            return fani_error_set(error, FAN_E_ARGUMENT,
+                                  "the source gave items with and without bytes");
+        if (range) {
             leaves->range_items += items.count;
         } else if (!have && items.count == leaves->leaf_items) { /* whole as it is: no copy */
             *leaf = items;
@@ -156,6 +160,7 @@ static fan_status sum_up(counter *c, fani_values *total, bool keep)
         }
         if (status == FAN_OK && total->count)
             status = combine_two(c, &left, total);
+        fani_values_clear(total); /* it is part of left now, or memory ran out */
         *total = left;
     }
     return status;
@@ -201,7 +206,7 @@ static fan_status collect(fan_mapping *map, counter *c, const fan_fold_plan *pla
         if (status != FAN_OK)
             return status;
     }
-    return status == FAN_E_CLOSED && error->status == FAN_OK ? FAN_OK : status;
+    return status == FAN_E_CLOSED ? FAN_OK : status;
 }
 
 static fan_status take_result(counter *c, fan_buffer *result)
@@ -261,6 +266,10 @@ fan_status fan_fold_sized(fan_executor *executor, const fan_task *task, fan_sour
                               "a fold needs a plan and a place for its result");
     memcpy(&plan, given, plan_size < sizeof plan ? plan_size : sizeof plan);
     *result = (fan_buffer){0};
+    if ((!plan.args && plan.args_size) || plan.args_size > FANI_BYTES_MAX)
+        return fani_error_set(error, FAN_E_ARGUMENT, "args is %s but args_size is %zu",
+                              plan.args ? "given" : "NULL", plan.args_size);
+    fani_front_retain(&executor->front); /* combining asks it for shares to the end */
     leaf_source leaves = {.source = &source,
                           .task = task,
                           .plan = &plan,
@@ -283,11 +292,14 @@ fan_status fan_fold_sized(fan_executor *executor, const fan_task *task, fan_sour
     fan_map_end(map, NULL, 0);
     if (status == FAN_OK)
         status = take_result(&c, result);
-    if (status != FAN_OK)
-        fani_error_set(error, status, "%s", reason.status ? reason.text : fan_status_text(status));
+    if (status != FAN_OK && reason.status == FAN_OK)
+        fani_error_set(&reason, status, "%s", fan_status_text(status));
+    if (status != FAN_OK && error)
+        *error = reason; /* whole: a source's error names its file and line */
     clear_counter(&c);
     fani_values_clear(&leaves.gathered);
     free(leaves.messages.data);
+    fani_front_release(&executor->front);
     return status;
 }
 

@@ -134,6 +134,63 @@ CONTRACT(fold_fails_with_the_index_of_the_failed_item)
     contract_with(target, (fan_executor_options){.workers = 2}, fold_fails, NULL);
 }
 
+typedef enum flaw { FLAW_ERROR, FLAW_CLOSED, FLAW_MIXED } flaw;
+
+typedef struct flawed {
+    flaw flaw;
+    uint64_t pulls, item;
+} flawed;
+
+static fan_status pull_flawed(void *user, size_t max_items, size_t max_bytes, fan_items *items,
+                              fan_error *error)
+{
+    flawed *f = user;
+    (void)max_items, (void)max_bytes;
+    *items = (fan_items){.bytes = (void *)&f->item, .size = 8, .count = 1};
+    if (++f->pulls < 7)
+        return FAN_OK;
+    if (f->flaw == FLAW_CLOSED)
+        return FAN_E_CLOSED;
+    if (f->flaw == FLAW_MIXED) {
+        *items = (fan_items){.count = f->pulls < 9};
+        return FAN_OK;
+    }
+    *error = (fan_error){.status = FAN_E_SYNTAX, .line = 7, .column = 3};
+    strcpy(error->file, "numbers.txt");
+    strcpy(error->text, "no number");
+    return FAN_E_SYNTAX;
+}
+
+static void fold_flawed(fan_executor *executor, void *context)
+{
+    static const fan_status expected[] = {FAN_E_SYNTAX, FAN_E_CANCELLED, FAN_E_ARGUMENT};
+    (void)context;
+    for (int kind = FLAW_ERROR; kind <= FLAW_MIXED; kind++) {
+        flawed f = {.flaw = (flaw)kind};
+        fan_buffer result;
+        fan_error error = {0};
+        fan_status status =
+            fan_fold(executor, &task_echo, fan_source_callback(pull_flawed, &f, UINT64_MAX),
+                     &(fan_fold_plan){.leaf_items = 4, .combine = &task_concat}, &result, &error);
+        EXPECT_STR(fan_status_name(status), fan_status_name(expected[kind]));
+        EXPECT_TRUE(result.bytes == NULL);
+        if (kind == FLAW_ERROR) {
+            EXPECT_STR(error.file, "numbers.txt");
+            EXPECT_U64(error.line * 10 + error.column, 73);
+        }
+        fan_buffer_clear(&result);
+    }
+    fan_buffer none;
+    EXPECT_I64(fan_fold(executor, &task_text, fan_source_range(0, 4),
+                        &(fan_fold_plan){.combine = &task_concat, .args_size = 5}, &none, NULL),
+               FAN_E_ARGUMENT);
+}
+
+CONTRACT(fold_gives_its_sources_error_whole_and_never_half_a_result)
+{
+    contract_with(target, (fan_executor_options){.workers = 2}, fold_flawed, NULL);
+}
+
 typedef struct running {
     uint64_t calls, items;
     bool prefix;
