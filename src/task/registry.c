@@ -53,7 +53,7 @@ static const fan_task *const *tasks_recorded(void)
 
 static bool has_name(const fan_task *task, const char *name, size_t name_size)
 {
-    return strlen(task->name) == name_size && !memcmp(task->name, name, name_size);
+    return task->name && strlen(task->name) == name_size && !memcmp(task->name, name, name_size);
 }
 
 const fan_task *fani_registry_find(const char *name, size_t name_size)
@@ -88,6 +88,8 @@ uint64_t fani_registry_hash(void)
 const char *fani_registry_flaw(void)
 {
     for (const fan_task *const *task = tasks_recorded(); *task; task++) {
+        if (!(*task)->name)
+            return "";
         size_t size = strlen((*task)->name);
         if (size == 0 || size > NAME_MAX_BYTES || !(*task)->run ||
             fani_registry_find((*task)->name, size) != *task)

@@ -87,6 +87,11 @@ bool fani_replies_answered(const fani_replies *replies, size_t i)
     return replies->slots && replies->slots[i].state != FANI_SLOT_EMPTY;
 }
 
+bool fani_replies_failed(const fani_replies *replies, size_t i)
+{
+    return replies->slots && replies->slots[i].state >= FANI_SLOT_FAILED;
+}
+
 fan_status fani_replies_put(fani_replies *replies, size_t i, const void *bytes, size_t size)
 {
     if (replies->array || i >= replies->count || (!bytes && size) ||

@@ -53,6 +53,9 @@ fan_status fani_replies_mark(fani_replies *replies, size_t i, fani_slot_state st
 /* Whether item i has an answer or a mark. */
 bool fani_replies_answered(const fani_replies *replies, size_t i);
 
+/* Whether item i has a mark: an outcome other than OK. */
+bool fani_replies_failed(const fani_replies *replies, size_t i);
+
 /* Marks every item without an answer as failed with `text`. */
 fan_status fani_replies_finish(fani_replies *replies, const char *text);
 

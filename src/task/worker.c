@@ -39,7 +39,12 @@ struct fan_run {
 
 void *fan_run_reply_array(fan_run *run, size_t size)
 {
-    return run->replies ? fani_replies_array(run->replies, size) : NULL;
+    fani_replies *replies = run->replies;
+    if (!replies)
+        return NULL;
+    for (size_t i = 0; size > replies->limit && i < replies->count; i++)
+        fan_run_fail(run, i, "the reply has %zu bytes; the limit is %zu", size, replies->limit);
+    return fani_replies_array(replies, size);
 }
 
 fan_status fan_run_reply(fan_run *run, size_t i, const void *bytes, size_t size)
@@ -110,7 +115,7 @@ fan_status fan_run_each(fan_run *run, fan_items in, fan_item_function one)
         fan_status status = one(run, i, input, size);
         if (status == FAN_E_CANCELLED || status == FAN_E_MEMORY)
             return status;
-        if (status != FAN_OK && !(run->replies && fani_replies_answered(run->replies, i)))
+        if (status != FAN_OK && !(run->replies && fani_replies_failed(run->replies, i)))
             status = fan_run_fail(run, i, "%s", fan_status_text(status));
         if (status == FAN_E_MEMORY)
             return status;
@@ -234,16 +239,17 @@ static fan_status run_task(fan_run *run, const fan_task *task)
     return status;
 }
 
-/* The text of items that run left unanswered. An array answers all of them, so a failing status
- * must then mark every item that is not failed already. */
-static fan_status finish(fani_replies *replies, fan_status status)
+/* The outcome of items that run left unanswered: cancelled where it was asked to end and says that
+ * it did, else failed. An array answers all of them, so a failing status must then mark every item
+ * that is not failed already. */
+static fan_status finish(fani_replies *replies, fan_status status, bool cancelled)
 {
     const char *text = status == FAN_OK ? "the task gave no reply" : fan_status_text(status);
-    if (status == FAN_OK || !replies->array)
-        return fani_replies_finish(replies, text);
-    for (size_t i = 0; i < replies->count; i++)
+    fani_slot_state mark =
+        cancelled && status == FAN_E_CANCELLED ? FANI_SLOT_CANCELLED : FANI_SLOT_FAILED;
+    for (size_t i = 0; status != FAN_OK && i < replies->count; i++)
         if (!fani_replies_answered(replies, i) &&
-            fani_replies_mark(replies, i, FANI_SLOT_FAILED, text) != FAN_OK)
+            fani_replies_mark(replies, i, mark, text) != FAN_OK)
             return FAN_E_MEMORY;
     return fani_replies_finish(replies, text);
 }
@@ -262,5 +268,5 @@ fan_status fani_worker_run(fani_worker *worker, const fan_task *task, const fan_
     status = run_task(&run, task);
     fani_inside_leave(before);
     *run_ns = (uint64_t)(fani_clock_ns() - begun);
-    return finish(replies, status);
+    return finish(replies, status, fan_run_cancelled(&run));
 }

@@ -89,6 +89,24 @@ static fan_status grow_all(fan_run *run, fan_items in)
     return fan_run_each(run, in, grow);
 }
 
+static fan_status wide(fan_run *run, fan_items in)
+{
+    (void)in;
+    return fan_run_reply_array(run, 5000) ? FAN_OK : FAN_E_MEMORY;
+}
+
+static fan_status turn(fan_run *run, size_t i, const unsigned char *input, size_t size)
+{
+    (void)input, (void)size;
+    fan_status status = fan_run_reply(run, i, "well", 4);
+    return status == FAN_OK ? FAN_E_NOT_FINITE : status;
+}
+
+static fan_status turn_all(fan_run *run, fan_items in)
+{
+    return fan_run_each(run, in, turn);
+}
+
 static fan_status args_and_item(fan_run *run, size_t i, const unsigned char *input, size_t size)
 {
     fan_items args = fan_run_args(run);
@@ -235,6 +253,25 @@ static fan_status wait_cancelled(fan_run *run, size_t i, const unsigned char *in
     return fan_run_reply(run, i, "done", 4);
 }
 
+static fan_status obey(fan_run *run, size_t i, const unsigned char *input, size_t size)
+{
+    uint64_t ms;
+    if (size != sizeof ms)
+        return FAN_E_ARGUMENT;
+    memcpy(&ms, input, sizeof ms);
+    for (uint64_t k = 0; k < ms; k++) {
+        if (fan_run_cancelled(run))
+            return FAN_E_CANCELLED;
+        sleep_us(1000);
+    }
+    return fan_run_reply(run, i, "done", 4);
+}
+
+static fan_status obey_all(fan_run *run, fan_items in)
+{
+    return fan_run_each(run, in, obey);
+}
+
 static fan_status wait_all(fan_run *run, fan_items in)
 {
     return fan_run_each(run, in, wait_cancelled);
@@ -282,6 +319,9 @@ const fan_task task_echo = {.name = "echo", .version = 1, .run = echo_all};
 const fan_task task_moody = {.name = "moody", .version = 1, .run = moody_all};
 const fan_task task_refuse = {.name = "refuse", .version = 1, .run = refuse};
 const fan_task task_grow = {.name = "grow", .version = 1, .run = grow_all};
+const fan_task task_wide = {.name = "wide", .version = 1, .run = wide};
+const fan_task task_turn = {.name = "turn", .version = 1, .run = turn_all};
+const fan_task task_obey = {.name = "obey", .version = 1, .run = obey_all};
 const fan_task task_args = {.name = "args", .version = 1, .run = args_all};
 const fan_task task_counted = {
     .name = "counted", .version = 1, .run = counted_run, .start = counted_start, .stop = free};
@@ -296,7 +336,7 @@ const fan_task task_pid = {.name = "pid", .version = 1, .run = pid_of};
 const fan_task task_unknown = {.name = "unknown", .version = 1, .run = square};
 
 const fan_task *const contract_tasks[] = {
-    &task_square,  &task_echo,   &task_moody, &task_refuse, &task_grow,     &task_args,
-    &task_counted, &task_shared, &task_text,  &task_concat, &task_fraction, &task_add,
-    &task_wait,    &task_crash,  &task_pid,   NULL,
+    &task_square, &task_echo, &task_moody,  &task_refuse,   &task_grow, &task_args, &task_counted,
+    &task_shared, &task_text, &task_concat, &task_fraction, &task_add,  &task_wait, &task_crash,
+    &task_pid,    &task_wide, &task_turn,   &task_obey,     NULL,
 };

@@ -10,6 +10,9 @@ extern const fan_task task_moody; /* u64 x: fails where x % 10 == 3 ("bad x"), n
                                      at 5, else text of x */
 extern const fan_task task_refuse; /* every item: run answers FAN_E_NOT_FINITE */
 extern const fan_task task_grow;   /* u64 n: a reply of n bytes, byte i is i % 251 */
+extern const fan_task task_wide;   /* an array of 5000 bytes an item */
+extern const fan_task task_turn;   /* every item: replies, then answers FAN_E_NOT_FINITE */
+extern const fan_task task_obey;   /* as task_wait, but answers FAN_E_CANCELLED */
 extern const fan_task task_args;   /* the arguments, once more, then the item */
 extern const fan_task
     task_counted; /* u64 pair: how often start ran in this worker's state, and runs since */

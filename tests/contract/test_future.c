@@ -40,6 +40,10 @@ static void many_futures(fan_executor *executor, void *context)
     for (uint64_t i = 0; i < MANY; i++)
         futures[i] = submit_number(executor, &task_square, i);
     EXPECT_I64(fan_wait_all(futures, MANY, fan_deadline_in_ms(WAIT_MS)), FAN_OK);
+    fan_executor_stats stats;
+    EXPECT_I64(fan_executor_get_stats(executor, &stats), FAN_OK);
+    EXPECT_U64(stats.items_submitted, MANY);
+    EXPECT_U64(stats.items_done, MANY); /* what was seen is counted */
     for (uint64_t i = 0; i < MANY; i++) {
         expect_square(futures[i], i);
         fan_future_release(futures[i]);
@@ -280,6 +284,28 @@ CONTRACT(close_abandons_what_has_not_begun)
     EXPECT_TRUE(cancelled > 50);
 }
 
+/* What ends because it was asked to is cancelled, not failed; where nothing can ask, it is done. */
+CONTRACT(close_that_abandons_cancels_what_runs)
+{
+    fan_executor *executor = NULL;
+    fan_error error = {0};
+    fan_outcome outcome;
+    ASSERT_I64(target->open(target, (fan_executor_options){.workers = 1}, 1, &executor, &error),
+               FAN_OK);
+    if (!executor)
+        return;
+    fan_future *future = submit_number(executor, &task_obey, 500);
+    if (strcmp(target->name, "serial") != 0) /* there nothing runs by itself */
+        EXPECT_I64(fan_future_result(future, fan_deadline_in_ms(50), &outcome), FAN_E_TIMEOUT);
+    EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_ABANDON, fan_deadline_in_ms(WAIT_MS)),
+               FAN_OK);
+    ASSERT_I64(fan_future_result(future, FAN_NOW, &outcome), FAN_OK);
+    EXPECT_TRUE(outcome.kind == FAN_OUTCOME_CANCELLED || outcome.kind == FAN_OUTCOME_OK);
+    if (!strcmp(target->name, "threads"))
+        EXPECT_I64(outcome.kind, FAN_OUTCOME_CANCELLED);
+    fan_future_release(future);
+}
+
 typedef struct storm {
     fan_executor *executor;
     _Atomic int accepted, ended, refused;
@@ -481,6 +507,10 @@ static void refusals(fan_executor *executor, void *context)
     EXPECT_TRUE(future == NULL);
     EXPECT_I64(fan_submit(executor, &task_square, NULL, 8, NULL, &future), FAN_E_ARGUMENT);
     EXPECT_I64(fan_submit(NULL, &task_square, &x, 8, NULL, &future), FAN_E_UNSUPPORTED);
+    EXPECT_I64(fan_submit(executor, &task_square, &x, SIZE_MAX, NULL, &future), FAN_E_TOO_LARGE);
+    EXPECT_I64(fan_submit(executor, &task_square, &x, 8,
+                          &(fan_submit_options){.args = &x, .args_size = SIZE_MAX}, &future),
+               FAN_E_TOO_LARGE);
     EXPECT_I64(
         fan_submit(executor, &task_square, &x, 8, &(fan_submit_options){.timeout_ms = 5}, &future),
         FAN_E_UNSUPPORTED);

@@ -174,6 +174,22 @@ static void map_refused(fan_executor *executor, void *context)
     free(c.seen);
 }
 
+static void map_turned(fan_executor *executor, void *context)
+{
+    (void)context;
+    census c = {.seen = calloc(50, 1), .count = 50, .ordered = true};
+    fan_status status = fan_map(executor, &task_turn, fan_source_range(0, 50),
+                                fan_sink_callback(take_census, &c), NULL, NULL);
+    EXPECT_STR(fan_status_name(status), "FAN_OK");
+    EXPECT_U64(c.kinds[FAN_OUTCOME_FAILED], 50);
+    free(c.seen);
+}
+
+CONTRACT(map_item_whose_function_ends_badly_fails_though_it_replied)
+{
+    contract_with(target, (fan_executor_options){.workers = 2}, map_turned, NULL);
+}
+
 CONTRACT(map_task_that_refuses_fails_its_items)
 {
     contract_with(target, (fan_executor_options){.workers = 2}, map_refused, NULL);
@@ -271,6 +287,35 @@ static void reply_limit(fan_executor *executor, void *context)
     EXPECT_I64(fan_map(executor, &task_grow, fan_source_array(sizes, 8, 4),
                        fan_sink_callback(check_limit, NULL), &(fan_map_options){.batch = 4}, NULL),
                FAN_OK);
+}
+
+static fan_status check_wide(void *user, const fan_outcome *outcomes, size_t count,
+                             fan_error *error)
+{
+    (void)error;
+    for (size_t i = 0; i < count; i++) {
+        EXPECT_I64(outcomes[i].kind, FAN_OUTCOME_FAILED);
+        EXPECT_CONTAINS(outcomes[i].text, "5000");
+        EXPECT_CONTAINS(outcomes[i].text, "4096");
+    }
+    *(uint64_t *)user += count;
+    return FAN_OK;
+}
+
+static void array_limit(fan_executor *executor, void *context)
+{
+    uint64_t seen = 0;
+    (void)context;
+    EXPECT_I64(fan_map(executor, &task_wide, fan_source_range(0, 10),
+                       fan_sink_callback(check_wide, &seen), &(fan_map_options){.batch = 4}, NULL),
+               FAN_OK);
+    EXPECT_U64(seen, 10);
+}
+
+CONTRACT(reply_array_above_the_limit_fails_its_items_with_both_sizes)
+{
+    contract_with(target, (fan_executor_options){.workers = 1, .reply_limit = 4096}, array_limit,
+                  NULL);
 }
 
 CONTRACT(reply_above_the_limit_fails_its_item_with_both_sizes)
@@ -435,4 +480,97 @@ static void bounded(fan_executor *executor, void *context)
 CONTRACT(map_never_holds_more_items_than_the_queue_limit)
 {
     contract_with(target, (fan_executor_options){.workers = 2, .queue_items = 10}, bounded, NULL);
+}
+
+static fan_status greedy_source(void *user, size_t max_items, size_t max_bytes, fan_items *items,
+                                fan_error *error)
+{
+    meter *m = user;
+    (void)max_bytes, (void)error;
+    items->count = m->pulled < 3000 ? max_items : 0;
+    m->pulled += items->count;
+    if (m->pulled - m->put > m->most)
+        m->most = m->pulled - m->put;
+    return FAN_OK;
+}
+
+static void bounded_batches(fan_executor *executor, void *context)
+{
+    (void)context;
+    for (size_t batch = 0; batch <= 1000; batch = batch * 10 + 1) {
+        meter m = {0};
+        EXPECT_I64(
+            fan_map(executor, &task_square, fan_source_callback(greedy_source, &m, UINT64_MAX),
+                    fan_sink_callback(metered_sink, &m), &(fan_map_options){.batch = batch}, NULL),
+            FAN_OK);
+        EXPECT_TRUE(m.put >= 3000);
+        EXPECT_TRUE(m.most <= 10);
+    }
+}
+
+CONTRACT(map_never_holds_more_items_than_the_queue_limit_in_batches)
+{
+    contract_with(target, (fan_executor_options){.workers = 2, .queue_items = 10}, bounded_batches,
+                  NULL);
+}
+
+static fan_status sized_source(void *user, size_t max_items, size_t max_bytes, fan_items *items,
+                               fan_error *error)
+{
+    static const unsigned char zeroes[4000];
+    meter *m = user;
+    (void)error;
+    size_t fitting = max_bytes / 100;
+    if (fitting > max_items)
+        fitting = max_items;
+    if (fitting > sizeof zeroes / 100)
+        fitting = sizeof zeroes / 100;
+    *items = (fan_items){.bytes = zeroes, .size = 100, .count = fitting ? fitting : 1};
+    if (m->pulled >= 3000)
+        items->count = 0;
+    m->pulled += items->count;
+    if (m->pulled - m->put > m->most)
+        m->most = m->pulled - m->put;
+    return FAN_OK;
+}
+
+/* 100 bytes of input an item and a reply of none: at most 10 are inside, and one that is over. */
+static void bounded_bytes(fan_executor *executor, void *context)
+{
+    meter m = {0};
+    (void)context;
+    EXPECT_I64(fan_map(executor, &task_square, fan_source_callback(sized_source, &m, UINT64_MAX),
+                       fan_sink_callback(metered_sink, &m), &(fan_map_options){.batch = 50}, NULL),
+               FAN_OK);
+    EXPECT_TRUE(m.put >= 3000);
+    EXPECT_TRUE(m.most <= 200); /* finished ones count by their replies of 8 bytes */
+}
+
+CONTRACT(map_never_holds_more_bytes_than_the_queue_limit)
+{
+    contract_with(target, (fan_executor_options){.workers = 2, .queue_bytes = 1000}, bounded_bytes,
+                  NULL);
+}
+
+static void no_arrays(fan_executor *executor, void *context)
+{
+    uint64_t y[4], x[4] = {0};
+    (void)context;
+    EXPECT_I64(fan_map(executor, &task_square, fan_source_array(NULL, 8, 4),
+                       fan_sink_array(y, 8, 4), NULL, NULL),
+               FAN_E_ARGUMENT);
+    EXPECT_I64(fan_map(executor, &task_square, fan_source_array(x, 8, 4),
+                       fan_sink_array(NULL, 8, 4), NULL, NULL),
+               FAN_E_ARGUMENT);
+    EXPECT_I64(fan_map(executor, &task_square, fan_source_array(x, 8, UINT64_MAX / 4),
+                       fan_sink_array(y, 8, 4), NULL, NULL),
+               FAN_E_ARGUMENT);
+    EXPECT_I64(fan_map(executor, &task_square, fan_source_array(x, 8, 4), fan_sink_array(y, 8, 4),
+                       &(fan_map_options){.args_size = 3}, NULL),
+               FAN_E_ARGUMENT);
+}
+
+CONTRACT(map_refuses_arrays_that_are_not_there)
+{
+    contract_with(target, (fan_executor_options){.workers = 1}, no_arrays, NULL);
 }

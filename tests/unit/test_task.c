@@ -266,6 +266,7 @@ FAN_TEST(registry, knows_the_tasks_of_fold_without_being_told)
     EXPECT_TRUE(fani_registry_find("fan.leaf", 8) != NULL);
     EXPECT_TRUE(fani_registry_find("fan.leaf", 7) == NULL);
     EXPECT_TRUE(fani_registry_find("no such task", 12) == NULL);
+    EXPECT_I64(fan_executor_probe(NULL, NULL), FAN_E_UNKNOWN_EXECUTOR);
 }
 
 FAN_TEST(status, every_code_has_a_name_and_a_text)
