@@ -15,6 +15,8 @@ endfunction()
 
 fanfold_install(FanfoldSharedTargets fanfold)
 fanfold_install(FanfoldStaticTargets fanfold_static)
+# Loaded by libfanfold, never linked: not in the package, and without a name to link by.
+install(TARGETS fanfold_keys LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} NAMELINK_SKIP)
 if(TARGET fanfold_mpi)
     fanfold_install(FanfoldMPITargets fanfold_mpi)
     fanfold_install(FanfoldMPIStaticTargets fanfold_mpi_static)
@@ -44,6 +46,7 @@ install(FILES ${generated}/FanfoldConfig.cmake ${generated}/FanfoldConfigVersion
 file(RELATIVE_PATH pc_prefix /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 string(REGEX REPLACE "/$" "" pc_prefix "${pc_prefix}")
 string(STRIP "${OpenMP_C_FLAGS}" pc_openmp)
+string(REPLACE ";" " " pc_libcrypto "${libcrypto_LDFLAGS}")
 set(pc_names fanfold)
 if(TARGET fanfold_mpi)
     list(APPEND pc_names fanfold_mpi)

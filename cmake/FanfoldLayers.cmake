@@ -1,10 +1,11 @@
-# fanfold_layer(NAME FOLDER [RECURSE] MAY_SEE folder... LINK library...)
+# fanfold_layer(NAME FOLDER [RECURSE] [ONLY regex] [EXCEPT regex] MAY_SEE folder... LINK library...)
 #
 # Builds the OBJECT library fanfold_<NAME> from src/<FOLDER>. Includes are written relative to src/,
 # but src/ itself is not on the include path: the layer gets a folder of its own in the build tree
 # that holds links to FOLDER and to the folders named by MAY_SEE, so that the compiler refuses an
 # include that does not go downward. "exec" means the headers of the front, not the executors below
-# it. The library has no sources while its folder is empty.
+# it. The library has no sources while its folder is empty. ONLY and EXCEPT choose among its files by
+# their paths below FOLDER.
 set_property(GLOBAL PROPERTY FANFOLD_LAYERS "")
 
 function(fanfold_link_layer view folder)
@@ -33,13 +34,21 @@ function(fanfold_layer_view variable name)
 endfunction()
 
 function(fanfold_layer name folder)
-    cmake_parse_arguments(PARSE_ARGV 2 arg "RECURSE" "" "MAY_SEE;LINK;OPTIONS")
+    cmake_parse_arguments(PARSE_ARGV 2 arg "RECURSE" "ONLY;EXCEPT" "MAY_SEE;LINK;OPTIONS")
     set(path ${PROJECT_SOURCE_DIR}/src/${folder})
     if(arg_RECURSE)
         file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${path}/*.c)
     else()
         file(GLOB sources CONFIGURE_DEPENDS ${path}/*.c)
     endif()
+    list(TRANSFORM sources REPLACE "^${path}/" "")
+    if(arg_ONLY)
+        list(FILTER sources INCLUDE REGEX ${arg_ONLY})
+    endif()
+    if(arg_EXCEPT)
+        list(FILTER sources EXCLUDE REGEX ${arg_EXCEPT})
+    endif()
+    list(TRANSFORM sources PREPEND ${path}/)
     fanfold_layer_view(view ${name} ${arg_MAY_SEE} ${folder})
     if(NOT sources)
         return()

@@ -141,6 +141,12 @@ static fan_status read_file(key_reading *reading, const char *path, fan_error *e
     /* A signal that stops the job also ends a read that waits for input. */
     if (status == FAN_E_INPUT && is_stopped(run))
         return fani_error_set(error, FAN_E_CANCELLED, "stopped while reading %s", name);
+    /* To the job a reader that is missing is input that can't be read; no worker was lost. */
+    if (status == FAN_E_UNAVAILABLE) {
+        status = FAN_E_INPUT;
+        if (error)
+            error->status = status;
+    }
     return status;
 }
 

@@ -72,8 +72,9 @@ typedef struct fani_rsa_key_reader {
  * Entries without an RSA key are problems, never errors.
  *
  * counts: added to; must not be NULL. Errors: FAN_E_ARGUMENT (base), FAN_E_INPUT with the file and
- * errno where it can't be opened or read, FAN_E_MEMORY, a callback's status.
- * Any thread; leaves OpenSSL's error queue as it was. */
+ * errno where it can't be opened or read, FAN_E_MEMORY, FAN_E_UNAVAILABLE with the loader's text
+ * (the shared library only: libfanfold_keys, which it loads to read keys, or libcrypto is missing),
+ * a callback's status. Any thread; leaves OpenSSL's error queue as it was. */
 fan_status fani_rsa_keys_read(const char *path, const fani_rsa_key_reader *reader,
                               fani_rsa_key_counts *counts, fan_error *error);
 

@@ -60,6 +60,9 @@ squares="ranks 328350"
 cmake -S "$outside" -B cmake-build -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_C_COMPILER="$cc" \
     ${mpicc:+-DWITH_MPI=ON -DMPI_C_COMPILER="$mpicc"} >cmake.log 2>&1 || fail "$(cat cmake.log)"
 cmake --build cmake-build >>cmake.log 2>&1 || fail "$(cat cmake.log)"
+if ldd cmake-build/outside | grep -q libcrypto; then
+    fail "the shared library loads libcrypto at its start"
+fi
 same "CMake, shared" "$expected" cmake-build/outside serial threads processes
 same "CMake, static" "$expected" cmake-build/outside_static serial threads processes
 if ldd cmake-build/outside_static | grep -q libfanfold; then
@@ -88,4 +91,8 @@ fi
 
 if [ -x "$prefix/bin/fanfold" ]; then
     same "the installed command" "12: 2 2 3" "$prefix/bin/fanfold" factor 12
+    # Keys are read by a library of its own, which must have come along.
+    [ ! -e "$libdir/libfanfold_keys.so" ] || fail "libfanfold_keys has a name to be linked by"
+    same "keys read by the installed command" "" \
+        "$prefix/bin/fanfold" weakkeys "$outside/../../../jobs/data/sound.pem" 2>keys.log
 fi

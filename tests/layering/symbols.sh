@@ -39,6 +39,7 @@ shown() {
 
 for library in "$@"; do
     case $library in
+    */libfanfold_keys*) exported "$library" '^fani_rsa_keys_module@@FANFOLD_PRIVATE$' ;;
     *_mpi*) exported "$library" '^fan_[a-z0-9_]+@@FANFOLD_0$' ;;
     *) exported "$library" '^(fan_[a-z0-9_]+@@FANFOLD_0|fani_[a-z0-9_]+@@FANFOLD_PRIVATE)$' ;;
     esac
