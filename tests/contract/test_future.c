@@ -2,6 +2,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "contract.h"
 #include "tasks.h"
@@ -304,6 +305,66 @@ CONTRACT(close_that_abandons_cancels_what_runs)
     if (!strcmp(target->name, "threads"))
         EXPECT_I64(outcome.kind, FAN_OUTCOME_CANCELLED);
     fan_future_release(future);
+}
+
+static void close_too_soon(fan_executor *executor, void *context)
+{
+    fan_future *futures[8];
+    fan_outcome outcome;
+    (void)context;
+    for (size_t i = 0; i < 8; i++) {
+        futures[i] = submit_number(executor, &task_wait, 20);
+        if (i >= 4) /* one item at least is still to be done, whoever does them */
+            EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_DRAIN, FAN_NOW), FAN_E_BUSY);
+    }
+    for (size_t i = 0; i < 8; i++) {
+        EXPECT_I64(fan_future_result(futures[i], fan_deadline_in_ms(WAIT_MS), &outcome), FAN_OK);
+        EXPECT_I64(outcome.kind, FAN_OUTCOME_OK);
+        fan_future_release(futures[i]);
+    }
+}
+
+CONTRACT(close_that_is_busy_leaves_the_executor_open)
+{
+    contract_with(target, (fan_executor_options){.workers = 1}, close_too_soon, NULL);
+}
+
+/* Holds the thread that completes until the waiter has its outcome. */
+static void await_the_waiter(fan_future *future, void *user)
+{
+    _Atomic int *seen = user; /* 1: the waiter came through; 2: it did so while we were here */
+    fan_deadline end = fan_deadline_in_ms(5000);
+    (void)future;
+    while (!atomic_load(seen) && fan_deadline_in_ms(0) < end)
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    if (atomic_load(seen))
+        atomic_store(seen, 2);
+}
+
+static void wake_before_callbacks(fan_executor *executor, void *context)
+{
+    _Atomic int seen = 0;
+    fan_outcome outcome;
+    (void)context;
+    fan_future *future = submit_number(executor, &task_wait, 50);
+    ASSERT_TRUE(future != NULL);
+    EXPECT_I64(fan_future_on_done(future, await_the_waiter, &seen), FAN_OK);
+    EXPECT_I64(fan_future_result(future, fan_deadline_in_ms(WAIT_MS), &outcome), FAN_OK);
+    EXPECT_TRUE(atomic_load(&seen) == 0);
+    EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_DRAIN, FAN_NOW), FAN_E_BUSY); /* it runs */
+    atomic_store(&seen, 1);
+    fan_deadline end = fan_deadline_in_ms(WAIT_MS);
+    while (atomic_load(&seen) != 2 && fan_deadline_in_ms(0) < end)
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    EXPECT_I64(atomic_load(&seen), 2);
+    fan_future_release(future);
+}
+
+CONTRACT(futures_wake_who_waits_before_their_callback_ends)
+{
+    if (!target->any_thread || !strcmp(target->name, "serial"))
+        SKIP("callbacks run on the thread that waits");
+    contract_with(target, (fan_executor_options){.workers = 1}, wake_before_callbacks, NULL);
 }
 
 typedef struct storm {
