@@ -176,6 +176,12 @@ static void report(void *user, const fan_error *error)
     message_record(error, NULL, NULL, false);
 }
 
+static void note(void *user, const char *text)
+{
+    (void)user;
+    message_note(text);
+}
+
 static void progress(void *user, uint64_t done, uint64_t total)
 {
     (void)user;
@@ -221,8 +227,11 @@ int job_command_work(const cli_options *o, fan_job *job, fan_executor *executor)
     bool to_stdout = !fan_job_get(job, "output") || strcmp(fan_job_get(job, "output"), "-") == 0;
     progress_start(o->command->task || !task ? o->command->name : task,
                    o->quiet ? PROGRESS_NEVER : o->progress, to_stdout && isatty(STDOUT_FILENO));
-    fan_job_events events = {
-        .report = report, .progress = progress, .stop = stop, .output_fd = STDOUT_FILENO};
+    fan_job_events events = {.report = report,
+                             .progress = progress,
+                             .stop = stop,
+                             .note = note,
+                             .output_fd = STDOUT_FILENO};
     fan_job_result result = {0};
     fan_error error = {0};
     fan_status status = fan_job_run(job, executor, &events, &result, &error);

@@ -35,6 +35,12 @@ void message_error(const char *format, ...)
     va_end(args);
 }
 
+void message_note(const char *text)
+{
+    if (!is_quiet)
+        message_error("%s", text);
+}
+
 void message_warning(const char *format, ...)
 {
     if (is_silent || is_quiet)

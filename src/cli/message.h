@@ -18,6 +18,9 @@ void message_error(const char *format, ...) __attribute__((format(printf, 1, 2))
 /* "fanfold: warning: TEXT". */
 void message_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* "fanfold: TEXT", which is neither an error nor a warning; not under --quiet. */
+void message_note(const char *text);
+
 /* An error record: "fanfold: file:line:column: text". `label` stands for the file where the record
  * names none ("--over", "expression"; may be NULL). `source` is the text that the column points
  * into: it is shown with a caret below; NULL: not shown, or read from the record's file when
