@@ -185,10 +185,10 @@ fan_status fan_submit_sized(fan_executor *executor, const fan_task *task, const 
 
 fan_status fan_future_result(fan_future *future, fan_deadline deadline, fan_outcome *outcome)
 {
-    fani_front *front = future->front;
     bool in_time = true;
-    if (!outcome || (fani_inside() && deadline != FAN_NOW))
+    if (!future || !outcome || (fani_inside() && deadline != FAN_NOW))
         return FAN_E_ARGUMENT;
+    fani_front *front = future->front;
     pthread_mutex_lock(&front->lock);
     while (!future->done && in_time && !fani_inside())
         in_time = fani_front_wait(front, deadline);
@@ -209,6 +209,8 @@ bool fan_future_done(fan_future *future)
 
 fan_status fan_future_cancel(fan_future *future)
 {
+    if (!future)
+        return FAN_E_ARGUMENT;
     fani_front *front = future->front;
     pthread_mutex_lock(&front->lock);
     fani_batch *batch = future->batch;
@@ -229,6 +231,8 @@ fan_status fan_future_kill(fan_future *future)
 fan_status fan_future_on_done(fan_future *future, void (*function)(fan_future *, void *),
                               void *user)
 {
+    if (!future)
+        return FAN_E_ARGUMENT;
     fani_front *front = future->front;
     pthread_mutex_lock(&front->lock);
     bool second = future->function != NULL, done = future->done;

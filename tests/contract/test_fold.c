@@ -278,6 +278,41 @@ CONTRACT(shares_reach_every_worker_and_are_sent_once_per_host)
         contract_with(target, (fan_executor_options){.workers = workers}, shares, NULL);
 }
 
+/* Several shares at once, asked for in another order than they were made. */
+static void several_shares(fan_executor *executor, void *context)
+{
+    enum { SHARES = 5 };
+    unsigned char bytes[SHARES][100];
+    fan_shared shared[SHARES];
+    (void)context;
+    for (size_t k = 0; k < SHARES; k++) {
+        memset(bytes[k], (int)(k + 1), sizeof bytes[k]);
+        ASSERT_I64(fan_share(executor, bytes[k], sizeof bytes[k], &shared[k]), FAN_OK);
+    }
+    for (size_t round = 0; round < 2 * SHARES; round++) {
+        size_t k = round * 3 % SHARES;
+        uint64_t y[8];
+        fan_status expected = FAN_OK;
+        if (round == SHARES) /* the others stay when one goes */
+            EXPECT_I64(fan_unshare(executor, shared[2]), FAN_OK);
+        if (round >= SHARES && k == 2)
+            expected = FAN_E_FAILED;
+        EXPECT_I64(fan_map(executor, &task_shared, fan_source_range(0, 8), fan_sink_array(y, 8, 8),
+                           &(fan_map_options){.args = &shared[k], .args_size = sizeof *shared},
+                           NULL),
+                   expected);
+        for (uint64_t i = 0; expected == FAN_OK && i < 8; i++)
+            EXPECT_U64(y[i], (k + 1) * sizeof bytes[k] + i);
+    }
+    for (size_t k = 0; k < SHARES; k++)
+        EXPECT_I64(fan_unshare(executor, shared[k]), k == 2 ? FAN_E_ARGUMENT : FAN_OK);
+}
+
+CONTRACT(shares_are_told_apart)
+{
+    contract_with(target, (fan_executor_options){.workers = 2}, several_shares, NULL);
+}
+
 static fan_status one_failed(void *user, const fan_outcome *outcomes, size_t count,
                              fan_error *error)
 {

@@ -230,6 +230,34 @@ CONTRACT(submit_waits_or_answers_busy_on_a_full_queue)
     contract_with(target, (fan_executor_options){.workers = 1, .queue_items = 2}, full_queue, NULL);
 }
 
+static void full_of_bytes(fan_executor *executor, void *context)
+{
+    static const unsigned char large[100];
+    fan_future *futures[2], *refused, *alone;
+    fan_outcome outcome;
+    uint64_t x = 1;
+    fan_submit_options no_wait = {.no_wait = true};
+    (void)context;
+    for (size_t i = 0; i < 2; i++)
+        futures[i] = submit_number(executor, &task_wait, 30);
+    EXPECT_I64(fan_submit(executor, &task_wait, &x, sizeof x, &no_wait, &refused), FAN_E_BUSY);
+    for (size_t i = 0; i < 2; i++) {
+        EXPECT_I64(fan_future_result(futures[i], fan_deadline_in_ms(WAIT_MS), &outcome), FAN_OK);
+        fan_future_release(futures[i]);
+    }
+    /* One item may always be in flight, whatever its size. */
+    ASSERT_I64(fan_submit(executor, &task_echo, large, sizeof large, &no_wait, &alone), FAN_OK);
+    EXPECT_I64(fan_future_result(alone, fan_deadline_in_ms(WAIT_MS), &outcome), FAN_OK);
+    EXPECT_U64(outcome.size, sizeof large);
+    fan_future_release(alone);
+}
+
+CONTRACT(submit_counts_bytes_too)
+{
+    contract_with(target, (fan_executor_options){.workers = 1, .queue_bytes = 20}, full_of_bytes,
+                  NULL);
+}
+
 /* ---- Closing ------------------------------------------------------------------------------- */
 
 typedef struct kept {
@@ -318,7 +346,7 @@ static void close_too_soon(fan_executor *executor, void *context)
             EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_DRAIN, FAN_NOW), FAN_E_BUSY);
     }
     for (size_t i = 0; i < 8; i++) {
-        EXPECT_I64(fan_future_result(futures[i], fan_deadline_in_ms(WAIT_MS), &outcome), FAN_OK);
+        ASSERT_I64(fan_future_result(futures[i], fan_deadline_in_ms(WAIT_MS), &outcome), FAN_OK);
         EXPECT_I64(outcome.kind, FAN_OUTCOME_OK);
         fan_future_release(futures[i]);
     }
@@ -581,6 +609,8 @@ static void refusals(fan_executor *executor, void *context)
     EXPECT_I64(
         fan_submit(executor, &task_square, &x, 8, &(fan_submit_options){.priority = 1}, &future),
         FAN_E_UNSUPPORTED);
+    EXPECT_I64(fan_future_result(NULL, FAN_NOW, &(fan_outcome){0}), FAN_E_ARGUMENT);
+    EXPECT_I64(fan_future_cancel(NULL), FAN_E_ARGUMENT);
     EXPECT_I64(fan_executor_resize(executor, 3), FAN_E_UNSUPPORTED);
     EXPECT_I64(fan_executor_fd(executor, &fd), FAN_E_UNSUPPORTED);
     EXPECT_I64(fan_gang(executor, &task_square, 2, NULL, 0, fan_sink_callback(NULL, NULL), NULL),

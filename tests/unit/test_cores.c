@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/cores.h"
+#include "fanfold/executor.h"
 #include "fanfold/machine.h"
 #include "shim.h"
 
@@ -124,4 +125,63 @@ FAN_TEST(cores, usable_is_the_least_and_says_why)
         setenv("SLURM_CPUS_PER_TASK", before, 1);
     else
         unsetenv("SLURM_CPUS_PER_TASK");
+}
+
+/* ---- Binding -----------------------------------------------------------------------------------
+ */
+
+static fan_status count_cores(fan_run *run, fan_items in)
+{
+    cpu_set_t mask;
+    uint64_t *y = fan_run_reply_array(run, sizeof *y);
+    if (!y || sched_getaffinity(0, sizeof mask, &mask) != 0)
+        return FAN_E_SYSTEM;
+    for (size_t i = 0; i < in.count; i++)
+        y[i] = (uint64_t)CPU_COUNT(&mask);
+    return FAN_OK;
+}
+
+/* In a program that was started with OMP_PROC_BIND: neither the count of cores nor the team's
+ * threads have shrunk to the core that the main thread was pinned to. */
+static void expect_cores(unsigned cores)
+{
+    static const fan_task task = {.name = "cores", .version = 1, .run = count_cores};
+    fan_executor *executor;
+    fan_machine_info info;
+    uint64_t y[20];
+    fan_machine(&info);
+    EXPECT_U64(info.cores_affinity, cores);
+    ASSERT_I64(fan_executor_open(&(fan_executor_options){.kind = "threads", .workers = 2},
+                                 &executor, NULL),
+               FAN_OK);
+    EXPECT_I64(
+        fan_map(executor, &task, fan_source_range(0, 20), fan_sink_array(y, 8, 20), NULL, NULL),
+        FAN_OK);
+    EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_DRAIN, FAN_FOREVER), FAN_OK);
+    for (size_t i = 0; i < 20; i++)
+        EXPECT_U64(y[i], cores);
+}
+
+FAN_TEST(cores, binding_of_the_main_thread_does_not_shrink_the_machine)
+{
+    static const char *const bindings[] = {"OMP_PROC_BIND=close", "OMP_PROC_BIND=spread",
+                                           "OMP_PLACES=cores", "OMP_PROC_BIND=false"};
+    const char *expected = getenv("FAN_TEST_CORES");
+    fan_machine_info info;
+    char program[512], command[1024];
+    if (expected) {
+        expect_cores((unsigned)strtoul(expected, NULL, 10));
+        return;
+    }
+    ssize_t size = readlink("/proc/self/exe", program, sizeof program - 1);
+    ASSERT_TRUE(size > 0);
+    program[size] = '\0';
+    fan_machine(&info);
+    for (size_t i = 0; i < sizeof bindings / sizeof *bindings; i++) {
+        snprintf(command, sizeof command,
+                 "env %s FAN_TEST_CORES=%u '%s' --gtest_filter="
+                 "cores.binding_of_the_main_thread_does_not_shrink_the_machine >&2",
+                 bindings[i], info.cores_affinity, program);
+        SHIM_CHECK(system(command) == 0, (void)0, "with %s", bindings[i]);
+    }
 }
