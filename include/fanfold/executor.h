@@ -136,7 +136,7 @@ typedef enum fan_outcome_kind {
 typedef struct fan_outcome {
     uint64_t index;
     fan_outcome_kind kind;
-    uint32_t attempt; /* from 1 */
+    uint32_t attempt; /* from 1; 0: cancelled before it was handed out */
     const unsigned char *bytes;
     size_t size;
     const char *text;
@@ -181,8 +181,8 @@ FAN_API fan_status fan_future_result(fan_future *future, fan_deadline deadline,
 /* Whether it has an outcome; moves executors on that work only inside calls. */
 FAN_API bool fan_future_done(fan_future *future);
 
-/* Takes back an item that has not been handed to a worker: its outcome is then CANCELLED.
- * FAN_E_BUSY when it runs or is done. */
+/* Takes back an item that still waits in the queue: its outcome is then CANCELLED. FAN_E_BUSY when
+ * it was handed out (executors take a few items ahead of their workers), runs or is done. */
 FAN_API fan_status fan_future_cancel(fan_future *future);
 
 /* Not supported yet: ends a running item. Answers FAN_E_UNSUPPORTED. */
@@ -263,7 +263,8 @@ typedef struct fan_map_options {
     const void *args; /* copied */
     size_t args_size;
     fan_order order;
-    size_t batch;             /* items a message; 0: chosen by Fanfold. Changes nothing but speed */
+    size_t batch; /* items a message, at most queue_items and 65536; 0: chosen by Fanfold. Changes
+                     nothing but speed */
     bool (*stop)(void *user); /* polled about every 100 ms and between batches: true ends the map
                                  early with FAN_E_CANCELLED */
     void *stop_user;
@@ -301,8 +302,8 @@ static inline fan_status fan_map(fan_executor *executor, const fan_task *task, f
 }
 
 /* The pull form. begin starts; next gives one outcome, valid until the next call on this map, and
- * FAN_E_CLOSED after the last; end frees (before the last outcome too: the rest is dropped).
- * One thread at a time. */
+ * FAN_E_CLOSED after the last and only then (FAN_E_CANCELLED: the executor was closed); end frees
+ * (before the last outcome too: the rest is dropped). One thread at a time. */
 typedef struct fan_mapping fan_mapping;
 FAN_API fan_status fan_map_begin_sized(fan_executor *executor, const fan_task *task,
                                        fan_source source, const fan_map_options *options,
@@ -359,8 +360,9 @@ static inline fan_status fan_fold(fan_executor *executor, const fan_task *task, 
 
 /* ---- Shares and gangs ---------------------------------------------------------------------- */
 
-/* Makes read-only data known to every worker, sent once per host. On executors that share memory
- * the bytes are borrowed: they must stay unchanged until fan_unshare. Errors: FAN_E_MEMORY,
+/* Makes read-only data known to every worker, sent once per host. The bytes are borrowed: on every
+ * executor they must stay unchanged until fan_unshare or close (executors that share memory read
+ * them in place, and a fold combines on the caller's side of all others). Errors: FAN_E_MEMORY,
  * FAN_E_SYSTEM, FAN_E_RANK, FAN_E_CLOSED. */
 FAN_API fan_status fan_share(fan_executor *executor, const void *bytes, size_t size,
                              fan_shared *shared);

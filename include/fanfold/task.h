@@ -16,7 +16,9 @@ typedef struct fan_run fan_run;
 typedef struct fan_executor fan_executor;
 
 /* `count` consecutive inputs, in one of three shapes:
- * - one size: item i is `size` bytes at bytes + i * size (offsets is NULL); bytes is aligned to 16;
+ * - one size: item i is `size` bytes at bytes + i * size (offsets is NULL); bytes is aligned to the
+ *   largest power of 2 that divides size, up to 16, where a fan_source_array's own array is: an
+ *   array is not copied where memory is shared;
  * - by offsets: item i is bytes[offsets[i] .. offsets[i + 1]); offsets has count + 1 entries;
  * - a range of indices: bytes and offsets are NULL, size is 0; item i has only its index.
  * `first` is the index of item 0; item i has index first + i. Nothing here is owned by the reader.
