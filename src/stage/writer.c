@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -18,10 +19,12 @@ enum {
     BUFFER = 1 << 18,
     HOLD_NS = 100000000, /* how long a reader of our output may wait for what is ready */
     NAMES_TRIED = 100,
+    LINKS_MAX = 40, /* followed from the target's name, as the system does */
 };
 
 struct fani_writer {
-    char *name; /* of the target, for messages and renaming */
+    char *name;   /* as the caller gave it, for messages */
+    char *target; /* where links at its end lead; NULL: the caller's descriptor */
     int fd;
     int folder; /* -1: no file to publish */
     bool owned; /* fd is ours to close */
@@ -85,14 +88,14 @@ fan_status fani_writer_to_fd(int fd, const char *name, fani_writer **writer, fan
 }
 
 /* Opens the folder that holds the target; the target's own name follows the last slash. */
-static int open_folder(const char *path)
+static int open_folder(const char *path, int flags)
 {
     const char *slash = strrchr(path, '/');
     size_t size = slash ? (size_t)(slash - path) + 1 : 2;
     char *folder = strndup(slash ? path : "./", size);
     if (!folder)
         return -1;
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = open(folder, flags | O_DIRECTORY | O_CLOEXEC);
     int open_errno = errno;
     free(folder);
     errno = open_errno;
@@ -124,11 +127,11 @@ static int open_temporary(fani_writer *w)
 
 static fan_status open_beside(fani_writer *w, fan_error *error)
 {
-    if (!*base_name(w->name)) {
+    if (!*base_name(w->target)) {
         errno = EISDIR;
         return fail(w, "written", error);
     }
-    w->folder = open_folder(w->name);
+    w->folder = open_folder(w->target, O_RDONLY);
     if (w->folder < 0)
         return fail(w, "created", error);
     w->fd = open_temporary(w);
@@ -140,17 +143,70 @@ static fan_status open_beside(fani_writer *w, fan_error *error)
     return FAN_OK;
 }
 
+/* Whether a folder lists this process's descriptors, as /dev/fd does. */
+static bool is_descriptors(int folder)
+{
+    struct stat here, own;
+    return fstat(folder, &here) == 0 && stat("/proc/self/fd", &own) == 0 &&
+           here.st_dev == own.st_dev && here.st_ino == own.st_ino;
+}
+
+/* Puts what a link says in the place of the link's own name. */
+static int take_link(fani_writer *w, const char *link)
+{
+    size_t kept_size = link[0] == '/' ? 0 : (size_t)(base_name(w->target) - w->target);
+    char *next;
+    if (asprintf(&next, "%.*s%s", (int)kept_size, w->target, link) < 0)
+        return -1;
+    free(w->target);
+    w->target = next;
+    return 0;
+}
+
+/* Follows links at the end of the target's name: renaming over a link would destroy it, and leave
+ * what it led to as it was. A name of one of our descriptors (/dev/stdout leads to one) becomes
+ * that descriptor: what it is open on belongs to whoever opened it. Answers -1 with errno. */
+static int follow_links(fani_writer *w)
+{
+    char link[PATH_MAX];
+    for (int i = 0; i < LINKS_MAX; i++) {
+        int folder = open_folder(w->target, O_PATH);
+        if (folder < 0)
+            return -1;
+        const char *name = base_name(w->target);
+        bool is_descriptor = *name >= '0' && *name <= '9' && is_descriptors(folder);
+        ssize_t size = *name ? readlinkat(folder, name, link, sizeof link - 1) : -1;
+        (void)close(folder); /* only looked into */
+        if (is_descriptor) {
+            w->fd = fcntl((int)strtol(name, NULL, 10), F_DUPFD_CLOEXEC, 0);
+            w->owned = w->fd >= 0;
+            return w->fd < 0 ? -1 : 0;
+        }
+        if (size < 0)
+            return 0; /* no link, or nothing yet */
+        link[size] = '\0';
+        if (take_link(w, link))
+            return -1;
+    }
+    errno = ELOOP;
+    return -1;
+}
+
 static fan_status open_target(fani_writer *w, fan_error *error)
 {
     struct stat info = {0};
-    bool exists = stat(w->name, &info) == 0;
+    if (follow_links(w))
+        return fail(w, "created", error);
+    if (w->fd >= 0)
+        return FAN_OK;
+    bool exists = stat(w->target, &info) == 0;
     if (!exists || S_ISREG(info.st_mode))
         return open_beside(w, error);
     if (S_ISDIR(info.st_mode)) {
         errno = EISDIR;
         return fail(w, "written", error);
     }
-    w->fd = open(w->name, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    w->fd = open(w->target, O_WRONLY | O_CLOEXEC | O_NOCTTY);
     w->owned = true;
     return w->fd < 0 ? fail(w, "opened", error) : FAN_OK;
 }
@@ -160,7 +216,9 @@ fan_status fani_writer_to_file(const char *path, fani_writer **writer, fan_error
     fani_writer *w = make(path, error);
     if (!w)
         return FAN_E_MEMORY;
-    fan_status status = open_target(w, error);
+    w->target = strdup(path);
+    fan_status status =
+        w->target ? open_target(w, error) : fani_error_set(error, FAN_E_MEMORY, "out of memory");
     if (status != FAN_OK) {
         fani_writer_free(w);
         return status;
@@ -268,7 +326,7 @@ static fan_status move_into_place(fani_writer *w, fan_error *error)
         return fail(w, "synced", error);
     if (close_own(w))
         return fail(w, "closed", error);
-    if (renameat(w->folder, w->temporary, w->folder, base_name(w->name)))
+    if (renameat(w->folder, w->temporary, w->folder, base_name(w->target)))
         return fail(w, "renamed into place", error);
     w->temporary[0] = '\0';
     return sync_folder(w->folder) ? fail(w, "synced with its folder", error) : FAN_OK;
@@ -297,6 +355,7 @@ void fani_writer_free(fani_writer *writer)
         (void)close(writer->folder);
     }
     free(writer->name);
+    free(writer->target);
     free(writer->buffer);
     free(writer);
 }

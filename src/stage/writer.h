@@ -15,8 +15,10 @@ typedef struct fani_writer fani_writer;
 fan_status fani_writer_to_fd(int fd, const char *name, fani_writer **writer, fan_error *error);
 
 /* A writer to the file `path`: bytes go to a new file beside it, which fani_writer_publish moves
- * into its place. The mode is 0666 without the umask's bits. A target that exists and is neither a
- * regular file nor a link to one (a device, a FIFO) is written directly. Errors: FAN_E_OUTPUT with
+ * into its place. The mode is 0666 without the umask's bits. Links are followed and stay. A target
+ * that is a device or a FIFO is written directly, and so is a descriptor of this process by its
+ * name
+ * (/dev/stdout, /dev/fd/3), whatever it is open on. Errors: FAN_E_OUTPUT with
  * file and errno, FAN_E_MEMORY. */
 fan_status fani_writer_to_file(const char *path, fani_writer **writer, fan_error *error);
 

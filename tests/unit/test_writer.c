@@ -132,6 +132,85 @@ FAN_TEST(writer, a_device_is_written_not_replaced)
     EXPECT_TRUE(S_ISCHR(info.st_mode));
 }
 
+static void write_file(const char *path, const char *text)
+{
+    fani_writer *writer;
+    ASSERT_I64(fani_writer_to_file(path, &writer, NULL), FAN_OK);
+    EXPECT_I64(fani_writer_add(writer, text, strlen(text), NULL), FAN_OK);
+    EXPECT_I64(fani_writer_publish(writer, NULL), FAN_OK);
+    fani_writer_free(writer);
+}
+
+static bool is_link(const char *path)
+{
+    struct stat info;
+    return lstat(path, &info) == 0 && S_ISLNK(info.st_mode);
+}
+
+/* A link that was replaced would leave what it led to behind, unseen. */
+FAN_TEST(writer, a_link_stays_and_what_it_leads_to_is_replaced)
+{
+    char folder[64], inner[80], path[100], link[100];
+    make_folder(folder);
+    snprintf(inner, sizeof inner, "%s/inner", folder);
+    snprintf(path, sizeof path, "%s/inner/out", folder);
+    snprintf(link, sizeof link, "%s/link", folder);
+    ASSERT_I64(mkdir(inner, 0700), 0);
+    ASSERT_I64(symlink("inner/out", link), 0);
+    write_file(link, "new\n"); /* it led nowhere yet */
+    expect_file(path, "new\n");
+    write_file(link, "newer\n");
+    expect_file(path, "newer\n");
+    EXPECT_TRUE(is_link(link));
+    EXPECT_U64(files_in(folder), 2);
+    EXPECT_U64(files_in(inner), 1);
+    unlink(path);
+    unlink(link);
+    rmdir(inner);
+    rmdir(folder);
+}
+
+FAN_TEST(writer, links_in_a_circle_are_told)
+{
+    char folder[64], link[80];
+    fani_writer *writer = NULL;
+    fan_error error = {0};
+    make_folder(folder);
+    snprintf(link, sizeof link, "%s/link", folder);
+    ASSERT_I64(symlink("link", link), 0);
+    EXPECT_I64(fani_writer_to_file(link, &writer, &error), FAN_E_OUTPUT);
+    EXPECT_I64(error.errno_code, ELOOP);
+    EXPECT_TRUE(is_link(link));
+    unlink(link);
+    rmdir(folder);
+}
+
+/* As /dev/stdout is a link to /proc/self/fd/1: the link once was replaced by the output. */
+FAN_TEST(writer, a_descriptor_by_its_name_is_written_where_it_stands)
+{
+    char folder[64], path[80], link[80], name[40];
+    make_folder(folder);
+    snprintf(path, sizeof path, "%s/out", folder);
+    snprintf(link, sizeof link, "%s/stdout", folder);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    ASSERT_TRUE(fd >= 0);
+    snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
+    ASSERT_I64(symlink(name, link), 0);
+    ASSERT_I64(write(fd, "a\n", 2), 2);
+    write_file(link, "b\n");
+    write_file(name, "c\n");
+    ASSERT_I64(write(fd, "d\n", 2), 2);
+    expect_file(path, "a\nb\nc\nd\n");
+    EXPECT_TRUE(is_link(link));
+    EXPECT_U64(files_in(folder), 2);
+    close(fd);
+    fani_writer *writer = NULL;
+    EXPECT_I64(fani_writer_to_file(link, &writer, NULL), FAN_E_OUTPUT);
+    unlink(path);
+    unlink(link);
+    rmdir(folder);
+}
+
 FAN_TEST(writer, a_full_disk_is_told_once_and_again)
 {
     fani_writer *writer;
