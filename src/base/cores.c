@@ -72,11 +72,11 @@ static bool read_text(const char *path, char *text, size_t size)
 /* Cores allowed in one cgroup folder; 0: no limit there. */
 static double quota_v2(const char *folder)
 {
-    char path[5200], text[64];
-    long long quota, period;
+    char path[5200], text[64], *end;
     snprintf(path, sizeof path, "%s/cpu.max", folder);
-    if (!read_text(path, text, sizeof text) || sscanf(text, "%lld %lld", &quota, &period) != 2)
+    if (!read_text(path, text, sizeof text))
         return 0;
+    long long quota = strtoll(text, &end, 10), period = strtoll(end, NULL, 10);
     return quota > 0 && period > 0 ? (double)quota / (double)period : 0;
 }
 
@@ -84,9 +84,9 @@ static double quota_v1(const char *folder)
 {
     char path[5200], text[64];
     snprintf(path, sizeof path, "%s/cpu.cfs_quota_us", folder);
-    long long quota = read_text(path, text, sizeof text) ? atoll(text) : -1;
+    long long quota = read_text(path, text, sizeof text) ? strtoll(text, NULL, 10) : -1;
     snprintf(path, sizeof path, "%s/cpu.cfs_period_us", folder);
-    long long period = read_text(path, text, sizeof text) ? atoll(text) : 0;
+    long long period = read_text(path, text, sizeof text) ? strtoll(text, NULL, 10) : 0;
     return quota > 0 && period > 0 ? (double)quota / (double)period : 0;
 }
 

@@ -234,7 +234,7 @@ static fan_status fill_leaf_args(fan_executor *executor, const fan_task *task,
     *args = (fani_leaf_args){0};
     if (!combine || !combine->name || strlen(combine->name) >= sizeof args->combine_name)
         return fani_error_set(error, FAN_E_ARGUMENT, "a fold needs a combine task with a name");
-    strcpy(args->combine_name, combine->name);
+    memcpy(args->combine_name, combine->name, strlen(combine->name) + 1);
     if (fan_executor_capabilities(executor) & FAN_CAP_SHARES_MEMORY) {
         args->task = task;
         args->combine = combine;

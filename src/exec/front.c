@@ -408,9 +408,7 @@ fan_status fani_front_complete_range(fani_front *front, fani_batch *batch, uint6
 
 void fani_front_cancel(fani_front *front, fani_batch *batch)
 {
-    fani_front_retain(front);
     settle(front, batch, (fani_outcome){.verdict = FANI_CANCELLED});
-    fani_front_release(front);
 }
 
 /* ---- Abandoning ---------------------------------------------------------------------------- */

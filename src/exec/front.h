@@ -69,7 +69,8 @@ fan_status fani_front_send(fani_front *front, fani_batch *batch);
 /* Takes a batch that is still queued out again; false where it is not. The lock is held. */
 bool fani_front_unqueue(fani_front *front, fani_batch *batch);
 
-/* Ends a batch that was taken out of the queue: every item cancelled. No lock held. */
+/* Ends a batch that was taken out of the queue: every item cancelled. No lock held; the
+ * caller holds a reference to the front that no done callback can give back. */
 void fani_front_cancel(fani_front *front, fani_batch *batch);
 
 /* Ends a batch that nobody waits for any more, and the pieces it may have been split into: what

@@ -218,7 +218,9 @@ fan_status fan_future_cancel(fan_future *future)
     pthread_mutex_unlock(&front->lock);
     if (!mine)
         return FAN_E_BUSY;
+    fani_front_retain(front); /* the callback may release the future */
     fani_front_cancel(front, batch);
+    fani_front_release(front);
     return FAN_OK;
 }
 

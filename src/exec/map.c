@@ -91,7 +91,7 @@ static size_t batch_items_max(const fan_mapping *map)
 {
     size_t most = map->front->queue_items_max;
     if (!map->options.batch)
-        most /= 2 * map->front->opened.workers;
+        most /= (size_t)2 * map->front->opened.workers;
     return most < 1 ? 1 : most < BATCH_ITEMS_MAX ? most : BATCH_ITEMS_MAX;
 }
 
@@ -107,7 +107,8 @@ static size_t batch_items(const fan_mapping *map)
         wanted = most;
     items = wanted < 1 ? 1 : wanted > (double)max ? max : (size_t)wanted;
     if (map->source.count != UINT64_MAX) { /* keep the tail balanced: the end is in sight */
-        uint64_t share = (map->source.count - map->taken) / (2 * map->front->opened.workers);
+        uint64_t share =
+            (map->source.count - map->taken) / ((uint64_t)2 * map->front->opened.workers);
         if (items > share)
             items = share ? (size_t)share : 1;
     }
@@ -161,9 +162,9 @@ static bool keep_items(fani_batch *batch, const fan_items *items, bool borrowed)
         for (size_t i = 0; i <= items->count; i++)
             offsets[i] = items->offsets[i] - items->offsets[0];
         batch->items.offsets = offsets;
-        if (bytes)
+        if (items->bytes)
             memcpy(block + head, items->bytes + items->offsets[0], bytes);
-    } else if (bytes) {
+    } else {
         memcpy(block + head, items->bytes, bytes);
     }
     return true;
@@ -460,8 +461,10 @@ void fan_map_end(fan_mapping *map, fan_summary *summary, size_t summary_size)
     if (!map)
         return;
     abandon(map);
-    while (map->first)
-        drop_sent(map, map->first);
+    for (sent *s = map->first, *next; s; s = next) {
+        next = s->next;
+        drop_sent(map, s);
+    }
     if (summary)
         memcpy(summary, &map->summary,
                summary_size < sizeof map->summary ? summary_size : sizeof map->summary);
@@ -519,13 +522,13 @@ fan_status fan_map_sized(fan_executor *executor, const fan_task *task, fan_sourc
                          fan_sink sink, const fan_map_options *options, size_t options_size,
                          fan_summary *summary, size_t summary_size)
 {
-    fan_mapping *map;
+    fan_mapping *map = NULL;
     fan_error error = {0};
     fan_summary whole = {0};
     fan_status status = fani_sink_check(&sink, &error);
     if (status == FAN_OK)
         status = fan_map_begin_sized(executor, task, source, options, options_size, &map, &error);
-    if (status == FAN_OK) {
+    if (status == FAN_OK && map) {
         status = deliver_all(map, &sink, &error);
         fan_map_end(map, &whole, sizeof whole);
     }

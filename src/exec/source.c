@@ -63,6 +63,9 @@ fan_status fani_source_pull(const fan_source *source, uint64_t taken, size_t max
         status = fani_error_set(error, FAN_E_ARGUMENT,
                                 "the source gave %zu items; at most %zu were asked for",
                                 items->count, max_items);
+    if (status == FAN_OK && items->offsets && !items->bytes &&
+        items->offsets[items->count] != items->offsets[0])
+        status = fani_error_set(error, FAN_E_ARGUMENT, "the source gave offsets without bytes");
     items->first = source->first + taken;
     return status;
 }

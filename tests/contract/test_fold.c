@@ -289,7 +289,7 @@ static void several_shares(fan_executor *executor, void *context)
         memset(bytes[k], (int)(k + 1), sizeof bytes[k]);
         ASSERT_I64(fan_share(executor, bytes[k], sizeof bytes[k], &shared[k]), FAN_OK);
     }
-    for (size_t round = 0; round < 2 * SHARES; round++) {
+    for (size_t round = 0; round < (size_t)2 * SHARES; round++) {
         size_t k = round * 3 % SHARES;
         uint64_t y[8];
         fan_status expected = FAN_OK;

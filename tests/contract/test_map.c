@@ -552,6 +552,15 @@ CONTRACT(map_never_holds_more_bytes_than_the_queue_limit)
                   NULL);
 }
 
+static fan_status pull_offsets_only(void *user, size_t max_items, size_t max_bytes,
+                                    fan_items *items, fan_error *error)
+{
+    static const uint64_t offsets[] = {0, 8};
+    (void)user, (void)max_items, (void)max_bytes, (void)error;
+    *items = (fan_items){.offsets = offsets, .count = 1};
+    return FAN_OK;
+}
+
 static void no_arrays(fan_executor *executor, void *context)
 {
     uint64_t y[4], x[4] = {0};
@@ -567,6 +576,10 @@ static void no_arrays(fan_executor *executor, void *context)
                FAN_E_ARGUMENT);
     EXPECT_I64(fan_map(executor, &task_square, fan_source_array(x, 8, 4), fan_sink_array(y, 8, 4),
                        &(fan_map_options){.args_size = 3}, NULL),
+               FAN_E_ARGUMENT);
+    EXPECT_I64(fan_map(executor, &task_echo,
+                       fan_source_callback(pull_offsets_only, NULL, UINT64_MAX),
+                       fan_sink_array(y, 8, 4), NULL, NULL),
                FAN_E_ARGUMENT);
 }
 

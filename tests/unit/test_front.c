@@ -191,7 +191,7 @@ static fan_status index_run(fan_run *run, fan_items in)
         const unsigned char *bytes = fan_items_at(&in, i, &size);
         y[i] = in.first + i;
         if (bytes && size)
-            y[i] = 3u * bytes[0];
+            y[i] = UINT64_C(3) * bytes[0];
     }
     return y ? FAN_OK : FAN_E_MEMORY;
 }
