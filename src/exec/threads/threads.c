@@ -2,6 +2,7 @@
  * opened by a thread of its own, lasts as long as the executor; tasks and worksharing of OpenMP are
  * not used (omp taskloop turns serial under load, a region per map would pay its fork and join each
  * time). */
+#include <errno.h>
 #include <omp.h>
 #include <pthread.h>
 #include <signal.h>
@@ -139,13 +140,43 @@ static threads *threads_new(fani_front *front, unsigned workers)
     return t;
 }
 
+static void *pass_gate(void *gate)
+{
+    pthread_mutex_lock(gate);
+    pthread_mutex_unlock(gate);
+    return NULL;
+}
+
+/* OpenMP's runtime ends the program where the system has no thread left, which a library may not
+ * do: as many are started by hand first, all at once, and ended. Returns an errno code. */
+static int rehearse(unsigned count)
+{
+    pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+    pthread_t *made = reallocarray(NULL, count, sizeof *made);
+    int code = made ? 0 : ENOMEM;
+    unsigned started = 0;
+    pthread_mutex_lock(&gate);
+    while (!code && started < count) {
+        code = pthread_create(&made[started], NULL, pass_gate, &gate);
+        started += code == 0;
+    }
+    pthread_mutex_unlock(&gate);
+    for (unsigned i = 0; i < started; i++)
+        pthread_join(made[i], NULL);
+    pthread_mutex_destroy(&gate);
+    free(made);
+    return code;
+}
+
 /* A library's threads leave the program's signals to the program: the team inherits this mask. */
 static int start_host(threads *t)
 {
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    int code = pthread_create(&t->host, NULL, host_team, t);
+    int code = rehearse(t->workers);
+    if (!code)
+        code = pthread_create(&t->host, NULL, host_team, t);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return code;
 }
@@ -169,7 +200,8 @@ static fan_status threads_open(fani_front *front, const fan_executor_options *op
     int code = start_host(t);
     if (code) {
         threads_free(t);
-        return fani_error_errno(error, FAN_E_SYSTEM, code, "no thread for an executor");
+        return fani_error_errno(error, FAN_E_SYSTEM, code, "there are not %u threads to be had",
+                                options->workers);
     }
     unsigned team = wait_for_team(t);
     if (team < t->workers) {
