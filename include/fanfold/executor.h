@@ -140,6 +140,7 @@ typedef struct fan_outcome {
     const unsigned char *bytes;
     size_t size;
     const char *text;
+    const void *reserved[2]; /* NULL: room for fields to come */
 } fan_outcome;
 
 /* "ok", "failed", "lost", "timed out", "cancelled". */
@@ -218,6 +219,7 @@ typedef struct fan_source {
     uint64_t count;    /* items in all, UINT64_MAX where not known */
     const void *array; /* these three serve fan_source_array and fan_source_range */
     size_t item_size;
+    const void *reserved[2]; /* NULL: room for fields to come */
 } fan_source;
 
 /* `count` items of `size` bytes each, borrowed until the map ends. Indices from 0. */
@@ -240,6 +242,7 @@ typedef struct fan_sink {
     void *array; /* these three serve fan_sink_array */
     size_t item_size;
     uint64_t count;
+    const void *reserved[2]; /* NULL: room for fields to come */
 } fan_sink;
 
 /* Replies of exactly `size` bytes into the array's places, the first index of the source into place

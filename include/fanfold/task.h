@@ -66,6 +66,7 @@ typedef struct fan_task {
     fan_status (*run)(fan_run *run, fan_items in);
     fan_status (*start)(fan_run *run);
     void (*stop)(void *state);
+    const void *reserved[4]; /* NULL: room for fields to come */
 } fan_task;
 
 /* Room for one reply of `size` bytes per item, count x size in all, zeroed and aligned to 64, to be
