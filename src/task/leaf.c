@@ -1,5 +1,6 @@
 #include "task/leaf.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,8 +85,7 @@ static fan_status add_replies(fani_values *values, const fani_replies *replies, 
     for (size_t i = 0; i < replies->count; i++) {
         fan_outcome outcome = fani_replies_outcome(replies, i);
         if (outcome.kind != FAN_OUTCOME_OK) {
-            snprintf(text, TEXT_SIZE, "%s %llu: %s", what, (unsigned long long)(first + i),
-                     outcome.text);
+            snprintf(text, TEXT_SIZE, "%s %" PRIu64 ": %s", what, first + i, outcome.text);
             return FAN_E_FAILED;
         }
         fan_status status = fani_values_add(values, outcome.bytes, outcome.size);

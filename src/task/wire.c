@@ -50,7 +50,7 @@ static size_t padded(size_t size)
  * memory leaves the process. */
 static unsigned char *append(unsigned char *at, const void *bytes, size_t size)
 {
-    if (size)
+    if (bytes) /* NULL goes with size 0 */
         memcpy(at, bytes, size);
     memset(at + size, 0, padded(size) - size);
     return at + padded(size);
