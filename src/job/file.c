@@ -216,7 +216,10 @@ static int handle(void *user, const char *section, const char *name, const char 
     char text[200];
     fan_status status = FAN_OK;
     if (strcmp(section, "job") != 0) {
-        snprintf(text, sizeof text, "section [%.50s]: expected [job]", section);
+        if (*section)
+            snprintf(text, sizeof text, "section [%.50s]: expected [job]", section);
+        else
+            snprintf(text, sizeof text, "'%.50s' stands before any section: expected [job]", name);
         refuse(file, FAN_E_SYNTAX, file->line_number, 1, text);
         return 0;
     }
@@ -284,8 +287,10 @@ static fan_status set_pair(job_file *file, const pair *p, fan_job *job)
         return refuse(file, FAN_E_MEMORY, p->line, 1, "out of memory");
     status = fan_job_set(job, p->key, value, &error);
     free(value);
-    if (status == FAN_OK)
-        return FAN_OK;
+    if (status == FAN_OK) {
+        status = fani_job_add_origin(job, key, p->line, p->value_column);
+        return status == FAN_OK ? status : refuse(file, status, p->line, 1, "out of memory");
+    }
     uint32_t inside = error.column ? error.column - 1 : 0;
     return refuse(file, status, p->line, p->value_column + inside, error.text);
 }
@@ -301,6 +306,9 @@ static fan_status make_job(job_file *file, fan_job **job)
     fan_status status = fan_job_new(task->value, &made, &error);
     if (status != FAN_OK)
         return refuse(file, status, task->line, task->value_column, error.text);
+    made->file = strdup(file->path);
+    if (!made->file)
+        status = refuse(file, FAN_E_MEMORY, 1, 1, "out of memory");
     for (size_t i = 0; status == FAN_OK && i < file->count; i++)
         if (&file->pairs[i] != task)
             status = set_pair(file, &file->pairs[i], made);

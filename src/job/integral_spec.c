@@ -138,12 +138,22 @@ static fan_status set_defaults(const fan_job *job, const char *expression, fani_
     return status;
 }
 
+/* What is wrong with a value of the job file gets its place there. */
+static void place_in_job_file(const fan_job *job, fani_key key, size_t i, fan_error *error)
+{
+    const fani_origin *origin = fani_job_origin(job, key, i);
+    if (origin && error)
+        fani_error_place(error, job->file, origin->line,
+                         origin->column + (error->column ? error->column - 1 : 0));
+}
+
 static fan_status set_job_ranges(const fan_job *job, fani_integral_spec *spec, fan_error *error)
 {
     const fani_strings *over = &job->values[FANI_KEY_OVER];
     fan_status status = FAN_OK;
     for (size_t i = 0; status == FAN_OK && i < over->count; i++)
-        status = add_range(spec, over->at[i], error);
+        if ((status = add_range(spec, over->at[i], error)) != FAN_OK)
+            place_in_job_file(job, FANI_KEY_OVER, i, error);
     return status;
 }
 
@@ -188,7 +198,12 @@ fan_status fani_integral_from_job(const fan_job *job, const char *expression,
     fan_status status = set_defaults(job, expression, spec, error);
     if (status == FAN_OK)
         status = set_job_ranges(job, spec, error);
-    return status == FAN_OK ? check(spec, error) : status;
+    if (status != FAN_OK)
+        return status;
+    status = check(spec, error);
+    if (status == FAN_E_SYNTAX && expression == fani_job_text(job, FANI_KEY_EXPRESSION))
+        place_in_job_file(job, FANI_KEY_EXPRESSION, 0, error);
+    return status;
 }
 
 /* ---- Lines ----------------------------------------------------------------------------------- */

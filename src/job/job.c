@@ -60,7 +60,17 @@ void fan_job_free(fan_job *job)
     for (size_t i = 0; i < FANI_KEY_COUNT; i++)
         fani_strings_clear(&job->values[i]);
     fani_strings_clear(&job->arguments);
+    free(job->file);
+    free(job->origins);
     free(job);
+}
+
+/* A value that replaces another came from elsewhere. */
+static void forget_origin(fan_job *job, fani_key key)
+{
+    for (size_t i = 0; i < job->origin_count; i++)
+        if (job->origins[i].key == key)
+            job->origins[i] = job->origins[--job->origin_count];
 }
 
 fan_status fan_job_set(fan_job *job, const char *key, const char *value, fan_error *error)
@@ -80,6 +90,7 @@ fan_status fan_job_set(fan_job *job, const char *key, const char *value, fan_err
     }
     if (!repeats) {
         fani_strings_clear(values);
+        forget_origin(job, k);
         *values = one;
     }
     return FAN_OK;
@@ -110,6 +121,25 @@ uint64_t fani_job_count(const fan_job *job, fani_key key, uint64_t fallback)
     uint64_t value;
     const char *text = fani_job_text(job, key);
     return text && fani_read_count(text, &value) ? value : fallback;
+}
+
+fan_status fani_job_add_origin(fan_job *job, fani_key key, uint32_t line, uint32_t column)
+{
+    fani_origin *origins = realloc(job->origins, (job->origin_count + 1) * sizeof *origins);
+    if (!origins)
+        return FAN_E_MEMORY;
+    job->origins = origins;
+    origins[job->origin_count++] = (fani_origin){
+        .key = key, .index = job->values[key].count - 1, .line = line, .column = column};
+    return FAN_OK;
+}
+
+const fani_origin *fani_job_origin(const fan_job *job, fani_key key, size_t i)
+{
+    for (size_t k = 0; k < job->origin_count; k++)
+        if (job->origins[k].key == key && job->origins[k].index == i)
+            return &job->origins[k];
+    return NULL;
 }
 
 bool fani_job_flag(const fan_job *job, fani_key key)

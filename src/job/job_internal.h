@@ -39,6 +39,13 @@ typedef struct fani_strings {
     size_t count;
 } fani_strings;
 
+/* Where a value stands in the job file. */
+typedef struct fani_origin {
+    fani_key key;
+    size_t index; /* among the key's values */
+    uint32_t line, column;
+} fani_origin;
+
 typedef struct fani_job_run fani_job_run;
 
 /* One per job; kinds.c lists them and their tasks. */
@@ -55,6 +62,9 @@ struct fan_job {
     const fani_job_kind *kind;
     fani_strings values[FANI_KEY_COUNT];
     fani_strings arguments;
+    char *file; /* NULL: not from a job file */
+    fani_origin *origins;
+    size_t origin_count;
 };
 
 struct fani_job_run {
@@ -99,6 +109,12 @@ void fani_strings_clear(fani_strings *strings);
 /* The last value of a key, or NULL; a number that was checked when it was set, or `fallback`. */
 const char *fani_job_text(const fan_job *job, fani_key key);
 uint64_t fani_job_count(const fan_job *job, fani_key key, uint64_t fallback);
+
+/* Remembers that the value of a key set last stands at a place in the job's file. FAN_E_MEMORY. */
+fan_status fani_job_add_origin(fan_job *job, fani_key key, uint32_t line, uint32_t column);
+
+/* Where value number i of a key stands in the job's file; NULL: it came from elsewhere. */
+const fani_origin *fani_job_origin(const fan_job *job, fani_key key, size_t i);
 
 /* Whether a flag is set. */
 bool fani_job_flag(const fan_job *job, fani_key key);

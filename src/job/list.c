@@ -32,14 +32,25 @@ static fan_status add_joined(fani_reader *reader, const fani_strings *texts)
     return status;
 }
 
-/* The tokens of one value of the key numbers, each an item. */
-static fan_status add_tokens(fani_reader *reader, const char *value)
+/* A text of the key numbers, `offset` bytes into its value. */
+static fan_status add_text(fani_reader *reader, const fan_job *job, size_t i, const char *text,
+                           size_t offset)
 {
-    char *copy = strdup(value), *rest = copy;
+    const fani_origin *origin = fani_job_origin(job, FANI_KEY_NUMBERS, i);
+    if (!origin)
+        return fani_reader_add_text(reader, text);
+    return fani_reader_add_text_of(reader, text, job->file, origin->line,
+                                   origin->column + (uint32_t)offset);
+}
+
+/* The tokens of value number i of the key numbers, each an item. */
+static fan_status add_tokens(fani_reader *reader, const fan_job *job, size_t i)
+{
+    char *copy = strdup(job->values[FANI_KEY_NUMBERS].at[i]), *rest = copy;
     fan_status status = copy ? FAN_OK : FAN_E_MEMORY;
     for (char *token; status == FAN_OK && (token = strsep(&rest, " \t\r\n,"));)
         if (*token)
-            status = fani_reader_add_text(reader, token);
+            status = add_text(reader, job, i, token, (size_t)(token - copy));
     free(copy);
     return status;
 }
@@ -49,8 +60,8 @@ static fan_status add_numbers(fani_reader *reader, const fani_list *list, const 
     const fani_strings *numbers = &job->values[FANI_KEY_NUMBERS];
     fan_status status = FAN_OK;
     for (size_t i = 0; status == FAN_OK && i < numbers->count; i++)
-        status = list->unit == FANI_UNIT_LINE ? fani_reader_add_text(reader, numbers->at[i])
-                                              : add_tokens(reader, numbers->at[i]);
+        status = list->unit == FANI_UNIT_LINE ? add_text(reader, job, i, numbers->at[i], 0)
+                                              : add_tokens(reader, job, i);
     return status;
 }
 

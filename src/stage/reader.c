@@ -27,6 +27,8 @@ typedef struct input {
     int fd;     /* -1: not open */
     bool is_text, owned, opened, at_start, pollable;
     int open_errno;
+    char *file; /* of a text, NULL where it stands in none; with its place */
+    uint32_t line, column;
 } input;
 
 struct fani_reader {
@@ -97,6 +99,7 @@ void fani_reader_free(fani_reader *reader)
     for (size_t i = 0; i < reader->input_count; i++) {
         close_input(&reader->inputs[i]);
         free(reader->inputs[i].name);
+        free(reader->inputs[i].file);
     }
     free(reader->inputs);
     free(reader->chunk);
@@ -139,6 +142,22 @@ fan_status fani_reader_add_fd(fani_reader *reader, int fd, const char *name)
 fan_status fani_reader_add_text(fani_reader *reader, const char *text)
 {
     return add_input(reader, text, -1, true);
+}
+
+fan_status fani_reader_add_text_of(fani_reader *reader, const char *text, const char *file,
+                                   uint32_t line, uint32_t column)
+{
+    char *copy = strdup(file);
+    fan_status status = copy ? add_input(reader, text, -1, true) : FAN_E_MEMORY;
+    if (status != FAN_OK) {
+        free(copy);
+        return status;
+    }
+    input *in = &reader->inputs[reader->input_count - 1];
+    in->file = copy;
+    in->line = line;
+    in->column = column;
+    return FAN_OK;
 }
 
 /* ---- Items and places ------------------------------------------------------------------------ */
@@ -550,6 +569,8 @@ void fani_reader_explain(const fani_reader *reader, fani_place place, size_t off
         fani_error_set(error, FAN_E_SYNTAX, "%s", text);
         column += place.line ? offset : 0;
     }
-    fani_error_place(error, in->is_text ? NULL : in->name, place.line,
+    if (in->file)
+        column = in->column + offset;
+    fani_error_place(error, in->is_text ? in->file : in->name, in->file ? in->line : place.line,
                      column < UINT32_MAX ? (uint32_t)column : UINT32_MAX);
 }

@@ -53,6 +53,10 @@ fan_status fani_reader_add_file(fani_reader *reader, const char *path);
 fan_status fani_reader_add_fd(fani_reader *reader, int fd, const char *name);
 fan_status fani_reader_add_text(fani_reader *reader, const char *text);
 
+/* The same for a text that stands in a file, for messages: `line` and `column` from 1. */
+fan_status fani_reader_add_text_of(fani_reader *reader, const char *text, const char *file,
+                                   uint32_t line, uint32_t column);
+
 /* The next items, by offsets, at most max_items and about max_bytes (and never more than some
  * thousand: the reader holds one chunk of input, the items given and one item that is not complete
  * yet). With `wait` it waits for at least one; without, 0 items may also mean that nothing has come

@@ -61,6 +61,13 @@ printf '[job]\ntask = factor\nwrokers = 3\n' >"$tmp/bad.job"
 what='an unknown key in a job file'
 run "$fanfold" run "$tmp/bad.job" && expect 2 '' && says "$tmp/bad.job:3"
 
+printf '[job]\ntask = integrate\nexpression = cos(x\nover = x=0:1\n' >"$tmp/bad.job"
+what='an expression of a job file'
+run "$fanfold" run "$tmp/bad.job" && expect 2 '' && says "$tmp/bad.job:3:19: "
+printf '[job]\ntask = factor\nnumbers = 15 6x\n  7, 12abc\n' >"$tmp/bad.job"
+what='numbers of a job file'
+run "$fanfold" run "$tmp/bad.job" && expect 2 '15: 3 5\n7: 7\n' && says "$tmp/bad.job:3:15: " && says "$tmp/bad.job:4:8: "
+
 for topic in '' gcd factor divisors integrate weakkeys run compare doctor; do
     what="help $topic" && run "$fanfold" help $topic && expect 0 && says_nothing
     [ -s "$tmp/out" ] || fail "$what: printed nothing"

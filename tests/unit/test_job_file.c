@@ -69,7 +69,7 @@ FAN_TEST(job_file, what_is_wrong_is_told_with_its_place)
     } cases[] = {
         {"", FAN_E_SYNTAX, 1, 1, "task = NAME"},
         {"[job]\n", FAN_E_SYNTAX, 1, 1, "task = NAME"},
-        {"task = gcd\n", FAN_E_SYNTAX, 1, 1, "expected [job]"},
+        {"task = gcd\n", FAN_E_SYNTAX, 1, 1, "before any section: expected [job]"},
         {"[job]\ntask = sort\n", FAN_E_ARGUMENT, 2, 8, "unknown task 'sort'"},
         {"[job]\n  task = gcd\n\tworkers = 0\n", FAN_E_ARGUMENT, 3, 12, "from 1 to 4096"},
         {"[job]\ntask = gcd\n\ncolour = red\n", FAN_E_ARGUMENT, 4, 1, "unknown key 'colour'"},
@@ -95,6 +95,38 @@ FAN_TEST(job_file, what_is_wrong_is_told_with_its_place)
         EXPECT_CONTAINS(error.text, cases[i].says);
         EXPECT_STR(error.file, path);
         EXPECT_TRUE(job == NULL);
+        unlink(path);
+    }
+}
+
+/* What shows only with all keys together has its place in the file too. */
+FAN_TEST(job_file, what_a_check_finds_is_told_with_its_place)
+{
+    static const struct {
+        const char *text;
+        uint32_t line, column;
+    } cases[] = {
+        {"[job]\ntask = integrate\nexpression = cos(x\nover = x=0:1\n", 3, 19},
+        {"[job]\ntask = integrate\nover = x=0:1\nover = y=0:1+\nexpression = x\n", 4, 14},
+        {"[job]\ntask = integrate\nexpression = x\n  over = x=0/0:1\n", 4, 12},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char path[40];
+        fan_job *job;
+        fan_error error = {0};
+        write_file(path, cases[i].text, strlen(cases[i].text));
+        ASSERT_I64(fan_job_load(path, &job, &error), FAN_OK);
+        EXPECT_TRUE(fan_job_check(job, &error) != FAN_OK);
+        if (error.line != cases[i].line || error.column != cases[i].column)
+            shim_fail(__FILE__, __LINE__, "case %zu: %u:%u %s", i, error.line, error.column,
+                      error.text);
+        EXPECT_STR(error.file, path);
+        if (i == 0) { /* a value set later stands in no file */
+            EXPECT_I64(fan_job_set(job, "expression", "sin(x", NULL), FAN_OK);
+            EXPECT_TRUE(fan_job_check(job, &error) != FAN_OK);
+            EXPECT_STR(error.file, "");
+        }
+        fan_job_free(job);
         unlink(path);
     }
 }
