@@ -239,7 +239,8 @@ static void finish(fani_front *front, fani_batch *batch)
     fani_inside_leave(before);
     pthread_mutex_lock(&front->lock);
     front->outstanding--;
-    pthread_cond_broadcast(&front->changed);
+    if (front->closing) /* only close waits for this */
+        pthread_cond_broadcast(&front->changed);
     pthread_mutex_unlock(&front->lock);
 }
 

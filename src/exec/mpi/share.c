@@ -76,7 +76,7 @@ static void order(fani_mpi *self, int rank, int tag, const fani_mpi_share_order 
 static void answer(fani_mpi *self, uint64_t id, fan_status status, const char *text)
 {
     fani_mpi_share_answer what = {.id = id, .status = status};
-    snprintf(what.text, sizeof what.text, "%s", text);
+    snprintf(what.text, sizeof what.text, "%.*s", (int)sizeof what.text - 1, text);
     fani_message *message = fani_message_new(0, FANI_TAG_SHARE_ANSWER, sizeof what);
     if (message)
         memcpy(message->bytes, &what, sizeof what);
