@@ -26,9 +26,9 @@ struct fani_writer {
     char *name;   /* as the caller gave it, for messages */
     char *target; /* where links at its end lead; NULL: the caller's descriptor */
     int fd;
-    int folder; /* -1: no file to publish */
-    bool owned; /* fd is ours to close */
-    char temporary[40];
+    int folder;         /* -1: no file to publish */
+    bool owned;         /* fd is ours to close */
+    char temporary[40]; /* the new file's name; "": it has none yet */
     unsigned char *buffer;
     size_t used;
     int64_t waiting_since; /* when the oldest byte in the buffer came; 0: not known yet */
@@ -108,20 +108,47 @@ static const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
-/* A new file under a name that nobody can foresee; links are not followed. */
-static int open_temporary(fani_writer *w)
+/* Where a descriptor is found as a file. */
+static void descriptor_path(int fd, char path[static 32])
+{
+    snprintf(path, 32, "/proc/self/fd/%d", fd);
+}
+
+/* A new file without a name, which vanishes with a program that is killed. -1: not here. */
+static int open_nameless(const fani_writer *w)
+{
+    char path[32];
+    int fd = openat(w->folder, ".", O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return -1;
+    descriptor_path(fd, path);
+    if (access(path, F_OK) == 0)
+        return fd;
+    (void)close(fd); /* it could never get a name */
+    return -1;
+}
+
+/* Makes a new file or, with `fd` not below 0, gives this one its name: one that nobody can foresee;
+ * links are not followed. */
+static int make_temporary(fani_writer *w, int fd)
 {
     for (int i = 0; i < NAMES_TRIED; i++) {
         uint64_t random;
+        char path[32];
         if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random)
-            return -1;
+            break;
         snprintf(w->temporary, sizeof w->temporary, ".fanfold-%016llx.tmp",
                  (unsigned long long)random);
-        int fd = openat(w->folder, w->temporary,
-                        O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
-        if (fd >= 0 || errno != EEXIST)
-            return fd;
+        descriptor_path(fd, path);
+        int made = fd < 0 ? openat(w->folder, w->temporary,
+                                   O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666)
+                          : linkat(AT_FDCWD, path, w->folder, w->temporary, AT_SYMLINK_FOLLOW);
+        if (made >= 0)
+            return made;
+        if (errno != EEXIST)
+            break;
     }
+    w->temporary[0] = '\0';
     return -1;
 }
 
@@ -134,11 +161,11 @@ static fan_status open_beside(fani_writer *w, fan_error *error)
     w->folder = open_folder(w->target, O_RDONLY);
     if (w->folder < 0)
         return fail(w, "created", error);
-    w->fd = open_temporary(w);
-    if (w->fd < 0) {
-        w->temporary[0] = '\0';
+    w->fd = open_nameless(w);
+    if (w->fd < 0)
+        w->fd = make_temporary(w, -1);
+    if (w->fd < 0)
         return fail(w, "created", error);
-    }
     w->owned = true;
     return FAN_OK;
 }
@@ -324,6 +351,8 @@ static fan_status move_into_place(fani_writer *w, fan_error *error)
 {
     if (fsync(w->fd))
         return fail(w, "synced", error);
+    if (!w->temporary[0] && make_temporary(w, w->fd) < 0)
+        return fail(w, "given its name", error);
     if (close_own(w))
         return fail(w, "closed", error);
     if (renameat(w->folder, w->temporary, w->folder, base_name(w->target)))

@@ -14,7 +14,8 @@ typedef struct fani_writer fani_writer;
  * closed pipe ignores SIGPIPE. */
 fan_status fani_writer_to_fd(int fd, const char *name, fani_writer **writer, fan_error *error);
 
-/* A writer to the file `path`: bytes go to a new file beside it, which fani_writer_publish moves
+/* A writer to the file `path`: bytes go to a new file beside it (without a name where the file
+ * system can have that, so that a killed program leaves nothing), which fani_writer_publish moves
  * into its place. The mode is 0666 without the umask's bits. Links are followed and stay. A target
  * that is a device or a FIFO is written directly, and so is a descriptor of this process by its
  * name

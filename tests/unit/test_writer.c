@@ -3,11 +3,17 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "shim/shim.h"
@@ -61,7 +67,6 @@ FAN_TEST(writer, a_file_appears_when_published)
     ASSERT_I64(fani_writer_add(writer, "new\n", 4, NULL), FAN_OK);
     ASSERT_I64(fani_writer_flush(writer, NULL), FAN_OK);
     expect_file(path, "old");
-    EXPECT_U64(files_in(folder), 2);
     ASSERT_I64(fani_writer_publish(writer, NULL), FAN_OK);
     expect_file(path, "new\n");
     EXPECT_U64(fani_writer_bytes(writer), 4);
@@ -88,6 +93,66 @@ FAN_TEST(writer, a_file_not_published_leaves_nothing)
 }
 
 /* The rename fails: the target became a folder meanwhile. */
+/* What a killed program leaves: nothing, as long as the system has files without names. */
+static int write_half(const char *folder, bool nameless)
+{
+    char path[80];
+    fani_writer *writer;
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_openat, 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, O_TMPFILE & ~O_DIRECTORY, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EOPNOTSUPP),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog filter = {.len = sizeof code / sizeof code[0], .filter = code};
+    if (!nameless && (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+                      prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter)))
+        return 2;
+    snprintf(path, sizeof path, "%s/out", folder);
+    if (fani_writer_to_file(path, &writer, NULL) || fani_writer_add(writer, "new\n", 4, NULL) ||
+        fani_writer_publish(writer, NULL))
+        return 3;
+    fani_writer_free(writer);
+    if (fani_writer_to_file(path, &writer, NULL) || fani_writer_add(writer, "half", 4, NULL) ||
+        fani_writer_flush(writer, NULL))
+        return 4;
+    return 0;
+}
+
+static bool has_nameless(const char *folder)
+{
+    int fd = open(folder, O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600);
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
+FAN_TEST(writer, a_killed_program_leaves_the_older_file)
+{
+    for (int nameless = 0; nameless <= 1; nameless++) {
+        char folder[64], path[80];
+        make_folder(folder);
+        pid_t child = fork();
+        ASSERT_TRUE(child >= 0);
+        if (child == 0)
+            _exit(write_half(folder, nameless));
+        int status = 0;
+        ASSERT_I64(waitpid(child, &status, 0), child);
+        EXPECT_I64(status, 0);
+        snprintf(path, sizeof path, "%s/out", folder);
+        expect_file(path, "new\n");
+        EXPECT_U64(files_in(folder), nameless && has_nameless(folder) ? 1 : 2);
+        DIR *dir = opendir(folder);
+        for (struct dirent *entry; dir && (entry = readdir(dir));)
+            if (entry->d_type == DT_REG)
+                unlinkat(dirfd(dir), entry->d_name, 0);
+        closedir(dir);
+        rmdir(folder);
+    }
+}
+
 FAN_TEST(writer, a_failed_rename_is_told_and_cleaned_up)
 {
     char folder[64], path[80];
