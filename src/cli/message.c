@@ -17,6 +17,11 @@ void message_silence(bool silent)
     is_silent = silent;
 }
 
+bool message_is_silenced(void)
+{
+    return is_silent;
+}
+
 void message_quiet(bool quiet)
 {
     is_quiet = quiet;

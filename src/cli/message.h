@@ -10,6 +10,7 @@
 void message_silence(bool silent);
 
 /* --quiet: no warnings. Errors are still said. */
+bool message_is_silenced(void);
 void message_quiet(bool quiet);
 
 /* "fanfold: TEXT". Clears a progress line first. */

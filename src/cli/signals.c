@@ -3,17 +3,32 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "message.h"
 #include "progress.h"
 
 static atomic_int caught;
 static atomic_uint grace_seconds;
 static atomic_int child_group;
 
+/* Says why, with what a signal handler may call. */
+static void say_ended(int number)
+{
+    char text[] = "fanfold: stopped by signal 00, at once\n";
+    char *digits = strstr(text, "00");
+    digits[0] = (char)('0' + number / 10 % 10);
+    digits[1] = (char)('0' + number % 10);
+    ssize_t written = write(STDERR_FILENO, text, sizeof text - 1);
+    (void)written; /* there is nobody left to tell */
+}
+
 static void end_now(int number)
 {
     progress_clear_in_handler();
+    if (!message_is_silenced())
+        say_ended(number);
     int group = atomic_load(&child_group);
     if (group > 0)
         kill(-group, SIGKILL);

@@ -39,8 +39,43 @@ interrupt TERM 143 "$fanfold" "${long[@]}"
 leftover=$(find "$tmp" -name '*result*' | head -n 3)
 [ -z "$leftover" ] || fail "an interrupted run left $leftover"
 
-interrupt INT 130 "$fanfold" factor --effort 1000000000000000 \
-    1000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000121000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000003443
+# One number on which the work looks up from time to time, and which no patience here would finish.
+hard=1000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000121000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000003443
+interrupt INT 130 "$fanfold" factor --effort 1000000000000000 "$hard"
+
+# Serial work on one number ends by itself never: by the grace time, or by the second signal.
+# stubborn GRACE FIRST [SECONDS SECOND]: leaves the exit code in $got and the time from the first
+# signal in $ms.
+stubborn() {
+    local grace=$1 first=$2 pause=${3:-} second=${4:-} pid from
+    what="serial, --grace $grace, SIG$first${second:+, SIG$second after $pause s}"
+    "$fanfold" factor --executor serial --effort 1000000000000000 --grace "$grace" "$hard" \
+        --output "$tmp/result" >"$tmp/out" 2>"$tmp/err" </dev/null &
+    pid=$! got=0
+    sleep 1
+    from=$(date +%s%N)
+    kill "-$first" "$pid"
+    checks=$((checks + 1))
+    if [ -n "$second" ]; then
+        sleep "$pause"
+        kill "-$second" "$pid" 2>/dev/null || fail "$what: had ended before the second signal"
+    fi
+    wait "$pid" 2>"$tmp/shell" || got=$?
+    ms=$((($(date +%s%N) - from) / 1000000))
+    says 'stopped by signal'
+    [ ! -e "$tmp/result" ] || fail "$what: left an output"
+}
+stubborn 1 INT
+[ "$got" -eq 130 ] && [ "$ms" -ge 900 ] && [ "$ms" -lt 3500 ] || fail "$what: code $got after $ms ms"
+stubborn 30 INT 0.5 INT
+[ "$got" -eq 130 ] && [ "$ms" -ge 500 ] && [ "$ms" -lt 3500 ] || fail "$what: code $got after $ms ms"
+stubborn 0 INT 3 TERM # longer than the default grace time
+[ "$got" -eq 143 ] && [ "$ms" -ge 3000 ] && [ "$ms" -lt 6000 ] || fail "$what: code $got after $ms ms"
+# The same on workers: none of them outlives the command.
+for executor in threads processes; do
+    interrupt INT 130 "$fanfold" factor --executor "$executor" --grace 1 --effort 1000000000000000 \
+        "$hard" "$hard"
+done
 # On a terminal the progress line is gone before the last words are said.
 if command -v script >/dev/null; then
     what='an interrupt on a terminal'
