@@ -120,10 +120,9 @@ static void choose_kind(const cli_options *o, const fan_job *job, bool started_a
     snprintf(choice->set_by, sizeof choice->set_by, "%s", by);
 }
 
-/* Keys of a job that mean the same as options of the command. */
-static unsigned number_of_key(const fan_job *job, const char *key)
+static unsigned workers_of(const fan_job *job)
 {
-    const char *text = job ? fan_job_get(job, key) : NULL;
+    const char *text = job ? fan_job_get(job, "workers") : NULL;
     uint64_t n = 0;
     return text && value_count(text, 1, UINT32_MAX, &n) ? (unsigned)n : 0;
 }
@@ -135,20 +134,17 @@ bool job_command_choose(const cli_options *o, const fan_job *job, bool started_a
     choose_kind(o, job, started_as_rank, choice);
     choice->workers = o->workers;
     if (!choice->workers)
-        choice->workers = number_of_key(job, "workers");
+        choice->workers = workers_of(job);
     if (!choice->workers)
         choice->workers = o->default_workers;
-    if (!choice->crash_limit)
-        choice->crash_limit = number_of_key(job, "crash-limit");
-    const char *local = o->local ? o->local : (job ? fan_job_get(job, "local") : NULL);
     bool is_mpi = strcmp(choice->kind, "mpi") == 0;
     if (o->local && !is_mpi) {
         message_error("--local is for --executor mpi; the executor here is %s (set by %s)",
                       choice->kind, choice->set_by);
         return false;
     }
-    if (is_mpi && local)
-        snprintf(choice->local, sizeof choice->local, "%s", local);
+    if (is_mpi && o->local)
+        snprintf(choice->local, sizeof choice->local, "%s", o->local);
     /* Serial has one worker; a number that was meant for other executors is no mistake. */
     if (strcmp(choice->kind, "serial") == 0 || strcmp(choice->local, "serial") == 0)
         choice->workers = 1;
@@ -298,6 +294,18 @@ static void warn_of_copies(const launch *l, const executor_choice *choice)
             l->size, choice->kind, choice->set_by);
 }
 
+/* Copies that nobody asked for by naming an executor of one process: their outputs would all be the
+ * whole result, mixed. */
+static int refuse_copies(const launch *l)
+{
+    message_silence(l->rank > 0);
+    message_error("srun started %d programs that know nothing of each other: each would do the "
+                  "whole job. Use srun --mpi=pmix (MPICH: --mpi=pmi2) for ranks, or --executor "
+                  "threads where every copy is meant",
+                  l->size);
+    return exit_code_of(FAN_E_UNAVAILABLE);
+}
+
 int job_command_run_here(const cli_options *o, fan_job *job, const executor_choice *choice)
 {
     if (o->dry_run) {
@@ -331,6 +339,8 @@ int job_command_run(const cli_options *o)
         code = 2;
     } else if (strcmp(choice.kind, "mpi") == 0) {
         return rank_command_run(o, job);
+    } else if (l.is_copy && strcmp(choice.set_by, "default") == 0) {
+        code = refuse_copies(&l);
     } else {
         warn_of_copies(&l, &choice);
         code = job_command_run_here(o, job, &choice);

@@ -23,6 +23,9 @@ launch launch_read(void)
                                         NULL};
     static const char *const ranks[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", NULL};
     static const char *const sizes[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_NTASKS", NULL};
+    /* Of a step alone: a batch script of many tasks has SLURM_NTASKS and is one program. */
+    static const char *const steps[] = {"SLURM_STEP_NUM_TASKS", NULL};
+    static const char *const tasks[] = {"SLURM_PROCID", NULL};
     launch l = {.variable = NULL, .rank = -1, .size = -1};
     for (size_t i = 0; signs[i] && !l.variable; i++)
         if (getenv(signs[i]))
@@ -30,6 +33,10 @@ launch launch_read(void)
     if (l.variable) {
         l.rank = number_in(ranks);
         l.size = number_in(sizes);
+    } else if (number_in(steps) > 1) {
+        l.is_copy = true;
+        l.rank = number_in(tasks);
+        l.size = number_in(steps);
     }
     return l;
 }

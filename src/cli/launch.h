@@ -12,6 +12,7 @@ typedef struct launch {
     const char *variable; /* the launcher's variable that says so; NULL: not started as a rank */
     int rank;             /* -1: not known */
     int size;             /* -1: not known */
+    bool is_copy; /* one of several that srun started as programs that know nothing of each other */
 } launch;
 
 launch launch_read(void);

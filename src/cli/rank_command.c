@@ -50,7 +50,7 @@ static void warn_of_binding(const executor_choice *choice)
     const char *here = getenv("OMPI_COMM_WORLD_LOCAL_SIZE");
     unsigned long local_ranks = here ? strtoul(here, NULL, 10) : 0;
     const char *cure = "mpirun --bind-to none, or --map-by slot:PE=N for N cores a rank";
-    if (choice->workers > machine.cores_affinity)
+    if (choice->workers > machine.cores_affinity && machine.cores_affinity < machine.cores_online)
         message_warning("a rank has %u workers but may use only %u of this host's %u cores: %s",
                         choice->workers, machine.cores_affinity, machine.cores_online, cure);
     else if (!choice->workers && local_ranks && !getenv("SLURM_JOB_ID") &&

@@ -75,4 +75,19 @@ grep -q 'executor *threads (set by --executor)' "$tmp/out" || fail "$what: $(cat
 what='a dry run runs nothing'
 run "$fanfold" factor --dry-run --output "$tmp/never" 12 && expect 0
 [ ! -e "$tmp/never" ] || fail "$what: it left an output"
+# srun without MPI starts copies that would each do everything.
+export SLURM_STEP_NUM_TASKS=2 SLURM_PROCID=0
+what='one of two copies' && run "$fanfold" factor 15 && expect 4 '' && says 'srun --mpi=pmix'
+what='a copy that was asked for' && run "$fanfold" factor --executor serial 15 && expect 0 '15: 3 5\n'
+says 'each of them does the whole job'
+SLURM_PROCID=1
+what='the other copy' && run "$fanfold" factor 15 && expect 4 '' && says_nothing
+SLURM_STEP_NUM_TASKS=1 SLURM_PROCID=0
+what='a step of one task' && run "$fanfold" factor 15 && expect 0 '15: 3 5\n' && says_nothing
+unset SLURM_STEP_NUM_TASKS SLURM_PROCID
+
+what='more workers than cores, on no launcher'
+if find_mpirun && [ "$(nproc)" -eq "$(nproc --all)" ]; then
+    run "$fanfold" gcd --executor mpi -j $(($(nproc) + 1)) 4 6 && expect 0 '2\n' && says_nothing
+fi
 finish
