@@ -391,7 +391,7 @@ const cli_command command_compare = {
         "here. Exit code 1 when an output differs or a run fails, else that of the runs.\n"
         "\n"
         "  fanfold compare jobs/classic-gcd.job\n"
-        "  fanfold compare jobs/numbers.job --executors serial,threads --workers 1,2,4 "
+        "  fanfold compare jobs/factor-numbers.job --executors serial,threads --workers 1,2,4 "
         "--repeat 5\n",
     .takes = TAKES_COMPARE,
     .job_keys = true,

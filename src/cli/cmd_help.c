@@ -59,9 +59,9 @@ static void print_job_keys(const cli_command *c)
 
 static void print_command(const cli_command *c)
 {
-    printf("Usage: fanfold %s%s %s\n\n%s.\n\n%s\n", c->name,
-           c->takes == TAKES_NOTHING ? "" : " [options]", c->arguments, c->summary, c->details);
-    printf("Options:\n");
+    printf("Usage: fanfold %s%s%s%s\n\n%s.\n%s%s\nOptions:\n", c->name,
+           c->takes == TAKES_NOTHING ? "" : " [options]", *c->arguments ? " " : "", c->arguments,
+           c->summary, *c->details ? "\n" : "", c->details);
     if (c->job_keys)
         print_job_keys(c);
     option_info info;

@@ -6,11 +6,13 @@ const cli_command command_weakkeys = {
     .task = "weakkeys",
     .arguments = "[FILE...]",
     .summary = "RSA keys that share a prime with another key",
-    .details = "Files hold keys; - is standard input. A key that shares a prime can be broken by\n"
-               "anyone who has both public keys.\n"
-               "\n"
-               "  fanfold weakkeys /etc/ssl/certs/ca-certificates.crt\n"
-               "  fanfold weakkeys moduli.txt more-keys.pem --output weak.txt\n",
+    .details =
+        "Files hold certificates, certificate requests or public keys (PEM or DER), or plain\n"
+        "moduli, one a line; - is standard input. Keys of other kinds are named and left out.\n"
+        "A key that shares a prime can be broken by anyone who has both public keys.\n"
+        "\n"
+        "  fanfold weakkeys /etc/ssl/certs/ca-certificates.crt\n"
+        "  fanfold weakkeys moduli.txt more-keys.pem --output weak.txt\n",
     .takes = TAKES_JOB,
     .job_keys = true,
     .run = job_command_run,

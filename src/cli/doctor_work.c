@@ -65,7 +65,7 @@ static void check_executor(doctor *d, const char *kind)
     if (good)
         doctor_good(what, "opens and works");
     else
-        doctor_problem(d, what, "use another executor, and report this", "does not work: %s",
+        doctor_problem(d, what, "use another executor, or mend what it names", "does not work: %s",
                        error.text);
 }
 
