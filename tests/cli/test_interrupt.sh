@@ -52,6 +52,8 @@ stubborn() {
     "$fanfold" factor --executor serial --effort 1000000000000000 --grace "$grace" "$hard" \
         --output "$tmp/result" >"$tmp/out" 2>"$tmp/err" </dev/null &
     pid=$! got=0
+    { sleep 15 && kill -KILL "$pid"; } 2>/dev/null & # no failure leaves it running
+    local watch=$!
     sleep 1
     from=$(date +%s%N)
     kill "-$first" "$pid"
@@ -61,6 +63,7 @@ stubborn() {
         kill "-$second" "$pid" 2>/dev/null || fail "$what: had ended before the second signal"
     fi
     wait "$pid" 2>"$tmp/shell" || got=$?
+    kill -- "-$watch" && wait "$watch" 2>"$tmp/shell"
     ms=$((($(date +%s%N) - from) / 1000000))
     says 'stopped by signal'
     [ ! -e "$tmp/result" ] || fail "$what: left an output"
