@@ -288,10 +288,9 @@ void job_command_print_dry_run(const cli_options *o, const fan_job *job,
 static void warn_of_copies(const launch *l, const executor_choice *choice)
 {
     if (l->size > 1 && l->rank == 0)
-        message_warning(
-            "started as %d ranks, but the executor is %s (set by %s): each of them does "
-            "the whole job",
-            l->size, choice->kind, choice->set_by);
+        message_warning("started %d times, but the executor is %s (set by %s): each of them does "
+                        "the whole job",
+                        l->size, choice->kind, choice->set_by);
 }
 
 /* Copies that nobody asked for by naming an executor of one process: their outputs would all be the

@@ -1,9 +1,13 @@
 /* The same command line on every rank: rank 0 makes the job, says what goes wrong and gives the
  * exit code; the others open the executor and serve. */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "fanfold/machine.h"
 #include "job_command.h"
@@ -111,6 +115,30 @@ static int open_and_work(const cli_options *o, const fan_ranks *ranks, int rank,
     return code == 4 ? end_all(ranks, NULL, NULL) : code;
 }
 
+static void *drain(void *unused)
+{
+    (void)unused;
+    char bytes[16384];
+    ssize_t n;
+    do
+        n = read(STDIN_FILENO, bytes, sizeof bytes);
+    while (n > 0 || (n < 0 && errno == EINTR));
+    return NULL;
+}
+
+/* srun sends standard input to all ranks, and waits for each: what one of them never reads, or has
+ * closed, would stop it for rank 0 as well. The thread ends with the input or with the program. */
+static void drain_stdin(void)
+{
+    pthread_t thread;
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    if (pthread_create(&thread, NULL, drain, NULL) == 0)
+        pthread_detach(thread);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
 static int run_as_rank(const cli_options *o, const fan_ranks *ranks, fan_job **job, bool *alone,
                        executor_choice *choice)
 {
@@ -123,6 +151,8 @@ static int run_as_rank(const cli_options *o, const fan_ranks *ranks, fan_job **j
         return exit_code_of(status);
     }
     message_silence(rank != 0);
+    if (rank != 0 && !isatty(STDIN_FILENO))
+        drain_stdin();
     signals_install(o->grace_ms);
     agreement a = {.course = COURSE_END};
     if (rank == 0)

@@ -63,4 +63,11 @@ what='a full standard output'
 code=0
 timeout 60 "${mpirun[@]}" -n 2 bash -c 'exec "$@" >/dev/full' - "$fanfold" factor 12 -j 1 >"$tmp/out" 2>"$tmp/err" || code=$?
 expect 3
+what='what srun sends to the standard input of all ranks'
+# shellcheck disable=SC2016
+run timeout 60 "${mpirun[@]}" -n 1 "$fanfold" integrate 'cos(x)' --over x=0:1 --points 200000000 --output "$tmp/sent" : \
+    -n 1 bash -c 'seq 100000 | "${@:2}"; echo "${PIPESTATUS[0]}" >"$1"' - "$tmp/writer" \
+    "$fanfold" integrate 'cos(x)' --over x=0:1 --points 200000000 --output "$tmp/sent"
+expect 0 ''
+[ "$(cat "$tmp/writer")" = 0 ] || fail "$what: who wrote it ended with $(cat "$tmp/writer")"
 finish
