@@ -131,7 +131,7 @@ FAN_TEST(job_file, what_a_check_finds_is_told_with_its_place)
     }
 }
 
-FAN_TEST(job_file, long_lines_and_nul_bytes_are_refused)
+FAN_TEST(job_file, lines_too_long_and_nul_bytes_are_refused)
 {
     char path[40], text[600] = "[job]\ntask = factor\nnumbers = ";
     fan_job *job;
