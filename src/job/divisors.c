@@ -1,47 +1,38 @@
 /* divisors: each number gives all its divisors in ascending order. */
-#include <flint/flint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "fanfold/factor.h"
+#include "job/big.h"
 #include "job/list.h"
 #include "job/record.h"
 
 typedef struct divisors_state {
     fani_list_args args;
-    fan_buffer record, digits, value;
+    fan_buffer record, value;
     fan_buffer small; /* divisors of a number of up to 64 bits */
-    mpz_t big;
-    fan_factorization *factorization;
+    fani_big big;
 } divisors_state;
 
 static void stop(void *state)
 {
     divisors_state *s = state;
-    if (!s)
-        return;
-    mpz_clear(s->big);
-    fan_factorization_destroy(s->factorization);
+    fani_big_clear(&s->big);
     fan_buffer_clear(&s->record);
-    fan_buffer_clear(&s->digits);
     fan_buffer_clear(&s->value);
     fan_buffer_clear(&s->small);
     free(s);
-    flint_cleanup(); /* FLINT's caches of this thread */
 }
 
 static fan_status start(fan_run *run)
 {
     divisors_state *s = calloc(1, sizeof *s);
-    if (!s)
-        return FAN_E_MEMORY;
-    s->args = fani_record_args(run);
-    mpz_init(s->big);
-    fan_status status = fan_factorization_create(&s->factorization);
+    fan_status status = s ? fani_big_init(&s->big) : FAN_E_MEMORY;
     if (status != FAN_OK) {
-        stop(s);
+        free(s);
         return status;
     }
+    s->args = fani_record_args(run);
     fan_run_set_state(run, s);
     return FAN_OK;
 }
@@ -79,7 +70,7 @@ static fan_status add_all(divisors_state *s, const fan_divisor_list *list, json_
 {
     fan_status status = FAN_OK;
     for (size_t i = 0; status == FAN_OK && i < list->count; i++) {
-        char *text = fani_bytes_room(&s->digits, mpz_sizeinbase(list->values[i], 10) + 2);
+        char *text = fani_bytes_room(&s->big.digits, mpz_sizeinbase(list->values[i], 10) + 2);
         if (!text)
             return FAN_E_MEMORY;
         mpz_get_str(text, 10, list->values[i]);
@@ -88,24 +79,13 @@ static fan_status add_all(divisors_state *s, const fan_divisor_list *list, json_
     return status;
 }
 
-static bool cancelled(void *run)
-{
-    return fan_run_cancelled(run);
-}
-
 static fan_status list_big(divisors_state *s, fan_run *run, const fani_number *number,
                            json_t *array, fan_error *error)
 {
-    fan_factor_options options = {
-        .rho_iterations = s->args.effort, .cancelled = cancelled, .context = run};
     fan_divisor_list list;
-    char *scratch = fani_bytes_room(&s->digits, number->size + 1);
-    if (!scratch)
-        return FAN_E_MEMORY;
-    fani_number_mpz(number, scratch, s->big);
-    fan_status status = fan_factor_mpz(s->big, &options, s->factorization, error);
+    fan_status status = fani_big_factor(&s->big, run, number, s->args.effort, error);
     if (status == FAN_OK)
-        status = fan_divisors(s->factorization, 0, &list, error);
+        status = fan_divisors(s->big.factorization, 0, &list, error);
     if (status != FAN_OK)
         return status;
     status = add_all(s, &list, array);

@@ -1,11 +1,11 @@
 /* factor: each number gives its prime factors, as coreutils factor prints them. */
 #include "fanfold/factor.h"
 
-#include <flint/flint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "job/big.h"
 #include "job/list.h"
 #include "job/record.h"
 
@@ -16,9 +16,8 @@ enum { NOTE = 200 };
 
 typedef struct factor_state {
     fani_list_args args;
-    fan_buffer record, digits;
-    mpz_t big;
-    fan_factorization *factorization;
+    fan_buffer record;
+    fani_big big;
     size_t group; /* used places of the arrays below */
     uint64_t numbers[GROUP];
     size_t items[GROUP];
@@ -29,28 +28,20 @@ typedef struct factor_state {
 static void stop(void *state)
 {
     factor_state *s = state;
-    if (!s)
-        return;
-    mpz_clear(s->big);
-    fan_factorization_destroy(s->factorization);
+    fani_big_clear(&s->big);
     fan_buffer_clear(&s->record);
-    fan_buffer_clear(&s->digits);
     free(s);
-    flint_cleanup(); /* FLINT's caches of this thread */
 }
 
 static fan_status start(fan_run *run)
 {
     factor_state *s = calloc(1, sizeof *s);
-    if (!s)
-        return FAN_E_MEMORY;
-    s->args = fani_record_args(run);
-    mpz_init(s->big);
-    fan_status status = fan_factorization_create(&s->factorization);
+    fan_status status = s ? fani_big_init(&s->big) : FAN_E_MEMORY;
     if (status != FAN_OK) {
-        stop(s);
+        free(s);
         return status;
     }
+    s->args = fani_record_args(run);
     fan_run_set_state(run, s);
     return FAN_OK;
 }
@@ -147,11 +138,6 @@ static fan_status gather(factor_state *s, fan_run *run, uint64_t first, size_t i
 
 /* ---- Beyond ---------------------------------------------------------------------------------- */
 
-static bool cancelled(void *run)
-{
-    return fan_run_cancelled(run);
-}
-
 static bool all_proven(const fan_factorization *f)
 {
     for (size_t i = 0; i < fan_factorization_count(f); i++)
@@ -180,7 +166,7 @@ static fan_status answer_big(factor_state *s, fan_run *run, size_t i, uint64_t i
                              const fani_number *number)
 {
     char note[NOTE], *text;
-    fan_status status = fan_factorization_text(s->factorization, &text);
+    fan_status status = fan_factorization_text(s->big.factorization, &text);
     if (status != FAN_OK)
         return status;
     fani_record record = {.task = "factor",
@@ -189,9 +175,9 @@ static fan_status answer_big(factor_state *s, fan_run *run, size_t i, uint64_t i
                           .subject_text = true,
                           .value = text,
                           .value_size = strlen(text)};
-    set_note(&record, s->factorization, note);
+    set_note(&record, s->big.factorization, note);
     if (s->args.format == FANI_FORMAT_NDJSON)
-        record.json = json_of_factorization(s->factorization);
+        record.json = json_of_factorization(s->big.factorization);
     status = fani_record_reply(run, i, index, &s->args, &record, &s->record);
     free(text);
     return status;
@@ -200,14 +186,8 @@ static fan_status answer_big(factor_state *s, fan_run *run, size_t i, uint64_t i
 static fan_status one_big(factor_state *s, fan_run *run, size_t i, uint64_t index,
                           const fani_number *number)
 {
-    fan_factor_options options = {
-        .rho_iterations = s->args.effort, .cancelled = cancelled, .context = run};
-    fan_error error;
-    char *scratch = fani_bytes_room(&s->digits, number->size + 1);
-    if (!scratch)
-        return FAN_E_MEMORY;
-    fani_number_mpz(number, scratch, s->big);
-    fan_status status = fan_factor_mpz(s->big, &options, s->factorization, &error);
+    fan_error error = {0};
+    fan_status status = fani_big_factor(&s->big, run, number, s->args.effort, &error);
     if (status == FAN_OK || status == FAN_E_EFFORT)
         return answer_big(s, run, i, index, number);
     if (status == FAN_E_CANCELLED || status == FAN_E_MEMORY)
