@@ -91,7 +91,7 @@ done
 kill -INT \$!
 wait \$!
 END
-    script -qefc "bash -m $tmp/session" "$tmp/typescript" >/dev/null 2>&1 </dev/null
+    TERM=xterm script -qefc "bash -m $tmp/session" "$tmp/typescript" >/dev/null 2>&1 </dev/null
     checks=$((checks + 2))
     grep -q 'integrate: [0-9]' "$tmp/typescript" || fail "$what: no progress in $(cat -v "$tmp/typescript")"
     tr '\r' '\n' <"$tmp/typescript" | grep -q "^$(printf '\033')\[Kfanfold: stopped by signal 2" ||
