@@ -18,6 +18,15 @@ static inline void fani_fifo_push(fani_fifo *fifo, fani_batch *batch)
     fifo->last = batch;
 }
 
+/* Puts a batch before all others: one that was taken out too early. */
+static inline void fani_fifo_push_first(fani_fifo *fifo, fani_batch *batch)
+{
+    batch->next = fifo->first;
+    fifo->first = batch;
+    if (!fifo->last)
+        fifo->last = batch;
+}
+
 /* The oldest batch, or NULL. */
 static inline fani_batch *fani_fifo_pop(fani_fifo *fifo)
 {

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "exec/source.h"
 #include "task/inside.h"
+#include "task/wire.h"
 
 enum {
     /* Work a batch should hold: long against what a message costs, short against a tail. */
@@ -134,18 +135,11 @@ static size_t batch_bytes(const fan_mapping *map)
     return left < BATCH_BYTES_MAX ? left : BATCH_BYTES_MAX;
 }
 
-static size_t input_bytes(const fan_items *items)
-{
-    if (items->offsets)
-        return (size_t)(items->offsets[items->count] - items->offsets[0]);
-    return items->bytes ? items->count * items->size : 0;
-}
-
 /* Copies a source's items into one block that goes with the batch; a stored array is only borrowed.
  */
 static bool keep_items(fani_batch *batch, const fan_items *items, bool borrowed)
 {
-    size_t bytes = input_bytes(items);
+    size_t bytes = fani_items_bytes(items);
     size_t table = items->offsets ? (items->count + 1) * sizeof *items->offsets : 0;
     size_t head = (table + 15) / 16 * 16;
     batch->items = *items;

@@ -1,6 +1,6 @@
 #include "job/big.h"
 
-#include <flint/flint.h>
+#include "kernel/factor/factor_internal.h"
 
 fan_status fani_big_init(fani_big *big)
 {
@@ -16,7 +16,7 @@ void fani_big_clear(fani_big *big)
     mpz_clear(big->value);
     fan_factorization_destroy(big->factorization);
     fan_buffer_clear(&big->digits);
-    flint_cleanup();
+    fani_factor_thread_end();
 }
 
 static bool cancelled(void *run)

@@ -76,7 +76,7 @@ static const unsigned char *take(reader *r, uint64_t size)
 
 /* ---- Batches ------------------------------------------------------------------------------- */
 
-static size_t input_size(const fan_items *items)
+size_t fani_items_bytes(const fan_items *items)
 {
     if (items->offsets)
         return (size_t)(items->offsets[items->count] - items->offsets[0]);
@@ -92,7 +92,7 @@ size_t fani_wire_batch_size(const fani_wire_batch *batch)
 {
     return padded(sizeof(batch_header)) + padded(batch->task_name_size) +
            padded(batch->args.count ? batch->args.size : 0) + padded(offsets_size(&batch->items)) +
-           padded(input_size(&batch->items));
+           padded(fani_items_bytes(&batch->items));
 }
 
 /* Offsets travel rebased to 0: a batch may be a piece of a larger one. */
@@ -121,7 +121,7 @@ void fani_wire_batch_write(const fani_wire_batch *batch, unsigned char *message)
         .count = items->count,
         .first = items->first,
         .item_size = items->size,
-        .bytes_size = input_size(items),
+        .bytes_size = fani_items_bytes(items),
     };
     unsigned char *at = append(message, &header, sizeof header);
     at = append(at, batch->task_name, batch->task_name_size);

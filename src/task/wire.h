@@ -16,6 +16,9 @@ typedef struct fani_wire_batch {
     fan_items items;
 } fani_wire_batch;
 
+/* Bytes of all inputs together; 0 for a range. */
+size_t fani_items_bytes(const fan_items *items);
+
 size_t fani_wire_batch_size(const fani_wire_batch *batch);
 void fani_wire_batch_write(const fani_wire_batch *batch, unsigned char *message);
 

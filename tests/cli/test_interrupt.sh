@@ -22,7 +22,7 @@ interrupt() {
     wait "$pid" || got=$?
     local ms=$((($(date +%s%N) - from) / 1000000))
     [ "$got" -eq "$expected" ] || fail "$what: exit code $got, not $expected: $(cat "$tmp/err")"
-    [ "$ms" -lt 15000 ] || fail "$what: took $ms ms to end"
+    [ "$ms" -lt 4000 ] || fail "$what: took $ms ms to end"
     sleep 0.2
     local left
     left=$(members_of "$pid")
@@ -69,11 +69,11 @@ stubborn() {
     [ ! -e "$tmp/result" ] || fail "$what: left an output"
 }
 stubborn 1 INT
-[ "$got" -eq 130 ] && [ "$ms" -ge 900 ] && [ "$ms" -lt 15000 ] || fail "$what: code $got after $ms ms"
+[ "$got" -eq 130 ] && [ "$ms" -ge 900 ] && [ "$ms" -lt 3500 ] || fail "$what: code $got after $ms ms"
 stubborn 30 INT 0.5 INT
-[ "$got" -eq 130 ] && [ "$ms" -ge 500 ] && [ "$ms" -lt 15000 ] || fail "$what: code $got after $ms ms"
+[ "$got" -eq 130 ] && [ "$ms" -ge 500 ] && [ "$ms" -lt 3500 ] || fail "$what: code $got after $ms ms"
 stubborn 0 INT 3 TERM # longer than the default grace time
-[ "$got" -eq 143 ] && [ "$ms" -ge 3000 ] && [ "$ms" -lt 15000 ] || fail "$what: code $got after $ms ms"
+[ "$got" -eq 143 ] && [ "$ms" -ge 3000 ] && [ "$ms" -lt 6000 ] || fail "$what: code $got after $ms ms"
 # The same on workers: none of them outlives the command.
 for executor in threads processes; do
     interrupt INT 130 "$fanfold" factor --executor "$executor" --grace 1 --effort 1000000000000000 \

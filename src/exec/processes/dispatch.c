@@ -13,52 +13,7 @@
 
 enum { OUTSIDE_MAX = 2 }; /* large messages a worker may have at a time */
 
-/* ---- Lists, bells ---------------------------------------------------------------------------- */
-
-void fani_processes_list_push(fani_processes_list *list, fani_batch *batch)
-{
-    batch->next = NULL;
-    if (list->last)
-        list->last->next = batch;
-    else
-        list->first = batch;
-    list->last = batch;
-}
-
-void fani_processes_list_push_first(fani_processes_list *list, fani_batch *batch)
-{
-    batch->next = list->first;
-    list->first = batch;
-    if (!list->last)
-        list->last = batch;
-}
-
-fani_batch *fani_processes_list_pop(fani_processes_list *list)
-{
-    fani_batch *batch = list->first;
-    if (batch)
-        list->first = batch->next;
-    if (!list->first)
-        list->last = NULL;
-    return batch;
-}
-
-static bool list_remove(fani_processes_list *list, const fani_batch *batch)
-{
-    fani_batch *before = NULL;
-    for (fani_batch *at = list->first; at; before = at, at = at->next) {
-        if (at != batch)
-            continue;
-        if (before)
-            before->next = at->next;
-        else
-            list->first = at->next;
-        if (list->last == at)
-            list->last = before;
-        return true;
-    }
-    return false;
-}
+/* ---- The bell -------------------------------------------------------------------------------- */
 
 void fani_processes_ring_bell(const fani_processes_pool *pool)
 {
@@ -137,7 +92,7 @@ void fani_processes_complete(fani_processes_pool *pool, fani_batch *batch, fani_
 static void give_up(fani_processes_pool *pool, fani_batch *batch, char *why)
 {
     batch->mark = why;
-    fani_processes_list_push(&pool->refused, batch);
+    fani_fifo_push(&pool->refused, batch);
     fani_processes_ring_bell(pool);
 }
 
@@ -275,9 +230,9 @@ void fani_processes_dispatch(fani_processes_pool *pool)
         fani_processes_worker *worker = choose(pool, pool->queue.first);
         if (!worker)
             return;
-        fani_batch *batch = fani_processes_list_pop(&pool->queue);
+        fani_batch *batch = fani_fifo_pop(&pool->queue);
         if (load(pool, worker, batch) == NO_ROOM)
-            fani_processes_list_push_first(&pool->queue, batch);
+            fani_fifo_push_first(&pool->queue, batch);
     }
 }
 
@@ -289,7 +244,7 @@ void fani_processes_post(void *self, fani_batch *batch)
     if (pool->broken) {
         give_up(pool, batch, strdup(pool->trouble.text));
     } else {
-        fani_processes_list_push(&pool->queue, batch);
+        fani_fifo_push(&pool->queue, batch);
         fani_processes_dispatch(pool);
     }
     pthread_mutex_unlock(&pool->lock);
@@ -325,7 +280,7 @@ fani_batch *fani_processes_ground(fani_processes_pool *pool, fani_processes_work
         if (has_begun && !begun)
             begun = batch;
         else
-            fani_processes_list_push_first(&pool->queue, batch);
+            fani_fifo_push_first(&pool->queue, batch);
     }
     return begun;
 }
@@ -357,7 +312,7 @@ void fani_processes_balance(fani_processes_pool *pool)
             continue;
         fani_batch *batch = take_flight(victim, last);
         if (load(pool, idle, batch) == NO_ROOM)
-            fani_processes_list_push_first(&pool->queue, batch);
+            fani_fifo_push_first(&pool->queue, batch);
     }
 }
 
@@ -381,7 +336,7 @@ static bool take_back(fani_processes_pool *pool, fani_batch *batch, bool kill)
 {
     fani_processes_worker *worker;
     unsigned i;
-    if (list_remove(&pool->queue, batch))
+    if (fani_fifo_remove(&pool->queue, batch))
         return true;
     if (!find_flight(pool, batch, &worker, &i))
         return false;

@@ -6,7 +6,7 @@
 #include <pthread.h>
 
 #include "control.h"
-#include "exec/executor_ops.h"
+#include "exec/fifo.h"
 #include "region.h"
 #include "spawn.h"
 
@@ -62,10 +62,6 @@ typedef struct fani_processes_share {
     int fd;
 } fani_processes_share;
 
-typedef struct fani_processes_list {
-    fani_batch *first, *last;
-} fani_processes_list;
-
 typedef struct fani_processes_pool {
     fani_front *front;
     unsigned count;
@@ -78,10 +74,10 @@ typedef struct fani_processes_pool {
     bool dismissed; /* these two are the pump's: the workers were asked to end */
     bool wakes_due; /* some worker's wake_due is set */
 
-    pthread_mutex_t lock;        /* guards all below, and what a worker's record says it does */
-    pthread_cond_t changed;      /* for open: something about starting has changed */
-    fani_processes_list queue;   /* batches that no worker has room for */
-    fani_processes_list refused; /* batches that the pump is to fail; mark: why, or NULL */
+    pthread_mutex_t lock;   /* guards all below, and what a worker's record says it does */
+    pthread_cond_t changed; /* for open: something about starting has changed */
+    fani_fifo queue;        /* batches that no worker has room for */
+    fani_fifo refused;      /* batches that the pump is to fail; mark: why, or NULL */
     fani_processes_share *shares;
     uint64_t shares_made;
     fani_processes_rest rest; /* of the pump */
@@ -119,10 +115,6 @@ fani_batch *fani_processes_land(fani_processes_worker *worker, uint64_t posting)
 /* Puts the batches of a worker that is gone back to the head of the queue; the one it had begun is
  * taken out and returned, or NULL. The lock is held. */
 fani_batch *fani_processes_ground(fani_processes_pool *pool, fani_processes_worker *worker);
-
-void fani_processes_list_push(fani_processes_list *list, fani_batch *batch);
-void fani_processes_list_push_first(fani_processes_list *list, fani_batch *batch);
-fani_batch *fani_processes_list_pop(fani_processes_list *list);
 
 /* Reports an outcome; what hangs at the batch's mark is freed. No lock held. */
 void fani_processes_complete(fani_processes_pool *pool, fani_batch *batch, fani_verdict verdict,

@@ -180,7 +180,7 @@ static void fail_refused(fani_processes_pool *pool)
 {
     for (;;) {
         pthread_mutex_lock(&pool->lock);
-        fani_batch *batch = fani_processes_list_pop(&pool->refused);
+        fani_batch *batch = fani_fifo_pop(&pool->refused);
         pthread_mutex_unlock(&pool->lock);
         if (!batch)
             return;
