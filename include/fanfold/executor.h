@@ -131,6 +131,13 @@ typedef enum fan_outcome_kind {
     FAN_OUTCOME_CANCELLED,
 } fan_outcome_kind;
 
+/* What an item wrote to its standard output and error while it ran, where the executor captures
+ * it. Each text ends with a NUL that its size does not count. */
+typedef struct fan_captured {
+    const char *out, *err;
+    size_t out_size, err_size;
+} fan_captured;
+
 /* What became of one item. `bytes` is the reply, `text` the reason ("" for OK), both valid as long
  * as the call that gave the outcome says. */
 typedef struct fan_outcome {
@@ -140,7 +147,8 @@ typedef struct fan_outcome {
     const unsigned char *bytes;
     size_t size;
     const char *text;
-    const void *reserved[2]; /* NULL: room for fields to come */
+    const fan_captured *captured; /* NULL: it wrote nothing, or nothing is captured here */
+    const void *reserved[1];      /* NULL: room for fields to come */
 } fan_outcome;
 
 /* "ok", "failed", "lost", "timed out", "cancelled". */
@@ -154,9 +162,12 @@ typedef struct fan_submit_options {
     const void *args; /* copied; the same for every item that shares a worker's state */
     size_t args_size;
     bool no_wait;        /* a full queue answers FAN_E_BUSY instead of waiting */
-    uint32_t timeout_ms; /* these three: must be 0 for now (FAN_E_UNSUPPORTED) */
+    uint32_t timeout_ms; /* these: must be 0 for now (FAN_E_UNSUPPORTED) */
     uint32_t retries;
     int priority;
+    uint32_t backoff_ms;
+    fan_future *const *after;
+    size_t after_count;
 } fan_submit_options;
 
 /* Sends one item of `size` bytes (copied; NULL with 0 for none). Its index is 0. *future (to be
@@ -271,9 +282,10 @@ typedef struct fan_map_options {
     bool (*stop)(void *user); /* polled about every 100 ms and between batches: true ends the map
                                  early with FAN_E_CANCELLED */
     void *stop_user;
-    uint32_t timeout_ms; /* these three: must be 0 for now (FAN_E_UNSUPPORTED) */
+    uint32_t timeout_ms; /* these: must be 0 for now (FAN_E_UNSUPPORTED) */
     uint32_t retries;
     int priority;
+    uint32_t backoff_ms;
 } fan_map_options;
 
 typedef struct fan_summary {

@@ -11,18 +11,32 @@
 typedef struct fani_front fani_front;
 typedef struct fani_batch fani_batch;
 
+/* Who ran a batch: for traces and texts. */
+typedef struct fani_where {
+    uint32_t rank;
+    uint32_t worker; /* its number on that rank, from 0 */
+    int32_t pid;
+    int32_t thread; /* kernel's thread id */
+} fani_where;
+
 /* A batch, from posting to completion. The front owns it; while it is posted the executor may read
  * `task`, `args`, `items`, `posting` and `reply_limit`, must fill `replies` and `run_ns` before
- * reporting FANI_DONE, and may use `next` and `mark` as it likes. */
+ * reporting FANI_DONE, and may use `next`, `previous` and `mark` as it likes. */
 struct fani_batch {
     const fan_task *task;
     fan_items args; /* one item, or count 0 */
     fan_items items;
     uint64_t posting; /* number of this posting, new at each: names it in messages */
     size_t reply_limit;
+    int priority;       /* higher first; of equals the one posted first */
+    int64_t timeout_ns; /* what one item may take; 0: no limit. See the op begun */
+    size_t grain;       /* a divisible batch: items a run gets; 0: the executor chooses */
+    bool divisible;     /* may be run in parts (only where opened.divides) */
     fani_replies replies;
     uint64_t run_ns;
-    fani_batch *next;
+    int64_t begun_ns; /* when its run began (monotonic clock of its host), 0: not known */
+    fani_where where; /* who ran it */
+    fani_batch *next, *previous;
     void *mark;
 
     /* The front's and its users' side: not for executors. */
@@ -63,6 +77,7 @@ typedef struct fani_opened {
     unsigned capabilities; /* FAN_CAP_ bits */
     unsigned depth;        /* batches it wants posted at once: enough to keep every worker busy */
     bool submits;          /* false on ranks other than 0 */
+    bool divides;          /* takes divisible batches */
 } fani_opened;
 
 /* Read-only data on its way to the workers. bytes stay valid until the drop. */
@@ -104,6 +119,15 @@ typedef struct fani_executor_ops {
      * the deadline. Called by whoever waits, one thread at a time, and only while something is
      * posted. */
     fan_status (*progress)(void *self, fan_deadline deadline);
+
+    /* Optional. When a posted batch began to run (monotonic clock); 0: it has not. The front asks
+     * for batches with a timeout, and revokes with `kill` what runs too long. Without this op the
+     * executor sees to timeouts itself (mpi: the inner executors do). */
+    int64_t (*begun)(void *self, const fani_batch *batch);
+
+    /* Optional. Changes the number of workers, 1..workers_max; those too many end after what they
+     * run. One call at a time. */
+    fan_status (*resize)(void *self, unsigned workers, fan_error *error);
 
     /* REQUIRED. Adds what only the executor knows: workers_lost. */
     void (*stats)(void *self, fan_executor_stats *stats);

@@ -7,17 +7,14 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "exec/batching.h"
 #include "exec/source.h"
 #include "task/inside.h"
 #include "task/wire.h"
 
 enum {
-    /* Work a batch should hold: long against what a message costs, short against a tail. */
-    BATCH_TARGET_NS = 100000,
     BATCH_ITEMS_MAX = 65536,
     BATCH_BYTES_MAX = 1 << 20,
-    BATCH_GROWTH =
-        4, /* a batch is at most this many times the last: one odd timing can't run away */
     STOP_POLL_MS = 100,
     SOURCE_POLL_MS = 20,
     OUTCOMES_AT_ONCE = 256,
@@ -99,21 +96,16 @@ static size_t batch_items_max(const fan_mapping *map)
 /* How many items the next batch should have. The lock is held. */
 static size_t batch_items(const fan_mapping *map)
 {
-    size_t items = map->options.batch, max = batch_items_max(map);
-    if (items)
-        return items < max ? items : max;
-    double wanted = map->item_ns > 0 ? BATCH_TARGET_NS / map->item_ns : 1;
-    double most = (double)BATCH_GROWTH * (double)(map->last_batch ? map->last_batch : 1);
-    if (wanted > most)
-        wanted = most;
-    items = wanted < 1 ? 1 : wanted > (double)max ? max : (size_t)wanted;
-    if (map->source.count != UINT64_MAX) { /* keep the tail balanced: the end is in sight */
-        uint64_t share =
-            (map->source.count - map->taken) / ((uint64_t)2 * map->front->opened.workers);
-        if (items > share)
-            items = share ? (size_t)share : 1;
-    }
-    return items;
+    size_t fixed = map->options.batch, max = batch_items_max(map);
+    if (fixed)
+        return fixed < max ? fixed : max;
+    return fani_batching_items(&(fani_batching){
+        .workers = map->front->opened.workers,
+        .item_ns = map->item_ns,
+        .last = map->last_batch,
+        .most = max,
+        .remaining = map->source.count == UINT64_MAX ? UINT64_MAX : map->source.count - map->taken,
+    });
 }
 
 /* Enough batches ahead that no worker waits for this thread, few enough that batch sizes follow

@@ -5,10 +5,9 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "exec/batching.h"
 #include "instance.h"
 #include "task/wire.h"
-
-enum { SHORT_BATCH_NS = 1000000, LONG_BATCH_NS = 100000000 };
 
 /* ---- Ends ---------------------------------------------------------------------------------- */
 
@@ -63,14 +62,9 @@ static fani_batch *posted_take(fani_mpi *self)
     return batch;
 }
 
-/* What a rank may hold: short batches want some on their way, so that no worker waits for a
- * message; of long ones each in advance would be one that an idle worker elsewhere can't have. */
 static unsigned credit(const fani_mpi *self, int rank)
 {
-    unsigned in_advance = 0;
-    if (self->batch_ns > 0 && self->batch_ns < LONG_BATCH_NS)
-        in_advance = self->batch_ns < SHORT_BATCH_NS ? FANI_MPI_BATCHES_A_WORKER - 1 : 1;
-    return self->peers[rank].workers * (1 + in_advance);
+    return fani_batching_credit(self->peers[rank].workers, self->batch_ns);
 }
 
 /* Under `queue`. */
