@@ -51,8 +51,12 @@ typedef struct fan_executor_options {
     unsigned crash_limit;       /* how often one item may lose its worker before it is lost; 0: 3 */
     const char *worker_program; /* processes: program of the worker images; NULL: this one (needs
                                    fan_start) */
-    unsigned workers_max;       /* upper end of resizing; must be 0 for now: FAN_E_UNSUPPORTED */
+    unsigned workers_max;       /* upper end of fan_executor_resize, at least workers; 0: workers */
     size_t worker_memory;       /* bytes a worker may use; must be 0 for now: FAN_E_UNSUPPORTED */
+    void (*warn)(void *user, const char *text); /* told of what works but should not be so: a done
+                                                   callback that took longer than 100 ms; any thread
+                                                   */
+    void *warn_user;
 } fan_executor_options;
 
 typedef enum fan_close_mode {
@@ -76,6 +80,7 @@ typedef struct fan_executor_stats {
     uint64_t workers_lost;    /* workers that died and were replaced */
     uint64_t shares_sent; /* copies of shared data made or sent: one per share and host at most */
     uint64_t run_ns;      /* time inside tasks, summed over workers */
+    uint64_t slow_callbacks; /* done callbacks that took longer than 100 ms */
 } fan_executor_stats;
 
 /* Opens an executor. *executor is NULL on error. Errors: FAN_E_UNKNOWN_EXECUTOR, FAN_E_ARGUMENT,
@@ -117,8 +122,15 @@ FAN_API const char *fan_executor_kind_name(size_t i, const char **summary);
 /* Whether a built-in kind can run here; error says why not. No side effects. */
 FAN_API fan_status fan_executor_probe(const char *kind, fan_error *error);
 
-/* Not supported yet, by any executor: they answer FAN_E_UNSUPPORTED. */
+/* Changes the number of workers to 1..workers_max (or fewer: at least 1), while work goes on. Workers
+ * beyond it end after what they run. Errors: FAN_E_ARGUMENT, FAN_E_UNSUPPORTED (serial, mpi),
+ * FAN_E_SYSTEM. */
 FAN_API fan_status fan_executor_resize(fan_executor *executor, unsigned workers);
+
+/* *fd becomes readable whenever an item has come to its outcome: for poll, epoll and event loops.
+ * Read its 8 bytes (an eventfd, not blocking) before looking at futures. It belongs to the executor
+ * and ends with it and its last future. FAN_E_UNSUPPORTED where nothing runs outside of Fanfold's
+ * calls (serial, mpi without a progress thread); FAN_E_SYSTEM. */
 FAN_API fan_status fan_executor_fd(fan_executor *executor, int *fd);
 
 /* ---- Outcomes ------------------------------------------------------------------------------ */
@@ -162,12 +174,18 @@ typedef struct fan_submit_options {
     const void *args; /* copied; the same for every item that shares a worker's state */
     size_t args_size;
     bool no_wait;        /* a full queue answers FAN_E_BUSY instead of waiting */
-    uint32_t timeout_ms; /* these: must be 0 for now (FAN_E_UNSUPPORTED) */
-    uint32_t retries;
-    int priority;
-    uint32_t backoff_ms;
-    fan_future *const *after;
+    uint32_t timeout_ms; /* what one run of the item may take, counted from its beginning; 0: no
+                            limit. The outcome is then TIMED_OUT. Where the executor can end it
+                            (FAN_CAP_KILLS) it is ended; else fan_run_cancelled tells it, and what it
+                            still answers is dropped */
+    uint32_t retries;    /* how often a failed or timed-out item runs again */
+    int priority;        /* higher ones begin first, of equals the oldest */
+    uint32_t backoff_ms; /* the pause before the first retry, doubled for each other one up to 30 s;
+                            0: 10 ms */
+    fan_future *const *after; /* it begins when these futures of the same executor are done; where
+                                 one of them is not OK it is cancelled, and its text says so */
     size_t after_count;
+    bool feed; /* its input is the reply of after[0], the only one; then input is NULL, size 0 */
 } fan_submit_options;
 
 /* Sends one item of `size` bytes (copied; NULL with 0 for none). Its index is 0. *future (to be
@@ -197,7 +215,9 @@ FAN_API bool fan_future_done(fan_future *future);
  * it was handed out (executors take a few items ahead of their workers), runs or is done. */
 FAN_API fan_status fan_future_cancel(fan_future *future);
 
-/* Not supported yet: ends a running item. Answers FAN_E_UNSUPPORTED. */
+/* Ends an item: one that waits is cancelled; one that runs is ended where the executor can do that
+ * (FAN_CAP_KILLS; its worker is replaced), else fan_run_cancelled tells it. The outcome, CANCELLED
+ * unless it came to another before, may take a moment. FAN_E_BUSY: it is done already. */
 FAN_API fan_status fan_future_kill(fan_future *future);
 
 /* Calls `function` once, when the outcome is there (at once if it is there already), on whichever
@@ -282,7 +302,8 @@ typedef struct fan_map_options {
     bool (*stop)(void *user); /* polled about every 100 ms and between batches: true ends the map
                                  early with FAN_E_CANCELLED */
     void *stop_user;
-    uint32_t timeout_ms; /* these: must be 0 for now (FAN_E_UNSUPPORTED) */
+    uint32_t timeout_ms; /* these four: as in fan_submit_options. With a timeout, executors that
+                            can't end an item run batches of one */
     uint32_t retries;
     int priority;
     uint32_t backoff_ms;

@@ -69,8 +69,8 @@ typedef struct fan_task {
     const void *reserved[4]; /* NULL: room for fields to come */
 } fan_task;
 
-/* Room for one reply of `size` bytes per item, count x size in all, zeroed and aligned to 64, to be
- * written before run returns. Answers every item that is not failed. NULL when memory is short or
+/* Room for one reply of `size` bytes per item, count x size in all, zeroed, aligned to the largest
+ * power of 2 that divides size, up to 16, to be written before run returns. Answers every item that is not failed. NULL when memory is short or
  * fan_run_reply was used in this run; return FAN_E_MEMORY then. Only inside run. */
 FAN_API void *fan_run_reply_array(fan_run *run, size_t size);
 

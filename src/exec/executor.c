@@ -1,14 +1,24 @@
 /* Opening, closing and asking executors. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "exec/front.h"
+#include "exec/settle.h"
+#include "exec/watch.h"
 #include "fanfold/machine.h"
-#include "task/inside.h"
 #include "task/registry.h"
 
-enum { WORKERS_MAX = 4096, QUEUE_ITEMS = 65536, CRASH_LIMIT = 3, CRASH_LIMIT_MAX = 1000 };
+enum {
+    WORKERS_MAX = 4096,
+    QUEUE_ITEMS = 65536,
+    CRASH_LIMIT = 3,
+    CRASH_LIMIT_MAX = 1000,
+    UNCHARGED_BYTES = 64,
+    CALLS_POLL_NS = 20000
+};
 static const size_t queue_bytes_default = (size_t)256 << 20;
 static const size_t reply_limit_default = ((size_t)1 << 31) - 1 - 4096;
 
@@ -28,9 +38,13 @@ static fan_status check_options(const fan_executor_options *options, fan_error *
     if (options->reply_limit > UINT32_MAX)
         return fani_error_set(error, FAN_E_ARGUMENT, "reply_limit is %zu; it may be 1 to %u",
                               options->reply_limit, UINT32_MAX);
-    if (options->workers_max || options->worker_memory)
-        return fani_error_set(error, FAN_E_UNSUPPORTED, "%s is not supported yet",
-                              options->workers_max ? "workers_max" : "worker_memory");
+    if (options->workers_max > WORKERS_MAX ||
+        (options->workers_max && options->workers_max < options->workers))
+        return fani_error_set(error, FAN_E_ARGUMENT,
+                              "workers_max is %u; it may be %u (the workers) to %d",
+                              options->workers_max, options->workers, WORKERS_MAX);
+    if (options->worker_memory)
+        return fani_error_set(error, FAN_E_UNSUPPORTED, "worker_memory is not supported yet");
     if (flaw)
         return fani_error_set(error, FAN_E_ARGUMENT,
                               "the tasks given to fan_start are unsound: \"%s\" stands twice, has "
@@ -54,24 +68,30 @@ static const fan_executor_kind *find_kind(const fan_executor_options *options, f
 
 static fani_front *make_front(const fan_executor_kind *kind, const fan_executor_options *options)
 {
-    fan_executor *executor = calloc(1, sizeof *executor);
-    pthread_condattr_t attributes;
-    if (!executor)
+    fan_executor *executor = aligned_alloc(64, sizeof *executor);
+    struct fani_pool *pool = fani_pool_new();
+    if (!executor || !pool) {
+        free(executor);
+        fani_pool_free(pool);
         return NULL;
+    }
+    memset(executor, 0, sizeof *executor);
     fani_front *front = &executor->front;
     front->ops = kind->ops;
+    front->pool = pool;
     front->queue_items_max = options->queue_items ? options->queue_items : QUEUE_ITEMS;
     front->queue_bytes_max = options->queue_bytes ? options->queue_bytes : queue_bytes_default;
+    if (front->queue_bytes_max / front->queue_items_max >= UNCHARGED_BYTES)
+        front->uncharged = UNCHARGED_BYTES;
     front->reply_limit = options->reply_limit ? options->reply_limit : reply_limit_default;
     front->crash_limit = options->crash_limit ? options->crash_limit : CRASH_LIMIT;
+    front->warn = options->warn;
+    front->warn_user = options->warn_user;
+    atomic_init(&front->fd, -1);
     atomic_init(&front->references, 1);
-    /* None of these can fail on Linux with these attributes. */
+    /* Neither can fail on Linux with default attributes. */
     pthread_mutex_init(&front->lock, NULL);
     pthread_mutex_init(&front->share_lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&front->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
     return front;
 }
 
@@ -103,44 +123,68 @@ fan_status fan_executor_open_sized(const fan_executor_options *given, size_t giv
         fani_front_release(front);
         return status;
     }
+    front->workers_max = options.workers_max ? options.workers_max : front->opened.workers;
     *executor = (fan_executor *)front;
     return FAN_OK;
 }
 
 /* ---- Closing ------------------------------------------------------------------------------- */
 
-/* Takes new work again. The lock is held. */
 static void reopen(fani_front *front)
 {
-    front->closing = front->abandoning = false;
+    pthread_mutex_lock(&front->lock);
+    front->abandoning = false;
+    pthread_mutex_unlock(&front->lock);
+    atomic_store(&front->closing, false);
+}
+
+static bool all_done(void *user)
+{
+    fani_front *front = user;
+    pthread_mutex_lock(&front->lock);
+    unsigned detached = front->detached;
+    pthread_mutex_unlock(&front->lock);
+    return !detached && fani_front_outstanding(front) == 0;
+}
+
+/* Waits until nothing is under way, and nobody inside an operation. */
+static bool wait_until_idle(fani_front *front, fan_deadline deadline)
+{
+    for (;;) {
+        if (!fani_front_wait(front, &front->ended, all_done, front, deadline))
+            return false;
+        /* What ends is told before the operation it ended in is left, so that part is asked for
+         * again and again: it takes no longer than a callback does. */
+        if (!fani_front_has_calls(front) && all_done(front) && !fani_front_has_calls(front))
+            return true;
+        if (deadline != FAN_FOREVER && fani_clock_ns() >= deadline)
+            return false;
+        (void)nanosleep(&(struct timespec){.tv_nsec = CALLS_POLL_NS}, NULL);
+    }
 }
 
 fan_status fan_executor_close(fan_executor *executor, fan_close_mode mode, fan_deadline deadline)
 {
     if (!executor)
         return FAN_OK;
-    if (fani_inside())
-        return FAN_E_ARGUMENT;
     fani_front *front = &executor->front;
-    bool in_time = true;
-    pthread_mutex_lock(&front->lock);
-    front->closing = true;
-    pthread_cond_broadcast(&front->changed); /* submits that wait for a place are refused */
-    if (mode == FAN_CLOSE_ABANDON)
-        fani_front_abandon_all(front);
-    while ((front->outstanding || front->calls) && in_time)
-        in_time = fani_front_wait(front, deadline);
-    if (front->outstanding || front->calls) {
+    if (!fani_front_may_wait(front))
+        return FAN_E_ARGUMENT;
+    atomic_store(&front->closing, true);
+    fani_event_notify(&front->ended); /* submits that wait for a place are refused */
+    if (mode == FAN_CLOSE_ABANDON) {
+        fani_futures_cancel_held(front);
+        fani_abandon_all(front);
+    }
+    if (!wait_until_idle(front, deadline)) {
         reopen(front);
-        pthread_mutex_unlock(&front->lock);
         return FAN_E_BUSY;
     }
-    pthread_mutex_unlock(&front->lock);
+    fani_watch_end(front->watch);
+    front->watch = NULL;
     fan_status status = front->ops->close(front->self, deadline);
     if (status != FAN_OK) {
-        pthread_mutex_lock(&front->lock);
         reopen(front);
-        pthread_mutex_unlock(&front->lock);
         return status;
     }
     fani_front_drop_shares(front);
@@ -166,8 +210,15 @@ fan_status fan_executor_get_stats_sized(fan_executor *executor, fan_executor_sta
     if (!executor)
         return FAN_E_UNSUPPORTED;
     fani_front *front = &executor->front;
+    fan_executor_stats stats = {0};
+    uint64_t refused = FANI_FRONT_SUM(front, refused);
+    stats.items_done = FANI_FRONT_SUM(front, items_out) - refused;
+    stats.items_submitted = FANI_FRONT_SUM(front, items_in) - refused;
+    stats.batches = FANI_FRONT_SUM(front, postings);
+    stats.run_ns = FANI_FRONT_SUM(front, run_ns);
+    stats.slow_callbacks = atomic_load(&front->slow_callbacks);
     pthread_mutex_lock(&front->lock);
-    fan_executor_stats stats = front->stats;
+    stats.shares_sent = front->shares_sent;
     pthread_mutex_unlock(&front->lock);
     stats.workers = front->opened.workers;
     stats.ranks = front->opened.ranks;
@@ -178,14 +229,42 @@ fan_status fan_executor_get_stats_sized(fan_executor *executor, fan_executor_sta
 
 fan_status fan_executor_resize(fan_executor *executor, unsigned workers)
 {
-    (void)executor, (void)workers;
-    return FAN_E_UNSUPPORTED;
+    if (!executor || !executor->front.ops->resize)
+        return FAN_E_UNSUPPORTED;
+    fani_front *front = &executor->front;
+    if (!workers || workers > front->workers_max)
+        return FAN_E_ARGUMENT;
+    fani_shard *shard = fani_front_enter(front);
+    pthread_mutex_lock(&front->share_lock);
+    fan_status status = atomic_load(&front->closing)
+                            ? FAN_E_CLOSED
+                            : front->ops->resize(front->self, workers, NULL);
+    if (status == FAN_OK)
+        front->opened.workers = workers;
+    pthread_mutex_unlock(&front->share_lock);
+    fani_front_leave(shard);
+    return status;
 }
 
 fan_status fan_executor_fd(fan_executor *executor, int *fd)
 {
-    (void)executor, (void)fd;
-    return FAN_E_UNSUPPORTED;
+    if (!executor || executor->front.ops->progress)
+        return FAN_E_UNSUPPORTED;
+    if (!fd)
+        return FAN_E_ARGUMENT;
+    fani_front *front = &executor->front;
+    fan_status status = FAN_OK;
+    pthread_mutex_lock(&front->lock);
+    if (atomic_load(&front->fd) < 0) {
+        int made = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        if (made < 0)
+            status = FAN_E_SYSTEM;
+        else
+            atomic_store(&front->fd, made);
+    }
+    *fd = atomic_load(&front->fd);
+    pthread_mutex_unlock(&front->lock);
+    return status;
 }
 
 fan_status fan_gang(fan_executor *executor, const fan_task *task, size_t members, const void *input,

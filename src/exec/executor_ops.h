@@ -20,41 +20,41 @@ typedef struct fani_where {
 } fani_where;
 
 /* A batch, from posting to completion. The front owns it; while it is posted the executor may read
- * `task`, `args`, `items`, `posting` and `reply_limit`, must fill `replies` and `run_ns` before
- * reporting FANI_DONE, and may use `next`, `previous` and `mark` as it likes. */
+ * the first part, must fill the second before reporting FANI_DONE, and may use the third as it
+ * likes (zero at the first posting). */
 struct fani_batch {
     const fan_task *task;
-    fan_items args; /* one item, or count 0 */
     fan_items items;
+    fan_items args;   /* one item, or count 0 */
     uint64_t posting; /* number of this posting, new at each: names it in messages */
     size_t reply_limit;
-    int priority;       /* higher first; of equals the one posted first */
     int64_t timeout_ns; /* what one item may take; 0: no limit. See the op begun */
+    double item_ns;     /* what an item is thought to take; 0: not known */
     size_t grain;       /* a divisible batch: items a run gets; 0: the executor chooses */
+    int priority;       /* higher first; of equals the one posted first */
     bool divisible;     /* may be run in parts (only where opened.divides) */
+
     fani_replies replies;
     uint64_t run_ns;
     int64_t begun_ns; /* when its run began (monotonic clock of its host), 0: not known */
     fani_where where; /* who ran it */
+
     fani_batch *next, *previous;
     void *mark;
 
     /* The front's and its users' side: not for executors. */
+    bool slow;                       /* its end needs more than its done function (settle.c) */
+    bool submitted;                  /* by fan_submit: the limits of the queue are for these */
+    bool pooled;                     /* a part of a larger object: its memory ends with that */
+    _Atomic bool unwanted;           /* nobody waits for it: it does not run again */
+    unsigned attempt;                /* how often it was posted */
     void (*done)(fani_batch *batch); /* once, every item with an outcome in `replies`; any thread,
                                         no lock held; frees the batch */
     void *user;
     void *storage;    /* input memory that goes with the batch, or NULL */
     void *args_owner; /* a counted fani_args, or NULL */
-    unsigned attempt; /* how often it was posted */
     size_t input_bytes;
-    fani_batch *parent; /* where it is a piece of a batch that lost its worker */
-    size_t parent_at;   /* its first item's place in the parent */
-    size_t pieces;      /* pieces still out */
-    fani_batch *buried; /* ended pieces of an abandoned batch: freed with it */
-    bool abandoned;     /* nobody waits for it: it does not run again */
-    bool counted;       /* in the statistics as done */
-    fani_batch *queue_next, *queue_previous; /* in the front's queue, or among what is posted */
-    bool queued;
+    struct fani_care *care; /* what a slow batch needs: settle.h; NULL elsewhere */
 };
 
 typedef enum fani_verdict {
@@ -62,7 +62,7 @@ typedef enum fani_verdict {
     FANI_LOST,   /* its worker died while this batch was running: text says how */
     FANI_FAILED, /* it can't be run (message too large, task unknown there): every item fails with
                     text */
-    FANI_CANCELLED, /* it never started: revoked, or the executor is closing */
+    FANI_CANCELLED, /* it never started, or was ended: revoked */
 } fani_verdict;
 
 typedef struct fani_outcome {
@@ -75,9 +75,9 @@ typedef struct fani_opened {
     unsigned workers;
     unsigned ranks;
     unsigned capabilities; /* FAN_CAP_ bits */
-    unsigned depth;        /* batches it wants posted at once: enough to keep every worker busy */
-    bool submits;          /* false on ranks other than 0 */
-    bool divides;          /* takes divisible batches */
+    unsigned depth; /* batches posted at once that keep every worker busy: what map aims at */
+    bool submits;   /* false on ranks other than 0 */
+    bool divides;   /* takes divisible batches */
 } fani_opened;
 
 /* Read-only data on its way to the workers. bytes stay valid until the drop. */
@@ -99,15 +99,17 @@ typedef struct fani_executor_ops {
     fan_status (*open)(fani_front *front, const fan_executor_options *options, fani_opened *opened,
                        void **self, fan_error *error);
 
-    /* REQUIRED. Takes the batch; never blocks, never fails but by completing it. Any thread,
-     * several at once; never called with a lock of the front held. May complete it before
-     * returning. */
+    /* REQUIRED. Takes the batch into the executor's queue: by priority, of equals the oldest first.
+     * Never blocks, never fails but by completing it, and never completes it inside the call. Any
+     * thread, several at once; no lock of the front is held. Their number is bounded by whoever
+     * makes batches, not by `depth`. */
     void (*post)(void *self, fani_batch *batch);
 
-    /* Optional. Asks for a posted batch back: true where it had not begun and was now completed as
-     * FANI_CANCELLED. With `kill` a running one is asked to end too, or ended (FANI_CANCELLED). The
-     * batch may have completed meanwhile, its memory gone: look it up by address and read it only
-     * where it is found. Without this op posted batches finish. */
+    /* Optional. Asks for a batch back: true where it waited and was now completed as
+     * FANI_CANCELLED. With `kill` a running one is asked to end too, or ended; it is then completed
+     * as FANI_CANCELLED, at once or later (or as what it came to meanwhile). The batch may have
+     * completed already, or not be here: that is no error. Its memory is valid during the call.
+     * NULL means every batch. Without this op posted batches finish. */
     bool (*revoke)(void *self, fani_batch *batch, bool kill);
 
     /* Optional where workers share the caller's memory (they ask fani_front_shared); else REQUIRED.
@@ -116,8 +118,8 @@ typedef struct fani_executor_ops {
     fan_status (*share)(void *self, const fani_share *share, uint64_t *sent, fan_error *error);
 
     /* Optional: only where nothing runs by itself. Works until at least one batch has completed, or
-     * the deadline. Called by whoever waits, one thread at a time, and only while something is
-     * posted. */
+     * the deadline. Called by whoever waits, one thread at a time, and only while some batch has
+     * not ended; where nothing can be done it passes a little time. */
     fan_status (*progress)(void *self, fan_deadline deadline);
 
     /* Optional. When a posted batch began to run (monotonic clock); 0: it has not. The front asks
@@ -132,8 +134,9 @@ typedef struct fani_executor_ops {
     /* REQUIRED. Adds what only the executor knows: workers_lost. */
     void (*stats)(void *self, fan_executor_stats *stats);
 
-    /* REQUIRED. No batch is posted any more, none will come. Ends the workers and frees self.
-     * FAN_E_BUSY at the deadline leaves it valid. */
+    /* REQUIRED. No batch is posted any more, none will come. Ends the workers and frees self. When
+     * it returns, no thread of the executor is inside an up-call. FAN_E_BUSY at the deadline leaves
+     * it valid. */
     fan_status (*close)(void *self, fan_deadline deadline);
 } fani_executor_ops;
 
@@ -150,10 +153,6 @@ struct fan_executor_kind {
 
 /* Reports what became of a posted batch, exactly once per posting. The batch is gone afterwards. */
 void fani_front_complete(fani_front *front, fani_batch *batch, fani_outcome outcome);
-
-/* Pieces of a divisible batch: no batch is divisible yet; answers FAN_E_UNSUPPORTED. */
-fan_status fani_front_complete_range(fani_front *front, fani_batch *batch, uint64_t first,
-                                     uint64_t count, fani_outcome outcome);
 
 /* Shared data, for executors whose workers share memory: a fani_worker_host's `shared` with user =
  * the front. */

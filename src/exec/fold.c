@@ -5,7 +5,6 @@
 #include "base/error.h"
 #include "exec/front.h"
 #include "exec/source.h"
-#include "task/inside.h"
 #include "task/leaf.h"
 #include "task/wire.h"
 
@@ -261,7 +260,7 @@ fan_status fan_fold_sized(fan_executor *executor, const fan_task *task, fan_sour
     fan_mapping *map = NULL;
     if (!executor)
         return fani_error_set(error, FAN_E_UNSUPPORTED, "there is no executor");
-    if (!given || !result || fani_inside())
+    if (!given || !result || !fani_front_may_wait(&executor->front))
         return fani_error_set(error, FAN_E_ARGUMENT,
                               "a fold needs a plan and a place for its result");
     memcpy(&plan, given, plan_size < sizeof plan ? plan_size : sizeof plan);

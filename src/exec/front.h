@@ -1,12 +1,20 @@
 /* The front: what stands once above every executor. Private to the sources in this folder;
- * executors see executor_ops.h only. */
+ * executors see executor_ops.h only.
+ *
+ * The way of a batch: fani_front_send -> the executor's queue -> fani_front_complete -> its done
+ * function. On this way there is no lock: counters that every thread keeps for itself say how much
+ * is under way. What needs more (pieces of a batch that lost its worker, retries, timeouts, being
+ * abandoned) is `slow` and goes through settle.c and watch.c under the front's lock. */
 #ifndef FANI_FRONT_H
 #define FANI_FRONT_H
 
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/event.h"
 #include "exec/executor_ops.h"
+
+enum { FANI_SHARDS = 16 };
 
 /* Arguments, copied once per map or submit and counted by the batches that carry them. */
 typedef struct fani_args {
@@ -20,6 +28,24 @@ typedef struct fani_share_entry {
     struct fani_share_entry *next;
 } fani_share_entry;
 
+/* Counters of some of the program's threads, mostly of one: adding to them is cheap. Each only
+ * grows; the sums over all shards are what counts. */
+typedef struct fani_shard {
+    _Alignas(64) _Atomic uint64_t calls_begun; /* operations on the front or the executor */
+    _Atomic uint64_t items_in;                 /* items taken */
+    _Atomic uint64_t items_mapped;             /* those of them that a map bounds */
+    _Atomic uint64_t bytes_in;                 /* input bytes of submits */
+    _Atomic uint64_t look_at; /* below this value of items_in no limit can be reached */
+    _Atomic uint64_t postings;
+    _Atomic uint64_t refused; /* items taken but never posted */
+
+    _Alignas(64) _Atomic uint64_t calls_ended;
+    _Atomic uint64_t items_out; /* items ended */
+    _Atomic uint64_t mapped_out;
+    _Atomic uint64_t bytes_out;
+    _Atomic uint64_t run_ns;
+} fani_shard;
+
 struct fani_front {
     const fani_executor_ops *ops;
     void *self;
@@ -28,30 +54,38 @@ struct fani_front {
     size_t queue_bytes_max;
     size_t reply_limit;
     unsigned crash_limit;
-    _Atomic unsigned references; /* the executor's owner, each future, each completion under way */
+    unsigned workers_max;        /* what it may be resized to */
+    bool nested;                 /* belongs to a running task, which may wait for it */
+    _Atomic unsigned references; /* the executor's owner, the pool of futures, each mapping */
+    _Atomic bool closing;        /* no new work */
+    _Atomic bool progressing;    /* one thread at a time is in the progress op */
+    _Atomic int fd;              /* eventfd to write to at each end, or -1 */
+    struct fani_pool *pool;      /* of futures: future.c */
+    struct fani_watch *watch;    /* watch.c; made at the first use, under the lock */
 
-    pthread_mutex_t share_lock; /* serializes the share op */
+    size_t uncharged; /* inputs up to this size do not count against queue_bytes_max */
+    void (*warn)(void *user, const char *text);
+    void *warn_user;
+    _Atomic uint64_t slow_callbacks;
 
-    pthread_mutex_t lock;   /* guards all below, the states of futures and of mappings */
-    pthread_cond_t changed; /* something below changed; waiters look again */
-    fani_batch *queue_first, *queue_last;
-    fani_batch *posted_first; /* at the executor, in no order */
-    unsigned posted;          /* batches at the executor */
-    uint64_t
-        outstanding; /* batches taken and not yet done with (their done function has returned) */
-    size_t submitted_items; /* unfinished items of submits, and their input bytes: what the limits
-                               bound */
-    size_t submitted_bytes;
-    unsigned calls;   /* threads inside an operation of the executor: close waits for them */
-    bool dispatching; /* one thread at a time posts */
-    bool progressing; /* one thread at a time is in the progress op */
-    bool closing;     /* no new work */
-    bool abandoning;  /* a close that abandons is under way: what lost its worker does not run again
-                       */
-    uint64_t next_posting;
+    fani_event ended;  /* a batch has ended, a place is free, work was posted where nothing runs by
+                          itself */
+    fani_event mapped; /* as many batches of a map have ended as its caller waits for */
+
+    pthread_mutex_t share_lock; /* serializes the share op, and the resize op */
+
+    pthread_mutex_t lock;    /* guards all below, and what is slow */
+    struct fani_care *cares; /* of all pieces under way */
+    fan_future *held;        /* futures that wait for others */
+    unsigned
+        detached;    /* batches that run on though they have their outcome: close waits for them */
+    bool abandoning; /* a close that abandons is under way: what lost its worker does not run again
+                      */
     uint64_t next_share;
     fani_share_entry *shares;
-    fan_executor_stats stats;
+    uint64_t shares_sent;
+
+    fani_shard shards[FANI_SHARDS];
 };
 
 struct fan_executor {
@@ -63,27 +97,39 @@ struct fan_executor {
 void fani_front_retain(fani_front *front);
 void fani_front_release(fani_front *front);
 
-/* Takes a batch into the queue and posts what may be posted. FAN_E_CLOSED: not taken. */
-fan_status fani_front_send(fani_front *front, fani_batch *batch);
+/* The shard of the calling thread. */
+fani_shard *fani_front_shard(fani_front *front);
 
-/* Takes a batch that is still queued out again; false where it is not. The lock is held. */
-bool fani_front_unqueue(fani_front *front, fani_batch *batch);
+/* Between these two the executor's instance stays: close waits. */
+fani_shard *fani_front_enter(fani_front *front);
+void fani_front_leave(fani_shard *shard);
 
-/* Ends a batch that was taken out of the queue: every item cancelled. No lock held; the
- * caller holds a reference to the front that no done callback can give back. */
-void fani_front_cancel(fani_front *front, fani_batch *batch);
+/* Hands a batch to the executor. Its items are counted, and the caller has entered. */
+void fani_front_post(fani_front *front, fani_batch *batch);
 
-/* Ends a batch that nobody waits for any more, and the pieces it may have been split into: what
- * waits is cancelled, what runs is asked to end, nothing of it runs again. The batch must stay
- * allocated until this returns. The lock is held before and after, released between. */
-void fani_front_abandon(fani_front *front, fani_batch *batch);
+/* The end of a batch with its outcomes: counts it and calls its done function. */
+void fani_front_finish(fani_front *front, fani_batch *batch);
 
-/* The same for everything. The lock is held before and after, released between. */
-void fani_front_abandon_all(fani_front *front);
+/* Items that have no outcome yet, of submits alone or of all; input bytes of submits. */
+uint64_t fani_front_outstanding(fani_front *front);
+uint64_t fani_front_submitted(fani_front *front);
+uint64_t fani_front_bytes(fani_front *front);
 
-/* Waits until something changed or the deadline; moves executors that work only inside calls. The
- * lock is held before and after, released between. False: the deadline has passed. */
-bool fani_front_wait(fani_front *front, fan_deadline deadline);
+/* Whether some thread is inside an operation. */
+bool fani_front_has_calls(fani_front *front);
+
+/* Sums of a counter over all shards. */
+uint64_t fani_front_sum(const fani_front *front, size_t offset);
+#define FANI_FRONT_SUM(front, counter) fani_front_sum(front, offsetof(fani_shard, counter))
+
+/* Waits on one of the front's events until ready says so; moves executors that work only inside
+ * calls. False: the deadline has passed (ready was asked after that too). No lock is held. */
+bool fani_front_wait(fani_front *front, fani_event *event, bool (*ready)(void *user), void *user,
+                     fan_deadline deadline);
+
+/* Whether this thread may wait for this front: not inside a task or a callback, but for a task's
+ * own executor. */
+bool fani_front_may_wait(const fani_front *front);
 
 /* Whether work of this task can be taken: open, rank 0, task known to the workers. */
 fan_status fani_front_accepts(const fani_front *front, const fan_task *task, fan_error *error);
@@ -98,6 +144,15 @@ fani_args *fani_args_new(const void *bytes, size_t size);
 void fani_args_attach(fani_args *args,
                       fani_batch *batch); /* one more reference, held by the batch */
 void fani_args_release(fani_args *args);
+
+/* ---- future.c ------------------------------------------------------------------------------ */
+
+/* The memory of futures. NULL: out of memory. To be freed when no future is left. */
+struct fani_pool *fani_pool_new(void);
+void fani_pool_free(struct fani_pool *pool);
+
+/* Cancels the futures that wait for others. No lock is held. */
+void fani_futures_cancel_held(fani_front *front);
 
 /* ---- share.c ------------------------------------------------------------------------------- */
 

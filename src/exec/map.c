@@ -1,20 +1,28 @@
 /* Map: batches out, outcomes back in order. Everything here runs on the caller's thread but
- * map_done. */
+ * map_done, which puts a batch on a list that the caller empties. */
 #include "exec/front.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "exec/batching.h"
+#include "exec/settle.h"
 #include "exec/source.h"
-#include "task/inside.h"
+#include "exec/watch.h"
 #include "task/wire.h"
 
 enum {
     BATCH_ITEMS_MAX = 65536,
     BATCH_BYTES_MAX = 1 << 20,
+    DIRECT_ITEMS_MAX = 1 << 24,
+    DIVISIBLE_NS = 1000000, /* work of a divisible batch, for each worker */
+    DIVISIBLE_GROWTH = 8,
+    WAKE_NS = 50000, /* what waking the caller costs, at most */
+    BACKOFF_MS = 10,
+    NS_PER_MS = 1000000,
     STOP_POLL_MS = 100,
     SOURCE_POLL_MS = 20,
     OUTCOMES_AT_ONCE = 256,
@@ -22,65 +30,65 @@ enum {
 
 /* A batch of a map, from sending to delivery. */
 typedef struct sent {
-    fani_batch *batch;
+    fani_batch *batch;        /* with the outcomes, once finished */
+    fani_batch *original;     /* as it was sent: another where that one ran on for too long */
+    _Atomic unsigned holders; /* of this record and the original: the map, and what runs on */
     fan_mapping *mapping;
-    size_t held_bytes;            /* of its input while it is out, of its replies once finished */
-    bool finished;                /* these two and the ready list: guarded by the front's lock */
+    size_t held_bytes; /* of its input while it is out, of its replies once finished */
+    bool finished;
     struct sent *next, *previous; /* in index order */
-    struct sent *ready_next;
+    struct sent *ready_next;      /* among those that ended, then in the ready list */
 } sent;
 
+/* The caller's own, but for the part that workers touch. */
 struct fan_mapping {
     fani_front *front;
     const fan_task *task;
     fan_source source;
     fan_map_options options;
+    const fan_sink *direct; /* an array that replies are written into at once, or NULL */
     fani_args *args;
     uint64_t taken; /* items pulled from the source */
     bool source_ended;
     bool source_waits; /* the source has nothing at the moment */
     bool ended;        /* every outcome was given */
+    bool divides;      /* batches are divisible */
     size_t last_batch;
 
     sent *first, *last;             /* all not yet delivered, in index order */
     sent *ready_first, *ready_last; /* FAN_ORDER_COMPLETED: finished ones as they came */
     size_t items_held;              /* items of these, and their bytes */
     size_t bytes_held;
-    unsigned out;   /* batches sent and not finished; guarded by the front's lock */
-    double item_ns; /* smoothed time of one item; 0: not known yet; guarded likewise */
+    unsigned out;       /* batches sent and not seen to have ended */
+    uint32_t collected; /* batches seen to have ended, ever */
+    double item_ns;     /* smoothed time of one item; 0: not known yet */
 
     sent *delivering;
     size_t delivered; /* items of it that were given */
     fan_summary summary;
+
+    /* Shared with those who end batches. */
+    sent *_Atomic ended_last;     /* batches that have ended, the last first */
+    _Atomic uint32_t ended_count; /* how many ever */
+    _Atomic uint32_t wake_at;     /* the count that the caller sleeps for */
 };
 
 /* ---- Out ----------------------------------------------------------------------------------- */
 
-/* A batch has ended: any thread. From here on it holds its replies, no longer its input. */
+/* A batch has ended: any thread. Nothing of the map may be touched once it is counted. */
 static void map_done(fani_batch *batch)
 {
     sent *s = batch->user;
     fan_mapping *map = s->mapping;
     fani_front *front = map->front;
-    double item_ns = (double)batch->run_ns / (double)batch->items.count;
-    free(batch->storage);
-    batch->storage = NULL;
-    pthread_mutex_lock(&front->lock);
-    map->item_ns = map->item_ns > 0 ? 0.75 * map->item_ns + 0.25 * item_ns : item_ns;
-    map->out--;
-    size_t held = batch->replies.bytes.used + batch->replies.text.used;
-    map->bytes_held = map->bytes_held - s->held_bytes + held;
-    s->held_bytes = held;
-    s->finished = true;
-    if (map->options.order == FAN_ORDER_COMPLETED) {
-        if (map->ready_last)
-            map->ready_last->ready_next = s;
-        else
-            map->ready_first = s;
-        map->ready_last = s;
-    }
-    pthread_cond_broadcast(&front->changed);
-    pthread_mutex_unlock(&front->lock);
+    s->batch = batch;
+    s->ready_next = atomic_load_explicit(&map->ended_last, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak(&map->ended_last, &s->ready_next, s))
+        ;
+    uint32_t wake_at = atomic_load(&map->wake_at);
+    uint32_t count = atomic_fetch_add(&map->ended_count, 1) + 1;
+    if ((int32_t)(count - wake_at) >= 0)
+        fani_event_notify(&front->mapped);
 }
 
 /* The most items one batch may have: no more than may be held at all, and where Fanfold chooses a
@@ -88,17 +96,39 @@ static void map_done(fani_batch *batch)
 static size_t batch_items_max(const fan_mapping *map)
 {
     size_t most = map->front->queue_items_max;
+    if (map->direct)
+        return DIRECT_ITEMS_MAX; /* nothing is held */
     if (!map->options.batch)
         most /= (size_t)2 * map->front->opened.workers;
     return most < 1 ? 1 : most < BATCH_ITEMS_MAX ? most : BATCH_ITEMS_MAX;
 }
 
-/* How many items the next batch should have. The lock is held. */
+/* A divisible batch is cut by those who run it: it only has to be long against its own costs, and
+ * short enough that outcomes come back in time. */
+static size_t divisible_items(const fan_mapping *map, size_t max)
+{
+    double workers = map->front->opened.workers, unit = 1;
+    if (map->options.batch)
+        unit = (double)(map->options.batch < max ? map->options.batch : max);
+    double wanted = map->item_ns > 0 ? workers * DIVISIBLE_NS / map->item_ns : unit;
+    double growth = DIVISIBLE_GROWTH * (double)map->last_batch;
+    if (wanted > growth && growth > 0)
+        wanted = growth;
+    if (wanted > (double)max)
+        wanted = (double)max;
+    return wanted < unit ? (size_t)unit : (size_t)(wanted / unit) * (size_t)unit;
+}
+
+/* How many items the next batch should have. */
 static size_t batch_items(const fan_mapping *map)
 {
     size_t fixed = map->options.batch, max = batch_items_max(map);
+    if (fixed > max)
+        fixed = max;
+    if (map->divides)
+        return divisible_items(map, max);
     if (fixed)
-        return fixed < max ? fixed : max;
+        return fixed;
     return fani_batching_items(&(fani_batching){
         .workers = map->front->opened.workers,
         .item_ns = map->item_ns,
@@ -109,19 +139,22 @@ static size_t batch_items(const fan_mapping *map)
 }
 
 /* Enough batches ahead that no worker waits for this thread, few enough that batch sizes follow
- * what was measured, and never more items than the queue may hold. The lock is held. */
+ * what was measured, and never more items than the queue may hold. */
 static bool room(const fan_mapping *map)
 {
     const fani_front *front = map->front;
     return !map->source_ended && map->out < 2 * front->opened.depth &&
-           (!map->first || (map->items_held + batch_items(map) <= front->queue_items_max &&
-                            map->bytes_held < front->queue_bytes_max));
+           (!map->first || map->direct ||
+            (map->items_held + batch_items(map) <= front->queue_items_max &&
+             map->bytes_held < front->queue_bytes_max));
 }
 
-/* How many bytes of input the next batch may have. There is room, and the lock is held. */
+/* How many bytes of input the next batch may have. There is room. */
 static size_t batch_bytes(const fan_mapping *map)
 {
     size_t max = map->front->queue_bytes_max, left = max - map->bytes_held;
+    if (map->direct)
+        return SIZE_MAX;
     if (map->bytes_held >= max)
         return 1;
     return left < BATCH_BYTES_MAX ? left : BATCH_BYTES_MAX;
@@ -178,46 +211,106 @@ static void unlink_sent(fan_mapping *map, sent *s)
         map->last = s->previous;
 }
 
+static void let_go(sent *s)
+{
+    if (atomic_fetch_sub(&s->holders, 1) != 1)
+        return;
+    fani_batch_free(s->original);
+    free(s);
+}
+
+/* A batch was detached, its outcome having come from another, and has now ended. */
+static void detached_gone(fani_batch *batch)
+{
+    let_go(batch->user);
+}
+
 /* Forgets a batch that is finished or was never sent. */
 static void drop_sent(fan_mapping *map, sent *s)
 {
-    pthread_mutex_lock(&map->front->lock);
     map->bytes_held -= s->held_bytes;
-    pthread_mutex_unlock(&map->front->lock);
     map->items_held -= s->batch->items.count;
     map->summary.run_ns += s->batch->run_ns;
     unlink_sent(map, s);
-    fani_batch_free(s->batch);
-    free(s);
+    if (s->batch == s->original) /* it was not detached */
+        atomic_store(&s->holders, 1);
+    else
+        fani_batch_free(s->batch);
+    let_go(s);
+}
+
+/* What a batch gets from the options; FAN_E_MEMORY. */
+static fan_status apply_options(const fan_mapping *map, fani_batch *batch)
+{
+    const fan_map_options *options = &map->options;
+    batch->task = map->task;
+    batch->priority = options->priority;
+    batch->item_ns = map->item_ns;
+    batch->divisible = map->divides;
+    batch->grain = options->batch;
+    if (map->args)
+        fani_args_attach(map->args, batch);
+    if (!options->timeout_ms && !options->retries)
+        return FAN_OK;
+    if (fani_care_for(batch) != FAN_OK)
+        return FAN_E_MEMORY;
+    batch->timeout_ns = (int64_t)options->timeout_ms * NS_PER_MS;
+    batch->care->freed = detached_gone;
+    batch->care->retries = options->retries;
+    batch->care->backoff_ns =
+        (int64_t)(options->backoff_ms ? options->backoff_ms : BACKOFF_MS) * NS_PER_MS;
+    return FAN_OK;
+}
+
+/* Where nothing is copied: replies go to their places in the caller's array. */
+static void lend_places(const fan_mapping *map, fani_batch *batch)
+{
+    const fan_sink *sink = map->direct;
+    size_t size = sink->item_size;
+    fani_replies_lend(&batch->replies,
+                      (unsigned char *)sink->array +
+                          (batch->items.first - map->source.first) * size,
+                      batch->items.count * size);
+}
+
+static sent *new_sent(fan_mapping *map, const fan_items *items)
+{
+    /* A copy where the items would not stay: an item that can't be ended may run on after the map.
+     */
+    bool borrowed = map->source.array && !map->source.pull && !map->options.timeout_ms;
+    sent *s = calloc(1, sizeof *s);
+    fani_batch *batch = fani_batch_new();
+    if (!s || !batch || !keep_items(batch, items, borrowed) ||
+        apply_options(map, batch) != FAN_OK) {
+        fani_batch_free(batch);
+        free(s);
+        return NULL;
+    }
+    batch->done = map_done;
+    batch->user = s;
+    if (map->direct)
+        lend_places(map, batch);
+    *s = (sent){.batch = batch,
+                .original = batch,
+                .holders = 2,
+                .mapping = map,
+                .held_bytes = map->direct ? 0 : batch->input_bytes};
+    return s;
 }
 
 static fan_status send_items(fan_mapping *map, const fan_items *items, fan_error *error)
 {
-    sent *s = calloc(1, sizeof *s);
-    fani_batch *batch = fani_batch_new();
-    if (!s || !batch || !keep_items(batch, items, map->source.array && !map->source.pull)) {
-        fani_batch_free(batch);
-        free(s);
+    sent *s = new_sent(map, items);
+    if (!s)
         return fani_error_set(error, FAN_E_MEMORY, "no memory for a batch of %zu items",
                               items->count);
-    }
-    batch->task = map->task;
-    batch->done = map_done;
-    batch->user = s;
-    if (map->args)
-        fani_args_attach(map->args, batch);
-    *s = (sent){.batch = batch, .mapping = map, .held_bytes = batch->input_bytes};
     link_sent(map, s);
     map->items_held += items->count;
-    pthread_mutex_lock(&map->front->lock);
     map->bytes_held += s->held_bytes;
     map->out++;
-    pthread_mutex_unlock(&map->front->lock);
-    fan_status status = fani_front_send(map->front, batch);
+    fan_status status = fani_front_send(map->front, s->batch);
     if (status != FAN_OK) {
-        pthread_mutex_lock(&map->front->lock);
         map->out--;
-        pthread_mutex_unlock(&map->front->lock);
         drop_sent(map, s);
         return fani_error_set(error, status, "the executor is closed");
     }
@@ -227,18 +320,65 @@ static fan_status send_items(fan_mapping *map, const fan_items *items, fan_error
     return FAN_OK;
 }
 
+/* ---- In ------------------------------------------------------------------------------------ */
+
+static void collect(fan_mapping *map, sent *s)
+{
+    fani_batch *batch = s->batch;
+    double item_ns = (double)batch->run_ns / (double)batch->items.count;
+    map->item_ns = map->item_ns > 0 ? 0.75 * map->item_ns + 0.25 * item_ns : item_ns;
+    if (map->item_ns <= 0)
+        map->item_ns = 1;
+    map->out--;
+    map->collected++;
+    if (batch == s->original) { /* from here on it holds its replies, no longer its input */
+        free(batch->storage);
+        batch->storage = NULL;
+    }
+    size_t held = batch->replies.text.used;
+    if (!batch->replies.bytes.lent)
+        held += batch->replies.bytes.used;
+    map->bytes_held = map->bytes_held - s->held_bytes + held;
+    s->held_bytes = held;
+    s->finished = true;
+    s->ready_next = NULL;
+    if (map->options.order != FAN_ORDER_COMPLETED)
+        return;
+    if (map->ready_last)
+        map->ready_last->ready_next = s;
+    else
+        map->ready_first = s;
+    map->ready_last = s;
+}
+
+/* Takes over the batches that have ended, the oldest first. */
+static void collect_ended(fan_mapping *map)
+{
+    sent *last = atomic_load_explicit(&map->ended_last, memory_order_relaxed), *first = NULL;
+    if (!last)
+        return;
+    last = atomic_exchange(&map->ended_last, NULL);
+    for (sent *s = last, *before; s; s = before) {
+        before = s->ready_next;
+        s->ready_next = first;
+        first = s;
+    }
+    for (sent *s = first, *next; s; s = next) {
+        next = s->ready_next;
+        collect(map, s);
+    }
+}
+
 /* Sends batches while there is room for them. */
 static fan_status feed(fan_mapping *map, fan_error *error)
 {
     for (;;) {
         fan_items items;
-        pthread_mutex_lock(&map->front->lock);
-        bool more = room(map);
-        size_t count = batch_items(map), bytes = batch_bytes(map);
-        pthread_mutex_unlock(&map->front->lock);
-        if (!more)
+        collect_ended(map);
+        if (!room(map))
             return FAN_OK;
-        fan_status status = fani_source_pull(&map->source, map->taken, count, bytes, &items, error);
+        fan_status status = fani_source_pull(&map->source, map->taken, batch_items(map),
+                                             batch_bytes(map), &items, error);
         map->source_waits = status == FAN_E_BUSY;
         if (map->source_waits)
             return FAN_OK;
@@ -251,9 +391,7 @@ static fan_status feed(fan_mapping *map, fan_error *error)
     }
 }
 
-/* ---- In ------------------------------------------------------------------------------------ */
-
-/* The next finished batch in the map's order, or NULL. The lock is held. */
+/* The next finished batch in the map's order, or NULL. */
 static sent *finished_batch(fan_mapping *map)
 {
     if (map->options.order == FAN_ORDER_INDEX)
@@ -281,17 +419,44 @@ static fan_deadline wait_until(const fan_mapping *map, fan_deadline deadline)
     return poll < deadline ? poll : deadline;
 }
 
-/* Waits until something changed; FAN_E_TIMEOUT at the deadline. The lock is held. */
+static bool enough_ended(void *user)
+{
+    fan_mapping *map = user;
+    uint32_t ended = atomic_load(&map->ended_count);
+    return (int32_t)(ended - atomic_load_explicit(&map->wake_at, memory_order_relaxed)) >= 0;
+}
+
+/* How many more ends are worth waking up for. Waking this thread for each of many short batches
+ * would cost their workers more than the batches; what is on its way must outlast the wake-up. */
+static uint32_t worth_waking(const fan_mapping *map)
+{
+    double batch_ns = map->item_ns * (double)map->last_batch / map->front->opened.workers;
+    double ends = batch_ns > 0 ? WAKE_NS / batch_ns : 1;
+    uint32_t most = map->out / 2;
+    return ends < 1 || most < 1 ? 1 : ends < most ? (uint32_t)ends : most;
+}
+
+/* Waits until something changed; FAN_E_TIMEOUT at the deadline. */
 static fan_status wait_for_change(fan_mapping *map, fan_deadline deadline)
 {
-    bool in_time = fani_front_wait(map->front, wait_until(map, deadline));
-    return in_time || fani_clock_ns() < deadline ? FAN_OK : FAN_E_TIMEOUT;
+    fani_front *front = map->front;
+    fan_deadline until = wait_until(map, deadline);
+    if (!map->out && map->source_waits) { /* nothing will end: only time passes */
+        struct timespec pause = {.tv_nsec = SOURCE_POLL_MS * NS_PER_MS};
+        int64_t left = until - fani_clock_ns();
+        if (left < pause.tv_nsec)
+            pause.tv_nsec = left > 0 ? left : 0;
+        (void)nanosleep(&pause, NULL);
+    } else {
+        atomic_store(&map->wake_at, map->collected + worth_waking(map));
+        (void)fani_front_wait(front, &front->mapped, enough_ended, map, until);
+    }
+    return deadline == FAN_FOREVER || fani_clock_ns() < deadline ? FAN_OK : FAN_E_TIMEOUT;
 }
 
 /* Sends what there is room for and takes the next batch to deliver; sets `ended` after the last. */
 static fan_status next_batch(fan_mapping *map, fan_deadline deadline, fan_error *error)
 {
-    fani_front *front = map->front;
     fan_status status = FAN_OK;
     while (status == FAN_OK && !map->delivering && !map->ended) {
         if (stop_asked(map))
@@ -299,12 +464,10 @@ static fan_status next_batch(fan_mapping *map, fan_deadline deadline, fan_error 
         status = feed(map, error);
         if (status != FAN_OK)
             return status;
-        pthread_mutex_lock(&front->lock);
         map->delivering = finished_batch(map);
         map->ended = map->source_ended && !map->first;
         if (!map->delivering && !map->ended && (map->source_waits || !room(map)))
             status = wait_for_change(map, deadline);
-        pthread_mutex_unlock(&front->lock);
     }
     return status;
 }
@@ -362,11 +525,6 @@ static void end_delivery(fan_mapping *map)
 
 static fan_status check_options(const fan_map_options *options, fan_error *error)
 {
-    if (options->timeout_ms || options->retries || options->priority)
-        return fani_error_set(error, FAN_E_UNSUPPORTED, "%s is not supported yet",
-                              options->timeout_ms ? "timeout_ms"
-                              : options->retries  ? "retries"
-                                                  : "priority");
     if ((!options->args && options->args_size) || options->args_size > FANI_BYTES_MAX)
         return fani_error_set(error, FAN_E_ARGUMENT, "args is %s but args_size is %zu",
                               options->args ? "given" : "NULL", options->args_size);
@@ -383,7 +541,7 @@ fan_status fan_map_begin_sized(fan_executor *executor, const fan_task *task, fan
     fan_map_options options = {0};
     if (!executor)
         return fani_error_set(error, FAN_E_UNSUPPORTED, "there is no executor");
-    if (!mapping || fani_inside())
+    if (!mapping || !fani_front_may_wait(&executor->front))
         return fani_error_set(error, FAN_E_ARGUMENT, "a map can't begin here");
     *mapping = NULL;
     if (given)
@@ -393,6 +551,9 @@ fan_status fan_map_begin_sized(fan_executor *executor, const fan_task *task, fan
         status = fani_source_check(&source, error);
     if (status == FAN_OK)
         status = fani_front_accepts(&executor->front, task, error);
+    if (status == FAN_OK && (options.timeout_ms || options.retries) &&
+        (status = fani_watch_start(&executor->front)) != FAN_OK)
+        fani_error_set(error, status, "no thread to watch over timeouts and retries");
     if (status != FAN_OK)
         return status;
     fan_mapping *map = calloc(1, sizeof *map);
@@ -407,6 +568,9 @@ fan_status fan_map_begin_sized(fan_executor *executor, const fan_task *task, fan
                          .source = source,
                          .options = options,
                          .args = args};
+    if (options.timeout_ms && !(map->front->opened.capabilities & FAN_CAP_KILLS))
+        map->options.batch = 1; /* only one alone can be given up */
+    map->divides = map->front->opened.divides && !options.timeout_ms && !options.retries;
     fani_front_retain(map->front);
     *mapping = map;
     return FAN_OK;
@@ -415,7 +579,7 @@ fan_status fan_map_begin_sized(fan_executor *executor, const fan_task *task, fan
 fan_status fan_map_next(fan_mapping *map, fan_deadline deadline, fan_outcome *outcome,
                         fan_error *error)
 {
-    if (fani_inside())
+    if (!fani_front_may_wait(map->front))
         return fani_error_set(error, FAN_E_ARGUMENT, "a map can't be waited for here");
     end_delivery(map);
     fan_status status = map->delivering ? FAN_OK : next_batch(map, deadline, error);
@@ -429,17 +593,23 @@ fan_status fan_map_next(fan_mapping *map, fan_deadline deadline, fan_outcome *ou
     return FAN_OK;
 }
 
+static bool all_ended(void *user)
+{
+    fan_mapping *map = user;
+    return atomic_load(&map->ended_count) == map->collected + map->out;
+}
+
 /* Takes back what is not running, asks for the end of what is, and waits for the rest. */
 static void abandon(fan_mapping *map)
 {
     fani_front *front = map->front;
-    pthread_mutex_lock(&front->lock);
+    collect_ended(map);
     for (sent *s = map->first; s; s = s->next)
         if (!s->finished)
-            fani_front_abandon(front, s->batch);
-    while (map->out)
-        fani_front_wait(front, FAN_FOREVER);
-    pthread_mutex_unlock(&front->lock);
+            fani_abandon(front, s->original, true);
+    atomic_store(&map->wake_at, map->collected + map->out);
+    (void)fani_front_wait(front, &front->mapped, all_ended, map, FAN_FOREVER);
+    collect_ended(map);
 }
 
 void fan_map_end(fan_mapping *map, fan_summary *summary, size_t summary_size)
@@ -471,9 +641,9 @@ static bool deliver_array(fan_mapping *map, const fan_sink *sink)
     if (sink->put || !replies->array || replies->slots || replies->item_size != sink->item_size ||
         place > sink->count || count > sink->count - place)
         return false;
-    if (sink->item_size)
-        memcpy((unsigned char *)sink->array + place * sink->item_size, replies->bytes.data,
-               count * sink->item_size);
+    unsigned char *places = (unsigned char *)sink->array + place * sink->item_size;
+    if (sink->item_size && replies->bytes.data != places)
+        memcpy(places, replies->bytes.data, count * sink->item_size);
     map->summary.items += count;
     map->summary.ok += count;
     map->delivered = count;
@@ -487,6 +657,12 @@ static fan_status deliver_some(fan_mapping *map, const fan_sink *sink, fan_error
         return FAN_OK;
     size_t count = take_outcomes(map, outcomes, OUTCOMES_AT_ONCE);
     return fani_sink_put(sink, map->source.first, outcomes, count, error);
+}
+
+/* Whether every reply has a place in the sink's array. */
+static bool writes_direct(const fan_mapping *map, const fan_sink *sink)
+{
+    return !sink->put && sink->item_size && map->source.count <= sink->count;
 }
 
 static fan_status deliver_all(fan_mapping *map, const fan_sink *sink, fan_error *error)
@@ -515,6 +691,8 @@ fan_status fan_map_sized(fan_executor *executor, const fan_task *task, fan_sourc
     if (status == FAN_OK)
         status = fan_map_begin_sized(executor, task, source, options, options_size, &map, &error);
     if (status == FAN_OK && map) {
+        if (map->divides && !map->source.pull && writes_direct(map, &sink))
+            map->direct = &sink;
         status = deliver_all(map, &sink, &error);
         fan_map_end(map, &whole, sizeof whole);
     }

@@ -35,7 +35,7 @@ static fan_status tell(fani_front *front, const fani_share *share, fan_error *er
     fan_status status = front->ops->share(front->self, share, &sent, error);
     pthread_mutex_unlock(&front->share_lock);
     pthread_mutex_lock(&front->lock);
-    front->stats.shares_sent += sent;
+    front->shares_sent += sent;
     pthread_mutex_unlock(&front->lock);
     return status;
 }
@@ -67,10 +67,9 @@ fan_status fan_share(fan_executor *executor, const void *bytes, size_t size, fan
         return FAN_E_ARGUMENT;
     fani_front *front = &executor->front;
     pthread_mutex_lock(&front->lock);
-    bool closing = front->closing;
     uint64_t id = ++front->next_share;
     pthread_mutex_unlock(&front->lock);
-    if (closing)
+    if (atomic_load(&front->closing))
         return FAN_E_CLOSED;
     if (!front->opened.submits)
         return FAN_E_RANK;

@@ -1,20 +1,25 @@
 #include "task/inside.h"
 
-static _Thread_local bool inside;
+static _Thread_local fani_inside inside;
 
-bool fani_inside_enter(void)
+fani_inside fani_inside_enter(fani_inside what)
 {
-    bool before = inside;
-    inside = true;
+    fani_inside before = inside;
+    inside = what;
     return before;
 }
 
-void fani_inside_leave(bool before)
+void fani_inside_leave(fani_inside before)
 {
     inside = before;
 }
 
-bool fani_inside(void)
+fani_inside fani_inside_what(void)
 {
     return inside;
+}
+
+const void *fani_inside_place(void)
+{
+    return &inside;
 }

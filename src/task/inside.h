@@ -4,9 +4,18 @@
 
 #include <stdbool.h>
 
+typedef enum fani_inside {
+    FANI_OUTSIDE,
+    FANI_IN_TASK,
+    FANI_IN_CALLBACK,
+} fani_inside;
+
 /* Marks the thread as inside; returns what it was, for fani_inside_leave. */
-bool fani_inside_enter(void);
-void fani_inside_leave(bool before);
-bool fani_inside(void);
+fani_inside fani_inside_enter(fani_inside what);
+void fani_inside_leave(fani_inside before);
+fani_inside fani_inside_what(void);
+
+/* An address that no two threads share. */
+const void *fani_inside_place(void);
 
 #endif

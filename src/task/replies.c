@@ -19,9 +19,11 @@ static bool heap_reserve(fani_heap *heap, size_t capacity)
         return false;
     if (heap->used)
         memcpy(data, heap->data, heap->used);
-    free(heap->data);
+    if (!heap->lent)
+        free(heap->data);
     heap->data = data;
     heap->capacity = wanted;
+    heap->lent = false;
     return true;
 }
 
@@ -36,15 +38,27 @@ unsigned char *fani_heap_extend(fani_heap *heap, size_t size)
 
 static bool ensure_slots(fani_replies *replies)
 {
-    if (!replies->slots && replies->count)
+    if (replies->slots || !replies->count)
+        return true;
+    if (replies->count == 1) {
+        replies->single = (fani_slot){0};
+        replies->slots = &replies->single;
+    } else {
         replies->slots = calloc(replies->count, sizeof *replies->slots);
-    return replies->slots || !replies->count;
+    }
+    return replies->slots;
+}
+
+static void free_slots(fani_replies *replies)
+{
+    if (replies->slots != &replies->single)
+        free(replies->slots);
+    replies->slots = NULL;
 }
 
 fan_status fani_replies_begin(fani_replies *replies, size_t count, size_t limit)
 {
-    free(replies->slots);
-    replies->slots = NULL;
+    free_slots(replies);
     replies->count = count;
     replies->item_size = 0;
     replies->limit = limit;
@@ -55,31 +69,73 @@ fan_status fani_replies_begin(fani_replies *replies, size_t count, size_t limit)
 
 void fani_replies_clear(fani_replies *replies)
 {
-    free(replies->slots);
-    free(replies->bytes.data);
+    free_slots(replies);
+    if (!replies->bytes.lent)
+        free(replies->bytes.data);
     free(replies->text.data);
     *replies = (fani_replies){0};
 }
 
+void fani_replies_lend(fani_replies *replies, unsigned char *memory, size_t size)
+{
+    replies->bytes = (fani_heap){.data = memory, .capacity = size, .lent = true};
+}
+
+void fani_replies_move(fani_replies *to, fani_replies *from)
+{
+    *to = *from;
+    if (from->slots == &from->single)
+        to->slots = &to->single;
+    *from = (fani_replies){0};
+}
+
 /* ---- Answers ------------------------------------------------------------------------------- */
 
-void *fani_replies_array(fani_replies *replies, size_t size)
+bool fani_replies_any(const fani_replies *replies)
+{
+    for (size_t i = 0; replies->slots && i < replies->count; i++)
+        if (replies->slots[i].state == FANI_SLOT_REPLY)
+            return true;
+    return false;
+}
+
+void *fani_replies_array_raw(fani_replies *replies, size_t size)
 {
     size_t total;
     if (replies->array)
         return size == replies->item_size ? replies->bytes.data : NULL;
-    if (replies->bytes.used || size > replies->limit ||
+    if (fani_replies_any(replies) || size > replies->limit ||
         __builtin_mul_overflow(size, replies->count, &total))
         return NULL;
-    for (size_t i = 0; replies->slots && i < replies->count; i++)
-        if (replies->slots[i].state == FANI_SLOT_REPLY)
-            return NULL;
     if (!fani_heap_extend(&replies->bytes, total ? total : 1))
         return NULL;
-    memset(replies->bytes.data, 0, total);
     replies->array = true;
     replies->item_size = size;
     return replies->bytes.data;
+}
+
+void *fani_replies_array(fani_replies *replies, size_t size)
+{
+    bool before = replies->array;
+    void *array = fani_replies_array_raw(replies, size);
+    if (array && !before)
+        memset(array, 0, size * replies->count);
+    return array;
+}
+
+fan_status fani_replies_unarray(fani_replies *replies)
+{
+    if (!replies->array)
+        return FAN_OK;
+    if (!ensure_slots(replies))
+        return FAN_E_MEMORY;
+    for (size_t i = 0; i < replies->count; i++)
+        if (replies->slots[i].state == FANI_SLOT_EMPTY)
+            replies->slots[i] = (fani_slot){.offset = i * replies->item_size,
+                                            .size = (uint32_t)replies->item_size,
+                                            .state = FANI_SLOT_REPLY};
+    replies->array = false;
+    return FAN_OK;
 }
 
 bool fani_replies_answered(const fani_replies *replies, size_t i)
@@ -171,6 +227,21 @@ fan_outcome fani_replies_outcome(const fani_replies *replies, size_t i)
     return outcome;
 }
 
+/* A reply in the place of what item i may have: a failure that a later run made good. */
+static fan_status put_over(fani_replies *to, size_t i, const fan_outcome *outcome)
+{
+    if (!ensure_slots(to))
+        return FAN_E_MEMORY;
+    to->slots[i] = (fani_slot){0};
+    if (!to->array)
+        return fani_replies_put(to, i, outcome->bytes, outcome->size);
+    if (outcome->size != to->item_size)
+        return fani_replies_mark(to, i, FANI_SLOT_FAILED,
+                                 "a second run had a reply of another size");
+    memcpy(to->bytes.data + i * to->item_size, outcome->bytes, outcome->size);
+    return FAN_OK;
+}
+
 fan_status fani_replies_merge(fani_replies *to, size_t at, const fani_replies *from,
                               unsigned attempts)
 {
@@ -184,11 +255,27 @@ fan_status fani_replies_merge(fani_replies *to, size_t at, const fani_replies *f
     for (size_t i = 0; i < from->count && status == FAN_OK; i++) {
         fan_outcome outcome = fani_replies_outcome(from, i);
         if (outcome.kind == FAN_OUTCOME_OK)
-            status = fani_replies_put(to, at + i, outcome.bytes, outcome.size);
+            status = put_over(to, at + i, &outcome);
         else
             status = fani_replies_mark(to, at + i, states[outcome.kind], outcome.text);
         if (status == FAN_OK)
             to->slots[at + i].attempts = (uint16_t)(outcome.attempt + attempts);
+    }
+    return status;
+}
+
+fan_status fani_replies_add(fani_replies *to, size_t at, const fani_replies *from, bool only_marks)
+{
+    fan_status status = FAN_OK;
+    for (size_t i = 0; i < from->count && status == FAN_OK; i++) {
+        bool marked = fani_replies_failed(from, i);
+        fan_outcome outcome = {0};
+        if (!marked && only_marks)
+            continue;
+        outcome = fani_replies_outcome(from, i);
+        status = marked ? fani_replies_mark(to, at + i, (fani_slot_state)from->slots[i].state,
+                                            outcome.text)
+                        : put_over(to, at + i, &outcome);
     }
     return status;
 }

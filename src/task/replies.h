@@ -24,6 +24,7 @@ typedef struct fani_heap {
     unsigned char *data;
     size_t used;
     size_t capacity;
+    bool lent; /* data is someone else's */
 } fani_heap;
 
 /* Replies start with zeroes; fani_replies_begin gives them their count, fani_replies_clear frees.
@@ -36,6 +37,7 @@ typedef struct fani_replies {
     bool array;
     bool complete; /* fani_replies_finish was called: no item is without an outcome */
     fani_slot *slots;
+    fani_slot single; /* the slots of one item: no memory of their own */
     fani_heap bytes;
     fani_heap text;
 } fani_replies;
@@ -44,11 +46,33 @@ typedef struct fani_replies {
 fan_status fani_replies_begin(fani_replies *replies, size_t count, size_t limit);
 
 void *fani_replies_array(fani_replies *replies, size_t size);
+
+/* As fani_replies_array, not zeroed. */
+void *fani_replies_array_raw(fani_replies *replies, size_t size);
+
+/* Gives up the array: its replies become replies of their own, in the same memory. FAN_E_MEMORY. */
+fan_status fani_replies_unarray(fani_replies *replies);
+
+/* Copies what items at, at + 1, ... got in `from`. With only_marks, items that have no mark there
+ * are answered already. */
+fan_status fani_replies_add(fani_replies *to, size_t at, const fani_replies *from, bool only_marks);
+
 fan_status fani_replies_put(fani_replies *replies, size_t i, const void *bytes, size_t size);
+
+/* Lets replies (zeroed) use memory of the caller's, aligned to 64, as far as it reaches; it must
+ * stay as long as they do. */
+void fani_replies_lend(fani_replies *replies, unsigned char *memory, size_t size);
+
+/* Moves what `from` holds to `to` (cleared before); `from` is then as if zeroed. Replies must not
+ * be copied by assignment. */
+void fani_replies_move(fani_replies *to, fani_replies *from);
 
 /* Gives item i an outcome other than OK with its text (truncated to 1000 bytes). */
 fan_status fani_replies_mark(fani_replies *replies, size_t i, fani_slot_state state,
                              const char *text);
+
+/* Whether some item has a reply of its own. */
+bool fani_replies_any(const fani_replies *replies);
 
 /* Whether item i has an answer or a mark. */
 bool fani_replies_answered(const fani_replies *replies, size_t i);
@@ -63,8 +87,8 @@ fan_status fani_replies_finish(fani_replies *replies, const char *text);
  * while the replies are unchanged. */
 fan_outcome fani_replies_outcome(const fani_replies *replies, size_t i);
 
-/* Copies the outcomes of `from` (finished) to the items from `at` on of `to`; each had `attempts`
- * more postings than `to` as a whole. */
+/* Copies the outcomes of `from` (finished) to the items from `at` on of `to`, over what those may
+ * have; each had `attempts` more postings than `to` as a whole. */
 fan_status fani_replies_merge(fani_replies *to, size_t at, const fani_replies *from,
                               unsigned attempts);
 

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "task/inside.h"
+#include "task/parts.h"
 
 /* A worker keeps this many states; beyond it the one least lately used is stopped. A job uses one
  * to three; the bound is for programs that submit with ever new arguments. */
@@ -20,19 +21,27 @@ typedef struct state {
     uint64_t last_use;
 } state;
 
-struct fani_worker {
-    fani_worker_host host;
-    state states[STATES_MAX];
-    size_t states_used;
-    uint64_t clock;
-};
-
 struct fan_run {
     fani_worker *worker;
     fani_replies *replies;
     fan_items items;
     fan_items args;
     void *state;
+    fani_parts *parts; /* it is a part of these, from item `at` on; else NULL */
+    size_t at;
+    bool array; /* and has its place in their array */
+};
+
+struct fani_worker {
+    fani_worker_host host;
+    state states[STATES_MAX];
+    size_t states_used;
+    uint64_t clock;
+
+    fan_run part; /* between parts_open and parts_close */
+    state *part_state;
+    fani_replies part_replies; /* of one part, what is not in the array */
+    fani_inside part_before;
 };
 
 /* ---- What a task sees ---------------------------------------------------------------------- */
@@ -42,6 +51,12 @@ void *fan_run_reply_array(fan_run *run, size_t size)
     fani_replies *replies = run->replies;
     if (!replies)
         return NULL;
+    if (run->parts && size <= replies->limit && !fani_replies_any(replies)) {
+        void *place = fani_parts_array(run->parts, run->at, run->items.count, size);
+        run->array |= place != NULL;
+        if (place)
+            return place;
+    }
     for (size_t i = 0; size > replies->limit && i < replies->count; i++)
         fan_run_fail(run, i, "the reply has %zu bytes; the limit is %zu", size, replies->limit);
     return fani_replies_array(replies, size);
@@ -49,7 +64,7 @@ void *fan_run_reply_array(fan_run *run, size_t size)
 
 fan_status fan_run_reply(fan_run *run, size_t i, const void *bytes, size_t size)
 {
-    if (!run->replies)
+    if (!run->replies || run->array)
         return FAN_E_ARGUMENT;
     if (size > run->replies->limit) {
         fan_run_fail(run, i, "the reply has %zu bytes; the limit is %zu", size,
@@ -100,8 +115,8 @@ fan_items fan_run_shared(const fan_run *run, fan_shared shared)
 
 fan_executor *fan_run_executor(const fan_run *run)
 {
-    (void)run;
-    return NULL;
+    const fani_worker_host *host = &run->worker->host;
+    return host->nested ? host->nested(host->user) : NULL;
 }
 
 fan_status fan_run_each(fan_run *run, fan_items in, fan_item_function one)
@@ -169,6 +184,7 @@ void fani_worker_free(fani_worker *worker)
         return;
     for (size_t i = 0; i < worker->states_used; i++)
         drop_state(&worker->states[i]);
+    fani_replies_clear(&worker->part_replies);
     free(worker);
 }
 
@@ -216,24 +232,36 @@ static fan_status make_state(fan_run *run, const fan_task *task, state **made)
 
 /* ---- Running ------------------------------------------------------------------------------- */
 
-static fan_status run_task(fan_run *run, const fan_task *task)
+/* The state of the run's task and arguments, made where it is new; *found is NULL for tasks that
+ * keep none. */
+static fan_status enter_state(fan_run *run, const fan_task *task, state **found)
 {
     fani_worker *worker = run->worker;
     fani_replies *replies = run->replies;
-    bool keeps_state = task->start || task->stop;
-    state *s = keeps_state ? find_state(worker, task, &run->args) : NULL;
-    if (keeps_state && !s) {
+    *found = NULL;
+    if (!task->start && !task->stop)
+        return FAN_OK;
+    state *s = find_state(worker, task, &run->args);
+    if (!s) {
         run->replies = NULL; /* start has no items to answer */
         fan_status status = make_state(run, task, &s);
         run->replies = replies;
         if (status != FAN_OK)
             return status;
     }
-    if (s) {
-        s->last_use = ++worker->clock;
-        run->state = s->value;
-    }
-    fan_status status = task->run(run, run->items);
+    s->last_use = ++worker->clock;
+    run->state = s->value;
+    *found = s;
+    return FAN_OK;
+}
+
+static fan_status run_task(fan_run *run, const fan_task *task)
+{
+    state *s;
+    fan_status status = enter_state(run, task, &s);
+    if (status != FAN_OK)
+        return status;
+    status = task->run(run, run->items);
     if (s)
         s->value = run->state;
     return status;
@@ -254,19 +282,73 @@ static fan_status finish(fani_replies *replies, fan_status status, bool cancelle
     return fani_replies_finish(replies, text);
 }
 
-fan_status fani_worker_run(fani_worker *worker, const fan_task *task, const fan_items *items,
-                           const fan_items *args, size_t reply_limit, fani_replies *replies,
-                           uint64_t *run_ns)
+fan_status fani_worker_run_untimed(fani_worker *worker, const fan_task *task,
+                                   const fan_items *items, const fan_items *args,
+                                   size_t reply_limit, fani_replies *replies)
 {
     fan_run run = {.worker = worker, .replies = replies, .items = *items, .args = *args};
     fan_status status = fani_replies_begin(replies, items->count, reply_limit);
     if (status != FAN_OK)
         return status;
     run.args.count = 1;
-    int64_t begun = fani_clock_ns();
-    bool before = fani_inside_enter();
+    fani_inside before = fani_inside_enter(FANI_IN_TASK);
     status = run_task(&run, task);
     fani_inside_leave(before);
-    *run_ns = (uint64_t)(fani_clock_ns() - begun);
     return finish(replies, status, fan_run_cancelled(&run));
+}
+
+fan_status fani_worker_run(fani_worker *worker, const fan_task *task, const fan_items *items,
+                           const fan_items *args, size_t reply_limit, fani_replies *replies,
+                           uint64_t *run_ns)
+{
+    int64_t begun = fani_clock_ns();
+    fan_status status = fani_worker_run_untimed(worker, task, items, args, reply_limit, replies);
+    *run_ns = (uint64_t)(fani_clock_ns() - begun);
+    return status;
+}
+
+/* ---- Parts --------------------------------------------------------------------------------- */
+
+fan_status fani_worker_parts_open(fani_worker *worker, fani_parts *parts)
+{
+    fan_run *run = &worker->part;
+    *run = (fan_run){
+        .worker = worker, .replies = &worker->part_replies, .args = parts->args, .parts = parts};
+    run->args.count = 1;
+    run->items.size = parts->items.size;
+    worker->part_before = fani_inside_enter(FANI_IN_TASK);
+    fan_status status = enter_state(run, parts->task, &worker->part_state);
+    if (status != FAN_OK)
+        fani_inside_leave(worker->part_before);
+    return status;
+}
+
+void fani_worker_part_run(fani_worker *worker, size_t at, size_t count)
+{
+    fan_run *run = &worker->part;
+    fani_parts *parts = run->parts;
+    fani_replies *replies = &worker->part_replies;
+    const fan_items *all = &parts->items;
+    run->at = at;
+    run->array = false;
+    run->items.count = count;
+    run->items.first = all->first + at;
+    run->items.offsets = all->offsets ? all->offsets + at : NULL;
+    run->items.bytes = all->bytes && !all->offsets ? all->bytes + at * all->size : all->bytes;
+    fani_replies_begin(replies, count, parts->reply_limit);
+    fan_status status = parts->task->run(run, run->items);
+    if (run->array && status == FAN_OK && !replies->slots)
+        return;
+    replies->array = run->array; /* what has no mark is answered in the array */
+    if (finish(replies, status, fan_run_cancelled(run)) != FAN_OK)
+        replies->complete = false;
+    replies->array = false;
+    fani_parts_keep(parts, at, run->array, replies);
+}
+
+void fani_worker_parts_close(fani_worker *worker)
+{
+    if (worker->part_state)
+        worker->part_state->value = worker->part.state;
+    fani_inside_leave(worker->part_before);
 }

@@ -15,6 +15,9 @@ typedef struct fani_worker_host {
     void *user;
     _Atomic uint64_t *current_item; /* NULL, or where fan_run_each publishes the item's index */
     const _Atomic bool *cancelled;  /* NULL, or what fan_run_cancelled tells */
+    /* The executor for children of what runs now; NULL, or answering NULL: nesting is not supported
+     */
+    fan_executor *(*nested)(void *user);
 } fani_worker_host;
 
 /* NULL: out of memory. A worker belongs to one thread at a time. */
@@ -26,6 +29,19 @@ fani_worker *fani_worker_new(const fani_worker_host *host);
 fan_status fani_worker_run(fani_worker *worker, const fan_task *task, const fan_items *items,
                            const fan_items *args, size_t reply_limit, fani_replies *replies,
                            uint64_t *run_ns);
+
+/* As fani_worker_run, without looking at the clock. */
+fan_status fani_worker_run_untimed(fani_worker *worker, const fan_task *task,
+                                   const fan_items *items, const fan_items *args,
+                                   size_t reply_limit, fani_replies *replies);
+
+/* Runs parts of a batch (task/parts.h): open, any number of parts of `count` > 0 items from item
+ * `at` on, close. One set of parts at a time. open fails where the task's start does, or memory is
+ * short. */
+struct fani_parts;
+fan_status fani_worker_parts_open(fani_worker *worker, struct fani_parts *parts);
+void fani_worker_part_run(fani_worker *worker, size_t at, size_t count);
+void fani_worker_parts_close(fani_worker *worker);
 
 /* The worker that runs this run: for tasks that run other tasks on the same worker (leaf.c). */
 fani_worker *fani_run_worker(fan_run *run);

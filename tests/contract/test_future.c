@@ -601,19 +601,19 @@ static void refusals(fan_executor *executor, void *context)
     EXPECT_I64(fan_submit(executor, &task_square, &x, 8,
                           &(fan_submit_options){.args = &x, .args_size = SIZE_MAX}, &future),
                FAN_E_TOO_LARGE);
+    EXPECT_I64(fan_submit(executor, &task_square, &x, 8, &(fan_submit_options){.after_count = 1},
+                          &future),
+               FAN_E_ARGUMENT);
     EXPECT_I64(
-        fan_submit(executor, &task_square, &x, 8, &(fan_submit_options){.timeout_ms = 5}, &future),
-        FAN_E_UNSUPPORTED);
-    EXPECT_I64(
-        fan_submit(executor, &task_square, &x, 8, &(fan_submit_options){.retries = 1}, &future),
-        FAN_E_UNSUPPORTED);
-    EXPECT_I64(
-        fan_submit(executor, &task_square, &x, 8, &(fan_submit_options){.priority = 1}, &future),
-        FAN_E_UNSUPPORTED);
+        fan_submit(executor, &task_square, &x, 8, &(fan_submit_options){.feed = true}, &future),
+        FAN_E_ARGUMENT);
     EXPECT_I64(fan_future_result(NULL, FAN_NOW, &(fan_outcome){0}), FAN_E_ARGUMENT);
     EXPECT_I64(fan_future_cancel(NULL), FAN_E_ARGUMENT);
-    EXPECT_I64(fan_executor_resize(executor, 3), FAN_E_UNSUPPORTED);
-    EXPECT_I64(fan_executor_fd(executor, &fd), FAN_E_UNSUPPORTED);
+    EXPECT_I64(fan_future_kill(NULL), FAN_E_ARGUMENT);
+    EXPECT_TRUE(fan_executor_resize(executor, 3) != FAN_OK); /* beyond workers_max */
+    EXPECT_TRUE(fan_executor_resize(executor, 0) != FAN_OK);
+    EXPECT_TRUE(fan_executor_fd(executor, NULL) != FAN_OK);
+    EXPECT_I64(fan_executor_fd(NULL, &fd), FAN_E_UNSUPPORTED);
     EXPECT_I64(fan_gang(executor, &task_square, 2, NULL, 0, fan_sink_callback(NULL, NULL), NULL),
                FAN_E_UNSUPPORTED);
     EXPECT_I64(fan_unshare(executor, (fan_shared){12345}), FAN_E_ARGUMENT);

@@ -102,9 +102,8 @@ static void own_done(fani_batch *inner)
     fani_batch *batch = inner->user;
     fani_mpi *self = batch->mark;
     fani_replies_clear(&batch->replies);
-    batch->replies = inner->replies;
+    fani_replies_move(&batch->replies, &inner->replies);
     batch->run_ns = inner->run_ns;
-    inner->replies = (fani_replies){0};
     fani_batch_free(inner);
     batch->mark = NULL;
     pthread_mutex_lock(&self->queue);

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "exec/fifo.h"
 #include "task/worker.h"
@@ -14,6 +15,7 @@ typedef struct serial {
     pthread_mutex_t lock;   /* guards the rest */
     fani_fifo waiting;
     fani_batch *running;
+    int64_t begun_ns; /* when */
 } serial;
 
 static fan_status serial_probe(fan_error *why_not)
@@ -56,14 +58,28 @@ static void serial_post(void *self, fani_batch *batch)
 static bool serial_revoke(void *self, fani_batch *batch, bool kill)
 {
     serial *s = self;
+    bool any = false;
+    for (;;) {
+        pthread_mutex_lock(&s->lock);
+        fani_batch *taken = fani_fifo_remove(&s->waiting, batch);
+        if (kill && s->running && (!batch || s->running == batch))
+            atomic_store(&s->cancelled, true);
+        pthread_mutex_unlock(&s->lock);
+        if (taken)
+            fani_front_complete(s->front, taken, (fani_outcome){.verdict = FANI_CANCELLED});
+        any |= taken != NULL;
+        if (!taken || batch)
+            return any;
+    }
+}
+
+static int64_t serial_begun(void *self, const fani_batch *batch)
+{
+    serial *s = self;
     pthread_mutex_lock(&s->lock);
-    bool waiting = fani_fifo_remove(&s->waiting, batch);
-    if (kill && s->running == batch)
-        atomic_store(&s->cancelled, true);
+    int64_t begun = s->running == batch ? s->begun_ns : 0;
     pthread_mutex_unlock(&s->lock);
-    if (waiting)
-        fani_front_complete(s->front, batch, (fani_outcome){.verdict = FANI_CANCELLED});
-    return waiting;
+    return begun;
 }
 
 /* Runs one batch: whoever waits looks again after each. */
@@ -74,6 +90,7 @@ static fan_status serial_progress(void *self, fan_deadline deadline)
     pthread_mutex_lock(&s->lock);
     fani_batch *batch = fani_fifo_pop(&s->waiting);
     s->running = batch;
+    s->begun_ns = fani_clock_ns();
     atomic_store(&s->cancelled, false);
     pthread_mutex_unlock(&s->lock);
     if (!batch)
@@ -111,6 +128,7 @@ static const fani_executor_ops serial_ops = {
     .open = serial_open,
     .post = serial_post,
     .revoke = serial_revoke,
+    .begun = serial_begun,
     .progress = serial_progress,
     .stats = serial_stats,
     .close = serial_close,

@@ -1,5 +1,5 @@
 /* The skeleton: the least that is an executor, to start a new one from. One thread takes batches
- * from a list. It has only the required operations and passes the whole contract suite;
+ * from a list. It has the required operations and revoke, and passes the whole contract suite;
  * docs/adding-an-executor.md walks through it. */
 #include <pthread.h>
 #include <signal.h>
@@ -106,6 +106,22 @@ static void skeleton_post(void *self, fani_batch *batch)
     pthread_mutex_unlock(&s->lock);
 }
 
+/* What waits is given back; what runs runs to its end. */
+static bool skeleton_revoke(void *self, fani_batch *batch, bool kill)
+{
+    (void)kill;
+    skeleton *s = self;
+    bool any = false;
+    for (fani_batch *taken = NULL;; any = true) {
+        pthread_mutex_lock(&s->lock);
+        taken = fani_fifo_remove(&s->waiting, batch);
+        pthread_mutex_unlock(&s->lock);
+        if (!taken)
+            return any;
+        fani_front_complete(s->front, taken, (fani_outcome){.verdict = FANI_CANCELLED});
+    }
+}
+
 static void skeleton_stats(void *self, fan_executor_stats *stats)
 {
     (void)self, (void)stats; /* it loses no workers */
@@ -131,6 +147,7 @@ static const fani_executor_ops skeleton_ops = {
     .probe = skeleton_probe,
     .open = skeleton_open,
     .post = skeleton_post,
+    .revoke = skeleton_revoke,
     .stats = skeleton_stats,
     .close = skeleton_close,
 };

@@ -4,95 +4,48 @@
  * time). */
 #include <errno.h>
 #include <omp.h>
-#include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "base/cores.h"
+#include "base/clock.h"
 #include "base/error.h"
-#include "exec/fifo.h"
-#include "task/worker.h"
+#include "team.h"
 
-typedef struct member {
-    fani_worker *worker;
-    fani_batch *running;    /* guarded by the lock */
-    _Atomic bool cancelled; /* its running batch should end */
-} member;
+/* ---- The team ------------------------------------------------------------------------------ */
 
-typedef struct threads {
-    fani_front *front;
-    unsigned workers;
-    member *members;
-    bool has_mask;
-    cpu_set_t mask;
-    pthread_t host; /* opens the region and is its first member */
-
-    pthread_mutex_t lock; /* guards all below and what members say */
-    pthread_cond_t changed;
-    fani_fifo waiting;
-    unsigned team; /* members that OpenMP gave; 0: not up yet */
-    bool stopping;
-} threads;
-
-/* ---- The loop of one member ---------------------------------------------------------------- */
-
-static fani_batch *take(threads *t, member *m)
+/* Tells open how many members there are; with fewer than asked for it ends the team again. */
+static void report_team(fani_team *team, unsigned up)
 {
-    pthread_mutex_lock(&t->lock);
-    while (!t->waiting.first && !t->stopping)
-        pthread_cond_wait(&t->changed, &t->lock);
-    m->running = fani_fifo_pop(&t->waiting);
-    atomic_store(&m->cancelled, false);
-    pthread_mutex_unlock(&t->lock);
-    return m->running;
+    if (up < team->count)
+        atomic_store(&team->ending, true);
+    pthread_mutex_lock(&team->lock);
+    team->up = up;
+    pthread_mutex_unlock(&team->lock);
+    fani_event_notify(&team->changed);
 }
 
-static void run_batch(threads *t, member *m, fani_batch *batch)
-{
-    fan_status status = fani_worker_run(m->worker, batch->task, &batch->items, &batch->args,
-                                        batch->reply_limit, &batch->replies, &batch->run_ns);
-    pthread_mutex_lock(&t->lock);
-    m->running = NULL;
-    pthread_mutex_unlock(&t->lock);
-    fani_outcome outcome = {.verdict = status == FAN_OK ? FANI_DONE : FANI_FAILED,
-                            .text = fan_status_text(status)};
-    fani_front_complete(t->front, batch, outcome);
-}
-
-static void member_loop(threads *t, member *m)
+static void live(fani_team *team, fani_member *member)
 {
     /* OMP_PROC_BIND may have pinned the thread that opened the region; a failure costs speed only.
      */
-    if (t->has_mask)
-        (void)pthread_setaffinity_np(pthread_self(), sizeof t->mask, &t->mask);
-    for (fani_batch *batch; (batch = take(t, m));)
-        run_batch(t, m, batch);
-    fani_worker_free(m->worker);
-    m->worker = NULL;
-}
-
-/* Tells open how many members there are; with fewer than asked for it stops the team again. */
-static void report_team(threads *t, unsigned team)
-{
-    pthread_mutex_lock(&t->lock);
-    t->team = team;
-    if (team < t->workers)
-        t->stopping = true;
-    pthread_cond_broadcast(&t->changed);
-    pthread_mutex_unlock(&t->lock);
+    if (team->has_mask)
+        (void)pthread_setaffinity_np(pthread_self(), sizeof team->mask, &team->mask);
+    fani_member_run(member);
+    fani_worker_free(member->worker);
+    member->worker = NULL;
 }
 
 static void *host_team(void *self)
 {
-    threads *t = self;
+    fani_team *team = self;
     omp_set_dynamic(0);
-#pragma omp parallel num_threads(t->workers) default(none) shared(t)
+#pragma omp parallel num_threads(team->count) default(none) shared(team)
     {
         int number = omp_get_thread_num();
         if (number == 0)
-            report_team(t, (unsigned)omp_get_num_threads());
-        member_loop(t, &t->members[number]);
+            report_team(team, (unsigned)omp_get_num_threads());
+        live(team, &team->members[number]);
     }
     return NULL;
 }
@@ -105,39 +58,51 @@ static fan_status threads_probe(fan_error *why_not)
     return FAN_OK;
 }
 
-static void threads_free(threads *t)
+static void team_free(fani_team *team)
 {
-    for (unsigned i = 0; t->members && i < t->workers; i++)
-        fani_worker_free(t->members[i].worker);
-    free(t->members);
-    pthread_cond_destroy(&t->changed);
-    pthread_mutex_destroy(&t->lock);
-    free(t);
+    for (unsigned i = 0; team->members && i < team->count; i++) {
+        fani_worker_free(team->members[i].worker);
+        pthread_mutex_destroy(&team->members[i].lock);
+    }
+    free(team->members);
+    pthread_mutex_destroy(&team->lock);
+    free(team);
 }
 
-static threads *threads_new(fani_front *front, unsigned workers)
+static bool make_member(fani_team *team, unsigned number)
 {
-    threads *t = calloc(1, sizeof *t);
-    if (!t)
+    fani_member *member = &team->members[number];
+    const fani_worker_host host = {
+        .shared = fani_front_shared, .user = team->front, .cancelled = &member->cancelled};
+    member->team = team;
+    member->number = number;
+    pthread_mutex_init(&member->lock, NULL);
+    member->worker = fani_worker_new(&host);
+    return member->worker != NULL;
+}
+
+static fani_team *team_new(fani_front *front, unsigned count, unsigned active)
+{
+    fani_team *team = aligned_alloc(64, sizeof *team);
+    if (!team)
         return NULL;
-    t->front = front;
-    t->workers = workers;
-    t->has_mask = fani_cores_mask(&t->mask);
-    t->members = calloc(workers, sizeof *t->members);
-    pthread_mutex_init(&t->lock, NULL);
-    pthread_cond_init(&t->changed, NULL);
-    bool whole = t->members != NULL;
-    for (unsigned i = 0; whole && i < workers; i++) {
-        fani_worker_host host = {
-            .shared = fani_front_shared, .user = front, .cancelled = &t->members[i].cancelled};
-        t->members[i].worker = fani_worker_new(&host);
-        whole = t->members[i].worker != NULL;
-    }
+    memset(team, 0, sizeof *team);
+    team->front = front;
+    team->count = count;
+    atomic_init(&team->active, active);
+    team->has_mask = fani_cores_mask(&team->mask);
+    pthread_mutex_init(&team->lock, NULL);
+    team->members = aligned_alloc(64, count * sizeof *team->members);
+    bool whole = team->members != NULL;
+    if (whole)
+        memset(team->members, 0, count * sizeof *team->members);
+    for (unsigned i = 0; team->members && i < count; i++)
+        whole &= make_member(team, i);
     if (!whole) {
-        threads_free(t);
+        team_free(team);
         return NULL;
     }
-    return t;
+    return team;
 }
 
 static void *pass_gate(void *gate)
@@ -169,78 +134,150 @@ static int rehearse(unsigned count)
 }
 
 /* A library's threads leave the program's signals to the program: the team inherits this mask. */
-static int start_host(threads *t)
+static int start_host(fani_team *team)
 {
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    int code = rehearse(t->workers);
+    int code = rehearse(team->count);
     if (!code)
-        code = pthread_create(&t->host, NULL, host_team, t);
+        code = pthread_create(&team->host, NULL, host_team, team);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return code;
 }
 
-static unsigned wait_for_team(threads *t)
+static unsigned wait_for_team(fani_team *team)
 {
-    pthread_mutex_lock(&t->lock);
-    while (!t->team)
-        pthread_cond_wait(&t->changed, &t->lock);
-    unsigned team = t->team;
-    pthread_mutex_unlock(&t->lock);
-    return team;
+    for (;;) {
+        uint32_t key = fani_event_prepare(&team->changed);
+        pthread_mutex_lock(&team->lock);
+        unsigned up = team->up;
+        pthread_mutex_unlock(&team->lock);
+        if (up) {
+            fani_event_cancel(&team->changed);
+            return up;
+        }
+        (void)fani_event_wait(&team->changed, key, INT64_MAX);
+    }
 }
 
 static fan_status threads_open(fani_front *front, const fan_executor_options *options,
                                fani_opened *opened, void **self, fan_error *error)
 {
-    threads *t = threads_new(front, options->workers);
-    if (!t)
-        return fani_error_set(error, FAN_E_MEMORY, "no memory for %u threads", options->workers);
-    int code = start_host(t);
+    unsigned count =
+        options->workers_max > options->workers ? options->workers_max : options->workers;
+    fani_team *team = team_new(front, count, options->workers);
+    if (!team)
+        return fani_error_set(error, FAN_E_MEMORY, "no memory for %u threads", count);
+    int code = start_host(team);
     if (code) {
-        threads_free(t);
+        team_free(team);
         return fani_error_errno(error, FAN_E_SYSTEM, code, "there are not %u threads to be had",
-                                options->workers);
+                                count);
     }
-    unsigned team = wait_for_team(t);
-    if (team < t->workers) {
-        pthread_join(t->host, NULL);
-        threads_free(t);
+    unsigned up = wait_for_team(team);
+    if (up < count) {
+        pthread_join(team->host, NULL);
+        team_free(team);
         return fani_error_set(error, FAN_E_UNAVAILABLE,
-                              "OpenMP gave %u of %u threads: is OMP_THREAD_LIMIT set?", team,
-                              options->workers);
+                              "OpenMP gave %u of %u threads: is OMP_THREAD_LIMIT set?", up, count);
     }
-    *opened = (fani_opened){.workers = t->workers,
+    *opened = (fani_opened){.workers = options->workers,
                             .ranks = 1,
                             .capabilities = FAN_CAP_SHARES_MEMORY,
-                            .depth = 4 * t->workers,
-                            .submits = true};
-    *self = t;
+                            .depth = 2 * options->workers,
+                            .submits = true,
+                            .divides = true};
+    *self = team;
     return FAN_OK;
 }
 
 static void threads_post(void *self, fani_batch *batch)
 {
-    threads *t = self;
-    pthread_mutex_lock(&t->lock);
-    fani_fifo_push(&t->waiting, batch);
-    pthread_cond_signal(&t->changed);
-    pthread_mutex_unlock(&t->lock);
+    fani_team *team = self;
+    pthread_mutex_lock(&team->lock);
+    batch->mark = &team->inbox;
+    fani_fifo_push(&team->inbox, batch);
+    atomic_store_explicit(&team->waiting, (uint32_t)team->inbox.count, memory_order_relaxed);
+    pthread_mutex_unlock(&team->lock);
+    fani_team_wake(team);
+}
+
+/* Takes a waiting batch (NULL: any) out of a list. Its lock is held. */
+static fani_batch *take_waiting(fani_fifo *list, fani_batch *batch, _Atomic uint32_t *waiting)
+{
+    fani_batch *taken = !batch ? list->first : batch->mark == list ? batch : NULL;
+    if (!taken)
+        return NULL;
+    fani_fifo_take(list, taken);
+    taken->mark = NULL;
+    atomic_store_explicit(waiting, (uint32_t)list->count, memory_order_relaxed);
+    return taken;
+}
+
+static fani_batch *take_from_inbox(fani_team *team, fani_batch *batch)
+{
+    pthread_mutex_lock(&team->lock);
+    fani_batch *taken = take_waiting(&team->inbox, batch, &team->waiting);
+    pthread_mutex_unlock(&team->lock);
+    return taken;
+}
+
+static fani_batch *take_from_member(fani_member *m, fani_batch *batch, bool kill)
+{
+    pthread_mutex_lock(&m->lock);
+    fani_batch *taken = take_waiting(&m->list, batch, &m->waiting);
+    if (kill && !taken && m->running && (!batch || m->running == batch)) {
+        atomic_store(&m->cancelled, true);
+        if (m->division)
+            fani_division_stop(m->division);
+    }
+    pthread_mutex_unlock(&m->lock);
+    return taken;
+}
+
+static fani_batch *take_back(fani_team *team, fani_batch *batch, bool kill)
+{
+    fani_batch *taken = take_from_inbox(team, batch);
+    for (unsigned i = 0; i < team->count && !taken; i++)
+        taken = take_from_member(&team->members[i], batch, kill);
+    return taken;
 }
 
 static bool threads_revoke(void *self, fani_batch *batch, bool kill)
 {
-    threads *t = self;
-    pthread_mutex_lock(&t->lock);
-    bool waiting = fani_fifo_remove(&t->waiting, batch);
-    for (unsigned i = 0; kill && !waiting && i < t->workers; i++)
-        if (t->members[i].running == batch)
-            atomic_store(&t->members[i].cancelled, true);
-    pthread_mutex_unlock(&t->lock);
-    if (waiting)
-        fani_front_complete(t->front, batch, (fani_outcome){.verdict = FANI_CANCELLED});
-    return waiting;
+    fani_team *team = self;
+    bool any = false;
+    for (fani_batch *taken; (taken = take_back(team, batch, kill)); any = true) {
+        fani_front_complete(team->front, taken, (fani_outcome){.verdict = FANI_CANCELLED});
+        if (batch)
+            return true;
+    }
+    return any;
+}
+
+static int64_t threads_begun(void *self, const fani_batch *batch)
+{
+    fani_team *team = self;
+    int64_t begun = 0;
+    for (unsigned i = 0; i < team->count && !begun; i++) {
+        fani_member *m = &team->members[i];
+        pthread_mutex_lock(&m->lock);
+        if (m->running == batch)
+            begun = m->begun_ns;
+        pthread_mutex_unlock(&m->lock);
+    }
+    return begun;
+}
+
+static fan_status threads_resize(void *self, unsigned workers, fan_error *error)
+{
+    (void)error;
+    fani_team *team = self;
+    atomic_store(&team->active, workers);
+    fani_event_wake(&team->changed, INT32_MAX);
+    fani_event_wake(&team->work, INT32_MAX);
+    return FAN_OK;
 }
 
 static void threads_stats(void *self, fan_executor_stats *stats)
@@ -251,13 +288,12 @@ static void threads_stats(void *self, fan_executor_stats *stats)
 static fan_status threads_close(void *self, fan_deadline deadline)
 {
     (void)deadline; /* every batch has completed: the team is idle and ends at once */
-    threads *t = self;
-    pthread_mutex_lock(&t->lock);
-    t->stopping = true;
-    pthread_cond_broadcast(&t->changed);
-    pthread_mutex_unlock(&t->lock);
-    pthread_join(t->host, NULL);
-    threads_free(t);
+    fani_team *team = self;
+    atomic_store(&team->ending, true);
+    fani_event_wake(&team->changed, INT32_MAX);
+    fani_event_wake(&team->work, INT32_MAX);
+    pthread_join(team->host, NULL);
+    team_free(team);
     return FAN_OK;
 }
 
@@ -268,6 +304,8 @@ static const fani_executor_ops threads_ops = {
     .open = threads_open,
     .post = threads_post,
     .revoke = threads_revoke,
+    .begun = threads_begun,
+    .resize = threads_resize,
     .stats = threads_stats,
     .close = threads_close,
 };

@@ -1,0 +1,66 @@
+/* The slow ways a batch can go: again after its worker died or it failed, in pieces, late, or not
+ * at all. */
+#ifndef FANI_SETTLE_H
+#define FANI_SETTLE_H
+
+#include "exec/front.h"
+
+/* What a slow batch needs beyond a plain one. Guarded by the front's lock where it says so. */
+typedef struct fani_care {
+    fani_batch *batch;
+    fani_batch *parent;           /* it is a piece of this one, */
+    fani_batch *stands_for;       /* or goes on in the place of this one, which is detached */
+    size_t parent_at;             /* its first item's place in the parent */
+    struct fani_care *next_piece; /* locked: all pieces of the front; and */
+    struct fani_care *last_piece;
+    size_t pieces; /* locked: pieces still out */
+    unsigned pins; /* locked: threads that hold its address; while there are any, its end waits */
+    bool ended;    /* locked: it came to an end meanwhile, namely: */
+    fani_verdict verdict;
+    char *text;
+    unsigned crashes; /* workers it lost, alone */
+
+    uint32_t retries; /* runs left after a failure */
+    int64_t backoff_ns;
+
+    struct fani_care *next, *previous; /* locked: in one of the watch's lists */
+    enum { FANI_UNLISTED, FANI_TIMED, FANI_DELAYED } listed;
+    int64_t due;   /* FANI_DELAYED: when it is posted again */
+    bool overtime; /* locked: it ran too long and was revoked for that */
+    bool detached; /* locked: its outcome was given; it still runs */
+    void (*freed)(
+        fani_batch *batch); /* NULL, or what ends a detached batch instead of freeing it */
+} fani_care;
+
+/* Makes a batch slow: gives it what can be watched over. FAN_E_MEMORY. */
+fan_status fani_care_for(fani_batch *batch);
+
+/* The batch that its pieces and their pieces came from, or that others stand for. */
+const fani_batch *fani_root_of(const fani_batch *batch);
+
+/* Ends a batch that is slow, or did not end well. The caller has entered. */
+void fani_settle(fani_front *front, fani_batch *batch, fani_outcome outcome);
+
+/* Keeps a slow batch from ending while its address is used. The lock is held for pin, not for
+ * unpin, which brings the end about if it came meanwhile. */
+void fani_pin(fani_care *care);
+void fani_unpin(fani_front *front, fani_care *care);
+
+/* The outcome of a batch that took too long. */
+void fani_mark_overtime(fani_batch *batch);
+
+/* Gives a batch that runs too long, where it can't be ended, its outcome (or another try) at once,
+ * and has it asked to end. It is detached: what it still answers is dropped. The lock is held, and
+ * released. */
+void fani_detach(fani_front *front, fani_batch *batch);
+
+/* Ends a batch that nobody waits for any more, and the pieces it may have been split into: what
+ * waits is cancelled; with `kill` what runs is asked to end; nothing of it runs again. True where
+ * it (unsplit) was completed within. Its memory must stay valid until this returns. No lock is
+ * held. */
+bool fani_abandon(fani_front *front, fani_batch *batch, bool kill);
+
+/* The same for everything that is under way. */
+void fani_abandon_all(fani_front *front);
+
+#endif

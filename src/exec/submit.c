@@ -1,0 +1,193 @@
+/* Submit: one item, within the limits of the queue. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "exec/future.h"
+#include "exec/settle.h"
+#include "exec/watch.h"
+#include "task/inside.h"
+
+enum { BACKOFF_MS = 10, NS_PER_MS = 1000000 };
+
+/* ---- Limits -------------------------------------------------------------------------------- */
+
+/* What an input counts for: nothing where even the most items of that size would not matter. */
+static size_t charge(const fani_front *front, size_t size)
+{
+    return size > front->uncharged ? size : 0;
+}
+
+/* Whether there is room for an item that was counted already; one may always be in flight. */
+static bool within_limits(fani_front *front, uint64_t *room)
+{
+    uint64_t items = fani_front_submitted(front);
+    *room = items < front->queue_items_max ? front->queue_items_max - items : 0;
+    return items <= 1 ||
+           (items <= front->queue_items_max && fani_front_bytes(front) <= front->queue_bytes_max);
+}
+
+static void give_place_back(fani_front *front, size_t charged)
+{
+    fani_shard *shard = fani_front_shard(front);
+    atomic_fetch_add(&shard->refused, 1);
+    atomic_fetch_add(&shard->bytes_out, charged);
+    atomic_fetch_add(&shard->items_out, 1);
+    fani_event_notify(&front->ended);
+}
+
+/* Counts one item in. Adding up what all threads have done is needed only now and then: each shard
+ * may take a part of the room that was left when it last looked. FAN_E_BUSY: there is none. */
+static fan_status take_place(fani_front *front, fani_shard *shard, size_t charged)
+{
+    uint64_t room, in = atomic_fetch_add(&shard->items_in, 1) + 1;
+    if (charged)
+        atomic_fetch_add(&shard->bytes_in, charged);
+    else if (in < atomic_load_explicit(&shard->look_at, memory_order_relaxed))
+        return FAN_OK;
+    if (!within_limits(front, &room)) {
+        give_place_back(front, charged);
+        return FAN_E_BUSY;
+    }
+    atomic_store_explicit(&shard->look_at, in + room / (2 * (uint64_t)FANI_SHARDS),
+                          memory_order_relaxed);
+    return FAN_OK;
+}
+
+typedef struct place {
+    fani_front *front;
+    size_t charged;
+} place;
+
+static bool place_free(void *user)
+{
+    const place *p = user;
+    fani_front *front = p->front;
+    uint64_t items = fani_front_submitted(front);
+    return atomic_load(&front->closing) || items == 0 ||
+           (items < front->queue_items_max &&
+            fani_front_bytes(front) + p->charged <= front->queue_bytes_max);
+}
+
+/* ---- Submitting ---------------------------------------------------------------------------- */
+
+static fan_status prepare_slow(fan_future *future, const fan_submit_options *options)
+{
+    fani_front *front = future->front;
+    fani_batch *batch = &future->batch;
+    fan_status status = FAN_OK;
+    if (options->args_size) {
+        fani_args *args = fani_args_new(options->args, options->args_size);
+        if (!args)
+            return FAN_E_MEMORY;
+        fani_args_attach(args, batch);
+        fani_args_release(args);
+    }
+    if (options->timeout_ms || options->retries)
+        status = fani_care_for(batch);
+    if (status == FAN_OK && batch->care)
+        status = fani_watch_start(front);
+    if (status != FAN_OK || !batch->care)
+        return status;
+    uint32_t backoff_ms = options->backoff_ms ? options->backoff_ms : BACKOFF_MS;
+    batch->timeout_ns = (int64_t)options->timeout_ms * NS_PER_MS;
+    batch->care->retries = options->retries;
+    batch->care->backoff_ns = (int64_t)backoff_ms * NS_PER_MS;
+    batch->care->freed = fani_future_batch_gone;
+    return FAN_OK;
+}
+
+static fan_status prepare(fan_future *future, const fan_task *task, const void *input, size_t size,
+                          const fan_submit_options *options)
+{
+    fani_batch *batch = &future->batch;
+    batch->task = task;
+    batch->input_bytes = charge(future->front, size);
+    if (!fani_future_give_input(future, input, size))
+        return FAN_E_MEMORY;
+    if (!options)
+        return FAN_OK;
+    batch->priority = options->priority;
+    future->feed = options->feed;
+    return prepare_slow(future, options);
+}
+
+/* The place is taken, and the caller has entered. */
+static fan_status send(fani_front *front, const fan_task *task, const void *input, size_t size,
+                       const fan_submit_options *options, fan_future **made)
+{
+    fan_future *future = fani_future_new(front);
+    fan_status status = future ? prepare(future, task, input, size, options) : FAN_E_MEMORY;
+    *made = future; /* before posting: a done callback may already use the caller's place */
+    if (status == FAN_OK && options && options->after_count)
+        status = fani_future_after(future, options->after, options->after_count);
+    else if (status == FAN_OK)
+        fani_front_post(front, &future->batch);
+    if (status == FAN_OK)
+        return FAN_OK;
+    *made = NULL;
+    if (future)
+        fani_future_free(future);
+    give_place_back(front, charge(front, size));
+    return status;
+}
+
+static fan_status try_once(fani_front *front, const fan_task *task, const void *input, size_t size,
+                           const fan_submit_options *options, fan_future **future)
+{
+    fan_status status = atomic_load(&front->closing)
+                            ? FAN_E_CLOSED
+                            : take_place(front, fani_front_shard(front), charge(front, size));
+    return status == FAN_OK ? send(front, task, input, size, options, future) : status;
+}
+
+static fan_status submit(fani_front *front, const fan_task *task, const void *input, size_t size,
+                         const fan_submit_options *options, fan_future **future)
+{
+    place wanted = {.front = front, .charged = charge(front, size)};
+    bool may_wait = !(options && options->no_wait) && fani_front_may_wait(front);
+    bool waits = false;
+    fan_status status = fani_front_accepts(front, task, NULL);
+    while (status == FAN_OK) {
+        fani_shard *shard = fani_front_enter(front);
+        status = try_once(front, task, input, size, options, future);
+        bool again = status == FAN_E_BUSY && may_wait;
+        if (again && !waits) {
+            fani_front_retain(
+                front); /* a close on another thread may free the executor meanwhile */
+            waits = true;
+        }
+        fani_front_leave(shard);
+        if (!again)
+            break;
+        status = FAN_OK;
+        fani_front_wait(front, &front->ended, place_free, &wanted, FAN_FOREVER);
+    }
+    if (waits)
+        fani_front_release(front);
+    return status;
+}
+
+static bool sound(const fan_submit_options *options, size_t size)
+{
+    return (options->args || !options->args_size) && (options->after || !options->after_count) &&
+           (!options->feed || (options->after_count == 1 && !size));
+}
+
+fan_status fan_submit_sized(fan_executor *executor, const fan_task *task, const void *input,
+                            size_t size, const fan_submit_options *given, size_t given_size,
+                            fan_future **future)
+{
+    fan_submit_options options = {0};
+    if (!executor)
+        return FAN_E_UNSUPPORTED;
+    if (!future || (!input && size))
+        return FAN_E_ARGUMENT;
+    *future = NULL;
+    if (given)
+        memcpy(&options, given, given_size < sizeof options ? given_size : sizeof options);
+    if (given && !sound(&options, size))
+        return FAN_E_ARGUMENT;
+    if (size > FANI_BYTES_MAX || options.args_size > FANI_BYTES_MAX)
+        return FAN_E_TOO_LARGE;
+    return submit(&executor->front, task, input, size, given ? &options : NULL, future);
+}

@@ -1,0 +1,196 @@
+/* Divisible batches: a range of items that members share out among themselves as they go. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "team.h"
+
+enum { PART_NS = 20000, PART_GROWTH = 4 };
+
+/* ---- Ranges -------------------------------------------------------------------------------- */
+
+static uint64_t make_range(uint64_t begin, uint64_t end)
+{
+    return end << 32 | begin;
+}
+
+static uint64_t range_begin(uint64_t range)
+{
+    return range & UINT32_MAX;
+}
+
+static uint64_t range_end(uint64_t range)
+{
+    return range >> 32;
+}
+
+bool fani_division_left(const fani_member *m)
+{
+    uint64_t range = atomic_load(&m->range);
+    return range_begin(range) < range_end(range);
+}
+
+/* Takes up to `count` items off the front of the member's range. */
+static bool claim(fani_member *m, uint64_t count, uint64_t *at, uint64_t *taken)
+{
+    uint64_t range = atomic_load_explicit(&m->range, memory_order_relaxed), begin, end;
+    do {
+        begin = range_begin(range);
+        end = range_end(range);
+        if (begin >= end)
+            return false;
+        *taken = end - begin < count ? end - begin : count;
+    } while (!atomic_compare_exchange_weak(&m->range, &range, make_range(begin + *taken, end)));
+    *at = begin;
+    return true;
+}
+
+/* Cuts the back half off a range, in whole runs. The victim's lock is held, so that the range stays
+ * one of the same division. */
+static uint64_t cut_half(fani_member *victim, uint64_t unit)
+{
+    uint64_t range = atomic_load(&victim->range), begin, end, middle;
+    do {
+        begin = range_begin(range);
+        end = range_end(range);
+        if (begin >= end)
+            return 0;
+        middle = begin + (end - begin) / 2 / unit * unit;
+    } while (!atomic_compare_exchange_weak(&victim->range, &range, make_range(begin, middle)));
+    return make_range(middle, end);
+}
+
+/* ---- Parts --------------------------------------------------------------------------------- */
+
+/* Items of the next part where the executor chooses: some microseconds of work, and never so much
+ * of the range that others find nothing. */
+static uint64_t choose_part(fani_member *m, const fani_division *d, uint64_t last)
+{
+    uint64_t range = atomic_load_explicit(&m->range, memory_order_relaxed);
+    uint64_t most = (range_end(range) - range_begin(range)) / 4 + 1, growth = last * PART_GROWTH;
+    double item_ns = atomic_load_explicit(&d->item_ns, memory_order_relaxed);
+    double wanted = item_ns > 0 ? PART_NS / item_ns : 1;
+    if (wanted > (double)growth)
+        wanted = (double)growth;
+    return wanted < 1 ? 1 : wanted < (double)most ? (uint64_t)wanted : most;
+}
+
+static void run_chosen_parts(fani_member *m, fani_division *d)
+{
+    uint64_t at, taken, last = d->batch->item_ns > 0 ? UINT32_MAX / PART_GROWTH : 1;
+    int64_t before = fani_clock_ns();
+    while (!atomic_load_explicit(&d->stopped, memory_order_relaxed) &&
+           claim(m, choose_part(m, d, last), &at, &taken)) {
+        fani_worker_part_run(m->worker, at, taken);
+        int64_t now = fani_clock_ns();
+        double item_ns = (double)(now - before) / (double)taken;
+        atomic_store_explicit(&d->item_ns, item_ns + 0.01, memory_order_relaxed);
+        before = now;
+        last = taken;
+    }
+}
+
+static void run_given_parts(fani_member *m, const fani_division *d)
+{
+    uint64_t at, taken;
+    while (!atomic_load_explicit(&d->stopped, memory_order_relaxed) &&
+           claim(m, d->batch->grain, &at, &taken))
+        fani_worker_part_run(m->worker, at, taken);
+}
+
+/* What nobody is to run any more. */
+static void mark_rest(fani_member *m, fani_division *d, fani_slot_state state, const char *text)
+{
+    uint64_t at, taken;
+    while (claim(m, UINT32_MAX, &at, &taken))
+        fani_parts_mark(&d->parts, at, taken, state, text);
+}
+
+static void end_division(fani_member *m, fani_division *d)
+{
+    fani_batch *batch = d->batch;
+    fan_status status = fani_parts_end(&d->parts);
+    batch->run_ns = atomic_load(&d->run_ns);
+    free(d);
+    fani_front_complete(m->team->front, batch,
+                        (fani_outcome){.verdict = status == FAN_OK ? FANI_DONE : FANI_FAILED,
+                                       .text = fan_status_text(status)});
+}
+
+void fani_division_work(fani_member *m, fani_division *d)
+{
+    int64_t begun = fani_clock_ns();
+    fan_status status = fani_worker_parts_open(m->worker, &d->parts);
+    if (status != FAN_OK) {
+        mark_rest(m, d, FANI_SLOT_FAILED, fan_status_text(status));
+    } else {
+        if (d->batch->grain)
+            run_given_parts(m, d);
+        else
+            run_chosen_parts(m, d);
+        fani_worker_parts_close(m->worker);
+        mark_rest(m, d, FANI_SLOT_CANCELLED, "cancelled");
+    }
+    m->clock_ns = fani_clock_ns();
+    atomic_fetch_add(&d->run_ns, (uint64_t)(m->clock_ns - begun));
+    pthread_mutex_lock(&m->lock);
+    m->division = NULL;
+    m->running = NULL;
+    pthread_mutex_unlock(&m->lock);
+    if (atomic_fetch_sub(&d->members, 1) == 1)
+        end_division(m, d);
+}
+
+static void take_up(fani_member *m, fani_division *d, uint64_t range)
+{
+    pthread_mutex_lock(&m->lock);
+    atomic_store(&m->range, range);
+    atomic_store(&m->cancelled, atomic_load(&d->stopped));
+    m->division = d;
+    m->running = d->batch;
+    pthread_mutex_unlock(&m->lock);
+}
+
+void fani_division_run(fani_member *m, fani_batch *batch)
+{
+    fani_division *d = calloc(1, sizeof *d);
+    if (!d) {
+        fani_front_complete(
+            m->team->front, batch,
+            (fani_outcome){.verdict = FANI_FAILED, .text = fan_status_text(FAN_E_MEMORY)});
+        return;
+    }
+    d->batch = batch;
+    atomic_init(&d->members, 1);
+    atomic_init(&d->item_ns, batch->item_ns);
+    fani_parts_init(&d->parts, batch->task, &batch->items, &batch->args, batch->reply_limit,
+                    &batch->replies);
+    take_up(m, d, make_range(0, batch->items.count));
+    if (batch->items.count > 1)
+        fani_team_wake(m->team);
+    fani_division_work(m, d);
+}
+
+fani_division *fani_division_join(fani_member *m, fani_member *victim)
+{
+    uint64_t range = 0;
+    if (!fani_division_left(victim))
+        return NULL;
+    pthread_mutex_lock(&victim->lock);
+    fani_division *d = victim->division;
+    if (d) {
+        range = cut_half(victim, d->batch->grain ? d->batch->grain : 1);
+        if (range)
+            atomic_fetch_add(&d->members, 1);
+    }
+    pthread_mutex_unlock(&victim->lock);
+    if (!range)
+        return NULL;
+    take_up(m, d, range);
+    return d;
+}
+
+void fani_division_stop(fani_division *d)
+{
+    atomic_store(&d->stopped, true);
+}

@@ -1,0 +1,279 @@
+/* What a member of the team does: finds work, runs it, rests. */
+#include <sched.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "team.h"
+
+enum {
+    GRAB_MAX = 32,    /* batches taken from the inbox at a time, */
+    GRAB_NS = 20000,  /* and work: what waits in a list is not seen by higher priorities */
+    SPINS = 100,      /* looks for work before resting; after each but the first few the core is */
+    SPINS_ALONE = 20, /* offered to others */
+    CLOCK_EVERY = 8,  /* short batches between two looks at the clock */
+    SHORT_NS = 2000,
+};
+
+/* ---- Lists --------------------------------------------------------------------------------- */
+
+static void insert_last(fani_fifo *list, fani_batch *batch)
+{
+    batch->mark = list;
+    fani_fifo_insert_behind(list, list->last, batch);
+}
+
+/* Both locks are held. */
+static void moved(fani_member *m)
+{
+    atomic_store_explicit(&m->waiting, (uint32_t)m->list.count, memory_order_relaxed);
+}
+
+/* How many batches to take at a time: of short ones many, of others one. */
+static size_t worth_grabbing(const fani_member *m, size_t waiting)
+{
+    double share = (double)waiting / (2.0 * m->team->count) + 1;
+    double most = m->mean_ns > 0 ? GRAB_NS / m->mean_ns : 1;
+    if (share > most)
+        share = most;
+    return share < 1 ? 1 : share > GRAB_MAX ? GRAB_MAX : (size_t)share;
+}
+
+/* Takes batches of one priority out of the inbox. */
+static bool grab(fani_member *m)
+{
+    fani_team *team = m->team;
+    if (!atomic_load_explicit(&team->waiting, memory_order_relaxed))
+        return false;
+    pthread_mutex_lock(&team->lock);
+    pthread_mutex_lock(&m->lock);
+    fani_fifo *inbox = &team->inbox;
+    int priority = inbox->first ? inbox->first->priority : 0;
+    for (size_t n = worth_grabbing(m, inbox->count);
+         n && inbox->first && inbox->first->priority == priority; n--)
+        insert_last(&m->list, fani_fifo_pop(inbox));
+    moved(m);
+    bool any = m->list.first != NULL;
+    pthread_mutex_unlock(&m->lock);
+    atomic_store_explicit(&team->waiting, (uint32_t)inbox->count, memory_order_relaxed);
+    pthread_mutex_unlock(&team->lock);
+    return any;
+}
+
+static void lock_both(fani_member *a, fani_member *b)
+{
+    pthread_mutex_lock(a->number < b->number ? &a->lock : &b->lock);
+    pthread_mutex_lock(a->number < b->number ? &b->lock : &a->lock);
+}
+
+/* Takes the newer half of another's list: what it would come to last. */
+static bool rob(fani_member *m, fani_member *victim)
+{
+    if (!atomic_load_explicit(&victim->waiting, memory_order_relaxed))
+        return false;
+    lock_both(m, victim);
+    fani_batch *behind = m->list.last;
+    for (size_t n = (victim->list.count + 1) / 2; n; n--) {
+        fani_batch *batch = victim->list.last;
+        fani_fifo_take(&victim->list, batch);
+        batch->mark = &m->list;
+        fani_fifo_insert_behind(&m->list, behind, batch);
+    }
+    moved(m);
+    moved(victim);
+    bool any = m->list.first != NULL;
+    pthread_mutex_unlock(&m->lock);
+    pthread_mutex_unlock(&victim->lock);
+    return any;
+}
+
+/* The next batch of the member's list, which then runs; or NULL. */
+static fani_batch *begin_next(fani_member *m)
+{
+    if (!atomic_load_explicit(&m->waiting, memory_order_relaxed))
+        return NULL;
+    pthread_mutex_lock(&m->lock);
+    fani_batch *batch = fani_fifo_pop(&m->list);
+    if (batch) {
+        batch->mark = NULL;
+        m->running = batch;
+        atomic_store_explicit(&m->cancelled, false, memory_order_relaxed);
+        if (batch->timeout_ns)
+            m->begun_ns = fani_clock_ns();
+        moved(m);
+    }
+    pthread_mutex_unlock(&m->lock);
+    return batch;
+}
+
+/* ---- Running ------------------------------------------------------------------------------- */
+
+/* What the batch that has just ended took. Reading the clock costs as much as a short batch: then
+ * it is read now and then, the mean stands for each, and the last gets what is left. */
+static uint64_t time_spent(fani_member *m)
+{
+    if (m->mean_ns > 0 && m->mean_ns < SHORT_NS && ++m->unclocked < CLOCK_EVERY)
+        return (uint64_t)m->mean_ns;
+    int64_t now = fani_clock_ns();
+    double elapsed = (double)(now - m->clock_ns), batches = m->unclocked ? m->unclocked : 1;
+    double left = elapsed - (batches - 1) * m->mean_ns;
+    double mean = elapsed / batches + 1;
+    m->mean_ns = m->mean_ns > 0 ? 0.75 * m->mean_ns + 0.25 * mean : mean;
+    m->clock_ns = now;
+    m->unclocked = 0;
+    return left > 0 ? (uint64_t)left : 0;
+}
+
+static void run_batch(fani_member *m, fani_batch *batch)
+{
+    fan_status status = fani_worker_run_untimed(m->worker, batch->task, &batch->items, &batch->args,
+                                                batch->reply_limit, &batch->replies);
+    batch->run_ns = time_spent(m);
+    if (batch->timeout_ns) {
+        pthread_mutex_lock(&m->lock);
+        m->begun_ns = 0;
+        pthread_mutex_unlock(&m->lock);
+    }
+    fani_front_complete(m->team->front, batch,
+                        (fani_outcome){.verdict = status == FAN_OK ? FANI_DONE : FANI_FAILED,
+                                       .text = fan_status_text(status)});
+}
+
+/* ---- Searching and resting ----------------------------------------------------------------- */
+
+void fani_team_wake(fani_team *team)
+{
+    if (atomic_load(&team->searching) == 0)
+        fani_event_notify_one(&team->work);
+}
+
+static void search(fani_member *m, bool searches)
+{
+    if (m->searches == searches)
+        return;
+    m->searches = searches;
+    m->clock_ns = 0;
+    m->unclocked = 0;
+    if (searches)
+        atomic_fetch_add(&m->team->searching, 1);
+    else
+        atomic_fetch_sub(&m->team->searching, 1);
+}
+
+/* Looks at everyone's work once; what was found is in the list, or has been run. */
+static bool find_work(fani_member *m)
+{
+    fani_team *team = m->team;
+    if (grab(m))
+        return true;
+    for (unsigned i = 1; i < team->count; i++) {
+        fani_member *other = &team->members[(m->number + i) % team->count];
+        if (rob(m, other))
+            return true;
+        fani_division *division = fani_division_join(m, other);
+        if (division) {
+            search(m, false);
+            fani_team_wake(team); /* the next one looks for its part */
+            fani_division_work(m, division);
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool may_work(const fani_member *m)
+{
+    return m->number < atomic_load(&m->team->active);
+}
+
+/* Gives back what a member that is to rest has in its list. */
+static void empty_list(fani_member *m)
+{
+    fani_team *team = m->team;
+    pthread_mutex_lock(&team->lock);
+    pthread_mutex_lock(&m->lock);
+    for (fani_batch *batch; (batch = fani_fifo_pop(&m->list));) {
+        batch->mark = &team->inbox;
+        fani_fifo_push_first(&team->inbox, batch);
+    }
+    moved(m);
+    pthread_mutex_unlock(&m->lock);
+    atomic_store_explicit(&team->waiting, (uint32_t)team->inbox.count, memory_order_relaxed);
+    pthread_mutex_unlock(&team->lock);
+    fani_team_wake(team);
+}
+
+/* Spins for a moment, since sleeping and waking costs far more than most pauses between batches.
+ */
+static bool spin(fani_member *m)
+{
+    for (int i = 0; i < SPINS && may_work(m); i++) {
+        if (find_work(m))
+            return true;
+        if (i >= SPINS_ALONE)
+            sched_yield();
+        else
+            fani_cpu_relax();
+    }
+    return false;
+}
+
+/* Sleeps until there may be work. Whoever brings some does so under a lock that find_work takes
+ * after this member has announced itself: nothing is missed. */
+static void rest(fani_member *m)
+{
+    fani_team *team = m->team;
+    search(m, false);
+    bool works = may_work(m);
+    fani_event *event = works ? &team->work : &team->changed;
+    uint32_t key = fani_event_prepare(event);
+    if (atomic_load(&team->ending) || works != may_work(m) || (works && fani_team_has_work(team)))
+        fani_event_cancel(event);
+    else
+        (void)fani_event_wait(event, key, INT64_MAX);
+}
+
+/* Whether some work waits, looked at under the locks. */
+bool fani_team_has_work(fani_team *team)
+{
+    pthread_mutex_lock(&team->lock);
+    bool any = team->inbox.first != NULL;
+    pthread_mutex_unlock(&team->lock);
+    for (unsigned i = 0; i < team->count && !any; i++) {
+        fani_member *m = &team->members[i];
+        pthread_mutex_lock(&m->lock);
+        any = m->list.first || (m->division && fani_division_left(m));
+        pthread_mutex_unlock(&m->lock);
+    }
+    return any;
+}
+
+static bool next_work(fani_member *m)
+{
+    search(m, true);
+    bool found = find_work(m) || spin(m);
+    if (!found)
+        return false;
+    bool was_last = m->searches && atomic_load(&m->team->searching) == 1;
+    search(m, false);
+    if (was_last && atomic_load_explicit(&m->team->waiting, memory_order_relaxed))
+        fani_team_wake(m->team);
+    return true;
+}
+
+void fani_member_run(fani_member *m)
+{
+    fani_team *team = m->team;
+    while (!atomic_load_explicit(&team->ending, memory_order_relaxed)) {
+        fani_batch *batch = may_work(m) ? begin_next(m) : NULL;
+        if (!may_work(m) && atomic_load_explicit(&m->waiting, memory_order_relaxed))
+            empty_list(m);
+        if (batch && !m->clock_ns)
+            m->clock_ns = fani_clock_ns();
+        if (batch && batch->divisible)
+            fani_division_run(m, batch);
+        else if (batch)
+            run_batch(m, batch);
+        else if (!may_work(m) || !next_work(m))
+            rest(m);
+    }
+}

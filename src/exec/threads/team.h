@@ -1,0 +1,99 @@
+/* One opened threads executor; what the files of this folder share.
+ *
+ * Batches come into the inbox. A member takes a few at a time into a list of its own, so that it
+ * works without meeting others; who has nothing takes half of another's list. A divisible batch is
+ * a range of items in the hands of the member that took it: it takes a run's worth from the front
+ * of its range, and who has nothing takes the back half of another's range. So no item waits behind
+ * a long one while a member is idle. */
+#ifndef FANI_TEAM_H
+#define FANI_TEAM_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/cores.h"
+#include "base/event.h"
+#include "exec/fifo.h"
+#include "task/parts.h"
+
+/* A divisible batch while members run it. It ends with the last of them. */
+struct fani_team;
+
+typedef struct fani_division {
+    fani_batch *batch;
+    fani_parts parts;
+    _Atomic unsigned members; /* who have a range of it */
+    _Atomic bool stopped;     /* nobody begins another part */
+    _Atomic uint64_t run_ns;
+    _Atomic double item_ns; /* what an item takes; 0: not known */
+} fani_division;
+
+typedef struct fani_member {
+    _Alignas(
+        64) _Atomic uint64_t range; /* of its division: begin in the low, end in the high half */
+    _Atomic uint32_t waiting;       /* batches in the list: what others may look at */
+    _Atomic bool cancelled;         /* what it runs should end */
+
+    _Alignas(64) pthread_mutex_t lock; /* guards these */
+    fani_fifo list;                    /* a batch in it has the list as its mark */
+    fani_batch *running;               /* or what it ran last */
+    int64_t begun_ns;                  /* when, for a batch with a timeout that runs; else 0 */
+    fani_division *division;
+
+    _Alignas(64) fani_worker *worker; /* the member's own, like all below */
+    struct fani_team *team;
+    unsigned number;
+    bool searches;      /* it is counted among those that look for work */
+    int64_t clock_ns;   /* when the clock was last read; 0: before it rested */
+    unsigned unclocked; /* batches since */
+    double mean_ns;     /* of a batch, lately; 0: not known */
+} fani_member;
+
+typedef struct fani_team {
+    fani_front *front;
+    unsigned count; /* members that were started */
+    fani_member *members;
+    bool has_mask;
+    cpu_set_t mask;
+    pthread_t host; /* opens the region and is its first member */
+
+    _Alignas(64) pthread_mutex_t lock; /* guards the inbox and up */
+    fani_fifo inbox;                   /* a batch in it has the inbox as its mark */
+    unsigned up;                       /* members that OpenMP gave; 0: not up yet */
+    _Atomic uint32_t waiting;          /* batches in the inbox */
+
+    _Alignas(64) fani_event work; /* members without work sleep on it */
+    _Atomic uint32_t searching;   /* members awake without work */
+    _Atomic unsigned active;      /* members with smaller numbers work; the others rest */
+    _Atomic bool ending;
+    fani_event changed; /* up, active or ending has changed */
+} fani_team;
+
+/* ---- member.c ------------------------------------------------------------------------------ */
+
+/* The life of a member: ends when the team ends. */
+void fani_member_run(fani_member *member);
+
+/* Wakes a member for new work, unless one is looking for some already. Any thread. */
+void fani_team_wake(fani_team *team);
+
+/* Whether some work waits, looked at under the locks. */
+bool fani_team_has_work(fani_team *team);
+
+/* ---- divide.c ------------------------------------------------------------------------------ */
+
+/* Runs a divisible batch from its first item on, with whoever joins in. */
+void fani_division_run(fani_member *member, fani_batch *batch);
+
+/* Takes half of another's range over; NULL: there is nothing to take. Its work is then to be done.
+ */
+fani_division *fani_division_join(fani_member *member, fani_member *victim);
+void fani_division_work(fani_member *member, fani_division *division);
+
+/* Whether a member's range has items that nobody has begun. */
+bool fani_division_left(const fani_member *member);
+
+/* Nobody is to begin another part. */
+void fani_division_stop(fani_division *division);
+
+#endif
