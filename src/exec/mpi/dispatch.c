@@ -181,6 +181,35 @@ void fani_mpi_post(void *user, fani_batch *batch)
     fani_bell_ring(&self->bell);
 }
 
+/* Takes a batch (NULL: any) out of those that no rank has yet, or NULL. */
+static fani_batch *posted_remove(fani_mpi *self, const fani_batch *batch)
+{
+    pthread_mutex_lock(&self->queue);
+    fani_batch **at = &self->posted;
+    while (*at && batch && *at != batch)
+        at = &(*at)->next;
+    fani_batch *found = *at;
+    if (found)
+        *at = found->next;
+    if (found && !*at)
+        self->posted_end = at;
+    pthread_mutex_unlock(&self->queue);
+    return found;
+}
+
+bool fani_mpi_revoke(void *user, fani_batch *batch, bool kill)
+{
+    (void)kill;
+    fani_mpi *self = user;
+    bool any = false;
+    for (fani_batch *found; (found = posted_remove(self, batch)); any = true) {
+        complete(self, found, (fani_outcome){.verdict = FANI_CANCELLED});
+        if (batch)
+            return true;
+    }
+    return any;
+}
+
 /* ---- To the other ranks -------------------------------------------------------------------- */
 
 /* Finds and removes a batch that a rank has. NULL: it has none of this number. */

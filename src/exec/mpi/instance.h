@@ -149,6 +149,9 @@ void fani_mpi_pump_end(fani_mpi *self);
 
 void fani_mpi_post(void *self, fani_batch *batch);
 
+/* Gives back what no rank has yet; what has left rank 0 runs. */
+bool fani_mpi_revoke(void *self, fani_batch *batch, bool kill);
+
 /* Gives posted batches to ranks that have room; the least loaded first. Under `drive`. */
 bool fani_mpi_distribute(fani_mpi *self);
 

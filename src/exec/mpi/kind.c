@@ -121,6 +121,7 @@ const fani_executor_ops fani_mpi_ops = {
     .probe = probe,
     .open = fani_mpi_open,
     .post = fani_mpi_post,
+    .revoke = fani_mpi_revoke,
     .share = fani_mpi_share_op,
     .progress = progress,
     .stats = stats,

@@ -349,13 +349,33 @@ static bool take_back(fani_processes_pool *pool, fani_batch *batch, bool kill)
     return true;
 }
 
+/* The next batch that can be taken back, or NULL. The lock is held. */
+static fani_batch *take_back_any(fani_processes_pool *pool, bool kill)
+{
+    if (pool->queue.first)
+        return fani_fifo_pop(&pool->queue);
+    for (unsigned i = 0; i < pool->count; i++) {
+        for (unsigned k = pool->workers[i].in_flight; k-- > 0;) {
+            fani_batch *batch = pool->workers[i].flights[k].batch;
+            if (take_back(pool, batch, kill))
+                return batch;
+        }
+    }
+    return NULL;
+}
+
 bool fani_processes_revoke(void *self, fani_batch *batch, bool kill)
 {
     fani_processes_pool *pool = self;
-    pthread_mutex_lock(&pool->lock);
-    bool taken = take_back(pool, batch, kill);
-    pthread_mutex_unlock(&pool->lock);
-    if (taken)
-        fani_processes_complete(pool, batch, FANI_CANCELLED, NULL);
-    return taken;
+    bool any = false;
+    for (fani_batch *taken;; any = true) {
+        pthread_mutex_lock(&pool->lock);
+        taken = !batch ? take_back_any(pool, kill) : take_back(pool, batch, kill) ? batch : NULL;
+        pthread_mutex_unlock(&pool->lock);
+        if (!taken)
+            return any;
+        fani_processes_complete(pool, taken, FANI_CANCELLED, NULL);
+        if (batch)
+            return true;
+    }
 }
