@@ -69,16 +69,11 @@ static const fan_executor_kind *find_kind(const fan_executor_options *options, f
 static fani_front *make_front(const fan_executor_kind *kind, const fan_executor_options *options)
 {
     fan_executor *executor = aligned_alloc(64, sizeof *executor);
-    struct fani_pool *pool = fani_pool_new();
-    if (!executor || !pool) {
-        free(executor);
-        fani_pool_free(pool);
+    if (!executor)
         return NULL;
-    }
     memset(executor, 0, sizeof *executor);
     fani_front *front = &executor->front;
     front->ops = kind->ops;
-    front->pool = pool;
     front->queue_items_max = options->queue_items ? options->queue_items : QUEUE_ITEMS;
     front->queue_bytes_max = options->queue_bytes ? options->queue_bytes : queue_bytes_default;
     if (front->queue_bytes_max / front->queue_items_max >= UNCHARGED_BYTES)
@@ -188,6 +183,7 @@ fan_status fan_executor_close(fan_executor *executor, fan_close_mode mode, fan_d
         return status;
     }
     fani_front_drop_shares(front);
+    fani_futures_retire(front);
     fani_front_release(front);
     return FAN_OK;
 }
@@ -213,8 +209,9 @@ fan_status fan_executor_get_stats_sized(fan_executor *executor, fan_executor_sta
     fan_executor_stats stats = {0};
     uint64_t refused = FANI_FRONT_SUM(front, refused);
     stats.items_done = FANI_FRONT_SUM(front, items_out) - refused;
-    stats.items_submitted = FANI_FRONT_SUM(front, items_in) - refused;
-    stats.batches = FANI_FRONT_SUM(front, postings);
+    uint64_t submitted = FANI_FRONT_SUM(front, submitted) - refused;
+    stats.items_submitted = submitted + FANI_FRONT_SUM(front, mapped);
+    stats.batches = submitted + FANI_FRONT_SUM(front, sent) + FANI_FRONT_SUM(front, again);
     stats.run_ns = FANI_FRONT_SUM(front, run_ns);
     stats.slow_callbacks = atomic_load(&front->slow_callbacks);
     pthread_mutex_lock(&front->lock);

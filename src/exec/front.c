@@ -11,7 +11,6 @@
 #include "base/error.h"
 #include "exec/settle.h"
 #include "exec/watch.h"
-#include "task/inside.h"
 #include "task/registry.h"
 
 /* ---- Objects ------------------------------------------------------------------------------- */
@@ -25,7 +24,6 @@ void fani_front_release(fani_front *front)
 {
     if (atomic_fetch_sub_explicit(&front->references, 1, memory_order_acq_rel) != 1)
         return;
-    fani_pool_free(front->pool);
     int fd = atomic_load(&front->fd);
     if (fd >= 0)
         close(fd);
@@ -93,27 +91,6 @@ fan_status fani_front_accepts(const fani_front *front, const fan_task *task, fan
 
 /* ---- Counting ------------------------------------------------------------------------------ */
 
-/* Threads are told apart by where their thread-local storage lies: no number to give out. */
-fani_shard *fani_front_shard(fani_front *front)
-{
-    uint64_t place = (uintptr_t)fani_inside_place();
-    return &front->shards[(place * UINT64_C(0x9e3779b97f4a7c15)) >> 60];
-}
-
-_Static_assert(FANI_SHARDS == 16, "the shard is the top 4 bits of a hash");
-
-fani_shard *fani_front_enter(fani_front *front)
-{
-    fani_shard *shard = fani_front_shard(front);
-    atomic_fetch_add(&shard->calls_begun, 1);
-    return shard;
-}
-
-void fani_front_leave(fani_shard *shard)
-{
-    atomic_fetch_add(&shard->calls_ended, 1);
-}
-
 uint64_t fani_front_sum(const fani_front *front, size_t offset)
 {
     uint64_t sum = 0;
@@ -128,22 +105,20 @@ uint64_t fani_front_sum(const fani_front *front, size_t offset)
 bool fani_front_has_calls(fani_front *front)
 {
     uint64_t ended = FANI_FRONT_SUM(front, calls_ended);
-    return FANI_FRONT_SUM(front, calls_begun) != ended;
+    return FANI_FRONT_SUM(front, calls_begun) + FANI_FRONT_SUM(front, submitted) != ended;
 }
 
 uint64_t fani_front_outstanding(fani_front *front)
 {
     uint64_t out = FANI_FRONT_SUM(front, items_out);
-    return FANI_FRONT_SUM(front, items_in) - out;
+    return FANI_FRONT_SUM(front, submitted) + FANI_FRONT_SUM(front, mapped) - out;
 }
 
 uint64_t fani_front_submitted(fani_front *front)
 {
-    uint64_t out = FANI_FRONT_SUM(front, items_out),
-             mapped_in = FANI_FRONT_SUM(front, items_mapped);
     uint64_t mapped_out = FANI_FRONT_SUM(front, mapped_out);
-    uint64_t all = FANI_FRONT_SUM(front, items_in) - out, mapped = mapped_in - mapped_out;
-    return all > mapped ? all - mapped : 0;
+    uint64_t submitted_out = FANI_FRONT_SUM(front, items_out) - mapped_out;
+    return FANI_FRONT_SUM(front, submitted) - submitted_out;
 }
 
 uint64_t fani_front_bytes(fani_front *front)
@@ -154,11 +129,15 @@ uint64_t fani_front_bytes(fani_front *front)
 
 /* ---- Out ----------------------------------------------------------------------------------- */
 
-void fani_front_post(fani_front *front, fani_batch *batch)
+uint64_t fani_front_number(const fani_front *front, const fani_shard *shard, uint64_t count,
+                           enum fani_numbering by)
 {
-    fani_shard *shard = fani_front_shard(front);
-    uint64_t number = atomic_fetch_add_explicit(&shard->postings, 1, memory_order_relaxed) + 1;
-    batch->posting = number * FANI_SHARDS + (uint64_t)(shard - front->shards);
+    return (count * FANI_SHARDS + (uint64_t)(shard - front->shards)) * 4 + by + 1;
+}
+
+void fani_front_post(fani_front *front, fani_batch *batch, uint64_t number)
+{
+    batch->posting = number;
     batch->attempt++;
     if (batch->timeout_ns && front->ops->begun)
         fani_watch_time(front, batch);
@@ -169,6 +148,13 @@ void fani_front_post(fani_front *front, fani_batch *batch)
     }
 }
 
+void fani_front_post_again(fani_front *front, fani_batch *batch)
+{
+    fani_shard *shard = fani_front_shard(front);
+    uint64_t count = atomic_fetch_add(&shard->again, 1);
+    fani_front_post(front, batch, fani_front_number(front, shard, count, FANI_BY_REPEAT));
+}
+
 fan_status fani_front_send(fani_front *front, fani_batch *batch)
 {
     fani_shard *shard = fani_front_enter(front);
@@ -176,9 +162,9 @@ fan_status fani_front_send(fani_front *front, fani_batch *batch)
     if (!batch->reply_limit)
         batch->reply_limit = front->reply_limit;
     if (status == FAN_OK) {
-        atomic_fetch_add(&shard->items_mapped, batch->items.count);
-        atomic_fetch_add(&shard->items_in, batch->items.count);
-        fani_front_post(front, batch);
+        atomic_fetch_add(&shard->mapped, batch->items.count);
+        uint64_t count = atomic_fetch_add(&shard->sent, 1);
+        fani_front_post(front, batch, fani_front_number(front, shard, count, FANI_BY_SEND));
     }
     fani_front_leave(shard);
     return status;
@@ -197,7 +183,8 @@ static void write_fd(int fd)
 void fani_front_finish(fani_front *front, fani_batch *batch)
 {
     fani_shard *shard = fani_front_shard(front);
-    atomic_fetch_add_explicit(&shard->run_ns, batch->run_ns, memory_order_relaxed);
+    if (batch->run_ns)
+        atomic_fetch_add_explicit(&shard->run_ns, batch->run_ns, memory_order_relaxed);
     if (!batch->submitted)
         atomic_fetch_add(&shard->mapped_out, batch->items.count);
     atomic_fetch_add(&shard->items_out, batch->items.count);
@@ -208,15 +195,15 @@ void fani_front_finish(fani_front *front, fani_batch *batch)
         write_fd(fd);
 }
 
+/* The front stays until this returns, without entering: the executor's close, which comes before
+ * its end, waits for the threads that are here. */
 void fani_front_complete(fani_front *front, fani_batch *batch, fani_outcome outcome)
 {
-    fani_shard *shard = fani_front_enter(front);
     if (outcome.verdict == FANI_DONE && !batch->slow && batch->replies.complete &&
         batch->replies.count == batch->items.count)
         fani_front_finish(front, batch);
     else
         fani_settle(front, batch, outcome);
-    fani_front_leave(shard);
 }
 
 /* ---- Waiting ------------------------------------------------------------------------------- */

@@ -13,6 +13,7 @@
 
 #include "base/event.h"
 #include "exec/executor_ops.h"
+#include "task/inside.h"
 
 enum { FANI_SHARDS = 16 };
 
@@ -31,19 +32,24 @@ typedef struct fani_share_entry {
 /* Counters of some of the program's threads, mostly of one: adding to them is cheap. Each only
  * grows; the sums over all shards are what counts. */
 typedef struct fani_shard {
-    _Alignas(64) _Atomic uint64_t calls_begun; /* operations on the front or the executor */
-    _Atomic uint64_t items_in;                 /* items taken */
-    _Atomic uint64_t items_mapped;             /* those of them that a map bounds */
-    _Atomic uint64_t bytes_in;                 /* input bytes of submits */
-    _Atomic uint64_t look_at; /* below this value of items_in no limit can be reached */
-    _Atomic uint64_t postings;
-    _Atomic uint64_t refused; /* items taken but never posted */
+    _Alignas(64) _Atomic uint64_t submitted; /* items of submits: each also begins a call */
+    _Atomic uint64_t calls_begun;            /* other operations on the front or the executor */
+    _Atomic uint64_t calls_ended;
+    _Atomic uint64_t mapped;   /* items of all else */
+    _Atomic uint64_t sent;     /* batches of all else */
+    _Atomic uint64_t again;    /* batches posted another time */
+    _Atomic uint64_t bytes_in; /* input bytes of submits */
+    _Atomic uint64_t look_at;  /* below this value of submitted no limit can be reached */
 
-    _Alignas(64) _Atomic uint64_t calls_ended;
-    _Atomic uint64_t items_out; /* items ended */
+    _Alignas(64) _Atomic uint64_t items_out; /* items ended */
     _Atomic uint64_t mapped_out;
     _Atomic uint64_t bytes_out;
     _Atomic uint64_t run_ns;
+    _Atomic uint64_t refused; /* submitted, but never posted */
+
+    _Alignas(64) _Atomic bool taking; /* futures to be used again: see future.c */
+    fan_future *ready;                /* whoever is taking may touch it */
+    fan_future *_Atomic given;
 } fani_shard;
 
 struct fani_front {
@@ -56,11 +62,10 @@ struct fani_front {
     unsigned crash_limit;
     unsigned workers_max;        /* what it may be resized to */
     bool nested;                 /* belongs to a running task, which may wait for it */
-    _Atomic unsigned references; /* the executor's owner, the pool of futures, each mapping */
+    _Atomic unsigned references; /* the executor's owner, the futures together, each mapping */
     _Atomic bool closing;        /* no new work */
     _Atomic bool progressing;    /* one thread at a time is in the progress op */
     _Atomic int fd;              /* eventfd to write to at each end, or -1 */
-    struct fani_pool *pool;      /* of futures: future.c */
     struct fani_watch *watch;    /* watch.c; made at the first use, under the lock */
 
     size_t uncharged; /* inputs up to this size do not count against queue_bytes_max */
@@ -77,6 +82,7 @@ struct fani_front {
     pthread_mutex_t lock;    /* guards all below, and what is slow */
     struct fani_care *cares; /* of all pieces under way */
     fan_future *held;        /* futures that wait for others */
+    size_t futures;          /* that exist, in use or not */
     unsigned
         detached;    /* batches that run on though they have their outcome: close waits for them */
     bool abandoning; /* a close that abandons is under way: what lost its worker does not run again
@@ -97,15 +103,38 @@ struct fan_executor {
 void fani_front_retain(fani_front *front);
 void fani_front_release(fani_front *front);
 
-/* The shard of the calling thread. */
-fani_shard *fani_front_shard(fani_front *front);
+/* The shard of the calling thread. Threads are told apart by where their thread-local storage lies:
+ * no number to give out. */
+static inline fani_shard *fani_front_shard(fani_front *front)
+{
+    uint64_t place = (uintptr_t)fani_inside_place();
+    return &front->shards[(place * UINT64_C(0x9e3779b97f4a7c15)) >> 60];
+}
+_Static_assert(FANI_SHARDS == 16, "the shard is the top 4 bits of a hash");
 
 /* Between these two the executor's instance stays: close waits. */
-fani_shard *fani_front_enter(fani_front *front);
-void fani_front_leave(fani_shard *shard);
+static inline fani_shard *fani_front_enter(fani_front *front)
+{
+    fani_shard *shard = fani_front_shard(front);
+    atomic_fetch_add(&shard->calls_begun, 1);
+    return shard;
+}
+
+static inline void fani_front_leave(fani_shard *shard)
+{
+    atomic_fetch_add(&shard->calls_ended, 1);
+}
 
 /* Hands a batch to the executor. Its items are counted, and the caller has entered. */
-void fani_front_post(fani_front *front, fani_batch *batch);
+void fani_front_post(fani_front *front, fani_batch *batch, uint64_t number);
+
+/* As post, for a batch that was posted before, or waited for something. */
+void fani_front_post_again(fani_front *front, fani_batch *batch);
+
+/* Numbers of postings, made from what a shard counts anyway. */
+enum fani_numbering { FANI_BY_SUBMIT, FANI_BY_SEND, FANI_BY_REPEAT };
+uint64_t fani_front_number(const fani_front *front, const fani_shard *shard, uint64_t count,
+                           enum fani_numbering by);
 
 /* The end of a batch with its outcomes: counts it and calls its done function. */
 void fani_front_finish(fani_front *front, fani_batch *batch);
@@ -147,9 +176,9 @@ void fani_args_release(fani_args *args);
 
 /* ---- future.c ------------------------------------------------------------------------------ */
 
-/* The memory of futures. NULL: out of memory. To be freed when no future is left. */
-struct fani_pool *fani_pool_new(void);
-void fani_pool_free(struct fani_pool *pool);
+/* The executor is closed: from now on futures are freed at their release; the last one releases the
+ * reference to the front that they have together. */
+void fani_futures_retire(fani_front *front);
 
 /* Cancels the futures that wait for others. No lock is held. */
 void fani_futures_cancel_held(fani_front *front);

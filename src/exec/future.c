@@ -7,106 +7,153 @@
 
 #include "base/clock.h"
 #include "exec/settle.h"
-#include "task/inside.h"
 
 enum {
-    POOL_MAX = 4096, /* futures kept for use again */
-    SPINS = 60,      /* looks at a future before sleeping: about a microsecond */
+    SPINS = 60, /* looks at a future before sleeping: about a microsecond */
     SLOW_CALLBACK_NS = 100000000,
 };
 
 /* ---- Memory -------------------------------------------------------------------------------- */
 
-/* Futures that were used are kept: making one is then a few stores. While any is out the pool holds
- * a reference to the front, so futures outlive close. */
-struct fani_pool {
-    pthread_mutex_t lock; /* guards the rest */
-    fan_future *free;
-    size_t free_count;
-    size_t out;
-};
+/* Futures that were used are kept in the shard of the thread that gave them back, so that making
+ * one is a few stores. The list `given` may be pushed to by anyone and is only ever taken whole;
+ * `ready` is what the one who is taking has of it. */
 
-struct fani_pool *fani_pool_new(void)
+/* Stands in `given` once the executor is closed: futures are not kept any more. */
+static fan_future retired; /* its address is all there is to it */
+
+/* False: it is not kept. Once it is pushed the front may be gone. */
+static bool push_given(fani_shard *shard, fan_future *future)
 {
-    struct fani_pool *pool = calloc(1, sizeof *pool);
-    if (pool)
-        pthread_mutex_init(&pool->lock, NULL);
-    return pool;
+    fan_future *before = atomic_load_explicit(&shard->given, memory_order_relaxed);
+    do {
+        if (before == &retired)
+            return false;
+        future->pool_next = before;
+    } while (!atomic_compare_exchange_weak(&shard->given, &before, future));
+    return true;
 }
 
-void fani_pool_free(struct fani_pool *pool)
+/* NULL: there is none, or another thread is just taking one. */
+static fan_future *take_ready(fani_shard *shard)
 {
-    if (!pool)
-        return;
-    for (fan_future *future = pool->free, *next; future; future = next) {
-        next = future->pool_next;
-        free(future);
-    }
-    pthread_mutex_destroy(&pool->lock);
-    free(pool);
-}
-
-static fan_future *take_from_pool(fani_front *front)
-{
-    struct fani_pool *pool = front->pool;
-    pthread_mutex_lock(&pool->lock);
-    fan_future *future = pool->free;
-    if (future) {
-        pool->free = future->pool_next;
-        pool->free_count--;
-    }
-    if (pool->out++ == 0)
-        fani_front_retain(front);
-    pthread_mutex_unlock(&pool->lock);
+    if (atomic_exchange_explicit(&shard->taking, true, memory_order_acquire))
+        return NULL;
+    if (!shard->ready)
+        shard->ready = atomic_exchange(&shard->given, NULL);
+    fan_future *future = shard->ready;
+    if (future)
+        shard->ready = future->pool_next;
+    atomic_store_explicit(&shard->taking, false, memory_order_release);
     return future;
 }
 
-static void give_to_pool(fani_front *front, fan_future *future)
+static fan_future *make_future(fani_front *front)
 {
-    struct fani_pool *pool = front->pool;
-    pthread_mutex_lock(&pool->lock);
-    bool keep = future && pool->free_count < POOL_MAX;
-    if (keep) {
-        future->pool_next = pool->free;
-        pool->free = future;
-        pool->free_count++;
-    }
-    bool last = --pool->out == 0;
-    pthread_mutex_unlock(&pool->lock);
-    if (!keep)
+    fan_future *future = aligned_alloc(64, sizeof *future);
+    if (!future)
+        return NULL;
+    pthread_mutex_lock(&front->lock);
+    if (front->futures++ == 0)
+        fani_front_retain(front);
+    pthread_mutex_unlock(&front->lock);
+    return future;
+}
+
+/* Frees a chain of futures, and the front with the last one. */
+static void destroy_futures(fani_front *front, fan_future *chain)
+{
+    size_t count = 0;
+    for (fan_future *future = chain, *next; future; future = next, count++) {
+        next = future->pool_next;
         free(future);
+    }
+    pthread_mutex_lock(&front->lock);
+    front->futures -= count;
+    bool last = count && front->futures == 0;
+    pthread_mutex_unlock(&front->lock);
     if (last)
         fani_front_release(front);
 }
 
-fan_future *fani_future_new(fani_front *front)
+/* Nobody takes any more; some may still give. */
+void fani_futures_retire(fani_front *front)
 {
-    fan_future *future = take_from_pool(front);
-    if (!future)
-        future = aligned_alloc(64, sizeof *future);
-    if (!future) {
-        give_to_pool(front, NULL);
-        return NULL;
+    for (size_t i = 0; i < FANI_SHARDS; i++) {
+        fani_shard *shard = &front->shards[i];
+        destroy_futures(front, shard->ready);
+        destroy_futures(front, atomic_exchange(&shard->given, &retired));
     }
+}
+
+static void give_back(fani_front *front, fan_future *future)
+{
+    if (push_given(fani_front_shard(front), future))
+        return;
+    future->pool_next = NULL;
+    destroy_futures(front, future);
+}
+
+/* All that is not zero in a future that nobody uses. */
+static void make_ready(fan_future *future, fani_front *front)
+{
+    fani_batch *batch = &future->batch;
     memset(future, 0, offsetof(fan_future, input));
     future->front = front;
-    future->standing = &future->batch;
-    future->batch.pooled = future->batch.submitted = true;
-    future->batch.user = future;
-    future->batch.done = fani_future_done;
-    future->batch.reply_limit = front->reply_limit;
-    fani_replies_lend(&future->batch.replies, future->reply, sizeof future->reply);
+    future->standing = batch;
+    batch->pooled = batch->submitted = true;
+    batch->user = future;
+    batch->done = fani_future_done;
+    batch->reply_limit = front->reply_limit;
+    fani_replies_lend(&batch->replies, future->reply, sizeof future->reply);
+}
+
+fan_future *fani_future_new(fani_front *front)
+{
+    fan_future *future = take_ready(fani_front_shard(front));
+    if (future)
+        return future;
+    future = make_future(front);
+    if (future)
+        make_ready(future, front);
     return future;
+}
+
+/* Whether it was a plain one: nothing to free, and little to set back. */
+static bool was_plain(const fan_future *future)
+{
+    const fani_batch *batch = &future->batch;
+    const fani_replies *replies = &batch->replies;
+    return !batch->care && !batch->args_owner && !batch->storage && !future->links &&
+           !future->why_not && !future->function && future->standing == batch &&
+           replies->bytes.lent && !replies->text.data &&
+           (!replies->slots || replies->slots == &replies->single);
 }
 
 void fani_future_free(fan_future *future)
 {
-    if (future->standing != &future->batch)
-        fani_batch_free(future->standing);
-    fani_batch_free(&future->batch);
-    free(future->links);
-    free(future->why_not);
-    give_to_pool(future->front, future);
+    fani_front *front = future->front;
+    fani_batch *batch = &future->batch;
+    if (was_plain(future)) {
+        atomic_store_explicit(&future->state, 0, memory_order_relaxed);
+        batch->replies.slots = NULL;
+        batch->replies.bytes.used = 0;
+        batch->replies.complete = batch->replies.array = false;
+        batch->attempt = 0;
+        batch->input_bytes = 0;
+        batch->priority = 0;
+        batch->slow = batch->unwanted = false;
+        batch->run_ns = 0;
+        batch->begun_ns = 0;
+    } else {
+        if (future->standing != batch)
+            fani_batch_free(future->standing);
+        fani_batch_free(batch);
+        free(future->links);
+        free(future->why_not);
+        make_ready(future, front);
+    }
+    give_back(front, future);
 }
 
 bool fani_future_give_input(fan_future *future, const void *input, size_t size)
@@ -136,9 +183,11 @@ static void call_back(fan_future *future, void (*function)(fan_future *, void *)
 {
     fani_front *front = future->front;
     int64_t begun = fani_clock_ns();
+    fani_shard *shard = fani_front_enter(front);
     fani_inside before = fani_inside_enter(FANI_IN_CALLBACK);
     function(future, user); /* may release the future */
     fani_inside_leave(before);
+    fani_front_leave(shard);
     int64_t took = fani_clock_ns() - begun;
     if (took < SLOW_CALLBACK_NS)
         return;
@@ -282,7 +331,7 @@ void fani_future_post(fan_future *future)
     if (future->why_not)
         end_unposted(future, future->why_not);
     else
-        fani_front_post(future->front, &future->batch);
+        fani_front_post_again(future->front, &future->batch);
 }
 
 static fan_status end_early(fan_future *future, bool kill)

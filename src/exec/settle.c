@@ -150,7 +150,7 @@ static sequel send_pieces(fani_front *front, fani_batch *parent, fani_batch *pie
         if (ends)
             fani_batch_free(piece);
         else if (!delay_ns)
-            fani_front_post(front, piece);
+            fani_front_post_again(front, piece);
     }
     return ends ? UNWANTED : AGAIN;
 }
@@ -180,7 +180,7 @@ static sequel post_again(fani_front *front, fani_batch *batch, int64_t delay_ns)
         fani_watch_delay(front, batch, delay_ns);
     pthread_mutex_unlock(&front->lock);
     if (!ends && !delay_ns)
-        fani_front_post(front, batch);
+        fani_front_post_again(front, batch);
     return ends ? UNWANTED : AGAIN;
 }
 

@@ -5,7 +5,6 @@
 #include "exec/future.h"
 #include "exec/settle.h"
 #include "exec/watch.h"
-#include "task/inside.h"
 
 enum { BACKOFF_MS = 10, NS_PER_MS = 1000000 };
 
@@ -37,9 +36,9 @@ static void give_place_back(fani_front *front, size_t charged)
 
 /* Counts one item in. Adding up what all threads have done is needed only now and then: each shard
  * may take a part of the room that was left when it last looked. FAN_E_BUSY: there is none. */
-static fan_status take_place(fani_front *front, fani_shard *shard, size_t charged)
+static fan_status take_place(fani_front *front, fani_shard *shard, size_t charged, uint64_t *number)
 {
-    uint64_t room, in = atomic_fetch_add(&shard->items_in, 1) + 1;
+    uint64_t room, in = *number = atomic_fetch_add(&shard->submitted, 1) + 1;
     if (charged)
         atomic_fetch_add(&shard->bytes_in, charged);
     else if (in < atomic_load_explicit(&shard->look_at, memory_order_relaxed))
@@ -113,7 +112,7 @@ static fan_status prepare(fan_future *future, const fan_task *task, const void *
 
 /* The place is taken, and the caller has entered. */
 static fan_status send(fani_front *front, const fan_task *task, const void *input, size_t size,
-                       const fan_submit_options *options, fan_future **made)
+                       const fan_submit_options *options, uint64_t number, fan_future **made)
 {
     fan_future *future = fani_future_new(front);
     fan_status status = future ? prepare(future, task, input, size, options) : FAN_E_MEMORY;
@@ -121,7 +120,7 @@ static fan_status send(fani_front *front, const fan_task *task, const void *inpu
     if (status == FAN_OK && options && options->after_count)
         status = fani_future_after(future, options->after, options->after_count);
     else if (status == FAN_OK)
-        fani_front_post(front, &future->batch);
+        fani_front_post(front, &future->batch, number);
     if (status == FAN_OK)
         return FAN_OK;
     *made = NULL;
@@ -131,32 +130,39 @@ static fan_status send(fani_front *front, const fan_task *task, const void *inpu
     return status;
 }
 
+/* Counting the item in begins the call, too: close waits for its end. */
 static fan_status try_once(fani_front *front, const fan_task *task, const void *input, size_t size,
                            const fan_submit_options *options, fan_future **future)
 {
-    fan_status status = atomic_load(&front->closing)
-                            ? FAN_E_CLOSED
-                            : take_place(front, fani_front_shard(front), charge(front, size));
-    return status == FAN_OK ? send(front, task, input, size, options, future) : status;
+    uint64_t number;
+    fani_shard *shard = fani_front_shard(front);
+    fan_status status = take_place(front, shard, charge(front, size), &number);
+    if (status == FAN_OK && atomic_load(&front->closing)) {
+        give_place_back(front, charge(front, size));
+        status = FAN_E_CLOSED;
+    }
+    if (status != FAN_OK)
+        return status;
+    return send(front, task, input, size, options,
+                fani_front_number(front, shard, number, FANI_BY_SUBMIT), future);
 }
 
 static fan_status submit(fani_front *front, const fan_task *task, const void *input, size_t size,
                          const fan_submit_options *options, fan_future **future)
 {
     place wanted = {.front = front, .charged = charge(front, size)};
-    bool may_wait = !(options && options->no_wait) && fani_front_may_wait(front);
     bool waits = false;
     fan_status status = fani_front_accepts(front, task, NULL);
     while (status == FAN_OK) {
-        fani_shard *shard = fani_front_enter(front);
         status = try_once(front, task, input, size, options, future);
-        bool again = status == FAN_E_BUSY && may_wait;
+        bool again =
+            status == FAN_E_BUSY && !(options && options->no_wait) && fani_front_may_wait(front);
         if (again && !waits) {
             fani_front_retain(
                 front); /* a close on another thread may free the executor meanwhile */
             waits = true;
         }
-        fani_front_leave(shard);
+        fani_front_leave(fani_front_shard(front));
         if (!again)
             break;
         status = FAN_OK;

@@ -120,7 +120,7 @@ static int64_t post_due(struct fani_watch *watch)
         pthread_mutex_unlock(&front->lock);
         if (due > now)
             return due;
-        fani_front_post(front, care->batch);
+        fani_front_post_again(front, care->batch);
     }
 }
 

@@ -29,7 +29,9 @@ static bool heap_reserve(fani_heap *heap, size_t capacity)
 
 unsigned char *fani_heap_extend(fani_heap *heap, size_t size)
 {
-    if (size > SIZE_MAX / 4 || heap->used > SIZE_MAX / 4 || !heap_reserve(heap, heap->used + size))
+    bool fits = size <= heap->capacity - heap->used;
+    if (!fits && (size > SIZE_MAX / 4 || heap->used > SIZE_MAX / 4 ||
+                  !heap_reserve(heap, heap->used + size)))
         return NULL;
     unsigned char *at = heap->data + heap->used;
     heap->used += size;

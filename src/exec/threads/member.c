@@ -108,19 +108,17 @@ static fani_batch *begin_next(fani_member *m)
 /* ---- Running ------------------------------------------------------------------------------- */
 
 /* What the batch that has just ended took. Reading the clock costs as much as a short batch: then
- * it is read now and then, the mean stands for each, and the last gets what is left. */
+ * it is read now and then, and one batch gets what all since took. */
 static uint64_t time_spent(fani_member *m)
 {
     if (m->mean_ns > 0 && m->mean_ns < SHORT_NS && ++m->unclocked < CLOCK_EVERY)
-        return (uint64_t)m->mean_ns;
-    int64_t now = fani_clock_ns();
-    double elapsed = (double)(now - m->clock_ns), batches = m->unclocked ? m->unclocked : 1;
-    double left = elapsed - (batches - 1) * m->mean_ns;
-    double mean = elapsed / batches + 1;
+        return 0;
+    int64_t now = fani_clock_ns(), elapsed = now - m->clock_ns;
+    double mean = (double)elapsed / (m->unclocked ? m->unclocked : 1) + 1;
     m->mean_ns = m->mean_ns > 0 ? 0.75 * m->mean_ns + 0.25 * mean : mean;
     m->clock_ns = now;
     m->unclocked = 0;
-    return left > 0 ? (uint64_t)left : 0;
+    return (uint64_t)elapsed;
 }
 
 static void run_batch(fani_member *m, fani_batch *batch)
