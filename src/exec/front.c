@@ -183,6 +183,11 @@ static void write_fd(int fd)
 void fani_front_finish(fani_front *front, fani_batch *batch)
 {
     fani_shard *shard = fani_front_shard(front);
+    /* Callbacks are inside an operation from before the item counts as ended, so that a close sees
+     * either. One that is only being set has no such claim. */
+    bool observed = batch->submitted && fani_future_observed(batch);
+    if (observed)
+        atomic_fetch_add(&shard->calls_begun, 1);
     if (batch->run_ns)
         atomic_fetch_add_explicit(&shard->run_ns, batch->run_ns, memory_order_relaxed);
     if (!batch->submitted)
@@ -193,6 +198,8 @@ void fani_front_finish(fani_front *front, fani_batch *batch)
     int fd = atomic_load_explicit(&front->fd, memory_order_relaxed);
     if (fd >= 0)
         write_fd(fd);
+    if (observed)
+        fani_front_leave(shard);
 }
 
 /* The front stays until this returns, without entering: the executor's close, which comes before

@@ -180,6 +180,9 @@ void fani_args_release(fani_args *args);
  * reference to the front that they have together. */
 void fani_futures_retire(fani_front *front);
 
+/* Whether a submitted batch has callbacks, or futures that wait for it. */
+bool fani_future_observed(const fani_batch *batch);
+
 /* Cancels the futures that wait for others. No lock is held. */
 void fani_futures_cancel_held(fani_front *front);
 

@@ -213,6 +213,12 @@ static void tell_observers(fan_future *future)
         call_back(future, function, user);
 }
 
+bool fani_future_observed(const fani_batch *batch)
+{
+    fan_future *future = batch->user;
+    return atomic_load_explicit(&future->state, memory_order_relaxed) & FANI_FUTURE_OBSERVED;
+}
+
 /* Marks it as done; what the state was before. What stays valid after the release is pinned. */
 static uint32_t mark_done(fan_future *future)
 {
