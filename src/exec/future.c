@@ -142,7 +142,8 @@ void fani_future_free(fan_future *future)
         batch->attempt = 0;
         batch->input_bytes = 0;
         batch->priority = 0;
-        batch->slow = batch->unwanted = false;
+        batch->slow = false;
+        atomic_store_explicit(&batch->unwanted, false, memory_order_relaxed);
         batch->run_ns = 0;
         batch->begun_ns = 0;
     } else {
