@@ -122,9 +122,9 @@ FAN_API const char *fan_executor_kind_name(size_t i, const char **summary);
 /* Whether a built-in kind can run here; error says why not. No side effects. */
 FAN_API fan_status fan_executor_probe(const char *kind, fan_error *error);
 
-/* Changes the number of workers to 1..workers_max (or fewer: at least 1), while work goes on. Workers
- * beyond it end after what they run. Errors: FAN_E_ARGUMENT, FAN_E_UNSUPPORTED (serial, mpi),
- * FAN_E_SYSTEM. */
+/* Changes the number of workers to 1..workers_max (or fewer: at least 1), while work goes on.
+ * Workers beyond it end after what they run. Errors: FAN_E_ARGUMENT, FAN_E_UNSUPPORTED (serial,
+ * mpi), FAN_E_SYSTEM. */
 FAN_API fan_status fan_executor_resize(fan_executor *executor, unsigned workers);
 
 /* *fd becomes readable whenever an item has come to its outcome: for poll, epoll and event loops.
@@ -176,8 +176,8 @@ typedef struct fan_submit_options {
     bool no_wait;        /* a full queue answers FAN_E_BUSY instead of waiting */
     uint32_t timeout_ms; /* what one run of the item may take, counted from its beginning; 0: no
                             limit. The outcome is then TIMED_OUT. Where the executor can end it
-                            (FAN_CAP_KILLS) it is ended; else fan_run_cancelled tells it, and what it
-                            still answers is dropped */
+                            (FAN_CAP_KILLS) it is ended; else fan_run_cancelled tells it, and what
+                            it still answers is dropped */
     uint32_t retries;    /* how often a failed or timed-out item runs again */
     int priority;        /* higher ones begin first, of equals the oldest */
     uint32_t backoff_ms; /* the pause before the first retry, doubled for each other one up to 30 s;

@@ -70,8 +70,9 @@ typedef struct fan_task {
 } fan_task;
 
 /* Room for one reply of `size` bytes per item, count x size in all, zeroed, aligned to the largest
- * power of 2 that divides size, up to 16, to be written before run returns. Answers every item that is not failed. NULL when memory is short or
- * fan_run_reply was used in this run; return FAN_E_MEMORY then. Only inside run. */
+ * power of 2 that divides size, up to 16, to be written before run returns. Answers every item that
+ * is not failed. NULL when memory is short or fan_run_reply was used in this run; return
+ * FAN_E_MEMORY then. Only inside run. */
 FAN_API void *fan_run_reply_array(fan_run *run, size_t size);
 
 /* Answers item i with a copy of `size` bytes (NULL with 0 is an empty reply). Errors:
@@ -99,7 +100,9 @@ FAN_API fan_items fan_run_args(const fan_run *run);
  * bytes stay valid until run returns. */
 FAN_API fan_items fan_run_shared(const fan_run *run, fan_shared shared);
 
-/* The executor for children of this item; NULL where nesting is not supported. */
+/* The executor for children of this item: submit, map and fold on it, and wait, inside run.
+ * Children run on this worker when this run waits for them; a child's crash is this item's. What
+ * was not waited for when run returns is cancelled. NULL: out of memory. */
 FAN_API fan_executor *fan_run_executor(const fan_run *run);
 
 /* Turns a function of one item into a task's run: calls `one` for each item in order and tells the

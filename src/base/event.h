@@ -1,10 +1,9 @@
 /* An event count: threads sleep until something that others change without a lock has become true.
  *
  *     waiter:  key = fani_event_prepare(e);          changer:  make it true (sequentially
- *              if (it is true)                                 consistent read-modify-write or store)
- *                  fani_event_cancel(e);                       fani_event_notify(e);
- *              else
- *                  fani_event_wait(e, key, deadline);
+ *              if (it is true)                                 consistent read-modify-write or
+ * store) fani_event_cancel(e);                       fani_event_notify(e); else fani_event_wait(e,
+ * key, deadline);
  *
  * Nothing is lost: either the waiter sees the change, or the changer sees the waiter. Without a
  * waiter a notification is one load. */

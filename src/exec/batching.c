@@ -2,6 +2,7 @@
 
 enum {
     TARGET_NS = 40000, /* work of a batch: long against a message, short against a tail */
+    WORKER_NS = 10000,
     GROWTH = 4,
     IN_ADVANCE_MAX = 3,
     SHORT_BATCH_NS = 1000000,
@@ -10,7 +11,10 @@ enum {
 
 size_t fani_batching_items(const fani_batching *known)
 {
-    double wanted = known->item_ns > 0 ? TARGET_NS / known->item_ns : 1;
+    double target = (double)WORKER_NS * known->workers;
+    if (target < TARGET_NS)
+        target = TARGET_NS;
+    double wanted = known->item_ns > 0 ? target / known->item_ns : 1;
     double growth = (double)GROWTH * (double)(known->last ? known->last : 1);
     if (wanted > growth)
         wanted = growth;

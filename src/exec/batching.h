@@ -16,9 +16,10 @@ typedef struct fani_batching {
     uint64_t remaining; /* items not yet in a batch; UINT64_MAX: not known */
 } fani_batching;
 
-/* Items of the next batch, 1..most: about 20 to 50 us of work, at most four times the last one, so
- * that one odd timing can't run away, and at most remaining / (2 x workers), so that the tail stays
- * balanced. */
+/* Items of the next batch, 1..most: about 40 us of work, or 10 us for each worker where that is
+ * more (whoever gives out batches must be through with all workers before the first is through with
+ * its own: docs/scaling.md), at most four times the last one, so that one odd timing can't run
+ * away, and at most remaining / (2 x workers), so that the tail stays balanced. */
 size_t fani_batching_items(const fani_batching *known);
 
 /* Batches that `workers` workers may hold, the ones that run included: short batches want some on

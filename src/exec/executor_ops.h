@@ -41,6 +41,7 @@ struct fani_batch {
 
     fani_batch *next, *previous;
     void *mark;
+    void *_Atomic home; /* where it waits: may be looked at under another's lock */
 
     /* The front's and its users' side: not for executors. */
     bool slow;                       /* its end needs more than its done function (settle.c) */
@@ -157,6 +158,25 @@ void fani_front_complete(fani_front *front, fani_batch *batch, fani_outcome outc
 /* Shared data, for executors whose workers share memory: a fani_worker_host's `shared` with user =
  * the front. */
 fan_items fani_front_shared(void *front, uint64_t id);
+
+/* ---- For workers: executors for the children of what they run
+ * ------------------------------------
+ */
+
+/* One for each worker; `shared` and `user` as in its fani_worker_host, the rest zero. */
+typedef struct fani_nest {
+    fan_items (*shared)(void *user, uint64_t id);
+    void *user;
+    fan_executor *executor; /* made when it is first asked for */
+} fani_nest;
+
+/* For a fani_worker_host with nest = a fani_nest: the executor (NULL: out of memory), and what is
+ * to be done when a run has ended: children that it left behind are cancelled. */
+fan_executor *fani_nest_executor(void *nest);
+void fani_nest_settle(void *nest);
+
+/* With the worker, on its thread, not inside a task. */
+void fani_nest_end(fani_nest *nest);
 
 /* ---- For executors that contain another (mpi): a batch of its own through an inner executor -----
  */

@@ -60,8 +60,10 @@ struct fani_front {
     size_t queue_bytes_max;
     size_t reply_limit;
     unsigned crash_limit;
-    unsigned workers_max;        /* what it may be resized to */
-    bool nested;                 /* belongs to a running task, which may wait for it */
+    unsigned workers_max; /* what it may be resized to */
+    bool nested;          /* belongs to a running task, which may wait for it, */
+    fan_items (*outer_shared)(void *outer, uint64_t id); /* and knows the shares of that task's */
+    void *outer;                                         /* executor */
     _Atomic unsigned references; /* the executor's owner, the futures together, each mapping */
     _Atomic bool closing;        /* no new work */
     _Atomic bool progressing;    /* one thread at a time is in the progress op */

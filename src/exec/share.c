@@ -22,7 +22,7 @@ fan_items fani_front_shared(void *user, uint64_t id)
     if (entry)
         items = (fan_items){.bytes = entry->share.bytes, .size = entry->share.size, .count = 1};
     pthread_mutex_unlock(&front->lock);
-    return items;
+    return entry || !front->outer_shared ? items : front->outer_shared(front->outer, id);
 }
 
 /* Tells the executor; where it has no share op the workers read the caller's memory. */
@@ -67,7 +67,8 @@ fan_status fan_share(fan_executor *executor, const void *bytes, size_t size, fan
         return FAN_E_ARGUMENT;
     fani_front *front = &executor->front;
     pthread_mutex_lock(&front->lock);
-    uint64_t id = ++front->next_share;
+    /* A nested front's numbers are no numbers of the executors around it. */
+    uint64_t id = ++front->next_share | (front->nested ? UINT64_C(1) << 63 : 0);
     pthread_mutex_unlock(&front->lock);
     if (atomic_load(&front->closing))
         return FAN_E_CLOSED;

@@ -137,8 +137,9 @@ static fan_status try_once(fani_front *front, const fan_task *task, const void *
     uint64_t number;
     fani_shard *shard = fani_front_shard(front);
     fan_status status = take_place(front, shard, charge(front, size), &number);
-    if (status == FAN_OK && atomic_load(&front->closing)) {
-        give_place_back(front, charge(front, size));
+    if (atomic_load(&front->closing)) {
+        if (status == FAN_OK)
+            give_place_back(front, charge(front, size));
         status = FAN_E_CLOSED;
     }
     if (status != FAN_OK)

@@ -157,6 +157,8 @@ fan_status fani_replies_put(fani_replies *replies, size_t i, const void *bytes, 
         return FAN_E_ARGUMENT;
     if (!ensure_slots(replies))
         return FAN_E_MEMORY;
+    if (replies->bytes.lent && replies->count > 1 && !replies->bytes.used)
+        replies->bytes = (fani_heap){0}; /* lent for an array: each reply has its place there */
     uint64_t offset = replies->bytes.used;
     unsigned char *at = fani_heap_extend(&replies->bytes, size);
     if (!at && size)

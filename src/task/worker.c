@@ -116,7 +116,7 @@ fan_items fan_run_shared(const fan_run *run, fan_shared shared)
 fan_executor *fan_run_executor(const fan_run *run)
 {
     const fani_worker_host *host = &run->worker->host;
-    return host->nested ? host->nested(host->user) : NULL;
+    return host->nested ? host->nested(host->nest) : NULL;
 }
 
 fan_status fan_run_each(fan_run *run, fan_items in, fan_item_function one)
@@ -294,6 +294,8 @@ fan_status fani_worker_run_untimed(fani_worker *worker, const fan_task *task,
     fani_inside before = fani_inside_enter(FANI_IN_TASK);
     status = run_task(&run, task);
     fani_inside_leave(before);
+    if (worker->host.settle)
+        worker->host.settle(worker->host.nest);
     return finish(replies, status, fan_run_cancelled(&run));
 }
 
@@ -348,6 +350,8 @@ void fani_worker_part_run(fani_worker *worker, size_t at, size_t count)
 
 void fani_worker_parts_close(fani_worker *worker)
 {
+    if (worker->host.settle)
+        worker->host.settle(worker->host.nest);
     if (worker->part_state)
         worker->part_state->value = worker->part.state;
     fani_inside_leave(worker->part_before);

@@ -15,9 +15,11 @@ typedef struct fani_worker_host {
     void *user;
     _Atomic uint64_t *current_item; /* NULL, or where fan_run_each publishes the item's index */
     const _Atomic bool *cancelled;  /* NULL, or what fan_run_cancelled tells */
-    /* The executor for children of what runs now; NULL, or answering NULL: nesting is not supported
-     */
-    fan_executor *(*nested)(void *user);
+    /* The executor for children of what runs now, and what follows when that has ended; NULL:
+     * nesting is not supported. */
+    fan_executor *(*nested)(void *nest);
+    void (*settle)(void *nest);
+    void *nest;
 } fani_worker_host;
 
 /* NULL: out of memory. A worker belongs to one thread at a time. */

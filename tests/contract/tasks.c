@@ -1,10 +1,12 @@
 #include "tasks.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -335,8 +337,144 @@ const fan_task task_crash = {.name = "crash", .version = 1, .run = crash};
 const fan_task task_pid = {.name = "pid", .version = 1, .run = pid_of};
 const fan_task task_unknown = {.name = "unknown", .version = 1, .run = square};
 
+/* ---- Children ------------------------------------------------------------------------------ */
+
+static fan_status add_whole(fan_run *run, fan_items in)
+{
+    uint64_t *sums = fan_run_reply_array(run, sizeof *sums);
+    for (size_t i = 0; sums && i < in.count; i++) {
+        const unsigned char *left, *right;
+        size_t left_size, right_size;
+        uint64_t a, b;
+        if (!fan_items_pair(&in, i, &left, &left_size, &right, &right_size) ||
+            left_size != sizeof a || right_size != sizeof b)
+            return FAN_E_ARGUMENT;
+        memcpy(&a, left, sizeof a);
+        memcpy(&b, right, sizeof b);
+        sums[i] = a + b;
+    }
+    return sums ? FAN_OK : FAN_E_MEMORY;
+}
+
+static const fan_task task_add_whole = {.name = "add-whole", .version = 1, .run = add_whole};
+
+static fan_status sum_squares(fan_run *run, uint64_t n, uint64_t *sum)
+{
+    fan_buffer result = {0};
+    fan_fold_plan plan = {.leaf_items = 3, .combine = &task_add_whole};
+    fan_status status =
+        fan_fold(fan_run_executor(run), &task_square, fan_source_range(0, n), &plan, &result, NULL);
+    *sum = 0;
+    if (status == FAN_OK && result.size == sizeof *sum)
+        memcpy(sum, result.bytes, sizeof *sum);
+    fan_buffer_clear(&result);
+    return status;
+}
+
+static fan_status inner_nest(fan_run *run, fan_items in)
+{
+    uint64_t *y = fan_run_reply_array(run, sizeof *y);
+    fan_status status = y ? FAN_OK : FAN_E_MEMORY;
+    for (size_t i = 0; i < in.count && status == FAN_OK; i++)
+        status = sum_squares(run, number_at(&in, i), &y[i]);
+    return status;
+}
+
+static const fan_task task_inner_nest = {.name = "inner-nest", .version = 1, .run = inner_nest};
+
+static fan_status nest_one(fan_run *run, size_t i, const unsigned char *input, size_t size)
+{
+    fan_future *future;
+    fan_outcome outcome;
+    fan_status status =
+        fan_submit(fan_run_executor(run), &task_inner_nest, input, size, NULL, &future);
+    if (status != FAN_OK)
+        return status;
+    status = fan_future_result(future, FAN_FOREVER, &outcome);
+    if (status == FAN_OK && outcome.kind != FAN_OUTCOME_OK)
+        status = fan_run_fail(run, i, "child: %s", outcome.text);
+    else if (status == FAN_OK)
+        status = fan_run_reply(run, i, outcome.bytes, outcome.size);
+    fan_future_release(future);
+    return status;
+}
+
+static fan_status nest(fan_run *run, fan_items in)
+{
+    return fan_run_each(run, in, nest_one);
+}
+
+const fan_task task_nest = {.name = "nest", .version = 1, .run = nest};
+
+static fan_status leave_behind(fan_run *run, fan_items in)
+{
+    uint64_t *y = fan_run_reply_array(run, sizeof *y), x = 1;
+    if (!y)
+        return FAN_E_MEMORY;
+    for (size_t i = 0; i < in.count; i++) {
+        fan_future *future;
+        y[i] = number_at(&in, i);
+        if (fan_submit(fan_run_executor(run), &task_square, &x, sizeof x, NULL, &future) != FAN_OK)
+            return FAN_E_FAILED;
+        fan_future_release(future);
+    }
+    return FAN_OK;
+}
+
+const fan_task task_leave_behind = {.name = "leave-behind", .version = 1, .run = leave_behind};
+
+/* ---- Runs that leave a mark ---------------------------------------------------------------- */
+
+/* Appends to a file; its size afterwards, or -1. */
+static long append(const char *path, const void *bytes, size_t size)
+{
+    struct stat info;
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    bool good = fd >= 0 && write(fd, bytes, size) == (ssize_t)size && fstat(fd, &info) == 0;
+    if (fd >= 0)
+        close(fd);
+    return good ? (long)info.st_size : -1;
+}
+
+static fan_status third_time(fan_run *run, fan_items in)
+{
+    fan_items args = fan_run_args(run);
+    for (size_t i = 0; i < in.count; i++) {
+        char path[256];
+        uint64_t x = number_at(&in, i);
+        snprintf(path, sizeof path, "%.*s.%llu", (int)args.size, (const char *)args.bytes,
+                 (unsigned long long)x);
+        long runs = append(path, "x", 1);
+        if (runs < 3)
+            fan_run_fail(run, i, "run %ld", runs);
+        else
+            fan_run_reply(run, i, &runs, sizeof runs);
+    }
+    return FAN_OK;
+}
+
+const fan_task task_third_time = {.name = "third-time", .version = 1, .run = third_time};
+
+static fan_status log_run(fan_run *run, fan_items in)
+{
+    fan_items args = fan_run_args(run);
+    char path[256];
+    snprintf(path, sizeof path, "%.*s", (int)args.size, (const char *)args.bytes);
+    for (size_t i = 0; i < in.count; i++) {
+        uint64_t x = number_at(&in, i);
+        nanosleep(&(struct timespec){.tv_nsec = 3000000}, NULL);
+        if (append(path, &x, sizeof x) < 0)
+            return FAN_E_SYSTEM;
+        fan_run_reply(run, i, &x, sizeof x);
+    }
+    return FAN_OK;
+}
+
+const fan_task task_log = {.name = "log", .version = 1, .run = log_run};
+
 const fan_task *const contract_tasks[] = {
-    &task_square, &task_echo, &task_moody,  &task_refuse,   &task_grow, &task_args, &task_counted,
-    &task_shared, &task_text, &task_concat, &task_fraction, &task_add,  &task_wait, &task_crash,
-    &task_pid,    &task_wide, &task_turn,   &task_obey,     NULL,
+    &task_square,  &task_echo,         &task_moody,      &task_refuse, &task_grow,     &task_args,
+    &task_counted, &task_shared,       &task_text,       &task_concat, &task_fraction, &task_add,
+    &task_wait,    &task_crash,        &task_pid,        &task_wide,   &task_turn,     &task_obey,
+    &task_nest,    &task_leave_behind, &task_third_time, &task_log,    NULL,
 };

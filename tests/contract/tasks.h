@@ -25,8 +25,14 @@ extern const fan_task
     task_wait; /* polls fan_run_cancelled for at most u64 ms; replies "done" or fails "cancelled" */
 extern const fan_task
     task_crash; /* struct crash_order in args: that item dies; others reply their index */
-extern const fan_task task_pid;     /* sleeps u64 us of args; replies pid of its process */
-extern const fan_task task_unknown; /* not given to fan_start */
+extern const fan_task task_pid;  /* sleeps u64 us of args; replies pid of its process */
+extern const fan_task task_nest; /* u64 n: the sum of squares below n, by children: a fold inside a
+                                    submit inside the item */
+extern const fan_task task_leave_behind; /* submits children, waits for none, replies the index */
+extern const fan_task task_third_time;   /* args: path; fails until it was run three times (a byte a
+                                            run   is appended to path.<index or u64 input>) */
+extern const fan_task task_log;          /* args: path; u64 x: appends x to the file after 3 ms */
+extern const fan_task task_unknown;      /* not given to fan_start */
 
 typedef struct crash_order {
     uint64_t index;

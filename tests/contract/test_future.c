@@ -601,9 +601,9 @@ static void refusals(fan_executor *executor, void *context)
     EXPECT_I64(fan_submit(executor, &task_square, &x, 8,
                           &(fan_submit_options){.args = &x, .args_size = SIZE_MAX}, &future),
                FAN_E_TOO_LARGE);
-    EXPECT_I64(fan_submit(executor, &task_square, &x, 8, &(fan_submit_options){.after_count = 1},
-                          &future),
-               FAN_E_ARGUMENT);
+    EXPECT_I64(
+        fan_submit(executor, &task_square, &x, 8, &(fan_submit_options){.after_count = 1}, &future),
+        FAN_E_ARGUMENT);
     EXPECT_I64(
         fan_submit(executor, &task_square, &x, 8, &(fan_submit_options){.feed = true}, &future),
         FAN_E_ARGUMENT);

@@ -419,11 +419,17 @@ static int serve_region(fani_processes_region *region)
     image self = {.region = region,
                   .requests = fani_processes_region_requests(region),
                   .replies = fani_processes_region_replies(region)};
-    const fani_worker_host host = {
-        .shared = find_shared, .user = &self, .current_item = &region->current_item};
+    fani_nest nest = {.shared = find_shared, .user = &self};
+    const fani_worker_host host = {.shared = find_shared,
+                                   .user = &self,
+                                   .current_item = &region->current_item,
+                                   .nested = fani_nest_executor,
+                                   .settle = fani_nest_settle,
+                                   .nest = &nest};
     self.worker = fani_worker_new(&host);
     int code = self.worker ? serve(&self) : CODE_PROTOCOL;
     fani_worker_free(self.worker);
+    fani_nest_end(&nest);
     while (self.shares)
         drop_share(&self, self.shares->id);
     fani_processes_inbox_clear(&self.inbox);

@@ -10,6 +10,7 @@
 
 typedef struct serial {
     fani_front *front;
+    fani_nest nest;         /* of the worker */
     fani_worker *worker;    /* used by one thread at a time: the front lets one in progress */
     _Atomic bool cancelled; /* what runs should end: said by another thread */
     pthread_mutex_t lock;   /* guards the rest */
@@ -24,14 +25,24 @@ static fan_status serial_probe(fan_error *why_not)
     return FAN_OK;
 }
 
+static fani_worker *make_worker(serial *s, fani_front *front)
+{
+    s->nest = (fani_nest){.shared = fani_front_shared, .user = front};
+    return fani_worker_new(&(fani_worker_host){.shared = fani_front_shared,
+                                               .user = front,
+                                               .cancelled = &s->cancelled,
+                                               .nested = fani_nest_executor,
+                                               .settle = fani_nest_settle,
+                                               .nest = &s->nest});
+}
+
 static fan_status serial_open(fani_front *front, const fan_executor_options *options,
                               fani_opened *opened, void **self, fan_error *error)
 {
     (void)options;
     serial *s = calloc(1, sizeof *s);
     if (s)
-        s->worker = fani_worker_new(&(fani_worker_host){
-            .shared = fani_front_shared, .user = front, .cancelled = &s->cancelled});
+        s->worker = make_worker(s, front);
     if (!s || !s->worker) {
         free(s);
         return fani_error_set(error, FAN_E_MEMORY, "no memory for a serial executor");
@@ -116,6 +127,7 @@ static fan_status serial_close(void *self, fan_deadline deadline)
     (void)deadline;
     serial *s = self;
     fani_worker_free(s->worker);
+    fani_nest_end(&s->nest);
     pthread_mutex_destroy(&s->lock);
     free(s);
     return FAN_OK;

@@ -18,7 +18,7 @@ enum {
 
 static void insert_last(fani_fifo *list, fani_batch *batch)
 {
-    batch->mark = list;
+    atomic_store_explicit(&batch->home, list, memory_order_relaxed);
     fani_fifo_insert_behind(list, list->last, batch);
 }
 
@@ -75,7 +75,7 @@ static bool rob(fani_member *m, fani_member *victim)
     for (size_t n = (victim->list.count + 1) / 2; n; n--) {
         fani_batch *batch = victim->list.last;
         fani_fifo_take(&victim->list, batch);
-        batch->mark = &m->list;
+        atomic_store_explicit(&batch->home, &m->list, memory_order_relaxed);
         fani_fifo_insert_behind(&m->list, behind, batch);
     }
     moved(m);
@@ -94,7 +94,7 @@ static fani_batch *begin_next(fani_member *m)
     pthread_mutex_lock(&m->lock);
     fani_batch *batch = fani_fifo_pop(&m->list);
     if (batch) {
-        batch->mark = NULL;
+        atomic_store_explicit(&batch->home, NULL, memory_order_relaxed);
         m->running = batch;
         atomic_store_explicit(&m->cancelled, false, memory_order_relaxed);
         if (batch->timeout_ns)
@@ -190,7 +190,7 @@ static void empty_list(fani_member *m)
     pthread_mutex_lock(&team->lock);
     pthread_mutex_lock(&m->lock);
     for (fani_batch *batch; (batch = fani_fifo_pop(&m->list));) {
-        batch->mark = &team->inbox;
+        atomic_store_explicit(&batch->home, &team->inbox, memory_order_relaxed);
         fani_fifo_push_first(&team->inbox, batch);
     }
     moved(m);

@@ -35,12 +35,13 @@ typedef struct fani_member {
     _Atomic bool cancelled;         /* what it runs should end */
 
     _Alignas(64) pthread_mutex_t lock; /* guards these */
-    fani_fifo list;                    /* a batch in it has the list as its mark */
+    fani_fifo list;                    /* it is the home of a batch in it */
     fani_batch *running;               /* or what it ran last */
     int64_t begun_ns;                  /* when, for a batch with a timeout that runs; else 0 */
     fani_division *division;
 
     _Alignas(64) fani_worker *worker; /* the member's own, like all below */
+    fani_nest nest;
     struct fani_team *team;
     unsigned number;
     bool searches;      /* it is counted among those that look for work */
@@ -58,7 +59,7 @@ typedef struct fani_team {
     pthread_t host; /* opens the region and is its first member */
 
     _Alignas(64) pthread_mutex_t lock; /* guards the inbox and up */
-    fani_fifo inbox;                   /* a batch in it has the inbox as its mark */
+    fani_fifo inbox;                   /* it is the home of a batch in it */
     unsigned up;                       /* members that OpenMP gave; 0: not up yet */
     _Atomic uint32_t waiting;          /* batches in the inbox */
 

@@ -34,6 +34,7 @@ static void live(fani_team *team, fani_member *member)
     fani_member_run(member);
     fani_worker_free(member->worker);
     member->worker = NULL;
+    fani_nest_end(&member->nest);
 }
 
 static void *host_team(void *self)
@@ -72,8 +73,13 @@ static void team_free(fani_team *team)
 static bool make_member(fani_team *team, unsigned number)
 {
     fani_member *member = &team->members[number];
-    const fani_worker_host host = {
-        .shared = fani_front_shared, .user = team->front, .cancelled = &member->cancelled};
+    const fani_worker_host host = {.shared = fani_front_shared,
+                                   .user = team->front,
+                                   .cancelled = &member->cancelled,
+                                   .nested = fani_nest_executor,
+                                   .settle = fani_nest_settle,
+                                   .nest = &member->nest};
+    member->nest = (fani_nest){.shared = fani_front_shared, .user = team->front};
     member->team = team;
     member->number = number;
     pthread_mutex_init(&member->lock, NULL);
@@ -196,7 +202,7 @@ static void threads_post(void *self, fani_batch *batch)
 {
     fani_team *team = self;
     pthread_mutex_lock(&team->lock);
-    batch->mark = &team->inbox;
+    atomic_store_explicit(&batch->home, &team->inbox, memory_order_relaxed);
     fani_fifo_push(&team->inbox, batch);
     atomic_store_explicit(&team->waiting, (uint32_t)team->inbox.count, memory_order_relaxed);
     pthread_mutex_unlock(&team->lock);
@@ -206,11 +212,13 @@ static void threads_post(void *self, fani_batch *batch)
 /* Takes a waiting batch (NULL: any) out of a list. Its lock is held. */
 static fani_batch *take_waiting(fani_fifo *list, fani_batch *batch, _Atomic uint32_t *waiting)
 {
-    fani_batch *taken = !batch ? list->first : batch->mark == list ? batch : NULL;
+    fani_batch *taken = !batch ? list->first
+                        : atomic_load_explicit(&batch->home, memory_order_relaxed) == list ? batch
+                                                                                           : NULL;
     if (!taken)
         return NULL;
     fani_fifo_take(list, taken);
-    taken->mark = NULL;
+    atomic_store_explicit(&taken->home, NULL, memory_order_relaxed);
     atomic_store_explicit(waiting, (uint32_t)list->count, memory_order_relaxed);
     return taken;
 }

@@ -1,0 +1,35 @@
+/* Executors for the children of a running task: each worker has a serial one of its own, on which a
+ * task that waits runs its own children and nothing else. So nesting can't deadlock, and on every
+ * executor a child's fault is its parent's. */
+#include "exec/settle.h"
+#include "fanfold/executor.h"
+
+fan_executor *fani_nest_executor(void *user)
+{
+    fani_nest *nest = user;
+    if (nest->executor || fan_executor_open(&(fan_executor_options){.kind = "serial"},
+                                            &nest->executor, NULL) != FAN_OK)
+        return nest->executor;
+    fani_front *front = &nest->executor->front;
+    front->nested = true;
+    front->outer_shared = nest->shared;
+    front->outer = nest->user;
+    return nest->executor;
+}
+
+void fani_nest_settle(void *user)
+{
+    fani_nest *nest = user;
+    fani_front *front = nest->executor ? &nest->executor->front : NULL;
+    if (!front || !fani_front_outstanding(front))
+        return;
+    fani_futures_cancel_held(front);
+    fani_abandon_all(front);
+    front->abandoning = false; /* nothing of it is left */
+}
+
+void fani_nest_end(fani_nest *nest)
+{
+    (void)fan_executor_close(nest->executor, FAN_CLOSE_ABANDON, FAN_FOREVER);
+    nest->executor = NULL;
+}
