@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "spin.h"
+
 extern char **environ;
 
 _Noreturn void bench_fail(const char *format, ...)
@@ -55,6 +57,8 @@ int bench_options_read(int argc, char **argv, const char *summary, bench_options
             options->tsv = true;
         } else if (!strcmp(at, "--quick")) {
             options->quick = true;
+        } else if (!strcmp(at, "--native")) {
+            options->native = true;
         } else if (!strcmp(at, "--repetitions")) {
             options->repetitions = read_count(at, argv[++i]);
         } else if (!strcmp(at, "--workers")) {
@@ -64,7 +68,7 @@ int bench_options_read(int argc, char **argv, const char *summary, bench_options
         } else {
             bool help = !strcmp(at, "--help");
             fprintf(help ? stdout : stderr,
-                    "%s\nOptions: --tsv --quick --repetitions N --workers N --only NAME\n",
+                    "%s\nOptions: --tsv --quick --repetitions N --workers N --only NAME --native\n",
                     summary);
             return help ? 0 : 2;
         }
@@ -164,32 +168,6 @@ double bench_spread(const double *sorted, size_t count)
 }
 
 /* ---- Work of a known length ----------------------------------------------------------------- */
-
-/* A linear congruential step: each needs the one before, and n of them have a closed form. */
-#define SPIN_SCALE UINT64_C(6364136223846793005)
-#define SPIN_SHIFT UINT64_C(1442695040888963407)
-
-uint64_t bench_spin(uint64_t seed, uint64_t iterations)
-{
-    for (uint64_t i = 0; i < iterations; i++) {
-        seed = seed * SPIN_SCALE + SPIN_SHIFT;
-        __asm__ volatile("" : "+r"(seed)); /* or the compiler finds the closed form of pairs */
-    }
-    return seed;
-}
-
-bench_spin_check bench_spin_check_for(uint64_t iterations)
-{
-    bench_spin_check all = {.scale = 1}, power = {.scale = SPIN_SCALE, .shift = SPIN_SHIFT};
-    for (; iterations; iterations >>= 1) {
-        if (iterations & 1)
-            all =
-                (bench_spin_check){all.scale * power.scale, all.shift * power.scale + power.shift};
-        power =
-            (bench_spin_check){power.scale * power.scale, power.shift * power.scale + power.shift};
-    }
-    return all;
-}
 
 double bench_spin_per_us(void)
 {

@@ -13,10 +13,11 @@ typedef struct bench_options {
     unsigned repetitions; /* of each row, interleaved */
     unsigned workers;     /* 0: as many as usable */
     const char *only;     /* rows of this executor alone, beside the peers; NULL: all */
+    bool native;          /* no peers in other programs */
 } bench_options;
 
-/* Reads --tsv, --quick, --repetitions N, --workers N, --only NAME and --help (which prints
- * `summary`). Returns -1 to go on, else the exit code. */
+/* Reads --tsv, --quick, --repetitions N, --workers N, --only NAME, --native and --help (which
+ * prints `summary`). Returns -1 to go on, else the exit code. */
 int bench_options_read(int argc, char **argv, const char *summary, bench_options *options);
 
 /* Ends the program with exit code 1 and a text on stderr. */
@@ -57,16 +58,7 @@ double bench_spread(const double *sorted, size_t count);
 
 /* ---- Work of a known length ----------------------------------------------------------------- */
 
-/* `iterations` steps that each need the one before; 0 gives the seed. Any thread. */
-uint64_t bench_spin(uint64_t seed, uint64_t iterations);
-
-/* The same value for many seeds without the steps: bench_spin(seed, n) is scale * seed + shift. */
-typedef struct bench_spin_check {
-    uint64_t scale, shift;
-} bench_spin_check;
-bench_spin_check bench_spin_check_for(uint64_t iterations);
-
-/* Steps that take a microsecond of CPU time here. */
+/* Steps of bench_spin that take a microsecond of CPU time here. */
 double bench_spin_per_us(void);
 
 /* ---- Tables --------------------------------------------------------------------------------- */
