@@ -9,7 +9,10 @@ PACKAGES = gcc g++ make cmake pkg-config libc6-dev libgmp-dev libflint-dev libja
 CI_PACKAGES = mpich libmpich-dev clang-14 libomp-14-dev libclang-rt-14-dev clang-format \
               clang-tidy cppcheck
 
-.PHONY: release demo test test-long install-deps install-ci-deps clean
+# What `bench/dispatch` is held against besides what comes with the compiler; nothing else needs it.
+PEER_PACKAGES = libtbb-dev python3 python3-joblib python3-mpi4py openmpi-bin
+
+.PHONY: release demo test test-long install-deps install-ci-deps bench-peers clean
 
 release: install-deps
 	@.ci/build release
@@ -31,6 +34,9 @@ install-deps:
 
 install-ci-deps: install-deps
 	@cmake/need-packages.sh $(CI_PACKAGES)
+
+bench-peers:
+	@cmake/need-packages.sh $(PEER_PACKAGES)
 
 clean:
 	rm -rf build

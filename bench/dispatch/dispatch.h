@@ -21,7 +21,8 @@ typedef struct row {
     size_t count[SIZES];                                              /* items of one repetition */
     double wall[SIZES][REPETITIONS_MAX], cpu[SIZES][REPETITIONS_MAX]; /* ns an item */
     double wall_ns[SIZES], cpu_ns[SIZES];                             /* their medians */
-    double spread[SIZES];                                             /* of the wall times */
+    double wall_least_ns[SIZES];
+    double spread[SIZES]; /* of the wall times */
     bench_metg metg_wall, metg_cpu;
 } row;
 
@@ -46,16 +47,18 @@ void dispatch_add_target(bench_ways *ways, const bench_target *target);
 void dispatch_measure(bench *b);
 void dispatch_measure_metg(bench *b);
 
-/* One run of `count` items of `iterations`, every reply checked; times of all of them. */
+/* One run of `count` items of `iterations`, every reply checked; times of all of them. A way that
+ * fails is absent from then on. */
 bench_times dispatch_run(bench *b, const row *r, size_t count, uint64_t iterations);
 
-/* Useful time as a part of all workers' time (wall) or of all CPU time; negative where not known.
+/* Useful time as a part of all workers' time (by the wall clock of the best run: on a machine that
+ * others use too, the median says how busy they are) or of all CPU time; negative where not known.
  * `s` is a size above 0. */
 double dispatch_efficiency(const bench *b, const row *r, int s);
 double dispatch_cpu_efficiency(const bench *b, const row *r, int s);
 
-/* The peer that a row is held against: the first present of its sort and ground; NULL where there
- * is none. */
+/* The peer that a row is held against: the first present of its sort and ground, one of a range
+ * against a range where there is one; NULL where there is none. */
 const row *dispatch_peer(const bench *b, const row *r);
 
 /* The present row of this path on this executor or peer; NULL where there is none. */

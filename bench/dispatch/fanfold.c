@@ -65,13 +65,26 @@ static void run_single(const bench_way *way, const bench_item *items, uint64_t *
     map(way, &bench_spin_task, fan_source_array(items, sizeof *items, count), &options, replies);
 }
 
-static void run_range(const bench_way *way, const bench_item *items, uint64_t *replies,
-                      size_t count, bench_times *times)
+static void map_range(const bench_way *way, const bench_item *items, uint64_t *replies,
+                      size_t count, size_t batch)
+{
+    fan_map_options options = {
+        .batch = batch, .args = &items->iterations, .args_size = sizeof items->iterations};
+    map(way, &bench_range_task, fan_source_range(0, count), &options, replies);
+}
+
+static void run_range_chosen(const bench_way *way, const bench_item *items, uint64_t *replies,
+                             size_t count, bench_times *times)
 {
     (void)times;
-    fan_map_options options = {
-        .batch = 1, .args = &items->iterations, .args_size = sizeof items->iterations};
-    map(way, &bench_range_task, fan_source_range(0, count), &options, replies);
+    map_range(way, items, replies, count, 0);
+}
+
+static void run_range_single(const bench_way *way, const bench_item *items, uint64_t *replies,
+                             size_t count, bench_times *times)
+{
+    (void)times;
+    map_range(way, items, replies, count, 1);
 }
 
 static void collect(const bench_way *way, fan_future *future, uint64_t *reply)
@@ -108,9 +121,9 @@ static bench_ground ground_of(const bench_target *target)
     return strcmp(target->name, "mpi") != 0 ? BENCH_IN_MEMORY : BENCH_RANKS;
 }
 
-static void add(bench_ways *ways, const bench_target *target, bench_sort sort, const char *path,
-                void (*run)(const bench_way *, const bench_item *, uint64_t *, size_t,
-                            bench_times *))
+static void
+add(bench_ways *ways, const bench_target *target, bench_sort sort, const char *path, bool ranged,
+    void (*run)(const bench_way *, const bench_item *, uint64_t *, size_t, bench_times *))
 {
     bench_ground ground = ground_of(target);
     if (target->absent[0]) {
@@ -120,6 +133,7 @@ static void add(bench_ways *ways, const bench_target *target, bench_sort sort, c
     }
     bench_way *way = bench_ways_add(ways, sort, ground, path, target->name);
     way->fanfold = true;
+    way->ranged = ranged;
     way->workers = target->workers;
     way->run = run;
     way->self = (void *)target;
@@ -128,8 +142,9 @@ static void add(bench_ways *ways, const bench_target *target, bench_sort sort, c
 
 void dispatch_add_target(bench_ways *ways, const bench_target *target)
 {
-    add(ways, target, BENCH_CHOSEN, "map", run_chosen);
-    add(ways, target, BENCH_SINGLE, "map, batch 1", run_single);
-    add(ways, target, BENCH_SINGLE, "map of a range, batch 1", run_range);
-    add(ways, target, BENCH_FUTURE, "submit + future", run_submit);
+    add(ways, target, BENCH_CHOSEN, "map", false, run_chosen);
+    add(ways, target, BENCH_CHOSEN, "map of a range", true, run_range_chosen);
+    add(ways, target, BENCH_SINGLE, "map, batch 1", false, run_single);
+    add(ways, target, BENCH_SINGLE, "map of a range, batch 1", true, run_range_single);
+    add(ways, target, BENCH_FUTURE, "submit + future", false, run_submit);
 }

@@ -11,17 +11,17 @@
 
 enum { SERIAL, THREADS, PROCESSES, SKELETON, MPI, TARGETS };
 
+static bool asked_for(const bench *b, const char *name)
+{
+    return !b->options.only || !strcmp(b->options.only, name);
+}
+
 static void open_targets(const bench *b, bench_target targets[])
 {
     static const char *const names[MPI] = {"serial", "threads", "processes", "skeleton"};
-    for (int i = 0; i < MPI; i++) {
-        if (!b->options.only || !strcmp(b->options.only, names[i])) {
+    for (int i = 0; i < MPI; i++)
+        if (asked_for(b, names[i]))
             bench_target_open(&targets[i], names[i], b->ways.workers);
-            continue;
-        }
-        targets[i] = (bench_target){.name = names[i]};
-        snprintf(targets[i].absent, sizeof targets[i].absent, "not asked for");
-    }
     if (targets[MPI].executor)
         bench_target_describe(&targets[MPI]);
 }
@@ -37,7 +37,8 @@ static void find_ways(bench *b, const bench_target targets[])
     if (!b->options.native)
         bench_ways_of_python(&b->ways);
     for (int i = 0; i < TARGETS; i++)
-        dispatch_add_target(&b->ways, &targets[i]);
+        if (targets[i].name && asked_for(b, targets[i].name))
+            dispatch_add_target(&b->ways, &targets[i]);
 }
 
 static void make_rows(bench *b)
@@ -79,9 +80,9 @@ static void measure(bench *b)
     make_items(b);
     make_rows(b);
     bench_print_machine(&b->options);
-    print_absent(b);
     dispatch_measure(b);
     dispatch_measure_metg(b);
+    print_absent(b);
     dispatch_print(b);
     dispatch_print_asked(b);
     printf("# all of it took %.0f s\n", (bench_wall_ns() - before) / 1e9);

@@ -1,5 +1,6 @@
 /* Rows are run one after the other, again and again, so that what else happens on the machine falls
  * on all of them. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,12 +44,15 @@ bench_times dispatch_run(bench *b, const row *r, size_t count, uint64_t iteratio
 {
     make_ready(b, count, iterations);
     memset(b->replies, 0, count * sizeof *b->replies);
-    bench_times own = {-1, -1};
+    bench_times own = {.wall_ns = -1, .cpu_ns = -1};
     double cpu = cpu_ns(r), wall = bench_wall_ns();
     r->way->run(r->way, b->items, b->replies, count, &own);
     bench_times times = {.wall_ns = bench_wall_ns() - wall};
     times.cpu_ns = cpu_known(r) ? cpu_ns(r) - cpu : -1;
-    check_replies(b, r, count);
+    if (own.failure)
+        snprintf(r->way->absent, sizeof r->way->absent, "%s", own.failure);
+    else
+        check_replies(b, r, count);
     return own.wall_ns < 0 ? times : own;
 }
 
@@ -72,7 +76,7 @@ static size_t choose_count(bench *b, const row *r, uint64_t iterations)
         count = most;
     for (;;) {
         double short_of = r->way->budget_ns / better_wall_ns(b, r, count, iterations);
-        if (short_of < 1.5 || count == most)
+        if (short_of < 1.5 || count == most || r->way->absent[0])
             return count;
         double next = (double)count * (short_of < 8 ? short_of : 8);
         count = next < (double)most ? (size_t)next : most;
@@ -109,6 +113,7 @@ void dispatch_measure(bench *b)
                 continue;
             r->wall_ns[s] = bench_median(r->wall[s], repetitions);
             r->cpu_ns[s] = bench_median(r->cpu[s], repetitions);
+            r->wall_least_ns[s] = r->wall[s][0]; /* sorted by the median */
             r->spread[s] = bench_spread(r->wall[s], repetitions);
         }
     }
@@ -127,7 +132,7 @@ typedef struct search {
     unsigned steps;
 } search;
 
-enum { RUNS = 5, STEPS_MAX = 20 };
+enum { RUNS = 9, STEPS_MAX = 20 };
 
 /* About as many items as fill `budget` at this length, from what an empty one costs. */
 static size_t guess_count(const bench *b, const row *r, double iterations, double budget)
@@ -140,13 +145,22 @@ static size_t guess_count(const bench *b, const row *r, double iterations, doubl
     return count < (double)r->way->most ? (size_t)count : r->way->most;
 }
 
+/* How often a way is run for a sample. Runs are short and the best one counts: where others use the
+ * machine too, a long one never has the cores to itself. */
+static unsigned runs_of(const bench *b, const row *r)
+{
+    if (b->options.quick)
+        return 1;
+    return r->way->short_ns < 10e6 ? RUNS : RUNS / 3;
+}
+
 /* The least of several runs, each followed by one of the plain loop, whose median is useful. */
 static sample take_sample(bench *b, const row *r, uint64_t iterations)
 {
     double useful[RUNS], wall = 0, cpu = 0;
-    unsigned runs = b->options.quick ? 1 : RUNS;
-    size_t count = guess_count(b, r, (double)iterations, r->way->budget_ns / 2);
-    size_t plain_count = guess_count(b, b->plain, (double)iterations, 1e6);
+    unsigned runs = runs_of(b, r);
+    size_t count = guess_count(b, r, (double)iterations, r->way->short_ns);
+    size_t plain_count = guess_count(b, b->plain, (double)iterations, 0.5e6);
     make_ready(b, plain_count, iterations);
     bench_settle();
     for (unsigned k = 0; k < runs; k++) {

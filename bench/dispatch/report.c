@@ -42,7 +42,7 @@ static cell metg(const bench_metg *search)
 
 double dispatch_efficiency(const bench *b, const row *r, int s)
 {
-    return b->plain->cpu_ns[s] / r->way->workers / r->wall_ns[s];
+    return b->plain->cpu_ns[s] / r->way->workers / r->wall_least_ns[s];
 }
 
 double dispatch_cpu_efficiency(const bench *b, const row *r, int s)
@@ -52,13 +52,17 @@ double dispatch_cpu_efficiency(const bench *b, const row *r, int s)
 
 const row *dispatch_peer(const bench *b, const row *r)
 {
+    const row *like = NULL;
     for (size_t i = 0; i < b->row_count; i++) {
         const bench_way *way = b->rows[i]->way;
-        if (!way->fanfold && !way->absent[0] && way->sort == r->way->sort &&
-            way->ground == r->way->ground)
+        if (way->fanfold || way->absent[0] || way->sort != r->way->sort ||
+            way->ground != r->way->ground)
+            continue;
+        if (way->ranged == r->way->ranged)
             return b->rows[i];
+        like = like ? like : b->rows[i];
     }
-    return NULL;
+    return like;
 }
 
 const row *dispatch_find(const bench *b, const char *path, const char *on)
@@ -104,7 +108,7 @@ static void print_row(const bench *b, const row *r, bench_table *table)
 static void print_dispatch(bench *b)
 {
     bench_table *table = bench_table_new(
-        "dispatch: ns per empty item, efficiency by wall clock, METG(50 %) in ns", 3,
+        "dispatch: ns per empty item (medians), efficiency and METG(50 %) in ns (best runs)", 3,
         "sort\tpath\ton\tworkers\twall ns\tCPU ns\tspread %\t1 us\t10 us\t100 us\t"
         "METG\tby CPU\twall x\tCPU x\tfaster than");
     for (int sort = 0; sort < BENCH_SORTS; sort++)
@@ -114,30 +118,34 @@ static void print_dispatch(bench *b)
     bench_table_print(table, &b->options);
 }
 
-static void print_cpu_efficiency(bench *b)
+static void print_detail(const bench *b, const row *r, bench_table *table)
+{
+    double spread = 0;
+    if (r->way->absent[0])
+        return;
+    for (int s = 0; s < SIZES; s++)
+        spread = r->spread[s] > spread ? r->spread[s] : spread;
+    bench_table_row(table, "%s\t%s\t%s\t%s\t%s\t%s\t%.0f\t%zu\t%zu\t%zu\t%zu", sorts[r->way->sort],
+                    r->way->path, r->way->on, number(dispatch_cpu_efficiency(b, r, 1), 3).text,
+                    number(dispatch_cpu_efficiency(b, r, 2), 3).text,
+                    number(dispatch_cpu_efficiency(b, r, 3), 3).text, 100 * spread, r->count[0],
+                    r->count[1], r->count[2], r->count[3]);
+}
+
+static void print_details(bench *b)
 {
     bench_table *table = bench_table_new("efficiency by CPU time, and items of a run", 3,
                                          "sort\tpath\ton\t1 us\t10 us\t100 us\tspread %\t"
                                          "items of 0 us\t1 us\t10 us\t100 us");
-    for (size_t i = 0; i < b->row_count; i++) {
-        const row *r = b->rows[i];
-        double spread = 0;
-        if (r->way->absent[0])
-            continue;
-        for (int s = 0; s < SIZES; s++)
-            spread = r->spread[s] > spread ? r->spread[s] : spread;
-        bench_table_row(table, "%s\t%s\t%s\t%s\t%s\t%s\t%.0f\t%zu\t%zu\t%zu\t%zu",
-                        sorts[r->way->sort], r->way->path, r->way->on,
-                        number(dispatch_cpu_efficiency(b, r, 1), 3).text,
-                        number(dispatch_cpu_efficiency(b, r, 2), 3).text,
-                        number(dispatch_cpu_efficiency(b, r, 3), 3).text, 100 * spread, r->count[0],
-                        r->count[1], r->count[2], r->count[3]);
-    }
+    for (int sort = 0; sort < BENCH_SORTS; sort++)
+        for (size_t i = 0; i < b->row_count; i++)
+            if (b->rows[i]->way->sort == (bench_sort)sort)
+                print_detail(b, b->rows[i], table);
     bench_table_print(table, &b->options);
 }
 
 void dispatch_print(bench *b)
 {
     print_dispatch(b);
-    print_cpu_efficiency(b);
+    print_details(b);
 }

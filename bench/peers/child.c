@@ -147,8 +147,10 @@ char *bench_child_hear(bench_child *child, double seconds)
             return child->text;
         }
         seen = child->used;
-        if (!read_more(child, deadline))
+        if (!read_more(child, deadline)) {
+            shutdown(child->line, SHUT_RDWR);
             return NULL;
+        }
     }
 }
 

@@ -15,7 +15,7 @@ bench_child *bench_child_start(char *const argv[], char *why, unsigned size);
 bool bench_child_tell(bench_child *child, const char *line);
 
 /* The child's next line without its newline, valid until the next call; NULL when it has ended or
- * says nothing for `seconds`. */
+ * says nothing for `seconds`; nothing more can be told to it then. */
 char *bench_child_hear(bench_child *child, double seconds);
 
 /* Closes the child's input and waits for its end, which it has 5 s for; then kills its group.

@@ -17,7 +17,8 @@ bench_way *bench_ways_add(bench_ways *ways, bench_sort sort, bench_ground ground
                        .workers = ways->workers,
                        .least = 16,
                        .most = ways->quick ? 64 : (size_t)1 << 20,
-                       .budget_ns = 16e6};
+                       .budget_ns = 16e6,
+                       .short_ns = 3e6};
     return way;
 }
 

@@ -38,7 +38,8 @@ typedef enum bench_ground {
 /* Time for all items of a run; negative where it was not measured. */
 typedef struct bench_times {
     double wall_ns;
-    double cpu_ns; /* of the submitter, what pumps for it, and all workers */
+    double cpu_ns;       /* of the submitter, what pumps for it, and all workers */
+    const char *failure; /* why there is no reply; NULL where there are */
 } bench_times;
 
 typedef struct bench_way bench_way;
@@ -46,17 +47,18 @@ struct bench_way {
     bench_sort sort;
     bench_ground ground;
     const char *path, *on; /* what is called, and by whom it is done */
-    char absent[256];      /* why it can't be measured here; empty where it can */
+    char absent[256];      /* why it can't be measured here, or any more; empty where it can */
     bool fanfold;
+    bool ranged; /* items are indices: nothing is read for them */
     unsigned workers;
     /* Does `count` items and writes their replies. A way that works in another program measures
-     * itself and fills *times; the others leave it alone. */
+     * itself and fills *times, which may say that it failed; the others leave it alone. */
     void (*run)(const bench_way *way, const bench_item *items, uint64_t *replies, size_t count,
                 bench_times *times);
     void *self;
     const struct bench_target *target; /* whose processes work for it besides this one; or NULL */
     size_t least, most;                /* items of one run: at least, at most */
-    double budget_ns;                  /* of one run */
+    double budget_ns, short_ns;        /* of one run; of one in the search for the METG */
 };
 
 enum { BENCH_WAYS_MAX = 64, BENCH_CLOSERS_MAX = 64 };
