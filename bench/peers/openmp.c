@@ -14,9 +14,8 @@ static void run_dynamic(const bench_way *way, const bench_item *items, uint64_t 
                         size_t count, bench_times *times)
 {
     (void)times;
-    unsigned workers = way->workers;
-#pragma omp parallel for schedule(dynamic, 1) num_threads(workers) default(none)                   \
-    shared(items, replies, count)
+#pragma omp parallel for schedule(dynamic, 1) num_threads(way->workers) default(none)              \
+    shared(way, items, replies, count)
     for (size_t i = 0; i < count; i++)
         replies[i] = bench_spin(items[i].seed, items[i].iterations);
 }
@@ -25,9 +24,8 @@ static void run_guided(const bench_way *way, const bench_item *items, uint64_t *
                        size_t count, bench_times *times)
 {
     (void)times;
-    unsigned workers = way->workers;
-#pragma omp parallel for schedule(guided) num_threads(workers) default(none)                       \
-    shared(items, replies, count)
+#pragma omp parallel for schedule(guided) num_threads(way->workers) default(none)                  \
+    shared(way, items, replies, count)
     for (size_t i = 0; i < count; i++)
         replies[i] = bench_spin(items[i].seed, items[i].iterations);
 }
@@ -37,10 +35,9 @@ static void run_guided_range(const bench_way *way, const bench_item *items, uint
                              size_t count, bench_times *times)
 {
     (void)times;
-    unsigned workers = way->workers;
     uint64_t iterations = items->iterations;
-#pragma omp parallel for schedule(guided) num_threads(workers) default(none)                       \
-    shared(replies, count, iterations)
+#pragma omp parallel for schedule(guided) num_threads(way->workers) default(none)                  \
+    shared(way, replies, count, iterations)
     for (size_t i = 0; i < count; i++)
         replies[i] = bench_spin(bench_seed(i), iterations);
 }
@@ -49,10 +46,9 @@ static void run_dynamic_range(const bench_way *way, const bench_item *items, uin
                               size_t count, bench_times *times)
 {
     (void)times;
-    unsigned workers = way->workers;
     uint64_t iterations = items->iterations;
-#pragma omp parallel for schedule(dynamic, 1) num_threads(workers) default(none)                   \
-    shared(replies, count, iterations)
+#pragma omp parallel for schedule(dynamic, 1) num_threads(way->workers) default(none)              \
+    shared(way, replies, count, iterations)
     for (size_t i = 0; i < count; i++)
         replies[i] = bench_spin(bench_seed(i), iterations);
 }
