@@ -132,7 +132,7 @@ typedef struct search {
     unsigned steps;
 } search;
 
-enum { RUNS = 9, STEPS_MAX = 20 };
+enum { RUNS = 9, STEPS_MAX = 20, SECONDS_MAX = 90 };
 
 /* About as many items as fill `budget` at this length, from what an empty one costs. */
 static size_t guess_count(const bench *b, const row *r, double iterations, double budget)
@@ -208,14 +208,15 @@ static void begin_search(const bench *b, row *r)
     r->metg_cpu = bench_metg_begin(place);
 }
 
-/* One step of every row that has not ended, until all have. */
+/* One step of every row that has not ended, until all have or the time is up. */
 void dispatch_measure_metg(bench *b)
 {
     search *searches = bench_alloc(b->row_count, sizeof *searches);
     unsigned steps_max = b->options.quick ? 1 : STEPS_MAX;
     for (size_t i = 0; i < b->row_count; i++)
         begin_search(b, b->rows[i]);
-    for (bool more = true; more;) {
+    double deadline = bench_wall_ns() + SECONDS_MAX * 1e9;
+    for (bool more = true; more && bench_wall_ns() < deadline;) {
         more = false;
         for (size_t i = 0; i < b->row_count; i++) {
             row *r = b->rows[i];
