@@ -1,0 +1,828 @@
+#include "simulation.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "events.h"
+#include "exec/batching.h"
+#include "loads.h"
+
+enum {
+    NONE = -1,
+    QUEUE_ITEMS = 65536,     /* of an executor that was not told otherwise */
+    BATCH_ITEMS_MAX = 65536, /* map.c */
+    AHEAD = 8,               /* map.c: twice the front's depth, which is 4 a worker */
+    MATCHES_A_STEP = 32,     /* link.c */
+    RANKS_MAX = 1 << 24,
+    WORKERS_MAX = 4096,
+};
+
+/* Lists hold numbers of batches, whose places may move when there are more. */
+typedef struct list {
+    int32_t first, last;
+} list;
+
+static const list empty = {NONE, NONE};
+
+typedef struct batch {
+    uint64_t first;
+    uint32_t count;
+    uint32_t taken, done; /* items that workers began and ended */
+    uint32_t peer;
+    int32_t next;         /* in a queue, or in the same message */
+    int32_t next_message; /* where it is the first of a message */
+    int32_t next_cut;     /* the batch that the map cut after this one */
+    bool finished;
+    double run_ns;
+} batch;
+
+/* Someone that rank 0 sends batches to: a rank, or a host through its leader. Peer 0 is rank 0. */
+typedef struct peer {
+    double idle_since, busy_until; /* of the thread that drives MPI */
+    double step_at;                /* its next step that is planned, or infinity */
+    double worked_ns;              /* the core time that thread has taken */
+    double finished_since;
+    list arrived;  /* messages not seen yet */
+    list waiting;  /* batches for workers */
+    list finished; /* batches to be answered */
+    list writing;  /* rank 0's next message to it */
+    uint32_t finished_count;
+    uint32_t slots, idle; /* its workers, and those without work */
+    uint32_t last_piece;
+    uint32_t taken;       /* batches begun by its workers to the last item, and not told yet */
+    uint32_t asks;        /* so many of them rank 0 has heard of */
+    uint32_t next_asking; /* the peer that asked after this one */
+    bool remote;
+} peer;
+
+enum { ARRIVES, ASKS, STEPS, ENDS };
+
+typedef struct simulation {
+    const scale_system *system;
+    const scale_workload *work;
+    const scale_observer *observer;
+    scale_costs costs;
+    bool out_of_memory;
+    scale_events events;
+    scale_loads loads;
+    peer *peers;
+    uint32_t peer_count, all_workers;
+
+    batch *batches;
+    int32_t batch_count, batch_room, free_batches;
+
+    list posted;     /* rank 0: not given to anyone yet */
+    list messages;   /* rank 0: written, not yet sent */
+    uint32_t asking; /* rank 0: a chain of peers with asks, ended by 0 */
+    list ready;      /* FAN_ORDER_COMPLETED: finished, not yet delivered */
+
+    /* map.c's side */
+    int32_t cut_first, cut_last; /* those not delivered, in index order */
+    uint64_t taken, held_items, delivered;
+    uint64_t out;
+    uint32_t last_batch;
+    double item_ns, batch_ns;
+    bool cutting; /* interrupted by something that ends earlier */
+    double last_delivery;
+    scale_result result;
+} simulation;
+
+/* ---- Batches -------------------------------------------------------------------------------- */
+
+static int32_t batch_new(simulation *s)
+{
+    int32_t b = s->free_batches;
+    if (b != NONE) {
+        s->free_batches = s->batches[b].next;
+        return b;
+    }
+    if (s->batch_count == s->batch_room) {
+        int32_t room = s->batch_room ? s->batch_room * 2 : 1024;
+        batch *all =
+            s->batch_room < (1 << 29) ? reallocarray(s->batches, (size_t)room, sizeof *all) : NULL;
+        if (!all) {
+            s->out_of_memory = true;
+            return NONE;
+        }
+        s->batches = all;
+        s->batch_room = room;
+    }
+    return s->batch_count++;
+}
+
+static void batch_free(simulation *s, int32_t b)
+{
+    s->batches[b].next = s->free_batches;
+    s->free_batches = b;
+}
+
+static void add(simulation *s, list *to, int32_t b)
+{
+    s->batches[b].next = NONE;
+    if (to->last == NONE)
+        to->first = b;
+    else
+        s->batches[to->last].next = b;
+    to->last = b;
+}
+
+static int32_t take(simulation *s, list *from)
+{
+    int32_t b = from->first;
+    from->first = s->batches[b].next;
+    if (from->first == NONE)
+        from->last = NONE;
+    s->batches[b].next = NONE;
+    return b;
+}
+
+static void add_message(simulation *s, list *to, int32_t head)
+{
+    s->batches[head].next_message = NONE;
+    if (to->last == NONE)
+        to->first = head;
+    else
+        s->batches[to->last].next_message = head;
+    to->last = head;
+}
+
+static int32_t take_message(simulation *s, list *from)
+{
+    int32_t head = from->first;
+    from->first = s->batches[head].next_message;
+    if (from->first == NONE)
+        from->last = NONE;
+    return head;
+}
+
+/* ---- Time ----------------------------------------------------------------------------------- */
+
+static void plan(simulation *s, scale_event event)
+{
+    if (!scale_events_add(&s->events, event))
+        s->out_of_memory = true;
+}
+
+static void plan_step(simulation *s, uint32_t p, double at)
+{
+    at = fmax(at, s->peers[p].busy_until);
+    if (at >= s->peers[p].step_at)
+        return;
+    s->peers[p].step_at = at;
+    plan(s, (scale_event){.at = at, .kind = STEPS, .peer = p});
+}
+
+/* Uses the core of the thread that drives MPI. Without a spare core it shares with the workers, all
+ * getting alike; what they lose is seen to when they end. */
+static void spend(const simulation *s, peer *who, double *clock, double cost)
+{
+    double workers = s->system->workers;
+    bool crowded = !s->system->spare_core && who->idle == 0;
+    *clock += crowded ? cost * (workers + 1) / workers : cost;
+    who->worked_ns += cost;
+}
+
+/* Sleeps of one length, from a wake-up at `wake`: the first of their ends at or after `at`, but not
+ * beyond the first after `until`. */
+static double sleeps(double wake, double length, double until, double at)
+{
+    double to = fmin(at, until);
+    if (length <= 0)
+        return fmax(wake, to);
+    return to > wake ? wake + ceil((to - wake) / length) * length : wake;
+}
+
+double scale_notice(const scale_costs *costs, double since, double at)
+{
+    double begun = since + costs->spin, wake = begun;
+    if (at <= begun)
+        return at;
+    double sleep = costs->sleep_first;
+    for (; sleep < costs->sleep_most && sleep > 0 && wake < at; sleep *= 2)
+        wake += sleep + costs->slack;
+    wake = sleeps(wake, costs->sleep_most + costs->slack, begun + costs->long_idle, at);
+    return wake >= at ? wake : sleeps(wake, costs->sleep_long + costs->slack, at, at);
+}
+
+/* Another thread of the process has something for the one that drives MPI. */
+static void ring(simulation *s, uint32_t p, double at)
+{
+    bool sleeps_now = at > s->peers[p].idle_since + s->costs.spin;
+    plan_step(s, p, sleeps_now ? at + s->costs.wake : at);
+}
+
+/* ---- Workers -------------------------------------------------------------------------------- */
+
+static uint32_t piece_items(simulation *s, peer *at, const batch *b)
+{
+    uint32_t left = b->count - b->taken;
+    if (s->system->shape != SCALE_SPLIT)
+        return left;
+    size_t items = fani_batching_items(&(fani_batching){.workers = at->slots,
+                                                        .item_ns = s->item_ns,
+                                                        .last = at->last_piece,
+                                                        .most = left,
+                                                        .remaining = left});
+    at->last_piece = (uint32_t)items;
+    return (uint32_t)items;
+}
+
+/* A batch that is split has to be followed by the next before it ends, or the host would wait for
+ * its slowest worker each time: its leader asks as soon as nothing is left to take. */
+static void all_taken(simulation *s, uint32_t p, double at)
+{
+    if (s->system->shape != SCALE_SPLIT)
+        return;
+    if (p == 0) {
+        scale_loads_change(&s->loads, 0, -1);
+    } else {
+        s->peers[p].taken++;
+        ring(s, p, at);
+    }
+}
+
+/* Gives waiting work to idle workers. */
+static void start_work(simulation *s, uint32_t p, double at)
+{
+    peer *here = &s->peers[p];
+    while (here->idle && here->waiting.first != NONE) {
+        int32_t number = here->waiting.first;
+        batch *b = &s->batches[number];
+        uint32_t items = piece_items(s, here, b);
+        double run_ns = 0;
+        for (uint32_t i = 0; i < items; i++)
+            run_ns += scale_duration(s->work, b->first + b->taken + i);
+        double cost = (b->taken == 0 ? s->costs.work : 0) +
+                      (s->system->shape == SCALE_SPLIT ? s->costs.claim : 0);
+        b->taken += items;
+        if (b->taken == b->count) {
+            take(s, &here->waiting);
+            all_taken(s, p, at);
+        }
+        here->idle--;
+        s->result.pieces++;
+        plan(s, (scale_event){.at = at + cost + run_ns,
+                              .kind = ENDS,
+                              .peer = p,
+                              .batch = number,
+                              .items = items,
+                              .run_ns = run_ns,
+                              .taken_ns = here->worked_ns});
+    }
+}
+
+static void learn_item(simulation *s, const batch *b)
+{
+    double ns = b->run_ns / b->count;
+    s->item_ns = s->item_ns > 0 ? 0.75 * s->item_ns + 0.25 * ns : ns;
+}
+
+/* A whole host works on a batch that its leader splits. */
+static void learn_batch(simulation *s, const batch *b)
+{
+    double ns = b->run_ns / (s->system->shape == SCALE_SPLIT ? s->peers[b->peer].slots : 1) + 1;
+    s->batch_ns = s->batch_ns > 0 ? 0.75 * s->batch_ns + 0.25 * ns : ns;
+}
+
+/* map_done. */
+static void finish(simulation *s, int32_t number)
+{
+    batch *b = &s->batches[number];
+    b->finished = true;
+    s->out--;
+    if (s->system->shape != SCALE_SPLIT)
+        scale_loads_change(&s->loads, b->peer, -1);
+    learn_item(s, b);
+    if (s->system->learn_all || b->peer == 0)
+        learn_batch(s, b);
+    if (s->system->completed)
+        add(s, &s->ready, number);
+}
+
+/* As many as its workers can run at once: rank 0 gives them to itself without its dispatcher. */
+static void feed_own(simulation *s, double at)
+{
+    uint32_t most = s->system->shape == SCALE_SPLIT ? 1 : s->system->workers;
+    while (s->posted.first != NONE && s->loads.out[0] < most) {
+        int32_t number = take(s, &s->posted);
+        s->batches[number].peer = 0;
+        scale_loads_change(&s->loads, 0, 1);
+        add(s, &s->peers[0].waiting, number);
+    }
+    start_work(s, 0, at);
+}
+
+/* False: the dispatcher of that rank took core time from this worker, which ends later. */
+static bool really_ended(simulation *s, const scale_event *event)
+{
+    const peer *here = &s->peers[event->peer];
+    double owed = (here->worked_ns - event->taken_ns) / here->slots;
+    if (s->system->spare_core || owed < 1)
+        return true;
+    scale_event later = *event;
+    later.at += owed;
+    later.taken_ns = here->worked_ns;
+    plan(s, later);
+    return false;
+}
+
+static void work_ended(simulation *s, const scale_event *event)
+{
+    uint32_t p = event->peer;
+    peer *here = &s->peers[p];
+    batch *b = &s->batches[event->batch];
+    if (!really_ended(s, event))
+        return;
+    if (s->observer)
+        s->observer->ran(s->observer->user, b->first + b->done, event->items, p, event->at);
+    b->done += event->items;
+    b->run_ns += event->run_ns;
+    here->idle++;
+    if (p == 0)
+        s->result.rank0_items += event->items;
+    if (b->done < b->count) {
+        start_work(s, p, event->at);
+        return;
+    }
+    if (p == 0) {
+        finish(s, event->batch);
+        start_work(s, 0, event->at + s->costs.end);
+        feed_own(s, event->at + s->costs.end);
+    } else {
+        if (here->finished_count++ == 0)
+            here->finished_since = event->at;
+        add(s, &here->finished, event->batch);
+        start_work(s, p, event->at);
+    }
+    ring(s, p, event->at);
+}
+
+/* ---- Messages ------------------------------------------------------------------------------- */
+
+static double bytes_cost(const simulation *s, const batch *b, uint32_t item_bytes)
+{
+    return s->costs.per_byte * b->count * item_bytes;
+}
+
+static void send(simulation *s, uint32_t to, uint32_t between, int32_t head, double at)
+{
+    double latency = s->peers[between].remote ? s->costs.latency_remote : s->costs.latency_local;
+    s->result.messages++;
+    plan(s, (scale_event){.at = at + latency, .kind = ARRIVES, .peer = to, .batch = head});
+}
+
+static void message_arrived(simulation *s, const scale_event *event)
+{
+    peer *here = &s->peers[event->peer];
+    add_message(s, &here->arrived, event->batch);
+    plan_step(s, event->peer, scale_notice(&s->costs, here->idle_since, event->at));
+}
+
+static void ask_arrived(simulation *s, const scale_event *event)
+{
+    peer *asks = &s->peers[event->peer];
+    asks->asks += event->items;
+    if (asks->asks == event->items) {
+        asks->next_asking = s->asking;
+        s->asking = event->peer;
+    }
+    plan_step(s, 0, scale_notice(&s->costs, s->peers[0].idle_since, event->at));
+}
+
+/* ---- Ranks other than 0 --------------------------------------------------------------------- */
+
+/* A leader holds replies until they are worth a message, but never while a worker is idle. */
+static bool may_answer(simulation *s, uint32_t p, double at)
+{
+    const peer *here = &s->peers[p];
+    if (here->finished_count == 0)
+        return false;
+    if (s->system->shape != SCALE_LEADERS || here->idle ||
+        2 * here->finished_count >= here->slots || at >= here->finished_since + s->costs.gather)
+        return true;
+    plan_step(s, p, here->finished_since + s->costs.gather);
+    return false;
+}
+
+static void answer(simulation *s, uint32_t p, double *clock)
+{
+    peer *here = &s->peers[p];
+    bool together = s->system->shape == SCALE_LEADERS;
+    list message = empty;
+    while (here->finished.first != NONE) {
+        int32_t b = take(s, &here->finished);
+        add(s, &message, b);
+        spend(s, here, clock, bytes_cost(s, &s->batches[b], s->system->reply_bytes));
+        spend(s, here, clock, together ? s->costs.relay : s->costs.send);
+        if (!together) {
+            send(s, 0, p, b, *clock);
+            message = empty;
+        }
+    }
+    here->finished_count = 0;
+    if (!together)
+        return;
+    spend(s, here, clock, s->costs.send);
+    send(s, 0, p, message.first, *clock);
+}
+
+static void ask(simulation *s, uint32_t p, double *clock)
+{
+    peer *here = &s->peers[p];
+    spend(s, here, clock, s->costs.send);
+    s->result.messages++;
+    plan(s, (scale_event){.at = *clock + s->costs.latency_remote,
+                          .kind = ASKS,
+                          .peer = p,
+                          .items = here->taken});
+    here->taken = 0;
+}
+
+static bool see_arrived(simulation *s, uint32_t p, double *clock)
+{
+    peer *here = &s->peers[p];
+    bool relays = s->system->shape != SCALE_FLAT, moved = false;
+    while (here->arrived.first != NONE) {
+        moved = true;
+        list message = {take_message(s, &here->arrived), NONE};
+        spend(s, here, clock, s->costs.receive);
+        while (message.first != NONE) {
+            int32_t b = take(s, &message);
+            spend(s, here, clock, bytes_cost(s, &s->batches[b], s->system->item_bytes));
+            spend(s, here, clock, relays ? s->costs.relay : 0);
+            add(s, &here->waiting, b);
+            start_work(s, p, *clock + s->costs.wake);
+        }
+    }
+    return moved;
+}
+
+static void step_rank(simulation *s, uint32_t p, double at)
+{
+    peer *here = &s->peers[p];
+    double clock = at;
+    bool moved = may_answer(s, p, at) || here->taken;
+    if (here->taken)
+        ask(s, p, &clock);
+    if (may_answer(s, p, at))
+        answer(s, p, &clock);
+    moved |= see_arrived(s, p, &clock);
+    if (moved)
+        here->idle_since = here->busy_until = clock;
+}
+
+/* ---- Rank 0 --------------------------------------------------------------------------------- */
+
+/* Puts a batch into the message for its peer: in a flat world each has one of its own. */
+static void write_message(simulation *s, int32_t number)
+{
+    peer *to = &s->peers[s->batches[number].peer];
+    bool begins = s->system->shape == SCALE_FLAT || to->writing.first == NONE;
+    if (begins)
+        to->writing = empty;
+    add(s, &to->writing, number);
+    if (begins)
+        add_message(s, &s->messages, number);
+}
+
+/* Who has the least, if it has room. A batch that is split keeps all workers of its host busy, and
+ * counts until they have taken all of it. */
+static bool room_for_batch(const simulation *s, uint32_t *p)
+{
+    *p = scale_loads_least(&s->loads);
+    unsigned credit = fani_batching_credit(s->loads.slots[*p], s->batch_ns);
+    return s->loads.out[*p] < credit + (s->system->shape == SCALE_SPLIT);
+}
+
+/* fani_mpi_distribute: it looks at every peer for each batch. */
+static bool distribute(simulation *s, double *clock)
+{
+    peer *own = &s->peers[0];
+    bool moved = false;
+    uint32_t p;
+    while (s->posted.first != NONE) {
+        spend(s, own, clock, s->costs.scan * s->peer_count);
+        if (!room_for_batch(s, &p))
+            break;
+        moved = true;
+        int32_t number = take(s, &s->posted);
+        s->batches[number].peer = p;
+        scale_loads_change(&s->loads, p, 1);
+        if (p == 0) {
+            spend(s, own, clock, s->system->shape == SCALE_FLAT ? 0 : s->costs.relay);
+            add(s, &own->waiting, number);
+        } else {
+            write_message(s, number);
+        }
+    }
+    start_work(s, 0, *clock + s->costs.wake);
+    return moved;
+}
+
+static void send_messages(simulation *s, double *clock)
+{
+    peer *own = &s->peers[0];
+    while (s->messages.first != NONE) {
+        int32_t head = take_message(s, &s->messages);
+        uint32_t p = s->batches[head].peer;
+        for (int32_t b = head; b != NONE; b = s->batches[b].next)
+            spend(s, own, clock, bytes_cost(s, &s->batches[b], s->system->item_bytes));
+        spend(s, own, clock, s->costs.send);
+        s->peers[p].writing = empty;
+        send(s, p, p, head, *clock);
+    }
+}
+
+static bool receive_messages(simulation *s, double *clock)
+{
+    peer *own = &s->peers[0];
+    int left = MATCHES_A_STEP;
+    for (; left && own->arrived.first != NONE; left--) {
+        list message = {take_message(s, &own->arrived), NONE};
+        spend(s, own, clock, s->costs.receive);
+        while (message.first != NONE) {
+            int32_t b = take(s, &message);
+            spend(s, own, clock, bytes_cost(s, &s->batches[b], s->system->reply_bytes));
+            spend(s, own, clock, s->costs.end);
+            finish(s, b);
+        }
+    }
+    return left < MATCHES_A_STEP;
+}
+
+static bool receive_asks(simulation *s, double *clock)
+{
+    bool moved = s->asking != 0;
+    while (s->asking) {
+        peer *asks = &s->peers[s->asking];
+        spend(s, &s->peers[0], clock, s->costs.receive);
+        scale_loads_change(&s->loads, s->asking, -(int)asks->asks);
+        asks->asks = 0;
+        s->asking = asks->next_asking;
+    }
+    return moved;
+}
+
+/* ---- The map -------------------------------------------------------------------------------- */
+
+static size_t items_max(const simulation *s)
+{
+    size_t most = s->system->queue_items ? s->system->queue_items : QUEUE_ITEMS;
+    if (!s->system->batch)
+        most /= (size_t)2 * s->all_workers;
+    return most < 1 ? 1 : most < BATCH_ITEMS_MAX ? most : BATCH_ITEMS_MAX;
+}
+
+/* Items for every worker of a host at once; at the end less than half of what is left for each
+ * host. */
+static size_t host_items(const simulation *s, size_t each)
+{
+    uint64_t most = (s->work->count - s->taken) / 2 / s->peer_count;
+    size_t items = each * s->peers[0].slots;
+    return items < most ? items : most > 0 ? (size_t)most : 1;
+}
+
+static size_t batch_items(const simulation *s)
+{
+    bool splits = s->system->shape == SCALE_SPLIT;
+    size_t most = items_max(s);
+    if (s->system->batch)
+        return s->system->batch < most ? s->system->batch : most;
+    size_t items = fani_batching_items(&(fani_batching){
+        .workers = s->all_workers,
+        .item_ns = s->item_ns,
+        .last = splits ? s->last_batch / s->peers[0].slots : s->last_batch,
+        .most = most,
+        .remaining = s->work->count - s->taken,
+    });
+    return splits ? host_items(s, items) : items;
+}
+
+static bool room(const simulation *s)
+{
+    size_t queue = s->system->queue_items ? s->system->queue_items : QUEUE_ITEMS;
+    uint64_t ahead = s->system->ahead ? s->system->ahead : AHEAD;
+    uint64_t takers = s->system->shape == SCALE_SPLIT ? s->peer_count : s->all_workers;
+    return s->taken < s->work->count && s->out < ahead * takers &&
+           (s->held_items == 0 || s->held_items + batch_items(s) <= queue);
+}
+
+static bool cut(simulation *s, double *clock)
+{
+    size_t items = batch_items(s);
+    int32_t number = batch_new(s);
+    if (number == NONE)
+        return false;
+    if (items > s->work->count - s->taken)
+        items = (size_t)(s->work->count - s->taken);
+    s->batches[number] = (batch){.first = s->taken,
+                                 .count = (uint32_t)items,
+                                 .next = NONE,
+                                 .next_message = NONE,
+                                 .next_cut = NONE};
+    if (s->cut_last == NONE)
+        s->cut_first = number;
+    else
+        s->batches[s->cut_last].next_cut = number;
+    s->cut_last = number;
+    s->taken += items;
+    s->held_items += items;
+    s->last_batch = (uint32_t)items;
+    s->out++;
+    s->result.batches++;
+    spend(s, &s->peers[0], clock, s->costs.cut);
+    add(s, &s->posted, number);
+    feed_own(s, *clock);
+    return true;
+}
+
+/* The next finished batch in the map's order, or NONE. */
+static int32_t next_finished(simulation *s)
+{
+    if (s->system->completed)
+        return s->ready.first == NONE ? NONE : take(s, &s->ready);
+    int32_t number = s->cut_first;
+    if (number == NONE || !s->batches[number].finished)
+        return NONE;
+    s->cut_first = s->batches[number].next_cut;
+    if (s->cut_first == NONE)
+        s->cut_last = NONE;
+    return number;
+}
+
+static bool deliver(simulation *s, double *clock)
+{
+    int32_t number = next_finished(s);
+    if (number == NONE)
+        return false;
+    uint32_t count = s->batches[number].count;
+    spend(s, &s->peers[0], clock, s->costs.per_item * count);
+    s->held_items -= count;
+    s->delivered += count;
+    s->last_delivery = *clock;
+    batch_free(s, number);
+    return true;
+}
+
+/* Cuts batches while there is room, and delivers one by one, until neither is left or something
+ * else happens first: an own batch that ends tells how long items are. */
+static bool step_map(simulation *s, double *clock)
+{
+    bool moved = false;
+    s->cutting = false;
+    for (;;) {
+        bool cuts = room(s);
+        if (cuts && !cut(s, clock))
+            return moved;
+        if (!cuts && !deliver(s, clock))
+            return moved;
+        moved = true;
+        if (scale_events_next(&s->events) < *clock) {
+            s->cutting = true;
+            return true;
+        }
+    }
+}
+
+static void step_rank0(simulation *s, double at)
+{
+    peer *own = &s->peers[0];
+    double clock = at;
+    bool moved = s->cutting;
+    if (!s->cutting) {
+        moved = distribute(s, &clock);
+        send_messages(s, &clock);
+        moved |= receive_messages(s, &clock);
+        moved |= receive_asks(s, &clock);
+    }
+    moved |= step_map(s, &clock);
+    own->busy_until = clock;
+    if (!moved)
+        return;
+    own->idle_since = clock;
+    plan_step(s, 0, clock);
+}
+
+/* ---- All ------------------------------------------------------------------------------------ */
+
+static fan_status check(const scale_system *system, const scale_workload *work)
+{
+    bool fits = system->ranks >= 1 && system->ranks <= RANKS_MAX && system->workers >= 1 &&
+                system->workers <= WORKERS_MAX && system->ranks_a_host >= 1 &&
+                system->batch <= BATCH_ITEMS_MAX && system->shape < SCALE_SHAPES &&
+                (uint64_t)system->ranks * system->workers <= (uint64_t)1 << 30 &&
+                work->law < SCALE_LAWS;
+    return fits ? FAN_OK : FAN_E_ARGUMENT;
+}
+
+static uint32_t ranks_of(const scale_system *system, uint32_t p)
+{
+    uint64_t before = (uint64_t)p * system->ranks_a_host;
+    if (system->shape == SCALE_FLAT)
+        return 1;
+    return system->ranks - before < system->ranks_a_host ? (uint32_t)(system->ranks - before)
+                                                         : system->ranks_a_host;
+}
+
+static fan_status begin(simulation *s)
+{
+    const scale_system *system = s->system;
+    bool flat = system->shape == SCALE_FLAT;
+    s->all_workers = system->ranks * system->workers;
+    s->peer_count = flat ? system->ranks : (system->ranks - 1) / system->ranks_a_host + 1;
+    s->peers = calloc(s->peer_count, sizeof *s->peers);
+    uint32_t *slots = calloc(s->peer_count, sizeof *slots);
+    for (uint32_t p = 0; s->peers && slots && p < s->peer_count; p++) {
+        uint32_t workers = ranks_of(system, p) * system->workers;
+        s->peers[p] = (peer){.step_at = INFINITY,
+                             .arrived = empty,
+                             .waiting = empty,
+                             .finished = empty,
+                             .writing = empty,
+                             .slots = workers,
+                             .idle = workers,
+                             .remote = flat ? p >= system->ranks_a_host : p > 0};
+        slots[p] = system->shape == SCALE_SPLIT ? 1 : workers;
+    }
+    bool fits = s->peers && slots && scale_loads_init(&s->loads, s->peer_count, slots);
+    free(slots);
+    return fits ? FAN_OK : FAN_E_MEMORY;
+}
+
+static void happen(simulation *s, const scale_event *event)
+{
+    peer *here = &s->peers[event->peer];
+    if (event->kind == ARRIVES) {
+        message_arrived(s, event);
+    } else if (event->kind == ASKS) {
+        ask_arrived(s, event);
+    } else if (event->kind == ENDS) {
+        work_ended(s, event);
+    } else if (event->at == here->step_at) { /* else an earlier one took its place */
+        here->step_at = INFINITY;
+        if (event->peer == 0)
+            step_rank0(s, event->at);
+        else
+            step_rank(s, event->peer, event->at);
+    }
+}
+
+static fan_status run(simulation *s)
+{
+    scale_event event;
+    plan_step(s, 0, 0);
+    while (s->delivered < s->work->count && scale_events_take(&s->events, &event)) {
+        s->result.events++;
+        happen(s, &event);
+        if (s->out_of_memory)
+            return FAN_E_MEMORY;
+    }
+    return s->delivered < s->work->count ? FAN_E_LOST : FAN_OK;
+}
+
+static void sum_up(simulation *s)
+{
+    scale_result *r = &s->result;
+    r->makespan_ns = s->last_delivery;
+    r->items = s->delivered;
+    for (uint64_t i = 0; i < s->work->count; i++)
+        r->sum_ns += scale_duration(s->work, i);
+    double core_ns = r->makespan_ns * s->all_workers;
+    r->efficiency = core_ns > 0 ? r->sum_ns / core_ns : 1;
+    r->dispatcher_busy = core_ns > 0 ? s->peers[0].worked_ns / r->makespan_ns : 0;
+}
+
+fan_status scale_simulate(const scale_system *system, const scale_workload *work,
+                          const scale_observer *observer, scale_result *result)
+{
+    simulation s = {.system = system,
+                    .work = work,
+                    .observer = observer,
+                    .costs = system->costs,
+                    .free_batches = NONE,
+                    .posted = empty,
+                    .messages = empty,
+                    .ready = empty,
+                    .cut_first = NONE,
+                    .cut_last = NONE};
+    fan_status status = check(system, work);
+    if (!status)
+        status = begin(&s);
+    if (!status)
+        status = run(&s);
+    if (!status) {
+        sum_up(&s);
+        *result = s.result;
+    }
+    scale_loads_clear(&s.loads);
+    scale_events_clear(&s.events);
+    free(s.peers);
+    free(s.batches);
+    return status;
+}
+
+const char *scale_shape_name(scale_shape shape)
+{
+    static const char *const names[SCALE_SHAPES] = {"flat", "leaders", "split"};
+    return names[shape];
+}
