@@ -57,6 +57,8 @@ static double normal(uint64_t seed, uint64_t index)
 
 double scale_duration(const scale_workload *work, uint64_t index)
 {
+    if (work->given)
+        return work->given[index];
     double mean = work->mean_ns;
     double shape = work->shape > 0 ? work->shape : shapes[work->law];
     switch (work->law) {

@@ -20,6 +20,7 @@ typedef struct scale_workload {
     double shape; /* 0: the law's default (lognormal 1.5, Pareto 2) */
     uint64_t seed;
     uint64_t count;
+    const double *given; /* `count` durations in ns in place of all that, borrowed; or NULL */
 } scale_workload;
 
 /* "constant" and so on. */
