@@ -36,7 +36,8 @@ static const char usage[] =
     "Simulates the dispatch of a map over MPI ranks and prints what part of the cores' time is\n"
     "used, beside schedules that cost nothing.\n"
     "  --table NAME         grid (item durations x ranks), laws (distributions of durations),\n"
-    "                       cores (the same cores as ranks x workers); default: all\n"
+    "                       cores (the same cores as ranks x workers), batches (fixed sizes); "
+    "default: all\n"
     "  --ranks N,...        1 to 16777216; default 100,1000,10000,100000\n"
     "  --durations T,...    mean durations of items with unit (ns us ms s); default 10us to 10s\n"
     "  --workers N,...      of each rank, 1 to 4096; the table cores takes several; default 1\n"
@@ -150,8 +151,9 @@ static void take_shape(settings *s, const char *part)
 
 static void take_table(settings *s, const char *name)
 {
-    if (strcmp(name, "grid") != 0 && strcmp(name, "laws") != 0 && strcmp(name, "cores") != 0)
-        bench_fail("--table: there is no \"%s\" (grid, laws, cores)", name);
+    if (strcmp(name, "grid") != 0 && strcmp(name, "laws") != 0 && strcmp(name, "cores") != 0 &&
+        strcmp(name, "batches") != 0)
+        bench_fail("--table: there is no \"%s\" (grid, laws, cores, batches)", name);
     s->table = name;
 }
 
@@ -426,15 +428,21 @@ static void plot_grid(const settings *s, const grid *g, size_t shapes)
         bench_fail("--svg: %s can't be written", s->svg);
 }
 
+static double greedy_efficiency(const scale_workload *work, double workers)
+{
+    scale_schedules best = ideal(work, workers);
+    return best.sum_ns / workers / best.greedy_ns;
+}
+
 static void grid_cell(const settings *s, bench_table *table, grid *g, size_t *at, scale_shape shape,
                       double ranks, double mean_ns)
 {
     char name[32];
     double workers = s->workers.count ? s->workers.of[0] : 1, all = ranks * workers;
     scale_workload work = workload_for(s, s->law, all, mean_ns);
-    scale_schedules best = ideal(&work, all);
     scale_result r = simulate(s, &work, ranks, workers, shape);
-    double greedy = best.sum_ns / all / best.greedy_ns;
+    size_t cells = s->ranks.count * s->durations.count;
+    double greedy = *at < cells ? greedy_efficiency(&work, all) : g->greedy[*at % cells];
     bench_table_row(table, "%s\t%s\t%.0f\t%llu\t%.4f\t%.4f\t%.3f\t%.2f\t%.0f\t%.3g",
                     scale_shape_name(shape), time_name(mean_ns, name, sizeof name), ranks,
                     (unsigned long long)r.items, r.efficiency, greedy, r.efficiency / greedy,
@@ -529,6 +537,33 @@ static void print_cores(const settings *s)
     bench_table_print(table, &s->bench);
 }
 
+/* Batches of a fixed size beside those that Fanfold chooses. */
+static void print_batches(const settings *s)
+{
+    static const uint32_t sizes[] = {0, 1, 8, 64, 512, 4096};
+    enum { SIZES = sizeof sizes / sizeof *sizes };
+    double workers = s->workers.count ? s->workers.of[0] : 1;
+    char cells[SIZES][16], name[32];
+    bench_table *table = bench_table_new("efficiency of a flat world by items a batch", 1,
+                                         "item\tranks\tchosen\t1\t8\t64\t512\t4096\tgreedy");
+    for (size_t r = 0; r < s->ranks.count; r++)
+        for (size_t d = 0; d < s->durations.count; d++) {
+            double ranks = s->ranks.of[r], all = ranks * workers;
+            settings changed = *s;
+            scale_workload work = workload_for(s, s->law, all, s->durations.of[d]);
+            for (int i = 0; i < SIZES; i++) {
+                changed.system.batch = sizes[i];
+                snprintf(cells[i], sizeof cells[i], "%.4f",
+                         simulate(&changed, &work, ranks, workers, SCALE_FLAT).efficiency);
+            }
+            bench_table_row(table, "%s\t%.0f\t%s\t%s\t%s\t%s\t%s\t%s\t%.4f",
+                            time_name(s->durations.of[d], name, sizeof name), ranks, cells[0],
+                            cells[1], cells[2], cells[3], cells[4], cells[5],
+                            greedy_efficiency(&work, all));
+        }
+    bench_table_print(table, &s->bench);
+}
+
 int main(int argc, char **argv)
 {
     settings s = {.system = {.ranks_a_host = 64, .item_bytes = 16, .reply_bytes = 8},
@@ -543,5 +578,7 @@ int main(int argc, char **argv)
         print_laws(&s);
     if (wanted(&s, "cores"))
         print_cores(&s);
+    if (wanted(&s, "batches"))
+        print_batches(&s);
     return fflush(stdout) || ferror(stdout) ? 1 : 0;
 }

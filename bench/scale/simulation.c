@@ -52,6 +52,7 @@ typedef struct peer {
     uint32_t taken;       /* batches begun by its workers to the last item, and not told yet */
     uint32_t asks;        /* so many of them rank 0 has heard of */
     uint32_t next_asking; /* the peer that asked after this one */
+    bool answered;        /* and nothing has come since */
     bool remote;
 } peer;
 
@@ -391,13 +392,14 @@ static void ask_arrived(simulation *s, const scale_event *event)
 
 /* ---- Ranks other than 0 --------------------------------------------------------------------- */
 
-/* A leader holds replies until they are worth a message, but never while a worker is idle. */
+/* A leader that has answered holds further replies until rank 0 has written again, they are half of
+ * what its host works on, or time is up: so messages grow where rank 0 is slow, and only there. */
 static bool may_answer(simulation *s, uint32_t p, double at)
 {
     const peer *here = &s->peers[p];
     if (here->finished_count == 0)
         return false;
-    if (s->system->shape != SCALE_LEADERS || here->idle ||
+    if (s->system->shape != SCALE_LEADERS || !here->answered ||
         2 * here->finished_count >= here->slots || at >= here->finished_since + s->costs.gather)
         return true;
     plan_step(s, p, here->finished_since + s->costs.gather);
@@ -422,6 +424,7 @@ static void answer(simulation *s, uint32_t p, double *clock)
     here->finished_count = 0;
     if (!together)
         return;
+    here->answered = true;
     spend(s, here, clock, s->costs.send);
     send(s, 0, p, message.first, *clock);
 }
@@ -444,6 +447,7 @@ static bool see_arrived(simulation *s, uint32_t p, double *clock)
     bool relays = s->system->shape != SCALE_FLAT, moved = false;
     while (here->arrived.first != NONE) {
         moved = true;
+        here->answered = false;
         list message = {take_message(s, &here->arrived), NONE};
         spend(s, here, clock, s->costs.receive);
         while (message.first != NONE) {
@@ -461,12 +465,13 @@ static void step_rank(simulation *s, uint32_t p, double at)
 {
     peer *here = &s->peers[p];
     double clock = at;
-    bool moved = may_answer(s, p, at) || here->taken;
-    if (here->taken)
+    bool moved = see_arrived(s, p, &clock), asks = here->taken > 0;
+    bool answers = may_answer(s, p, at);
+    if (asks)
         ask(s, p, &clock);
-    if (may_answer(s, p, at))
+    if (answers)
         answer(s, p, &clock);
-    moved |= see_arrived(s, p, &clock);
+    moved = moved || asks || answers;
     if (moved)
         here->idle_since = here->busy_until = clock;
 }

@@ -120,6 +120,18 @@ FAN_TEST(scale, fixed_batches_count_exactly)
     EXPECT_U64(101, simulated(&system, &work).batches);
 }
 
+/* In order and with room for five items at once, five ranks of ten have work. */
+FAN_TEST(scale, a_short_queue_starves_ranks)
+{
+    for (int completed = 0; completed < 2; completed++) {
+        scale_system system = ideal_system(10, SCALE_FLAT);
+        scale_workload work = items(SCALE_CONSTANT, 1e6, 100);
+        system.queue_items = 5;
+        system.completed = completed;
+        EXPECT_TRUE(near(simulated(&system, &work).makespan_ns, 20e6, 1e-9));
+    }
+}
+
 /* Two items of 10 ms on two ranks: the second is sent when the first step has cut both, and its
  * answer is seen at once, since rank 0's worker ends at the same time and rings. */
 FAN_TEST(scale, an_idle_rank_notices_late)
