@@ -13,6 +13,12 @@ static uint32_t winner(const scale_loads *loads, uint32_t left, uint32_t right)
     return r <= l ? right : left;
 }
 
+static void play(scale_loads *loads, uint32_t i)
+{
+    const uint32_t *pair = &loads->winners[(size_t)2 * i];
+    loads->winners[i] = winner(loads, pair[0], pair[1]);
+}
+
 bool scale_loads_init(scale_loads *loads, uint32_t peers, const uint32_t *slots)
 {
     uint32_t leaves = 1;
@@ -31,7 +37,7 @@ bool scale_loads_init(scale_loads *loads, uint32_t peers, const uint32_t *slots)
     for (uint32_t i = 0; i < leaves; i++)
         loads->winners[leaves + i] = i;
     for (uint32_t i = leaves - 1; i > 0; i--)
-        loads->winners[i] = winner(loads, loads->winners[2 * i], loads->winners[2 * i + 1]);
+        play(loads, i);
     return true;
 }
 
@@ -47,7 +53,7 @@ void scale_loads_change(scale_loads *loads, uint32_t peer, int change)
 {
     loads->out[peer] += (uint32_t)change;
     for (uint32_t i = (loads->leaves + peer) / 2; i > 0; i /= 2)
-        loads->winners[i] = winner(loads, loads->winners[2 * i], loads->winners[2 * i + 1]);
+        play(loads, i);
 }
 
 uint32_t scale_loads_least(const scale_loads *loads)

@@ -199,8 +199,10 @@ double scale_notice(const scale_costs *costs, double since, double at)
     if (at <= begun)
         return at;
     double sleep = costs->sleep_first;
-    for (; sleep < costs->sleep_most && sleep > 0 && wake < at; sleep *= 2)
+    while (sleep < costs->sleep_most && sleep > 0 && wake < at) {
         wake += sleep + costs->slack;
+        sleep *= 2;
+    }
     wake = sleeps(wake, costs->sleep_most + costs->slack, begun + costs->long_idle, at);
     return wake >= at ? wake : sleeps(wake, costs->sleep_long + costs->slack, at, at);
 }
