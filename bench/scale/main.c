@@ -50,6 +50,8 @@ static const char usage[] =
     "at\n"
     "                       least 20 a worker\n"
     "  --batch N            items a batch, 1 to 65536; default: chosen\n"
+    "  --least T            what if: a batch has at least so much work for each worker in the "
+    "world\n"
     "  --queue-items N      of the executor; default 65536\n"
     "  --seed N  --spare-core  --completed  --learn-all\n"
     "                       ranks have a core for dispatch; outcomes as they come; batch times\n"
@@ -179,6 +181,7 @@ enum {
     ITEMS,
     BATCH,
     QUEUE_ITEMS,
+    LEAST,
     SEED,
     SPARE_CORE,
     COMPLETED,
@@ -202,6 +205,7 @@ static const struct option options[] = {
     {"items", required_argument, NULL, ITEMS},
     {"batch", required_argument, NULL, BATCH},
     {"queue-items", required_argument, NULL, QUEUE_ITEMS},
+    {"least", required_argument, NULL, LEAST},
     {"seed", required_argument, NULL, SEED},
     {"spare-core", no_argument, NULL, SPARE_CORE},
     {"completed", no_argument, NULL, COMPLETED},
@@ -281,6 +285,9 @@ static void take_option(settings *s, int option, const char *text)
     case COSTS:
     case SET:
         take_costs(s, option == COSTS, text);
+        break;
+    case LEAST:
+        s->system.least_ns = duration("--least", text);
         break;
     case SVG:
         s->svg = text;

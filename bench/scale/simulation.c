@@ -589,6 +589,24 @@ static size_t host_items(const simulation *s, size_t each)
     return items < most ? items : most > 0 ? (size_t)most : 1;
 }
 
+/* The work that the policy wants in a batch: asked of itself, with nothing in its way. */
+static double policy_work_ns(void)
+{
+    const fani_batching free_choice = {.workers = 1,
+                                       .item_ns = 1,
+                                       .last = SIZE_MAX / 8,
+                                       .most = SIZE_MAX / 8,
+                                       .remaining = UINT64_MAX};
+    return (double)fani_batching_items(&free_choice);
+}
+
+/* What the policy is told of the time of an item: less, where batches are to have more work. */
+static double item_ns_told(const simulation *s)
+{
+    double least = s->system->least_ns * s->all_workers, work = policy_work_ns();
+    return least > work ? s->item_ns * work / least : s->item_ns;
+}
+
 static size_t batch_items(const simulation *s)
 {
     bool splits = s->system->shape == SCALE_SPLIT;
@@ -597,7 +615,7 @@ static size_t batch_items(const simulation *s)
         return s->system->batch < most ? s->system->batch : most;
     size_t items = fani_batching_items(&(fani_batching){
         .workers = s->all_workers,
-        .item_ns = s->item_ns,
+        .item_ns = item_ns_told(s),
         .last = splits ? s->last_batch / s->peers[0].slots : s->last_batch,
         .most = most,
         .remaining = s->work->count - s->taken,

@@ -28,6 +28,8 @@ typedef struct scale_system {
     bool completed;     /* outcomes as they come (FAN_ORDER_COMPLETED), not in index order */
     bool learn_all;     /* batch times are learned from all ranks, not from rank 0's own alone */
     uint32_t batch;     /* items a batch; 0: chosen by fani_batching_items */
+    double least_ns;    /* what if a batch had at least so much work for each worker that there is,
+                           beside what the policy wants; 0: as it is */
     size_t queue_items; /* as fan_executor_options; 0: 65536 */
     uint32_t ahead;     /* batches that the map has out for each worker; 0: 8 */
     uint32_t item_bytes, reply_bytes;

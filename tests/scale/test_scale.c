@@ -281,6 +281,19 @@ FAN_TEST(scale, short_items_travel_together)
     EXPECT_TRUE(each > 30 && each <= 41); /* 40 us of work, smaller at the ends */
 }
 
+FAN_TEST(scale, batches_may_grow_with_the_world)
+{
+    scale_system system = ideal_system(100, SCALE_FLAT);
+    scale_workload work = items(SCALE_CONSTANT, 1e4, 1000000);
+    system.costs = scale_costs_default();
+    system.queue_items = 100000000;
+    scale_result as_it_is = simulated(&system, &work);
+    system.least_ns = 1e4;
+    scale_result larger = simulated(&system, &work);
+    EXPECT_TRUE(as_it_is.items / as_it_is.batches < 4 && larger.items / larger.batches > 80);
+    EXPECT_TRUE(larger.efficiency > 5 * as_it_is.efficiency);
+}
+
 /* ---- Parts ---------------------------------------------------------------------------------- */
 
 /* idle.c, sleep by sleep. */
