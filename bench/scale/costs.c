@@ -93,35 +93,47 @@ static void cell(const char *line, int column, char *text, size_t size)
     snprintf(text, size, "%.*s", (int)strcspn(line, "\t\r\n"), line);
 }
 
+enum { PATH, ON, WALL, COLUMNS };
+
 /* What was found in a run of bench/dispatch; 0: not yet. */
 typedef struct dispatch_run {
-    int wall_column;
+    int columns[COLUMNS]; /* of the table at hand, all above 0 where it is the right one */
     double batch_ns, item_ns;
 } dispatch_run;
 
-static void dispatch_line(dispatch_run *run, const char *line)
+static void find_columns(dispatch_run *run, const char *line)
 {
-    char table[64], path[64], on[64], text[64];
-    cell(line, 0, table, sizeof table);
-    cell(line, 1, path, sizeof path);
-    cell(line, 2, on, sizeof on);
-    if (!strcmp(table, "table")) {
-        run->wall_column = 0;
-        for (int c = 1; c < 32 && !run->wall_column; c++) {
+    static const char *const names[COLUMNS] = {"path", "on", "wall ns"};
+    char text[64];
+    for (int i = 0; i < COLUMNS; i++) {
+        run->columns[i] = 0;
+        for (int c = 1; c < 32 && !run->columns[i]; c++) {
             cell(line, c, text, sizeof text);
-            if (!strcmp(text, "wall ns"))
-                run->wall_column = c;
+            if (!strcmp(text, names[i]))
+                run->columns[i] = c;
         }
     }
+}
+
+static void dispatch_line(dispatch_run *run, const char *line)
+{
+    char cells[COLUMNS][64], table[64];
     double value = 0;
-    if (!run->wall_column || strcmp(on, "mpi") != 0)
+    cell(line, 0, table, sizeof table);
+    if (!strcmp(table, "table")) {
+        find_columns(run, line);
         return;
-    cell(line, run->wall_column, text, sizeof text);
-    if (!number_read(text, &value))
+    }
+    for (int i = 0; i < COLUMNS; i++) {
+        if (!run->columns[i])
+            return;
+        cell(line, run->columns[i], cells[i], sizeof cells[i]);
+    }
+    if (strcmp(cells[ON], "mpi") != 0 || !number_read(cells[WALL], &value))
         return;
-    if (!strcmp(path, "map, batch 1"))
+    if (!strcmp(cells[PATH], "map, batch 1"))
         run->batch_ns = value;
-    else if (!strcmp(path, "map"))
+    else if (!strcmp(cells[PATH], "map"))
         run->item_ns = value;
 }
 

@@ -11,7 +11,7 @@
 #include "schedules.h"
 #include "simulation.h"
 
-enum { LIST_MAX = 12, CURVES_MAX = 6, ITEMS_AT_MOST = 2000000 };
+enum { LIST_MAX = 12, CURVES_MAX = 6, ITEMS_AT_MOST = 1000000 };
 
 typedef struct numbers {
     double of[LIST_MAX];
@@ -46,7 +46,7 @@ static const char usage[] =
     "  --shape NAME,...     flat (rank 0 and every rank), leaders (one for each host relays), "
     "split\n"
     "                       (leaders split batches among their host's ranks); default: all\n"
-    "  --items N            default: 100 a worker, or as many as 1 s needs, up to 2 million, but "
+    "  --items N            default: 100 a worker, or as many as 1 s needs, up to 1 million, but "
     "at\n"
     "                       least 20 a worker\n"
     "  --batch N            items a batch, 1 to 65536; default: chosen\n"

@@ -434,6 +434,12 @@ FAN_TEST(scale, costs_come_from_a_run_of_dispatch)
                                  &costs, &error));
     EXPECT_TRUE(near(costs.cut + costs.send + costs.receive + costs.end, 400, 1e-9));
     EXPECT_TRUE(costs.per_item == 20 && costs.cut == costs.receive);
+    EXPECT_I64(FAN_OK, read_text("table\tsort\tpath\ton\tworkers\twall ns\n" /* another order */
+                                 "dispatch\tchunks chosen\tmap\tmpi\t2\t10\n"
+                                 "dispatch\tchunk 1\tmap, batch 1\tmpi\t2\t210\n",
+                                 &costs, &error));
+    EXPECT_TRUE(near(costs.cut + costs.send + costs.receive + costs.end, 200, 1e-9));
+    EXPECT_TRUE(costs.per_item == 10);
 }
 
 FAN_TEST(scale, bad_costs_are_refused_by_name_and_line)
