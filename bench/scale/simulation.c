@@ -3,12 +3,12 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "batches.h"
 #include "events.h"
 #include "exec/batching.h"
 #include "loads.h"
 
 enum {
-    NONE = -1,
     QUEUE_ITEMS = 65536,     /* of an executor that was not told otherwise */
     BATCH_ITEMS_MAX = 65536, /* map.c */
     AHEAD = 8,               /* map.c: twice the front's depth, which is 4 a worker */
@@ -17,35 +17,16 @@ enum {
     WORKERS_MAX = 4096,
 };
 
-/* Lists hold numbers of batches, whose places may move when there are more. */
-typedef struct list {
-    int32_t first, last;
-} list;
-
-static const list empty = {NONE, NONE};
-
-typedef struct batch {
-    uint64_t first;
-    uint32_t count;
-    uint32_t taken, done; /* items that workers began and ended */
-    uint32_t peer;
-    int32_t next;         /* in a queue, or in the same message */
-    int32_t next_message; /* where it is the first of a message */
-    int32_t next_cut;     /* the batch that the map cut after this one */
-    bool finished;
-    double run_ns;
-} batch;
-
 /* Someone that rank 0 sends batches to: a rank, or a host through its leader. Peer 0 is rank 0. */
 typedef struct peer {
     double idle_since, busy_until; /* of the thread that drives MPI */
     double step_at;                /* its next step that is planned, or infinity */
     double worked_ns;              /* the core time that thread has taken */
     double finished_since;
-    list arrived;  /* messages not seen yet */
-    list waiting;  /* batches for workers */
-    list finished; /* batches to be answered */
-    list writing;  /* rank 0's next message to it */
+    scale_list arrived;  /* messages not seen yet */
+    scale_list waiting;  /* batches for workers */
+    scale_list finished; /* batches to be answered */
+    scale_list writing;  /* rank 0's next message to it */
     uint32_t finished_count;
     uint32_t slots, idle; /* its workers, and those without work */
     uint32_t last_piece;
@@ -69,13 +50,12 @@ typedef struct simulation {
     peer *peers;
     uint32_t peer_count, all_workers;
 
-    batch *batches;
-    int32_t batch_count, batch_room, free_batches;
+    scale_batches batches;
 
-    list posted;     /* rank 0: not given to anyone yet */
-    list messages;   /* rank 0: written, not yet sent */
-    uint32_t asking; /* rank 0: a chain of peers with asks, ended by 0 */
-    list ready;      /* FAN_ORDER_COMPLETED: finished, not yet delivered */
+    scale_list posted;   /* rank 0: not given to anyone yet */
+    scale_list messages; /* rank 0: written, not yet sent */
+    uint32_t asking;     /* rank 0: a chain of peers with asks, ended by 0 */
+    scale_list ready;    /* FAN_ORDER_COMPLETED: finished, not yet delivered */
 
     /* map.c's side */
     int32_t cut_first, cut_last; /* those not delivered, in index order */
@@ -87,74 +67,6 @@ typedef struct simulation {
     double last_delivery;
     scale_result result;
 } simulation;
-
-/* ---- Batches -------------------------------------------------------------------------------- */
-
-static int32_t batch_new(simulation *s)
-{
-    int32_t b = s->free_batches;
-    if (b != NONE) {
-        s->free_batches = s->batches[b].next;
-        return b;
-    }
-    if (s->batch_count == s->batch_room) {
-        int32_t room = s->batch_room ? s->batch_room * 2 : 1024;
-        batch *all =
-            s->batch_room < (1 << 29) ? reallocarray(s->batches, (size_t)room, sizeof *all) : NULL;
-        if (!all) {
-            s->out_of_memory = true;
-            return NONE;
-        }
-        s->batches = all;
-        s->batch_room = room;
-    }
-    return s->batch_count++;
-}
-
-static void batch_free(simulation *s, int32_t b)
-{
-    s->batches[b].next = s->free_batches;
-    s->free_batches = b;
-}
-
-static void add(simulation *s, list *to, int32_t b)
-{
-    s->batches[b].next = NONE;
-    if (to->last == NONE)
-        to->first = b;
-    else
-        s->batches[to->last].next = b;
-    to->last = b;
-}
-
-static int32_t take(simulation *s, list *from)
-{
-    int32_t b = from->first;
-    from->first = s->batches[b].next;
-    if (from->first == NONE)
-        from->last = NONE;
-    s->batches[b].next = NONE;
-    return b;
-}
-
-static void add_message(simulation *s, list *to, int32_t head)
-{
-    s->batches[head].next_message = NONE;
-    if (to->last == NONE)
-        to->first = head;
-    else
-        s->batches[to->last].next_message = head;
-    to->last = head;
-}
-
-static int32_t take_message(simulation *s, list *from)
-{
-    int32_t head = from->first;
-    from->first = s->batches[head].next_message;
-    if (from->first == NONE)
-        from->last = NONE;
-    return head;
-}
 
 /* ---- Time ----------------------------------------------------------------------------------- */
 
@@ -183,30 +95,6 @@ static void spend(const simulation *s, peer *who, double *clock, double cost)
     who->worked_ns += cost;
 }
 
-/* Sleeps of one length, from a wake-up at `wake`: the first of their ends at or after `at`, but not
- * beyond the first after `until`. */
-static double sleeps(double wake, double length, double until, double at)
-{
-    double to = fmin(at, until);
-    if (length <= 0)
-        return fmax(wake, to);
-    return to > wake ? wake + ceil((to - wake) / length) * length : wake;
-}
-
-double scale_notice(const scale_costs *costs, double since, double at)
-{
-    double begun = since + costs->spin, wake = begun;
-    if (at <= begun)
-        return at;
-    double sleep = costs->sleep_first;
-    while (sleep < costs->sleep_most && sleep > 0 && wake < at) {
-        wake += sleep + costs->slack;
-        sleep *= 2;
-    }
-    wake = sleeps(wake, costs->sleep_most + costs->slack, begun + costs->long_idle, at);
-    return wake >= at ? wake : sleeps(wake, costs->sleep_long + costs->slack, at, at);
-}
-
 /* Another thread of the process has something for the one that drives MPI. */
 static void ring(simulation *s, uint32_t p, double at)
 {
@@ -216,7 +104,7 @@ static void ring(simulation *s, uint32_t p, double at)
 
 /* ---- Workers -------------------------------------------------------------------------------- */
 
-static uint32_t piece_items(simulation *s, peer *at, const batch *b)
+static uint32_t piece_items(simulation *s, peer *at, const scale_batch *b)
 {
     uint32_t left = b->count - b->taken;
     if (s->system->shape != SCALE_SPLIT)
@@ -248,9 +136,9 @@ static void all_taken(simulation *s, uint32_t p, double at)
 static void start_work(simulation *s, uint32_t p, double at)
 {
     peer *here = &s->peers[p];
-    while (here->idle && here->waiting.first != NONE) {
+    while (here->idle && here->waiting.first != SCALE_NONE) {
         int32_t number = here->waiting.first;
-        batch *b = &s->batches[number];
+        scale_batch *b = &s->batches.all[number];
         uint32_t items = piece_items(s, here, b);
         double run_ns = 0;
         for (uint32_t i = 0; i < items; i++)
@@ -259,7 +147,7 @@ static void start_work(simulation *s, uint32_t p, double at)
                       (s->system->shape == SCALE_SPLIT ? s->costs.claim : 0);
         b->taken += items;
         if (b->taken == b->count) {
-            take(s, &here->waiting);
+            scale_list_take(&s->batches, &here->waiting);
             all_taken(s, p, at);
         }
         here->idle--;
@@ -274,14 +162,14 @@ static void start_work(simulation *s, uint32_t p, double at)
     }
 }
 
-static void learn_item(simulation *s, const batch *b)
+static void learn_item(simulation *s, const scale_batch *b)
 {
     double ns = b->run_ns / b->count;
     s->item_ns = s->item_ns > 0 ? 0.75 * s->item_ns + 0.25 * ns : ns;
 }
 
 /* A whole host works on a batch that its leader splits. */
-static void learn_batch(simulation *s, const batch *b)
+static void learn_batch(simulation *s, const scale_batch *b)
 {
     double ns = b->run_ns / (s->system->shape == SCALE_SPLIT ? s->peers[b->peer].slots : 1) + 1;
     s->batch_ns = s->batch_ns > 0 ? 0.75 * s->batch_ns + 0.25 * ns : ns;
@@ -290,7 +178,7 @@ static void learn_batch(simulation *s, const batch *b)
 /* map_done. */
 static void finish(simulation *s, int32_t number)
 {
-    batch *b = &s->batches[number];
+    scale_batch *b = &s->batches.all[number];
     b->finished = true;
     s->out--;
     if (s->system->shape != SCALE_SPLIT)
@@ -299,18 +187,18 @@ static void finish(simulation *s, int32_t number)
     if (s->system->learn_all || b->peer == 0)
         learn_batch(s, b);
     if (s->system->completed)
-        add(s, &s->ready, number);
+        scale_list_add(&s->batches, &s->ready, number);
 }
 
 /* As many as its workers can run at once: rank 0 gives them to itself without its dispatcher. */
 static void feed_own(simulation *s, double at)
 {
     uint32_t most = s->system->shape == SCALE_SPLIT ? 1 : s->system->workers;
-    while (s->posted.first != NONE && s->loads.out[0] < most) {
-        int32_t number = take(s, &s->posted);
-        s->batches[number].peer = 0;
+    while (s->posted.first != SCALE_NONE && s->loads.out[0] < most) {
+        int32_t number = scale_list_take(&s->batches, &s->posted);
+        s->batches.all[number].peer = 0;
         scale_loads_change(&s->loads, 0, 1);
-        add(s, &s->peers[0].waiting, number);
+        scale_list_add(&s->batches, &s->peers[0].waiting, number);
     }
     start_work(s, 0, at);
 }
@@ -333,7 +221,7 @@ static void work_ended(simulation *s, const scale_event *event)
 {
     uint32_t p = event->peer;
     peer *here = &s->peers[p];
-    batch *b = &s->batches[event->batch];
+    scale_batch *b = &s->batches.all[event->batch];
     if (!really_ended(s, event))
         return;
     if (s->observer)
@@ -354,7 +242,7 @@ static void work_ended(simulation *s, const scale_event *event)
     } else {
         if (here->finished_count++ == 0)
             here->finished_since = event->at;
-        add(s, &here->finished, event->batch);
+        scale_list_add(&s->batches, &here->finished, event->batch);
         start_work(s, p, event->at);
     }
     ring(s, p, event->at);
@@ -362,7 +250,7 @@ static void work_ended(simulation *s, const scale_event *event)
 
 /* ---- Messages ------------------------------------------------------------------------------- */
 
-static double bytes_cost(const simulation *s, const batch *b, uint32_t item_bytes)
+static double bytes_cost(const simulation *s, const scale_batch *b, uint32_t item_bytes)
 {
     return s->costs.per_byte * b->count * item_bytes;
 }
@@ -377,7 +265,7 @@ static void send(simulation *s, uint32_t to, uint32_t between, int32_t head, dou
 static void message_arrived(simulation *s, const scale_event *event)
 {
     peer *here = &s->peers[event->peer];
-    add_message(s, &here->arrived, event->batch);
+    scale_message_add(&s->batches, &here->arrived, event->batch);
     plan_step(s, event->peer, scale_notice(&s->costs, here->idle_since, event->at));
 }
 
@@ -412,15 +300,15 @@ static void answer(simulation *s, uint32_t p, double *clock)
 {
     peer *here = &s->peers[p];
     bool together = s->system->shape == SCALE_LEADERS;
-    list message = empty;
-    while (here->finished.first != NONE) {
-        int32_t b = take(s, &here->finished);
-        add(s, &message, b);
-        spend(s, here, clock, bytes_cost(s, &s->batches[b], s->system->reply_bytes));
+    scale_list message = scale_list_empty;
+    while (here->finished.first != SCALE_NONE) {
+        int32_t b = scale_list_take(&s->batches, &here->finished);
+        scale_list_add(&s->batches, &message, b);
+        spend(s, here, clock, bytes_cost(s, &s->batches.all[b], s->system->reply_bytes));
         spend(s, here, clock, together ? s->costs.relay : s->costs.send);
         if (!together) {
             send(s, 0, p, b, *clock);
-            message = empty;
+            message = scale_list_empty;
         }
     }
     here->finished_count = 0;
@@ -447,16 +335,16 @@ static bool see_arrived(simulation *s, uint32_t p, double *clock)
 {
     peer *here = &s->peers[p];
     bool relays = s->system->shape != SCALE_FLAT, moved = false;
-    while (here->arrived.first != NONE) {
+    while (here->arrived.first != SCALE_NONE) {
         moved = true;
         here->answered = false;
-        list message = {take_message(s, &here->arrived), NONE};
+        scale_list message = {scale_message_take(&s->batches, &here->arrived), SCALE_NONE};
         spend(s, here, clock, s->costs.receive);
-        while (message.first != NONE) {
-            int32_t b = take(s, &message);
-            spend(s, here, clock, bytes_cost(s, &s->batches[b], s->system->item_bytes));
+        while (message.first != SCALE_NONE) {
+            int32_t b = scale_list_take(&s->batches, &message);
+            spend(s, here, clock, bytes_cost(s, &s->batches.all[b], s->system->item_bytes));
             spend(s, here, clock, relays ? s->costs.relay : 0);
-            add(s, &here->waiting, b);
+            scale_list_add(&s->batches, &here->waiting, b);
             start_work(s, p, *clock + s->costs.wake);
         }
     }
@@ -483,13 +371,13 @@ static void step_rank(simulation *s, uint32_t p, double at)
 /* Puts a batch into the message for its peer: in a flat world each has one of its own. */
 static void write_message(simulation *s, int32_t number)
 {
-    peer *to = &s->peers[s->batches[number].peer];
-    bool begins = s->system->shape == SCALE_FLAT || to->writing.first == NONE;
+    peer *to = &s->peers[s->batches.all[number].peer];
+    bool begins = s->system->shape == SCALE_FLAT || to->writing.first == SCALE_NONE;
     if (begins)
-        to->writing = empty;
-    add(s, &to->writing, number);
+        to->writing = scale_list_empty;
+    scale_list_add(&s->batches, &to->writing, number);
     if (begins)
-        add_message(s, &s->messages, number);
+        scale_message_add(&s->batches, &s->messages, number);
 }
 
 /* Who has the least, if it has room. A batch that is split keeps all workers of its host busy, and
@@ -507,17 +395,17 @@ static bool distribute(simulation *s, double *clock)
     peer *own = &s->peers[0];
     bool moved = false;
     uint32_t p;
-    while (s->posted.first != NONE) {
+    while (s->posted.first != SCALE_NONE) {
         spend(s, own, clock, s->costs.scan * s->peer_count);
         if (!room_for_batch(s, &p))
             break;
         moved = true;
-        int32_t number = take(s, &s->posted);
-        s->batches[number].peer = p;
+        int32_t number = scale_list_take(&s->batches, &s->posted);
+        s->batches.all[number].peer = p;
         scale_loads_change(&s->loads, p, 1);
         if (p == 0) {
             spend(s, own, clock, s->system->shape == SCALE_FLAT ? 0 : s->costs.relay);
-            add(s, &own->waiting, number);
+            scale_list_add(&s->batches, &own->waiting, number);
         } else {
             write_message(s, number);
         }
@@ -529,13 +417,13 @@ static bool distribute(simulation *s, double *clock)
 static void send_messages(simulation *s, double *clock)
 {
     peer *own = &s->peers[0];
-    while (s->messages.first != NONE) {
-        int32_t head = take_message(s, &s->messages);
-        uint32_t p = s->batches[head].peer;
-        for (int32_t b = head; b != NONE; b = s->batches[b].next)
-            spend(s, own, clock, bytes_cost(s, &s->batches[b], s->system->item_bytes));
+    while (s->messages.first != SCALE_NONE) {
+        int32_t head = scale_message_take(&s->batches, &s->messages);
+        uint32_t p = s->batches.all[head].peer;
+        for (int32_t b = head; b != SCALE_NONE; b = s->batches.all[b].next)
+            spend(s, own, clock, bytes_cost(s, &s->batches.all[b], s->system->item_bytes));
         spend(s, own, clock, s->costs.send);
-        s->peers[p].writing = empty;
+        s->peers[p].writing = scale_list_empty;
         send(s, p, p, head, *clock);
     }
 }
@@ -544,12 +432,12 @@ static bool receive_messages(simulation *s, double *clock)
 {
     peer *own = &s->peers[0];
     int left = MATCHES_A_STEP;
-    for (; left && own->arrived.first != NONE; left--) {
-        list message = {take_message(s, &own->arrived), NONE};
+    for (; left && own->arrived.first != SCALE_NONE; left--) {
+        scale_list message = {scale_message_take(&s->batches, &own->arrived), SCALE_NONE};
         spend(s, own, clock, s->costs.receive);
-        while (message.first != NONE) {
-            int32_t b = take(s, &message);
-            spend(s, own, clock, bytes_cost(s, &s->batches[b], s->system->reply_bytes));
+        while (message.first != SCALE_NONE) {
+            int32_t b = scale_list_take(&s->batches, &message);
+            spend(s, own, clock, bytes_cost(s, &s->batches.all[b], s->system->reply_bytes));
             spend(s, own, clock, s->costs.end);
             finish(s, b);
         }
@@ -635,20 +523,22 @@ static bool room(const simulation *s)
 static bool cut(simulation *s, double *clock)
 {
     size_t items = batch_items(s);
-    int32_t number = batch_new(s);
-    if (number == NONE)
+    int32_t number = scale_batch_new(&s->batches);
+    if (number == SCALE_NONE) {
+        s->out_of_memory = true;
         return false;
+    }
     if (items > s->work->count - s->taken)
         items = (size_t)(s->work->count - s->taken);
-    s->batches[number] = (batch){.first = s->taken,
-                                 .count = (uint32_t)items,
-                                 .next = NONE,
-                                 .next_message = NONE,
-                                 .next_cut = NONE};
-    if (s->cut_last == NONE)
+    s->batches.all[number] = (scale_batch){.first = s->taken,
+                                           .count = (uint32_t)items,
+                                           .next = SCALE_NONE,
+                                           .next_message = SCALE_NONE,
+                                           .next_cut = SCALE_NONE};
+    if (s->cut_last == SCALE_NONE)
         s->cut_first = number;
     else
-        s->batches[s->cut_last].next_cut = number;
+        s->batches.all[s->cut_last].next_cut = number;
     s->cut_last = number;
     s->taken += items;
     s->held_items += items;
@@ -656,36 +546,36 @@ static bool cut(simulation *s, double *clock)
     s->out++;
     s->result.batches++;
     spend(s, &s->peers[0], clock, s->costs.cut);
-    add(s, &s->posted, number);
+    scale_list_add(&s->batches, &s->posted, number);
     feed_own(s, *clock);
     return true;
 }
 
-/* The next finished batch in the map's order, or NONE. */
+/* The next finished batch in the map's order, or SCALE_NONE. */
 static int32_t next_finished(simulation *s)
 {
     if (s->system->completed)
-        return s->ready.first == NONE ? NONE : take(s, &s->ready);
+        return s->ready.first == SCALE_NONE ? SCALE_NONE : scale_list_take(&s->batches, &s->ready);
     int32_t number = s->cut_first;
-    if (number == NONE || !s->batches[number].finished)
-        return NONE;
-    s->cut_first = s->batches[number].next_cut;
-    if (s->cut_first == NONE)
-        s->cut_last = NONE;
+    if (number == SCALE_NONE || !s->batches.all[number].finished)
+        return SCALE_NONE;
+    s->cut_first = s->batches.all[number].next_cut;
+    if (s->cut_first == SCALE_NONE)
+        s->cut_last = SCALE_NONE;
     return number;
 }
 
 static bool deliver(simulation *s, double *clock)
 {
     int32_t number = next_finished(s);
-    if (number == NONE)
+    if (number == SCALE_NONE)
         return false;
-    uint32_t count = s->batches[number].count;
+    uint32_t count = s->batches.all[number].count;
     spend(s, &s->peers[0], clock, s->costs.per_item * count);
     s->held_items -= count;
     s->delivered += count;
     s->last_delivery = *clock;
-    batch_free(s, number);
+    scale_batch_free(&s->batches, number);
     return true;
 }
 
@@ -760,10 +650,10 @@ static fan_status begin(simulation *s)
     for (uint32_t p = 0; s->peers && slots && p < s->peer_count; p++) {
         uint32_t workers = ranks_of(system, p) * system->workers;
         s->peers[p] = (peer){.step_at = INFINITY,
-                             .arrived = empty,
-                             .waiting = empty,
-                             .finished = empty,
-                             .writing = empty,
+                             .arrived = scale_list_empty,
+                             .waiting = scale_list_empty,
+                             .finished = scale_list_empty,
+                             .writing = scale_list_empty,
                              .slots = workers,
                              .idle = workers,
                              .remote = flat ? p >= system->ranks_a_host : p > 0};
@@ -824,12 +714,12 @@ fan_status scale_simulate(const scale_system *system, const scale_workload *work
                     .work = work,
                     .observer = observer,
                     .costs = system->costs,
-                    .free_batches = NONE,
-                    .posted = empty,
-                    .messages = empty,
-                    .ready = empty,
-                    .cut_first = NONE,
-                    .cut_last = NONE};
+                    .batches = scale_batches_none,
+                    .posted = scale_list_empty,
+                    .messages = scale_list_empty,
+                    .ready = scale_list_empty,
+                    .cut_first = SCALE_NONE,
+                    .cut_last = SCALE_NONE};
     fan_status status = check(system, work);
     if (!status)
         status = begin(&s);
@@ -842,7 +732,7 @@ fan_status scale_simulate(const scale_system *system, const scale_workload *work
     scale_loads_clear(&s.loads);
     scale_events_clear(&s.events);
     free(s.peers);
-    free(s.batches);
+    scale_batches_clear(&s.batches);
     return status;
 }
 
