@@ -180,21 +180,31 @@ static bool sound(const fan_submit_options *options, size_t size)
            (!options->feed || (options->after_count == 1 && !size));
 }
 
-fan_status fan_submit_sized(fan_executor *executor, const fan_task *task, const void *input,
-                            size_t size, const fan_submit_options *given, size_t given_size,
-                            fan_future **future)
+static fan_status submit_with(fani_front *front, const fan_task *task, const void *input,
+                              size_t size, const fan_submit_options *given, size_t given_size,
+                              fan_future **future)
 {
     fan_submit_options options = {0};
+    memcpy(&options, given, given_size < sizeof options ? given_size : sizeof options);
+    if (!sound(&options, size))
+        return FAN_E_ARGUMENT;
+    if (options.args_size > FANI_BYTES_MAX)
+        return FAN_E_TOO_LARGE;
+    return submit(front, task, input, size, &options, future);
+}
+
+fan_status fan_submit_sized(fan_executor *executor, const fan_task *task, const void *input,
+                            size_t size, const fan_submit_options *options, size_t options_size,
+                            fan_future **future)
+{
     if (!executor)
         return FAN_E_UNSUPPORTED;
     if (!future || (!input && size))
         return FAN_E_ARGUMENT;
     *future = NULL;
-    if (given)
-        memcpy(&options, given, given_size < sizeof options ? given_size : sizeof options);
-    if (given && !sound(&options, size))
-        return FAN_E_ARGUMENT;
-    if (size > FANI_BYTES_MAX || options.args_size > FANI_BYTES_MAX)
+    if (size > FANI_BYTES_MAX)
         return FAN_E_TOO_LARGE;
-    return submit(&executor->front, task, input, size, given ? &options : NULL, future);
+    if (options)
+        return submit_with(&executor->front, task, input, size, options, options_size, future);
+    return submit(&executor->front, task, input, size, NULL, future);
 }

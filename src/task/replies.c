@@ -27,15 +27,10 @@ static bool heap_reserve(fani_heap *heap, size_t capacity)
     return true;
 }
 
-unsigned char *fani_heap_extend(fani_heap *heap, size_t size)
+bool fani_heap_grow(fani_heap *heap, size_t size)
 {
-    bool fits = size <= heap->capacity - heap->used;
-    if (!fits && (size > SIZE_MAX / 4 || heap->used > SIZE_MAX / 4 ||
-                  !heap_reserve(heap, heap->used + size)))
-        return NULL;
-    unsigned char *at = heap->data + heap->used;
-    heap->used += size;
-    return at;
+    return size <= SIZE_MAX / 4 && heap->used <= SIZE_MAX / 4 &&
+           heap_reserve(heap, heap->used + size);
 }
 
 static bool ensure_slots(fani_replies *replies)
@@ -106,7 +101,7 @@ void *fani_replies_array_raw(fani_replies *replies, size_t size)
     size_t total;
     if (replies->array)
         return size == replies->item_size ? replies->bytes.data : NULL;
-    if (fani_replies_any(replies) || size > replies->limit ||
+    if ((replies->slots && fani_replies_any(replies)) || size > replies->limit ||
         __builtin_mul_overflow(size, replies->count, &total))
         return NULL;
     if (!fani_heap_extend(&replies->bytes, total ? total : 1))

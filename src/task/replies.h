@@ -94,7 +94,17 @@ fan_status fani_replies_merge(fani_replies *to, size_t at, const fani_replies *f
 
 void fani_replies_clear(fani_replies *replies);
 
+/* Makes room for `size` more bytes; false: out of memory. */
+bool fani_heap_grow(fani_heap *heap, size_t size);
+
 /* Room for `size` more bytes at the end of a heap, zeroed or not; NULL: out of memory. */
-unsigned char *fani_heap_extend(fani_heap *heap, size_t size);
+static inline unsigned char *fani_heap_extend(fani_heap *heap, size_t size)
+{
+    if (size > heap->capacity - heap->used && !fani_heap_grow(heap, size))
+        return NULL;
+    unsigned char *at = heap->data + heap->used;
+    heap->used += size;
+    return at;
+}
 
 #endif

@@ -46,6 +46,13 @@ struct fani_worker {
 
 /* ---- What a task sees ---------------------------------------------------------------------- */
 
+static void fail_too_large(fan_run *run, size_t size)
+{
+    for (size_t i = 0; i < run->replies->count; i++)
+        fan_run_fail(run, i, "the reply has %zu bytes; the limit is %zu", size,
+                     run->replies->limit);
+}
+
 void *fan_run_reply_array(fan_run *run, size_t size)
 {
     fani_replies *replies = run->replies;
@@ -57,8 +64,8 @@ void *fan_run_reply_array(fan_run *run, size_t size)
         if (place)
             return place;
     }
-    for (size_t i = 0; size > replies->limit && i < replies->count; i++)
-        fan_run_fail(run, i, "the reply has %zu bytes; the limit is %zu", size, replies->limit);
+    if (size > replies->limit)
+        fail_too_large(run, size);
     return fani_replies_array(replies, size);
 }
 
@@ -258,6 +265,8 @@ static fan_status enter_state(fan_run *run, const fan_task *task, state **found)
 static fan_status run_task(fan_run *run, const fan_task *task)
 {
     state *s;
+    if (!task->start && !task->stop)
+        return task->run(run, run->items);
     fan_status status = enter_state(run, task, &s);
     if (status != FAN_OK)
         return status;

@@ -133,22 +133,22 @@ void fani_division_work(fani_member *m, fani_division *d)
     }
     m->clock_ns = fani_clock_ns();
     atomic_fetch_add(&d->run_ns, (uint64_t)(m->clock_ns - begun));
-    pthread_mutex_lock(&m->lock);
+    fani_lock_take(&m->lock);
     m->division = NULL;
     m->running = NULL;
-    pthread_mutex_unlock(&m->lock);
+    fani_lock_give(&m->lock);
     if (atomic_fetch_sub(&d->members, 1) == 1)
         end_division(m, d);
 }
 
 static void take_up(fani_member *m, fani_division *d, uint64_t range)
 {
-    pthread_mutex_lock(&m->lock);
+    fani_lock_take(&m->lock);
     atomic_store(&m->range, range);
     atomic_store(&m->cancelled, atomic_load(&d->stopped));
     m->division = d;
     m->running = d->batch;
-    pthread_mutex_unlock(&m->lock);
+    fani_lock_give(&m->lock);
 }
 
 void fani_division_run(fani_member *m, fani_batch *batch)
@@ -176,14 +176,14 @@ fani_division *fani_division_join(fani_member *m, fani_member *victim)
     uint64_t range = 0;
     if (!fani_division_left(victim))
         return NULL;
-    pthread_mutex_lock(&victim->lock);
+    fani_lock_take(&victim->lock);
     fani_division *d = victim->division;
     if (d) {
         range = cut_half(victim, d->batch->grain ? d->batch->grain : 1);
         if (range)
             atomic_fetch_add(&d->members, 1);
     }
-    pthread_mutex_unlock(&victim->lock);
+    fani_lock_give(&victim->lock);
     if (!range)
         return NULL;
     take_up(m, d, range);

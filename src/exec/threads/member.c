@@ -44,8 +44,8 @@ static bool grab(fani_member *m)
     fani_team *team = m->team;
     if (!atomic_load_explicit(&team->waiting, memory_order_relaxed))
         return false;
-    pthread_mutex_lock(&team->lock);
-    pthread_mutex_lock(&m->lock);
+    fani_lock_take(&team->lock);
+    fani_lock_take(&m->lock);
     fani_fifo *inbox = &team->inbox;
     int priority = inbox->first ? inbox->first->priority : 0;
     for (size_t n = worth_grabbing(m, inbox->count);
@@ -53,16 +53,16 @@ static bool grab(fani_member *m)
         insert_last(&m->list, fani_fifo_pop(inbox));
     moved(m);
     bool any = m->list.first != NULL;
-    pthread_mutex_unlock(&m->lock);
+    fani_lock_give(&m->lock);
     atomic_store_explicit(&team->waiting, (uint32_t)inbox->count, memory_order_relaxed);
-    pthread_mutex_unlock(&team->lock);
+    fani_lock_give(&team->lock);
     return any;
 }
 
 static void lock_both(fani_member *a, fani_member *b)
 {
-    pthread_mutex_lock(a->number < b->number ? &a->lock : &b->lock);
-    pthread_mutex_lock(a->number < b->number ? &b->lock : &a->lock);
+    fani_lock_take(a->number < b->number ? &a->lock : &b->lock);
+    fani_lock_take(a->number < b->number ? &b->lock : &a->lock);
 }
 
 /* Takes the newer half of another's list: what it would come to last. */
@@ -81,8 +81,8 @@ static bool rob(fani_member *m, fani_member *victim)
     moved(m);
     moved(victim);
     bool any = m->list.first != NULL;
-    pthread_mutex_unlock(&m->lock);
-    pthread_mutex_unlock(&victim->lock);
+    fani_lock_give(&m->lock);
+    fani_lock_give(&victim->lock);
     return any;
 }
 
@@ -91,7 +91,7 @@ static fani_batch *begin_next(fani_member *m)
 {
     if (!atomic_load_explicit(&m->waiting, memory_order_relaxed))
         return NULL;
-    pthread_mutex_lock(&m->lock);
+    fani_lock_take(&m->lock);
     fani_batch *batch = fani_fifo_pop(&m->list);
     if (batch) {
         atomic_store_explicit(&batch->home, NULL, memory_order_relaxed);
@@ -101,7 +101,7 @@ static fani_batch *begin_next(fani_member *m)
             m->begun_ns = fani_clock_ns();
         moved(m);
     }
-    pthread_mutex_unlock(&m->lock);
+    fani_lock_give(&m->lock);
     return batch;
 }
 
@@ -127,9 +127,9 @@ static void run_batch(fani_member *m, fani_batch *batch)
                                                 batch->reply_limit, &batch->replies);
     batch->run_ns = time_spent(m);
     if (batch->timeout_ns) {
-        pthread_mutex_lock(&m->lock);
+        fani_lock_take(&m->lock);
         m->begun_ns = 0;
-        pthread_mutex_unlock(&m->lock);
+        fani_lock_give(&m->lock);
     }
     fani_front_complete(m->team->front, batch,
                         (fani_outcome){.verdict = status == FAN_OK ? FANI_DONE : FANI_FAILED,
@@ -187,16 +187,16 @@ static bool may_work(const fani_member *m)
 static void empty_list(fani_member *m)
 {
     fani_team *team = m->team;
-    pthread_mutex_lock(&team->lock);
-    pthread_mutex_lock(&m->lock);
+    fani_lock_take(&team->lock);
+    fani_lock_take(&m->lock);
     for (fani_batch *batch; (batch = fani_fifo_pop(&m->list));) {
         atomic_store_explicit(&batch->home, &team->inbox, memory_order_relaxed);
         fani_fifo_push_first(&team->inbox, batch);
     }
     moved(m);
-    pthread_mutex_unlock(&m->lock);
+    fani_lock_give(&m->lock);
     atomic_store_explicit(&team->waiting, (uint32_t)team->inbox.count, memory_order_relaxed);
-    pthread_mutex_unlock(&team->lock);
+    fani_lock_give(&team->lock);
     fani_team_wake(team);
 }
 
@@ -233,14 +233,14 @@ static void rest(fani_member *m)
 /* Whether some work waits, looked at under the locks. */
 bool fani_team_has_work(fani_team *team)
 {
-    pthread_mutex_lock(&team->lock);
+    fani_lock_take(&team->lock);
     bool any = team->inbox.first != NULL;
-    pthread_mutex_unlock(&team->lock);
+    fani_lock_give(&team->lock);
     for (unsigned i = 0; i < team->count && !any; i++) {
         fani_member *m = &team->members[i];
-        pthread_mutex_lock(&m->lock);
+        fani_lock_take(&m->lock);
         any = m->list.first || (m->division && fani_division_left(m));
-        pthread_mutex_unlock(&m->lock);
+        fani_lock_give(&m->lock);
     }
     return any;
 }

@@ -13,6 +13,7 @@
 
 #include "base/cores.h"
 #include "base/event.h"
+#include "base/lock.h"
 #include "exec/fifo.h"
 #include "task/parts.h"
 
@@ -34,10 +35,10 @@ typedef struct fani_member {
     _Atomic uint32_t waiting;       /* batches in the list: what others may look at */
     _Atomic bool cancelled;         /* what it runs should end */
 
-    _Alignas(64) pthread_mutex_t lock; /* guards these */
-    fani_fifo list;                    /* it is the home of a batch in it */
-    fani_batch *running;               /* or what it ran last */
-    int64_t begun_ns;                  /* when, for a batch with a timeout that runs; else 0 */
+    _Alignas(64) fani_lock lock; /* guards these */
+    fani_fifo list;              /* it is the home of a batch in it */
+    fani_batch *running;         /* or what it ran last */
+    int64_t begun_ns;            /* when, for a batch with a timeout that runs; else 0 */
     fani_division *division;
 
     _Alignas(64) fani_worker *worker; /* the member's own, like all below */
@@ -58,10 +59,10 @@ typedef struct fani_team {
     cpu_set_t mask;
     pthread_t host; /* opens the region and is its first member */
 
-    _Alignas(64) pthread_mutex_t lock; /* guards the inbox and up */
-    fani_fifo inbox;                   /* it is the home of a batch in it */
-    unsigned up;                       /* members that OpenMP gave; 0: not up yet */
-    _Atomic uint32_t waiting;          /* batches in the inbox */
+    _Alignas(64) fani_lock lock; /* guards the inbox and up */
+    fani_fifo inbox;             /* it is the home of a batch in it */
+    unsigned up;                 /* members that OpenMP gave; 0: not up yet */
+    _Atomic uint32_t waiting;    /* batches in the inbox */
 
     _Alignas(64) fani_event work; /* members without work sleep on it */
     _Atomic uint32_t searching;   /* members awake without work */

@@ -19,9 +19,9 @@ static void report_team(fani_team *team, unsigned up)
 {
     if (up < team->count)
         atomic_store(&team->ending, true);
-    pthread_mutex_lock(&team->lock);
+    fani_lock_take(&team->lock);
     team->up = up;
-    pthread_mutex_unlock(&team->lock);
+    fani_lock_give(&team->lock);
     fani_event_notify(&team->changed);
 }
 
@@ -63,10 +63,8 @@ static void team_free(fani_team *team)
 {
     for (unsigned i = 0; team->members && i < team->count; i++) {
         fani_worker_free(team->members[i].worker);
-        pthread_mutex_destroy(&team->members[i].lock);
     }
     free(team->members);
-    pthread_mutex_destroy(&team->lock);
     free(team);
 }
 
@@ -82,7 +80,6 @@ static bool make_member(fani_team *team, unsigned number)
     member->nest = (fani_nest){.shared = fani_front_shared, .user = team->front};
     member->team = team;
     member->number = number;
-    pthread_mutex_init(&member->lock, NULL);
     member->worker = fani_worker_new(&host);
     return member->worker != NULL;
 }
@@ -97,7 +94,6 @@ static fani_team *team_new(fani_front *front, unsigned count, unsigned active)
     team->count = count;
     atomic_init(&team->active, active);
     team->has_mask = fani_cores_mask(&team->mask);
-    pthread_mutex_init(&team->lock, NULL);
     team->members = aligned_alloc(64, count * sizeof *team->members);
     bool whole = team->members != NULL;
     if (whole)
@@ -156,9 +152,9 @@ static unsigned wait_for_team(fani_team *team)
 {
     for (;;) {
         uint32_t key = fani_event_prepare(&team->changed);
-        pthread_mutex_lock(&team->lock);
+        fani_lock_take(&team->lock);
         unsigned up = team->up;
-        pthread_mutex_unlock(&team->lock);
+        fani_lock_give(&team->lock);
         if (up) {
             fani_event_cancel(&team->changed);
             return up;
@@ -201,11 +197,11 @@ static fan_status threads_open(fani_front *front, const fan_executor_options *op
 static void threads_post(void *self, fani_batch *batch)
 {
     fani_team *team = self;
-    pthread_mutex_lock(&team->lock);
+    fani_lock_take(&team->lock);
     atomic_store_explicit(&batch->home, &team->inbox, memory_order_relaxed);
     fani_fifo_push(&team->inbox, batch);
     atomic_store_explicit(&team->waiting, (uint32_t)team->inbox.count, memory_order_relaxed);
-    pthread_mutex_unlock(&team->lock);
+    fani_lock_give(&team->lock);
     fani_team_wake(team);
 }
 
@@ -225,22 +221,22 @@ static fani_batch *take_waiting(fani_fifo *list, fani_batch *batch, _Atomic uint
 
 static fani_batch *take_from_inbox(fani_team *team, fani_batch *batch)
 {
-    pthread_mutex_lock(&team->lock);
+    fani_lock_take(&team->lock);
     fani_batch *taken = take_waiting(&team->inbox, batch, &team->waiting);
-    pthread_mutex_unlock(&team->lock);
+    fani_lock_give(&team->lock);
     return taken;
 }
 
 static fani_batch *take_from_member(fani_member *m, fani_batch *batch, bool kill)
 {
-    pthread_mutex_lock(&m->lock);
+    fani_lock_take(&m->lock);
     fani_batch *taken = take_waiting(&m->list, batch, &m->waiting);
     if (kill && !taken && m->running && (!batch || m->running == batch)) {
         atomic_store(&m->cancelled, true);
         if (m->division)
             fani_division_stop(m->division);
     }
-    pthread_mutex_unlock(&m->lock);
+    fani_lock_give(&m->lock);
     return taken;
 }
 
@@ -270,10 +266,10 @@ static int64_t threads_begun(void *self, const fani_batch *batch)
     int64_t begun = 0;
     for (unsigned i = 0; i < team->count && !begun; i++) {
         fani_member *m = &team->members[i];
-        pthread_mutex_lock(&m->lock);
+        fani_lock_take(&m->lock);
         if (m->running == batch)
             begun = m->begun_ns;
-        pthread_mutex_unlock(&m->lock);
+        fani_lock_give(&m->lock);
     }
     return begun;
 }
