@@ -10,6 +10,7 @@
 #define FANFOLD_EXECUTOR_H
 
 #include "fanfold/task.h"
+#include "fanfold/trace.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -53,6 +54,8 @@ typedef struct fan_executor_options {
                                    fan_start) */
     unsigned workers_max;       /* upper end of resizing; must be 0 for now: FAN_E_UNSUPPORTED */
     size_t worker_memory;       /* bytes a worker may use; must be 0 for now: FAN_E_UNSUPPORTED */
+    fan_trace *trace;           /* who runs what when goes here; NULL: no trace. Borrowed until the
+                                   executor is closed */
 } fan_executor_options;
 
 typedef enum fan_close_mode {

@@ -103,6 +103,13 @@ fan_status fan_executor_open_sized(const fan_executor_options *given, size_t giv
         fani_front_release(front);
         return status;
     }
+    if (options.trace)
+        status = fani_trace_attach(options.trace, front->ops->name, &front->opened, &front->trace,
+                                   error);
+    if (status != FAN_OK) {
+        fan_executor_close((fan_executor *)front, FAN_CLOSE_ABANDON, FAN_FOREVER);
+        return status;
+    }
     *executor = (fan_executor *)front;
     return FAN_OK;
 }
@@ -143,6 +150,7 @@ fan_status fan_executor_close(fan_executor *executor, fan_close_mode mode, fan_d
         pthread_mutex_unlock(&front->lock);
         return status;
     }
+    fani_trace_detach(front->trace);
     fani_front_drop_shares(front);
     fani_front_release(front);
     return FAN_OK;

@@ -7,17 +7,10 @@
 
 #include "fanfold/executor.h"
 #include "task/replies.h"
+#include "task/where.h"
 
 typedef struct fani_front fani_front;
 typedef struct fani_batch fani_batch;
-
-/* Who ran a batch: for traces and texts. */
-typedef struct fani_where {
-    uint32_t rank;
-    uint32_t worker; /* its number on that rank, from 0 */
-    int32_t pid;
-    int32_t thread; /* kernel's thread id */
-} fani_where;
 
 /* A batch, from posting to completion. The front owns it; while it is posted the executor may read
  * `task`, `args`, `items`, `posting` and `reply_limit`, must fill `replies` and `run_ns` before
@@ -46,6 +39,7 @@ struct fani_batch {
     void *storage;    /* input memory that goes with the batch, or NULL */
     void *args_owner; /* a counted fani_args, or NULL */
     unsigned attempt; /* how often it was posted */
+    int64_t posted_ns; /* when it came into the queue, where there is a trace */
     size_t input_bytes;
     fani_batch *parent; /* where it is a piece of a batch that lost its worker */
     size_t parent_at;   /* its first item's place in the parent */
@@ -78,6 +72,9 @@ typedef struct fani_opened {
     unsigned depth;        /* batches it wants posted at once: enough to keep every worker busy */
     bool submits;          /* false on ranks other than 0 */
     bool divides;          /* takes divisible batches */
+    const char *hosts;     /* the host of rank r is named at hosts + r * hosts_stride, until close;
+                              NULL: all is on this one */
+    size_t hosts_stride;
 } fani_opened;
 
 /* Read-only data on its way to the workers. bytes stay valid until the drop. */

@@ -88,8 +88,17 @@ fan_status fani_front_accepts(const fani_front *front, const fan_task *task, fan
 
 /* ---- The queue ----------------------------------------------------------------------------- */
 
+static void wait_begins(const fani_front *front, fani_batch *batch)
+{
+    batch->begun_ns = 0;
+    batch->where = (fani_where){0};
+    if (front->trace)
+        batch->posted_ns = fani_clock_ns();
+}
+
 static void queue_last(fani_front *front, fani_batch *batch)
 {
+    wait_begins(front, batch);
     batch->queued = true;
     batch->queue_next = NULL;
     batch->queue_previous = front->queue_last;
@@ -103,6 +112,7 @@ static void queue_last(fani_front *front, fani_batch *batch)
 /* What lost its worker goes first: it is older than all that waits. */
 static void queue_first(fani_front *front, fani_batch *batch)
 {
+    wait_begins(front, batch);
     batch->queued = true;
     batch->queue_previous = NULL;
     batch->queue_next = front->queue_first;
@@ -370,6 +380,8 @@ static void settle(fani_front *front, fani_batch *batch, fani_outcome outcome)
     bool sound = batch->replies.complete && batch->replies.count == batch->items.count;
     const char *text = outcome.text ? outcome.text : "";
     if (outcome.verdict == FANI_LOST) {
+        if (front->trace)
+            fani_trace_batch(front->trace, batch, true);
         sequel next = run_again(front, batch);
         if (next == AGAIN)
             return;
@@ -384,6 +396,8 @@ static void settle(fani_front *front, fani_batch *batch, fani_outcome outcome)
         mark_all(batch, FANI_SLOT_CANCELLED, "cancelled");
     else if (!sound)
         mark_all(batch, FANI_SLOT_FAILED, "the worker answered for another number of items");
+    if (front->trace)
+        fani_trace_batch(front->trace, batch, false);
     end(front, batch);
 }
 

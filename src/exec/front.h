@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "exec/executor_ops.h"
+#include "exec/trace.h"
 
 /* Arguments, copied once per map or submit and counted by the batches that carry them. */
 typedef struct fani_args {
@@ -28,6 +29,7 @@ struct fani_front {
     size_t queue_bytes_max;
     size_t reply_limit;
     unsigned crash_limit;
+    fani_trace_source *trace;    /* NULL: no trace */
     _Atomic unsigned references; /* the executor's owner, each future, each completion under way */
 
     pthread_mutex_t share_lock; /* serializes the share op */

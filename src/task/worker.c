@@ -25,6 +25,7 @@ struct fani_worker {
     state states[STATES_MAX];
     size_t states_used;
     uint64_t clock;
+    int64_t begun_ns;
 };
 
 struct fan_run {
@@ -268,5 +269,11 @@ fan_status fani_worker_run(fani_worker *worker, const fan_task *task, const fan_
     status = run_task(&run, task);
     fani_inside_leave(before);
     *run_ns = (uint64_t)(fani_clock_ns() - begun);
+    worker->begun_ns = begun; /* not before: a run may run others on its worker */
     return finish(replies, status, fan_run_cancelled(&run));
+}
+
+int64_t fani_worker_begun(const fani_worker *worker)
+{
+    return worker->begun_ns;
 }

@@ -27,6 +27,9 @@ fan_status fani_worker_run(fani_worker *worker, const fan_task *task, const fan_
                            const fan_items *args, size_t reply_limit, fani_replies *replies,
                            uint64_t *run_ns);
 
+/* When the last run of this worker began: with its run_ns, what a trace shows. */
+int64_t fani_worker_begun(const fani_worker *worker);
+
 /* The worker that runs this run: for tasks that run other tasks on the same worker (leaf.c). */
 fani_worker *fani_run_worker(fan_run *run);
 

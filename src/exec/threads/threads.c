@@ -52,6 +52,8 @@ static void run_batch(threads *t, member *m, fani_batch *batch)
 {
     fan_status status = fani_worker_run(m->worker, batch->task, &batch->items, &batch->args,
                                         batch->reply_limit, &batch->replies, &batch->run_ns);
+    batch->begun_ns = fani_worker_begun(m->worker);
+    batch->where = fani_where_here((uint32_t)(m - t->members));
     pthread_mutex_lock(&t->lock);
     m->running = NULL;
     pthread_mutex_unlock(&t->lock);
