@@ -19,9 +19,9 @@
  * out and none ends after rank 0 knew of it; `otherData` says by how much a shift may be wrong.
  *
  * Cost: a run is kept as 80 bytes by the thread that completes it; text is made of it only when the
- * trace is closed. Memory is bounded (16 MiB): more goes to a temporary file beside the trace (or
- * in $TMPDIR). Where that file is too slow, events are left out rather than the work held up, and
- * `otherData` has their number as dropped_batches. */
+ * trace is closed. Memory is bounded (16 MiB, and 10 KiB a thread): more goes to a temporary file
+ * beside the trace (or in $TMPDIR). Where that file is too slow, events are left out rather than
+ * the work held up, and `otherData` has their number as dropped_batches. */
 #ifndef FANFOLD_TRACE_H
 #define FANFOLD_TRACE_H
 

@@ -1,7 +1,7 @@
-/* Traces: keeping what ran. A batch is a fixed record in the buffer of the CPU that it was
- * completed on, under a lock that nobody else wants. Full buffers are handed on; a thread of the
- * trace moves them to a temporary file when too many wait. Text is made at close: making it
- * meanwhile would take the CPU from the workers that are traced.
+/* Traces: keeping what ran. A batch is a fixed record in a buffer of the thread that it was
+ * completed on, without a lock. Full buffers are handed on; a thread of the trace moves them to a
+ * temporary file when too many wait. Text is made at close: making it meanwhile would take the CPU
+ * from the workers that are traced.
  *
  * When no buffer is free, records are dropped and counted. Waiting would be worse: a completion may
  * run on the thread that hears the heartbeats of ranks, and a disk that hangs would hang the run.
@@ -11,12 +11,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -24,10 +24,11 @@
 #include "exec/trace_record.h"
 
 enum {
-    RECORDS = 512,     /* in a buffer: 40 KiB */
-    KEPT = 64,         /* full buffers that stay in memory */
-    BUFFERS_MAX = 400, /* in all: 16 MiB */
-    SHARDS_MAX = 64,
+    RECORDS = 128,      /* in a buffer: 10 KiB */
+    KEPT = 256,         /* full buffers that stay in memory */
+    MOVED = 512,        /* when as many are full, all but those are moved, in few wake-ups */
+    AT_ONCE = 64,       /* buffers written by one call */
+    BUFFERS_MAX = 1600, /* full and spare ones: 16 MiB */
 };
 
 typedef struct buffer {
@@ -36,30 +37,32 @@ typedef struct buffer {
     fani_trace_record records[RECORDS];
 } buffer;
 
-typedef struct shard {
-    _Alignas(64) pthread_mutex_t lock; /* guards the rest; taken before the trace's lock */
-    buffer *buffer;                    /* being filled, or NULL */
+/* What a thread fills. Only that thread touches it, and whoever closes the trace: all executors of
+ * it are closed by then. */
+typedef struct lane {
+    struct lane *next;
+    const void *thread; /* the place of a variable of that thread */
+    buffer *buffer;     /* or NULL */
     uint64_t dropped;
-} shard;
+} lane;
 
 struct fan_trace {
     fani_writer *writer;
     char *path;
     int64_t base_ns;
-    shard *shards;
-    unsigned shard_count;
     bool has_thread;
     pthread_t thread; /* moves full buffers to the temporary file */
 
     pthread_mutex_t lock; /* guards the rest */
     pthread_cond_t changed;
+    lane *lanes;
+    uint64_t dropped; /* for want of a lane, or because the temporary file did not take them */
     buffer *full_first, *full_last;
     size_t full;
     buffer *spare;
-    size_t buffers; /* made so far */
+    size_t buffers; /* made, beside the first of each lane */
     int spool;      /* the temporary file, or -1 */
     int spool_errno;
-    uint64_t dropped; /* with buffers that the temporary file did not take */
     bool stopping;
     fani_trace_source *sources[FANI_TRACE_SOURCES_MAX];
     unsigned source_count;
@@ -68,20 +71,10 @@ struct fan_trace {
 
 /* ---- Buffers ------------------------------------------------------------------------------- */
 
-/* Hands a full buffer on and gives an empty one; NULL: none is free. */
-static buffer *exchange(fan_trace *t, buffer *full)
+/* An empty buffer; NULL: none may be made, or none can. */
+static buffer *take_empty(fan_trace *t)
 {
     pthread_mutex_lock(&t->lock);
-    if (full) {
-        full->next = NULL;
-        if (t->full_last)
-            t->full_last->next = full;
-        else
-            t->full_first = full;
-        t->full_last = full;
-        if (++t->full > KEPT)
-            pthread_cond_signal(&t->changed);
-    }
     buffer *empty = t->spare;
     bool make = !empty && t->buffers < BUFFERS_MAX;
     if (empty)
@@ -93,24 +86,91 @@ static buffer *exchange(fan_trace *t, buffer *full)
         t->buffers--;
         pthread_mutex_unlock(&t->lock);
     }
-    if (empty)
-        empty->used = 0;
     return empty;
 }
 
-static void keep(fan_trace *t, const fani_trace_record *record)
+static void hand_on(fan_trace *t, buffer *full)
 {
-    /* Only who was moved to another CPU between these two lines ever meets somebody here. */
-    int cpu = sched_getcpu();
-    shard *s = &t->shards[cpu < 0 ? 0 : (unsigned)cpu % t->shard_count];
-    pthread_mutex_lock(&s->lock);
-    if (!s->buffer || s->buffer->used == RECORDS)
-        s->buffer = exchange(t, s->buffer);
-    if (s->buffer)
-        s->buffer->records[s->buffer->used++] = *record;
+    full->next = NULL;
+    pthread_mutex_lock(&t->lock);
+    if (t->full_last)
+        t->full_last->next = full;
     else
-        s->dropped++;
-    pthread_mutex_unlock(&s->lock);
+        t->full_first = full;
+    t->full_last = full;
+    if (++t->full == MOVED)
+        pthread_cond_signal(&t->changed);
+    pthread_mutex_unlock(&t->lock);
+}
+
+/* The lane of a thread, made where it has none; a thread that has ended may have left it. NULL: out
+ * of memory. */
+static lane *find_lane(fan_trace *t, const void *thread)
+{
+    pthread_mutex_lock(&t->lock);
+    lane *found = t->lanes;
+    while (found && found->thread != thread)
+        found = found->next;
+    if (!found && (found = calloc(1, sizeof *found))) {
+        found->thread = thread;
+        found->next = t->lanes;
+        t->lanes = found;
+    }
+    pthread_mutex_unlock(&t->lock);
+    return found;
+}
+
+/* The calling thread's lane, looked up when the thread comes from another trace. A later trace at
+ * the same address was opened at a later time. */
+static lane *own_lane(fan_trace *t)
+{
+    static _Thread_local struct {
+        const fan_trace *trace;
+        int64_t base_ns;
+        lane *lane;
+    } last;
+    if (last.trace == t && last.base_ns == t->base_ns)
+        return last.lane;
+    lane *found = find_lane(t, &last);
+    last.trace = found ? t : NULL;
+    last.base_ns = t->base_ns;
+    last.lane = found;
+    return found;
+}
+
+/* Lets a lane whose buffer is full, or that has none, have another. */
+static void refill(fan_trace *t, lane *own)
+{
+    buffer *empty = own->buffer ? take_empty(t) : malloc(sizeof *empty);
+    if (!empty)
+        return;
+    if (own->buffer)
+        hand_on(t, own->buffer);
+    empty->used = 0;
+    own->buffer = empty;
+}
+
+static void count_dropped(fan_trace *t)
+{
+    pthread_mutex_lock(&t->lock);
+    t->dropped++;
+    pthread_mutex_unlock(&t->lock);
+}
+
+/* A place for a record; NULL, and it is counted, where there is none. */
+static fani_trace_record *take_place(fan_trace *t)
+{
+    lane *own = own_lane(t);
+    if (!own) {
+        count_dropped(t);
+        return NULL;
+    }
+    if (!own->buffer || own->buffer->used == RECORDS)
+        refill(t, own);
+    if (own->buffer && own->buffer->used < RECORDS)
+        return &own->buffer->records[own->buffer->used++];
+    own->dropped++;
+    return NULL;
 }
 
 /* Counts the items that are not ok. */
@@ -131,11 +191,15 @@ static void look_at_outcomes(const fani_batch *batch, fani_trace_record *record)
 
 void fani_trace_batch(fani_trace_source *source, const fani_batch *batch, bool again)
 {
-    fani_trace_record record = {
+    fani_trace_record *record = take_place(source->trace);
+    if (!record)
+        return;
+    *record = (fani_trace_record){
         .task = batch->task->name,
         .posted_ns = batch->posted_ns,
         .begun_ns = batch->begun_ns,
         .run_ns = batch->run_ns,
+        .ended_ns = batch->where.rank ? fani_clock_ns() : 0,
         .first = batch->items.first,
         .count = (uint32_t)batch->items.count,
         .attempt = batch->attempt < UINT16_MAX ? (uint16_t)batch->attempt : UINT16_MAX,
@@ -143,11 +207,8 @@ void fani_trace_batch(fani_trace_source *source, const fani_batch *batch, bool a
         .flags = again ? FANI_TRACE_AGAIN : 0,
         .where = batch->where,
     };
-    if (record.where.rank)
-        record.ended_ns = fani_clock_ns();
     if (!again)
-        look_at_outcomes(batch, &record);
-    keep(source->trace, &record);
+        look_at_outcomes(batch, record);
 }
 
 /* ---- The temporary file -------------------------------------------------------------------- */
@@ -182,41 +243,66 @@ static int open_spool(const char *path)
     return fd >= 0 ? fd : open_nameless(elsewhere && *elsewhere ? elsewhere : "/tmp");
 }
 
-/* Answers 0 or an errno. */
-static int write_whole(int fd, const void *bytes, size_t size)
+/* Writes all records of some buffers. Answers 0 or an errno. */
+static int write_whole(int fd, const buffer *list)
 {
-    for (const char *at = bytes; size;) {
-        ssize_t n = write(fd, at, size);
+    struct iovec parts[AT_ONCE];
+    int count = 0;
+    for (; list; list = list->next)
+        parts[count++] = (struct iovec){.iov_base = (void *)list->records,
+                                        .iov_len = list->used * sizeof *list->records};
+    for (int at = 0; at < count;) {
+        ssize_t n = writev(fd, parts + at, count - at);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
             return n < 0 ? errno : ENOSPC;
-        at += n;
-        size -= (size_t)n;
+        for (; at < count && (size_t)n >= parts[at].iov_len; at++)
+            n -= (ssize_t)parts[at].iov_len;
+        if (at < count) {
+            parts[at].iov_base = (char *)parts[at].iov_base + n;
+            parts[at].iov_len -= (size_t)n;
+        }
     }
     return 0;
 }
 
-/* Moves one buffer out of memory. The lock is held, and released between. */
+/* Takes the oldest of the full buffers, at most AT_ONCE. The lock is held. */
+static buffer *take_full(fan_trace *t, buffer **last, uint64_t *records)
+{
+    buffer *first = t->full_first, *at = first;
+    *records = at->used;
+    t->full--;
+    for (int i = 1; i < AT_ONCE && at->next; i++, t->full--) {
+        at = at->next;
+        *records += at->used;
+    }
+    t->full_first = at->next;
+    if (!at->next)
+        t->full_last = NULL;
+    at->next = NULL;
+    *last = at;
+    return first;
+}
+
+/* Moves some buffers out of memory. The lock is held, and released between. */
 static void move_out(fan_trace *t)
 {
-    buffer *b = t->full_first;
+    buffer *last;
+    uint64_t records;
     int error = t->spool_errno;
-    t->full_first = b->next;
-    if (!b->next)
-        t->full_last = NULL;
-    t->full--;
+    buffer *first = take_full(t, &last, &records);
     pthread_mutex_unlock(&t->lock);
     if (!error && t->spool < 0 && (t->spool = open_spool(t->path)) < 0)
         error = errno;
     if (!error)
-        error = write_whole(t->spool, b->records, b->used * sizeof *b->records);
+        error = write_whole(t->spool, first);
     pthread_mutex_lock(&t->lock);
     t->spool_errno = error;
     if (error)
-        t->dropped += b->used;
-    b->next = t->spare;
-    t->spare = b;
+        t->dropped += records;
+    last->next = t->spare;
+    t->spare = first;
 }
 
 static void *mover(void *user)
@@ -224,10 +310,10 @@ static void *mover(void *user)
     fan_trace *t = user;
     pthread_mutex_lock(&t->lock);
     while (!t->stopping) {
-        if (t->full > KEPT)
-            move_out(t);
-        else
+        while (!t->stopping && t->full < MOVED)
             pthread_cond_wait(&t->changed, &t->lock);
+        while (!t->stopping && t->full > KEPT)
+            move_out(t);
     }
     pthread_mutex_unlock(&t->lock);
     return NULL;
@@ -325,9 +411,10 @@ static void free_buffers(buffer *list)
 static void free_trace(fan_trace *t)
 {
     stop_thread(t);
-    for (unsigned i = 0; t->shards && i < t->shard_count; i++) {
-        free(t->shards[i].buffer);
-        pthread_mutex_destroy(&t->shards[i].lock);
+    for (lane *at = t->lanes, *next; at; at = next) {
+        next = at->next;
+        free(at->buffer);
+        free(at);
     }
     for (unsigned i = 0; i < t->source_count; i++)
         free_source(t->sources[i]);
@@ -338,21 +425,8 @@ static void free_trace(fan_trace *t)
     fani_writer_free(t->writer);
     pthread_cond_destroy(&t->changed);
     pthread_mutex_destroy(&t->lock);
-    free(t->shards);
     free(t->path);
     free(t);
-}
-
-static bool make_shards(fan_trace *t)
-{
-    long cpus = sysconf(_SC_NPROCESSORS_CONF);
-    t->shard_count = cpus < 1 ? 1 : cpus < SHARDS_MAX ? (unsigned)cpus : SHARDS_MAX;
-    t->shards = aligned_alloc(_Alignof(shard), t->shard_count * sizeof(shard));
-    for (unsigned i = 0; t->shards && i < t->shard_count; i++) {
-        t->shards[i] = (shard){.buffer = NULL};
-        pthread_mutex_init(&t->shards[i].lock, NULL); /* can't fail with default attributes */
-    }
-    return t->shards != NULL;
 }
 
 /* A library's threads leave the program's signals to the program. Answers an errno. */
@@ -383,7 +457,7 @@ fan_status fan_trace_open(const char *path, fan_trace **trace, fan_error *error)
     pthread_cond_init(&t->changed, NULL);
     t->path = strdup(path);
     fan_status status = FAN_OK;
-    if (!t->path || !make_shards(t))
+    if (!t->path)
         status = fani_error_set(error, FAN_E_MEMORY, "no memory for a trace");
     if (status == FAN_OK)
         status = fani_writer_to_file(path, &t->writer, error);
@@ -423,9 +497,9 @@ static fan_status each_record(void *user, visitor visit, void *context, fan_erro
     fan_status status = each_of_spool(t, visit, context, error);
     for (const buffer *b = t->full_first; b && status == FAN_OK; b = b->next)
         status = visit(context, b->records, b->used, error);
-    for (unsigned i = 0; i < t->shard_count && status == FAN_OK; i++)
-        if (t->shards[i].buffer)
-            status = visit(context, t->shards[i].buffer->records, t->shards[i].buffer->used, error);
+    for (const lane *at = t->lanes; at && status == FAN_OK; at = at->next)
+        if (at->buffer)
+            status = visit(context, at->buffer->records, at->buffer->used, error);
     return status;
 }
 
@@ -443,8 +517,8 @@ static fan_status write_file(fan_trace *t, fan_error *error)
                                   .source_count = t->source_count,
                                   .each = each_record,
                                   .user = t};
-    for (unsigned i = 0; i < t->shard_count; i++)
-        content.dropped += t->shards[i].dropped;
+    for (const lane *at = t->lanes; at; at = at->next)
+        content.dropped += at->dropped;
     fan_status status = fani_trace_format(&content, t->writer, error);
     return status == FAN_OK ? fani_writer_publish(t->writer, error) : status;
 }

@@ -17,7 +17,7 @@
 #include "fanfold/trace.h"
 #include "shim.h"
 
-enum { MANY = 40000, THREADS = 4, A_THREAD = 5000 };
+enum { MANY = 80000, THREADS = 4, A_THREAD = 5000 };
 
 static fan_status nothing(fan_run *run, fan_items in)
 {
