@@ -149,35 +149,47 @@ static void draw_bar(const drawing *d, const timeline_bar *bar, double y)
         draw_failed(d, x + width / 2, y);
 }
 
-/* Neighbours that look alike become one: a column is one of 8 strengths of its color. */
+enum { STRENGTHS = 8 };
+
+/* How a column looks: one of STRENGTHS of its color. */
+typedef struct look {
+    long strength; /* 0: nothing there */
+    char color[8];
+} look;
+
+static look look_of(const drawing *d, const timeline_bar *bar)
+{
+    look l = {.strength = 0};
+    double length = bar->end - bar->begin;
+    double share = length > 0 ? fmin(bar->busy / length, 1) : 0;
+    if (share > 0) {
+        l.strength = lround(ceil(share * STRENGTHS));
+        color_of(d, bar->items / bar->busy, l.color);
+    }
+    return l;
+}
+
+/* Neighbours that look alike become one. */
 static void draw_columns(const drawing *d, const timeline_row *row, double y)
 {
-    enum { STRENGTHS = 8 };
-    char color[8] = "", before[8] = "";
-    long strength_before = 0;
-    double from = 0;
-    for (size_t i = 0; i <= row->bars_used; i++) {
-        const timeline_bar *bar = i < row->bars_used ? &row->bars[i] : NULL;
-        double share = bar && bar->end > bar->begin ? bar->busy / (bar->end - bar->begin) : 0;
-        long strength = lround(ceil(fmin(share, 1) * STRENGTHS));
-        color[0] = '\0';
-        if (strength)
-            color_of(d, bar->items / bar->busy, color);
-        if (strength != strength_before || strcmp(color, before) != 0) {
-            double end = bar ? bar->begin : row->bars[i - 1].end;
-            if (strength_before)
-                put(d,
-                    "<rect x=\"%.2f\" y=\"%.1f\" width=\"%.2f\" height=\"%d\" fill=\"%s\" "
-                    "fill-opacity=\"%.3g\"/>\n",
-                    x_of(d, from), y, x_of(d, end) - x_of(d, from), BAR, before,
-                    (double)strength_before / STRENGTHS);
-            from = end;
-            strength_before = strength;
-            memcpy(before, color, sizeof before);
+    for (size_t i = 0, next; i < row->bars_used; i = next) {
+        look l = look_of(d, &row->bars[i]);
+        for (next = i + 1; next < row->bars_used; next++) {
+            look other = look_of(d, &row->bars[next]);
+            if (other.strength != l.strength || strcmp(other.color, l.color) != 0)
+                break;
         }
-        if (bar && bar->failed)
-            draw_failed(d, x_of(d, (bar->begin + bar->end) / 2), y);
+        double x = x_of(d, row->bars[i].begin);
+        if (l.strength)
+            put(d,
+                "<rect x=\"%.2f\" y=\"%.1f\" width=\"%.2f\" height=\"%d\" fill=\"%s\" "
+                "fill-opacity=\"%.3g\"/>\n",
+                x, y, x_of(d, row->bars[next - 1].end) - x, BAR, l.color,
+                (double)l.strength / STRENGTHS);
     }
+    for (size_t i = 0; i < row->bars_used; i++)
+        if (row->bars[i].failed)
+            draw_failed(d, x_of(d, (row->bars[i].begin + row->bars[i].end) / 2), y);
 }
 
 static void draw_row(const drawing *d, const timeline_panel *panel, const timeline_row *row,
@@ -263,8 +275,10 @@ static void draw_panel(const drawing *d, size_t i, double y)
     } else {
         draw_grid(d, top - 4, top + (double)panel->count * ROW);
     }
-    for (size_t r = 0; r < panel->count; r++, at += ROW)
+    for (size_t r = 0; r < panel->count; r++) {
         draw_row(d, panel, &panel->rows[r], at);
+        at += ROW;
+    }
     draw_notes(d, panel, at + 14);
     put(d, "</g>\n");
 }

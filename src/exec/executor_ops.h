@@ -36,9 +36,9 @@ struct fani_batch {
     void (*done)(fani_batch *batch); /* once, every item with an outcome in `replies`; any thread,
                                         no lock held; frees the batch */
     void *user;
-    void *storage;    /* input memory that goes with the batch, or NULL */
-    void *args_owner; /* a counted fani_args, or NULL */
-    unsigned attempt; /* how often it was posted */
+    void *storage;     /* input memory that goes with the batch, or NULL */
+    void *args_owner;  /* a counted fani_args, or NULL */
+    unsigned attempt;  /* how often it was posted */
     int64_t posted_ns; /* when it came into the queue, where there is a trace */
     size_t input_bytes;
     fani_batch *parent; /* where it is a piece of a batch that lost its worker */

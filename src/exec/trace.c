@@ -345,7 +345,7 @@ static fani_trace_source *make_source(const char *name, const fani_opened *opene
         return NULL;
     }
     for (unsigned r = 0; opened->hosts && r < source->ranks; r++)
-        snprintf(source->hosts + r * FANI_TRACE_HOST_SIZE, FANI_TRACE_HOST_SIZE, "%s",
+        snprintf(source->hosts + (size_t)r * FANI_TRACE_HOST_SIZE, FANI_TRACE_HOST_SIZE, "%s",
                  opened->hosts + r * opened->hosts_stride);
     /* A longer name is cut and may lack its NUL, which calloc has put there. */
     if (!opened->hosts)

@@ -431,7 +431,8 @@ static fan_status format_dropped(format *f, fan_error *error)
 fan_status fani_trace_format(const fani_trace_content *content, fani_writer *writer,
                              fan_error *error)
 {
-    static const char head[] = "{\"displayTimeUnit\":\"ns\",\"traceEvents\":[\n";
+    /* No displayTimeUnit: some readers take it for the unit of the times. */
+    static const char head[] = "{\"traceEvents\":[\n";
     format f = {.content = content, .writer = writer, .own_pid = getpid()};
     fan_status status = content->each(content->user, look_at_clocks, &f, error);
     for (unsigned s = 0; s < content->source_count; s++)
