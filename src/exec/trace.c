@@ -25,8 +25,8 @@
 
 enum {
     RECORDS = 128,      /* in a buffer: 10 KiB */
-    KEPT = 256,         /* full buffers that stay in memory */
-    MOVED = 512,        /* when as many are full, all but those are moved, in few wake-ups */
+    KEPT = 64,          /* full buffers that stay in memory */
+    MOVED = 128,        /* when as many are full, all but those are moved, in few wake-ups */
     AT_ONCE = 64,       /* buffers written by one call */
     BUFFERS_MAX = 1600, /* full and spare ones: 16 MiB */
 };
@@ -309,10 +309,10 @@ static void *mover(void *user)
 {
     fan_trace *t = user;
     pthread_mutex_lock(&t->lock);
-    while (!t->stopping) {
+    while (!t->stopping || t->full >= MOVED) {
         while (!t->stopping && t->full < MOVED)
             pthread_cond_wait(&t->changed, &t->lock);
-        while (!t->stopping && t->full > KEPT)
+        while (t->full > KEPT)
             move_out(t);
     }
     pthread_mutex_unlock(&t->lock);
