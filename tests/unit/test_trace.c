@@ -279,6 +279,8 @@ FAN_TEST(trace, clocks_of_other_hosts_are_shifted)
         EXPECT_STR(file.rows[0].host, "here");
         EXPECT_STR(file.rows[1].host, "there");
         EXPECT_I64(file.rows[1].process, 1);
+        for (size_t i = 0; i < file.count; i++) /* in our time, which is after opening */
+            EXPECT_TRUE(file.events[i].begin_ns > 0 && file.events[i].begin_ns < 1000000000);
         EXPECT_TRUE(file.shift_ns >= BEHIND_NS && file.shift_ns < BEHIND_NS + 100000000);
     }
     trace_clear(&file);
