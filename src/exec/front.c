@@ -98,7 +98,6 @@ static void wait_begins(const fani_front *front, fani_batch *batch)
 
 static void queue_last(fani_front *front, fani_batch *batch)
 {
-    wait_begins(front, batch);
     batch->queued = true;
     batch->queue_next = NULL;
     batch->queue_previous = front->queue_last;
@@ -201,6 +200,7 @@ fan_status fani_front_send(fani_front *front, fani_batch *batch)
 {
     if (!batch->reply_limit)
         batch->reply_limit = front->reply_limit;
+    wait_begins(front, batch);
     pthread_mutex_lock(&front->lock);
     if (front->closing) {
         pthread_mutex_unlock(&front->lock);
