@@ -10,6 +10,7 @@
 #define FANFOLD_EXECUTOR_H
 
 #include "fanfold/task.h"
+#include "fanfold/trace.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -57,6 +58,8 @@ typedef struct fan_executor_options {
                                                    callback that took longer than 100 ms; any thread
                                                    */
     void *warn_user;
+    fan_trace *trace; /* who runs what when goes here; NULL: no trace. Borrowed until the
+                         executor is closed */
 } fan_executor_options;
 
 typedef enum fan_close_mode {

@@ -247,6 +247,32 @@ int job_command_work(const cli_options *o, fan_job *job, fan_executor *executor)
     return code;
 }
 
+/* ---- The trace --------------------------------------------------------------------------------
+ */
+
+bool job_command_open_trace(const cli_options *o, fan_trace **trace)
+{
+    fan_error error = {0};
+    *trace = NULL;
+    if (!o->trace || fan_trace_open(o->trace, trace, &error) == FAN_OK)
+        return true;
+    message_record(&error, "--trace", NULL, false);
+    return false;
+}
+
+int job_command_close_trace(fan_trace *trace, int code)
+{
+    fan_error error = {0};
+    fan_status status = fan_trace_close(trace, &error);
+    if (status == FAN_OK)
+        return code;
+    if (status == FAN_E_BUSY) /* an interrupted run that has not ended in its time */
+        message_error("--trace: not written, because work is still running");
+    else
+        message_record(&error, "--trace", NULL, false);
+    return code == 0 ? 3 : code;
+}
+
 /* ---- Dry run ----------------------------------------------------------------------------------
  */
 
@@ -281,6 +307,8 @@ void job_command_print_dry_run(const cli_options *o, const fan_job *job,
         printf("output     standard output\n");
     if (o->queue_bytes)
         printf("queue      %zu bytes\n", o->queue_bytes);
+    if (o->trace)
+        printf("trace      %s\n", o->trace);
     printf("grace      %" PRIu64 " s\n", o->grace_ms / 1000);
 }
 
@@ -315,11 +343,13 @@ int job_command_run_here(const cli_options *o, fan_job *job, const executor_choi
     fan_executor_options opened = job_command_executor_options(choice);
     fan_executor *executor = NULL;
     fan_error error = {0};
+    if (!job_command_open_trace(o, &opened.trace))
+        return 3;
     fan_status status = fan_executor_open(&opened, &executor, &error);
     if (status == FAN_OK)
-        return job_command_work(o, job, executor);
+        return job_command_close_trace(opened.trace, job_command_work(o, job, executor));
     message_record(&error, choice->kind, NULL, false);
-    return exit_code_of(status);
+    return job_command_close_trace(opened.trace, exit_code_of(status));
 }
 
 int job_command_run(const cli_options *o)

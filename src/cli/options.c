@@ -138,6 +138,25 @@ static bool store_record(cli_options *o, const char *label, const char *value)
     return true;
 }
 
+static bool store_file(const char **to, const char *label, const char *value)
+{
+    *to = value;
+    if (*value && strcmp(value, "-") != 0)
+        return true;
+    message_error("%s needs the name of a file, not '%s'", label, value);
+    return false;
+}
+
+static bool store_trace(cli_options *o, const char *label, const char *value)
+{
+    return store_file(&o->trace, label, value);
+}
+
+static bool store_timeline(cli_options *o, const char *label, const char *value)
+{
+    return store_file(&o->timeline, label, value);
+}
+
 static bool store_as_rank(cli_options *o, const char *label, const char *value)
 {
     (void)label, (void)value;
@@ -230,6 +249,10 @@ static const struct option_spec {
      store_grace},
     {{"progress", 0, "WHEN", "auto, always or never (default: auto)", TAKES_JOB}, store_progress},
     {{"dry-run", 0, NULL, "check everything and say what would run", TAKES_JOB}, store_dry_run},
+    {{"trace", 0, "FILE",
+      "write who ran which items when, as JSON for ui.perfetto.dev and chrome://tracing",
+      TAKES_JOB},
+     store_trace},
     {{"record", 0, "FILE", NULL, TAKES_JOB}, store_record},
     {{"executors", 0, "KIND,...", "what to compare (default: serial,threads,processes,mpi)",
       TAKES_COMPARE},
@@ -246,6 +269,13 @@ static const struct option_spec {
      store_time_limit},
     {{"format", 0, "FORMAT", "of the table: text, tsv or ndjson (default: text)", TAKES_COMPARE},
      store_table_format},
+    {{"timeline", 0, "FILE", "draw who ran what when in the last run of each, as SVG",
+      TAKES_COMPARE},
+     store_timeline},
+    {{"trace", 0, "FILE",
+      "keep the traces of these runs, as FILE with the executor and the workers in its name",
+      TAKES_COMPARE},
+     store_trace},
     {{"as-rank", 0, NULL, NULL, TAKES_DOCTOR}, store_as_rank},
     {{"quiet", 'q', NULL, "no progress and no warnings; errors are still said",
       TAKES_JOB | TAKES_COMPARE},

@@ -33,6 +33,7 @@ typedef struct cli_options {
     bool quiet;
     bool dry_run;
     bool help;
+    const char *trace;  /* file to say who ran what when; compare: one of each row */
     const char *record; /* where compare's children leave their figures */
 
     const char *executors; /* compare; both checked lists */
@@ -40,6 +41,7 @@ typedef struct cli_options {
     unsigned repeat;
     uint64_t time_limit_ms;
     const char *format;
+    const char *timeline;
 
     bool as_rank; /* doctor: one of the ranks that it started to see whether they start */
 

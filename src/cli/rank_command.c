@@ -28,7 +28,7 @@ typedef struct agreement {
     executor_choice choice;
 } agreement;
 
-static agreement decide(const cli_options *o, fan_job **job)
+static agreement decide(const cli_options *o, fan_job **job, fan_trace **trace)
 {
     agreement a = {.course = COURSE_END};
     if (!*job)
@@ -41,6 +41,8 @@ static agreement decide(const cli_options *o, fan_job **job)
         a.course = COURSE_ALONE;
     else if (o->dry_run)
         job_command_print_dry_run(o, *job, &a.choice);
+    else if (!job_command_open_trace(o, trace))
+        a.code = 3;
     else
         a.course = COURSE_RANKS;
     return a;
@@ -92,9 +94,10 @@ static int serve(const cli_options *o, const fan_ranks *ranks, int rank, fan_exe
 
 /* Opens on all ranks. Where rank 0 fails, all do: it says why. */
 static int open_and_work(const cli_options *o, const fan_ranks *ranks, int rank, fan_job *job,
-                         const executor_choice *choice)
+                         const executor_choice *choice, fan_trace *trace)
 {
     fan_executor_options opened = job_command_executor_options(choice);
+    opened.trace = trace;
     fan_executor *executor = NULL;
     fan_error error = {0};
     char label[32];
@@ -155,14 +158,16 @@ static int run_as_rank(const cli_options *o, const fan_ranks *ranks, fan_job **j
         drain_stdin();
     signals_install(o->grace_ms);
     agreement a = {.course = COURSE_END};
+    fan_trace *trace = NULL; /* rank 0's alone */
     if (rank == 0)
-        a = decide(o, job);
+        a = decide(o, job, &trace);
     if (ranks->broadcast(&a, sizeof a, &error) != FAN_OK)
         return end_all(ranks, &error, "mpi");
     if (a.course == COURSE_RANKS) {
         if (rank == 0)
             warn_of_binding(&a.choice);
-        a.code = open_and_work(o, ranks, rank, *job, &a.choice);
+        a.code =
+            job_command_close_trace(trace, open_and_work(o, ranks, rank, *job, &a.choice, trace));
     } else if (a.course == COURSE_ALONE && size > 1) {
         message_warning("the executor is %s (set by %s): only rank 0 of %d works", a.choice.kind,
                         a.choice.set_by, size);

@@ -119,6 +119,13 @@ fan_status fan_executor_open_sized(const fan_executor_options *given, size_t giv
         return status;
     }
     front->workers_max = options.workers_max ? options.workers_max : front->opened.workers;
+    if (options.trace)
+        status = fani_trace_attach(options.trace, front->ops->name, &front->opened, &front->trace,
+                                   error);
+    if (status != FAN_OK) {
+        fan_executor_close((fan_executor *)front, FAN_CLOSE_ABANDON, FAN_FOREVER);
+        return status;
+    }
     *executor = (fan_executor *)front;
     return FAN_OK;
 }
@@ -182,6 +189,7 @@ fan_status fan_executor_close(fan_executor *executor, fan_close_mode mode, fan_d
         reopen(front);
         return status;
     }
+    fani_trace_detach(front->trace);
     fani_front_drop_shares(front);
     fani_futures_retire(front);
     fani_front_release(front);

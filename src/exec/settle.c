@@ -242,6 +242,13 @@ static sequel retry_several(fani_front *front, fani_batch *batch)
     return count ? send_pieces(front, batch, pieces, count, pause) : BLAMED;
 }
 
+/* Whether the only item of a batch is to run again, as far as that is its own affair. */
+static bool will_retry(const fani_batch *batch)
+{
+    return batch->care && batch->care->retries && batch->items.count == 1 &&
+           may_retry(&batch->replies, 0);
+}
+
 static sequel after_failure(fani_front *front, fani_batch *batch)
 {
     size_t failed = 0;
@@ -358,6 +365,8 @@ void fani_detach(fani_front *front, fani_batch *batch)
         front->ops->revoke(front->self, batch, true);
     if (other) {
         fani_mark_overtime(other);
+        if (front->trace)
+            fani_trace_batch(front->trace, other, will_retry(other));
         if (after_failure(front, other) != AGAIN)
             end(front, other);
     }
@@ -391,6 +400,8 @@ void fani_settle(fani_front *front, fani_batch *batch, fani_outcome outcome)
     if (settled(front, batch, outcome))
         return;
     bool overtime = outcome.verdict == FANI_CANCELLED && batch->care && batch->care->overtime;
+    if (front->trace && (outcome.verdict == FANI_LOST || (overtime && batch->items.count > 1)))
+        fani_trace_batch(front->trace, batch, true);
     if (outcome.verdict == FANI_LOST)
         next = after_loss(front, batch);
     else if (overtime && batch->items.count > 1)
@@ -409,6 +420,9 @@ void fani_settle(fani_front *front, fani_batch *batch, fani_outcome outcome)
         mark_all(batch, FANI_SLOT_CANCELLED, "cancelled");
     else if (!batch->replies.complete || batch->replies.count != batch->items.count)
         mark_all(batch, FANI_SLOT_FAILED, "the worker answered for another number of items");
+    /* Parts of a divisible batch that was run were traced by those who ran them. */
+    if (front->trace && !(batch->divisible && outcome.verdict == FANI_DONE))
+        fani_trace_batch(front->trace, batch, will_retry(batch));
     if ((outcome.verdict == FANI_DONE || overtime) && next != UNWANTED)
         next = after_failure(front, batch);
     if (next == AGAIN)

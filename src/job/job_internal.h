@@ -2,8 +2,8 @@
 #ifndef FANI_JOB_INTERNAL_H
 #define FANI_JOB_INTERNAL_H
 
+#include "base/writer.h"
 #include "fanfold/job.h"
-#include "stage/writer.h"
 
 /* The keys, in the order of the table in keys.c. */
 typedef enum fani_key {

@@ -1,5 +1,6 @@
 #include "task/wire.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,7 +37,8 @@ typedef struct replies_header {
     uint64_t item_size;
     uint64_t bytes_size;
     uint64_t text_size;
-    uint64_t unused;
+    int64_t begun_ns;
+    fani_where where;
 } replies_header;
 
 /* ---- Sections ------------------------------------------------------------------------------ */
@@ -210,6 +212,18 @@ void fani_wire_replies_write(const fani_replies *replies, uint64_t posting, uint
     at = append(at, replies->slots, slots_size(replies));
     at = append(at, replies->bytes.data, replies->bytes.used);
     append(at, replies->text.data, replies->text.used);
+}
+
+void fani_wire_replies_stamp(unsigned char *message, int64_t begun_ns, fani_where where)
+{
+    memcpy(message + offsetof(replies_header, begun_ns), &begun_ns, sizeof begun_ns);
+    memcpy(message + offsetof(replies_header, where), &where, sizeof where);
+}
+
+void fani_wire_replies_stamped(const unsigned char *message, int64_t *begun_ns, fani_where *where)
+{
+    memcpy(begun_ns, message + offsetof(replies_header, begun_ns), sizeof *begun_ns);
+    memcpy(where, message + offsetof(replies_header, where), sizeof *where);
 }
 
 static bool fill_heap(fani_heap *heap, const unsigned char *bytes, uint64_t size)

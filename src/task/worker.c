@@ -37,6 +37,7 @@ struct fani_worker {
     state states[STATES_MAX];
     size_t states_used;
     uint64_t clock;
+    int64_t begun_ns;
 
     fan_run part; /* between parts_open and parts_close */
     state *part_state;
@@ -315,7 +316,13 @@ fan_status fani_worker_run(fani_worker *worker, const fan_task *task, const fan_
     int64_t begun = fani_clock_ns();
     fan_status status = fani_worker_run_untimed(worker, task, items, args, reply_limit, replies);
     *run_ns = (uint64_t)(fani_clock_ns() - begun);
+    worker->begun_ns = begun; /* not before: a run may run others on its worker */
     return status;
+}
+
+int64_t fani_worker_begun(const fani_worker *worker)
+{
+    return worker->begun_ns;
 }
 
 /* ---- Parts --------------------------------------------------------------------------------- */

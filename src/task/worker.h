@@ -32,6 +32,9 @@ fan_status fani_worker_run(fani_worker *worker, const fan_task *task, const fan_
                            const fan_items *args, size_t reply_limit, fani_replies *replies,
                            uint64_t *run_ns);
 
+/* When the last run of this worker began: with its run_ns, what a trace shows. */
+int64_t fani_worker_begun(const fani_worker *worker);
+
 /* As fani_worker_run, without looking at the clock. */
 fan_status fani_worker_run_untimed(fani_worker *worker, const fan_task *task,
                                    const fan_items *items, const fan_items *args,

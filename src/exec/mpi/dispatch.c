@@ -104,6 +104,8 @@ static void own_done(fani_batch *inner)
     fani_replies_clear(&batch->replies);
     fani_replies_move(&batch->replies, &inner->replies);
     batch->run_ns = inner->run_ns;
+    batch->begun_ns = inner->begun_ns;
+    batch->where = inner->where;
     fani_batch_free(inner);
     batch->mark = NULL;
     pthread_mutex_lock(&self->queue);
@@ -325,6 +327,10 @@ void fani_mpi_replies_came(fani_mpi *self, fani_message *message)
         fan_status status = fani_wire_replies_read(message->bytes + sizeof(fani_mpi_reply),
                                                    message->size - sizeof(fani_mpi_reply), &posting,
                                                    &batch->run_ns, &batch->replies);
+        if (!status)
+            fani_wire_replies_stamped(message->bytes + sizeof(fani_mpi_reply), &batch->begun_ns,
+                                      &batch->where);
+        batch->where.rank = (uint32_t)message->peer;
         finished(self, batch, status ? fan_status_text(status) : NULL);
     }
     free(message);

@@ -71,6 +71,7 @@ typedef struct fani_peer {
     fani_batch *first; /* those, but for rank 0's own */
     int leader;        /* who holds the memory of its host */
     uint64_t workers_lost;
+    char host[64];
 } fani_peer;
 
 typedef struct fani_mpi {

@@ -1,6 +1,7 @@
 /* Opening, which is collective: the ranks agree on everything, success included; and freeing. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "check.h"
@@ -16,6 +17,7 @@ typedef struct hello {
     int32_t leader;
     uint32_t workers;
     uint32_t capabilities; /* of its inner executor */
+    char host[64];
 } hello;
 
 /* ---- Options ------------------------------------------------------------------------------- */
@@ -265,6 +267,7 @@ static void learn(fani_mpi *self, const hello *hellos, fani_opened *opened)
     for (int r = 0; r < self->size; r++) {
         self->peers[r].workers = hellos[r].workers;
         self->peers[r].leader = hellos[r].leader;
+        memcpy(self->peers[r].host, hellos[r].host, sizeof hellos[r].host);
         workers += hellos[r].workers;
         all_isolate = all_isolate && (hellos[r].capabilities & FAN_CAP_ISOLATES);
     }
@@ -274,6 +277,8 @@ static void learn(fani_mpi *self, const hello *hellos, fani_opened *opened)
         .capabilities = FAN_CAP_SPANS_HOSTS | (all_isolate ? FAN_CAP_ISOLATES : 0),
         .depth = (unsigned)workers * FANI_MPI_BATCHES_A_WORKER,
         .submits = self->rank == 0,
+        .hosts = self->peers[0].host,
+        .hosts_stride = sizeof *self->peers,
     };
 }
 
@@ -319,6 +324,7 @@ static fan_status open_on(fani_mpi *self, MPI_Comm comm, int rank, int size,
     fan_error of_hosts = {0};
     fan_status status = fani_hosts_find(comm, rank, &host, &of_hosts);
     mine.leader = host.leader;
+    (void)gethostname(mine.host, sizeof mine.host - 1); /* at worst it has no name */
     if (self && status)
         *error = of_hosts;
     else if (self)

@@ -50,6 +50,7 @@ static void answer(fani_mpi *self, uint64_t posting, const fani_batch *batch)
     }
     memcpy(message->bytes, &head, sizeof head);
     fani_wire_replies_write(&batch->replies, posting, batch->run_ns, message->bytes + sizeof head);
+    fani_wire_replies_stamp(message->bytes + sizeof head, batch->begun_ns, batch->where);
     fani_link_send(&self->link, message);
 }
 

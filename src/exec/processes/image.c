@@ -277,6 +277,7 @@ static int pack_replies(const image *self, uint64_t posting, uint64_t run_ns, si
     error = fani_processes_memory_map(*fd, size, true, &bytes);
     if (!error) {
         fani_wire_replies_write(&self->answers, posting, run_ns, bytes);
+        fani_wire_replies_stamp(bytes, fani_worker_begun(self->worker), fani_where_here(0));
         fani_processes_memory_unmap(bytes, size);
         error = fani_processes_memory_freeze(*fd);
     }
@@ -320,6 +321,8 @@ static int reply(image *self, uint64_t posting, uint64_t run_ns)
     if (error)
         return error;
     fani_wire_replies_write(&self->answers, posting, run_ns, (unsigned char *)(frame + 1));
+    fani_wire_replies_stamp((unsigned char *)(frame + 1), fani_worker_begun(self->worker),
+                            fani_where_here(0));
     frame->kind = FANI_PROCESSES_INLINE;
     frame->posting = posting;
     publish_reply(self);

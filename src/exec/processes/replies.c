@@ -36,6 +36,8 @@ static void read_replies(fani_batch *batch, const unsigned char *bytes, size_t s
     else if (status != FAN_OK || posting != batch->posting ||
              batch->replies.count != batch->items.count)
         malformed(r);
+    else
+        fani_wire_replies_stamped(bytes, &batch->begun_ns, &batch->where);
 }
 
 /* Replies too large for the ring: their descriptor was sent before the frame was shown. */
@@ -100,6 +102,8 @@ static void take(fani_processes_pool *pool, fani_processes_worker *worker,
     worker->failures = 0;
     if (batch)
         read_message(worker, message, batch, &r);
+    if (batch)
+        batch->where.worker = (uint32_t)(worker - pool->workers);
     fani_processes_ring_release(&worker->replies);
     fani_processes_wake(worker); /* it may wait for room */
     if (!batch || r.verdict == FANI_LOST)

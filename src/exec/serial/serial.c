@@ -108,6 +108,8 @@ static fan_status serial_progress(void *self, fan_deadline deadline)
         return FAN_OK;
     fan_status status = fani_worker_run(s->worker, batch->task, &batch->items, &batch->args,
                                         batch->reply_limit, &batch->replies, &batch->run_ns);
+    batch->begun_ns = fani_worker_begun(s->worker);
+    batch->where = fani_where_here(0);
     pthread_mutex_lock(&s->lock);
     s->running = NULL;
     pthread_mutex_unlock(&s->lock);
