@@ -214,10 +214,26 @@ static void draw_row(const drawing *d, const timeline_panel *panel, const timeli
 
 /* ---- Panels -------------------------------------------------------------------------------- */
 
-static double height_of(const timeline_panel *panel)
+/* Workers without a row: nothing came to them. A worker that was replaced has several rows. */
+static unsigned idle_workers(const compare_row *row, const timeline_panel *panel)
+{
+    unsigned seen = 0;
+    for (size_t i = 0; i < panel->count; i++)
+        seen += i == 0 || panel->rows[i].rank != panel->rows[i - 1].rank ||
+                panel->rows[i].worker != panel->rows[i - 1].worker;
+    return panel->rows_left_out || seen > row->workers ? 0 : row->workers - seen;
+}
+
+static bool has_notes(const compare_row *row, const timeline_panel *panel)
+{
+    return !row->why[0] && panel->read &&
+           (panel->rows_left_out || panel->dropped || idle_workers(row, panel));
+}
+
+static double height_of(const compare_row *row, const timeline_panel *panel)
 {
     return PANEL + (panel->count ? (double)panel->count * ROW : NOTE) +
-           (panel->rows_left_out || panel->dropped ? NOTE : 0);
+           (has_notes(row, panel) ? NOTE : 0);
 }
 
 static void draw_title(const drawing *d, const compare_row *row, const timeline_panel *panel,
@@ -242,11 +258,15 @@ static void draw_title(const drawing *d, const compare_row *row, const timeline_
     put(d, "</text>\n");
 }
 
-static void draw_notes(const drawing *d, const timeline_panel *panel, double y)
+static void draw_notes(const drawing *d, const compare_row *row, const timeline_panel *panel,
+                       double y)
 {
-    if (!panel->rows_left_out && !panel->dropped)
+    unsigned idle = idle_workers(row, panel);
+    if (!has_notes(row, panel))
         return;
     put(d, "<text x=\"%d\" y=\"%.1f\" class=\"detail\">", LEFT, y);
+    if (idle)
+        put(d, "%u worker%s ran nothing. ", idle, idle == 1 ? "" : "s");
     if (panel->rows_left_out)
         put(d, "%" PRIu64 " more workers are not shown. ", panel->rows_left_out);
     if (panel->dropped)
@@ -279,7 +299,7 @@ static void draw_panel(const drawing *d, size_t i, double y)
         draw_row(d, panel, &panel->rows[r], at);
         at += ROW;
     }
-    draw_notes(d, panel, at + 14);
+    draw_notes(d, row, panel, at + 14);
     put(d, "</g>\n");
 }
 
@@ -312,7 +332,7 @@ static void draw_all(const drawing *d, const char *title)
 {
     double height = HEAD + AXIS;
     for (size_t i = 0; i < d->count; i++)
-        height += height_of(&d->panels[i]);
+        height += height_of(&d->rows[i], &d->panels[i]);
     put(d,
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg xmlns=\"http://www.w3.org/2000/svg\" "
         "width=\"%d\" height=\"%.0f\" viewBox=\"0 0 %d %.0f\" font-family=\"sans-serif\" "
@@ -329,7 +349,7 @@ static void draw_all(const drawing *d, const char *title)
     draw_axis(d, y - 4);
     for (size_t i = 0; i < d->count; i++) {
         draw_panel(d, i, y);
-        y += height_of(&d->panels[i]);
+        y += height_of(&d->rows[i], &d->panels[i]);
     }
     draw_axis(d, y + 14);
     put(d,
