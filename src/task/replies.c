@@ -197,6 +197,19 @@ fan_status fani_replies_finish(fani_replies *replies, const char *text)
     return FAN_OK;
 }
 
+fan_status fani_replies_fill(fani_replies *replies, size_t count, const void *bytes, size_t size)
+{
+    fan_status status = fani_replies_begin(replies, count, SIZE_MAX);
+    unsigned char *at =
+        status == FAN_OK ? fani_heap_extend(&replies->bytes, size ? size : 1) : NULL;
+    if (!at)
+        return FAN_E_MEMORY;
+    memcpy(at, bytes, size);
+    replies->array = replies->complete = true;
+    replies->item_size = size / count;
+    return FAN_OK;
+}
+
 /* ---- Outcomes ------------------------------------------------------------------------------ */
 
 fan_outcome fani_replies_outcome(const fani_replies *replies, size_t i)

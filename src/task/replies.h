@@ -92,6 +92,10 @@ fan_outcome fani_replies_outcome(const fani_replies *replies, size_t i);
 fan_status fani_replies_merge(fani_replies *to, size_t at, const fani_replies *from,
                               unsigned attempts);
 
+/* Readies `replies` and fills them with an array that came from elsewhere, finished: `size` bytes
+ * for `count` items, at least one, together (a multiple of count). FAN_E_MEMORY. */
+fan_status fani_replies_fill(fani_replies *replies, size_t count, const void *bytes, size_t size);
+
 void fani_replies_clear(fani_replies *replies);
 
 /* Makes room for `size` more bytes; false: out of memory. */

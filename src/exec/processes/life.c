@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
@@ -56,10 +57,8 @@ static void give_up_if_hopeless(fani_processes_pool *pool)
         return;
     pool->broken = true;
     fani_batch *batch;
-    while ((batch = fani_fifo_pop(&pool->queue))) {
-        batch->mark = strdup(pool->trouble.text);
-        fani_fifo_push(&pool->refused, batch);
-    }
+    while ((batch = fani_processes_queue_pop(&pool->queue)))
+        fani_processes_refuse(pool, batch, 0);
 }
 
 /* The place is empty, its next start planned. `trouble`: a start that failed, or NULL. */
@@ -87,7 +86,11 @@ static int start_image(fani_processes_pool *pool, fani_processes_worker *worker)
 {
     int memory = -1, sockets[2] = {-1, -1}, pidfd = -1;
     fani_processes_region *region = NULL;
-    int error = fani_processes_region_new(pool->has_mask ? &pool->mask : NULL, &region, &memory);
+    if (!worker->flights)
+        worker->flights = calloc(FANI_PROCESSES_WINDOW, sizeof *worker->flights);
+    int error = worker->flights ? 0 : ENOMEM;
+    if (!error)
+        error = fani_processes_region_new(pool->has_mask ? &pool->mask : NULL, &region, &memory);
     if (!error)
         error = fani_processes_control_pair(sockets);
     if (!error)
@@ -211,6 +214,8 @@ static void put_away(fani_processes_pool *pool, fani_processes_worker *worker)
                                       .pidfd = -1,
                                       .socket = -1,
                                       .due = FAN_FOREVER,
+                                      .flights = worker->flights,
+                                      .window = FANI_PROCESSES_WINDOW_FIRST,
                                       .tried = worker->tried,
                                       .failures = worker->failures,
                                       .start_failures = worker->start_failures};
@@ -221,17 +226,19 @@ static void put_away(fani_processes_pool *pool, fani_processes_worker *worker)
 static fani_batch *clear_ring(fani_processes_pool *pool, fani_processes_worker *worker)
 {
     pthread_mutex_lock(&pool->lock);
+    fani_batch *next;
     bool had_work = worker->in_flight > 0;
-    fani_batch *begun = fani_processes_ground(pool, worker);
+    fani_batch *begun = fani_processes_ground(pool, worker, &next);
     /* A worker that wrote over its own ring may hide what it was at. The first batch is then taken
      * for it, lest it kill for ever. */
     if (begun && worker->revoked) { /* begun between the taking back and the kill */
-        fani_fifo_push_first(&pool->queue, begun);
+        fani_processes_queue_push_first(&pool->queue, begun);
         begun = NULL;
     } else if (begun) {
         pool->blameless = 0;
     } else if (had_work && !worker->revoked && ++pool->blameless >= BLAMELESS_MAX) {
-        begun = fani_fifo_pop(&pool->queue);
+        begun = next;
+        fani_processes_queue_remove(&pool->queue, begun);
     }
     pool->lost += !pool->dismissed;
     pthread_mutex_unlock(&pool->lock);

@@ -56,6 +56,9 @@ static fan_status check_options(const fan_executor_options *options, fan_error *
 static void free_pool(fani_processes_pool *pool)
 {
     fani_processes_free_shares(pool);
+    fani_processes_free_contexts(pool);
+    for (unsigned i = 0; i < pool->count; i++)
+        free(pool->workers[i].flights);
     fani_processes_fd_close(&pool->bell);
     fani_processes_fd_close(&pool->epoll);
     fani_processes_program_clear(&pool->program);
@@ -67,7 +70,14 @@ static void free_pool(fani_processes_pool *pool)
 static int init_lock(fani_processes_pool *pool)
 {
     pthread_condattr_t attributes;
-    int error = pthread_mutex_init(&pool->lock, NULL);
+    pthread_mutexattr_t spins; /* the lock is held for moments */
+    int error = pthread_mutexattr_init(&spins);
+    if (error)
+        return error;
+    error = pthread_mutexattr_settype(&spins, PTHREAD_MUTEX_ADAPTIVE_NP);
+    if (!error)
+        error = pthread_mutex_init(&pool->lock, &spins);
+    pthread_mutexattr_destroy(&spins);
     if (error)
         return error;
     error = pthread_condattr_init(&attributes);
@@ -94,7 +104,8 @@ static fani_processes_pool *new_pool(fani_front *front, unsigned count)
     pool->bell = pool->epoll = -1;
     pool->has_mask = fani_cores_mask(&pool->mask);
     for (unsigned i = 0; i < count; i++)
-        pool->workers[i] = (fani_processes_worker){.pidfd = -1, .socket = -1, .due = FAN_NOW};
+        pool->workers[i] = (fani_processes_worker){
+            .pidfd = -1, .socket = -1, .due = FAN_NOW, .window = FANI_PROCESSES_WINDOW_FIRST};
     return pool;
 }
 
@@ -185,7 +196,7 @@ static fan_status open_pool(fani_front *front, const fan_executor_options *optio
     *opened = (fani_opened){.workers = options->workers,
                             .ranks = 1,
                             .capabilities = FAN_CAP_ISOLATES,
-                            .depth = FANI_PROCESSES_WINDOW * options->workers,
+                            .depth = FANI_PROCESSES_WINDOW_FIRST * options->workers,
                             .submits = true};
     *self = pool;
     return FAN_OK;

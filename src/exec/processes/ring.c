@@ -1,14 +1,17 @@
 #include "ring.h"
 
 /* Fills the room at the end of the ring where a frame did not fit. */
-enum { KIND_PADDING = 0xffffffff };
+enum { KIND_PADDING = 0xff };
 
-_Static_assert(sizeof(fani_processes_frame) == FANI_PROCESSES_FRAME, "frames are one unit");
+/* What was passed is given back at this part of the ring. */
+enum { RELEASE_PART = 16 };
+
+_Static_assert(sizeof(fani_processes_frame) == FANI_PROCESSES_FRAME, "half a line");
 
 static uint64_t frame_bytes(uint64_t size)
 {
-    return FANI_PROCESSES_FRAME +
-           (size + FANI_PROCESSES_FRAME - 1) / FANI_PROCESSES_FRAME * FANI_PROCESSES_FRAME;
+    return (FANI_PROCESSES_FRAME + size + FANI_PROCESSES_LINE - 1) / FANI_PROCESSES_LINE *
+           FANI_PROCESSES_LINE;
 }
 
 static fani_processes_frame *frame_at(const fani_processes_ring *ring, uint64_t position)
@@ -20,7 +23,7 @@ static bool has_room(fani_processes_ring *ring, uint64_t bytes)
 {
     if (ring->capacity - (ring->at - ring->far) >= bytes)
         return true;
-    uint64_t far = atomic_load_explicit(&ring->ends->tail, memory_order_seq_cst);
+    uint64_t far = atomic_load_explicit(&ring->ends->tail, memory_order_acquire);
     if (far - ring->far > ring->at - ring->far) { /* behind what it was, or beyond what there is */
         ring->broken = true;
         return false;
@@ -32,7 +35,7 @@ static bool has_room(fani_processes_ring *ring, uint64_t bytes)
 static fani_processes_frame *put_frame(fani_processes_ring *ring, uint64_t size)
 {
     fani_processes_frame *frame = frame_at(ring, ring->at);
-    frame->size = size;
+    frame->size = (uint32_t)size;
     atomic_store_explicit(&frame->claim, FANI_PROCESSES_WAITING, memory_order_relaxed);
     ring->next = ring->at + frame_bytes(size);
     return frame;
@@ -56,7 +59,7 @@ uint64_t fani_processes_ring_publish(fani_processes_ring *ring)
 {
     uint64_t position = ring->at;
     ring->at = ring->next;
-    atomic_store_explicit(&ring->ends->head, ring->at, memory_order_seq_cst);
+    atomic_store_explicit(&ring->ends->head, ring->at, memory_order_release);
     return position;
 }
 
@@ -82,12 +85,7 @@ bool fani_processes_ring_begun(const fani_processes_ring *ring, uint64_t positio
 
 bool fani_processes_ring_waiting(const fani_processes_ring *ring)
 {
-    return atomic_load_explicit(&ring->ends->head, memory_order_seq_cst) != ring->at;
-}
-
-bool fani_processes_ring_last(const fani_processes_ring *ring)
-{
-    return atomic_load_explicit(&ring->ends->head, memory_order_acquire) == ring->next;
+    return atomic_load_explicit(&ring->ends->head, memory_order_acquire) != ring->at;
 }
 
 /* Finds the frame at this end's position. Its numbers are copied before they are checked. */
@@ -101,8 +99,9 @@ static fan_status read_frame(fani_processes_ring *ring, fani_processes_message *
         .bytes = (unsigned char *)frame + FANI_PROCESSES_FRAME,
         .size = frame->size,
         .kind = frame->kind,
+        .flags = frame->flags,
+        .context = frame->context,
         .posting = frame->posting,
-        .controls = frame->controls,
     };
     if (message->size > ring->capacity)
         return FAN_E_PROTOCOL;
@@ -117,28 +116,41 @@ fan_status fani_processes_ring_peek(fani_processes_ring *ring, fani_processes_me
 {
     for (;;) {
         if (ring->far == ring->at)
-            ring->far = atomic_load_explicit(&ring->ends->head, memory_order_seq_cst);
+            ring->far = atomic_load_explicit(&ring->ends->head, memory_order_acquire);
         if (ring->far == ring->at) {
             *message = (fani_processes_message){0};
             return FAN_OK;
         }
-        if (ring->far - ring->at > ring->capacity || ring->far % FANI_PROCESSES_FRAME)
+        if (ring->far - ring->at > ring->capacity || ring->far % FANI_PROCESSES_LINE)
             return FAN_E_PROTOCOL;
         fan_status status = read_frame(ring, message);
         if (status != FAN_OK || message->kind != KIND_PADDING)
             return status;
-        fani_processes_ring_release(ring);
+        fani_processes_ring_pass(ring);
     }
 }
 
-bool fani_processes_ring_begin(fani_processes_message *message)
+bool fani_processes_ring_begin(const fani_processes_message *message)
 {
     uint32_t waiting = FANI_PROCESSES_WAITING;
     return atomic_compare_exchange_strong(&message->frame->claim, &waiting, FANI_PROCESSES_BEGUN);
 }
 
-void fani_processes_ring_release(fani_processes_ring *ring)
+void fani_processes_ring_pass(fani_processes_ring *ring)
 {
     ring->at = ring->next;
-    atomic_store_explicit(&ring->ends->tail, ring->at, memory_order_seq_cst);
+}
+
+void fani_processes_ring_release(fani_processes_ring *ring)
+{
+    if (ring->released == ring->at)
+        return;
+    ring->released = ring->at;
+    atomic_store_explicit(&ring->ends->tail, ring->at, memory_order_release);
+}
+
+void fani_processes_ring_release_some(fani_processes_ring *ring)
+{
+    if (ring->at - ring->released >= ring->capacity / RELEASE_PART)
+        fani_processes_ring_release(ring);
 }
