@@ -14,7 +14,7 @@ enum {
     /* Work that a worker has in advance: so much that it goes on while the pump is called and sends
      * more, and that this is seldom; so little that most batches still wait where all workers can
      * have them, and those of high priority overtake. */
-    WINDOW_NS = 400000,
+    WINDOW_NS = 800000,
     FIRST_GUESS_NS = 20000, /* what a batch takes, before any has been seen */
     OVERHEAD_NS = 50,       /* of a batch in a worker */
     /* To wake a worker costs about this; for less it is better to queue behind another batch. */
@@ -28,7 +28,7 @@ enum {
 void fani_processes_ring_bell(const fani_processes_pool *pool)
 {
     uint64_t one = 1;
-    /* The one error that can come, EAGAIN at a full counter, means that it rings already. */
+    /* The counter is never read and never full; there is no other error. */
     while (write(pool->bell, &one, sizeof one) < 0 && errno == EINTR)
         ;
 }
@@ -155,11 +155,13 @@ static bool load(fani_processes_pool *pool, fani_batch *batch)
 void fani_processes_dispatch(fani_processes_pool *pool)
 {
     fani_batch *batch;
-    while ((batch = fani_processes_queue_pop(&pool->queue)))
+    while ((batch = fani_processes_queue_pop(&pool->queue))) {
+        fani_processes_expect(pool->queue.first);
         if (!load(pool, batch)) {
             fani_processes_queue_push_first(&pool->queue, batch);
             return;
         }
+    }
 }
 
 void fani_processes_post(void *self, fani_batch *batch)

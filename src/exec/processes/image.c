@@ -20,7 +20,8 @@
 enum {
     CODE_USAGE = 2,       /* started by hand, or by another build */
     CODE_PROTOCOL = 70,   /* what the program sent makes no sense, or no memory to begin */
-    SPINS = 300,          /* looks at the ring before sleeping */
+    SPINS = 40,           /* looks at the ring before sleeping */
+    PAUSES = 8,           /* between them: who looks all the time hinders who writes */
     STRIDE_MAX = 16,      /* batches to a look at the clock */
     STRIDE_NS = 2000,     /* and at least a look in so long */
     KEEP_BYTES = 1 << 20, /* memory for replies that is kept for the next batch */
@@ -260,7 +261,8 @@ static int next_request(image *self, fani_processes_message *message)
                 self->streak.since = 0;
                 ring_bell(self, true);
             }
-            pause_a_little();
+            for (int k = 0; k < PAUSES; k++)
+                pause_a_little();
         }
         int error = doze(self, request_waits, 0);
         if (error)

@@ -126,6 +126,13 @@ typedef struct fani_processes_pool {
     fani_processes_worker workers[];
 } fani_processes_pool;
 
+/* Asks for the memory of a batch that another core has written, to have it when it is wanted. */
+static inline void fani_processes_expect(const fani_batch *batch)
+{
+    for (size_t at = 0; batch && at < sizeof *batch; at += 64)
+        __builtin_prefetch((const char *)batch + at, 1);
+}
+
 /* ---- load.c: batches as messages in a worker's ring ------------------------------------------ */
 
 typedef enum fani_processes_loaded {

@@ -11,7 +11,8 @@
 enum {
     EVENTS = 64,
     TURNS_PER_LOOK = 64, /* turns full of replies between two looks at the descriptors */
-    NAP_NS = 200000,
+    NAP_NS =
+        5000000, /* shorter ones make the timer of the core be set each time: dear in a guest */
 };
 
 /* How the pump comes to rest while workers have work. Naps end by themselves: after one without a
@@ -39,7 +40,8 @@ int fani_processes_watch(fani_processes_pool *pool, fani_processes_worker *worke
 
 int fani_processes_watch_bell(const fani_processes_pool *pool)
 {
-    struct epoll_event bell = {.events = EPOLLIN, .data.u64 = THE_BELL};
+    /* By edge: it need not be read then. */
+    struct epoll_event bell = {.events = EPOLLIN | EPOLLET, .data.u64 = THE_BELL};
     return epoll_ctl(pool->epoll, EPOLL_CTL_ADD, pool->bell, &bell) == 0 ? 0 : errno;
 }
 
@@ -130,13 +132,6 @@ static void get_up(fani_processes_pool *pool)
 
 /* ---- Events -------------------------------------------------------------------------------- */
 
-static void quiet_bell(const fani_processes_pool *pool)
-{
-    uint64_t rings;
-    while (read(pool->bell, &rings, sizeof rings) < 0 && errno == EINTR)
-        ;
-}
-
 static void room_again(fani_processes_pool *pool, fani_processes_worker *worker)
 {
     pthread_mutex_lock(&pool->lock);
@@ -148,10 +143,8 @@ static void room_again(fani_processes_pool *pool, fani_processes_worker *worker)
 
 static void handle(fani_processes_pool *pool, const struct epoll_event *event)
 {
-    if (event->data.u64 == THE_BELL) {
-        quiet_bell(pool);
+    if (event->data.u64 == THE_BELL)
         return;
-    }
     fani_processes_worker *worker = &pool->workers[event->data.u64 / 2];
     if (!worker->region)
         return; /* buried since by an earlier event of this round */

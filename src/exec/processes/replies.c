@@ -9,6 +9,7 @@
 
 enum {
     TURN = 256, /* replies of one worker in a row, so that none can keep the pump from the others */
+    AHEAD = 4,  /* replies whose memory is asked for early */
     TURN_BYTES = 1 << 17, /* and about so many bytes of them */
 };
 
@@ -137,6 +138,7 @@ static bool find_batches(fani_processes_pool *pool, fani_processes_worker *worke
     pthread_mutex_lock(&pool->lock);
     while (found < *count &&
            fani_processes_land(worker, arrivals[found].message.posting, &arrivals[found].batch)) {
+        fani_processes_expect(arrivals[found].batch);
         fani_processes_note_time(worker, arrivals[found].run_ns);
         found++;
     }
@@ -183,8 +185,11 @@ bool fani_processes_collect(fani_processes_pool *pool, fani_processes_worker *wo
     fani_processes_wake_due(pool);
     if (count)
         worker->failures = 0;
-    for (unsigned i = 0; i < count; i++)
+    for (unsigned i = 0; i < count; i++) {
+        if (i + AHEAD < count && arrivals[i + AHEAD].batch)
+            __builtin_prefetch(arrivals[i + AHEAD].batch->replies.bytes.data, 1);
         read_arrival(pool, worker, &arrivals[i]);
+    }
     fani_processes_ring_release(&worker->replies);
     fani_processes_wake(worker); /* it may wait for room */
     if (!sound)

@@ -6,6 +6,9 @@ enum { KIND_PADDING = 0xff };
 /* What was passed is given back at this part of the ring. */
 enum { RELEASE_PART = 16 };
 
+/* So far ahead of a frame memory is asked for. */
+enum { EXPECTED = 3 * FANI_PROCESSES_LINE };
+
 _Static_assert(sizeof(fani_processes_frame) == FANI_PROCESSES_FRAME, "half a line");
 
 static uint64_t frame_bytes(uint64_t size)
@@ -17,6 +20,13 @@ static uint64_t frame_bytes(uint64_t size)
 static fani_processes_frame *frame_at(const fani_processes_ring *ring, uint64_t position)
 {
     return (fani_processes_frame *)(void *)(ring->bytes + position % ring->capacity);
+}
+
+/* Asks for the memory of a frame to come, to have it here when it is wanted: the other end had it
+ * last. */
+static void expect(const fani_processes_ring *ring, uint64_t position)
+{
+    __builtin_prefetch(ring->bytes + position % ring->capacity, 1);
 }
 
 static bool has_room(fani_processes_ring *ring, uint64_t bytes)
@@ -38,6 +48,7 @@ static fani_processes_frame *put_frame(fani_processes_ring *ring, uint64_t size)
     frame->size = (uint32_t)size;
     atomic_store_explicit(&frame->claim, FANI_PROCESSES_WAITING, memory_order_relaxed);
     ring->next = ring->at + frame_bytes(size);
+    expect(ring, ring->next + EXPECTED);
     return frame;
 }
 
@@ -109,6 +120,8 @@ static fan_status read_frame(fani_processes_ring *ring, fani_processes_message *
     if (bytes > available || bytes > to_end)
         return FAN_E_PROTOCOL;
     ring->next = ring->at + bytes;
+    if (available > bytes + EXPECTED) /* the producer is past it */
+        expect(ring, ring->next + EXPECTED);
     return FAN_OK;
 }
 
