@@ -93,11 +93,13 @@ static void set_time(fani_processes_worker *worker, uint64_t item_ns)
                                                    : FANI_PROCESSES_WINDOW;
 }
 
-/* One odd time moves little. */
+/* One odd time moves little. From a long time in which the worker stood still it is a short way
+ * back. */
 void fani_processes_note_time(fani_processes_worker *worker, uint64_t run_ns)
 {
     uint64_t before = batch_ns(worker) - OVERHEAD_NS, most = 8 * before + 8 * OVERHEAD_NS;
-    set_time(worker, (7 * before + (run_ns < most ? run_ns : most) + 7) / 8);
+    uint64_t now = run_ns < most ? run_ns : most;
+    set_time(worker, now < before / 8 ? before / 2 : (7 * before + now + 7) / 8);
 }
 
 static bool takes_work(const fani_processes_worker *worker, bool outside)
@@ -318,6 +320,10 @@ static bool take_back(fani_processes_pool *pool, fani_batch *batch, bool kill)
         return false; /* it has just been answered, or fails */
     fani_processes_worker *worker = &pool->workers[flight->worker];
     if (!fani_processes_ring_take_back(&worker->requests, flight->position)) {
+        if (fani_processes_has_answered(worker, flight->posting)) {
+            fani_processes_ring_bell(pool); /* and may run another now */
+            return false;
+        }
         if (!kill || pidfd_send_signal(worker->pidfd, SIGKILL, NULL, 0) != 0)
             return false;
         worker->revoked = true; /* its death blames nobody */
@@ -328,15 +334,35 @@ static bool take_back(fani_processes_pool *pool, fani_batch *batch, bool kill)
     return true;
 }
 
+static void take_all(fani_processes_pool *pool, bool kill, fani_fifo *taken)
+{
+    fani_batch *batch;
+    while ((batch = fani_processes_queue_pop(&pool->queue)))
+        fani_fifo_push(taken, batch);
+    for (unsigned i = 0; i < pool->count; i++) {
+        fani_processes_worker *worker = &pool->workers[i];
+        for (unsigned k = worker->last; k != worker->first; k--) {
+            batch = flight_at(worker, k - 1)->batch;
+            if (batch && take_back(pool, batch, kill))
+                fani_fifo_push(taken, batch);
+        }
+    }
+}
+
 bool fani_processes_revoke(void *self, fani_batch *batch, bool kill)
 {
     fani_processes_pool *pool = self;
+    fani_fifo taken = {0};
     pthread_mutex_lock(&pool->lock);
-    bool taken = take_back(pool, batch, kill);
-    if (taken)
+    if (!batch)
+        take_all(pool, kill, &taken);
+    else if (take_back(pool, batch, kill))
+        fani_fifo_push(&taken, batch);
+    if (taken.first)
         fani_processes_dispatch(pool);
     pthread_mutex_unlock(&pool->lock);
-    if (taken)
+    bool any = taken.first != NULL;
+    while ((batch = fani_fifo_pop(&taken)))
         fani_processes_complete(pool, batch, FANI_CANCELLED, NULL);
-    return taken;
+    return any;
 }

@@ -72,6 +72,7 @@ typedef struct fani_processes_worker {
     unsigned window;                /* how many it may have */
     uint64_t item_ns;               /* smoothed time of a batch */
     uint64_t contexts_told[FANI_PROCESSES_CONTEXTS]; /* their numbers */
+    uint64_t heard;                                  /* its replies up to this position are known */
     uint64_t controls;    /* messages sent that its frames may need, WAKE not counted */
     uint64_t shares_told; /* up to this number of pool->shares_made */
     bool full;            /* takes no batch until it has made progress */
@@ -213,10 +214,14 @@ int fani_processes_tell_shares(fani_processes_pool *pool, fani_processes_worker 
 
 void fani_processes_free_shares(fani_processes_pool *pool);
 
-/* ---- replies.c: what comes back; pump only, no lock held ------------------------------------ */
+/* ---- replies.c: what comes back; pump only, no lock held, but for has_answered
+ * ------------------------------------ */
 
 /* Takes the replies that wait in a worker's ring; true where there was one. */
 bool fani_processes_collect(fani_processes_pool *pool, fani_processes_worker *worker);
+
+/* Whether the answer to a posting waits in a worker's ring. Any thread; the lock is held. */
+bool fani_processes_has_answered(const fani_processes_worker *worker, uint64_t posting);
 
 /* Takes the messages that wait at a worker's socket. */
 void fani_processes_listen(fani_processes_pool *pool, fani_processes_worker *worker);

@@ -103,6 +103,19 @@ static void read_message(fani_processes_worker *worker, const fani_processes_mes
     }
 }
 
+bool fani_processes_has_answered(const fani_processes_worker *worker, uint64_t posting)
+{
+    fani_processes_ring replies = fani_processes_region_replies(worker->region);
+    fani_processes_message message;
+    replies.at = replies.far = worker->heard;
+    while (fani_processes_ring_peek(&replies, &message) == FAN_OK && message.frame) {
+        if (message.posting == posting)
+            return true;
+        fani_processes_ring_pass(&replies);
+    }
+    return false;
+}
+
 /* A batch and what was answered to it. */
 typedef struct arrival {
     fani_batch *batch;
@@ -136,6 +149,7 @@ static bool find_batches(fani_processes_pool *pool, fani_processes_worker *worke
 {
     unsigned found = 0;
     pthread_mutex_lock(&pool->lock);
+    worker->heard = worker->replies.at;
     while (found < *count &&
            fani_processes_land(worker, arrivals[found].message.posting, &arrivals[found].batch)) {
         fani_processes_expect(arrivals[found].batch);
