@@ -95,11 +95,15 @@ static void set_time(fani_processes_worker *worker, uint64_t item_ns)
 
 /* One odd time moves little. From a long time in which the worker stood still it is a short way
  * back. */
-void fani_processes_note_time(fani_processes_worker *worker, uint64_t run_ns)
+void fani_processes_note_times(fani_processes_worker *worker, unsigned count, uint64_t run_ns)
 {
     uint64_t before = batch_ns(worker) - OVERHEAD_NS, most = 8 * before + 8 * OVERHEAD_NS;
-    uint64_t now = run_ns < most ? run_ns : most;
-    set_time(worker, now < before / 8 ? before / 2 : (7 * before + now + 7) / 8);
+    uint64_t now = run_ns / count < most ? run_ns / count : most;
+    uint64_t weight = count < 8 ? count : 8;
+    if (now < before / 8)
+        set_time(worker, before / 2);
+    else
+        set_time(worker, ((8 - weight) * before + weight * now + 7) / 8);
 }
 
 static bool takes_work(const fani_processes_worker *worker, bool outside)

@@ -412,7 +412,7 @@ static void begin_time(pace *streak, errand *job)
 static void end_time(image *self, errand *job)
 {
     pace *streak = &self->streak;
-    bool last = !fani_processes_ring_waiting(&self->requests);
+    bool last = !fani_processes_ring_more(&self->requests);
     streak->batches++;
     job->run_ns = streak->each_ns;
     if (!last && streak->batches < streak->stride && !(job->flags & FANI_PROCESSES_EXACT))

@@ -168,8 +168,9 @@ void fani_processes_balance(fani_processes_pool *pool);
  * had been taken back. False: that posting can't be answered now. The lock is held. */
 bool fani_processes_land(fani_processes_worker *worker, uint64_t posting, fani_batch **batch);
 
-/* Takes what a batch took for the time of those to come. The lock is held. */
-void fani_processes_note_time(fani_processes_worker *worker, uint64_t run_ns);
+/* From what `count` batches took together it is guessed what those to come will take. The lock is
+ * held. */
+void fani_processes_note_times(fani_processes_worker *worker, unsigned count, uint64_t run_ns);
 
 /* A worker that has work has answered nothing for so long. The lock is held. */
 void fani_processes_note_stall(fani_processes_worker *worker, uint64_t ns);

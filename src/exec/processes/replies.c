@@ -148,15 +148,17 @@ static bool find_batches(fani_processes_pool *pool, fani_processes_worker *worke
                          arrival *arrivals, unsigned *count)
 {
     unsigned found = 0;
+    uint64_t run_ns = 0;
     pthread_mutex_lock(&pool->lock);
     worker->heard = worker->replies.at;
     while (found < *count &&
            fani_processes_land(worker, arrivals[found].message.posting, &arrivals[found].batch)) {
         fani_processes_expect(arrivals[found].batch);
-        fani_processes_note_time(worker, arrivals[found].run_ns);
+        run_ns += arrivals[found].run_ns;
         found++;
     }
     if (found) {
+        fani_processes_note_times(worker, found, run_ns);
         worker->full = false;
         pool->blameless = 0;
         fani_processes_dispatch(pool);

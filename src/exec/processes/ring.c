@@ -19,14 +19,14 @@ static uint64_t frame_bytes(uint64_t size)
 
 static fani_processes_frame *frame_at(const fani_processes_ring *ring, uint64_t position)
 {
-    return (fani_processes_frame *)(void *)(ring->bytes + position % ring->capacity);
+    return (fani_processes_frame *)(void *)(ring->bytes + (position & (ring->capacity - 1)));
 }
 
 /* Asks for the memory of a frame to come, to have it here when it is wanted: the other end had it
  * last. */
 static void expect(const fani_processes_ring *ring, uint64_t position)
 {
-    __builtin_prefetch(ring->bytes + position % ring->capacity, 1);
+    __builtin_prefetch(ring->bytes + (position & (ring->capacity - 1)), 1);
 }
 
 static bool has_room(fani_processes_ring *ring, uint64_t bytes)
@@ -55,7 +55,7 @@ static fani_processes_frame *put_frame(fani_processes_ring *ring, uint64_t size)
 fani_processes_frame *fani_processes_ring_reserve(fani_processes_ring *ring, size_t size)
 {
     uint64_t need = frame_bytes(size);
-    uint64_t to_end = ring->capacity - ring->at % ring->capacity;
+    uint64_t to_end = ring->capacity - (ring->at & (ring->capacity - 1));
     uint64_t skip = need > to_end ? to_end : 0;
     if (!has_room(ring, skip + need))
         return NULL;
@@ -64,14 +64,6 @@ fani_processes_frame *fani_processes_ring_reserve(fani_processes_ring *ring, siz
         ring->at = ring->next;
     }
     return put_frame(ring, size);
-}
-
-uint64_t fani_processes_ring_publish(fani_processes_ring *ring)
-{
-    uint64_t position = ring->at;
-    ring->at = ring->next;
-    atomic_store_explicit(&ring->ends->head, ring->at, memory_order_release);
-    return position;
 }
 
 /* A frame that was released may be overwritten already: its position tells. */
@@ -94,17 +86,12 @@ bool fani_processes_ring_begun(const fani_processes_ring *ring, uint64_t positio
            atomic_load(&frame_at(ring, position)->claim) == FANI_PROCESSES_BEGUN;
 }
 
-bool fani_processes_ring_waiting(const fani_processes_ring *ring)
-{
-    return atomic_load_explicit(&ring->ends->head, memory_order_acquire) != ring->at;
-}
-
 /* Finds the frame at this end's position. Its numbers are copied before they are checked. */
 static fan_status read_frame(fani_processes_ring *ring, fani_processes_message *message)
 {
     fani_processes_frame *frame = frame_at(ring, ring->at);
     uint64_t available = ring->far - ring->at;
-    uint64_t to_end = ring->capacity - ring->at % ring->capacity;
+    uint64_t to_end = ring->capacity - (ring->at & (ring->capacity - 1));
     *message = (fani_processes_message){
         .frame = frame,
         .bytes = (unsigned char *)frame + FANI_PROCESSES_FRAME,
@@ -141,17 +128,6 @@ fan_status fani_processes_ring_peek(fani_processes_ring *ring, fani_processes_me
             return status;
         fani_processes_ring_pass(ring);
     }
-}
-
-bool fani_processes_ring_begin(const fani_processes_message *message)
-{
-    uint32_t waiting = FANI_PROCESSES_WAITING;
-    return atomic_compare_exchange_strong(&message->frame->claim, &waiting, FANI_PROCESSES_BEGUN);
-}
-
-void fani_processes_ring_pass(fani_processes_ring *ring)
-{
-    ring->at = ring->next;
 }
 
 void fani_processes_ring_release(fani_processes_ring *ring)

@@ -51,7 +51,7 @@ typedef struct fani_processes_frame {
     };
 } fani_processes_frame;
 
-/* One end. `bytes` is aligned to 64; `capacity` is a multiple of 64. */
+/* One end. `bytes` is aligned to 64; `capacity` is a power of two. */
 typedef struct fani_processes_ring {
     fani_processes_ends *ends;
     unsigned char *bytes;
@@ -80,7 +80,13 @@ fani_processes_frame *fani_processes_ring_reserve(fani_processes_ring *ring, siz
 /* Producer: shows the reserved frame to the consumer and returns its position, by which it can be
  * taken back. Who sleeps is to be woken by exchanging the flag that says so: that orders the flag
  * after this. */
-uint64_t fani_processes_ring_publish(fani_processes_ring *ring);
+static inline uint64_t fani_processes_ring_publish(fani_processes_ring *ring)
+{
+    uint64_t position = ring->at;
+    ring->at = ring->next;
+    atomic_store_explicit(&ring->ends->head, ring->at, memory_order_release);
+    return position;
+}
 
 /* Producer: takes a published frame back. False: the consumer has begun it. */
 bool fani_processes_ring_take_back(fani_processes_ring *ring, uint64_t position);
@@ -89,16 +95,33 @@ bool fani_processes_ring_take_back(fani_processes_ring *ring, uint64_t position)
 bool fani_processes_ring_begun(const fani_processes_ring *ring, uint64_t position);
 
 /* Consumer: whether a frame waits. */
-bool fani_processes_ring_waiting(const fani_processes_ring *ring);
+static inline bool fani_processes_ring_waiting(const fani_processes_ring *ring)
+{
+    return atomic_load_explicit(&ring->ends->head, memory_order_acquire) != ring->at;
+}
+
+/* Consumer: whether a frame waits behind the peeked one. */
+static inline bool fani_processes_ring_more(const fani_processes_ring *ring)
+{
+    return ring->far != ring->next ||
+           atomic_load_explicit(&ring->ends->head, memory_order_acquire) != ring->next;
+}
 
 /* Consumer: the next frame. FAN_E_PROTOCOL: what is there makes no sense. */
 fan_status fani_processes_ring_peek(fani_processes_ring *ring, fani_processes_message *message);
 
 /* Consumer: claims a peeked frame; false where it was taken back. */
-bool fani_processes_ring_begin(const fani_processes_message *message);
+static inline bool fani_processes_ring_begin(const fani_processes_message *message)
+{
+    uint32_t waiting = FANI_PROCESSES_WAITING;
+    return atomic_compare_exchange_strong(&message->frame->claim, &waiting, FANI_PROCESSES_BEGUN);
+}
 
 /* Consumer: goes on behind the peeked frame. Its memory stays as it is until the release. */
-void fani_processes_ring_pass(fani_processes_ring *ring);
+static inline void fani_processes_ring_pass(fani_processes_ring *ring)
+{
+    ring->at = ring->next;
+}
 
 /* Consumer: gives the room of all passed frames back. */
 void fani_processes_ring_release(fani_processes_ring *ring);
