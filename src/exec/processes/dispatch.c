@@ -56,7 +56,8 @@ void fani_processes_wake_due(fani_processes_pool *pool)
 
 uint64_t fani_processes_middle(const fani_processes_worker *worker)
 {
-    unsigned middle = worker->first + (worker->last - worker->first - 1) / 2;
+    unsigned half = (worker->last - worker->first - 1) / 2, most = worker->window / 2 - 1;
+    unsigned middle = worker->first + (half < most ? half : most);
     return worker->flights[middle % FANI_PROCESSES_WINDOW].position;
 }
 

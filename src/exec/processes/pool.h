@@ -185,7 +185,8 @@ fani_batch *fani_processes_ground(fani_processes_pool *pool, fani_processes_work
  * started. The lock is held. */
 void fani_processes_refuse(fani_processes_pool *pool, fani_batch *batch, int error);
 
-/* The middle of what a worker has: the bell is wanted there. The lock is held. */
+/* The middle of what a worker has, of a full window at most: the bell is wanted there. The lock is
+ * held. */
 uint64_t fani_processes_middle(const fani_processes_worker *worker);
 
 /* Reports an outcome. No lock held. */
