@@ -20,6 +20,9 @@ static const fan_deadline OPEN_LIMIT = INT64_C(20000000000); /* for the first wo
 /* For idle workers to stop their tasks' states and end, whatever the caller's deadline says. */
 static const fan_deadline CLOSE_LEAST = INT64_C(200000000), CLOSE_MOST = INT64_C(10000000000);
 
+/* Batches that are wanted at once: for a worker, and in all where there are many. */
+enum { DEPTH_EACH = 256, DEPTH_MOST = 8192 };
+
 static fan_status probe(fan_error *why_not)
 {
     int memory;
@@ -170,6 +173,15 @@ static fan_status close_pool(void *self, fan_deadline deadline)
     return FAN_OK;
 }
 
+/* So many of the shortest batches that a worker is busy for some time when half are done; with
+ * long ones most of them wait in the queue. */
+static unsigned depth(unsigned workers)
+{
+    unsigned each = DEPTH_MOST / workers;
+    each = each < DEPTH_EACH ? each : DEPTH_EACH;
+    return workers * (each > FANI_PROCESSES_WINDOW_FIRST ? each : FANI_PROCESSES_WINDOW_FIRST);
+}
+
 static fan_status open_pool(fani_front *front, const fan_executor_options *options,
                             fani_opened *opened, void **self, fan_error *error)
 {
@@ -196,7 +208,7 @@ static fan_status open_pool(fani_front *front, const fan_executor_options *optio
     *opened = (fani_opened){.workers = options->workers,
                             .ranks = 1,
                             .capabilities = FAN_CAP_ISOLATES,
-                            .depth = FANI_PROCESSES_WINDOW_FIRST * options->workers,
+                            .depth = depth(options->workers),
                             .submits = true};
     *self = pool;
     return FAN_OK;
