@@ -261,6 +261,9 @@ static int next_request(image *self, fani_processes_message *message)
                 self->streak.since = 0;
                 ring_bell(self, true);
             }
+            /* Where there are more threads than cores, who should write waits for this core. */
+            if (i % 2)
+                sched_yield();
             for (int k = 0; k < PAUSES; k++)
                 pause_a_little();
         }
