@@ -98,7 +98,7 @@ static void set_time(fani_processes_worker *worker, uint64_t item_ns)
  * back. */
 void fani_processes_note_times(fani_processes_worker *worker, unsigned count, uint64_t run_ns)
 {
-    uint64_t before = batch_ns(worker) - OVERHEAD_NS, most = 8 * before + 8 * OVERHEAD_NS;
+    uint64_t before = batch_ns(worker) - OVERHEAD_NS, most = 8 * (before + OVERHEAD_NS);
     uint64_t now = run_ns / count < most ? run_ns / count : most;
     uint64_t weight = count < 8 ? count : 8;
     if (now < before / 8)
