@@ -14,7 +14,7 @@ enum {
     /* Work that a worker has in advance: so much that it goes on while the pump is called and sends
      * more, and that this is seldom; so little that most batches still wait where all workers can
      * have them, and those of high priority overtake. */
-    WINDOW_NS = 800000,
+    WINDOW_NS = 1000000,
     FIRST_GUESS_NS = 20000, /* what a batch takes, before any has been seen */
     OVERHEAD_NS = 50,       /* of a batch in a worker */
     /* To wake a worker costs about this; for less it is better to queue behind another batch. */
