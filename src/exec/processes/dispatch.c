@@ -18,8 +18,8 @@ enum {
     FIRST_GUESS_NS = 20000, /* what a batch takes, before any has been seen */
     OVERHEAD_NS = 50,       /* of a batch in a worker */
     /* To wake a worker costs about this; for less it is better to queue behind another batch. */
-    WAKE_NS = 5000,
-    WORTH_WAKES = 4, /* with this much to do a worker's batches go to an idle one */
+    WAKE_NS = 10000,
+    WORTH_WAKES = 8, /* with this much to do a worker's batches go to an idle one */
     CHOICES = 16,    /* workers looked at before one that is good enough is taken */
 };
 
