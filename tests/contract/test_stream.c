@@ -96,7 +96,7 @@ static void long_among_short(fan_executor *executor, void *context)
     fan_future_release(gate);
 }
 
-CONTRACT(short_items_pass_a_long_one)
+CONTRACT(short_items_pass_one_that_lasts)
 {
     char path[] = "/tmp/fanfold-gate-XXXXXX";
     int fd = mkstemp(path);

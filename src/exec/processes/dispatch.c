@@ -23,6 +23,9 @@ enum {
     CHOICES = 16,    /* workers looked at before one that is good enough is taken */
 };
 
+static const uint64_t LONGEST_NS =
+    UINT64_C(1000000000000); /* a batch is not thought to take more */
+
 /* ---- Bell and wake ------------------------------------------------------------------------- */
 
 void fani_processes_ring_bell(const fani_processes_pool *pool)
@@ -100,6 +103,7 @@ void fani_processes_note_times(fani_processes_worker *worker, unsigned count, ui
 {
     uint64_t before = batch_ns(worker) - OVERHEAD_NS, most = 8 * (before + OVERHEAD_NS);
     uint64_t now = run_ns / count < most ? run_ns / count : most;
+    now = now < LONGEST_NS ? now : LONGEST_NS; /* a worker may tell anything */
     uint64_t weight = count < 8 ? count : 8;
     if (now < before / 8)
         set_time(worker, before / 2);

@@ -169,6 +169,16 @@ static bool find_batches(fani_processes_pool *pool, fani_processes_worker *worke
     return sound;
 }
 
+/* Puts away what came for a batch that was taken back. */
+static void drop_outside(fani_processes_worker *worker, const fani_processes_message *message)
+{
+    int fd = -1;
+    size_t size;
+    if (message->kind == FANI_PROCESSES_ANSWER_OUTSIDE &&
+        fani_processes_inbox_take(&worker->inbox, message->posting, &fd, &size))
+        fani_processes_fd_close(&fd);
+}
+
 /* Reads one answer; a batch that has its replies then waits to be reported with the others. */
 static void read_arrival(fani_processes_pool *pool, fani_processes_worker *worker, arrival *a)
 {
@@ -176,8 +186,10 @@ static void read_arrival(fani_processes_pool *pool, fani_processes_worker *worke
     r.verdict = FANI_DONE;
     if (a->message.kind == FANI_PROCESSES_ANSWER_OUTSIDE)
         fani_processes_listen(pool, worker);
-    if (!a->batch)
+    if (!a->batch) {
+        drop_outside(worker, &a->message);
         return;
+    }
     a->batch->run_ns = a->run_ns;
     a->batch->begun_ns = a->begun_ns;
     a->batch->where.worker = (uint32_t)(worker - pool->workers);
