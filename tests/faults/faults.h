@@ -47,9 +47,16 @@ extern const fan_task task_fault_state;
 /* Forks a process that sleeps for 20 s and replies its pid; crashes where the item is "crash". */
 extern const fan_task task_grandchild;
 
+/* Marks item 0, then waits until it is cancelled, marks item 1 and says so; arguments as
+ * task_fault. Gives up after 30 s. */
+extern const fan_task task_obedient;
+
 extern const fan_task *const fault_tasks[];
 
 void fault_fill(uint64_t index, unsigned char reply[FAULT_REPLY]);
+
+/* Processes with that many workers; NULL (reported) where they can't be opened. */
+fan_executor *fault_open(unsigned workers);
 
 /* ---- Marks: what proves that a fault fired ----------------------------------------------------
  */

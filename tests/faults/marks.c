@@ -14,6 +14,16 @@ static void pause_ms(long ms)
     nanosleep(&(struct timespec){.tv_nsec = ms * 1000000}, NULL);
 }
 
+fan_executor *fault_open(unsigned workers)
+{
+    fan_executor *executor = NULL;
+    fan_error error = {0};
+    fan_status status = fan_executor_open(
+        &(fan_executor_options){.kind = "processes", .workers = workers}, &executor, &error);
+    SHIM_CHECK(status == FAN_OK, return NULL, "open: %s", error.text);
+    return executor;
+}
+
 /* ---- Marks --------------------------------------------------------------------------------- */
 
 bool fault_marks_open(fault_marks *marks, size_t count)

@@ -284,6 +284,25 @@ static fan_status run_grandchild(fan_run *run, fan_items in)
     return fan_run_each(run, in, start_grandchild);
 }
 
+/* ---- task_obedient --------------------------------------------------------------------------- */
+
+static fan_status run_obedient(fan_run *run, fan_items in)
+{
+    fault_state *state = fan_run_state(run);
+    uint64_t *y = fan_run_reply_array(run, sizeof *y);
+    if (!y || !in.count)
+        return FAN_E_MEMORY;
+    atomic_fetch_add(&state->marks[0], 1);
+    for (int ms = 0; ms < 30000; ms++) {
+        if (fan_run_cancelled(run)) {
+            atomic_fetch_add(&state->marks[1], 1);
+            return FAN_E_CANCELLED;
+        }
+        usleep(1000);
+    }
+    return FAN_OK;
+}
+
 const fan_task task_fault = {
     .name = "fault", .version = 1, .run = run_fault, .start = start_fault, .stop = stop_fault};
 const fan_task task_fault_state = {.name = "fault_state",
@@ -293,4 +312,11 @@ const fan_task task_fault_state = {.name = "fault_state",
                                    .stop = stop_state};
 const fan_task task_grandchild = {.name = "grandchild", .version = 1, .run = run_grandchild};
 
-const fan_task *const fault_tasks[] = {&task_fault, &task_fault_state, &task_grandchild, NULL};
+const fan_task task_obedient = {.name = "obedient",
+                                .version = 1,
+                                .run = run_obedient,
+                                .start = start_fault,
+                                .stop = stop_fault};
+
+const fan_task *const fault_tasks[] = {&task_fault, &task_fault_state, &task_grandchild,
+                                       &task_obedient, NULL};

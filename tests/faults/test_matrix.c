@@ -24,16 +24,6 @@ typedef struct matrix {
     unsigned faults;
 } matrix;
 
-static fan_executor *open_workers(unsigned workers)
-{
-    fan_executor *executor = NULL;
-    fan_error error = {0};
-    fan_status status = fan_executor_open(
-        &(fan_executor_options){.kind = "processes", .workers = workers}, &executor, &error);
-    SHIM_CHECK(status == FAN_OK, return NULL, "open: %s", error.text);
-    return executor;
-}
-
 static void expect_harm(const matrix *m, const fan_outcome *o)
 {
     const fault_order *order = &m->orders[o->index];
@@ -100,7 +90,7 @@ static void run_matrix(fault_kind first, fault_kind last, size_t batch)
             count++;
         }
     }
-    fan_executor *executor = open_workers(WORKERS);
+    fan_executor *executor = fault_open(WORKERS);
     if (!executor || !fault_marks_open(&marks, count))
         return;
     matrix m = {.orders = orders, .marks = &marks};
@@ -156,7 +146,7 @@ static fan_status begin_stuck(stuck *s, unsigned workers, uint32_t timeout_ms)
     *s = (stuck){0};
     if (!fault_marks_open(&s->marks, STUCK))
         return FAN_E_SYSTEM;
-    s->executor = open_workers(workers);
+    s->executor = fault_open(workers);
     fan_status status = s->executor ? FAN_OK : FAN_E_UNAVAILABLE;
     for (unsigned i = 0; status == FAN_OK && i < STUCK; i++) {
         fault_order order = {.stage = i / 2, .kind = i % 2 ? FAULT_LOOP : FAULT_STOP, .mark = i};
@@ -249,7 +239,7 @@ FAN_TEST(states, a_start_that_crashes_costs_the_items_that_want_it)
 {
     fault_marks marks;
     unsigned lost = 0;
-    fan_executor *executor = open_workers(2);
+    fan_executor *executor = fault_open(2);
     if (!executor || !fault_marks_open(&marks, 1))
         return;
     state_args args = {.order = {.stage = 0, .kind = FAULT_SEGV}};
@@ -268,7 +258,7 @@ static void stop_that(fault_kind kind)
 {
     fault_marks marks;
     uint64_t y[4] = {0};
-    fan_executor *executor = open_workers(1);
+    fan_executor *executor = fault_open(1);
     if (!executor || !fault_marks_open(&marks, 1))
         return;
     state_args args = {.order = {.stage = 1, .kind = kind}};
@@ -296,7 +286,7 @@ FAN_TEST(pool, items_that_all_crash_do_not_drain_it)
     enum { COUNT = 24 };
     fault_order orders[COUNT];
     fault_marks marks;
-    fan_executor *executor = open_workers(3);
+    fan_executor *executor = fault_open(3);
     if (!executor || !fault_marks_open(&marks, COUNT))
         return;
     for (size_t i = 0; i < COUNT; i++)
@@ -322,7 +312,7 @@ FAN_TEST(pool, items_that_all_crash_do_not_drain_it)
  * executor that would keep the worker's end from being seen. */
 FAN_TEST(pool, what_a_task_starts_does_not_hide_its_end)
 {
-    fan_executor *executor = open_workers(1);
+    fan_executor *executor = fault_open(1);
     static const char *const inputs[] = {"calm", "crash", "calm"};
     if (!executor)
         return;

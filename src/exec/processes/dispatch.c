@@ -317,61 +317,36 @@ void fani_processes_note_stall(fani_processes_worker *worker, uint64_t ns)
         set_time(worker, ns);
 }
 
-/* Takes a batch back; true where it is the caller's again. The lock is held. */
-static bool take_back(fani_processes_pool *pool, fani_batch *batch, bool kill)
+fani_processes_flight *fani_processes_flight_of(const fani_processes_pool *pool,
+                                                const fani_batch *batch)
+{
+    fani_processes_flight *flight = batch->mark;
+    if (!flight || batch->mark == &pool->queue || batch->mark == &pool->refused)
+        return NULL;
+    return flight->batch == batch ? flight : NULL; /* else it has just been answered */
+}
+
+bool fani_processes_take_back(fani_processes_pool *pool, fani_batch *batch,
+                              fani_processes_worker **worker)
 {
     if (batch->mark == &pool->queue) {
         fani_processes_queue_remove(&pool->queue, batch);
         return true;
     }
-    fani_processes_flight *flight = batch->mark;
-    if (!flight || batch->mark == &pool->refused || flight->batch != batch)
-        return false; /* it has just been answered, or fails */
-    fani_processes_worker *worker = &pool->workers[flight->worker];
-    if (!fani_processes_ring_take_back(&worker->requests, flight->position)) {
-        if (fani_processes_has_answered(worker, flight->posting)) {
-            fani_processes_ring_bell(pool); /* and may run another now */
-            return false;
-        }
-        if (!kill || pidfd_send_signal(worker->pidfd, SIGKILL, NULL, 0) != 0)
-            return false;
-        worker->revoked = true; /* its death blames nobody */
-    }
-    take_flight(worker, flight);
+    fani_processes_flight *flight = fani_processes_flight_of(pool, batch);
+    if (!flight)
+        return false;
+    *worker = &pool->workers[flight->worker];
+    if (!fani_processes_ring_take_back(&(*worker)->requests, flight->position))
+        return false;
+    take_flight(*worker, flight);
     batch->mark = NULL;
-    drop_void(worker);
+    drop_void(*worker);
     return true;
 }
 
-static void take_all(fani_processes_pool *pool, bool kill, fani_fifo *taken)
+void fani_processes_unload(fani_processes_pool *pool, fani_processes_worker *worker)
 {
-    fani_batch *batch;
-    while ((batch = fani_processes_queue_pop(&pool->queue)))
-        fani_fifo_push(taken, batch);
-    for (unsigned i = 0; i < pool->count; i++) {
-        fani_processes_worker *worker = &pool->workers[i];
-        for (unsigned k = worker->last; k != worker->first; k--) {
-            batch = flight_at(worker, k - 1)->batch;
-            if (batch && take_back(pool, batch, kill))
-                fani_fifo_push(taken, batch);
-        }
-    }
-}
-
-bool fani_processes_revoke(void *self, fani_batch *batch, bool kill)
-{
-    fani_processes_pool *pool = self;
-    fani_fifo taken = {0};
-    pthread_mutex_lock(&pool->lock);
-    if (!batch)
-        take_all(pool, kill, &taken);
-    else if (take_back(pool, batch, kill))
-        fani_fifo_push(&taken, batch);
-    if (taken.first)
-        fani_processes_dispatch(pool);
-    pthread_mutex_unlock(&pool->lock);
-    bool any = taken.first != NULL;
-    while ((batch = fani_fifo_pop(&taken)))
-        fani_processes_complete(pool, batch, FANI_CANCELLED, NULL);
-    return any;
+    for (fani_batch *batch; (batch = take_last(worker));)
+        fani_processes_queue_push_first(&pool->queue, batch);
 }

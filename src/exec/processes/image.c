@@ -1,6 +1,7 @@
 /* A worker image: a program of its own that runs batches from a ring until its socket ends. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -606,11 +607,27 @@ static int run_message(image *self, const fani_processes_message *message, bool 
     }
 }
 
+/* Names the batch that runs from here on, then looks whether the program has asked for an end: of
+ * this one, or of one before that was answered meanwhile. See revoke.c. Answers 0 or an errno. */
+static int announce(image *self, uint64_t posting)
+{
+    fani_processes_region *region = self->region;
+    struct pollfd program = {.fd = FANI_PROCESSES_FD_SOCKET, .events = POLLRDHUP};
+    uint64_t condemned;
+    while ((condemned = atomic_load(&region->condemned)) && condemned != posting)
+        if (poll(&program, 1, 1) > 0)
+            return EPIPE;
+    if (condemned)
+        atomic_store(&region->cancelled, true);
+    return 0;
+}
+
 static int serve_one(image *self, fani_processes_message *message)
 {
+    atomic_store(&self->region->running, message->posting); /* before it is claimed: see announce */
     /* Claimed before anything else, so that whatever it does to this worker is known as its. */
     bool mine = fani_processes_ring_begin(message);
-    int error = 0;
+    int error = mine ? announce(self, message->posting) : 0;
     while (!error && (int32_t)(message->frame->controls - (uint32_t)self->controls) > 0)
         error = take_control(self, true);
     if (!error)
@@ -643,6 +660,7 @@ static int serve_region(fani_processes_region *region)
     const fani_worker_host host = {.shared = find_shared,
                                    .user = &self,
                                    .current_item = &region->current_item,
+                                   .cancelled = &region->cancelled,
                                    .nested = fani_nest_executor,
                                    .settle = fani_nest_settle,
                                    .nest = &nest};

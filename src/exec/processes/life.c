@@ -214,6 +214,7 @@ static void put_away(fani_processes_pool *pool, fani_processes_worker *worker)
                                       .pidfd = -1,
                                       .socket = -1,
                                       .due = FAN_FOREVER,
+                                      .kill_due = FAN_FOREVER,
                                       .flights = worker->flights,
                                       .window = FANI_PROCESSES_WINDOW_FIRST,
                                       .tried = worker->tried,
@@ -223,7 +224,8 @@ static void put_away(fani_processes_pool *pool, fani_processes_worker *worker)
 }
 
 /* Gives back what the dead worker had; the batch it was at, if any, is returned. */
-static fani_batch *clear_ring(fani_processes_pool *pool, fani_processes_worker *worker)
+static fani_batch *clear_ring(fani_processes_pool *pool, fani_processes_worker *worker,
+                              fani_verdict *verdict)
 {
     pthread_mutex_lock(&pool->lock);
     fani_batch *next;
@@ -231,7 +233,10 @@ static fani_batch *clear_ring(fani_processes_pool *pool, fani_processes_worker *
     fani_batch *begun = fani_processes_ground(pool, worker, &next);
     /* A worker that wrote over its own ring may hide what it was at. The first batch is then taken
      * for it, lest it kill for ever. */
-    if (begun && worker->revoked) { /* begun between the taking back and the kill */
+    *verdict = FANI_LOST;
+    if (begun && begun->posting == worker->condemned) {
+        *verdict = FANI_CANCELLED;
+    } else if (begun && worker->revoked) { /* begun between that one's answer and the kill */
         fani_processes_queue_push_first(&pool->queue, begun);
         begun = NULL;
     } else if (begun) {
@@ -249,6 +254,7 @@ void fani_processes_bury(fani_processes_pool *pool, fani_processes_worker *worke
 {
     char text[64];
     fan_error trouble;
+    fani_verdict verdict;
     if (!worker->region || !fani_processes_reap(worker->pidfd, text, sizeof text))
         return;
     worker->killed = true;
@@ -256,7 +262,7 @@ void fani_processes_bury(fani_processes_pool *pool, fani_processes_worker *worke
     while (fani_processes_collect(pool, worker))
         ; /* what it had answered counts */
     const char *reason = worker->reason ? worker->reason : text;
-    fani_batch *begun = clear_ring(pool, worker);
+    fani_batch *begun = clear_ring(pool, worker, &verdict);
     bool failed = !worker->served && !pool->dismissed;
     worker->failures = begun ? 0 : worker->failures + 1;
     put_away(pool, worker);
@@ -266,7 +272,7 @@ void fani_processes_bury(fani_processes_pool *pool, fani_processes_worker *worke
                        reason);
     plan_start(pool, worker, failed ? &trouble : NULL);
     if (begun)
-        fani_processes_complete(pool, begun, FANI_LOST, reason);
+        fani_processes_complete(pool, begun, verdict, reason);
 }
 
 /* ---- Keeping ------------------------------------------------------------------------------- */
@@ -296,6 +302,19 @@ static void act(fani_processes_pool *pool, fani_processes_worker *worker)
     }
 }
 
+/* Whether it has not ended in time what it was asked to end: see revoke.c. */
+static bool overdue(fani_processes_worker *worker, fan_deadline now)
+{
+    fan_deadline due = atomic_load(&worker->kill_due);
+    return due <= now && atomic_compare_exchange_strong(&worker->kill_due, &due, FAN_FOREVER);
+}
+
+static void execute(fani_processes_pool *pool, fani_processes_worker *worker)
+{
+    retire(pool, worker, FAN_FOREVER);
+    kill_worker(worker, NULL);
+}
+
 fan_deadline fani_processes_keep_alive(fani_processes_pool *pool)
 {
     fan_deadline now = fani_clock_ns(), next = FAN_FOREVER;
@@ -307,8 +326,13 @@ fan_deadline fani_processes_keep_alive(fani_processes_pool *pool)
             return now;
         if (due)
             act(pool, worker);
+        if (overdue(worker, now))
+            execute(pool, worker);
+        fan_deadline kill_due = atomic_load(&worker->kill_due);
         if (worker->due < next)
             next = worker->due;
+        if (kill_due < next)
+            next = kill_due;
     }
     return next;
 }
@@ -322,7 +346,7 @@ void fani_processes_dismiss(fani_processes_pool *pool)
             worker->due = FAN_FOREVER;
         } else {
             shutdown(worker->socket, SHUT_WR);
-            retire(pool, worker, pool->close_due);
+            retire(pool, worker, worker->killed ? fani_clock_ns() + DEATH_LIMIT : pool->close_due);
         }
     }
 }

@@ -76,7 +76,9 @@ typedef struct fani_processes_worker {
     uint64_t controls;    /* messages sent that its frames may need, WAKE not counted */
     uint64_t shares_told; /* up to this number of pool->shares_made */
     bool full;            /* takes no batch until it has made progress */
-    bool revoked;         /* it is being killed for a batch that was taken back */
+    bool revoked;         /* it is to end a batch: it gets no work, its death blames nobody */
+    uint64_t condemned;   /* the posting of that batch; 0: it was answered, or there is none */
+    _Atomic fan_deadline kill_due; /* when it is killed for that; FAN_FOREVER: not, or it was */
 } fani_processes_worker;
 
 /* An entry of the list of shares: the data, or that it was dropped (fd -1). */
@@ -154,15 +156,26 @@ void fani_processes_free_contexts(fani_processes_pool *pool);
 
 /* ---- dispatch.c: batches on their way to workers -------------------------------------------- */
 
-/* The post and revoke operations. Any thread. */
+/* The post operation. Any thread. */
 void fani_processes_post(void *self, fani_batch *batch);
-bool fani_processes_revoke(void *self, fani_batch *batch, bool kill);
 
 /* Gives queued batches to workers that have room. The lock is held. */
 void fani_processes_dispatch(fani_processes_pool *pool);
 
 /* Has idle workers take over batches that wait behind others. The lock is held. */
 void fani_processes_balance(fani_processes_pool *pool);
+
+/* Where a batch flies, or NULL. The lock is held. */
+fani_processes_flight *fani_processes_flight_of(const fani_processes_pool *pool,
+                                                const fani_batch *batch);
+
+/* Takes a batch back that no worker has begun. False: *worker has begun it, or it is nobody's (NULL
+ * stays). The lock is held. */
+bool fani_processes_take_back(fani_processes_pool *pool, fani_batch *batch,
+                              fani_processes_worker **worker);
+
+/* Takes what a worker has not begun back into the queue. The lock is held. */
+void fani_processes_unload(fani_processes_pool *pool, fani_processes_worker *worker);
 
 /* Takes the batch of a posting that was answered out of a worker's flights; *batch is NULL where it
  * had been taken back. False: that posting can't be answered now. The lock is held. */
@@ -203,6 +216,15 @@ void fani_processes_wake_due(fani_processes_pool *pool);
 
 /* Wakes the pump. Any thread. */
 void fani_processes_ring_bell(const fani_processes_pool *pool);
+
+/* ---- revoke.c ------------------------------------------------------------------------------ */
+
+/* The revoke operation. Any thread. */
+bool fani_processes_revoke(void *self, fani_batch *batch, bool kill);
+
+/* A worker has answered a posting: true where that was to be ended, and counts as such. It goes on
+ * where it has not been killed yet. The lock is held. */
+bool fani_processes_pardon(fani_processes_worker *worker, uint64_t posting);
 
 /* ---- shares.c ------------------------------------------------------------------------------ */
 

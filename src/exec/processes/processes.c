@@ -107,8 +107,11 @@ static fani_processes_pool *new_pool(fani_front *front, unsigned count)
     pool->bell = pool->epoll = -1;
     pool->has_mask = fani_cores_mask(&pool->mask);
     for (unsigned i = 0; i < count; i++)
-        pool->workers[i] = (fani_processes_worker){
-            .pidfd = -1, .socket = -1, .due = FAN_NOW, .window = FANI_PROCESSES_WINDOW_FIRST};
+        pool->workers[i] = (fani_processes_worker){.pidfd = -1,
+                                                   .socket = -1,
+                                                   .due = FAN_NOW,
+                                                   .kill_due = FAN_FOREVER,
+                                                   .window = FANI_PROCESSES_WINDOW_FIRST};
     return pool;
 }
 
@@ -207,7 +210,7 @@ static fan_status open_pool(fani_front *front, const fan_executor_options *optio
     }
     *opened = (fani_opened){.workers = options->workers,
                             .ranks = 1,
-                            .capabilities = FAN_CAP_ISOLATES,
+                            .capabilities = FAN_CAP_ISOLATES | FAN_CAP_KILLS,
                             .depth = depth(options->workers),
                             .submits = true};
     *self = pool;

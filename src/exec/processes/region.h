@@ -65,6 +65,10 @@ typedef struct fani_processes_region {
      * pump names the middle of what a worker has, so that it sleeps long and comes in time. */
     _Alignas(64) _Atomic uint64_t ring_at;
     _Alignas(64) _Atomic uint64_t current_item;
+    /* Ending a batch that runs: see revoke.c. Postings; 0: none. */
+    _Atomic uint64_t running;
+    _Alignas(64) _Atomic uint64_t condemned;
+    _Atomic bool cancelled; /* what fan_run_cancelled tells */
 
     _Alignas(4096) unsigned char requests[FANI_PROCESSES_RING_BYTES];
     unsigned char replies[FANI_PROCESSES_RING_BYTES];

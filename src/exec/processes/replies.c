@@ -122,6 +122,7 @@ typedef struct arrival {
     fani_processes_message message;
     uint64_t run_ns;
     int64_t begun_ns;
+    bool ended; /* it was to be ended, and counts as such */
 } arrival;
 
 /* Finds what waits in the ring, without letting go of it. False: it makes no sense. */
@@ -155,6 +156,8 @@ static bool find_batches(fani_processes_pool *pool, fani_processes_worker *worke
            fani_processes_land(worker, arrivals[found].message.posting, &arrivals[found].batch)) {
         fani_processes_expect(arrivals[found].batch);
         run_ns += arrivals[found].run_ns;
+        arrivals[found].ended =
+            worker->condemned && fani_processes_pardon(worker, arrivals[found].message.posting);
         found++;
     }
     if (found) {
@@ -194,6 +197,8 @@ static void read_arrival(fani_processes_pool *pool, fani_processes_worker *worke
     a->batch->begun_ns = a->begun_ns;
     a->batch->where.worker = (uint32_t)(worker - pool->workers);
     read_message(worker, &a->message, a->batch, &r);
+    if (a->ended && r.verdict != FANI_LOST)
+        r.verdict = FANI_CANCELLED;
     if (r.verdict == FANI_DONE)
         return;
     if (r.verdict == FANI_LOST)

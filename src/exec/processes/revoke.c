@@ -1,0 +1,92 @@
+/* Ending what runs. A worker's process is asked first, by a flag that fan_run_cancelled tells and
+ * by SIGTERM, and killed when it does not answer in time. The batch stays the worker's until it has
+ * answered or is dead: nothing of it runs any more when it is completed.
+ *
+ * The two sides may miss each other: the worker may be done with the batch by the time it is asked.
+ * Each therefore writes first and looks then. The worker names the batch that it runs, then looks
+ * whether one is condemned; the program names the condemned one, then looks what runs. So a flag
+ * that is set while the condemned batch runs is seen by no other: see announce in image.c for the
+ * other half. */
+#include <signal.h>
+#include <sys/pidfd.h>
+
+#include "base/clock.h"
+#include "pool.h"
+
+/* From SIGTERM to SIGKILL. */
+static const fan_deadline GRACE = INT64_C(200000000);
+
+/* Has a worker end the batch of a posting that it has begun. The lock is held. */
+static void condemn(fani_processes_pool *pool, fani_processes_worker *worker, uint64_t posting)
+{
+    fani_processes_region *region = worker->region;
+    if (fani_processes_has_answered(worker, posting)) {
+        fani_processes_ring_bell(pool);
+        return;
+    }
+    if (worker->condemned)
+        return; /* by an earlier call: it has one batch at a time */
+    atomic_store(&region->condemned, posting);
+    if (atomic_load(&region->running) != posting) { /* its reply is on the way */
+        atomic_store(&region->condemned, 0);
+        return;
+    }
+    atomic_store(&region->cancelled, true);
+    worker->condemned = posting;
+    worker->revoked = true;
+    atomic_store(&worker->kill_due, fani_clock_ns() + GRACE);
+    /* It may have ended just now: the pidfd tells in a moment. */
+    (void)pidfd_send_signal(worker->pidfd, SIGTERM, NULL, 0);
+    fani_processes_unload(pool, worker);
+    fani_processes_ring_bell(pool);
+}
+
+bool fani_processes_pardon(fani_processes_worker *worker, uint64_t posting)
+{
+    if (!worker->condemned || worker->condemned != posting)
+        return false;
+    worker->condemned = 0;
+    if (atomic_exchange(&worker->kill_due, FAN_FOREVER) != FAN_FOREVER) {
+        worker->revoked = false;
+        atomic_store(&worker->region->cancelled, false);
+        atomic_store(&worker->region->condemned, 0);
+    } /* else it is being killed: too late for the batch, but no other is to blame */
+    return true;
+}
+
+/* Takes everything that waits into one list, and condemns what runs. The lock is held. */
+static void revoke_all(fani_processes_pool *pool, bool kill, fani_fifo *taken)
+{
+    for (unsigned i = 0; i < pool->count; i++)
+        fani_processes_unload(pool, &pool->workers[i]);
+    for (fani_batch *batch; (batch = fani_processes_queue_pop(&pool->queue));)
+        fani_fifo_push(taken, batch);
+    for (unsigned i = 0; kill && i < pool->count; i++) {
+        fani_processes_worker *worker = &pool->workers[i];
+        for (unsigned k = worker->first; k != worker->last; k++) {
+            const fani_processes_flight *flight = &worker->flights[k % FANI_PROCESSES_WINDOW];
+            if (flight->batch)
+                condemn(pool, worker, flight->posting);
+        }
+    }
+}
+
+bool fani_processes_revoke(void *self, fani_batch *batch, bool kill)
+{
+    fani_processes_pool *pool = self;
+    fani_processes_worker *worker = NULL;
+    fani_fifo taken = {0};
+    pthread_mutex_lock(&pool->lock);
+    if (!batch)
+        revoke_all(pool, kill, &taken);
+    else if (fani_processes_take_back(pool, batch, &worker))
+        fani_fifo_push(&taken, batch);
+    else if (worker && kill)
+        condemn(pool, worker, batch->posting);
+    fani_processes_dispatch(pool);
+    pthread_mutex_unlock(&pool->lock);
+    bool any = taken.first;
+    while ((batch = fani_fifo_pop(&taken)))
+        fani_processes_complete(pool, batch, FANI_CANCELLED, NULL);
+    return any;
+}
