@@ -624,6 +624,8 @@ static int announce(image *self, uint64_t posting)
 
 static int serve_one(image *self, fani_processes_message *message)
 {
+    if (message->flags & FANI_PROCESSES_EXACT)
+        atomic_store(&self->region->begun_ns, fani_clock_ns());
     atomic_store(&self->region->running, message->posting); /* before it is claimed: see announce */
     /* Claimed before anything else, so that whatever it does to this worker is known as its. */
     bool mine = fani_processes_ring_begin(message);

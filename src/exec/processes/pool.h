@@ -222,6 +222,9 @@ void fani_processes_ring_bell(const fani_processes_pool *pool);
 /* The revoke operation. Any thread. */
 bool fani_processes_revoke(void *self, fani_batch *batch, bool kill);
 
+/* The begun operation. Any thread. */
+int64_t fani_processes_begun(void *self, const fani_batch *batch);
+
 /* A worker has answered a posting: true where that was to be ended, and counts as such. It goes on
  * where it has not been killed yet. The lock is held. */
 bool fani_processes_pardon(fani_processes_worker *worker, uint64_t posting);

@@ -233,6 +233,7 @@ static const fani_executor_ops ops = {
     .post = fani_processes_post,
     .revoke = fani_processes_revoke,
     .share = fani_processes_share_op,
+    .begun = fani_processes_begun,
     .stats = stats,
     .close = close_pool,
 };

@@ -67,6 +67,7 @@ typedef struct fani_processes_region {
     _Alignas(64) _Atomic uint64_t current_item;
     /* Ending a batch that runs: see revoke.c. Postings; 0: none. */
     _Atomic uint64_t running;
+    _Atomic int64_t begun_ns; /* when that began, on the monotonic clock */
     _Alignas(64) _Atomic uint64_t condemned;
     _Atomic bool cancelled; /* what fan_run_cancelled tells */
 

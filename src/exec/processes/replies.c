@@ -197,8 +197,10 @@ static void read_arrival(fani_processes_pool *pool, fani_processes_worker *worke
     a->batch->begun_ns = a->begun_ns;
     a->batch->where.worker = (uint32_t)(worker - pool->workers);
     read_message(worker, &a->message, a->batch, &r);
-    if (a->ended && r.verdict != FANI_LOST)
+    if (a->ended && r.verdict != FANI_LOST) {
         r.verdict = FANI_CANCELLED;
+        r.text[0] = '\0';
+    }
     if (r.verdict == FANI_DONE)
         return;
     if (r.verdict == FANI_LOST)

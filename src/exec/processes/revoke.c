@@ -90,3 +90,19 @@ bool fani_processes_revoke(void *self, fani_batch *batch, bool kill)
         fani_processes_complete(pool, batch, FANI_CANCELLED, NULL);
     return any;
 }
+
+int64_t fani_processes_begun(void *self, const fani_batch *batch)
+{
+    fani_processes_pool *pool = self;
+    int64_t begun_ns = 0;
+    pthread_mutex_lock(&pool->lock);
+    const fani_processes_flight *flight = fani_processes_flight_of(pool, batch);
+    const fani_processes_region *region = flight ? pool->workers[flight->worker].region : NULL;
+    if (region && batch->timeout_ns && atomic_load(&region->running) == batch->posting) {
+        begun_ns = atomic_load(&region->begun_ns);
+        if (atomic_load(&region->running) != batch->posting)
+            begun_ns = 0; /* the time is that of a later one */
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return begun_ns;
+}
