@@ -52,7 +52,10 @@ typedef struct fan_executor_options {
     const char *worker_program; /* processes: program of the worker images; NULL: this one (needs
                                    fan_start) */
     unsigned workers_max;       /* upper end of fan_executor_resize, at least workers; 0: workers */
-    size_t worker_memory;       /* bytes a worker may use; must be 0 for now: FAN_E_UNSUPPORTED */
+    size_t worker_memory; /* processes: bytes of memory of its own that a worker may use (heap,
+                             private mappings, stacks of threads), from 16 MiB; an item that wants
+                             more fails with FAN_E_MEMORY's text and the limit, or dies of it. 0:
+                             no limit */
     void (*warn)(void *user, const char *text); /* told of what works but should not be so: a done
                                                    callback that took longer than 100 ms; any thread
                                                    */

@@ -25,10 +25,16 @@ typedef enum fault_kind {
     FAULT_OVERFLOW, /* of the stack */
     FAULT_LOOP,     /* endless */
     FAULT_STOP,     /* SIGSTOP to itself */
-    FAULT_HOG,      /* takes ever more memory, at most FAULT_HOG_BYTES */
+    FAULT_HOG,      /* takes ever more memory, at most FAULT_HOG_BYTES; aborts where it gets none */
 } fault_kind;
 
-enum { FAULT_HOG_BYTES = 512 << 20, FAULT_REPLY = 12288, FAULT_EXIT_CODE = 3 };
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define FAULT_SANITIZED true
+#else
+#define FAULT_SANITIZED false
+#endif
+
+enum { FAULT_HOG_BYTES = 256 << 20, FAULT_REPLY = 12288, FAULT_EXIT_CODE = 3 };
 
 /* The input of an item of task_fault. */
 typedef struct fault_order {
@@ -51,12 +57,18 @@ extern const fan_task task_grandchild;
  * task_fault. Gives up after 30 s. */
 extern const fan_task task_obedient;
 
+/* u64 x: takes x bytes of memory, touches and keeps them, then replies x. Where it gets none it
+ * aborts if x is odd, else answers FAN_E_MEMORY. */
+extern const fan_task task_hog;
+
 extern const fan_task *const fault_tasks[];
 
 void fault_fill(uint64_t index, unsigned char reply[FAULT_REPLY]);
 
-/* Processes with that many workers; NULL (reported) where they can't be opened. */
+/* Processes with that many workers, and a limit of memory for each (0: none); NULL (reported) where
+ * they can't be opened. */
 fan_executor *fault_open(unsigned workers);
+fan_executor *fault_open_limited(unsigned workers, size_t worker_memory);
 
 /* ---- Marks: what proves that a fault fired ----------------------------------------------------
  */

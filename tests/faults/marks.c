@@ -16,10 +16,17 @@ static void pause_ms(long ms)
 
 fan_executor *fault_open(unsigned workers)
 {
+    return fault_open_limited(workers, 0);
+}
+
+fan_executor *fault_open_limited(unsigned workers, size_t worker_memory)
+{
     fan_executor *executor = NULL;
     fan_error error = {0};
-    fan_status status = fan_executor_open(
-        &(fan_executor_options){.kind = "processes", .workers = workers}, &executor, &error);
+    fan_status status = fan_executor_open(&(fan_executor_options){.kind = "processes",
+                                                                  .workers = workers,
+                                                                  .worker_memory = worker_memory},
+                                          &executor, &error);
     SHIM_CHECK(status == FAN_OK, return NULL, "open: %s", error.text);
     return executor;
 }

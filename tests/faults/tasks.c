@@ -51,16 +51,20 @@ static void write_nowhere(void)
     *nowhere = 1;
 }
 
-static void take_memory(void)
+/* Takes memory, touches and keeps it; false where there is no more. */
+static bool take_memory(size_t size)
 {
-    enum { STEP = 1 << 20 };
-    for (size_t taken = 0; taken < FAULT_HOG_BYTES; taken += STEP) {
+    enum { STEP = 1 << 16 };
+    static char *volatile kept;
+    for (size_t taken = 0; taken < size; taken += STEP) {
         char *bytes = malloc(STEP);
         if (!bytes)
-            abort();
+            return false;
         memset(bytes, 1, STEP);
-        atomic_signal_fence(memory_order_seq_cst);
+        memcpy(bytes, (const void *)&kept, sizeof kept); /* a list: the leak checker finds it */
+        kept = bytes;
     }
+    return true;
 }
 
 static void loop_for_ever(void)
@@ -97,7 +101,8 @@ static void do_harm(fault_kind kind)
         raise(SIGSTOP);
         break;
     case FAULT_HOG:
-        take_memory();
+        if (!take_memory(FAULT_HOG_BYTES))
+            abort();
         break;
     case FAULT_ERROR:
         break;
@@ -284,6 +289,26 @@ static fan_status run_grandchild(fan_run *run, fan_items in)
     return fan_run_each(run, in, start_grandchild);
 }
 
+/* ---- task_hog -------------------------------------------------------------------------------- */
+
+static fan_status take(fan_run *run, size_t i, const unsigned char *input, size_t size)
+{
+    uint64_t wanted = 0;
+    if (size != sizeof wanted)
+        return FAN_E_ARGUMENT;
+    memcpy(&wanted, input, sizeof wanted);
+    if (take_memory(wanted))
+        return fan_run_reply(run, i, &wanted, sizeof wanted);
+    if (wanted % 2)
+        do_harm(FAULT_ABORT);
+    return FAN_E_MEMORY;
+}
+
+static fan_status run_hog(fan_run *run, fan_items in)
+{
+    return fan_run_each(run, in, take);
+}
+
 /* ---- task_obedient --------------------------------------------------------------------------- */
 
 static fan_status run_obedient(fan_run *run, fan_items in)
@@ -312,11 +337,12 @@ const fan_task task_fault_state = {.name = "fault_state",
                                    .stop = stop_state};
 const fan_task task_grandchild = {.name = "grandchild", .version = 1, .run = run_grandchild};
 
+const fan_task task_hog = {.name = "hog", .version = 1, .run = run_hog};
 const fan_task task_obedient = {.name = "obedient",
                                 .version = 1,
                                 .run = run_obedient,
                                 .start = start_fault,
                                 .stop = stop_fault};
 
-const fan_task *const fault_tasks[] = {&task_fault, &task_fault_state, &task_grandchild,
-                                       &task_obedient, NULL};
+const fan_task *const fault_tasks[] = {&task_fault,    &task_fault_state, &task_grandchild,
+                                       &task_obedient, &task_hog,         NULL};

@@ -15,6 +15,7 @@ static const char *const texts[] = {
     [FAULT_SEGV] = "killed by SIGSEGV",
     [FAULT_ABORT] = "killed by SIGABRT",
     [FAULT_OVERFLOW] = "killed by SIGSEGV",
+    [FAULT_HOG] = "killed by SIGABRT, its memory used up: a worker may use 32 MiB",
 };
 
 typedef struct matrix {
@@ -90,7 +91,7 @@ static void run_matrix(fault_kind first, fault_kind last, size_t batch)
             count++;
         }
     }
-    fan_executor *executor = fault_open(WORKERS);
+    fan_executor *executor = fault_open_limited(WORKERS, last == FAULT_HOG ? 32 << 20 : 0);
     if (!executor || !fault_marks_open(&marks, count))
         return;
     matrix m = {.orders = orders, .marks = &marks};
@@ -128,6 +129,13 @@ FAN_TEST(matrix, deaths_alone)
 FAN_TEST(matrix, deaths_among_others)
 {
     run_matrix(FAULT_EXIT, FAULT_OVERFLOW, 12); /* also replies too large for a ring */
+}
+
+FAN_TEST(matrix, hogs_alone)
+{
+    if (FAULT_SANITIZED)
+        SKIP("sanitizers reserve more memory than any limit");
+    run_matrix(FAULT_HOG, FAULT_HOG, 1);
 }
 
 /* ---- What does not end by itself ------------------------------------------------------------- */

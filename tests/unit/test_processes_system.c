@@ -173,7 +173,7 @@ static void run_script(const char *script, char *text, size_t text_size)
     if (pidfd >= 0) {
         struct pollfd end = {.fd = pidfd, .events = POLLIN};
         EXPECT_I64(poll(&end, 1, 20000), 1);
-        EXPECT_TRUE(fani_processes_reap(pidfd, text, text_size));
+        EXPECT_TRUE(fani_processes_reap(pidfd, 0, text, text_size));
         close(pidfd);
     }
     fani_processes_program_clear(&program);

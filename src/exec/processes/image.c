@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -62,7 +63,8 @@ typedef struct image {
     shared_data *shares;
     fani_worker *worker;
     fani_replies answers;
-    bool unheard; /* replies were given since the bell last rang */
+    char memory_text[96]; /* what FAN_E_MEMORY means here */
+    bool unheard;         /* replies were given since the bell last rang */
     context contexts[FANI_PROCESSES_CONTEXTS];
     pace streak;
 } image;
@@ -112,6 +114,14 @@ static void take_cores(const fani_processes_region *region)
 {
     if (region->has_mask)
         (void)sched_setaffinity(0, sizeof region->mask, &region->mask);
+}
+
+/* A limit of what is its own, not of what it shares: the rings don't count. */
+static bool limit_memory(const fani_processes_region *region)
+{
+    const struct rlimit limit = {.rlim_cur = region->memory_limit,
+                                 .rlim_max = region->memory_limit};
+    return !region->memory_limit || setrlimit(RLIMIT_DATA, &limit) == 0;
 }
 
 /* What a task starts must not hold the descriptors. */
@@ -499,7 +509,15 @@ static int run(image *self, errand *job)
     fan_status status = fani_worker_run_untimed(self->worker, job->task, &job->items, job->args,
                                                 job->reply_limit, &self->answers);
     end_time(self, job);
-    int error = status == FAN_OK ? reply(self, job) : refuse(self, job, fan_status_text(status));
+    bool starved =
+        self->region->memory_limit && (status == FAN_E_MEMORY || fani_worker_starved(self->worker));
+    if (starved && job->items.count > 1)
+        return ENOMEM; /* its end tells that one of them is too much: they run again in halves */
+    int error = status == FAN_OK
+                    ? reply(self, job)
+                    : refuse(self, job, starved ? self->memory_text : fan_status_text(status));
+    if (starved && !error)
+        error = EPIPE; /* what it left behind is not for the next: a fresh image goes on */
     if (self->answers.bytes.capacity > KEEP_BYTES || self->answers.text.capacity > KEEP_BYTES)
         fani_replies_clear(&self->answers);
     return error;
@@ -658,11 +676,15 @@ static int serve_region(fani_processes_region *region)
     image self = {.region = region,
                   .requests = fani_processes_region_requests(region),
                   .replies = fani_processes_region_replies(region)};
+    snprintf(self.memory_text, sizeof self.memory_text,
+             "out of memory: a worker may use %llu MiB (worker_memory)",
+             (unsigned long long)region->memory_limit >> 20);
     fani_nest nest = {.shared = find_shared, .user = &self};
     const fani_worker_host host = {.shared = find_shared,
                                    .user = &self,
                                    .current_item = &region->current_item,
                                    .cancelled = &region->cancelled,
+                                   .memory_text = region->memory_limit ? self.memory_text : NULL,
                                    .nested = fani_nest_executor,
                                    .settle = fani_nest_settle,
                                    .nest = &nest};
@@ -692,7 +714,7 @@ int fani_processes_serve(const char *argument)
     leave_signals();
     take_cores(region);
     (void)prctl(PR_SET_NAME, "fan-worker");
-    if (hide_descriptors() && bind_to_program(region))
+    if (hide_descriptors() && limit_memory(region) && bind_to_program(region))
         code = serve_region(region);
     fani_processes_region_free(region);
     return code;

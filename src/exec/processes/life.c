@@ -92,6 +92,8 @@ static int start_image(fani_processes_pool *pool, fani_processes_worker *worker)
     if (!error)
         error = fani_processes_region_new(pool->has_mask ? &pool->mask : NULL, &region, &memory);
     if (!error)
+        region->memory_limit = pool->worker_memory;
+    if (!error)
         error = fani_processes_control_pair(sockets);
     if (!error)
         error = fani_processes_spawn(&pool->program, memory, sockets[1], pool->bell, &pidfd);
@@ -252,10 +254,11 @@ static fani_batch *clear_ring(fani_processes_pool *pool, fani_processes_worker *
 
 void fani_processes_bury(fani_processes_pool *pool, fani_processes_worker *worker)
 {
-    char text[64];
+    char text[128];
     fan_error trouble;
     fani_verdict verdict;
-    if (!worker->region || !fani_processes_reap(worker->pidfd, text, sizeof text))
+    if (!worker->region ||
+        !fani_processes_reap(worker->pidfd, pool->worker_memory, text, sizeof text))
         return;
     worker->killed = true;
     retire(pool, worker, FAN_FOREVER);

@@ -73,11 +73,12 @@ typedef struct fani_processes_worker {
     uint64_t item_ns;               /* smoothed time of a batch */
     uint64_t contexts_told[FANI_PROCESSES_CONTEXTS]; /* their numbers */
     uint64_t heard;                                  /* its replies up to this position are known */
-    uint64_t controls;    /* messages sent that its frames may need, WAKE not counted */
-    uint64_t shares_told; /* up to this number of pool->shares_made */
-    bool full;            /* takes no batch until it has made progress */
-    bool revoked;         /* it is to end a batch: it gets no work, its death blames nobody */
-    uint64_t condemned;   /* the posting of that batch; 0: it was answered, or there is none */
+    uint64_t controls;       /* messages sent that its frames may need, WAKE not counted */
+    uint64_t shares_told;    /* up to this number of pool->shares_made */
+    bool full;               /* takes no batch until it has made progress */
+    bool revoked;            /* it is to end a batch: it gets no work, its death blames nobody */
+    uint64_t condemned;      /* the posting of that batch; 0: it was answered, or there is none */
+    uint64_t condemned_next; /* another that it has claimed meanwhile; 0: none */
     _Atomic fan_deadline kill_due; /* when it is killed for that; FAN_FOREVER: not, or it was */
 } fani_processes_worker;
 
@@ -96,8 +97,9 @@ typedef struct fani_processes_pool {
     fani_processes_program program;
     cpu_set_t mask;
     bool has_mask;
-    int bell;  /* eventfd: wakes the pump; workers and posting threads ring it */
-    int epoll; /* the bell, the workers' sockets and pidfds */
+    size_t worker_memory; /* see fan_executor_options; 0: no limit */
+    int bell;             /* eventfd: wakes the pump; workers and posting threads ring it */
+    int epoll;            /* the bell, the workers' sockets and pidfds */
     pthread_t pump;
     bool dismissed; /* these two are the pump's: the workers were asked to end */
     bool wakes_due; /* some worker's wake_due is set */
@@ -227,7 +229,8 @@ int64_t fani_processes_begun(void *self, const fani_batch *batch);
 
 /* A worker has answered a posting: true where that was to be ended, and counts as such. It goes on
  * where it has not been killed yet. The lock is held. */
-bool fani_processes_pardon(fani_processes_worker *worker, uint64_t posting);
+bool fani_processes_pardon(fani_processes_pool *pool, fani_processes_worker *worker,
+                           uint64_t posting);
 
 /* ---- shares.c ------------------------------------------------------------------------------ */
 

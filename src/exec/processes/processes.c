@@ -194,6 +194,7 @@ static fan_status open_pool(fani_front *front, const fan_executor_options *optio
     fani_processes_pool *pool = new_pool(front, options->workers);
     if (!pool)
         return fani_error_set(error, FAN_E_MEMORY, "no memory for %u workers", options->workers);
+    pool->worker_memory = options->worker_memory;
     status = fani_processes_program_init(&pool->program, options->worker_program, error);
     if (status == FAN_OK)
         status = open_descriptors(pool, error);

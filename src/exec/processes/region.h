@@ -56,7 +56,8 @@ typedef struct fani_processes_region {
     int64_t parent; /* process id of the program */
     uint32_t has_mask;
     uint32_t window;
-    cpu_set_t mask; /* the CPUs to run on */
+    cpu_set_t mask;        /* the CPUs to run on */
+    uint64_t memory_limit; /* bytes of its own that the worker may use; 0: no limit */
 
     _Alignas(64) fani_processes_ends request_ends;
     fani_processes_ends reply_ends;

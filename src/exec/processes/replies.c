@@ -157,7 +157,8 @@ static bool find_batches(fani_processes_pool *pool, fani_processes_worker *worke
         fani_processes_expect(arrivals[found].batch);
         run_ns += arrivals[found].run_ns;
         arrivals[found].ended =
-            worker->condemned && fani_processes_pardon(worker, arrivals[found].message.posting);
+            worker->condemned &&
+            fani_processes_pardon(pool, worker, arrivals[found].message.posting);
         found++;
     }
     if (found) {

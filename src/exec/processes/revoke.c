@@ -16,6 +16,14 @@
 /* From SIGTERM to SIGKILL. */
 static const fan_deadline GRACE = INT64_C(200000000);
 
+static void set_out(fani_processes_pool *pool, fani_processes_worker *worker, uint64_t posting)
+{
+    worker->condemned = posting;
+    worker->revoked = true;
+    atomic_store(&worker->kill_due, fani_clock_ns() + GRACE);
+    fani_processes_ring_bell(pool);
+}
+
 /* Has a worker end the batch of a posting that it has begun. The lock is held. */
 static void condemn(fani_processes_pool *pool, fani_processes_worker *worker, uint64_t posting)
 {
@@ -24,33 +32,39 @@ static void condemn(fani_processes_pool *pool, fani_processes_worker *worker, ui
         fani_processes_ring_bell(pool);
         return;
     }
-    if (worker->condemned)
-        return; /* by an earlier call: it has one batch at a time */
+    if (worker->condemned) {
+        if (worker->condemned != posting) /* that one was answered, and this one follows */
+            worker->condemned_next = posting;
+        return;
+    }
     atomic_store(&region->condemned, posting);
     if (atomic_load(&region->running) != posting) { /* its reply is on the way */
         atomic_store(&region->condemned, 0);
         return;
     }
+    fani_processes_unload(pool, worker);
+    set_out(pool, worker, posting);
     atomic_store(&region->cancelled, true);
-    worker->condemned = posting;
-    worker->revoked = true;
-    atomic_store(&worker->kill_due, fani_clock_ns() + GRACE);
     /* It may have ended just now: the pidfd tells in a moment. */
     (void)pidfd_send_signal(worker->pidfd, SIGTERM, NULL, 0);
-    fani_processes_unload(pool, worker);
-    fani_processes_ring_bell(pool);
 }
 
-bool fani_processes_pardon(fani_processes_worker *worker, uint64_t posting)
+bool fani_processes_pardon(fani_processes_pool *pool, fani_processes_worker *worker,
+                           uint64_t posting)
 {
+    uint64_t next = worker->condemned_next;
     if (!worker->condemned || worker->condemned != posting)
         return false;
-    worker->condemned = 0;
-    if (atomic_exchange(&worker->kill_due, FAN_FOREVER) != FAN_FOREVER) {
-        worker->revoked = false;
-        atomic_store(&worker->region->cancelled, false);
-        atomic_store(&worker->region->condemned, 0);
-    } /* else it is being killed: too late for the batch, but no other is to blame */
+    worker->condemned = worker->condemned_next = 0;
+    if (atomic_exchange(&worker->kill_due, FAN_FOREVER) == FAN_FOREVER) {
+        worker->condemned = next; /* it is being killed: the next one does not run again either */
+        return true;
+    }
+    worker->revoked = false;
+    atomic_store(&worker->region->cancelled, false);
+    if (next) /* it waits for this word to begin that one, which then finds itself cancelled */
+        set_out(pool, worker, next);
+    atomic_store(&worker->region->condemned, next);
     return true;
 }
 

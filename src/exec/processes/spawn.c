@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -186,12 +188,20 @@ static void describe(const siginfo_t *info, char *text, size_t text_size)
         snprintf(text, text_size, "killed by signal %d", number);
 }
 
-bool fani_processes_reap(int pidfd, char *text, size_t text_size)
+/* The peak is what it had in memory: less than its limit, by what it had asked for and not touched.
+ */
+static bool used_up(const struct rusage *usage, size_t limit)
+{
+    return limit && (size_t)usage->ru_maxrss * 1024 >= limit - limit / 8;
+}
+
+bool fani_processes_reap(int pidfd, size_t memory_limit, char *text, size_t text_size)
 {
     siginfo_t info = {0};
-    int result;
-    do
-        result = waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG);
+    struct rusage usage = {0};
+    long result;
+    do /* the system call tells the child's use of memory, which the library's waitid keeps */
+        result = syscall(SYS_waitid, P_PIDFD, pidfd, &info, WEXITED | WNOHANG, &usage);
     while (result < 0 && errno == EINTR);
     if (result == 0 && info.si_pid == 0)
         return false;
@@ -199,5 +209,10 @@ bool fani_processes_reap(int pidfd, char *text, size_t text_size)
         describe(&info, text, text_size);
     else /* the program ignores SIGCHLD or waits for any child: the status went elsewhere */
         snprintf(text, text_size, "died");
+    size_t used = strlen(text);
+    if (result == 0 && used_up(&usage, memory_limit))
+        snprintf(text + used, text_size - used,
+                 ", its memory used up: a worker may use %zu MiB (worker_memory)",
+                 memory_limit >> 20);
     return true;
 }

@@ -29,7 +29,8 @@ int fani_processes_spawn(const fani_processes_program *program, int region, int 
                          int *pidfd);
 
 /* Why a child ended, in words, once its pidfd is readable; reaps it. False: it has not ended. The
- * text has no process id and no time in it, so that the same crash gives the same bytes. */
-bool fani_processes_reap(int pidfd, char *text, size_t text_size);
+ * text has no process id and no time in it, so that the same crash gives the same bytes. It says so
+ * where the child had used up memory_limit (bytes, 0: none). */
+bool fani_processes_reap(int pidfd, size_t memory_limit, char *text, size_t text_size);
 
 #endif
