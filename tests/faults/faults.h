@@ -57,6 +57,9 @@ extern const fan_task task_grandchild;
  * task_fault. Gives up after 30 s. */
 extern const fan_task task_obedient;
 
+/* Whatever the item: the pid of its worker. */
+extern const fan_task task_pid;
+
 /* u64 x: takes x bytes of memory, touches and keeps them, then replies x. Where it gets none it
  * aborts if x is odd, else answers FAN_E_MEMORY. */
 extern const fan_task task_hog;

@@ -309,6 +309,14 @@ static fan_status run_hog(fan_run *run, fan_items in)
     return fan_run_each(run, in, take);
 }
 
+static fan_status run_pid(fan_run *run, fan_items in)
+{
+    int64_t *pids = fan_run_reply_array(run, sizeof *pids);
+    for (size_t i = 0; pids && i < in.count; i++)
+        pids[i] = getpid();
+    return pids ? FAN_OK : FAN_E_MEMORY;
+}
+
 /* ---- task_obedient --------------------------------------------------------------------------- */
 
 static fan_status run_obedient(fan_run *run, fan_items in)
@@ -337,6 +345,7 @@ const fan_task task_fault_state = {.name = "fault_state",
                                    .stop = stop_state};
 const fan_task task_grandchild = {.name = "grandchild", .version = 1, .run = run_grandchild};
 
+const fan_task task_pid = {.name = "pid", .version = 1, .run = run_pid};
 const fan_task task_hog = {.name = "hog", .version = 1, .run = run_hog};
 const fan_task task_obedient = {.name = "obedient",
                                 .version = 1,
@@ -344,5 +353,5 @@ const fan_task task_obedient = {.name = "obedient",
                                 .start = start_fault,
                                 .stop = stop_fault};
 
-const fan_task *const fault_tasks[] = {&task_fault,    &task_fault_state, &task_grandchild,
-                                       &task_obedient, &task_hog,         NULL};
+const fan_task *const fault_tasks[] = {
+    &task_fault, &task_fault_state, &task_grandchild, &task_obedient, &task_hog, &task_pid, NULL};

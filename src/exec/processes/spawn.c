@@ -7,10 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/pidfd.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -176,16 +178,47 @@ int fani_processes_spawn(const fani_processes_program *program, int region, int 
 
 /* ---- Ending -------------------------------------------------------------------------------- */
 
-static void describe(const siginfo_t *info, char *text, size_t text_size)
+static void describe(bool exited, int number, char *text, size_t text_size)
 {
-    int number = info->si_status;
     const char *name = sigabbrev_np(number);
-    if (info->si_code == CLD_EXITED)
+    if (exited)
         snprintf(text, text_size, "exited with code %d", number);
     else if (name)
         snprintf(text, text_size, "killed by SIG%s", name);
     else
         snprintf(text, text_size, "killed by signal %d", number);
+}
+
+/* What Linux tells of a pidfd since 6.15, also when somebody else has reaped the process. The C
+ * library does not know of it yet. */
+typedef struct pidfd_facts {
+    uint64_t mask, cgroup;
+    uint32_t ids[11];
+    int32_t status; /* as waitpid gives it */
+} pidfd_facts;
+
+enum { HAS_STATUS = 8 };
+
+/* The program ignores SIGCHLD, or waits for any child: the status went elsewhere, and comes here a
+ * moment after the end. */
+static void describe_reaped(int pidfd, char *text, size_t text_size)
+{
+    const struct timespec moment = {.tv_nsec = 50000};
+    pidfd_facts facts = {0};
+    snprintf(text, text_size, "died");
+    for (int i = 0; i < 20; i++) {
+        facts.mask = HAS_STATUS;
+        bool told = ioctl(pidfd, _IOWR(0xff, 11, pidfd_facts), &facts) == 0;
+        if (told && facts.mask & HAS_STATUS) {
+            bool exited = WIFEXITED(facts.status);
+            describe(exited, exited ? WEXITSTATUS(facts.status) : WTERMSIG(facts.status), text,
+                     text_size);
+            return;
+        }
+        if (!told && errno != ESRCH)
+            return; /* an older kernel */
+        nanosleep(&moment, NULL);
+    }
 }
 
 /* The peak is what it had in memory: less than its limit, by what it had asked for and not touched.
@@ -206,9 +239,9 @@ bool fani_processes_reap(int pidfd, size_t memory_limit, char *text, size_t text
     if (result == 0 && info.si_pid == 0)
         return false;
     if (result == 0)
-        describe(&info, text, text_size);
-    else /* the program ignores SIGCHLD or waits for any child: the status went elsewhere */
-        snprintf(text, text_size, "died");
+        describe(info.si_code == CLD_EXITED, info.si_status, text, text_size);
+    else
+        describe_reaped(pidfd, text, text_size);
     size_t used = strlen(text);
     if (result == 0 && used_up(&usage, memory_limit))
         snprintf(text + used, text_size - used,
