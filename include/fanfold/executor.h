@@ -146,8 +146,12 @@ typedef enum fan_outcome_kind {
     FAN_OUTCOME_CANCELLED,
 } fan_outcome_kind;
 
-/* What an item wrote to its standard output and error while it ran, where the executor captures
- * it. Each text ends with a NUL that its size does not count. */
+/* What an item wrote to its standard output and error while it ran, where the executor captures it
+ * (processes): also an item that was lost or timed out, then of its last run. Items of a task that
+ * uses fan_run_each are told apart; what another task writes goes with the first item of its batch.
+ * At most 1 MiB of each, then a note that the rest was cut off. Each text ends with a NUL that its
+ * size does not count. What a program that a task has started writes after the item has ended goes
+ * with a later item. */
 typedef struct fan_captured {
     const char *out, *err;
     size_t out_size, err_size;

@@ -136,13 +136,16 @@ static const char *text_of(const fani_worker *worker, fan_status status)
 
 fan_status fan_run_each(fan_run *run, fan_items in, fan_item_function one)
 {
-    _Atomic uint64_t *current = run->worker->host.current_item;
+    const fani_worker_host *host = &run->worker->host;
+    _Atomic uint64_t *current = host->current_item;
     for (size_t i = 0; i < in.count; i++) {
         size_t size;
         const unsigned char *input = fan_items_at(&in, i, &size);
         if (current)
             atomic_store_explicit(current, in.first + i, memory_order_relaxed);
         fan_status status = one(run, i, input, size);
+        if (host->capture && run->replies)
+            host->capture(host->user, run->replies, i);
         if (status == FAN_E_CANCELLED || status == FAN_E_MEMORY)
             return status;
         if (status != FAN_OK && !(run->replies && fani_replies_failed(run->replies, i)))
@@ -321,6 +324,11 @@ fan_status fani_worker_run_untimed(fani_worker *worker, const fan_task *task,
     worker->starved = status == FAN_E_MEMORY;
     if (worker->host.settle)
         worker->host.settle(worker->host.nest);
+    if (worker->host.capture && items->count) {
+        size_t known = replies->captures_count;
+        worker->host.capture(worker->host.user, replies,
+                             known ? replies->captures[known - 1].item : 0);
+    }
     return finish(worker, replies, status, fan_run_cancelled(&run));
 }
 

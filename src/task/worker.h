@@ -15,6 +15,9 @@ typedef struct fani_worker_host {
     void *user;
     _Atomic uint64_t *current_item; /* NULL, or where fan_run_each publishes the item's index */
     const _Atomic bool *cancelled;  /* NULL, or what fan_run_cancelled tells */
+    /* NULL, or called after each item of fan_run_each, and after each run for the last item that
+     * has written something, else the first: adds what was written to the replies. */
+    void (*capture)(void *user, fani_replies *replies, size_t i);
     const char *memory_text; /* NULL, or what FAN_E_MEMORY means here */
     /* The executor for children of what runs now, and what follows when that has ended; NULL:
      * nesting is not supported. */
