@@ -57,6 +57,12 @@ extern const fan_task task_grandchild;
  * task_fault. Gives up after 30 s. */
 extern const fan_task task_obedient;
 
+/* u64 how: writes "out I" to standard output and "err I" to standard error (I: its index), then
+ * crashes if so ordered, and replies nothing. */
+enum { TALK_NOT, TALK, TALK_AND_CRASH, TALK_MUCH /* 2 MiB of x */, TALK_BY_CHILD };
+extern const fan_task task_talk;
+extern const fan_task task_talk_whole; /* the same without fan_run_each */
+
 /* Whatever the item: the pid of its worker. */
 extern const fan_task task_pid;
 

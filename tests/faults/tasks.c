@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -309,6 +310,57 @@ static fan_status run_hog(fan_run *run, fan_items in)
     return fan_run_each(run, in, take);
 }
 
+/* ---- task_talk --------------------------------------------------------------------------------
+ */
+
+static fan_status say(fan_run *run, uint64_t index, const unsigned char *input, size_t size)
+{
+    uint64_t how = 0;
+    char command[64];
+    (void)run;
+    if (size != sizeof how)
+        return FAN_E_ARGUMENT;
+    memcpy(&how, input, sizeof how);
+    if (how == TALK || how == TALK_AND_CRASH) {
+        printf("out %llu", (unsigned long long)index);
+        fprintf(stderr, "err %llu", (unsigned long long)index);
+    }
+    if (how == TALK_AND_CRASH) {
+        fflush(stdout);
+        do_harm(FAULT_ABORT);
+    }
+    for (int i = 0; how == TALK_MUCH && i < 2 << 20; i += 64)
+        fputs("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", stdout);
+    snprintf(command, sizeof command, "echo child %llu", (unsigned long long)index);
+    if (how == TALK_BY_CHILD && system(command) != 0)
+        return FAN_E_SYSTEM;
+    return FAN_OK;
+}
+
+static fan_status talk(fan_run *run, size_t i, const unsigned char *input, size_t size)
+{
+    uint64_t index;
+    memcpy(&index, input + sizeof index, sizeof index);
+    fan_status status = say(run, index, input, size / 2);
+    return status == FAN_OK ? fan_run_reply(run, i, "", 0) : status;
+}
+
+static fan_status run_talk(fan_run *run, fan_items in)
+{
+    return fan_run_each(run, in, talk);
+}
+
+static fan_status run_talk_whole(fan_run *run, fan_items in)
+{
+    fan_status status = FAN_OK;
+    for (size_t i = 0; i < in.count && status == FAN_OK; i++) {
+        size_t size;
+        const unsigned char *input = fan_items_at(&in, i, &size);
+        status = talk(run, i, input, size);
+    }
+    return status;
+}
+
 static fan_status run_pid(fan_run *run, fan_items in)
 {
     int64_t *pids = fan_run_reply_array(run, sizeof *pids);
@@ -345,6 +397,8 @@ const fan_task task_fault_state = {.name = "fault_state",
                                    .stop = stop_state};
 const fan_task task_grandchild = {.name = "grandchild", .version = 1, .run = run_grandchild};
 
+const fan_task task_talk = {.name = "talk", .version = 1, .run = run_talk};
+const fan_task task_talk_whole = {.name = "talk_whole", .version = 1, .run = run_talk_whole};
 const fan_task task_pid = {.name = "pid", .version = 1, .run = run_pid};
 const fan_task task_hog = {.name = "hog", .version = 1, .run = run_hog};
 const fan_task task_obedient = {.name = "obedient",
@@ -353,5 +407,6 @@ const fan_task task_obedient = {.name = "obedient",
                                 .start = start_fault,
                                 .stop = stop_fault};
 
-const fan_task *const fault_tasks[] = {
-    &task_fault, &task_fault_state, &task_grandchild, &task_obedient, &task_hog, &task_pid, NULL};
+const fan_task *const fault_tasks[] = {&task_fault,    &task_fault_state, &task_grandchild,
+                                       &task_obedient, &task_hog,         &task_pid,
+                                       &task_talk,     &task_talk_whole,  NULL};

@@ -63,6 +63,7 @@ typedef struct image {
     shared_data *shares;
     fani_worker *worker;
     fani_replies answers;
+    fani_processes_streams streams;
     char memory_text[96]; /* what FAN_E_MEMORY means here */
     bool unheard;         /* replies were given since the bell last rang */
     context contexts[FANI_PROCESSES_CONTEXTS];
@@ -114,6 +115,12 @@ static void take_cores(const fani_processes_region *region)
 {
     if (region->has_mask)
         (void)sched_setaffinity(0, sizeof region->mask, &region->mask);
+}
+
+static void capture(void *user, fani_replies *replies, size_t i)
+{
+    image *self = user;
+    fani_processes_streams_take(&self->streams, replies, i);
 }
 
 /* A limit of what is its own, not of what it shares: the rings don't count. */
@@ -402,6 +409,8 @@ static int reply(image *self, const errand *job)
     const fani_replies *answers = &self->answers;
     const fani_slot *slot = answers->slots;
     size_t total = answers->item_size * answers->count;
+    if (answers->captures)
+        return reply_wire(self, job);
     if (answers->array && !slot && answers->count && total <= FANI_PROCESSES_INLINE_BYTES)
         return reply_bytes(self, FANI_PROCESSES_ARRAY, job, answers->bytes.data, total);
     if (!answers->array && slot && answers->count == 1 && slot->state == FANI_SLOT_REPLY &&
@@ -679,9 +688,12 @@ static int serve_region(fani_processes_region *region)
     snprintf(self.memory_text, sizeof self.memory_text,
              "out of memory: a worker may use %llu MiB (worker_memory)",
              (unsigned long long)region->memory_limit >> 20);
+    if (fani_processes_streams_attach(&self.streams) != 0)
+        return CODE_PROTOCOL;
     fani_nest nest = {.shared = find_shared, .user = &self};
     const fani_worker_host host = {.shared = find_shared,
                                    .user = &self,
+                                   .capture = capture,
                                    .current_item = &region->current_item,
                                    .cancelled = &region->cancelled,
                                    .memory_text = region->memory_limit ? self.memory_text : NULL,
@@ -695,6 +707,7 @@ static int serve_region(fani_processes_region *region)
     while (self.shares)
         drop_share(&self, self.shares->id);
     fani_processes_inbox_clear(&self.inbox);
+    fani_processes_streams_clear(&self.streams);
     fani_replies_clear(&self.answers);
     for (unsigned i = 0; i < FANI_PROCESSES_CONTEXTS; i++)
         clear_context(&self.contexts[i]);

@@ -86,6 +86,7 @@ static int start_image(fani_processes_pool *pool, fani_processes_worker *worker)
 {
     int memory = -1, sockets[2] = {-1, -1}, pidfd = -1;
     fani_processes_region *region = NULL;
+    fani_processes_streams streams = FANI_PROCESSES_NO_STREAMS;
     if (!worker->flights)
         worker->flights = calloc(FANI_PROCESSES_WINDOW, sizeof *worker->flights);
     int error = worker->flights ? 0 : ENOMEM;
@@ -96,18 +97,25 @@ static int start_image(fani_processes_pool *pool, fani_processes_worker *worker)
     if (!error)
         error = fani_processes_control_pair(sockets);
     if (!error)
-        error = fani_processes_spawn(&pool->program, memory, sockets[1], pool->bell, &pidfd);
+        error = fani_processes_streams_new(&streams);
+    if (!error)
+        error = fani_processes_spawn(&pool->program, memory, sockets[1], pool->bell, streams.fds,
+                                     &pidfd);
+    fani_processes_fd_close(&streams.fds[0]);
+    fani_processes_fd_close(&streams.fds[1]);
     fani_processes_fd_close(&memory);
     fani_processes_fd_close(&sockets[1]);
     if (error) {
         fani_processes_fd_close(&sockets[0]);
         fani_processes_region_free(region);
+        fani_processes_streams_clear(&streams);
         return error;
     }
     pthread_mutex_lock(&pool->lock);
     worker->pidfd = pidfd;
     worker->socket = sockets[0];
     worker->region = region;
+    worker->streams = streams;
     worker->requests = fani_processes_region_requests(region);
     worker->replies = fani_processes_region_replies(region);
     worker->state = FANI_PROCESSES_STARTING;
@@ -211,10 +219,12 @@ static void put_away(fani_processes_pool *pool, fani_processes_worker *worker)
     fani_processes_fd_close(&worker->pidfd);
     fani_processes_fd_close(&worker->socket);
     fani_processes_region_free(worker->region);
+    fani_processes_streams_clear(&worker->streams);
     fani_processes_inbox_clear(&worker->inbox);
     *worker = (fani_processes_worker){.state = FANI_PROCESSES_ABSENT,
                                       .pidfd = -1,
                                       .socket = -1,
+                                      .streams = FANI_PROCESSES_NO_STREAMS,
                                       .due = FAN_FOREVER,
                                       .kill_due = FAN_FOREVER,
                                       .flights = worker->flights,
@@ -254,7 +264,7 @@ static fani_batch *clear_ring(fani_processes_pool *pool, fani_processes_worker *
 
 void fani_processes_bury(fani_processes_pool *pool, fani_processes_worker *worker)
 {
-    char text[128];
+    char text[128], last_words[160];
     fan_error trouble;
     fani_verdict verdict;
     if (!worker->region ||
@@ -267,12 +277,17 @@ void fani_processes_bury(fani_processes_pool *pool, fani_processes_worker *worke
     const char *reason = worker->reason ? worker->reason : text;
     fani_batch *begun = clear_ring(pool, worker, &verdict);
     bool failed = !worker->served && !pool->dismissed;
+    fani_processes_streams_excerpt(&worker->streams, last_words, sizeof last_words);
+    if (begun) {
+        fani_replies_begin(&begun->replies, begun->items.count, begun->reply_limit);
+        fani_processes_streams_rescue(&worker->streams, &begun->replies, 0);
+    }
     worker->failures = begun ? 0 : worker->failures + 1;
     put_away(pool, worker);
     if (failed)
         fani_error_set(&trouble, FAN_E_UNAVAILABLE,
-                       "the worker program %s did not call fan_start (%s)", pool->program.name,
-                       reason);
+                       "the worker program %s did not call fan_start (%s)%s", pool->program.name,
+                       reason, last_words);
     plan_start(pool, worker, failed ? &trouble : NULL);
     if (begun)
         fani_processes_complete(pool, begun, verdict, reason);

@@ -10,6 +10,7 @@
 #include "queue.h"
 #include "region.h"
 #include "spawn.h"
+#include "streams.h"
 
 typedef enum fani_processes_state {
     FANI_PROCESSES_ABSENT,   /* to be started when `due` comes */
@@ -50,6 +51,7 @@ typedef struct fani_processes_worker {
     /* Touched by the pump only. */
     fani_processes_ring replies;
     fani_processes_inbox inbox;
+    fani_processes_streams streams;
     bool deaf;               /* its messages are not to be believed any more */
     bool served;             /* this image has said that it serves */
     bool killed;             /* this image was sent SIGKILL, or has ended */

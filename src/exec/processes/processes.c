@@ -109,6 +109,7 @@ static fani_processes_pool *new_pool(fani_front *front, unsigned count)
     for (unsigned i = 0; i < count; i++)
         pool->workers[i] = (fani_processes_worker){.pidfd = -1,
                                                    .socket = -1,
+                                                   .streams = FANI_PROCESSES_NO_STREAMS,
                                                    .due = FAN_NOW,
                                                    .kill_due = FAN_FOREVER,
                                                    .window = FANI_PROCESSES_WINDOW_FIRST};

@@ -77,7 +77,7 @@ typedef struct fani_processes_region {
 } fani_processes_region;
 
 /* Names this layout: another build's worker program is refused, not misread. */
-#define FANI_PROCESSES_MAGIC UINT64_C(0x32302d646c6f6646)
+#define FANI_PROCESSES_MAGIC UINT64_C(0x33302d646c6f6646)
 
 /* Makes a region and its memory's descriptor. The mask is the worker's; NULL leaves its CPUs
  * alone. Answers 0 or an errno. */

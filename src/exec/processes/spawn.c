@@ -89,20 +89,18 @@ void fani_processes_program_clear(fani_processes_program *program)
 
 /* ---- Starting ------------------------------------------------------------------------------ */
 
-/* Standard error may be closed in the program; the image must not take that number for its own. */
-static int add_standard_streams(posix_spawn_file_actions_t *actions)
+static int add_standard_streams(posix_spawn_file_actions_t *actions, const int streams[2])
 {
     int error = posix_spawn_file_actions_addopen(actions, 0, "/dev/null", O_RDONLY, 0);
-    if (!error && fcntl(2, F_GETFD) < 0)
-        error = posix_spawn_file_actions_addopen(actions, 2, "/dev/null", O_WRONLY, 0);
-    if (!error)
-        error = posix_spawn_file_actions_adddup2(actions, 2, 1);
+    for (int i = 0; i < 2 && !error; i++)
+        error = posix_spawn_file_actions_adddup2(actions, streams[i], i + 1);
     return error;
 }
 
-static int fill_actions(posix_spawn_file_actions_t *actions, int region, int socket, int bell)
+static int fill_actions(posix_spawn_file_actions_t *actions, int region, int socket, int bell,
+                        const int streams[2])
 {
-    int error = add_standard_streams(actions);
+    int error = add_standard_streams(actions, streams);
     if (!error)
         error = posix_spawn_file_actions_adddup2(actions, region, FANI_PROCESSES_FD_REGION);
     if (!error)
@@ -156,7 +154,7 @@ static int spawn_with(const fani_processes_program *program,
 }
 
 int fani_processes_spawn(const fani_processes_program *program, int region, int socket, int bell,
-                         int *pidfd)
+                         const int streams[2], int *pidfd)
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
@@ -167,7 +165,7 @@ int fani_processes_spawn(const fani_processes_program *program, int region, int 
     if (!error) {
         error = fill_attributes(&attributes);
         if (!error)
-            error = fill_actions(&actions, region, socket, bell);
+            error = fill_actions(&actions, region, socket, bell, streams);
         if (!error)
             error = spawn_with(program, &actions, &attributes, pidfd);
         posix_spawnattr_destroy(&attributes);
