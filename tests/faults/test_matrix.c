@@ -15,7 +15,7 @@ static const char *const texts[] = {
     [FAULT_SEGV] = "killed by SIGSEGV",
     [FAULT_ABORT] = "killed by SIGABRT",
     [FAULT_OVERFLOW] = "killed by SIGSEGV",
-    [FAULT_HOG] = "killed by SIGABRT, its memory used up: a worker may use 32 MiB",
+    [FAULT_HOG] = "killed by SIGABRT, its memory used up: a worker may use 24 MiB",
 };
 
 typedef struct matrix {
@@ -91,7 +91,7 @@ static void run_matrix(fault_kind first, fault_kind last, size_t batch)
             count++;
         }
     }
-    fan_executor *executor = fault_open_limited(WORKERS, last == FAULT_HOG ? 32 << 20 : 0);
+    fan_executor *executor = fault_open_limited(WORKERS, last == FAULT_HOG ? 24 << 20 : 0);
     if (!executor || !fault_marks_open(&marks, count))
         return;
     matrix m = {.orders = orders, .marks = &marks};

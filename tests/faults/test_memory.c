@@ -3,7 +3,7 @@
 
 #include "faults.h"
 
-#define LIMIT ((size_t)64 << 20)
+#define LIMIT ((size_t)24 << 20)
 enum { WORKERS = 2, COUNT = 64, POLITE = 20, RUDE = 41 };
 
 typedef struct tally {
@@ -28,9 +28,9 @@ static fan_status see(void *user, const fan_outcome *outcomes, size_t count, fan
         SHIM_CHECK(o->kind == expected, (void)0, "item %llu is %s (%s)",
                    (unsigned long long)o->index, fan_outcome_name(o->kind), o->text);
         if (o->index == POLITE)
-            EXPECT_STR(o->text, "out of memory: a worker may use 64 MiB (worker_memory)");
+            EXPECT_STR(o->text, "out of memory: a worker may use 24 MiB (worker_memory)");
         else if (o->index == RUDE)
-            EXPECT_STR(o->text, "killed by SIGABRT, its memory used up: a worker may use 64 MiB "
+            EXPECT_STR(o->text, "killed by SIGABRT, its memory used up: a worker may use 24 MiB "
                                 "(worker_memory)");
         else
             EXPECT_U64(x, t->inputs[o->index]);

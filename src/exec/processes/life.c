@@ -44,7 +44,7 @@ static bool hopeless(const fani_processes_pool *pool)
 {
     if (pool->serving)
         return false;
-    for (unsigned i = 0; pool->opened && i < pool->count; i++)
+    for (unsigned i = 0; pool->opened && i < pool->wanted; i++)
         if (pool->workers[i].start_failures < WORN_OUT)
             return false;
     return pool->failures >= FAILURES_MAX;
@@ -67,8 +67,8 @@ static void plan_start(fani_processes_pool *pool, fani_processes_worker *worker,
 {
     pthread_mutex_lock(&pool->lock);
     worker->state = FANI_PROCESSES_ABSENT;
-    worker->due =
-        pool->dismissed ? FAN_FOREVER : fani_clock_ns() + pause_before_start(worker->failures);
+    bool wanted = !pool->dismissed && (unsigned)(worker - pool->workers) < pool->wanted;
+    worker->due = wanted ? fani_clock_ns() + pause_before_start(worker->failures) : FAN_FOREVER;
     if (trouble) {
         pool->trouble = *trouble;
         pool->failures++;
@@ -257,7 +257,7 @@ static fani_batch *clear_ring(fani_processes_pool *pool, fani_processes_worker *
         begun = next;
         fani_processes_queue_remove(&pool->queue, begun);
     }
-    pool->lost += !pool->dismissed;
+    pool->lost += !pool->dismissed && !worker->surplus;
     pthread_mutex_unlock(&pool->lock);
     return begun;
 }
@@ -276,13 +276,13 @@ void fani_processes_bury(fani_processes_pool *pool, fani_processes_worker *worke
         ; /* what it had answered counts */
     const char *reason = worker->reason ? worker->reason : text;
     fani_batch *begun = clear_ring(pool, worker, &verdict);
-    bool failed = !worker->served && !pool->dismissed;
+    bool failed = !worker->served && !pool->dismissed && !worker->surplus;
     fani_processes_streams_excerpt(&worker->streams, last_words, sizeof last_words);
     if (begun) {
         fani_replies_begin(&begun->replies, begun->items.count, begun->reply_limit);
         fani_processes_streams_rescue(&worker->streams, &begun->replies, 0);
     }
-    worker->failures = begun ? 0 : worker->failures + 1;
+    worker->failures = begun || worker->surplus ? 0 : worker->failures + 1;
     put_away(pool, worker);
     if (failed)
         fani_error_set(&trouble, FAN_E_UNAVAILABLE,
@@ -333,8 +333,55 @@ static void execute(fani_processes_pool *pool, fani_processes_worker *worker)
     kill_worker(worker, NULL);
 }
 
+/* Fills the places that are wanted; a worker in another one ends after what it runs. */
+static void fit(fani_processes_pool *pool, fani_processes_worker *worker, bool wanted)
+{
+    if (wanted && worker->state == FANI_PROCESSES_ABSENT && worker->due == FAN_FOREVER)
+        worker->due = FAN_NOW;
+    if (wanted || worker->surplus)
+        return;
+    if (worker->state == FANI_PROCESSES_ABSENT) {
+        worker->due = FAN_FOREVER;
+    } else if (worker->state != FANI_PROCESSES_ENDING) {
+        worker->surplus = true;
+        retire(pool, worker, FAN_FOREVER);
+        pthread_mutex_lock(&pool->lock);
+        fani_processes_unload(pool, worker);
+        fani_processes_dispatch(pool);
+        pthread_mutex_unlock(&pool->lock);
+        shutdown(worker->socket, SHUT_WR);
+    }
+}
+
+static void fit_all(fani_processes_pool *pool)
+{
+    if (!atomic_load_explicit(&pool->resized, memory_order_relaxed))
+        return;
+    pthread_mutex_lock(&pool->lock);
+    unsigned wanted = pool->wanted;
+    atomic_store_explicit(&pool->resized, false, memory_order_relaxed);
+    pthread_mutex_unlock(&pool->lock);
+    for (unsigned i = 0; !pool->dismissed && i < pool->count; i++)
+        fit(pool, &pool->workers[i], i < wanted);
+}
+
+fan_status fani_processes_resize(void *self, unsigned workers, fan_error *error)
+{
+    fani_processes_pool *pool = self;
+    if (workers == 0 || workers > pool->count)
+        return fani_error_set(error, FAN_E_ARGUMENT, "workers is %u; it may be 1 to %u", workers,
+                              pool->count);
+    pthread_mutex_lock(&pool->lock);
+    pool->wanted = workers;
+    atomic_store_explicit(&pool->resized, true, memory_order_relaxed);
+    pthread_mutex_unlock(&pool->lock);
+    fani_processes_ring_bell(pool);
+    return FAN_OK;
+}
+
 fan_deadline fani_processes_keep_alive(fani_processes_pool *pool)
 {
+    fit_all(pool);
     fan_deadline now = fani_clock_ns(), next = FAN_FOREVER;
     unsigned starts = 0;
     for (unsigned i = 0; i < pool->count; i++) {

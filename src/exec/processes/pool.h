@@ -56,6 +56,7 @@ typedef struct fani_processes_worker {
     bool served;             /* this image has said that it serves */
     bool killed;             /* this image was sent SIGKILL, or has ended */
     bool tried;              /* its first start was tried */
+    bool surplus;            /* it is to end after what it runs: the pool has become smaller */
     bool wake_due;           /* the pump gave it a batch and has not woken it yet */
     unsigned failures;       /* images in a row that ended without having answered a batch */
     unsigned start_failures; /* starts in a row that came to nothing */
@@ -95,7 +96,7 @@ typedef struct fani_processes_share {
 
 typedef struct fani_processes_pool {
     fani_front *front;
-    unsigned count;
+    unsigned count; /* places; those from `wanted` on are empty, or become so */
     fani_processes_program program;
     cpu_set_t mask;
     bool has_mask;
@@ -118,6 +119,8 @@ typedef struct fani_processes_pool {
     uint64_t shares_made;
     fani_processes_rest rest; /* of the pump */
     unsigned next;            /* where the search for a worker begins */
+    unsigned wanted;          /* workers there are to be */
+    _Atomic bool resized;     /* the pump has yet to see to that */
     unsigned serving;
     unsigned untried;   /* workers whose first start is still to come */
     unsigned failures;  /* failed starts since a worker last said that it serves */
@@ -276,6 +279,9 @@ void fani_processes_hung_up(fani_processes_pool *pool, fani_processes_worker *wo
 
 /* Buries a worker whose pidfd is readable. */
 void fani_processes_bury(fani_processes_pool *pool, fani_processes_worker *worker);
+
+/* The resize operation. Any thread. */
+fan_status fani_processes_resize(void *self, unsigned workers, fan_error *error);
 
 /* Asks every worker to end, at close. */
 void fani_processes_dismiss(fani_processes_pool *pool);

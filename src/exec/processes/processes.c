@@ -39,10 +39,17 @@ static fan_status probe(fan_error *why_not)
 
 /* ---- Open ---------------------------------------------------------------------------------- */
 
+/* Workers there may ever be. */
+static unsigned places(const fan_executor_options *options)
+{
+    return options->workers_max > options->workers ? options->workers_max : options->workers;
+}
+
 static fan_status check_options(const fan_executor_options *options, fan_error *error)
 {
     struct rlimit limit;
-    uint64_t needed = 2 * (uint64_t)options->workers + 32; /* and some for the program itself */
+    unsigned most = places(options);
+    uint64_t needed = 2 * (uint64_t)most + 32; /* and some for the program itself */
     if (!options->worker_program && !fani_registry_started())
         return fani_error_set(error, FAN_E_NOT_STARTED,
                               "workers are started as fresh images of this program, which must "
@@ -51,8 +58,7 @@ static fan_status check_options(const fan_executor_options *options, fan_error *
         return fani_error_set(error, FAN_E_UNAVAILABLE,
                               "%u workers need %llu open files and the limit is %llu: ask for "
                               "fewer workers, or raise it (ulimit -n)",
-                              options->workers, (unsigned long long)needed,
-                              (unsigned long long)limit.rlim_cur);
+                              most, (unsigned long long)needed, (unsigned long long)limit.rlim_cur);
     return FAN_OK;
 }
 
@@ -95,7 +101,7 @@ static int init_lock(fani_processes_pool *pool)
     return error;
 }
 
-static fani_processes_pool *new_pool(fani_front *front, unsigned count)
+static fani_processes_pool *new_pool(fani_front *front, unsigned count, unsigned wanted)
 {
     fani_processes_pool *pool = calloc(1, sizeof *pool + count * sizeof *pool->workers);
     if (!pool || init_lock(pool)) {
@@ -103,14 +109,16 @@ static fani_processes_pool *new_pool(fani_front *front, unsigned count)
         return NULL;
     }
     pool->front = front;
-    pool->count = pool->untried = count;
+    pool->count = count;
+    pool->wanted = pool->untried = wanted;
     pool->bell = pool->epoll = -1;
     pool->has_mask = fani_cores_mask(&pool->mask);
     for (unsigned i = 0; i < count; i++)
         pool->workers[i] = (fani_processes_worker){.pidfd = -1,
                                                    .socket = -1,
                                                    .streams = FANI_PROCESSES_NO_STREAMS,
-                                                   .due = FAN_NOW,
+                                                   .due = i < wanted ? FAN_NOW : FAN_FOREVER,
+                                                   .tried = i >= wanted,
                                                    .kill_due = FAN_FOREVER,
                                                    .window = FANI_PROCESSES_WINDOW_FIRST};
     return pool;
@@ -192,7 +200,7 @@ static fan_status open_pool(fani_front *front, const fan_executor_options *optio
     fan_status status = check_options(options, error);
     if (status != FAN_OK)
         return status;
-    fani_processes_pool *pool = new_pool(front, options->workers);
+    fani_processes_pool *pool = new_pool(front, places(options), options->workers);
     if (!pool)
         return fani_error_set(error, FAN_E_MEMORY, "no memory for %u workers", options->workers);
     pool->worker_memory = options->worker_memory;
@@ -236,6 +244,7 @@ static const fani_executor_ops ops = {
     .revoke = fani_processes_revoke,
     .share = fani_processes_share_op,
     .begun = fani_processes_begun,
+    .resize = fani_processes_resize,
     .stats = stats,
     .close = close_pool,
 };
