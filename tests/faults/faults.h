@@ -28,12 +28,6 @@ typedef enum fault_kind {
     FAULT_HOG,      /* takes ever more memory, at most FAULT_HOG_BYTES; aborts where it gets none */
 } fault_kind;
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define FAULT_SANITIZED true
-#else
-#define FAULT_SANITIZED false
-#endif
-
 enum { FAULT_HOG_BYTES = 256 << 20, FAULT_REPLY = 12288, FAULT_EXIT_CODE = 3 };
 
 /* The input of an item of task_fault. */

@@ -1,9 +1,6 @@
 /* Ending what runs: asked first, killed when it does not answer. */
 #include <stdatomic.h>
-#include <time.h>
 
-#include "base/clock.h"
-#include "exec/executor_ops.h"
 #include "faults.h"
 
 enum { WORKERS = 2 };
@@ -132,57 +129,6 @@ FAN_TEST(kill, what_follows_an_ended_map_is_not_hit)
         EXPECT_U64(next, COUNT);
     }
     EXPECT_U64(workers_lost(executor), 0); /* what runs for microseconds ends in time */
-    EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_DRAIN, fan_deadline_in_ms(20000)), FAN_OK);
-    fault_marks_close(&marks);
-}
-
-/* ---- What the front asks for ----------------------------------------------------------------- */
-
-extern const fan_executor_kind fani_processes_kind;
-
-typedef struct ended {
-    _Atomic bool done;
-    fan_outcome_kind kind;
-} ended;
-
-static void note_end(fani_batch *batch)
-{
-    ended *e = batch->user;
-    e->kind = fani_replies_outcome(&batch->replies, 0).kind;
-    fani_batch_free(batch);
-    atomic_store(&e->done, true);
-}
-
-FAN_TEST(kill, it_is_known_when_a_batch_began)
-{
-    const fani_executor_ops *ops = fani_processes_kind.ops;
-    fault_marks marks;
-    ended e = {0};
-    fan_executor *executor = fault_open(WORKERS);
-    if (!executor || !fault_marks_open(&marks, 2))
-        return;
-    void *self = fani_executor_self(executor, ops);
-    fani_batch *batch = fani_batch_new();
-    ASSERT_TRUE(self && batch);
-    batch->task = &task_obedient;
-    batch->args =
-        (fan_items){.bytes = (unsigned char *)marks.path, .size = strlen(marks.path), .count = 1};
-    batch->items = (fan_items){.count = 1};
-    batch->timeout_ns = INT64_C(3600000000000);
-    batch->done = note_end;
-    batch->user = &e;
-    int64_t before = fani_clock_ns();
-    EXPECT_I64(fani_front_send(fani_executor_front(executor), batch), FAN_OK);
-    EXPECT_TRUE(fault_marks_wait(&marks, 0)); /* it runs */
-    int64_t begun = ops->begun(self, batch), now = fani_clock_ns();
-    SHIM_CHECK(begun >= before && begun <= now, (void)0, "began at %lld, not in %lld..%lld",
-               (long long)begun, (long long)before, (long long)now);
-    EXPECT_TRUE(!ops->revoke(self, batch, false)); /* it has begun, and goes on */
-    EXPECT_TRUE(!ops->revoke(self, NULL, true));
-    for (int ms = 0; !atomic_load(&e.done) && ms < 20000; ms++)
-        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-    EXPECT_TRUE(atomic_load(&e.done));
-    EXPECT_I64(e.kind, FAN_OUTCOME_CANCELLED);
     EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_DRAIN, fan_deadline_in_ms(20000)), FAN_OK);
     fault_marks_close(&marks);
 }

@@ -7,16 +7,15 @@
 
 enum { MOST = 5, COUNT = 2000 };
 
-/* Workers given and the most there may be; NULL where resizing is not supported, or reported. */
-static fan_executor *open_between(unsigned workers, unsigned most, bool *unsupported)
+/* Workers given, and the most there may be; NULL: reported. */
+static fan_executor *open_between(unsigned workers, unsigned most)
 {
     fan_executor *executor = NULL;
     fan_error error = {0};
     fan_status status = fan_executor_open(
         &(fan_executor_options){.kind = "processes", .workers = workers, .workers_max = most},
         &executor, &error);
-    *unsupported = status == FAN_E_UNSUPPORTED;
-    SHIM_CHECK(executor || *unsupported, (void)0, "open: %s", error.text);
+    SHIM_CHECK(status == FAN_OK, (void)0, "open: %s", error.text);
     return executor;
 }
 
@@ -29,11 +28,8 @@ static void close_all(fan_executor *executor)
 FAN_TEST(resize, workers_come_and_go_at_rest)
 {
     static const unsigned sizes[] = {4, 1, MOST, 5, 2, 3};
-    bool unsupported;
     fan_executor_stats stats = {0};
-    fan_executor *executor = open_between(2, MOST, &unsupported);
-    if (unsupported)
-        SKIP("workers_max is not supported yet");
+    fan_executor *executor = open_between(2, MOST);
     fault_expect_children(2);
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         EXPECT_I64(fan_executor_resize(executor, sizes[i]), FAN_OK);
@@ -69,11 +65,8 @@ static fan_status see(void *user, const fan_outcome *outcomes, size_t count, fan
 FAN_TEST(resize, nothing_is_lost_while_workers_come_and_go)
 {
     static const uint64_t inputs[COUNT];
-    bool unsupported;
     fan_executor_stats stats = {0};
-    changes c = {.executor = open_between(2, MOST, &unsupported)};
-    if (unsupported)
-        SKIP("workers_max is not supported yet");
+    changes c = {.executor = open_between(2, MOST)};
     EXPECT_I64(fan_map(c.executor, &task_pid, fan_source_array(inputs, sizeof *inputs, COUNT),
                        fan_sink_callback(see, &c), &(fan_map_options){.batch = 1}, NULL),
                FAN_OK);
@@ -91,10 +84,7 @@ FAN_TEST(resize, a_surplus_worker_ends_after_what_it_runs)
     fault_marks marks;
     fan_future *future = NULL;
     fan_outcome outcome = {0};
-    bool unsupported;
-    fan_executor *executor = open_between(1, 2, &unsupported);
-    if (unsupported)
-        SKIP("workers_max is not supported yet");
+    fan_executor *executor = open_between(1, 2);
     if (!executor || !fault_marks_open(&marks, 1))
         return;
     EXPECT_I64(
