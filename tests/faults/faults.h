@@ -57,7 +57,7 @@ enum { TALK_NOT, TALK, TALK_AND_CRASH, TALK_MUCH /* 2 MiB of x */, TALK_BY_CHILD
 extern const fan_task task_talk;
 extern const fan_task task_talk_whole; /* the same without fan_run_each */
 
-/* Whatever the item: the pid of its worker. */
+/* Whatever the item: the pid of its worker; 0 where it is cancelled. */
 extern const fan_task task_pid;
 
 /* u64 x: takes x bytes of memory, touches and keeps them, then replies x. Where it gets none it

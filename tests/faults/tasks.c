@@ -365,7 +365,7 @@ static fan_status run_pid(fan_run *run, fan_items in)
 {
     int64_t *pids = fan_run_reply_array(run, sizeof *pids);
     for (size_t i = 0; pids && i < in.count; i++)
-        pids[i] = getpid();
+        pids[i] = fan_run_cancelled(run) ? 0 : getpid();
     return pids ? FAN_OK : FAN_E_MEMORY;
 }
 

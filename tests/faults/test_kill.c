@@ -54,7 +54,7 @@ FAN_TEST(kill, who_asks_whether_it_is_cancelled_keeps_its_worker)
     if (!executor || !fault_marks_open(&marks, 2))
         return;
     EXPECT_TRUE(fan_executor_capabilities(executor) & FAN_CAP_KILLS);
-    for (int round = 0; round < 3; round++) { /* the flag is down again each time */
+    for (int round = 0; round < 3; round++) {
         atomic_store(&marks.counts[0], 0);
         atomic_store(&marks.counts[1], 0);
         stopped_map(executor, &task_obedient, fan_source_range(0, 20), &marks, both_began);
@@ -63,6 +63,13 @@ FAN_TEST(kill, who_asks_whether_it_is_cancelled_keeps_its_worker)
         EXPECT_TRUE(began >= WORKERS && began < 20); /* of those that waited, most never ran */
     }
     EXPECT_U64(workers_lost(executor), 0);
+    int64_t pids[10 * WORKERS];
+    EXPECT_I64(fan_map(executor, &task_pid, fan_source_range(0, 10 * WORKERS),
+                       fan_sink_array(pids, sizeof *pids, 10 * WORKERS),
+                       &(fan_map_options){.batch = 1}, NULL),
+               FAN_OK);
+    for (size_t i = 0; i < 10 * WORKERS; i++)
+        EXPECT_TRUE(pids[i] != 0);
     EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_DRAIN, fan_deadline_in_ms(20000)), FAN_OK);
     fault_marks_close(&marks);
 }
