@@ -53,7 +53,10 @@ typedef struct fan_executor_options {
     const char *worker_program; /* processes: program of the worker images; NULL: this one (needs
                                    fan_start) */
     unsigned workers_max;       /* upper end of fan_executor_resize, at least workers; 0: workers */
-    size_t worker_memory;       /* bytes a worker may use; must be 0 for now: FAN_E_UNSUPPORTED */
+    size_t worker_memory; /* processes: bytes of memory of its own that a worker may use (heap,
+                             private mappings, stacks of threads), from 16 MiB; an item that wants
+                             more fails with FAN_E_MEMORY's text and the limit, or dies of it. 0:
+                             no limit */
     void (*warn)(void *user, const char *text); /* told of what works but should not be so: a done
                                                    callback that took longer than 100 ms; any thread
                                                    */
@@ -146,8 +149,12 @@ typedef enum fan_outcome_kind {
     FAN_OUTCOME_CANCELLED,
 } fan_outcome_kind;
 
-/* What an item wrote to its standard output and error while it ran, where the executor captures
- * it. Each text ends with a NUL that its size does not count. */
+/* What an item wrote to its standard output and error while it ran, where the executor captures it
+ * (processes): also an item that was lost or timed out, then of its last run. Items of a task that
+ * uses fan_run_each are told apart; what another task writes goes with the first item of its batch.
+ * At most 1 MiB of each, then a note that the rest was cut off. Each text ends with a NUL that its
+ * size does not count. What a program that a task has started writes after the item has ended goes
+ * with a later item. */
 typedef struct fan_captured {
     const char *out, *err;
     size_t out_size, err_size;

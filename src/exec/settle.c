@@ -36,7 +36,7 @@ static bool unwanted(const fani_front *front, const fani_batch *batch)
  * (fani_replies_outcome). */
 static void mark_all(fani_batch *batch, fani_slot_state state, const char *text)
 {
-    fani_replies_begin(&batch->replies, batch->items.count, batch->reply_limit);
+    fani_replies_restart(&batch->replies, batch->items.count, batch->reply_limit);
     for (size_t i = 0; i < batch->items.count; i++)
         if (fani_replies_mark(&batch->replies, i, state, text) != FAN_OK)
             return;
