@@ -77,12 +77,22 @@ static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t size)
 
 uint64_t fani_registry_hash(void)
 {
-    uint64_t hash = UINT64_C(14695981039346656037);
+    uint64_t sum = 0;
     for (const fan_task *const *task = tasks_recorded(); *task; task++) {
+        uint64_t hash = UINT64_C(14695981039346656037);
         hash = hash_bytes(hash, (*task)->name, strlen((*task)->name) + 1);
-        hash = hash_bytes(hash, &(*task)->version, sizeof(*task)->version);
+        sum += hash_bytes(hash, &(*task)->version, sizeof(*task)->version);
     }
-    return hash;
+    return sum;
+}
+
+const fan_task *fani_registry_at(size_t i)
+{
+    const fan_task *const *tasks = tasks_recorded();
+    size_t count = 0;
+    while (tasks[count])
+        count++;
+    return i < count ? tasks[i] : NULL;
 }
 
 const char *fani_registry_flaw(void)
