@@ -273,39 +273,6 @@ FAN_TEST(mpi_faults, unknown_tasks_and_replies_above_the_limit)
     world_close(executor);
 }
 
-static fan_status check_large(void *user, const fan_outcome *outcomes, size_t count,
-                              fan_error *error)
-{
-    int *failed = user;
-    (void)error;
-    for (size_t i = 0; i < count; i++) {
-        *failed += outcomes[i].kind == FAN_OUTCOME_FAILED;
-        if (outcomes[i].kind == FAN_OUTCOME_FAILED)
-            EXPECT_CONTAINS(outcomes[i].text, "of at most 2147483647");
-    }
-    return FAN_OK;
-}
-
-/* Two replies that fit, in one batch whose message does not: the batch fails with both sizes. */
-FAN_TEST(mpi_faults, messages_above_2_gib)
-{
-    if (!the_world()->with_long || the_world()->size == 1)
-        SKIP("takes 10 GB of memory: for --long, and more than one rank");
-    fan_executor *executor = world_open_threads(1);
-    if (executor && the_world()->rank == 0) {
-        uint64_t sizes[4];
-        int failed = 0;
-        for (int i = 0; i < 4; i++)
-            sizes[i] = 1100000000;
-        fan_map_options options = {.batch = 2};
-        EXPECT_I64(fan_map(executor, &task_grow, fan_source_array(sizes, 8, 4),
-                           fan_sink_callback(check_large, &failed), &options, NULL),
-                   FAN_OK);
-        EXPECT_TRUE(failed >= 2 && failed % 2 == 0); /* what rank 0 ran itself needs no message */
-    }
-    world_close(executor);
-}
-
 /* ---- The command's table ------------------------------------------------------------------- */
 
 FAN_TEST(mpi_ranks, broadcast_and_names)

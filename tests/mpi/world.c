@@ -105,3 +105,12 @@ void world_close(fan_executor *executor)
     if (status)
         shim_fail(__FILE__, __LINE__, "closing: %s: %s", fan_status_name(status), error.text);
 }
+
+fan_status count_failed(void *user, const fan_outcome *outcomes, size_t count, fan_error *error)
+{
+    int *failed = user;
+    (void)error;
+    for (size_t i = 0; i < count; i++)
+        *failed += outcomes[i].kind != FAN_OUTCOME_OK;
+    return FAN_OK;
+}

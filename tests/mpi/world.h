@@ -34,6 +34,9 @@ fan_executor *world_open_threads(unsigned workers);
 /* Rank 0: closes (draining) and reports a failure. Other ranks: serves until then. Collective. */
 void world_close(fan_executor *executor);
 
+/* A sink that counts the items without OK in the int *user. */
+fan_status count_failed(void *user, const fan_outcome *outcomes, size_t count, fan_error *error);
+
 /* ---- Tasks --------------------------------------------------------------------------------- */
 
 extern const fan_task task_mix;     /* u64 -> u64, from its value and index */

@@ -99,6 +99,8 @@ static fan_status take_leave(fani_mpi *self, fan_deadline deadline)
 static fan_status close_executor(void *user, fan_deadline deadline)
 {
     fani_mpi *self = user;
+    if (deadline == FAN_FOREVER)
+        fani_mpi_promise(self);
     fan_status status = self->size > 1 ? take_leave(self, deadline) : FAN_OK;
     return status ? status : fani_mpi_free(self, deadline);
 }
@@ -132,6 +134,13 @@ const fan_executor_kind *fan_mpi_kind(void)
 {
     static const fan_executor_kind kind = {.ops = &fani_mpi_ops};
     return &kind;
+}
+
+const char *fan_mpi_warning(const fan_executor *executor)
+{
+    const fani_mpi *self =
+        executor ? fani_executor_self((fan_executor *)executor, &fani_mpi_ops) : NULL;
+    return self ? self->warning : NULL;
 }
 
 /* ---- Serving ------------------------------------------------------------------------------- */
@@ -216,6 +225,8 @@ fan_status fan_serve(fan_executor *const executors[], size_t count, fan_error *e
     bool *closed = calloc(count, sizeof *closed);
     if (!closed)
         return fani_error_set(error, FAN_E_MEMORY, "no memory to serve %zu executors", count);
+    for (size_t i = 0; i < count; i++)
+        fani_mpi_promise(instance(executors[i]));
     serving s = {.executors = executors, .count = count, .closed = closed, .open = count};
     fani_idle idle = {0};
     while (s.open) {
