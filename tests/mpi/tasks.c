@@ -131,6 +131,19 @@ static fan_status run_where(fan_run *run, fan_items in)
     return FAN_OK;
 }
 
+static fan_status run_burn(fan_run *run, fan_items in)
+{
+    uint64_t *out = fan_run_reply_array(run, sizeof *out);
+    if (!out)
+        return FAN_E_MEMORY;
+    for (size_t i = 0; i < in.count; i++) {
+        fan_deadline end = fan_deadline_in_ms(word_at(&in, i));
+        while (fan_deadline_in_ms(0) < end)
+            out[i]++;
+    }
+    return FAN_OK;
+}
+
 static fan_status run_patient(fan_run *run, fan_items in)
 {
     uint64_t *out = fan_run_reply_array(run, sizeof *out);
@@ -200,12 +213,13 @@ const fan_task task_digest = {.name = "digest", .version = 1, .run = run_digest}
 const fan_task task_grow = {.name = "grow", .version = 1, .run = run_grow};
 const fan_task task_picky = {.name = "picky", .version = 1, .run = run_picky};
 const fan_task task_where = {.name = "where", .version = 1, .run = run_where};
+const fan_task task_burn = {.name = "burn", .version = 1, .run = run_burn};
 const fan_task task_patient = {.name = "patient", .version = 1, .run = run_patient};
 const fan_task task_mortal = {.name = "mortal", .version = 1, .run = run_mortal};
 const fan_task task_sum = {.name = "sum", .version = 1, .run = run_sum};
 const fan_task task_combine = {.name = "combine", .version = 1, .run = run_combine};
 
 const fan_task *const world_tasks[] = {
-    &task_mix,   &task_index,   &task_echo,   &task_digest, &task_grow,    &task_picky,
-    &task_where, &task_patient, &task_mortal, &task_sum,    &task_combine, NULL,
+    &task_mix,     &task_index,  &task_echo, &task_digest, &task_grow,    &task_picky, &task_where,
+    &task_patient, &task_mortal, &task_sum,  &task_burn,   &task_combine, NULL,
 };

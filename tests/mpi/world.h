@@ -46,6 +46,7 @@ extern const fan_task task_digest;  /* bytes -> u64 */
 extern const fan_task task_grow;    /* u64 n -> n bytes of a pattern */
 extern const fan_task task_picky;   /* u64 -> u64; fails every 7th value with its number */
 extern const fan_task task_where;   /* u64 ms -> pid, after ms of sleep */
+extern const fan_task task_burn;    /* u64 ms -> u64; computes for so long */
 extern const fan_task task_patient; /* u64 ms -> 0; ends early where it is cancelled */
 extern const fan_task task_mortal;  /* u64 -> u64; args: the value that it dies of */
 extern const fan_task task_sum;     /* args: fan_shared of bytes; u64 -> their digest plus it */

@@ -6,6 +6,7 @@
  * Time is counted in ticks, and a tick passes when rank 0 looks, however long it did not: of the
  * time in which the whole job was stopped, or rank 0 was elsewhere, only one tick counts. */
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "instance.h"
@@ -39,7 +40,7 @@ void fani_mpi_heartbeat_came(fani_mpi *self, const fani_message *message)
     if (self->rank == 0)
         self->peers[message->peer].answers = true;
     else if (!atomic_load(&self->close_sent)) /* nothing may follow the goodbye */
-        fani_link_send_now(&self->link, 0, FANI_TAG_HEARTBEAT);
+        fani_link_send_now(&self->link, fani_message_new(0, FANI_TAG_HEARTBEAT, 0));
 }
 
 static void give_up(fani_mpi *self, int first, int count)
@@ -68,7 +69,7 @@ static void ask_or_give_up(fani_mpi *self)
             first = dead++ ? first : r;
         } else if (!peer->asked && !closing) {
             peer->asked = true;
-            fani_link_send_now(&self->link, r, FANI_TAG_HEARTBEAT);
+            fani_link_send_now(&self->link, fani_message_new(r, FANI_TAG_HEARTBEAT, 0));
         }
     }
     if (dead)
@@ -87,4 +88,35 @@ void fani_mpi_watch_step(fani_mpi *self, bool moved)
     watch->ticked = now;
     watch->ticks++;
     ask_or_give_up(self);
+}
+
+/* ---- Afterwards ---------------------------------------------------------------------------- */
+
+/* Past the broken link, and without waiting: short messages need nobody who receives them. */
+void fani_mpi_send_home(fani_mpi *self)
+{
+    fan_error why = {0};
+    if (atomic_exchange(&self->close_sent, true) || fani_mpi_may_wait(self))
+        return;
+    fani_link_broken(&self->link, &why);
+    pthread_mutex_lock(&self->drive);
+    for (int r = 1; r < self->size; r++) {
+        fani_message *message = fani_message_new(r, FANI_TAG_CLOSE, strlen(why.text));
+        if (!message)
+            break;
+        memcpy(message->bytes, why.text, message->size);
+        fani_link_send_now(&self->link, message);
+    }
+    pthread_mutex_unlock(&self->drive);
+}
+
+void fani_mpi_close_came(fani_mpi *self, const fani_message *message)
+{
+    char text[FANI_MPI_TEXT_SIZE];
+    if (message->size) {
+        snprintf(text, sizeof text, "rank 0 has given up: %.*s", (int)message->size,
+                 (const char *)message->bytes);
+        fani_link_break(&self->link, FAN_E_LOST, text);
+    }
+    atomic_store(&self->told_to_close, true);
 }

@@ -168,6 +168,13 @@ void fani_mpi_heartbeat_came(fani_mpi *self, const fani_message *message);
  * to do. Under `drive`. */
 void fani_mpi_watch_step(fani_mpi *self, bool moved);
 
+/* CLOSE on other ranks; the message stays the caller's. Under `drive`. */
+void fani_mpi_close_came(fani_mpi *self, const fani_message *message);
+
+/* Rank 0, whose link is broken: tells the others, once, to end with its error. Not
+ * under `drive`. */
+void fani_mpi_send_home(fani_mpi *self);
+
 /* Other ranks: tells rank 0, once, that from now on this one answers whatever its workers do. */
 void fani_mpi_promise(fani_mpi *self);
 

@@ -38,8 +38,9 @@ static fan_status progress(void *user, fan_deadline deadline)
     fani_mpi *self = user;
     awaited what = {.self = self, .completed = atomic_load(&self->completed)};
     fan_status status = fani_mpi_until(self, something_ended, &what, deadline);
-    if (status == FAN_E_UNSUPPORTED) {
-        /* This thread can't drive MPI; another that can may take over when we return. */
+    if (status && status != FAN_E_TIMEOUT) {
+        /* This thread can't drive MPI, and another that can may take over when we return; or the
+         * other ranks can't be reached, and what rank 0 runs itself will end. */
         fan_deadline soon = fan_deadline_in_ms(1);
         fani_bell_wait(&self->bell, fani_bell_rings(&self->bell),
                        deadline < soon ? deadline : soon);
@@ -81,10 +82,13 @@ static void send_close(fani_mpi *self)
 }
 
 /* Rank 0 tells all to close and waits for their goodbyes; the others wait to be told, working on,
- * and say goodbye. A broken link has nobody to wait for. */
+ * and say goodbye. A broken link has nobody to wait for; where a rank went silent, the others are
+ * told why. */
 static fan_status take_leave(fani_mpi *self, fan_deadline deadline)
 {
     fan_status status = FAN_OK;
+    if (self->rank == 0 && fani_link_broken(&self->link, NULL) == FAN_E_LOST)
+        fani_mpi_send_home(self);
     if (self->rank != 0)
         status = fani_mpi_until(self, told_to_close, self, deadline);
     if (!status) {

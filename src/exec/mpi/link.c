@@ -396,9 +396,8 @@ static bool end_receives(fani_link *link)
     return moved;
 }
 
-void fani_link_send_now(fani_link *link, int peer, int tag)
+void fani_link_send_now(fani_link *link, fani_message *message)
 {
-    fani_message *message = fani_message_new(peer, tag, 0);
     if (!message || !flights_reserve(&link->sends)) {
         free(message);
         fani_link_break(link, FAN_E_MEMORY, "no memory to keep track of a send");

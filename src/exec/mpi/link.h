@@ -99,8 +99,9 @@ fani_message *fani_link_room(fani_link *link, int peer, int tag, size_t size);
  * thread. */
 void fani_link_send(fani_link *link, fani_message *message);
 
-/* Sends a message of no bytes past those that wait. Whoever steps. */
-void fani_link_send_now(fani_link *link, int peer, int tag);
+/* Sends a short message past those that wait, on a broken link too. NULL breaks the link: out of
+ * memory. Whoever steps. */
+void fani_link_send_now(fani_link *link, fani_message *message);
 
 /* Marks the link as unusable, with the first reason given. Any thread. */
 void fani_link_break(fani_link *link, fan_status status, const char *text);

@@ -155,7 +155,7 @@ static void handle(void *user, fani_message *message)
         fani_mpi_refusal_came(self, message);
         return;
     case FANI_TAG_CLOSE:
-        atomic_store(&self->told_to_close, true);
+        fani_mpi_close_came(self, message);
         break;
     case FANI_TAG_GOODBYE:
         self->peers[message->peer].answers = false;
@@ -369,9 +369,13 @@ fan_status fani_mpi_free(fani_mpi *self, fan_deadline deadline)
     }
     fani_mpi_pump_end(self);
     fani_mpi_shares_clear(self);
+    bool broken = fani_link_broken(&self->link, NULL) != FAN_OK;
     fani_link_destroy(&self->link);
-    /* Nothing can be done about a failure, and nothing of ours depends on it. */
-    (void)MPI_Comm_free(&self->comm);
+    /* Messages may be under way on a broken link, which must not turn up on a communicator that
+     * gets the number of this one: it is left alone. Nothing can be done about a failure to free
+     * it, and nothing of ours depends on it. */
+    if (!broken)
+        (void)MPI_Comm_free(&self->comm);
     fani_bell_destroy(&self->bell);
     pthread_mutex_destroy(&self->drive);
     pthread_mutex_destroy(&self->queue);

@@ -13,7 +13,7 @@ enum {
     FANI_TAG_SHARE_COMMIT, /* 0 -> r: fani_mpi_share_order; hand it to the workers */
     FANI_TAG_SHARE_DROP,   /* 0 -> r: fani_mpi_share_order */
     FANI_TAG_SHARE_ANSWER, /* r -> 0: fani_mpi_share_answer */
-    FANI_TAG_CLOSE,        /* 0 -> r: nothing more will come */
+    FANI_TAG_CLOSE,        /* 0 -> r: nothing more will come; with a text: because of it */
     FANI_TAG_GOODBYE,      /* r -> 0: nor from here */
     FANI_TAG_HEARTBEAT,    /* 0 -> r: are you there? r -> 0: yes, and from the first on I promise
                               to answer */
