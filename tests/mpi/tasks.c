@@ -219,7 +219,7 @@ const fan_task task_mortal = {.name = "mortal", .version = 1, .run = run_mortal}
 const fan_task task_sum = {.name = "sum", .version = 1, .run = run_sum};
 const fan_task task_combine = {.name = "combine", .version = 1, .run = run_combine};
 
-const fan_task *const world_tasks[] = {
+const fan_task *const world_tasks[WORLD_TASKS + 1] = {
     &task_mix,     &task_index,  &task_echo, &task_digest, &task_grow,    &task_picky, &task_where,
     &task_patient, &task_mortal, &task_sum,  &task_burn,   &task_combine, NULL,
 };

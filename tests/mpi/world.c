@@ -44,7 +44,8 @@ static void agree(const char *failures)
 
 /* ---- Begin and end ------------------------------------------------------------------------- */
 
-void world_begin(int *argc, char ***argv, const char *level, bool other_tasks, bool with_long)
+void world_begin(int *argc, char ***argv, const char *level, const char *other_tasks,
+                 bool with_long)
 {
     int wanted = !strcmp(level, "single")     ? MPI_THREAD_SINGLE
                  : !strcmp(level, "funneled") ? MPI_THREAD_FUNNELED

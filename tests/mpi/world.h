@@ -10,16 +10,17 @@
 typedef struct world {
     int rank;
     int size;
-    int level;       /* what MPI_Init_thread provided */
-    int other_tasks; /* whether fan_start got another list than world_tasks */
-    int with_long;   /* whether tests that take much time or memory should run */
+    int level;               /* what MPI_Init_thread provided */
+    const char *other_tasks; /* --other-tasks; NULL: fan_start got world_tasks */
+    int with_long;           /* whether tests that take much time or memory should run */
 } world;
 
 const world *the_world(void);
 
 /* MPI_Init_thread with a level ("multiple", "funneled", "single"), and the hook that brings every
  * rank's failures to rank 0 and makes the verdict the same on all. Call it after fan_start. */
-void world_begin(int *argc, char ***argv, const char *level, bool other_tasks, bool with_long);
+void world_begin(int *argc, char ***argv, const char *level, const char *other_tasks,
+                 bool with_long);
 void world_end(void);
 
 /* Options over MPI_COMM_WORLD with 2 local workers a rank. */
@@ -52,7 +53,8 @@ extern const fan_task task_mortal;  /* u64 -> u64; args: the value that it dies 
 extern const fan_task task_sum;     /* args: fan_shared of bytes; u64 -> their digest plus it */
 extern const fan_task task_combine; /* a pair of u64 -> u64 that shows their order */
 
-extern const fan_task *const world_tasks[];
+enum { WORLD_TASKS = 12 };
+extern const fan_task *const world_tasks[WORLD_TASKS + 1];
 
 uint64_t mix_value(uint64_t value, uint64_t index);
 uint64_t digest(const unsigned char *bytes, size_t size);
