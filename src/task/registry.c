@@ -77,13 +77,12 @@ static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t size)
 
 uint64_t fani_registry_hash(void)
 {
-    uint64_t sum = 0;
+    uint64_t hash = UINT64_C(14695981039346656037);
     for (const fan_task *const *task = tasks_recorded(); *task; task++) {
-        uint64_t hash = UINT64_C(14695981039346656037);
         hash = hash_bytes(hash, (*task)->name, strlen((*task)->name) + 1);
-        sum += hash_bytes(hash, &(*task)->version, sizeof(*task)->version);
+        hash = hash_bytes(hash, &(*task)->version, sizeof(*task)->version);
     }
-    return sum;
+    return hash;
 }
 
 const fan_task *fani_registry_at(size_t i)

@@ -130,8 +130,9 @@ static fan_status tasks_differ(MPI_Comm comm, int rank, int other, fan_error *er
     fan_status status = broadcast_tasks(comm, rank, 0, &of_root, error);
     if (!status)
         status = broadcast_tasks(comm, rank, other, &of_other, error);
-    if (!status && !find_difference(of_root, 0, of_other, other, how, sizeof how))
-        find_difference(of_other, other, of_root, 0, how, sizeof how);
+    if (!status && !find_difference(of_root, 0, of_other, other, how, sizeof how) &&
+        !find_difference(of_other, other, of_root, 0, how, sizeof how))
+        snprintf(how, sizeof how, "they stand in another order");
     free(of_root);
     free(of_other);
     return status ? status

@@ -47,7 +47,7 @@ static void give_up(fani_mpi *self, int first, int count)
 {
     char text[FANI_MPI_TEXT_SIZE], more[48] = "";
     if (count > 1)
-        snprintf(more, sizeof more, " (nor have %d more ranks)", count - 1);
+        snprintf(more, sizeof more, " (nor %d other%s)", count - 1, count > 2 ? "s" : "");
     snprintf(text, sizeof text,
              "rank %d on %s has not answered for %.3g s%s: it was stopped, hangs, or its host is "
              "gone",

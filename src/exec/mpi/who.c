@@ -82,8 +82,8 @@ static char *describe(const fani_mpi_who *first, int rank, int count)
     char text[480], more[64] = "";
     bool crowded = is_crowded(first);
     if (count > 1)
-        snprintf(more, sizeof more,
-                 crowded ? " (as have %d more ranks)" : " (and on %d more hosts)", count - 1);
+        snprintf(more, sizeof more, crowded ? " (and so %d other%s)" : " (and on %d other host%s)",
+                 count - 1, count > 2 ? "s" : "");
     if (crowded)
         snprintf(text, sizeof text,
                  "rank %d on %s has %u workers, but was bound to %u of the %u cores that it could "
@@ -91,8 +91,7 @@ static char *describe(const fani_mpi_who *first, int rank, int count)
                  rank, first->host, first->workers, first->cores, first->reach, more, cure);
     else
         snprintf(text, sizeof text,
-                 "on %s %u %s bound to %u of the %u cores that they could use, so the others stay "
-                 "idle%s: %s",
+                 "on %s %u %s bound to %u of %u usable cores, so the others stay idle%s: %s",
                  first->host, first->ranks, first->ranks == 1 ? "rank was" : "ranks were",
                  first->on_host, first->reach, more, cure);
     return strdup(text);
