@@ -109,7 +109,7 @@ FAN_TEST(mpi_silence, of_a_rank_with_a_progress_thread)
     a_silent_rank(FAN_MPI_PROGRESS_THREAD);
 }
 
-/* Items several times as long as the limit, inside ranks that have one worker. */
+/* Items longer than the limit, inside ranks that have one worker. */
 FAN_TEST(mpi_silence, is_not_the_work_of_long_items)
 {
     if (the_world()->size != 3)
@@ -117,13 +117,13 @@ FAN_TEST(mpi_silence, is_not_the_work_of_long_items)
     news n = {0};
     fan_mpi_options mpi = world_options();
     mpi.local = "serial";
-    mpi.heartbeat_ms = 400;
+    mpi.heartbeat_ms = 1000;
     mpi.on_broken = note;
     mpi.user = &n;
     fan_executor *executor = world_open(&mpi, 1);
     if (executor && the_world()->rank == 0) {
         fan_future *futures[3];
-        for (uint64_t i = 0, ms = 1300; i < 3; i++)
+        for (uint64_t i = 0, ms = 2200; i < 3; i++)
             EXPECT_I64(fan_submit(executor, &task_burn, &ms, sizeof ms, NULL, &futures[i]), FAN_OK);
         EXPECT_I64(count_silent(futures, 3, ""), 0);
     }
@@ -169,7 +169,7 @@ FAN_TEST(mpi_silence, of_the_whole_job_is_survived)
     int *pids = all_pids();
     news n = {0};
     fan_mpi_options mpi = world_options();
-    mpi.heartbeat_ms = 1000;
+    mpi.heartbeat_ms = 1500;
     mpi.on_broken = note;
     mpi.user = &n;
     fan_executor *executor = world_open(&mpi, 1);
