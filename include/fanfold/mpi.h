@@ -65,7 +65,7 @@ typedef struct fan_mpi_options {
      * thread that makes the MPI calls; it may call MPI_Abort. May be NULL. */
     void (*on_broken)(void *user, const fan_error *error);
     void *user;
-    const struct fani_mpi_testing *testing; /* for Fanfold's own tests; NULL */
+    const void *testing; /* for Fanfold's own tests; NULL */
 } fan_mpi_options;
 
 #define FAN_MPI_NO_HEARTBEAT UINT32_MAX

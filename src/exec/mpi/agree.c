@@ -89,11 +89,23 @@ static fan_status broadcast_tasks(MPI_Comm comm, int rank, int from, char **text
     return fani_mpi_check(MPI_Bcast(made, count, MPI_BYTE, from, comm), "MPI_Bcast", error);
 }
 
+static const char *next_line(const char *line)
+{
+    line += strcspn(line, "\n");
+    return *line ? line + 1 : line;
+}
+
+static const char *name_in(const char *line)
+{
+    line += strcspn(line, " ");
+    return *line ? line + 1 : line;
+}
+
 /* The version of a task in a list; false where it is not there. */
 static bool version_of(const char *list, const char *name, size_t size, unsigned *version)
 {
-    for (const char *line = list; *line; line = strchr(line, '\n') + 1) {
-        const char *at = strchr(line, ' ') + 1;
+    for (const char *line = list; *line; line = next_line(line)) {
+        const char *at = name_in(line);
         if (strcspn(at, "\n") != size || memcmp(at, name, size) != 0)
             continue;
         *version = (unsigned)strtoul(line, NULL, 10);
@@ -106,8 +118,8 @@ static bool version_of(const char *list, const char *name, size_t size, unsigned
 static bool find_difference(const char *mine, int me, const char *theirs, int them, char *text,
                             size_t text_size)
 {
-    for (const char *line = mine; *line; line = strchr(line, '\n') + 1) {
-        const char *name = strchr(line, ' ') + 1;
+    for (const char *line = mine; *line; line = next_line(line)) {
+        const char *name = name_in(line);
         size_t size = strcspn(name, "\n");
         unsigned version = (unsigned)strtoul(line, NULL, 10), other = 0;
         bool there = version_of(theirs, name, size, &other);
@@ -130,7 +142,7 @@ static fan_status tasks_differ(MPI_Comm comm, int rank, int other, fan_error *er
     fan_status status = broadcast_tasks(comm, rank, 0, &of_root, error);
     if (!status)
         status = broadcast_tasks(comm, rank, other, &of_other, error);
-    if (!status && !find_difference(of_root, 0, of_other, other, how, sizeof how) &&
+    if (of_root && of_other && !find_difference(of_root, 0, of_other, other, how, sizeof how) &&
         !find_difference(of_other, other, of_root, 0, how, sizeof how))
         snprintf(how, sizeof how, "they stand in another order");
     free(of_root);

@@ -269,6 +269,12 @@ static fan_status duplicate(MPI_Comm given, MPI_Comm *comm, int *rank, int *size
     return status;
 }
 
+static const struct fani_mpi_testing *testing_of(const fan_mpi_options *mpi)
+{
+    static const struct fani_mpi_testing nothing;
+    return mpi->testing ? mpi->testing : &nothing;
+}
+
 /* Rank 0 gets to know everyone; the ranks have agreed that they can work together. */
 static fan_status introduce(fani_mpi *self, const fani_host *host, const char *host_name,
                             const fan_executor_options *options, fan_error *error)
@@ -287,8 +293,8 @@ static fan_status open_on(fani_mpi *self, MPI_Comm comm, int rank, int size,
                           const fan_executor_options *options, const fan_mpi_options *mpi,
                           fani_opened *opened, fan_error *error)
 {
-    static const struct fani_mpi_testing nothing;
-    const struct fani_mpi_testing *testing = mpi->testing ? mpi->testing : &nothing;
+
+    const struct fani_mpi_testing *testing = testing_of(mpi);
     fani_host host = {.leader = rank, .ranks = 1, .cores = 1};
     fani_hello mine = {.tasks = fani_registry_hash(), .status = FAN_E_MEMORY}, *hellos = NULL;
     fan_error of_hosts = {0};
@@ -339,7 +345,7 @@ fan_status fani_mpi_open(fani_front *front, const fan_executor_options *options,
         status = duplicate(mpi.communicator, &comm, &rank, &size, error);
     if (status)
         return status;
-    status = fani_agree_build(comm, rank, size, mpi.testing ? mpi.testing->build : NULL, error);
+    status = fani_agree_build(comm, rank, size, testing_of(&mpi)->build, error);
     if (!status) {
         self = make(front, comm, rank, size, error);
         status = open_on(self, comm, rank, size, options, &mpi, opened, error);
