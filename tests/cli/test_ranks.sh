@@ -101,6 +101,18 @@ expect 4 '' && says "rank 2 on $(hostname) has not answered for 1 s"
 sleep 0.2
 [ -z "$(running)" ] || fail "$what: ranks live on: $(running)"
 
+what='a rank that dies'
+start_ranks "$hard" "$hard" "$hard"
+kill -9 "$(tail -n 1 <<<"$ranks")" || fail "$what: there was none among $ranks"
+code=0
+wait "$pid" 2>"$tmp/shell" || code=$?
+checks=$((checks + 1))
+case $code in
+0 | 124) fail "$what: exit code $code" ;;
+esac
+sleep 0.2
+[ -z "$(running)" ] || fail "$what: ranks live on: $(running)"
+
 # ---- Binding
 if [ "$(nproc)" -ge 2 ] && [ "${mpirun[1]:-}" = --oversubscribe ]; then
     bound=("${mpirun[@]:0:2}" --bind-to core)

@@ -69,6 +69,18 @@ static void stop_and_wait(fan_executor *executor, int victim, news *n)
     EXPECT_CONTAINS(n->text, "rank 2 on far has not answered for 1 s");
 }
 
+/* Nor does a share wait for it for ever. */
+static void stop_and_share(fan_executor *executor, int victim, news *n)
+{
+    unsigned char bytes[100] = {0};
+    fan_shared shared;
+    EXPECT_I64(kill(victim, SIGSTOP), 0);
+    EXPECT_I64(fan_share(executor, bytes, sizeof bytes, &shared), FAN_E_LOST);
+    EXPECT_I64(kill(victim, SIGCONT), 0);
+    EXPECT_I64(n->times, 1);
+    EXPECT_CONTAINS(n->text, "rank 2 on far has not answered for 1 s");
+}
+
 static void a_silent_rank(fan_mpi_progress progress)
 {
     static const char *const hosts[] = {"near", "near", "far"};
@@ -88,7 +100,10 @@ static void a_silent_rank(fan_mpi_progress progress)
     fan_executor *executor = world_open(&mpi, 1);
     fan_error error = {0};
     if (executor && the_world()->rank == 0) {
-        stop_and_wait(executor, pids[2], &n);
+        if (progress == FAN_MPI_PROGRESS_THREAD)
+            stop_and_share(executor, pids[2], &n);
+        else
+            stop_and_wait(executor, pids[2], &n);
         EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_DRAIN, fan_deadline_in_ms(60000)),
                    FAN_OK);
     } else if (executor) { /* the silent one too, when it goes on */
