@@ -138,13 +138,16 @@ bool job_command_choose(const cli_options *o, const fan_job *job, bool started_a
     if (!choice->workers)
         choice->workers = o->default_workers;
     bool is_mpi = strcmp(choice->kind, "mpi") == 0;
-    if (o->local && !is_mpi) {
-        message_error("--local is for --executor mpi; the executor here is %s (set by %s)",
-                      choice->kind, choice->set_by);
+    if ((o->local || o->has_heartbeat) && !is_mpi) {
+        message_error("%s is for --executor mpi; the executor here is %s (set by %s)",
+                      o->local ? "--local" : "--heartbeat", choice->kind, choice->set_by);
         return false;
     }
-    if (is_mpi && o->local)
-        snprintf(choice->local, sizeof choice->local, "%s", o->local);
+    const char *of_job = job ? fan_job_get(job, "local") : NULL;
+    if (is_mpi && (o->local || of_job))
+        snprintf(choice->local, sizeof choice->local, "%s", o->local ? o->local : of_job);
+    if (o->has_heartbeat)
+        choice->heartbeat_ms = o->heartbeat_ms ? (uint32_t)o->heartbeat_ms : FAN_RANKS_NO_HEARTBEAT;
     /* Serial has one worker; a number that was meant for other executors is no mistake. */
     if (strcmp(choice->kind, "serial") == 0 || strcmp(choice->local, "serial") == 0)
         choice->workers = 1;
@@ -300,7 +303,7 @@ void job_command_print_dry_run(const cli_options *o, const fan_job *job,
     for (size_t i = 0; (key = fan_job_key_at(i)) != NULL; i++) {
         const char *value = fan_job_get(job, key->name);
         if (value && strcmp(key->name, "executor") != 0 && strcmp(key->name, "workers") != 0 &&
-            strcmp(key->name, "task") != 0)
+            strcmp(key->name, "local") != 0 && strcmp(key->name, "task") != 0)
             printf("%-10s %s\n", key->name, value);
     }
     if (!fan_job_get(job, "output"))

@@ -10,6 +10,7 @@
 #include "values.h"
 
 enum { WORKERS_MAX = 4096, REPEAT_MAX = 1000, GRACE_MS = 2000, TIME_LIMIT_MS = 600 * 1000 };
+enum { HEARTBEAT_MAX_MS = 86400 * 1000 };
 
 /* ---- Values: each says what is wrong by the name the user gave it under ------------------------
  */
@@ -71,6 +72,17 @@ static bool store_local(cli_options *o, const char *label, const char *value)
     if (strcmp(value, "mpi") != 0)
         return check_executor(label, value);
     message_error("%s: the executor inside a rank is serial, threads or processes", label);
+    return false;
+}
+
+static bool store_heartbeat(cli_options *o, const char *label, const char *value)
+{
+    o->has_heartbeat = true;
+    if (!store_duration(&o->heartbeat_ms, label, value))
+        return false;
+    if (o->heartbeat_ms <= HEARTBEAT_MAX_MS)
+        return true;
+    message_error("%s: '%s' is longer than a day", label, value);
     return false;
 }
 
@@ -236,6 +248,10 @@ static const struct option_spec {
      store_workers},
     {{"local", 0, "KIND", "mpi: the executor inside each rank (default: threads)", TAKES_JOB},
      store_local},
+    {{"heartbeat", 0, "TIME",
+      "mpi: end the run when a rank has not answered for so long (default: 30s; 0: never)",
+      TAKES_JOB},
+     store_heartbeat},
     {{"crash-limit", 0, "N",
       "how often one item may lose its worker before it is lost (default: 3)", TAKES_JOB},
      store_crash_limit},

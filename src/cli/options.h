@@ -26,10 +26,12 @@ typedef struct cli_options {
     const char *default_executor; /* FANFOLD_EXECUTOR and FANFOLD_WORKERS */
     unsigned default_workers;
     const char *local;
+    uint64_t heartbeat_ms; /* 0: never */
     unsigned crash_limit;
     size_t queue_bytes;
     uint64_t grace_ms;
     progress_mode progress;
+    bool has_heartbeat;
     bool quiet;
     bool dry_run;
     bool help;

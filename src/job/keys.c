@@ -44,6 +44,12 @@ static const key_entry table[FANI_KEY_COUNT] = {
                           .rule = RULE_COUNT,
                           .low = 1,
                           .high = 4096},
+    [FANI_KEY_LOCAL] = {{"local", "*", "NAME",
+                         "mpi: the executor inside each rank: serial, threads or processes "
+                         "(default: threads)",
+                         false},
+                        .rule = RULE_CHOICE,
+                        .choices = "serial threads processes"},
     [FANI_KEY_BATCH] = {{"batch", LISTS, "N",
                          "items that travel together, 1 to 1000000; changes nothing but speed "
                          "(default: chosen while running)",

@@ -1,5 +1,4 @@
 /* Rank 0: which rank gets which batch, and what comes back. */
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -242,12 +241,6 @@ static fani_message *encode(const fani_batch *batch, int rank, char *text, size_
         .items = batch->items,
     };
     size_t size = fani_wire_batch_size(&wire);
-    if (size > INT_MAX) {
-        snprintf(text, text_size,
-                 "a batch of %zu bytes does not fit into one MPI message of at most %d", size,
-                 INT_MAX);
-        return NULL;
-    }
     fani_message *message = fani_message_new(rank, FANI_TAG_BATCH, size);
     if (message)
         fani_wire_batch_write(&wire, message->bytes);

@@ -1,5 +1,4 @@
 /* Ranks other than 0: batches come in, go through the inner executor, and go back as replies. */
-#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,11 +37,6 @@ static void answer(fani_mpi *self, uint64_t posting, const fani_batch *batch)
 {
     fani_mpi_reply head = reply_head(self, posting);
     size_t size = sizeof head + fani_wire_replies_size(&batch->replies);
-    if (size > INT_MAX) {
-        refuse(self, posting, "replies of %zu bytes do not fit into one MPI message of at most %d",
-               size, INT_MAX);
-        return;
-    }
     fani_message *message = fani_message_new(0, FANI_TAG_REPLIES, size);
     if (!message) {
         refuse(self, posting, "no memory for replies of %zu bytes", size);
