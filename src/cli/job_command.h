@@ -21,6 +21,7 @@ typedef struct executor_choice {
     unsigned workers; /* 0: the usable cores */
     unsigned crash_limit;
     size_t queue_bytes;
+    size_t worker_memory; /* 0: no limit */
 } executor_choice;
 
 /* What the options, the job, the environment and the launcher choose, in this order. `job` may be
