@@ -391,10 +391,19 @@ typedef struct fan_fold_plan {
     void *emit_user;
     bool (*stop)(void *user); /* as in fan_map_options */
     void *stop_user;
+    uint32_t timeout_ms; /* these four: as in fan_submit_options, for a leaf as a whole */
+    uint32_t retries;
+    int priority;
+    uint32_t backoff_ms;
+    void (*captured)(void *user, uint64_t leaf,
+                     const fan_captured *text); /* what a leaf wrote, where that is captured: leaves
+                                                   in their order, on the caller's thread */
+    void *captured_user;
 } fan_fold_plan;
 
 /* Folds. *result (cleared by the caller) gets the value; it is empty for no items. A failed item
- * fails the fold with FAN_E_FAILED and its index and text in error. Errors as fan_map. */
+ * fails the fold with FAN_E_FAILED and its index and text in error; a leaf that was lost or timed
+ * out with FAN_E_LOST or FAN_E_TIMEOUT and its number and text. Errors as fan_map. */
 FAN_API fan_status fan_fold_sized(fan_executor *executor, const fan_task *task, fan_source source,
                                   const fan_fold_plan *plan, size_t plan_size, fan_buffer *result,
                                   fan_error *error);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "captured.h"
 #include "fanfold/machine.h"
 #include "launch.h"
 #include "message.h"
@@ -127,11 +128,20 @@ static unsigned workers_of(const fan_job *job)
     return text && value_count(text, 1, UINT32_MAX, &n) ? (unsigned)n : 0;
 }
 
+/* The size was checked when the job was made. */
+static size_t worker_memory_of(const fan_job *job)
+{
+    const char *text = job ? fan_job_get(job, "worker-memory") : NULL;
+    uint64_t size = 0;
+    return text && value_size(text, &size) && size <= SIZE_MAX ? (size_t)size : 0;
+}
+
 bool job_command_choose(const cli_options *o, const fan_job *job, bool started_as_rank,
                         executor_choice *choice)
 {
     *choice = (executor_choice){.crash_limit = o->crash_limit, .queue_bytes = o->queue_bytes};
     choose_kind(o, job, started_as_rank, choice);
+    choice->worker_memory = worker_memory_of(job);
     choice->workers = o->workers;
     if (!choice->workers)
         choice->workers = workers_of(job);
@@ -163,7 +173,8 @@ fan_executor_options job_command_executor_options(const executor_choice *choice)
     return (fan_executor_options){.kind = kind,
                                   .workers = choice->workers,
                                   .crash_limit = choice->crash_limit,
-                                  .queue_bytes = choice->queue_bytes};
+                                  .queue_bytes = choice->queue_bytes,
+                                  .worker_memory = choice->worker_memory};
 }
 
 /* ---- The run ----------------------------------------------------------------------------------
@@ -179,6 +190,11 @@ static void note(void *user, const char *text)
 {
     (void)user;
     message_note(text);
+}
+
+static void wrote(void *user, const char *item, const fan_captured *text)
+{
+    captured_show(user, item, text);
 }
 
 static void progress(void *user, uint64_t done, uint64_t total)
@@ -226,7 +242,10 @@ int job_command_work(const cli_options *o, fan_job *job, fan_executor *executor)
     bool to_stdout = !fan_job_get(job, "output") || strcmp(fan_job_get(job, "output"), "-") == 0;
     progress_start(o->command->task || !task ? o->command->name : task,
                    o->quiet ? PROGRESS_NEVER : o->progress, to_stdout && isatty(STDOUT_FILENO));
-    fan_job_events events = {.report = report,
+    captured_shown shown = {0};
+    fan_job_events events = {.user = &shown,
+                             .wrote = wrote,
+                             .report = report,
                              .progress = progress,
                              .stop = stop,
                              .note = note,

@@ -138,18 +138,23 @@ static sequel send_pieces(fani_front *front, fani_batch *parent, fani_batch *pie
     bool ends = unwanted(front, parent);
     if (!ends)
         parent->care->pieces = count;
-    for (fani_batch *piece = pieces; piece && !ends; piece = piece->next) {
+    for (fani_batch *piece = pieces, *next; piece && !ends; piece = next) {
+        next = piece->next;
         link_piece(front, piece->care);
-        if (delay_ns)
+        if (delay_ns) { /* the watch's from here on: it may post it once the lock is free */
+            piece->next = NULL;
             fani_watch_delay(front, piece, delay_ns);
+        }
     }
     pthread_mutex_unlock(&front->lock);
+    if (!ends && delay_ns)
+        return AGAIN;
     for (fani_batch *piece = pieces, *next; piece; piece = next) {
         next = piece->next;
         piece->next = NULL;
         if (ends)
             fani_batch_free(piece);
-        else if (!delay_ns)
+        else
             fani_front_post_again(front, piece);
     }
     return ends ? UNWANTED : AGAIN;
