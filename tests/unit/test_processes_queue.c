@@ -56,7 +56,8 @@ static void mix(unsigned priorities)
 {
     fani_batch *batches = calloc(BATCHES, sizeof *batches);
     both *b = calloc(1, sizeof *b);
-    ASSERT_TRUE(batches && b);
+    if (!batches || !b)
+        abort();
     uint32_t random = 12345;
     for (size_t i = 0; i < BATCHES; i++)
         b->free[b->free_used++] = &batches[i];
