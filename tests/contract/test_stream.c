@@ -10,12 +10,12 @@ enum { WAIT_MS = 30000, SHORT = 3000, BEHIND = 60 };
 
 /* ---- Arguments ----------------------------------------------------------------------------- */
 
-enum { KINDS = 12, ARGS_STEP = 17, ITEMS = 600 };
+enum { KINDS = 12, ARGS_STEP = 17, ARGS_MAX = KINDS * ARGS_STEP, ITEMS = 600 };
 
 /* Arguments of a kind: none, then ever more bytes; two kinds differ in their last byte only. */
-static size_t make_args(unsigned kind, unsigned char args[KINDS * ARGS_STEP])
+static size_t make_args(unsigned kind, unsigned char args[ARGS_MAX])
 {
-    size_t size = kind == KINDS - 1 ? (size_t)(kind - 1) * ARGS_STEP : (size_t)kind * ARGS_STEP;
+    size_t size = (size_t)(kind == KINDS - 1 ? kind - 1 : kind) * ARGS_STEP;
     for (size_t i = 0; i < size; i++)
         args[i] = (unsigned char)(i * 7 + size);
     if (kind == KINDS - 1)
@@ -31,7 +31,7 @@ static unsigned kind_of(unsigned i)
 
 static void expect_args(fan_future *future, unsigned i)
 {
-    unsigned char expected[KINDS * ARGS_STEP + sizeof i];
+    unsigned char expected[ARGS_MAX + sizeof i];
     fan_outcome outcome = {0};
     size_t size = make_args(kind_of(i), expected);
     memcpy(expected + size, &i, sizeof i);
@@ -44,7 +44,7 @@ static void mix_arguments(fan_executor *executor, void *context)
 {
     (void)context;
     fan_future *futures[ITEMS] = {NULL};
-    unsigned char args[KINDS * ARGS_STEP];
+    unsigned char args[ARGS_MAX];
     for (unsigned i = 0; i < ITEMS; i++) {
         fan_submit_options options = {.args = args, .args_size = make_args(kind_of(i), args)};
         EXPECT_I64(fan_submit(executor, &task_args, &i, sizeof i, &options, &futures[i]), FAN_OK);

@@ -54,9 +54,10 @@ static bool same(const both *b)
 /* Few priorities, each with its level, and more than there are levels. */
 static void mix(unsigned priorities)
 {
-    static fani_batch batches[BATCHES];
+    fani_batch *batches = calloc(BATCHES, sizeof *batches);
     both *b = calloc(1, sizeof *b);
-    ASSERT_TRUE(b != NULL);
+    if (!batches || !b)
+        abort();
     uint32_t random = 12345;
     for (size_t i = 0; i < BATCHES; i++)
         b->free[b->free_used++] = &batches[i];
@@ -78,6 +79,7 @@ static void mix(unsigned priorities)
     EXPECT_TRUE(!fani_processes_queue_pop(&b->queue));
     EXPECT_U64(b->queue.levels_used, 0);
     free(b);
+    free(batches);
 }
 
 FAN_TEST(processes_queue, one_priority)

@@ -21,7 +21,7 @@ static const fan_deadline OPEN_LIMIT = INT64_C(20000000000); /* for the first wo
 static const fan_deadline CLOSE_LEAST = INT64_C(200000000), CLOSE_MOST = INT64_C(10000000000);
 
 /* Batches that are wanted at once: for a worker, and in all where there are many. */
-enum { DEPTH_EACH = 32, DEPTH_MOST = 8192 };
+enum { DEPTH_EACH = 256, DEPTH_MOST = 8192 };
 
 static fan_status probe(fan_error *why_not)
 {
