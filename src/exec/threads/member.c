@@ -13,6 +13,7 @@ enum {
     SPINS_ALONE = 20, /* offered to others */
     CLOCK_EVERY = 8,  /* short batches between two looks at the clock */
     SHORT_NS = 2000,
+    WAKES_NS = 20000, /* work before those who wait for it are woken */
 };
 
 /* ---- Lists --------------------------------------------------------------------------------- */
@@ -122,6 +123,23 @@ static uint64_t time_spent(fani_member *m)
     return (uint64_t)elapsed;
 }
 
+static void wake_waiters(fani_member *m)
+{
+    if (m->wakes.count)
+        fani_front_wake_deferred(&m->wakes);
+    m->wakes_ns = 0;
+}
+
+/* After each batch: wakes who waits, unless more short batches are at hand. */
+static void consider_waiters(fani_member *m)
+{
+    if (!m->wakes.count)
+        return;
+    m->wakes_ns += m->mean_ns;
+    if (m->mean_ns > SHORT_NS || m->wakes_ns > WAKES_NS)
+        wake_waiters(m);
+}
+
 static fan_status run_task(fani_member *m, fani_batch *batch)
 {
     if (!batch->traced) {
@@ -149,6 +167,7 @@ static void run_batch(fani_member *m, fani_batch *batch)
     fani_front_complete(m->team->front, batch,
                         (fani_outcome){.verdict = status == FAN_OK ? FANI_DONE : FANI_FAILED,
                                        .text = fan_status_text(status)});
+    consider_waiters(m);
 }
 
 /* ---- Searching and resting ----------------------------------------------------------------- */
@@ -263,7 +282,11 @@ bool fani_team_has_work(fani_team *team)
 static bool next_work(fani_member *m)
 {
     search(m, true);
-    bool found = find_work(m) || spin(m);
+    bool found = find_work(m);
+    if (!found) {
+        wake_waiters(m);
+        found = spin(m);
+    }
     if (!found)
         return false;
     bool was_last = m->searches && atomic_load(&m->team->searching) == 1;
@@ -276,15 +299,17 @@ static bool next_work(fani_member *m)
 void fani_member_run(fani_member *m)
 {
     fani_team *team = m->team;
+    fani_front_defer_wakes(&m->wakes);
     while (!atomic_load_explicit(&team->ending, memory_order_relaxed)) {
         fani_batch *batch = may_work(m) ? begin_next(m) : NULL;
         if (!may_work(m) && atomic_load_explicit(&m->waiting, memory_order_relaxed))
             empty_list(m);
         if (batch && !m->clock_ns)
             m->clock_ns = fani_clock_ns();
-        if (batch && batch->divisible)
+        if (batch && batch->divisible) {
+            wake_waiters(m);
             fani_division_run(m, batch);
-        else if (batch)
+        } else if (batch)
             run_batch(m, batch);
         else if (!may_work(m) || !next_work(m))
             rest(m);
