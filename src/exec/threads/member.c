@@ -109,18 +109,24 @@ static fani_batch *begin_next(fani_member *m)
 
 /* ---- Running ------------------------------------------------------------------------------- */
 
+/* Reads the clock at the end of `batches` batches since it was last read; what they took. */
+static uint64_t read_clock(fani_member *m, double batches)
+{
+    int64_t now = fani_clock_ns(), elapsed = now - m->clock_ns;
+    double mean = (double)elapsed / batches + 1;
+    m->mean_ns = m->mean_ns > 0 ? 0.75 * m->mean_ns + 0.25 * mean : mean;
+    m->clock_ns = now;
+    m->unclocked = 0;
+    return (uint64_t)elapsed;
+}
+
 /* What the batch that has just ended took. Reading the clock costs as much as a short batch: then
  * it is read now and then, and one batch gets what all since took. */
 static uint64_t time_spent(fani_member *m)
 {
     if (m->mean_ns > 0 && m->mean_ns < SHORT_NS && ++m->unclocked < CLOCK_EVERY)
         return 0;
-    int64_t now = fani_clock_ns(), elapsed = now - m->clock_ns;
-    double mean = (double)elapsed / (m->unclocked ? m->unclocked : 1) + 1;
-    m->mean_ns = m->mean_ns > 0 ? 0.75 * m->mean_ns + 0.25 * mean : mean;
-    m->clock_ns = now;
-    m->unclocked = 0;
-    return (uint64_t)elapsed;
+    return read_clock(m, m->unclocked ? m->unclocked : 1);
 }
 
 static void wake_waiters(fani_member *m)
@@ -142,17 +148,16 @@ static void consider_waiters(fani_member *m)
 
 static fan_status run_task(fani_member *m, fani_batch *batch)
 {
+    fan_status status = fani_worker_run_untimed(m->worker, batch->task, &batch->items, &batch->args,
+                                                batch->reply_limit, &batch->replies);
     if (!batch->traced) {
-        fan_status status =
-            fani_worker_run_untimed(m->worker, batch->task, &batch->items, &batch->args,
-                                    batch->reply_limit, &batch->replies);
         batch->run_ns = time_spent(m);
         return status;
     }
+    /* One batch begins where the last one ended: reading the clock twice would double the cost. */
     batch->where = fani_where_here(m->number);
-    fan_status status = fani_worker_run(m->worker, batch->task, &batch->items, &batch->args,
-                                        batch->reply_limit, &batch->replies, &batch->run_ns);
-    batch->begun_ns = fani_worker_begun(m->worker);
+    batch->begun_ns = m->clock_ns;
+    batch->run_ns = read_clock(m, 1);
     return status;
 }
 
