@@ -13,7 +13,7 @@ enum {
     SPINS_ALONE = 20, /* offered to others */
     CLOCK_EVERY = 8,  /* short batches between two looks at the clock */
     SHORT_NS = 2000,
-    WAKES_NS = 20000, /* work before those who wait for it are woken */
+    WAKES_NS = 50000, /* work before those who wait for it are woken */
 };
 
 /* ---- Lists --------------------------------------------------------------------------------- */
