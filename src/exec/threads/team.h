@@ -55,6 +55,7 @@ typedef struct fani_member {
     fani_nest nest;
     struct fani_team *team;
     unsigned number;
+    int priority;       /* of all that is in the list; changes under its lock */
     bool searches;      /* it is counted among those that look for work */
     int64_t clock_ns;   /* when the clock was last read; 0: before it rested */
     unsigned unclocked; /* batches since */
@@ -76,6 +77,8 @@ typedef struct fani_team {
     unsigned up;                 /* members that OpenMP gave; 0: not up yet */
     _Atomic uint32_t waiting;    /* batches in the inbox */
 
+    _Alignas(64) _Atomic int top; /* the highest priority in the inbox, or the last there was */
+
     _Alignas(64) fani_event work; /* members without work sleep on it */
     _Atomic uint32_t searching;   /* members awake without work */
     _Atomic unsigned active;      /* members with smaller numbers work; the others rest */
@@ -83,10 +86,23 @@ typedef struct fani_team {
     fani_event changed; /* up, active or ending has changed */
 } fani_team;
 
+/* The inbox has changed. Its lock is held. The priority is mostly the same: members look at it all
+ * the time. */
+static inline void fani_team_recount(fani_team *team)
+{
+    const fani_batch *first = team->inbox.first;
+    if (first && first->priority != atomic_load_explicit(&team->top, memory_order_relaxed))
+        atomic_store_explicit(&team->top, first->priority, memory_order_relaxed);
+    atomic_store_explicit(&team->waiting, (uint32_t)team->inbox.count, memory_order_relaxed);
+}
+
 /* ---- member.c ------------------------------------------------------------------------------ */
 
 /* The life of a member: ends when the team ends. */
 void fani_member_run(fani_member *member);
+
+void fani_members_lock(fani_member *a, fani_member *b);
+void fani_members_unlock(fani_member *a, fani_member *b);
 
 /* Wakes a member for new work, unless one is looking for some already. Any thread. */
 void fani_team_wake(fani_team *team);
