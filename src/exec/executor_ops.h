@@ -118,7 +118,8 @@ typedef struct fani_executor_ops {
 
     /* Optional: only where nothing runs by itself. Works until at least one batch has completed, or
      * the deadline. Called by whoever waits, one thread at a time, and only while some batch has
-     * not ended; where nothing can be done it passes a little time. */
+     * not ended; where nothing can be done it passes a little time, or returns FAN_E_BUSY at once
+     * if that stays so until the next post. */
     fan_status (*progress)(void *self, fan_deadline deadline);
 
     /* Optional. When a posted batch began to run (monotonic clock); 0: it has not. The front asks
