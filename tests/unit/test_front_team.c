@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "exec/front.h"
+#include "exec/settle.h"
 #include "shim.h"
 
 enum { WAIT_MS = 30000, NS_PER_MS = 1000000 };
@@ -163,6 +164,40 @@ FAN_TEST(team, short_items_do_not_wait_behind_long_ones_while_a_member_is_idle)
     close_it(executor, FAN_CLOSE_DRAIN);
 }
 
+/* Single items, each at another moment of the members' falling asleep. */
+static void submit_singles(unsigned count, unsigned workers)
+{
+    fan_executor *executor = open_with((fan_executor_options){.workers = workers});
+    uint64_t dice = 88172645463325252;
+    for (unsigned i = 0; i < count && !shim_failed(); i++) {
+        fan_future *futures[2];
+        fan_outcome outcome;
+        dice ^= dice << 13, dice ^= dice >> 7, dice ^= dice << 17;
+        for (uint64_t k = 0; k < dice % 4096; k++)
+            fani_cpu_relax();
+        for (int k = 0; k < 2; k++)
+            ASSERT_I64(fan_submit(executor, &echo_task, NULL, 0, NULL, &futures[k]), FAN_OK);
+        for (int k = 0; k < 2; k++) {
+            EXPECT_I64(fan_future_result(futures[k], fan_deadline_in_ms(WAIT_MS), &outcome),
+                       FAN_OK);
+            fan_future_release(futures[k]);
+        }
+    }
+    close_it(executor, FAN_CLOSE_DRAIN);
+}
+
+FAN_TEST(team, no_item_is_slept_through)
+{
+    submit_singles(3000, 1);
+    submit_singles(3000, 3);
+}
+
+FAN_TEST(team, long_no_item_is_slept_through)
+{
+    submit_singles(1000000, 1);
+    submit_singles(1000000, 3);
+}
+
 static _Atomic unsigned low_before_high, low_done;
 
 static fan_status low_run(fan_run *run, fan_items in)
@@ -265,6 +300,90 @@ FAN_TEST(team, kills_meet_items_that_move)
         }
     }
     EXPECT_U64(atomic_load(&gave_up), 0);
+    close_it(executor, FAN_CLOSE_DRAIN);
+}
+
+/* ---- Divisible batches ----------------------------------------------------------------------- */
+
+enum { GRAIN = 7, RANGE = 3000 };
+
+/* 0 for each item of a run that is a whole grain, or the last one. */
+static fan_status grain_run(fan_run *run, fan_items in)
+{
+    uint64_t *y = fan_run_reply_array(run, sizeof *y);
+    bool whole = in.first % GRAIN == 0 && (in.count == GRAIN || in.first + in.count == RANGE);
+    for (size_t i = 0; y && i < in.count; i++)
+        y[i] = !whole;
+    pause_us(1);
+    return y ? FAN_OK : FAN_E_MEMORY;
+}
+
+static const fan_task grain_task = {.name = "grain", .version = 1, .run = grain_run};
+
+FAN_TEST(team, ranges_are_taken_over_in_whole_grains)
+{
+    uint64_t *y = calloc(RANGE, sizeof *y), odd = 0;
+    ASSERT_TRUE(y != NULL);
+    fan_executor *executor = open_with((fan_executor_options){.workers = 4});
+    for (int round = 0; round < 5; round++) {
+        EXPECT_I64(fan_map(executor, &grain_task, fan_source_range(0, RANGE),
+                           fan_sink_array(y, sizeof *y, RANGE), &(fan_map_options){.batch = GRAIN},
+                           NULL),
+                   FAN_OK);
+        for (unsigned i = 0; i < RANGE; i++)
+            odd += y[i];
+    }
+    EXPECT_U64(odd, 0);
+    close_it(executor, FAN_CLOSE_DRAIN);
+    free(y);
+}
+
+static fan_status counted_run(fan_run *run, fan_items in)
+{
+    atomic_fetch_add(&shorts_done, (unsigned)in.count);
+    pause_us(100);
+    return fan_run_reply_array(run, 1) ? FAN_OK : FAN_E_MEMORY;
+}
+
+static const fan_task counted_task = {.name = "counted", .version = 1, .run = counted_run};
+
+static void set_flag(fani_batch *batch)
+{
+    atomic_store((_Atomic bool *)batch->user, true);
+}
+
+/* Of a range that is given up, what was run has its replies and the rest is cancelled. */
+FAN_TEST(team, a_range_that_is_given_up_tells_what_was_run)
+{
+    fan_executor *executor = open_with((fan_executor_options){.workers = 3});
+    fani_front *front = fani_executor_front(executor);
+    for (unsigned round = 0; round < 20; round++) {
+        fani_batch *batch = fani_batch_new();
+        _Atomic bool done = false;
+        unsigned ok = 0, cancelled = 0;
+        ASSERT_TRUE(batch != NULL);
+        forget_all();
+        batch->task = &counted_task;
+        batch->items.count = 100000;
+        batch->divisible = true;
+        batch->grain = round % 2;
+        batch->done = set_flag;
+        batch->user = &done;
+        ASSERT_I64(fani_front_send(front, batch), FAN_OK);
+        EXPECT_TRUE(reaches(&shorts_done, round % 5));
+        (void)fani_abandon(front, batch, true);
+        while (!atomic_load(&done))
+            pause_us(50);
+        for (size_t i = 0; i < batch->items.count; i++) {
+            fan_outcome_kind kind = fani_replies_outcome(&batch->replies, i).kind;
+            ok += kind == FAN_OUTCOME_OK;
+            cancelled += kind == FAN_OUTCOME_CANCELLED;
+        }
+        EXPECT_U64(ok, atomic_load(&shorts_done));
+        EXPECT_U64(ok + cancelled, batch->items.count);
+        EXPECT_TRUE(ok < batch->items.count);
+        fani_batch_free(batch);
+    }
     close_it(executor, FAN_CLOSE_DRAIN);
 }
 
