@@ -194,8 +194,8 @@ FAN_TEST(team, no_item_is_slept_through)
 
 FAN_TEST(team, long_no_item_is_slept_through)
 {
-    submit_singles(1000000, 1);
-    submit_singles(1000000, 3);
+    submit_singles(300000, 1);
+    submit_singles(300000, 3);
 }
 
 static _Atomic unsigned low_before_high, low_done;
@@ -500,6 +500,65 @@ FAN_TEST(team, serial_sleeps_until_the_next_run)
     EXPECT_TRUE(used < INT64_C(60) * NS_PER_MS);
     fan_future_release(future);
     close_it(executor, FAN_CLOSE_DRAIN);
+}
+
+/* ---- Children left behind -------------------------------------------------------------------- */
+
+static fan_status fail_run(fan_run *run, fan_items in)
+{
+    (void)run, (void)in;
+    return FAN_E_FAILED;
+}
+
+static const fan_task fail_task = {.name = "fail", .version = 1, .run = fail_run};
+
+/* Begins children of all sorts and leaves them: one that is about to run again, one that waits for
+ * it, one that has not begun. Answers how many the run before left. */
+static fan_status leave_run(fan_run *run, fan_items in)
+{
+    uint64_t *y = fan_run_reply_array(run, sizeof *y);
+    fan_executor *executor = fan_run_executor(run);
+    fan_executor_stats stats;
+    fan_outcome outcome;
+    fan_future *children[3] = {NULL};
+    const fan_submit_options again = {.retries = 1000, .backoff_ms = 1};
+    const fan_submit_options then = {.after = children, .after_count = 1};
+    if (!y || !executor || fan_executor_get_stats(executor, &stats) != FAN_OK)
+        return FAN_E_MEMORY;
+    for (size_t i = 0; i < in.count; i++)
+        y[i] = stats.items_submitted - stats.items_done;
+    if (fan_submit(executor, &fail_task, NULL, 0, &again, &children[0]) != FAN_OK ||
+        fan_submit(executor, &echo_task, NULL, 0, &then, &children[1]) != FAN_OK)
+        return FAN_E_FAILED;
+    (void)fan_future_result(children[0], fan_deadline_in_ms(1), &outcome);
+    if (fan_submit(executor, &fail_task, NULL, 0, NULL, &children[2]) != FAN_OK)
+        return FAN_E_FAILED;
+    for (int i = 0; i < 3; i++)
+        fan_future_release(children[i]);
+    return FAN_OK;
+}
+
+static const fan_task leave_task = {.name = "leave", .version = 1, .run = leave_run};
+
+static void expect_nothing_left(const char *kind, uint32_t retries)
+{
+    uint64_t y[60], left = 0;
+    fan_executor *executor = open_with((fan_executor_options){.kind = kind, .workers = 2});
+    fan_map_options options = {.batch = 2, .retries = retries}; /* with retries it is not divided */
+    EXPECT_I64(fan_map(executor, &leave_task, fan_source_range(0, 60),
+                       fan_sink_array(y, sizeof *y, 60), &options, NULL),
+               FAN_OK);
+    for (int i = 0; i < 60; i++)
+        left += y[i];
+    EXPECT_U64(left, 0);
+    close_it(executor, FAN_CLOSE_DRAIN);
+}
+
+FAN_TEST(team, children_left_behind_end_with_their_run)
+{
+    expect_nothing_left("threads", 0);
+    expect_nothing_left("threads", 1);
+    expect_nothing_left("serial", 0);
 }
 
 /* ---- A storm ------------------------------------------------------------------------------- */
