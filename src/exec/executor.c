@@ -253,8 +253,7 @@ fan_status fan_executor_get_stats_sized(fan_executor *executor, fan_executor_sta
     fani_front *front = &executor->front;
     fan_executor_stats stats = {0};
     uint64_t refused = FANI_FRONT_SUM(front, refused);
-    stats.items_done =
-        FANI_FRONT_SUM(front, submitted_out) + FANI_FRONT_SUM(front, mapped_out) - refused;
+    stats.items_done = FANI_FRONT_SUM(front, submitted_out) + FANI_FRONT_SUM(front, mapped_out);
     uint64_t submitted = FANI_FRONT_SUM(front, submitted) - refused;
     stats.items_submitted = submitted + FANI_FRONT_SUM(front, mapped);
     stats.batches = submitted + FANI_FRONT_SUM(front, sent) + FANI_FRONT_SUM(front, again);

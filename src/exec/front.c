@@ -110,13 +110,14 @@ bool fani_front_has_calls(fani_front *front)
 
 uint64_t fani_front_outstanding(fani_front *front)
 {
-    uint64_t out = FANI_FRONT_SUM(front, submitted_out) + FANI_FRONT_SUM(front, mapped_out);
+    uint64_t out = FANI_FRONT_SUM(front, submitted_out) + FANI_FRONT_SUM(front, refused) +
+                   FANI_FRONT_SUM(front, mapped_out);
     return FANI_FRONT_SUM(front, submitted) + FANI_FRONT_SUM(front, mapped) - out;
 }
 
 uint64_t fani_front_submitted(fani_front *front)
 {
-    uint64_t out = FANI_FRONT_SUM(front, submitted_out);
+    uint64_t out = FANI_FRONT_SUM(front, submitted_out) + FANI_FRONT_SUM(front, refused);
     return FANI_FRONT_SUM(front, submitted) - out;
 }
 

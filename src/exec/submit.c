@@ -51,9 +51,8 @@ static bool within_limits(fani_front *front, const fani_shard *own, uint64_t *ro
 static void give_place_back(fani_front *front, size_t charged)
 {
     fani_shard *shard = fani_front_shard(front);
-    atomic_fetch_add(&shard->refused, 1);
     atomic_fetch_add(&shard->bytes_out, charged);
-    atomic_fetch_add(&shard->submitted_out, 1);
+    atomic_fetch_add(&shard->refused, 1);
     fani_event_notify(&front->ended);
 }
 

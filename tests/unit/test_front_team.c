@@ -242,6 +242,48 @@ FAN_TEST(team, priorities_come_before_the_lists_of_members)
     close_it(executor, FAN_CLOSE_DRAIN);
 }
 
+typedef struct asker {
+    fan_executor *executor;
+    _Atomic bool ends;
+    _Atomic unsigned asked;
+} asker;
+
+static void *ask_on(void *user)
+{
+    asker *a = user;
+    while (!atomic_load(&a->ends)) {
+        fan_future *future = NULL;
+        (void)fan_submit(a->executor, &echo_task, NULL, 0, &(fan_submit_options){.no_wait = true},
+                         &future);
+        EXPECT_TRUE(future == NULL); /* the queue is full */
+        atomic_fetch_add(&a->asked, 1);
+    }
+    return NULL;
+}
+
+/* Submits that are refused do not show among what is done. */
+FAN_TEST(team, refused_items_are_never_counted_as_done)
+{
+    asker a = {.ends = false};
+    pthread_t thread;
+    fan_executor_stats stats = {0};
+    a.executor = open_with((fan_executor_options){.workers = 1, .queue_items = 2});
+    forget_all();
+    submit_and_forget(a.executor, &long_task, 0);
+    submit_and_forget(a.executor, &long_task, 0);
+    ASSERT_I64(pthread_create(&thread, NULL, ask_on, &a), 0);
+    while (atomic_load(&a.asked) < 20000 && !shim_failed()) {
+        EXPECT_I64(fan_executor_get_stats(a.executor, &stats), FAN_OK);
+        EXPECT_U64(stats.items_done, 0);
+    }
+    atomic_store(&a.ends, true);
+    pthread_join(thread, NULL);
+    EXPECT_I64(fan_executor_get_stats(a.executor, &stats), FAN_OK);
+    EXPECT_U64(stats.items_submitted, 2);
+    atomic_store(&gate, true);
+    close_it(a.executor, FAN_CLOSE_DRAIN);
+}
+
 /* ---- Stopping ------------------------------------------------------------------------------ */
 
 static fan_status until_cancelled_run(fan_run *run, fan_items in)
