@@ -135,10 +135,12 @@ static fan_status held_progress(void *self, fan_deadline deadline)
     atomic_fetch_add(&h->inside, 1);
     if (atomic_load(&h->slow))
         pause_ms(SLOW_MS);
-    held_step(h, false);
+    bool stepped = held_step(h, false);
+    if (!stepped && h->idle)
+        h->idle(h);
     linger(h);
     atomic_fetch_sub(&h->inside, 1);
-    return FAN_OK;
+    return stepped ? FAN_OK : FAN_E_BUSY;
 }
 
 static void held_stats(void *self, fan_executor_stats *stats)

@@ -30,6 +30,7 @@ typedef struct held_executor {
     fani_batch *running; /* held_begin: for the op begun */
     int64_t begun_ns;
     void (*before_post)(struct held_executor *h); /* called before a batch is taken in */
+    void (*idle)(struct held_executor *h);        /* called by the op progress that found nothing */
     void *user;
 } held_executor;
 

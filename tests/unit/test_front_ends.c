@@ -125,6 +125,29 @@ FAN_TEST(front, waiting_for_nothing_is_refused)
     EXPECT_I64(fan_future_result(NULL, FAN_NOW, &outcome), FAN_E_ARGUMENT);
 }
 
+static void finish_the_first(held_executor *h)
+{
+    h->idle = NULL;
+    held_finish(h);
+}
+
+/* What is posted while a waiter has just found nothing to move does not stay where it is. */
+FAN_TEST(front, a_waiter_looks_again_before_it_sleeps)
+{
+    held_executor held = {.depth = 1, .idle = finish_the_first};
+    fan_executor *executor = open_held(&held, &calls_ops, 0);
+    fan_future *first = NULL, *second = NULL;
+    ASSERT_I64(fan_submit(executor, &fine_task, NULL, 0, NULL, &first), FAN_OK);
+    ASSERT_I64(fan_submit(executor, &fine_task, NULL, 0,
+                          &(fan_submit_options){.after = &first, .after_count = 1}, &second),
+               FAN_OK);
+    EXPECT_TRUE(held_begin(&held) != NULL);
+    EXPECT_I64(outcome_of(second).kind, FAN_OUTCOME_OK);
+    fan_future_release(first);
+    fan_future_release(second);
+    EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_DRAIN, FAN_FOREVER), FAN_OK);
+}
+
 /* ---- Killed and closed on the way ------------------------------------------------------------ */
 
 static void kill_at_second_post(held_executor *h)

@@ -544,6 +544,38 @@ FAN_TEST(team, serial_sleeps_until_the_next_run)
     close_it(executor, FAN_CLOSE_DRAIN);
 }
 
+typedef struct pair {
+    uint64_t index, aligned;
+} pair;
+
+static fan_status pair_run(fan_run *run, fan_items in)
+{
+    pair *y = fan_run_reply_array(run, sizeof *y);
+    for (size_t i = 0; y && i < in.count; i++)
+        y[i] = (pair){.index = in.first + i, .aligned = (uintptr_t)y % 16 == 0};
+    return y ? FAN_OK : FAN_E_MEMORY;
+}
+
+static const fan_task pair_task = {.name = "pair", .version = 1, .run = pair_run};
+
+/* What tasks are told of the alignment of their replies holds for any sink. */
+FAN_TEST(team, replies_are_aligned_whatever_the_sink_is)
+{
+    enum { COUNT = 1000 };
+    _Alignas(16) static uint64_t memory[2 * COUNT + 1];
+    fan_executor *executor = open_with((fan_executor_options){.workers = 2});
+    for (uint64_t shift = 0; shift < 2; shift++) {
+        EXPECT_I64(fan_map(executor, &pair_task, fan_source_range(0, COUNT),
+                           fan_sink_array(memory + shift, sizeof(pair), COUNT), NULL, NULL),
+                   FAN_OK);
+        for (uint64_t i = 0; i < COUNT; i++) {
+            EXPECT_U64(memory[shift + 2 * i], i);
+            EXPECT_U64(memory[shift + 2 * i + 1], 1);
+        }
+    }
+    close_it(executor, FAN_CLOSE_DRAIN);
+}
+
 /* ---- Children left behind -------------------------------------------------------------------- */
 
 static fan_status fail_run(fan_run *run, fan_items in)
