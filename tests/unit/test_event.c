@@ -49,7 +49,7 @@ static void start_waiters(meeting *m, pthread_t *threads)
         ASSERT_I64(pthread_create(&threads[i], NULL, wait_once, m), 0);
     while (atomic_load(&m->asleep) < WAITERS)
         nanosleep(&(struct timespec){.tv_nsec = NS_PER_MS}, NULL);
-    nanosleep(&(struct timespec){.tv_nsec = 5 * NS_PER_MS}, NULL);
+    nanosleep(&(struct timespec){.tv_nsec = 5L * NS_PER_MS}, NULL);
 }
 
 FAN_TEST(event, notify_wakes_everyone_and_leaves_no_waiter)

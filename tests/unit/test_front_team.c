@@ -441,7 +441,7 @@ static void *resize_on(void *user)
     resizer *r = user;
     for (unsigned i = 0; !atomic_load(&r->ends); i++) {
         EXPECT_I64(fan_executor_resize(r->executor, 1 + i * 7 % 5), FAN_OK);
-        pause_us(i % 3 * 40);
+        pause_us(i % 3 * 40L);
     }
     return NULL;
 }

@@ -70,14 +70,13 @@ typedef struct fani_team {
     fani_member *members;
     bool has_mask;
     cpu_set_t mask;
-    pthread_t host; /* opens the region and is its first member */
+    pthread_t host;  /* opens the region and is its first member */
+    _Atomic int top; /* the highest priority in the inbox, or the last there was: seldom changes */
 
     _Alignas(64) fani_lock lock; /* guards the inbox and up */
     fani_fifo inbox;             /* it is the home of a batch in it */
     unsigned up;                 /* members that OpenMP gave; 0: not up yet */
     _Atomic uint32_t waiting;    /* batches in the inbox */
-
-    _Alignas(64) _Atomic int top; /* the highest priority in the inbox, or the last there was */
 
     _Alignas(64) fani_event work; /* members without work sleep on it */
     _Atomic uint32_t searching;   /* members awake without work */
