@@ -277,6 +277,7 @@ static bool spin(fani_member *m)
 static void rest(fani_member *m)
 {
     fani_team *team = m->team;
+    wake_waiters(m);
     bool was_last = search(m, false), works = may_work(m);
     if (!works && was_last && fani_team_has_work(team))
         fani_team_wake(team); /* who may work did not hear of it */
@@ -339,4 +340,6 @@ void fani_member_run(fani_member *m)
         else if (!may_work(m) || !next_work(m))
             rest(m);
     }
+    wake_waiters(m);
+    fani_front_defer_wakes(NULL); /* what follows on this thread wakes at once */
 }
