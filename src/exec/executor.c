@@ -264,13 +264,6 @@ fan_status fan_executor_fd(fan_executor *executor, int *fd)
     return status;
 }
 
-fan_status fan_gang(fan_executor *executor, const fan_task *task, size_t members, const void *input,
-                    size_t size, fan_sink sink, fan_error *error)
-{
-    (void)executor, (void)task, (void)members, (void)input, (void)size, (void)sink;
-    return fani_error_set(error, FAN_E_UNSUPPORTED, "gangs are not supported yet");
-}
-
 const char *fan_outcome_name(fan_outcome_kind kind)
 {
     static const char *const names[] = {"ok", "failed", "lost", "timed out", "cancelled"};

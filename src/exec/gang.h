@@ -1,0 +1,24 @@
+/* A gang as its front and executors see it. */
+#ifndef FANI_EXEC_GANG_H
+#define FANI_EXEC_GANG_H
+
+#include "exec/executor_ops.h"
+#include "task/gang.h"
+
+struct fani_gang {
+    uint64_t id; /* among the ids of the front's shares */
+    size_t members;
+    fani_gang_link link; /* in this process: the op makes the region where there is one */
+    void *mark;          /* the executor's */
+
+    /* The front's side. */
+    fani_front *front;
+    _Atomic size_t out;    /* members not yet ended */
+    fani_batch *batches[]; /* by member */
+};
+
+/* An executor whose worker died: fills the batch's replies with that outcome, so that it is
+ * reported as FANI_DONE and nothing makes it run again. */
+void fani_gang_member_lost(fani_batch *batch, const char *text);
+
+#endif
