@@ -50,6 +50,8 @@ typedef struct fani_processes_worker {
     uint64_t shares_told; /* up to this number of pool->shares_made */
     bool full;            /* takes no batch until it has made progress */
     bool revoked;         /* it is being killed for a batch that was taken back */
+    bool kept;            /* for a member of a gang: takes nothing else */
+    bool seated;          /* and has it */
     uint32_t rest_told;
 } fani_processes_worker;
 
@@ -60,6 +62,7 @@ typedef struct fani_processes_share {
     uint64_t id;
     size_t size;
     int fd;
+    bool gang; /* memory that members of a gang write to */
 } fani_processes_share;
 
 typedef struct fani_processes_pool {
@@ -77,6 +80,8 @@ typedef struct fani_processes_pool {
     pthread_mutex_t lock;   /* guards all below, and what a worker's record says it does */
     pthread_cond_t changed; /* for open: something about starting has changed */
     fani_fifo queue;        /* batches that no worker has room for */
+    fani_fifo members;      /* of a gang, that have no worker yet */
+    bool ganging;           /* there are some, or workers are kept */
     fani_fifo refused;      /* batches that the pump is to fail; mark: why, or NULL */
     fani_processes_share *shares;
     uint64_t shares_made;
@@ -102,6 +107,19 @@ typedef struct fani_processes_pool {
 /* The post and revoke operations. Any thread. */
 void fani_processes_post(void *self, fani_batch *batch);
 bool fani_processes_revoke(void *self, fani_batch *batch, bool kill);
+
+typedef enum fani_processes_loaded {
+    FANI_PROCESSES_LOADED,
+    FANI_PROCESSES_NO_ROOM, /* just now: the worker is marked full */
+    FANI_PROCESSES_HOPELESS,
+} fani_processes_loaded;
+
+/* Writes a batch into a worker's ring. The lock is held. */
+fani_processes_loaded fani_processes_load(fani_processes_pool *pool, fani_processes_worker *worker,
+                                          fani_batch *batch);
+
+/* Puts a batch back to where it waits, before all others. The lock is held. */
+void fani_processes_requeue(fani_processes_pool *pool, fani_batch *batch);
 
 /* Gives queued batches to workers that have room. The lock is held. */
 void fani_processes_dispatch(fani_processes_pool *pool);
@@ -130,11 +148,24 @@ void fani_processes_wake_due(fani_processes_pool *pool);
 /* Wakes the pump. Any thread. */
 void fani_processes_ring_bell(const fani_processes_pool *pool);
 
+/* ---- gang.c -------------------------------------------------------------------------------- */
+
+/* The gang operation. Any thread. */
+fan_status fani_processes_gang_op(void *self, fani_gang *gang, bool ends, fan_error *error);
+
+/* Keeps workers for the members that wait, and gives them to those that are idle. The lock is
+ * held. */
+void fani_processes_seat_members(fani_processes_pool *pool);
+
 /* ---- shares.c ------------------------------------------------------------------------------ */
 
 /* The share operation. Any thread. */
 fan_status fani_processes_share_op(void *self, const fani_share *share, uint64_t *sent,
                                    fan_error *error);
+
+/* Adds a gang's memory to what workers are told of; takes the descriptor over. Dropped as a share.
+ * Answers 0 or an errno. Any thread. */
+int fani_processes_share_gang(fani_processes_pool *pool, uint64_t id, size_t size, int fd);
 
 /* Sends a worker the shares it has not been told of. Answers 0 or an errno (EAGAIN: its socket is
  * full). The lock is held. */
