@@ -7,6 +7,7 @@
 #include <sys/pidfd.h>
 #include <unistd.h>
 
+#include "exec/gang.h"
 #include "memory.h"
 #include "pool.h"
 #include "task/wire.h"
@@ -83,6 +84,10 @@ void fani_processes_complete(fani_processes_pool *pool, fani_batch *batch, fani_
 {
     char *why = batch->mark;
     batch->mark = NULL;
+    if (batch->gang && verdict == FANI_LOST) {
+        fani_gang_member_lost(batch, text);
+        verdict = FANI_DONE;
+    }
     fani_front_complete(pool->front, batch, (fani_outcome){.verdict = verdict, .text = text});
     free(why);
 }
@@ -98,22 +103,17 @@ static void give_up(fani_processes_pool *pool, fani_batch *batch, char *why)
 
 /* ---- Into a ring --------------------------------------------------------------------------- */
 
-typedef enum load_result {
-    LOADED,
-    NO_ROOM, /* just now: the worker is marked full */
-    HOPELESS,
-} load_result;
-
 /* The worker takes nothing until it has made progress, which the pump will see; where nothing of
  * it is under way the pump tries again as soon as it can. */
-static load_result no_room(fani_processes_pool *pool, fani_processes_worker *worker, int error)
+static fani_processes_loaded no_room(fani_processes_pool *pool, fani_processes_worker *worker,
+                                     int error)
 {
     worker->full = true;
     if (worker->requests.broken) /* it wrote over the ring; the pump buries it */
         (void)pidfd_send_signal(worker->pidfd, SIGKILL, NULL, 0);
     else if (error ? error != EPIPE : worker->in_flight == 0)
         fani_processes_watch_room(pool, worker, true);
-    return NO_ROOM;
+    return FANI_PROCESSES_NO_ROOM;
 }
 
 /* Sends a message that is too large for the ring. It is packed only now, so that batches that wait
@@ -153,8 +153,8 @@ static void take_off(fani_processes_pool *pool, fani_processes_worker *worker,
         fani_processes_wake(worker);
 }
 
-/* Writes a batch into a worker's ring. */
-static load_result load(fani_processes_pool *pool, fani_processes_worker *worker, fani_batch *batch)
+fani_processes_loaded fani_processes_load(fani_processes_pool *pool, fani_processes_worker *worker,
+                                          fani_batch *batch)
 {
     fani_wire_batch wire = wire_batch(batch);
     size_t size = fani_wire_batch_size(&wire);
@@ -178,10 +178,10 @@ static load_result load(fani_processes_pool *pool, fani_processes_worker *worker
                      strerrordesc_np(error)) < 0)
             why = NULL;
         give_up(pool, batch, why);
-        return HOPELESS;
+        return FANI_PROCESSES_HOPELESS;
     }
     take_off(pool, worker, frame, batch, outside);
-    return LOADED;
+    return FANI_PROCESSES_LOADED;
 }
 
 /* Descriptors on their way are counted by the kernel, and limited. */
@@ -196,7 +196,8 @@ static bool takes_outside(const fani_processes_worker *worker)
 static bool takes_work(const fani_processes_worker *worker, bool outside)
 {
     return worker->state == FANI_PROCESSES_SERVING && !worker->full && !worker->revoked &&
-           worker->in_flight < FANI_PROCESSES_WINDOW && (!outside || takes_outside(worker));
+           !worker->kept && worker->in_flight < FANI_PROCESSES_WINDOW &&
+           (!outside || takes_outside(worker));
 }
 
 static bool is_outside(const fani_batch *batch)
@@ -226,12 +227,13 @@ static fani_processes_worker *choose(fani_processes_pool *pool, const fani_batch
 
 void fani_processes_dispatch(fani_processes_pool *pool)
 {
+    fani_processes_seat_members(pool);
     while (pool->queue.first) {
         fani_processes_worker *worker = choose(pool, pool->queue.first);
         if (!worker)
             return;
         fani_batch *batch = fani_fifo_pop(&pool->queue);
-        if (load(pool, worker, batch) == NO_ROOM)
+        if (fani_processes_load(pool, worker, batch) == FANI_PROCESSES_NO_ROOM)
             fani_fifo_push_first(&pool->queue, batch);
     }
 }
@@ -244,7 +246,8 @@ void fani_processes_post(void *self, fani_batch *batch)
     if (pool->broken) {
         give_up(pool, batch, strdup(pool->trouble.text));
     } else {
-        fani_fifo_push(&pool->queue, batch);
+        pool->ganging |= batch->gang != NULL;
+        fani_fifo_push(batch->gang ? &pool->members : &pool->queue, batch);
         fani_processes_dispatch(pool);
     }
     pthread_mutex_unlock(&pool->lock);
@@ -252,12 +255,20 @@ void fani_processes_post(void *self, fani_batch *batch)
 
 /* ---- Out of a ring ------------------------------------------------------------------------- */
 
+void fani_processes_requeue(fani_processes_pool *pool, fani_batch *batch)
+{
+    pool->ganging |= batch->gang != NULL;
+    fani_fifo_push_first(batch->gang ? &pool->members : &pool->queue, batch);
+}
+
 static fani_batch *take_flight(fani_processes_worker *worker, unsigned i)
 {
     fani_batch *batch = worker->flights[i].batch;
     worker->in_flight--;
     memmove(&worker->flights[i], &worker->flights[i + 1],
             (worker->in_flight - i) * sizeof *worker->flights);
+    if (batch->gang)
+        worker->kept = worker->seated = false;
     return batch;
 }
 
@@ -280,7 +291,7 @@ fani_batch *fani_processes_ground(fani_processes_pool *pool, fani_processes_work
         if (has_begun && !begun)
             begun = batch;
         else
-            fani_fifo_push_first(&pool->queue, batch);
+            fani_processes_requeue(pool, batch);
     }
     return begun;
 }
@@ -311,7 +322,7 @@ void fani_processes_balance(fani_processes_pool *pool)
         if (!fani_processes_ring_take_back(&victim->requests, victim->flights[last].position))
             continue;
         fani_batch *batch = take_flight(victim, last);
-        if (load(pool, idle, batch) == NO_ROOM)
+        if (fani_processes_load(pool, idle, batch) == FANI_PROCESSES_NO_ROOM)
             fani_fifo_push_first(&pool->queue, batch);
     }
 }
@@ -336,7 +347,7 @@ static bool take_back(fani_processes_pool *pool, fani_batch *batch, bool kill)
 {
     fani_processes_worker *worker;
     unsigned i;
-    if (fani_fifo_remove(&pool->queue, batch))
+    if (fani_fifo_remove(&pool->queue, batch) || fani_fifo_remove(&pool->members, batch))
         return true;
     if (!find_flight(pool, batch, &worker, &i))
         return false;
@@ -352,8 +363,9 @@ static bool take_back(fani_processes_pool *pool, fani_batch *batch, bool kill)
 /* The next batch that can be taken back, or NULL. The lock is held. */
 static fani_batch *take_back_any(fani_processes_pool *pool, bool kill)
 {
-    if (pool->queue.first)
-        return fani_fifo_pop(&pool->queue);
+    fani_batch *waits = fani_fifo_pop(pool->queue.first ? &pool->queue : &pool->members);
+    if (waits)
+        return waits;
     for (unsigned i = 0; i < pool->count; i++) {
         for (unsigned k = pool->workers[i].in_flight; k-- > 0;) {
             fani_batch *batch = pool->workers[i].flights[k].batch;

@@ -56,7 +56,7 @@ static void give_up_if_hopeless(fani_processes_pool *pool)
         return;
     pool->broken = true;
     fani_batch *batch;
-    while ((batch = fani_fifo_pop(&pool->queue))) {
+    while ((batch = fani_fifo_pop(&pool->members)) || (batch = fani_fifo_pop(&pool->queue))) {
         batch->mark = strdup(pool->trouble.text);
         fani_fifo_push(&pool->refused, batch);
     }
@@ -226,12 +226,12 @@ static fani_batch *clear_ring(fani_processes_pool *pool, fani_processes_worker *
     /* A worker that wrote over its own ring may hide what it was at. The first batch is then taken
      * for it, lest it kill for ever. */
     if (begun && worker->revoked) { /* begun between the taking back and the kill */
-        fani_fifo_push_first(&pool->queue, begun);
+        fani_processes_requeue(pool, begun);
         begun = NULL;
     } else if (begun) {
         pool->blameless = 0;
     } else if (had_work && !worker->revoked && ++pool->blameless >= BLAMELESS_MAX) {
-        begun = fani_fifo_pop(&pool->queue);
+        begun = fani_fifo_pop(pool->queue.first ? &pool->queue : &pool->members);
     }
     pool->lost += !pool->dismissed;
     pthread_mutex_unlock(&pool->lock);

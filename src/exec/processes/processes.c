@@ -207,6 +207,7 @@ static const fani_executor_ops ops = {
     .post = fani_processes_post,
     .revoke = fani_processes_revoke,
     .share = fani_processes_share_op,
+    .gang = fani_processes_gang_op,
     .stats = stats,
     .close = close_pool,
 };
