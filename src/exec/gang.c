@@ -255,7 +255,7 @@ fan_status fan_gang(fan_executor *executor, const fan_task *task, size_t members
     fani_gang *gang = calloc(1, sizeof *gang + members * sizeof(fani_batch *));
     if (!gang)
         return fani_error_set(error, FAN_E_MEMORY, "no memory for a gang of %zu members", members);
-    gang->members = members;
+    gang->members = gang->link.members = members;
     gang->front = front;
     fani_front_retain(front);
     fani_shard *turn = take_turn(front, &gang->id);

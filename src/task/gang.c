@@ -137,7 +137,7 @@ size_t fan_gang_rank(const fan_run *run)
 size_t fan_gang_size(const fan_run *run)
 {
     const fani_gang_seat *seat = fani_run_seat(run);
-    return seat ? seat->link->region->members : 1;
+    return seat ? seat->link->members : 1;
 }
 
 fan_status fan_gang_send(fan_run *run, size_t to, const void *bytes, size_t size)
@@ -318,10 +318,11 @@ static const fani_gang_link *find_link(const fan_run *run, const fani_gang_order
     if (order->link)
         return order->link;
     fan_items shared = fan_run_shared(run, (fan_shared){order->id});
-    void *memory = (void *)(uintptr_t)shared.bytes; /* mapped for writing, as gangs alone are */
-    if (!shared.count || !fani_gang_region_sound(memory, shared.size, member))
+    /* Mapped for writing, as the memory of gangs alone is. */
+    fani_gang_region *region = (void *)(uintptr_t)shared.bytes;
+    if (!shared.count || !fani_gang_region_sound(region, shared.size, member))
         return NULL;
-    *found = (fani_gang_link){.region = memory};
+    *found = (fani_gang_link){.region = region, .members = region->members};
     return found;
 }
 

@@ -199,17 +199,17 @@ static bool can_go_on(const fani_gang_region *region, size_t self, fani_gang_wai
 
 /* ---- States and the end --------------------------------------------------------------------- */
 
-static void nudge_all(fani_gang_region *region)
+static void nudge_all(const fani_gang_link *link)
 {
-    for (size_t i = 0; i < region->members; i++)
-        nudge(region, i);
+    for (size_t i = 0; i < link->members; i++)
+        nudge(link->region, i);
 }
 
 void fani_gang_set_state(const fani_gang_link *link, size_t member, fani_gang_state state)
 {
     atomic_store(&link->region->member[member].state, state);
     if (state == FANI_GANG_RETURNED)
-        nudge_all(link->region);
+        nudge_all(link);
     moved(link);
 }
 
@@ -227,7 +227,7 @@ void fani_gang_end(const fani_gang_link *link, fan_status status, const char *te
     region->status = status;
     snprintf(region->text, sizeof region->text, "%s", text);
     atomic_store(&region->ended, 2);
-    nudge_all(region);
+    nudge_all(link);
     moved(link);
 }
 

@@ -59,6 +59,7 @@ typedef struct fani_gang_ring {
 /* One process's view of a gang. */
 typedef struct fani_gang_link {
     fani_gang_region *region;
+    size_t members; /* what the region says may be spoiled */
     /* NULL, or told of whatever a member here did: put, took, returned, ended. Any thread. */
     void (*moved)(void *user);
     void *user;

@@ -1,4 +1,5 @@
 /* Gangs: members that run at once and talk. */
+#include <dirent.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -377,6 +378,48 @@ static void mix(fan_executor *executor, size_t most, ends *e)
 CONTRACT(gang_stray_message_is_an_error_where_it_is_met)
 {
     with_gangs(target, 2, mix);
+}
+
+/* ---- What is left -------------------------------------------------------------------------- */
+
+static size_t entries(const char *folder)
+{
+    size_t count = 0;
+    DIR *dir = opendir(folder);
+    while (dir && readdir(dir))
+        count++;
+    if (dir)
+        closedir(dir);
+    return count;
+}
+
+static size_t mappings(void)
+{
+    size_t lines = 0;
+    FILE *file = fopen("/proc/self/maps", "r");
+    for (int c; file && (c = fgetc(file)) != EOF;)
+        lines += c == '\n';
+    if (file)
+        (void)fclose(file);
+    return lines;
+}
+
+static void repeat(fan_executor *executor, size_t most, ends *e)
+{
+    run(executor, most, GANG_SUM, 1, e);
+    size_t files = entries("/proc/self/fd"), shm = entries("/dev/shm"), maps = mappings();
+    for (int i = 0; i < 30; i++) {
+        run(executor, most, i % 3 ? GANG_SUM : GANG_FAIL, 0, e);
+        EXPECT_U64(e->seen, most);
+    }
+    EXPECT_TRUE(entries("/proc/self/fd") <= files);
+    EXPECT_TRUE(entries("/dev/shm") <= shm);
+    EXPECT_TRUE(mappings() < maps + 10); /* the allocator has some of its own */
+}
+
+CONTRACT(gang_leaves_nothing_behind)
+{
+    with_gangs(target, 1, repeat);
 }
 
 /* ---- Arguments ----------------------------------------------------------------------------- */
