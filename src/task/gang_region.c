@@ -263,35 +263,48 @@ static size_t wait_peer(uint64_t waits)
     return (waits >> KIND_BITS) & ((1 << PEER_BITS) - 1);
 }
 
-/* Whether a member can't go on by itself. */
-static bool member_stuck(const fani_gang_region *region, size_t i, uint64_t waits)
+/* Whether a member waits, or will never do anything again; adds its wait to the sign. */
+static bool member_rests(const fani_gang_region *region, size_t i, uint64_t *sign, size_t *waiting)
 {
+    uint64_t waits = atomic_load(&region->member[i].waits);
+    bool waits_now = wait_kind(waits) != FANI_GANG_AWAKE;
     fani_gang_state state = fani_gang_get_state(region, i);
-    size_t peer = wait_peer(waits);
-    if (state == FANI_GANG_RETURNED || state == FANI_GANG_ELSEWHERE)
-        return true;
-    return wait_kind(waits) != FANI_GANG_AWAKE && peer < region->members &&
-           fani_gang_get_state(region, peer) != FANI_GANG_RETURNED &&
-           !can_go_on(region, i, wait_kind(waits), peer);
+    *sign = *sign * 31 + waits;
+    *waiting += waits_now;
+    return waits_now || state == FANI_GANG_RETURNED || state == FANI_GANG_ELSEWHERE;
 }
 
-/* Each wait has its own number: who has the same before and after was in that wait all the time in
- * between, so there was a moment at which all were, and nobody was left who could wake another. */
+static bool all_rest(const fani_gang_region *region, uint64_t *sign, size_t *waiting)
+{
+    *sign = *waiting = 0;
+    for (size_t i = 0; i < region->members; i++)
+        if (!member_rests(region, i, sign, waiting))
+            return false;
+    return true;
+}
+
+/* Whether what a member waits for is there. */
+static bool member_will_wake(const fani_gang_region *region, size_t i)
+{
+    uint64_t waits = atomic_load(&region->member[i].waits);
+    size_t peer = wait_peer(waits);
+    if (wait_kind(waits) == FANI_GANG_AWAKE)
+        return false;
+    return peer >= region->members || fani_gang_get_state(region, peer) == FANI_GANG_RETURNED ||
+           can_go_on(region, i, wait_kind(waits), peer);
+}
+
+/* Each wait has its own number: who has the same one before and after was in that wait all the time
+ * between. So while it is asked what is there to wake them, nobody is awake who could change it. */
 bool fani_gang_stuck(const fani_gang_region *region, uint64_t *sign, size_t *waiting)
 {
-    uint64_t before = 0, after = 0;
-    *waiting = 0;
-    for (size_t i = 0; i < region->members; i++) {
-        uint64_t waits = atomic_load(&region->member[i].waits);
-        if (!member_stuck(region, i, waits))
-            return false;
-        before = before * 31 + (waits >> (KIND_BITS + PEER_BITS));
-        *waiting += wait_kind(waits) != FANI_GANG_AWAKE;
-    }
+    uint64_t after;
+    if (!all_rest(region, sign, waiting))
+        return false;
     for (size_t i = 0; i < region->members; i++)
-        after = after * 31 + (atomic_load(&region->member[i].waits) >> (KIND_BITS + PEER_BITS));
-    *sign = before;
-    return before == after;
+        if (member_will_wake(region, i))
+            return false;
+    return all_rest(region, &after, waiting) && after == *sign;
 }
 
 void fani_gang_describe(const fani_gang_region *region, char *text)
