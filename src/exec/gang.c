@@ -12,12 +12,12 @@
 
 enum { LOOK_MS = 100 }; /* an executor that is being abandoned wakes nobody inside progress */
 
-void fani_gang_member_lost(fani_batch *batch, const char *text)
+void fani_gang_member_ended(fani_batch *batch, fani_slot_state how, const char *text)
 {
     fani_replies_begin(&batch->replies, 1, batch->reply_limit);
     /* Without memory even for that the item reads as failed. */
     batch->replies.complete =
-        fani_replies_mark(&batch->replies, 0, FANI_SLOT_LOST, text ? text : "") == FAN_OK;
+        fani_replies_mark(&batch->replies, 0, how, text ? text : "") == FAN_OK;
 }
 
 /* ---- One at a time ------------------------------------------------------------------------- */

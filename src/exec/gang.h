@@ -17,8 +17,8 @@ struct fani_gang {
     fani_batch *batches[]; /* by member */
 };
 
-/* An executor whose worker died: fills the batch's replies with that outcome, so that it is
- * reported as FANI_DONE and nothing makes it run again. */
-void fani_gang_member_lost(fani_batch *batch, const char *text);
+/* Fills the replies of a member's batch with an outcome other than OK, so that it is reported as
+ * FANI_DONE and nothing makes it run again. */
+void fani_gang_member_ended(fani_batch *batch, fani_slot_state how, const char *text);
 
 #endif

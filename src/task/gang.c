@@ -17,11 +17,14 @@ enum { BY_SEND = 1, BY_ALL = 2 }; /* kinds: of fan_gang_send, and of what all me
 
 /* ---- Trouble ------------------------------------------------------------------------------- */
 
+/* What a member's text begins with where another one is at fault. */
+static const char has_ended[] = "its gang has ended: ";
+
 static void say_over(fani_gang_seat *seat)
 {
     char text[FANI_GANG_TEXT];
     if (fani_gang_ended(seat->link->region, text) != FAN_OK)
-        snprintf(seat->why, sizeof seat->why, "its gang has ended: %.400s", text);
+        snprintf(seat->why, sizeof seat->why, "%s%.400s", has_ended, text);
 }
 
 /* Keeps why a call failed, for the text that its member fails with. */
@@ -255,8 +258,12 @@ void fani_gang_fault(const fani_gang_link *link, size_t member, const fan_outcom
         [FAN_OUTCOME_CANCELLED] = {FAN_E_CANCELLED, "was cancelled"},
     };
     char text[FANI_GANG_TEXT];
-    snprintf(text, sizeof text, "member %zu %s: %.400s", member, ends[outcome->kind].verb,
-             outcome->text);
+    /* Between ranks this may be heard before what it came from. */
+    if (!strncmp(outcome->text, has_ended, sizeof has_ended - 1))
+        snprintf(text, sizeof text, "%.400s", outcome->text + sizeof has_ended - 1);
+    else
+        snprintf(text, sizeof text, "member %zu %s: %.400s", member, ends[outcome->kind].verb,
+                 outcome->text);
     fani_gang_end(link, ends[outcome->kind].status, text);
 }
 

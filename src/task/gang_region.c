@@ -119,10 +119,10 @@ static void nudge(fani_gang_region *region, size_t member)
         door_open(m);
 }
 
-static void moved(const fani_gang_link *link)
+static void moved(const fani_gang_link *link, size_t peer)
 {
     if (link->moved)
-        link->moved(link->user);
+        link->moved(link->user, peer);
 }
 
 /* ---- Bytes --------------------------------------------------------------------------------- */
@@ -163,7 +163,7 @@ fan_status fani_gang_put(const fani_gang_link *link, size_t from, size_t to, con
     copy_in(ring, region->capacity, head, bytes, *done);
     atomic_store(&ring->head, head + *done);
     nudge(region, to);
-    moved(link);
+    moved(link, to);
     return FAN_OK;
 }
 
@@ -183,7 +183,7 @@ fan_status fani_gang_take(const fani_gang_link *link, size_t to, size_t from, vo
     copy_out(ring, region->capacity, tail, bytes, *done);
     atomic_store(&ring->tail, tail + *done);
     nudge(region, from);
-    moved(link);
+    moved(link, from);
     return FAN_OK;
 }
 
@@ -210,7 +210,7 @@ void fani_gang_set_state(const fani_gang_link *link, size_t member, fani_gang_st
     atomic_store(&link->region->member[member].state, state);
     if (state == FANI_GANG_RETURNED)
         nudge_all(link);
-    moved(link);
+    moved(link, SIZE_MAX);
 }
 
 fani_gang_state fani_gang_get_state(const fani_gang_region *region, size_t member)
@@ -228,7 +228,7 @@ void fani_gang_end(const fani_gang_link *link, fan_status status, const char *te
     snprintf(region->text, sizeof region->text, "%s", text);
     atomic_store(&region->ended, 2);
     nudge_all(link);
-    moved(link);
+    moved(link, SIZE_MAX);
 }
 
 /* The memory may be another process's to spoil. A member that died while it said why has at least
@@ -386,7 +386,6 @@ fan_status fani_gang_wait(const fani_gang_link *link, size_t self, fani_gang_wai
     uint64_t number = (atomic_load(&me->waits) >> (KIND_BITS + PEER_BITS)) + 1;
     uint64_t waits = (number << (KIND_BITS + PEER_BITS)) | ((uint64_t)peer << KIND_BITS) | kind;
     atomic_store(&me->waits, waits);
-    moved(link);
     for (;;) {
         uint32_t door = atomic_load(&me->door);
         status = look(link, self, kind, peer, cancelled);

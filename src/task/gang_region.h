@@ -60,8 +60,9 @@ typedef struct fani_gang_ring {
 typedef struct fani_gang_link {
     fani_gang_region *region;
     size_t members; /* what the region says may be spoiled */
-    /* NULL, or told of whatever a member here did: put, took, returned, ended. Any thread. */
-    void (*moved)(void *user);
+    /* NULL, or told that a byte was put for `peer` or taken from it, or (SIZE_MAX) that a member
+     * has returned or the gang has ended. Any thread. */
+    void (*moved)(void *user, size_t peer);
     void *user;
 } fani_gang_link;
 

@@ -144,6 +144,9 @@ static void handle(void *user, fani_message *message)
     case FANI_TAG_REFUSED:
         fani_mpi_refusal_came(self, message);
         return;
+    case FANI_TAG_GANG:
+        fani_mpi_gang_came(self, message);
+        return;
     case FANI_TAG_CLOSE:
         atomic_store(&self->told_to_close, true);
         break;
@@ -372,6 +375,7 @@ fan_status fani_mpi_free(fani_mpi *self, fan_deadline deadline)
     }
     fani_mpi_pump_end(self);
     fani_mpi_shares_clear(self);
+    fani_mpi_gang_clear(self);
     fani_link_destroy(&self->link);
     /* Nothing can be done about a failure, and nothing of ours depends on it. */
     (void)MPI_Comm_free(&self->comm);

@@ -85,7 +85,7 @@ void fani_processes_complete(fani_processes_pool *pool, fani_batch *batch, fani_
     char *why = batch->mark;
     batch->mark = NULL;
     if (batch->gang && verdict == FANI_LOST) {
-        fani_gang_member_lost(batch, text);
+        fani_gang_member_ended(batch, FANI_SLOT_LOST, text);
         verdict = FANI_DONE;
     }
     fani_front_complete(pool->front, batch, (fani_outcome){.verdict = verdict, .text = text});
