@@ -179,7 +179,7 @@ static fan_status verdict(const fani_gang *gang, fan_error *error)
 
 /* ---- The whole ----------------------------------------------------------------------------- */
 
-static fan_status open_gang(fani_gang *gang, fan_error *error)
+fan_status fani_gang_open(fani_gang *gang, fan_error *error)
 {
     fani_front *front = gang->front;
     if (front->ops->gang)
@@ -193,7 +193,7 @@ static fan_status open_gang(fani_gang *gang, fan_error *error)
                                               "no memory for a gang of %zu members", gang->members);
 }
 
-static void close_gang(fani_gang *gang)
+void fani_gang_close(fani_gang *gang)
 {
     fani_front *front = gang->front;
     if (front->ops->gang)
@@ -208,7 +208,7 @@ static fan_status run_gang(fani_gang *gang, const fan_task *task, const void *in
     if (!make_batches(gang, task, input, size))
         return fani_error_set(error, FAN_E_MEMORY, "no memory for a gang of %zu members",
                               gang->members);
-    fan_status status = open_gang(gang, error);
+    fan_status status = fani_gang_open(gang, error);
     if (status != FAN_OK)
         return status;
     status = send_all(gang);
@@ -219,7 +219,7 @@ static fan_status run_gang(fani_gang *gang, const fan_task *task, const void *in
         status = deliver(gang, sink, error);
     if (status == FAN_OK)
         status = verdict(gang, error);
-    close_gang(gang);
+    fani_gang_close(gang);
     return status;
 }
 

@@ -17,7 +17,8 @@ static void free_gang(fani_mpi_gang *gang)
 {
     if (!gang)
         return;
-    fani_gang_region_free(gang->link.region);
+    if (gang->inner.link.region)
+        fani_gang_close(&gang->inner);
     free(gang->first);
     free(gang->rank_of);
     free(gang->room_from);
@@ -57,14 +58,27 @@ static bool make_tables(fani_mpi_gang *gang)
 {
     size_t ranks = (size_t)gang->self->size, pairs = gang->here * gang->members;
     bool leads = gang->self->rank == 0;
-    gang->link.region = fani_gang_region_new(gang->members);
     gang->room_from = calloc(pairs + 1, sizeof *gang->room_from);
     gang->taken = calloc(pairs + 1, sizeof *gang->taken);
     gang->left_told = calloc(gang->here * ranks + 1, sizeof *gang->left_told);
     gang->out = leads ? calloc(gang->members, sizeof(fani_batch *)) : NULL;
     gang->seen = leads ? calloc(ranks, sizeof *gang->seen) : NULL;
-    return gang->link.region && gang->room_from && gang->taken && gang->left_told &&
+    return gang->room_from && gang->taken && gang->left_told &&
            (!leads || (gang->out && gang->seen));
+}
+
+/* The inner executor's workers map the region; where none of its members are here, so does rank 0,
+ * which answers for the gang. */
+static bool make_region(fani_mpi_gang *gang)
+{
+    fani_gang *inner = &gang->inner;
+    inner->id = gang->id;
+    inner->members = inner->link.members = gang->members;
+    inner->front = gang->self->inner_front;
+    if (fani_gang_open(inner, NULL) != FAN_OK)
+        return false;
+    gang->link.region = inner->link.region;
+    return true;
 }
 
 /* NULL: out of memory. */
@@ -73,6 +87,7 @@ static fani_mpi_gang *make(fani_mpi *self, uint64_t id, size_t members, const ui
     fani_mpi_gang *gang = calloc(1, sizeof *gang);
     if (!gang)
         return NULL;
+    gang->near = fan_executor_capabilities(self->inner) & FAN_CAP_SHARES_MEMORY;
     gang->self = self;
     gang->id = id;
     gang->members = members;
@@ -82,7 +97,7 @@ static fani_mpi_gang *make(fani_mpi *self, uint64_t id, size_t members, const ui
         return NULL;
     }
     gang->here = gang->first[self->rank + 1] - gang->first[self->rank];
-    if (!make_tables(gang)) {
+    if (!make_tables(gang) || !make_region(gang)) {
         free_gang(gang);
         return NULL;
     }
@@ -91,14 +106,6 @@ static fani_mpi_gang *make(fani_mpi *self, uint64_t id, size_t members, const ui
             fani_gang_set_state(&gang->link, i, FANI_GANG_ELSEWHERE);
     return gang;
 }
-
-static bool runs_gangs(const fani_mpi *self)
-{
-    return fan_executor_capabilities(self->inner) & FAN_CAP_SHARES_MEMORY;
-}
-
-static const char *const needs_threads =
-    "members of a gang over ranks need threads inside the ranks, not processes";
 
 /* ---- Running members here ------------------------------------------------------------------ */
 
@@ -114,6 +121,7 @@ static fan_status run_here(fani_mpi_gang *gang, const fani_batch *like, void *st
         .bytes = (const unsigned char *)&gang->order, .size = sizeof gang->order, .count = 1};
     inner->items = like->items;
     inner->reply_limit = like->reply_limit;
+    inner->gang = &gang->inner;
     inner->storage = storage;
     inner->done = done;
     inner->user = user;
@@ -132,9 +140,10 @@ static bool take_order(fani_mpi_gang *gang, const fan_items *args)
     if (args->size != sizeof order)
         return false;
     memcpy(&order, args->bytes, sizeof order);
-    order.link = &gang->link;
-    order.task = fani_registry_find(order.name, strnlen(order.name, sizeof order.name));
-    if (!gang->order.link)
+    order.link = gang->near ? &gang->link : NULL;
+    order.task =
+        gang->near ? fani_registry_find(order.name, strnlen(order.name, sizeof order.name)) : NULL;
+    if (!gang->order.name[0])
         gang->order = order;
     return true;
 }
@@ -172,6 +181,9 @@ static void member_done(fani_batch *inner)
 {
     fani_mpi_gang *gang = inner->user;
     fani_mpi *self = gang->self;
+    fan_outcome outcome = fani_replies_outcome(&inner->replies, 0);
+    if (outcome.kind != FAN_OUTCOME_OK) /* it may have died without a word */
+        fani_gang_fault(&gang->link, (size_t)inner->items.first, &outcome);
     const fani_gang_head head = {
         .gang = gang->id, .kind = FANI_GANG_OUTCOME, .from = (uint32_t)inner->items.first};
     send_outcome(self, &head, &inner->replies);
@@ -217,10 +229,7 @@ static void begin_came(fani_mpi *self, const fani_gang_head *head, const unsigne
     uint32_t *counts = malloc(size);
     if (counts)
         memcpy(counts, bytes, size);
-    if (!runs_gangs(self)) {
-        status = FAN_E_UNSUPPORTED;
-        why = needs_threads;
-    } else if (!counts || !(self->gang = make(self, head->gang, head->value, counts))) {
+    if (!counts || !(self->gang = make(self, head->gang, head->value, counts))) {
         status = FAN_E_MEMORY;
         why = "no memory for a gang";
     }
@@ -513,8 +522,6 @@ static void forget(fani_mpi_gang *gang)
 
 static fan_status begin(fani_mpi *self, fani_gang *outer, fan_error *error)
 {
-    if (!runs_gangs(self))
-        return fani_error_set(error, FAN_E_UNSUPPORTED, "%s", needs_threads);
     uint32_t *counts = spread(self, outer->members);
     fani_mpi_gang *gang = counts ? make(self, outer->id, outer->members, counts) : NULL;
     if (!gang) {

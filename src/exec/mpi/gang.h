@@ -57,6 +57,7 @@ typedef struct fani_mpi_gang {
     size_t *first; /* of each rank's members, and behind the last; members lie in blocks */
     int *rank_of;  /* of each member */
     size_t here;   /* members on this rank, from first[self->rank] on */
+    bool near;     /* the inner executor's workers are threads: they ring when they move */
     fani_gang_link link;
     fani_gang_order order; /* for members here */
 
@@ -80,6 +81,8 @@ typedef struct fani_mpi_gang {
     uint64_t round;   /* of asking all; 0: none yet */
     unsigned asked;   /* ranks that have not answered it */
     bool round_holds; /* all answers so far were what had been reported */
+
+    fani_gang inner; /* the inner executor's view: its region is this rank's */
 } fani_mpi_gang;
 
 /* A message of a gang with `size` bytes behind its head; NULL: out of memory. */

@@ -292,7 +292,8 @@ static void look_for_deadlock(fani_mpi_gang *gang)
 bool fani_gang_carry(fani_mpi_gang *gang)
 {
     bool moved = false;
-    if (atomic_exchange(&gang->dirty, false)) {
+    /* Workers that are processes can't say that there is something. */
+    if (atomic_exchange(&gang->dirty, false) || !gang->near) {
         for (size_t i = 0; i < gang->here; i++) {
             for (size_t other = 0; other < gang->members; other++) {
                 if (is_here(gang, other))
