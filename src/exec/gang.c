@@ -171,7 +171,7 @@ static fan_status verdict(const fani_gang *gang, fan_error *error)
     bool all_ok = true;
     for (size_t i = 0; i < gang->members; i++)
         all_ok = all_ok && outcome_of(gang->batches[i]).kind == FAN_OUTCOME_OK;
-    fan_status status = fani_gang_ended(gang->link.region, text);
+    fan_status status = fani_gang_ended(&gang->link, text);
     if (all_ok)
         return FAN_OK;
     return fani_error_set(error, status, "%s", text);

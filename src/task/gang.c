@@ -23,7 +23,7 @@ static const char has_ended[] = "its gang has ended: ";
 static void say_over(fani_gang_seat *seat)
 {
     char text[FANI_GANG_TEXT];
-    if (fani_gang_ended(seat->link->region, text) != FAN_OK)
+    if (fani_gang_ended(seat->link, text) != FAN_OK)
         snprintf(seat->why, sizeof seat->why, "%s%.400s", has_ended, text);
 }
 
@@ -242,7 +242,7 @@ fan_status fan_gang_barrier(fan_run *run)
 
 bool fani_gang_over(const fani_gang_seat *seat)
 {
-    return fani_gang_ended(seat->link->region, NULL) != FAN_OK;
+    return fani_gang_ended(seat->link, NULL) != FAN_OK;
 }
 
 void fani_gang_fault(const fani_gang_link *link, size_t member, const fan_outcome *outcome)

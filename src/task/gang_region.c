@@ -85,15 +85,15 @@ bool fani_gang_region_sound(const fani_gang_region *region, size_t size, size_t 
            region->capacity == capacity_for(region->members) && member < region->members;
 }
 
-fani_gang_ring *fani_gang_ring_of(fani_gang_region *region, size_t from, size_t to)
+size_t fani_gang_capacity(const fani_gang_link *link)
 {
-    size_t place = (from * region->members + to) * ring_size(region->capacity);
-    return (void *)((unsigned char *)region + head_size(region->members) + place);
+    return capacity_for(link->members);
 }
 
-static const fani_gang_ring *ring_read(const fani_gang_region *region, size_t from, size_t to)
+fani_gang_ring *fani_gang_ring_of(const fani_gang_link *link, size_t from, size_t to)
 {
-    return fani_gang_ring_of((fani_gang_region *)(uintptr_t)region, from, to);
+    size_t place = (from * link->members + to) * ring_size(capacity_for(link->members));
+    return (void *)((unsigned char *)link->region + head_size(link->members) + place);
 }
 
 /* ---- Waking -------------------------------------------------------------------------------- */
@@ -150,19 +150,19 @@ static void copy_out(const fani_gang_ring *ring, size_t capacity, uint64_t at, u
 fan_status fani_gang_put(const fani_gang_link *link, size_t from, size_t to, const void *bytes,
                          size_t size, size_t *done)
 {
-    fani_gang_region *region = link->region;
-    fani_gang_ring *ring = fani_gang_ring_of(region, from, to);
+    size_t capacity = fani_gang_capacity(link);
+    fani_gang_ring *ring = fani_gang_ring_of(link, from, to);
     uint64_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
     uint64_t tail = atomic_load(&ring->tail);
-    if (head - tail > region->capacity)
+    if (head - tail > capacity)
         return FAN_E_PROTOCOL;
-    size_t room = region->capacity - (size_t)(head - tail);
+    size_t room = capacity - (size_t)(head - tail);
     *done = size < room ? size : room;
     if (*done == 0)
         return FAN_OK;
-    copy_in(ring, region->capacity, head, bytes, *done);
+    copy_in(ring, capacity, head, bytes, *done);
     atomic_store(&ring->head, head + *done);
-    nudge(region, to);
+    nudge(link->region, to);
     moved(link, to);
     return FAN_OK;
 }
@@ -170,31 +170,32 @@ fan_status fani_gang_put(const fani_gang_link *link, size_t from, size_t to, con
 fan_status fani_gang_take(const fani_gang_link *link, size_t to, size_t from, void *bytes,
                           size_t size, size_t *done)
 {
-    fani_gang_region *region = link->region;
-    fani_gang_ring *ring = fani_gang_ring_of(region, from, to);
+    size_t capacity = fani_gang_capacity(link);
+    fani_gang_ring *ring = fani_gang_ring_of(link, from, to);
     uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
     uint64_t head = atomic_load(&ring->head);
-    if (head - tail > region->capacity)
+    if (head - tail > capacity)
         return FAN_E_PROTOCOL;
     size_t there = (size_t)(head - tail);
     *done = size < there ? size : there;
     if (*done == 0)
         return FAN_OK;
-    copy_out(ring, region->capacity, tail, bytes, *done);
+    copy_out(ring, capacity, tail, bytes, *done);
     atomic_store(&ring->tail, tail + *done);
-    nudge(region, from);
+    nudge(link->region, from);
     moved(link, from);
     return FAN_OK;
 }
 
 /* Whether a member's wait is over: a byte to take, or room for one. */
-static bool can_go_on(const fani_gang_region *region, size_t self, fani_gang_wait_kind kind,
+static bool can_go_on(const fani_gang_link *link, size_t self, fani_gang_wait_kind kind,
                       size_t peer)
 {
     bool receives = kind == FANI_GANG_RECEIVES;
-    const fani_gang_ring *ring = ring_read(region, receives ? peer : self, receives ? self : peer);
+    const fani_gang_ring *ring =
+        fani_gang_ring_of(link, receives ? peer : self, receives ? self : peer);
     uint64_t held = atomic_load(&ring->head) - atomic_load(&ring->tail);
-    return receives ? held != 0 : held < region->capacity;
+    return receives ? held != 0 : held < fani_gang_capacity(link);
 }
 
 /* ---- States and the end --------------------------------------------------------------------- */
@@ -213,9 +214,9 @@ void fani_gang_set_state(const fani_gang_link *link, size_t member, fani_gang_st
     moved(link, SIZE_MAX);
 }
 
-fani_gang_state fani_gang_get_state(const fani_gang_region *region, size_t member)
+fani_gang_state fani_gang_get_state(const fani_gang_link *link, size_t member)
 {
-    return atomic_load(&region->member[member].state);
+    return atomic_load(&link->region->member[member].state);
 }
 
 void fani_gang_end(const fani_gang_link *link, fan_status status, const char *text)
@@ -233,8 +234,9 @@ void fani_gang_end(const fani_gang_link *link, fan_status status, const char *te
 
 /* The memory may be another process's to spoil. A member that died while it said why has at least
  * ended the gang. */
-fan_status fani_gang_ended(const fani_gang_region *region, char *text)
+fan_status fani_gang_ended(const fani_gang_link *link, char *text)
 {
+    const fani_gang_region *region = link->region;
     uint32_t ended = atomic_load(&region->ended);
     if (!ended)
         return FAN_OK;
@@ -264,55 +266,55 @@ static size_t wait_peer(uint64_t waits)
 }
 
 /* Whether a member waits, or will never do anything again; adds its wait to the sign. */
-static bool member_rests(const fani_gang_region *region, size_t i, uint64_t *sign, size_t *waiting)
+static bool member_rests(const fani_gang_link *link, size_t i, uint64_t *sign, size_t *waiting)
 {
-    uint64_t waits = atomic_load(&region->member[i].waits);
+    uint64_t waits = atomic_load(&link->region->member[i].waits);
     bool waits_now = wait_kind(waits) != FANI_GANG_AWAKE;
-    fani_gang_state state = fani_gang_get_state(region, i);
+    fani_gang_state state = fani_gang_get_state(link, i);
     *sign = *sign * 31 + waits;
     *waiting += waits_now;
     return waits_now || state == FANI_GANG_RETURNED || state == FANI_GANG_ELSEWHERE;
 }
 
-static bool all_rest(const fani_gang_region *region, uint64_t *sign, size_t *waiting)
+static bool all_rest(const fani_gang_link *link, uint64_t *sign, size_t *waiting)
 {
     *sign = *waiting = 0;
-    for (size_t i = 0; i < region->members; i++)
-        if (!member_rests(region, i, sign, waiting))
+    for (size_t i = 0; i < link->members; i++)
+        if (!member_rests(link, i, sign, waiting))
             return false;
     return true;
 }
 
 /* Whether what a member waits for is there. */
-static bool member_will_wake(const fani_gang_region *region, size_t i)
+static bool member_will_wake(const fani_gang_link *link, size_t i)
 {
-    uint64_t waits = atomic_load(&region->member[i].waits);
+    uint64_t waits = atomic_load(&link->region->member[i].waits);
     size_t peer = wait_peer(waits);
     if (wait_kind(waits) == FANI_GANG_AWAKE)
         return false;
-    return peer >= region->members || fani_gang_get_state(region, peer) == FANI_GANG_RETURNED ||
-           can_go_on(region, i, wait_kind(waits), peer);
+    return peer >= link->members || fani_gang_get_state(link, peer) == FANI_GANG_RETURNED ||
+           can_go_on(link, i, wait_kind(waits), peer);
 }
 
 /* Each wait has its own number: who has the same one before and after was in that wait all the time
  * between. So while it is asked what is there to wake them, nobody is awake who could change it. */
-bool fani_gang_stuck(const fani_gang_region *region, uint64_t *sign, size_t *waiting)
+bool fani_gang_stuck(const fani_gang_link *link, uint64_t *sign, size_t *waiting)
 {
     uint64_t after;
-    if (!all_rest(region, sign, waiting))
+    if (!all_rest(link, sign, waiting))
         return false;
-    for (size_t i = 0; i < region->members; i++)
-        if (member_will_wake(region, i))
+    for (size_t i = 0; i < link->members; i++)
+        if (member_will_wake(link, i))
             return false;
-    return all_rest(region, &after, waiting) && after == *sign;
+    return all_rest(link, &after, waiting) && after == *sign;
 }
 
-void fani_gang_describe(const fani_gang_region *region, char *text)
+void fani_gang_describe(const fani_gang_link *link, char *text)
 {
     size_t used = 0, shown = 0;
     text[0] = '\0';
-    for (size_t i = 0; i < region->members && used < FANI_GANG_TEXT - 48; i++) {
-        uint64_t waits = atomic_load(&region->member[i].waits);
+    for (size_t i = 0; i < link->members && used < FANI_GANG_TEXT - 48; i++) {
+        uint64_t waits = atomic_load(&link->region->member[i].waits);
         bool sends = wait_kind(waits) == FANI_GANG_SENDS;
         if (wait_kind(waits) == FANI_GANG_AWAKE)
             continue;
@@ -328,16 +330,15 @@ void fani_gang_describe(const fani_gang_region *region, char *text)
 
 static void end_where_stuck(const fani_gang_link *link)
 {
-    const fani_gang_region *region = link->region;
     char who[FANI_GANG_TEXT], text[FANI_GANG_TEXT + 64];
     uint64_t sign;
     size_t waiting;
-    for (size_t i = 0; i < region->members; i++)
-        if (fani_gang_get_state(region, i) == FANI_GANG_ELSEWHERE)
+    for (size_t i = 0; i < link->members; i++)
+        if (fani_gang_get_state(link, i) == FANI_GANG_ELSEWHERE)
             return; /* whoever knows all ranks judges */
-    if (!fani_gang_stuck(region, &sign, &waiting) || !waiting)
+    if (!fani_gang_stuck(link, &sign, &waiting) || !waiting)
         return;
-    fani_gang_describe(region, who);
+    fani_gang_describe(link, who);
     snprintf(text, sizeof text, "deadlock, every member waits for another: %s", who);
     fani_gang_end(link, FAN_E_FAILED, text);
 }
@@ -357,17 +358,16 @@ static void pause_a_little(void)
 static fan_status look(const fani_gang_link *link, size_t self, fani_gang_wait_kind kind,
                        size_t peer, const _Atomic bool *cancelled)
 {
-    const fani_gang_region *region = link->region;
     /* In this order: a peer puts, then returns. */
-    bool returned = fani_gang_get_state(region, peer) == FANI_GANG_RETURNED;
-    fan_status ended = fani_gang_ended(region, NULL);
+    bool returned = fani_gang_get_state(link, peer) == FANI_GANG_RETURNED;
+    fan_status ended = fani_gang_ended(link, NULL);
     if (ended != FAN_OK)
         return ended == FAN_E_CANCELLED ? FAN_E_CANCELLED : FAN_E_LOST;
     if (cancelled && atomic_load_explicit(cancelled, memory_order_relaxed))
         return FAN_E_CANCELLED;
     if (returned && kind == FANI_GANG_SENDS)
         return FAN_E_CLOSED;
-    if (can_go_on(region, self, kind, peer))
+    if (can_go_on(link, self, kind, peer))
         return FAN_OK;
     return returned ? FAN_E_CLOSED : FAN_E_BUSY;
 }
@@ -392,7 +392,7 @@ fan_status fani_gang_wait(const fani_gang_link *link, size_t self, fani_gang_wai
         if (status != FAN_E_BUSY)
             break;
         end_where_stuck(link);
-        if (fani_gang_ended(link->region, NULL) == FAN_OK)
+        if (fani_gang_ended(link, NULL) == FAN_OK)
             door_wait(&me->door, door);
     }
     atomic_store(&me->waits, number << (KIND_BITS + PEER_BITS));

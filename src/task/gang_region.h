@@ -56,10 +56,11 @@ typedef struct fani_gang_ring {
     _Alignas(64) unsigned char bytes[];
 } fani_gang_ring;
 
-/* One process's view of a gang. */
+/* One process's view of a gang. In memory that other processes write to nothing is trusted: counts
+ * come from here. */
 typedef struct fani_gang_link {
     fani_gang_region *region;
-    size_t members; /* what the region says may be spoiled */
+    size_t members;
     /* NULL, or told that a byte was put for `peer` or taken from it, or (SIZE_MAX) that a member
      * has returned or the gang has ended. Any thread. */
     void (*moved)(void *user, size_t peer);
@@ -79,7 +80,10 @@ void fani_gang_region_free(fani_gang_region *region);
 /* Whether `size` bytes from elsewhere are a region, with that member in it. */
 bool fani_gang_region_sound(const fani_gang_region *region, size_t size, size_t member);
 
-fani_gang_ring *fani_gang_ring_of(fani_gang_region *region, size_t from, size_t to);
+fani_gang_ring *fani_gang_ring_of(const fani_gang_link *link, size_t from, size_t to);
+
+/* Bytes that a ring holds at most. */
+size_t fani_gang_capacity(const fani_gang_link *link);
 
 /* Puts as many of `size` bytes as there is room for now, and answers how many. FAN_E_PROTOCOL: the
  * ring was written over. One putter at a time. */
@@ -100,18 +104,18 @@ fan_status fani_gang_wait(const fani_gang_link *link, size_t self, fani_gang_wai
 void fani_gang_end(const fani_gang_link *link, fan_status status, const char *text);
 
 /* What ended it: FAN_OK where it has not ended. `text` gets at most FANI_GANG_TEXT bytes. */
-fan_status fani_gang_ended(const fani_gang_region *region, char *text);
+fan_status fani_gang_ended(const fani_gang_link *link, char *text);
 
 /* Says what a member does; those who wait look again. */
 void fani_gang_set_state(const fani_gang_link *link, size_t member, fani_gang_state state);
-fani_gang_state fani_gang_get_state(const fani_gang_region *region, size_t member);
+fani_gang_state fani_gang_get_state(const fani_gang_link *link, size_t member);
 
 /* Whether no member here can go on by itself: each has returned or waits for what is not there.
  * Members elsewhere count as such. *sign changes whenever any of them did something in between.
  * *waiting: how many wait. */
-bool fani_gang_stuck(const fani_gang_region *region, uint64_t *sign, size_t *waiting);
+bool fani_gang_stuck(const fani_gang_link *link, uint64_t *sign, size_t *waiting);
 
 /* Who waits for whom, as text of at most FANI_GANG_TEXT bytes. */
-void fani_gang_describe(const fani_gang_region *region, char *text);
+void fani_gang_describe(const fani_gang_link *link, char *text);
 
 #endif

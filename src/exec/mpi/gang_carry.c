@@ -44,15 +44,24 @@ static bool hosts(const fani_mpi_gang *gang, int rank)
 
 /* ---- Bytes --------------------------------------------------------------------------------- */
 
+/* Processes among the members can write anything anywhere in their region. */
+static void spoiled(const fani_mpi_gang *gang)
+{
+    fani_gang_end(&gang->link, FAN_E_FAILED, "a member wrote over the memory of its gang");
+}
+
 /* Bytes that member `i` here may send on to a member elsewhere now. */
 static size_t sendable(const fani_mpi_gang *gang, size_t i, size_t to)
 {
-    fani_gang_ring *ring = fani_gang_ring_of(gang->link.region, member_here(gang, i), to);
-    uint64_t tail = atomic_load(&ring->tail);
-    size_t held = (size_t)(atomic_load(&ring->head) - tail);
-    size_t room =
-        gang->link.region->capacity - (size_t)(tail - gang->room_from[i * gang->members + to]);
-    return held < room ? held : room;
+    fani_gang_ring *ring = fani_gang_ring_of(&gang->link, member_here(gang, i), to);
+    size_t capacity = fani_gang_capacity(&gang->link);
+    uint64_t tail = atomic_load(&ring->tail), held = atomic_load(&ring->head) - tail;
+    uint64_t under_way = tail - gang->room_from[i * gang->members + to];
+    if (held > capacity || under_way > capacity) {
+        spoiled(gang);
+        return 0;
+    }
+    return held < capacity - under_way ? (size_t)held : capacity - (size_t)under_way;
 }
 
 static bool send_bytes(fani_mpi_gang *gang, size_t i, size_t to)
@@ -63,7 +72,6 @@ static bool send_bytes(fani_mpi_gang *gang, size_t i, size_t to)
     const fani_gang_head head = {
         .kind = FANI_GANG_DATA, .from = (uint32_t)from, .to = (uint32_t)to};
     fani_message *message = fani_gang_message(gang, gang->rank_of[to], &head, size);
-    /* The rings here are this process's own: taking what is held can't fail. */
     if (message &&
         fani_gang_take(&gang->link, to, from, message->bytes + sizeof head, size, &done) == FAN_OK)
         message->size = sizeof head + done;
@@ -74,9 +82,9 @@ static bool send_bytes(fani_mpi_gang *gang, size_t i, size_t to)
 /* Half a ring is enough to be told of: a sender without room has filled a whole one. */
 static bool taken_due(const fani_mpi_gang *gang, size_t i, size_t from)
 {
-    fani_gang_ring *ring = fani_gang_ring_of(gang->link.region, from, member_here(gang, i));
+    fani_gang_ring *ring = fani_gang_ring_of(&gang->link, from, member_here(gang, i));
     return atomic_load(&ring->tail) - gang->taken[i * gang->members + from] >=
-           gang->link.region->capacity / 2;
+           fani_gang_capacity(&gang->link) / 2;
 }
 
 static bool tell_taken(fani_mpi_gang *gang, size_t i, size_t from)
@@ -84,7 +92,7 @@ static bool tell_taken(fani_mpi_gang *gang, size_t i, size_t from)
     if (!taken_due(gang, i, from))
         return false;
     size_t to = member_here(gang, i);
-    fani_gang_ring *ring = fani_gang_ring_of(gang->link.region, from, to);
+    fani_gang_ring *ring = fani_gang_ring_of(&gang->link, from, to);
     const fani_gang_head head = {.kind = FANI_GANG_TAKEN,
                                  .from = (uint32_t)from,
                                  .to = (uint32_t)to,
@@ -102,13 +110,13 @@ static bool left_due(const fani_mpi_gang *gang, size_t i, int rank)
 {
     size_t from = member_here(gang, i);
     if (gang->left_told[i * (size_t)gang->self->size + (size_t)rank] ||
-        fani_gang_get_state(gang->link.region, from) != FANI_GANG_RETURNED ||
-        fani_gang_ended(gang->link.region, NULL) != FAN_OK)
+        fani_gang_get_state(&gang->link, from) != FANI_GANG_RETURNED ||
+        fani_gang_ended(&gang->link, NULL) != FAN_OK)
         return false;
     for (size_t to = gang->first[rank]; to < gang->first[rank + 1]; to++) {
-        fani_gang_ring *ring = fani_gang_ring_of(gang->link.region, from, to);
+        fani_gang_ring *ring = fani_gang_ring_of(&gang->link, from, to);
         if (atomic_load(&ring->head) != atomic_load(&ring->tail) &&
-            fani_gang_get_state(gang->link.region, to) != FANI_GANG_RETURNED)
+            fani_gang_get_state(&gang->link, to) != FANI_GANG_RETURNED)
             return false;
     }
     return true;
@@ -132,7 +140,7 @@ static bool tell_end(fani_mpi_gang *gang)
         return false;
     gang->end_told = true;
     const fani_gang_head head = {.kind = FANI_GANG_ENDED,
-                                 .value = (uint64_t)fani_gang_ended(gang->link.region, text)};
+                                 .value = (uint64_t)fani_gang_ended(&gang->link, text)};
     for (int r = 0; r < gang->self->size; r++) {
         if (r == gang->self->rank || (r != 0 && !hosts(gang, r)))
             continue;
@@ -171,11 +179,10 @@ static fani_gang_report look(const fani_mpi_gang *gang, char *text)
     fani_gang_report report = {.sent = gang->sent, .received = gang->received};
     uint64_t before = 0;
     size_t waiting = 0;
-    report.stuck = fani_gang_stuck(gang->link.region, &before, &waiting) && !carries(gang) &&
-                   fani_gang_stuck(gang->link.region, &report.sign, &waiting) &&
-                   before == report.sign;
+    report.stuck = fani_gang_stuck(&gang->link, &before, &waiting) && !carries(gang) &&
+                   fani_gang_stuck(&gang->link, &report.sign, &waiting) && before == report.sign;
     report.waiting = waiting;
-    fani_gang_describe(gang->link.region, text);
+    fani_gang_describe(&gang->link, text);
     return report;
 }
 
@@ -247,7 +254,7 @@ static void hear(fani_mpi_gang *gang, int rank, const fani_gang_report *report, 
     seen->report = *report;
     snprintf(seen->text, sizeof seen->text, "%s", text);
     gang->asked -= answers;
-    if (gang->asked || !all_stuck(gang) || fani_gang_ended(gang->link.region, NULL) != FAN_OK)
+    if (gang->asked || !all_stuck(gang) || fani_gang_ended(&gang->link, NULL) != FAN_OK)
         return;
     if (answers && gang->round_holds)
         name_deadlock(gang);
@@ -279,7 +286,7 @@ static void look_for_deadlock(fani_mpi_gang *gang)
     char text[FANI_GANG_TEXT];
     int64_t now = fani_clock_ns();
     if (!gang->here || gang->here == gang->members || now < gang->look_due ||
-        fani_gang_ended(gang->link.region, NULL) != FAN_OK)
+        fani_gang_ended(&gang->link, NULL) != FAN_OK)
         return;
     gang->look_due = now + LOOK_NS;
     fani_gang_report report = look(gang, text);
@@ -318,9 +325,12 @@ static bool data_came(fani_mpi_gang *gang, const fani_gang_head *head, const uns
                       size_t size)
 {
     size_t done = 0;
-    return is_here(gang, head->to) && !is_here(gang, head->from) &&
-           fani_gang_put(&gang->link, head->from, head->to, bytes, size, &done) == FAN_OK &&
-           done == size;
+    if (!is_here(gang, head->to) || is_here(gang, head->from))
+        return false;
+    if (fani_gang_put(&gang->link, head->from, head->to, bytes, size, &done) != FAN_OK ||
+        done != size)
+        spoiled(gang);
+    return true;
 }
 
 static bool taken_came(fani_mpi_gang *gang, const fani_gang_head *head)
@@ -328,9 +338,6 @@ static bool taken_came(fani_mpi_gang *gang, const fani_gang_head *head)
     if (!is_here(gang, head->from))
         return false;
     size_t i = head->from - gang->first[gang->self->rank];
-    fani_gang_ring *ring = fani_gang_ring_of(gang->link.region, head->from, head->to);
-    if (head->value > atomic_load(&ring->tail))
-        return false;
     gang->room_from[i * gang->members + head->to] = head->value;
     atomic_store(&gang->dirty, true);
     return true;
