@@ -90,7 +90,7 @@ static fan_status send_message(fani_gang_seat *seat, size_t to, uint64_t kind, c
 
 static fan_status receive_head(fani_gang_seat *seat, size_t from, uint64_t kind, size_t *size)
 {
-    head h;
+    head h = {0};
     fan_status status = pull(seat, from, &h, sizeof h);
     if (status == FAN_OK && (h.kind != kind || h.size > PTRDIFF_MAX))
         status = trouble(seat, FAN_E_PROTOCOL, receives, from);

@@ -21,7 +21,7 @@ typedef struct gang_job {
 
 static double expected_sum(size_t size)
 {
-    double values[MEMBERS_MAX];
+    double values[MEMBERS_MAX] = {0};
     for (size_t i = 0; i < size; i++)
         values[i] = gang_value(i);
     for (size_t distance = 1; distance < size; distance *= 2)
@@ -42,7 +42,7 @@ static void *sum_rounds(void *user)
         EXPECT_I64(job->status, FAN_OK);
         EXPECT_STR(job->error.text, "");
         for (size_t i = 0; i < job->members; i++)
-            EXPECT_TRUE(memcmp(&job->values[i], &expected, sizeof expected) == 0);
+            EXPECT_TRUE(job->values[i] == expected);
     }
     return NULL;
 }
