@@ -186,11 +186,11 @@ static fan_status crowd(fan_run *run, uint64_t number, fan_buffer *message)
     return status == FAN_OK ? fan_run_reply(run, 0, "through", 7) : status;
 }
 
-static fan_status mixed(fan_run *run)
+static fan_status mixed(fan_run *run, uint64_t number)
 {
     fan_status status = FAN_OK;
     if (fan_gang_rank(run) == 0)
-        status = fan_gang_send(run, fan_gang_size(run) - 1, "stray", 5);
+        status = fan_gang_send(run, fan_gang_size(run) - 1, "stray", number);
     if (status == FAN_OK)
         status = fan_gang_barrier(run);
     return status == FAN_OK ? fan_run_reply(run, 0, NULL, 0) : status;
@@ -259,7 +259,7 @@ static fan_status play(fan_run *run, const gang_input *input, fan_buffer *messag
     case GANG_POLL:
         return poll_cancelled(run);
     case GANG_MIXED:
-        return mixed(run);
+        return mixed(run, input->number);
     case GANG_TALK:
         return talk(run, input->number, message);
     }

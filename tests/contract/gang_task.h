@@ -19,8 +19,8 @@ typedef enum gang_play {
     GANG_CROWD,  /* every member sends `number` bytes to the next before it receives */
     GANG_BARRIER_OR, /* all call barrier, but member `number`, which receives */
     GANG_POLL,       /* everyone polls fan_run_cancelled for 60 s at most */
-    GANG_MIXED,      /* member 0 sends a message that nobody receives, then all meet in a barrier */
-    GANG_TALK,       /* every pair exchanges `number` messages; replies a checksum */
+    GANG_MIXED, /* member 0 sends `number` bytes that nobody receives, then all meet in a barrier */
+    GANG_TALK,  /* every pair exchanges `number` messages; replies a checksum */
 } gang_play;
 
 typedef struct gang_input {
