@@ -1,13 +1,11 @@
 #include "task/gang_region.h"
 
-#include <limits.h>
-#include <linux/futex.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/event.h"
 
 enum {
     CAPACITY_MOST = 65536,
@@ -98,25 +96,14 @@ fani_gang_ring *fani_gang_ring_of(const fani_gang_link *link, size_t from, size_
 
 /* ---- Waking -------------------------------------------------------------------------------- */
 
-/* Shared futexes: the region may be mapped by several processes. */
-static void door_wait(_Atomic uint32_t *door, uint32_t seen)
-{
-    struct timespec limit = {.tv_nsec = LOOK_NS};
-    (void)syscall(SYS_futex, door, FUTEX_WAIT, seen, &limit, NULL, 0); /* whatever ended it: look */
-}
-
-static void door_open(fani_gang_member *member)
-{
-    atomic_fetch_add(&member->door, 1);
-    (void)syscall(SYS_futex, &member->door, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
-}
-
 /* Only who waits is woken: it says so, then looks once more, before it sleeps. */
 static void nudge(fani_gang_region *region, size_t member)
 {
     fani_gang_member *m = &region->member[member];
-    if (atomic_load(&m->waits) & ((1 << KIND_BITS) - 1))
-        door_open(m);
+    if (atomic_load(&m->waits) & ((1 << KIND_BITS) - 1)) {
+        atomic_fetch_add(&m->door, 1);
+        fani_futex_wake(&m->door, INT32_MAX);
+    }
 }
 
 static void moved(const fani_gang_link *link, size_t peer)
@@ -345,15 +332,6 @@ static void end_where_stuck(const fani_gang_link *link)
 
 /* ---- Waiting ------------------------------------------------------------------------------- */
 
-static void pause_a_little(void)
-{
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#else
-    atomic_signal_fence(memory_order_seq_cst);
-#endif
-}
-
 /* What ends a wait but what it is for; FAN_E_BUSY: nothing yet. */
 static fan_status look(const fani_gang_link *link, size_t self, fani_gang_wait_kind kind,
                        size_t peer, const _Atomic bool *cancelled)
@@ -378,7 +356,7 @@ fan_status fani_gang_wait(const fani_gang_link *link, size_t self, fani_gang_wai
     fani_gang_member *me = &link->region->member[self];
     fan_status status = look(link, self, kind, peer, cancelled);
     for (int i = 0; status == FAN_E_BUSY && i < SPINS; i++) {
-        pause_a_little();
+        fani_cpu_relax();
         status = look(link, self, kind, peer, cancelled);
     }
     if (status != FAN_E_BUSY)
@@ -393,7 +371,7 @@ fan_status fani_gang_wait(const fani_gang_link *link, size_t self, fani_gang_wai
             break;
         end_where_stuck(link);
         if (fani_gang_ended(link, NULL) == FAN_OK)
-            door_wait(&me->door, door);
+            (void)fani_futex_wait(&me->door, door, fani_clock_ns() + LOOK_NS);
     }
     atomic_store(&me->waits, number << (KIND_BITS + PEER_BITS));
     return status;
