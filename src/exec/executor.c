@@ -278,9 +278,11 @@ fan_status fan_executor_resize(fan_executor *executor, unsigned workers)
         return FAN_E_ARGUMENT;
     fani_shard *shard = fani_front_enter(front);
     pthread_mutex_lock(&front->share_lock);
-    fan_status status = atomic_load(&front->closing)
-                            ? FAN_E_CLOSED
-                            : front->ops->resize(front->self, workers, NULL);
+    fan_status status = FAN_E_BUSY;
+    if (atomic_load(&front->closing))
+        status = FAN_E_CLOSED;
+    else if (!atomic_load(&front->ganging)) /* members need the workers that were counted */
+        status = front->ops->resize(front->self, workers, NULL);
     if (status == FAN_OK) {
         uint64_t depth = (uint64_t)front->opened.depth * workers / front->opened.workers;
         atomic_store(&front->workers, workers);
@@ -310,13 +312,6 @@ fan_status fan_executor_fd(fan_executor *executor, int *fd)
     *fd = atomic_load(&front->fd);
     pthread_mutex_unlock(&front->lock);
     return status;
-}
-
-fan_status fan_gang(fan_executor *executor, const fan_task *task, size_t members, const void *input,
-                    size_t size, fan_sink sink, fan_error *error)
-{
-    (void)executor, (void)task, (void)members, (void)input, (void)size, (void)sink;
-    return fani_error_set(error, FAN_E_UNSUPPORTED, "gangs are not supported yet");
 }
 
 const char *fan_outcome_name(fan_outcome_kind kind)

@@ -71,6 +71,7 @@ struct fani_front {
     _Atomic unsigned workers;    /* now, and */
     _Atomic unsigned depth;      /* the batches that keep them busy: opened's but for a resize */
     _Atomic bool progressing;    /* one thread at a time is in the progress op */
+    _Atomic bool ganging;        /* a gang runs: one at a time */
     _Atomic int fd;              /* eventfd to write to at each end, or -1 */
     struct fani_watch *watch;    /* watch.c; made at the first use, under the lock */
     fani_trace_source *trace;    /* NULL: no trace */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "task/gang.h"
 #include "task/inside.h"
 #include "task/parts.h"
 
@@ -40,8 +41,9 @@ struct fani_worker {
     size_t states_used;
     uint64_t clock;
     int64_t begun_ns;
-    bool starved; /* the last run ended for want of memory */
-    bool busy;    /* a run is under way */
+    bool starved;         /* the last run ended for want of memory */
+    bool busy;            /* a run is under way */
+    fani_gang_seat *seat; /* while a member of a gang runs */
 
     fan_run part; /* between parts_open and parts_close */
     state *part_state;
@@ -103,7 +105,9 @@ fan_status fan_run_fail(fan_run *run, size_t i, const char *format, ...)
 bool fan_run_cancelled(const fan_run *run)
 {
     const _Atomic bool *cancelled = run->worker->host.cancelled;
-    return cancelled && atomic_load_explicit(cancelled, memory_order_relaxed);
+    const fani_gang_seat *seat = run->worker->seat;
+    return (cancelled && atomic_load_explicit(cancelled, memory_order_relaxed)) ||
+           (seat && fani_gang_over(seat));
 }
 
 void fan_run_set_state(fan_run *run, void *value)
@@ -185,6 +189,26 @@ bool fan_items_pair(const fan_items *items, size_t i, const unsigned char **left
 fani_worker *fani_run_worker(fan_run *run)
 {
     return run->worker;
+}
+
+void fani_worker_seat(fani_worker *worker, fani_gang_seat *seat)
+{
+    worker->seat = seat;
+}
+
+fani_gang_seat *fani_run_seat(const fan_run *run)
+{
+    return run->worker->seat;
+}
+
+const _Atomic bool *fani_worker_cancelled(const fani_worker *worker)
+{
+    return worker->host.cancelled;
+}
+
+fan_status fani_run_mark(fan_run *run, size_t i, fani_slot_state mark, const char *text)
+{
+    return fani_replies_mark(run->replies, i, mark, text);
 }
 
 fani_worker *fani_worker_new(const fani_worker_host *host)

@@ -55,7 +55,7 @@ extern const fan_task task_launcher; /* nothing -> u64, count_launcher_variables
 extern const fan_task task_sum;      /* args: fan_shared of bytes; u64 -> their digest plus it */
 extern const fan_task task_combine;  /* a pair of u64 -> u64 that shows their order */
 
-enum { WORLD_TASKS = 14 };
+enum { WORLD_TASKS = 15 };
 extern const fan_task *const world_tasks[WORLD_TASKS + 1];
 
 enum { FAULT_SEGV, FAULT_ABORT, FAULT_EXIT, FAULT_EXIT_AT_ONCE, FAULT_OVERFLOW, FAULTS };

@@ -175,6 +175,10 @@ void fani_mpi_post(void *user, fani_batch *batch)
 {
     fani_mpi *self = user;
     atomic_fetch_add(&self->postings, 1);
+    if (batch->gang) {
+        fani_mpi_gang_post(self, batch);
+        return;
+    }
     pthread_mutex_lock(&self->queue);
     posted_last(self, batch);
     pthread_mutex_unlock(&self->queue);

@@ -97,8 +97,9 @@ typedef struct fani_mpi {
     fani_mpi_share *filling; /* of these, the one that bytes arrive for */
     fani_batch *finished;    /* rank 0: to be reported; mark: a text, or NULL for FANI_DONE */
     fani_batch **finished_end;
-    fani_batch *chosen;    /* rank 0: for the own inner executor */
-    fan_error share_error; /* rank 0: the first bad answer */
+    fani_batch *chosen;         /* rank 0: for the own inner executor */
+    fan_error share_error;      /* rank 0: the first bad answer */
+    struct fani_mpi_gang *gang; /* the one that runs, or NULL */
 
     pthread_mutex_t queue; /* guards these, the peers' batches among them */
     fani_batch *posted;    /* rank 0: not yet given to a rank */
@@ -223,5 +224,28 @@ bool fani_mpi_share_step(fani_mpi *self);
 
 /* Frees what is held of shares; the inner executor is closed. */
 void fani_mpi_shares_clear(fani_mpi *self);
+
+/* ---- gang.c -------------------------------------------------------------------------------- */
+
+/* Rank 0: the gang operation, and post for members of a gang. */
+fan_status fani_mpi_gang_op(void *self, fani_gang *gang, bool ends, fan_error *error);
+void fani_mpi_gang_post(fani_mpi *self, fani_batch *batch);
+
+/* GANG; frees the message. Under `drive`. */
+void fani_mpi_gang_came(fani_mpi *self, fani_message *message);
+
+/* Carries on what members here said to members elsewhere. Under `drive`. */
+bool fani_mpi_gang_step(fani_mpi *self);
+
+/* Rank 0: what has ended since the last call, to be reported by the other one, not under `drive`.
+ * The first is under it. */
+fani_batch *fani_mpi_gang_take_ended(fani_mpi *self);
+void fani_mpi_gang_report(fani_mpi *self, fani_batch *ended);
+
+/* The link is broken: ends the gang. Under `drive`. */
+bool fani_mpi_gang_fail(fani_mpi *self, const char *text);
+
+/* Frees what a broken link left; the inner executor is closed. */
+void fani_mpi_gang_clear(fani_mpi *self);
 
 #endif

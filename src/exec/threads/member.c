@@ -40,7 +40,8 @@ static size_t worth_grabbing(const fani_member *m, size_t waiting)
     return share < 1 ? 1 : share > GRAB_MAX ? GRAB_MAX : (size_t)share;
 }
 
-/* Takes batches of one priority out of the inbox. */
+/* Takes batches of one priority out of the inbox. A member of a gang is taken alone: what lay
+ * behind it would wait for the gang, and while the inbox has more nobody would come to rob it. */
 static bool grab(fani_member *m)
 {
     fani_team *team = m->team;
@@ -50,8 +51,10 @@ static bool grab(fani_member *m)
     fani_lock_take(&m->lock);
     fani_fifo *inbox = &team->inbox;
     int priority = inbox->first ? inbox->first->priority : 0;
-    for (size_t n = worth_grabbing(m, inbox->count);
-         n && inbox->first && inbox->first->priority == priority; n--)
+    bool alone = inbox->first && inbox->first->gang;
+    for (size_t n = alone ? 1 : worth_grabbing(m, inbox->count);
+         n && inbox->first && inbox->first->priority == priority && (alone || !inbox->first->gang);
+         n--)
         insert_last(&m->list, fani_fifo_pop(inbox));
     m->priority = priority;
     moved(m);
