@@ -197,6 +197,15 @@ void fani_batch_free(fani_batch *batch);
  * exactly once. FAN_E_CLOSED: not taken. */
 fan_status fani_front_send(fani_front *front, fani_batch *batch);
 
+/* Asks for a batch that was sent back, as the op revoke does. Its memory must stay until this
+ * returns. */
+bool fani_front_revoke(fani_front *front, fani_batch *batch, bool kill);
+
+/* To be called before a batch with a timeout is sent. Where a worker can't be made to end it in
+ * time, its done function is called with another batch in its place, and `gone` once the worker has
+ * let go of it; else `gone` is not called. FAN_E_MEMORY. */
+fan_status fani_batch_watch(fani_batch *batch, void (*gone)(fani_batch *batch));
+
 /* fan_share under an id that another front has given out (an inner executor keeps the outer one's
  * ids). fan_unshare drops it. */
 fan_status fani_front_share_as(fani_front *front, uint64_t id, const void *bytes, size_t size,

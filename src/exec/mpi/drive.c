@@ -28,18 +28,29 @@ bool fani_mpi_step(fani_mpi *self)
 {
     pthread_mutex_lock(&self->drive);
     bool moved = fani_mpi_distribute(self);
+    if (self->rank != 0)
+        moved |= fani_answers_step(self);
     moved |= step_link(self);
     fani_batch *finished = self->finished;
     self->finished = NULL;
     self->finished_end = &self->finished;
-    fani_batch *chosen = self->chosen;
-    self->chosen = NULL;
+    fani_failed *failed = self->failed;
+    self->failed = NULL;
     pthread_mutex_unlock(&self->drive);
-    fani_mpi_report(self, finished);
-    fani_mpi_start_chosen(self, chosen);
+    fani_mpi_report(self, finished, failed);
     if (moved)
         fani_bell_ring(&self->bell); /* in case others wait for what this step did */
     return moved;
+}
+
+void fani_mpi_push(fani_mpi *self)
+{
+    if (self->size == 1 || self->pumped || fani_mpi_may_wait(self) ||
+        pthread_mutex_trylock(&self->drive))
+        return;
+    if (!fani_link_broken(&self->link, NULL) && fani_mpi_distribute(self))
+        fani_link_push(&self->link);
+    pthread_mutex_unlock(&self->drive);
 }
 
 /* ---- Waiting ------------------------------------------------------------------------------- */
@@ -52,6 +63,11 @@ fan_status fani_mpi_may_wait(const fani_mpi *self)
     if (MPI_Is_thread_main(&is_main) != MPI_SUCCESS || !is_main)
         return FAN_E_UNSUPPORTED;
     return FAN_OK;
+}
+
+bool fani_mpi_in_flight(fani_mpi *self)
+{
+    return fani_link_in_flight(&self->link) || fani_answers_waiting(self);
 }
 
 fan_status fani_mpi_until(fani_mpi *self, bool (*done)(const void *user), const void *user,
@@ -74,7 +90,7 @@ fan_status fani_mpi_until(fani_mpi *self, bool (*done)(const void *user), const 
         else if (self->pumped)
             fani_bell_wait(&self->bell, seen, deadline);
         else {
-            idle.in_flight = fani_link_in_flight(&self->link);
+            idle.in_flight = fani_mpi_in_flight(self);
             fani_idle_wait(&idle, &self->bell, seen, deadline);
         }
     }
@@ -94,7 +110,7 @@ static void *pump(void *user)
         else if (fani_mpi_step(self))
             idle = (fani_idle){0};
         else {
-            idle.in_flight = fani_link_in_flight(&self->link);
+            idle.in_flight = fani_mpi_in_flight(self);
             fani_idle_wait(&idle, &self->bell, seen, FAN_FOREVER);
         }
     }

@@ -1,24 +1,31 @@
 /* One opened MPI executor, as one rank sees it; what the files of this folder share.
  *
  * Rank 0 holds the front. Batches that it posts wait in `posted` until a rank has room: each rank,
- * rank 0 too, takes a few for each of its workers and runs them through an inner executor (threads,
- * processes). All MPI calls after opening are made in fani_mpi_step, by one thread at a
- * time: whoever waits inside Fanfold, or the pump thread. No rank ever waits inside MPI, so nothing
- * here can deadlock, whichever executors and threads a program mixes. */
+ * rank 0 too, takes work for a while for each of its workers, many batches in one message where
+ * they are short (exec/batching.h), and runs them through an inner executor (threads, processes).
+ * All MPI calls after opening are made in fani_mpi_step, by one thread at a time: whoever waits
+ * inside Fanfold, or the pump thread. No rank ever waits inside MPI, so nothing here can deadlock,
+ * whichever executors and threads a program mixes. */
 #ifndef FANI_MPI_INSTANCE_H
 #define FANI_MPI_INSTANCE_H
 
+#include "answers.h"
+#include "args.h"
 #include "exec/executor_ops.h"
 #include "fanfold/mpi.h"
 #include "idle.h"
 #include "link.h"
+#include "packet.h"
+#include "queue.h"
 #include "segment.h"
+#include "tickets.h"
 
 /* The private tags. Between two ranks messages of any tags keep their order. */
 enum {
-    FANI_TAG_BATCH = 1,    /* 0 -> r: a batch (task/wire.h) */
-    FANI_TAG_REPLIES,      /* r -> 0: fani_mpi_reply, then replies (task/wire.h) */
-    FANI_TAG_REFUSED,      /* r -> 0: fani_mpi_reply, then why (text) */
+    FANI_TAG_ORDERS = 1,   /* 0 -> r: batches (parcel.h) */
+    FANI_TAG_ANSWERS,      /* r -> 0: what became of them (parcel.h) */
+    FANI_TAG_REVOKE,       /* 0 -> r: fani_mpi_revocation */
+    FANI_TAG_ARGS_DROP,    /* 0 -> r: id of arguments that no batch will have any more */
     FANI_TAG_SHARE,        /* 0 -> leaders: fani_mpi_share_order; make room */
     FANI_TAG_SHARE_MAP,    /* leader -> its host: fani_mpi_share_order; map it */
     FANI_TAG_SHARE_BYTES,  /* leader -> leaders below it: the next bytes */
@@ -29,15 +36,13 @@ enum {
     FANI_TAG_GOODBYE,      /* r -> 0: nor from here */
 };
 
-enum {
-    FANI_MPI_BATCHES_A_WORKER = 4, /* at most: one that runs, the others on their way */
-    FANI_MPI_TEXT_SIZE = 256,
-};
+enum { FANI_MPI_TEXT_SIZE = 256 };
 
-typedef struct fani_mpi_reply {
-    uint64_t posting;
-    uint64_t workers_lost; /* on that rank, so far */
-} fani_mpi_reply;
+/* Asks for batches back. */
+typedef struct fani_mpi_revocation {
+    uint64_t ticket; /* UINT64_MAX: all */
+    uint64_t kill;   /* 1: those that run are to end too */
+} fani_mpi_revocation;
 
 typedef struct fani_mpi_share_order {
     uint64_t id;
@@ -67,13 +72,36 @@ typedef struct fani_mpi_share {
 /* What rank 0 knows of a rank (of itself too). */
 typedef struct fani_peer {
     unsigned workers;
-    unsigned out;      /* batches it has */
-    fani_batch *first; /* those, but for rank 0's own */
-    int leader;        /* who holds the memory of its host */
+    fani_tickets tickets; /* what it has; not of rank 0 */
+    double out_ns;        /* work of that, as expected */
+    int leader;           /* who holds the memory of its host */
     uint64_t workers_lost;
 } fani_peer;
 
-typedef struct fani_mpi {
+/* What rank 0 has measured of a task. */
+typedef struct fani_known {
+    uint32_t task;
+    double item_ns; /* smoothed; 0: not known yet */
+} fani_known;
+
+/* Times of consecutive batches of one task, noted together. Zeroes: none. */
+typedef struct fani_learned {
+    const fan_task *task;
+    double ns;
+    double items;
+} fani_learned;
+
+enum { FANI_KNOWN = 64 };
+
+/* A batch that can't be run, and why. */
+typedef struct fani_failed {
+    struct fani_failed *next;
+    fani_batch *batch;
+    fani_verdict verdict;
+    char text[FANI_MPI_TEXT_SIZE];
+} fani_failed;
+
+struct fani_mpi {
     fani_front *front;
     MPI_Comm comm; /* our own */
     int rank;
@@ -91,17 +119,32 @@ typedef struct fani_mpi {
     fani_link link;
     fani_mpi_share *shares;
     fani_mpi_share *filling; /* of these, the one that bytes arrive for */
-    fani_batch *finished;    /* rank 0: to be reported; mark: a text, or NULL for FANI_DONE */
+    fani_batch *finished;    /* rank 0: have run, to be reported */
     fani_batch **finished_end;
-    fani_batch *chosen;    /* rank 0: for the own inner executor */
+    fani_failed *failed;   /* rank 0: to be reported likewise */
     fan_error share_error; /* rank 0: the first bad answer */
 
-    pthread_mutex_t queue; /* guards these, the peers' batches among them */
-    fani_batch *posted;    /* rank 0: not yet given to a rank */
-    fani_batch **posted_end;
-    bool feeding; /* a thread is giving batches to rank 0's inner executor */
+    pthread_mutex_t
+        queue;         /* guards these; the marks of batches that have not ended; at rank 0 args */
+    fani_queue posted; /* rank 0: not yet given to a rank */
+    bool feeding;      /* a thread is giving batches to rank 0's inner executor */
     fani_peer *peers;
-    double batch_ns; /* rank 0: smoothed time of a batch; 0: not known yet */
+    unsigned all_workers;
+    fani_known known[FANI_KNOWN]; /* rank 0: by a task's number, modulo */
+    const fan_task *last_task;    /* rank 0: whose number was looked up last */
+    uint32_t last_number;
+    fani_mpi_args *args; /* the latest first; elsewhere under `drive` */
+    uint64_t args_made;
+    uint64_t parcels; /* numbers messages of orders */
+
+    pthread_mutex_t packing; /* guards the list, not what is in it */
+    fani_packet *packets;    /* that this rank's inner executor runs */
+    atomic_uint own_out;     /* rank 0: inner batches that are out for it */
+    bool isolates;           /* the inner executor's workers are processes */
+
+    pthread_mutex_t answering; /* guards the list; taken before the lock of one of them */
+    fani_answers *gathering;   /* other ranks: that may hold some */
+    atomic_uint answers_open;  /* how many hold some */
 
     _Atomic uint64_t postings;  /* batches ever posted */
     _Atomic uint64_t completed; /* and completed */
@@ -114,7 +157,7 @@ typedef struct fani_mpi {
     bool has_pump;
     atomic_bool pump_may_run;
     atomic_bool pump_must_end;
-} fani_mpi;
+};
 
 extern const fani_executor_ops fani_mpi_ops;
 
@@ -134,8 +177,15 @@ fan_status fani_mpi_free(fani_mpi *self, fan_deadline deadline);
 /* Makes MPI move once and reports what has ended; true when something happened. */
 bool fani_mpi_step(fani_mpi *self);
 
+/* Rank 0: sends what is due, and takes nothing in: for threads that post and do not wait. Does
+ * nothing where this thread may make no MPI calls, or another one does. No lock held. */
+void fani_mpi_push(fani_mpi *self);
+
 /* FAN_E_UNSUPPORTED where this thread may not make the MPI calls that waiting needs. */
 fan_status fani_mpi_may_wait(const fani_mpi *self);
+
+/* Whether something is on its way that moves only while this rank steps. Any thread. */
+bool fani_mpi_in_flight(fani_mpi *self);
 
 /* Steps (or waits for the pump to) until done says so. FAN_E_TIMEOUT at the deadline; the link's
  * error when it is broken; FAN_E_UNSUPPORTED. */
@@ -148,30 +198,42 @@ void fani_mpi_pump_end(fani_mpi *self);
 /* ---- dispatch.c: rank 0 -------------------------------------------------------------------- */
 
 void fani_mpi_post(void *self, fani_batch *batch);
-
-/* Gives back what no rank has yet; what has left rank 0 runs. */
 bool fani_mpi_revoke(void *self, fani_batch *batch, bool kill);
 
 /* Gives posted batches to ranks that have room; the least loaded first. Under `drive`. */
 bool fani_mpi_distribute(fani_mpi *self);
 
-/* Batches for the own inner executor; not under `drive`. */
-void fani_mpi_start_chosen(fani_mpi *self, fani_batch *chosen);
+/* Keeps the own inner executor busy; takes no MPI. Any thread, no lock held. */
+void fani_mpi_feed(fani_mpi *self);
 
-/* Reports a chain of finished batches to the front; not under `drive`. */
-void fani_mpi_report(fani_mpi *self, fani_batch *finished);
+/* An inner batch of rank 0 has ended: there may be room for more. On its worker. */
+void fani_mpi_own_ended(fani_mpi *self);
 
-/* REPLIES and REFUSED; take the message. Under `drive`. */
-void fani_mpi_replies_came(fani_mpi *self, fani_message *message);
-void fani_mpi_refusal_came(fani_mpi *self, fani_message *message);
+/* The only way to the front: no lock held. */
+void fani_mpi_complete(fani_mpi *self, fani_batch *batch, fani_outcome outcome);
+
+/* Reports what was collected while the drive lock was held; not under it. */
+void fani_mpi_report(fani_mpi *self, fani_batch *finished, fani_failed *failed);
+
+/* ANSWERS; takes the message. Under `drive`. */
+void fani_mpi_answers_came(fani_mpi *self, fani_message *message);
 
 /* Fails everything that depends on other ranks. Under `drive`. */
 bool fani_mpi_fail_all(fani_mpi *self, const char *text);
 
+/* Notes how long a batch ran. The second notes what was added. Any thread, `queue` not held. */
+void fani_learned_add(fani_learned *learned, fani_mpi *self, const fan_task *task, uint64_t run_ns,
+                      size_t items);
+void fani_learned_end(const fani_learned *learned, fani_mpi *self);
+
 /* ---- work.c: ranks other than 0 ------------------------------------------------------------ */
 
-/* BATCH; takes the message. */
-void fani_mpi_batch_came(fani_mpi *self, fani_message *message);
+/* ORDERS; takes the message. Under `drive`. */
+void fani_mpi_orders_came(fani_mpi *self, fani_message *message);
+
+/* REVOKE and ARGS_DROP; frees the message. Under `drive`. */
+void fani_mpi_revocation_came(fani_mpi *self, fani_message *message);
+void fani_mpi_args_drop_came(fani_mpi *self, fani_message *message);
 
 /* ---- share.c ------------------------------------------------------------------------------- */
 

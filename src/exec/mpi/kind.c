@@ -180,7 +180,7 @@ static bool serve_round(serving *s)
         fani_mpi *self = instance(s->executors[i]);
         fan_error why;
         moved |= !self->pumped && fani_mpi_step(self);
-        s->in_flight |= fani_link_in_flight(&self->link);
+        s->in_flight |= fani_mpi_in_flight(self);
         bool broken = fani_link_broken(&self->link, &why) != FAN_OK;
         if (!broken && !atomic_load(&self->told_to_close))
             continue;

@@ -361,6 +361,11 @@ static bool end_receives(fani_link *link)
     return moved;
 }
 
+void fani_link_push(fani_link *link)
+{
+    start_sends(link);
+}
+
 bool fani_link_step(fani_link *link)
 {
     if (atomic_load(&link->broken))

@@ -135,14 +135,17 @@ static void handle(void *user, fani_message *message)
 {
     fani_mpi *self = user;
     switch (message->tag) {
-    case FANI_TAG_BATCH:
-        fani_mpi_batch_came(self, message);
+    case FANI_TAG_ORDERS:
+        fani_mpi_orders_came(self, message);
         return;
-    case FANI_TAG_REPLIES:
-        fani_mpi_replies_came(self, message);
+    case FANI_TAG_ANSWERS:
+        fani_mpi_answers_came(self, message);
         return;
-    case FANI_TAG_REFUSED:
-        fani_mpi_refusal_came(self, message);
+    case FANI_TAG_REVOKE:
+        fani_mpi_revocation_came(self, message);
+        return;
+    case FANI_TAG_ARGS_DROP:
+        fani_mpi_args_drop_came(self, message);
         return;
     case FANI_TAG_CLOSE:
         atomic_store(&self->told_to_close, true);
@@ -191,7 +194,6 @@ static fani_mpi *make(fani_front *front, MPI_Comm comm, int rank, int size, fan_
     self->rank = rank;
     self->size = size;
     self->finished_end = &self->finished;
-    self->posted_end = &self->posted;
     fan_status status = fani_link_init(&self->link, comm, &user, error);
     if (!status) {
         status = fani_bell_init(&self->bell, error);
@@ -205,6 +207,8 @@ static fani_mpi *make(fani_front *front, MPI_Comm comm, int rank, int size, fan_
     /* With default attributes these can't fail on Linux. */
     pthread_mutex_init(&self->drive, NULL);
     pthread_mutex_init(&self->queue, NULL);
+    pthread_mutex_init(&self->packing, NULL);
+    pthread_mutex_init(&self->answering, NULL);
     return self;
 }
 
@@ -268,11 +272,13 @@ static void learn(fani_mpi *self, const hello *hellos, fani_opened *opened)
         workers += hellos[r].workers;
         all_isolate = all_isolate && (hellos[r].capabilities & FAN_CAP_ISOLATES);
     }
+    self->all_workers = (unsigned)workers;
+    self->isolates = fan_executor_capabilities(self->inner) & FAN_CAP_ISOLATES;
     *opened = (fani_opened){
         .workers = (unsigned)workers,
         .ranks = (unsigned)self->size,
         .capabilities = FAN_CAP_SPANS_HOSTS | (all_isolate ? FAN_CAP_ISOLATES : 0),
-        .depth = (unsigned)workers * FANI_MPI_BATCHES_A_WORKER,
+        .depth = (unsigned)workers * 256,
         .submits = self->rank == 0,
     };
 }
@@ -378,6 +384,11 @@ fan_status fani_mpi_free(fani_mpi *self, fan_deadline deadline)
     fani_bell_destroy(&self->bell);
     pthread_mutex_destroy(&self->drive);
     pthread_mutex_destroy(&self->queue);
+    pthread_mutex_destroy(&self->packing);
+    pthread_mutex_destroy(&self->answering);
+    for (int r = 0; self->peers && r < self->size; r++)
+        fani_tickets_clear(&self->peers[r].tickets);
+    fani_mpi_args_clear(self);
     free(self->peers);
     free(self);
     return FAN_OK;

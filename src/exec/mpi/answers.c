@@ -1,0 +1,134 @@
+#include "answers.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "instance.h"
+
+enum {
+    MESSAGE_BYTES = 16 << 10,
+    WAIT_NS = 50000,
+};
+
+void fani_answers_begin(fani_answers *answers, fani_mpi *self)
+{
+    *answers = (fani_answers){.self = self};
+    /* With default attributes this can't fail on Linux. */
+    pthread_mutex_init(&answers->lock, NULL);
+    pthread_mutex_lock(&self->answering);
+    answers->next = self->gathering;
+    if (answers->next)
+        answers->next->previous = answers;
+    self->gathering = answers;
+    pthread_mutex_unlock(&self->answering);
+}
+
+/* Hands the open message to the link. The lock is held. */
+static void leave(fani_answers *answers)
+{
+    fani_mpi *self = answers->self;
+    fani_message *message = answers->open;
+    if (!message)
+        return;
+    fan_executor_stats stats = {0};
+    if (self->isolates)
+        fan_executor_get_stats(self->inner, &stats);
+    const fani_answers_head head = {.magic = FANI_ANSWERS_MAGIC,
+                                    .count = answers->count,
+                                    .workers_lost = stats.workers_lost,
+                                    .rank = (uint32_t)self->rank,
+                                    .pid = (int32_t)getpid()};
+    memcpy(message->bytes, &head, sizeof head);
+    message->size = (size_t)(answers->end - message->bytes);
+    answers->open = NULL;
+    answers->count = 0;
+    atomic_fetch_sub(&self->answers_open, 1);
+    fani_link_send(&self->link, message);
+    fani_bell_ring(&self->bell);
+}
+
+void fani_answers_end(fani_answers *answers)
+{
+    fani_mpi *self = answers->self;
+    pthread_mutex_lock(&self->answering);
+    if (answers->previous)
+        answers->previous->next = answers->next;
+    else
+        self->gathering = answers->next;
+    if (answers->next)
+        answers->next->previous = answers->previous;
+    pthread_mutex_unlock(&self->answering);
+    pthread_mutex_lock(&answers->lock);
+    leave(answers);
+    pthread_mutex_unlock(&answers->lock);
+    pthread_mutex_destroy(&answers->lock);
+}
+
+/* Room for `size` bytes in the open message, or in a new one. */
+static bool make_room(fani_answers *answers, size_t size)
+{
+    const size_t head = sizeof(fani_answers_head);
+    if (answers->open && answers->capacity - (size_t)(answers->end - answers->open->bytes) >= size)
+        return true;
+    leave(answers);
+    if (size > SIZE_MAX / 2)
+        return false;
+    size_t capacity = head + size > MESSAGE_BYTES ? head + size : (size_t)MESSAGE_BYTES;
+    answers->open = fani_message_new(0, FANI_TAG_ANSWERS, capacity);
+    if (!answers->open)
+        return false;
+    answers->capacity = capacity;
+    answers->end = answers->open->bytes + head;
+    answers->since = 0;
+    atomic_fetch_add(&answers->self->answers_open, 1);
+    return true;
+}
+
+void fani_answers_add(fani_answers *answers, const fani_answer *answer, int64_t now, bool leaves)
+{
+    const fani_answer short_of = {.ticket = answer->ticket,
+                                  .first = answer->first,
+                                  .count = answer->count,
+                                  .verdict = FANI_FAILED,
+                                  .text = "no memory for the replies on their way"};
+    pthread_mutex_lock(&answers->lock);
+    if (!make_room(answers, fani_answer_size(answer)))
+        answer = make_room(answers, fani_answer_size(&short_of)) ? &short_of : NULL;
+    if (answer) {
+        answers->end = fani_answer_write(answer, answers->end);
+        answers->count++;
+        if (!answers->since)
+            answers->since = now ? now : fani_clock_ns();
+        if (leaves || (now && now - answers->since > WAIT_NS))
+            leave(answers);
+    } else {
+        fani_link_send(&answers->self->link, NULL); /* breaks it: out of memory */
+    }
+    pthread_mutex_unlock(&answers->lock);
+}
+
+bool fani_answers_step(fani_mpi *self)
+{
+    bool moved = false;
+    if (!fani_answers_waiting(self))
+        return false;
+    int64_t now = fani_clock_ns();
+    pthread_mutex_lock(&self->answering);
+    for (fani_answers *answers = self->gathering; answers; answers = answers->next) {
+        pthread_mutex_lock(&answers->lock);
+        if (answers->open && now - answers->since > WAIT_NS) {
+            leave(answers);
+            moved = true;
+        }
+        pthread_mutex_unlock(&answers->lock);
+    }
+    pthread_mutex_unlock(&self->answering);
+    return moved;
+}
+
+bool fani_answers_waiting(fani_mpi *self)
+{
+    return atomic_load_explicit(&self->answers_open, memory_order_relaxed) > 0;
+}

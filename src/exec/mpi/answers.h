@@ -1,0 +1,41 @@
+/* Answers on their way to rank 0: gathered into one message, which leaves when it is full, when its
+ * first answer has waited 50 us, or when its owner has nothing more to come. */
+#ifndef FANI_MPI_ANSWERS_H
+#define FANI_MPI_ANSWERS_H
+
+#include <pthread.h>
+
+#include "link.h"
+#include "parcel.h"
+
+typedef struct fani_mpi fani_mpi;
+
+typedef struct fani_answers {
+    fani_mpi *self;
+    struct fani_answers *next, *previous; /* among those of the rank that may hold something */
+    pthread_mutex_t lock;                 /* guards all below */
+    fani_message *open;                   /* being filled; NULL: none */
+    unsigned char *end;
+    size_t capacity;
+    uint32_t count;
+    int64_t since; /* when the first of them was added */
+} fani_answers;
+
+/* From here to the end the rank's steps look after it. Any thread. */
+void fani_answers_begin(fani_answers *answers, fani_mpi *self);
+
+/* Sends what it holds; afterwards it is forgotten. Any thread. */
+void fani_answers_end(fani_answers *answers);
+
+/* Adds one; where memory is short a text of that is sent instead, or the link breaks. `now`:
+ * monotonic clock; 0: not asked, the age is seen to by the steps. `leaves`: nothing is to be
+ * expected soon. Any thread. */
+void fani_answers_add(fani_answers *answers, const fani_answer *answer, int64_t now, bool leaves);
+
+/* Sends what has waited for too long. Whoever steps; true: something was sent. */
+bool fani_answers_step(fani_mpi *self);
+
+/* Whether any answers wait for company: then the rank must not sleep long. Any thread. */
+bool fani_answers_waiting(fani_mpi *self);
+
+#endif
