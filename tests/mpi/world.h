@@ -48,10 +48,15 @@ extern const fan_task task_mortal;  /* u64 -> u64; args: the value that it dies 
 extern const fan_task task_sum;     /* args: fan_shared of bytes; u64 -> their digest plus it */
 extern const fan_task task_combine; /* a pair of u64 -> u64 that shows their order */
 
+extern const fan_task task_ragged;  /* index, args: u64 salt -> ragged_size bytes, or it fails */
+extern const fan_task task_drowsy;  /* index -> u64 0, after 1 ms unless it is cancelled */
+
 extern const fan_task *const world_tasks[];
 
 uint64_t mix_value(uint64_t value, uint64_t index);
 uint64_t digest(const unsigned char *bytes, size_t size);
 unsigned char pattern(uint64_t at);
+bool ragged_fails(uint64_t index);
+size_t ragged_size(uint64_t index, uint64_t salt);
 
 #endif

@@ -12,9 +12,9 @@ enum {
     WAIT_NS = 50000,
 };
 
-void fani_answers_begin(fani_answers *answers, fani_mpi *self)
+void fani_answers_begin(fani_answers *answers, fani_mpi *self, int tag)
 {
-    *answers = (fani_answers){.self = self};
+    *answers = (fani_answers){.self = self, .tag = tag};
     /* With default attributes this can't fail on Linux. */
     pthread_mutex_init(&answers->lock, NULL);
     pthread_mutex_lock(&self->answering);
@@ -23,6 +23,31 @@ void fani_answers_begin(fani_answers *answers, fani_mpi *self)
         answers->next->previous = answers;
     self->gathering = answers;
     pthread_mutex_unlock(&self->answering);
+}
+
+/* The newest first. */
+static void send_local(fani_mpi *self, fani_message *message)
+{
+    message->next = atomic_load(&self->local);
+    while (!atomic_compare_exchange_weak(&self->local, &message->next, message)) {
+    }
+}
+
+fani_message *fani_answers_local(fani_mpi *self)
+{
+    if (!self->local_oldest && atomic_load(&self->local)) {
+        fani_message *newest = atomic_exchange(&self->local, NULL);
+        while (newest) {
+            fani_message *next = newest->next;
+            newest->next = self->local_oldest;
+            self->local_oldest = newest;
+            newest = next;
+        }
+    }
+    fani_message *oldest = self->local_oldest;
+    if (oldest)
+        self->local_oldest = oldest->next;
+    return oldest;
 }
 
 /* Hands the open message to the link. The lock is held. */
@@ -45,7 +70,10 @@ static void leave(fani_answers *answers)
     answers->open = NULL;
     answers->count = 0;
     atomic_fetch_sub(&self->answers_open, 1);
-    fani_link_send(&self->link, message);
+    if (self->rank == 0)
+        send_local(self, message);
+    else
+        fani_link_send(&self->link, message);
     fani_bell_ring(&self->bell);
 }
 
@@ -76,7 +104,7 @@ static bool make_room(fani_answers *answers, size_t size)
     if (size > SIZE_MAX / 2)
         return false;
     size_t capacity = head + size > MESSAGE_BYTES ? head + size : (size_t)MESSAGE_BYTES;
-    answers->open = fani_message_new(0, FANI_TAG_ANSWERS, capacity);
+    answers->open = fani_message_new(0, answers->tag, capacity);
     if (!answers->open)
         return false;
     answers->capacity = capacity;

@@ -12,6 +12,7 @@ typedef struct fani_mpi fani_mpi;
 
 typedef struct fani_answers {
     fani_mpi *self;
+    int tag;
     struct fani_answers *next, *previous; /* among those of the rank that may hold something */
     pthread_mutex_t lock;                 /* guards all below */
     fani_message *open;                   /* being filled; NULL: none */
@@ -21,8 +22,9 @@ typedef struct fani_answers {
     int64_t since; /* when the first of them was added */
 } fani_answers;
 
-/* From here to the end the rank's steps look after it. Any thread. */
-void fani_answers_begin(fani_answers *answers, fani_mpi *self);
+/* From here to the end the rank's steps look after it. Its messages go to rank 0 with `tag`; those
+ * of rank 0 itself wait for its next step. Any thread. */
+void fani_answers_begin(fani_answers *answers, fani_mpi *self, int tag);
 
 /* Sends what it holds; afterwards it is forgotten. Any thread. */
 void fani_answers_end(fani_answers *answers);
@@ -34,6 +36,9 @@ void fani_answers_add(fani_answers *answers, const fani_answer *answer, int64_t 
 
 /* Sends what has waited for too long. Whoever steps; true: something was sent. */
 bool fani_answers_step(fani_mpi *self);
+
+/* Rank 0: the oldest message to itself, which is the caller's; NULL: none. Whoever steps. */
+fani_message *fani_answers_local(fani_mpi *self);
 
 /* Whether any answers wait for company: then the rank must not sleep long. Any thread. */
 bool fani_answers_waiting(fani_mpi *self);

@@ -32,12 +32,12 @@ static void free_args(fani_mpi_args *args)
 
 /* ---- Rank 0 -------------------------------------------------------------------------------- */
 
-/* Batches that are out hold their arguments: the same place holds the same bytes. */
+/* What a batch holds does not change: at the same place are the same bytes. */
 static bool same(const fani_mpi_args *args, const fan_items *wanted)
 {
     if (args->size != wanted->size)
         return false;
-    return (args->users && args->seen == wanted->bytes) || wanted->size == 0 ||
+    return (args->holders && args->seen == wanted->bytes) || wanted->size == 0 ||
            memcmp(args->bytes, wanted->bytes, wanted->size) == 0;
 }
 
@@ -71,7 +71,7 @@ static void retire_unused(fani_mpi *self)
     }
 }
 
-fani_mpi_args *fani_mpi_args_use(fani_mpi *self, const fan_items *wanted)
+fani_mpi_args *fani_mpi_args_use(fani_mpi *self, const fan_items *wanted, bool held)
 {
     fani_mpi_args **at = &self->args;
     while (*at && !same(*at, wanted))
@@ -92,15 +92,19 @@ fani_mpi_args *fani_mpi_args_use(fani_mpi *self, const fan_items *wanted)
     }
     args->next = self->args;
     self->args = args;
-    args->seen = wanted->bytes;
     args->users++;
+    if (held && !args->holders)
+        args->seen = wanted->bytes;
+    args->holders += held && args->seen == wanted->bytes;
     return args;
 }
 
-void fani_mpi_args_release(fani_mpi_args *args)
+void fani_mpi_args_release(fani_mpi_args *args, const unsigned char *held)
 {
-    if (args)
-        args->users--;
+    if (!args)
+        return;
+    args->users--;
+    args->holders -= args->holders && held == args->seen;
 }
 
 /* ---- Other ranks --------------------------------------------------------------------------- */

@@ -23,19 +23,22 @@ typedef enum fani_args_told {
 typedef struct fani_mpi_args {
     struct fani_mpi_args *next;
     uint64_t id;               /* from 1 */
-    const unsigned char *seen; /* rank 0: where the batches out have it */
+    const unsigned char *seen; /* rank 0: where some of the batches out have it */
     uint64_t parcel;           /* rank 0: number of the last message that brought it */
     size_t users;              /* rank 0: batches out with it */
+    size_t holders;            /* rank 0: those of them that have it at `seen` */
     unsigned char *told;       /* rank 0: for each rank a fani_args_told */
     size_t size;
     _Alignas(16) unsigned char bytes[];
 } fani_mpi_args;
 
-/* Rank 0: one more batch goes out with these; NULL: out of memory. Under `queue`. */
-fani_mpi_args *fani_mpi_args_use(fani_mpi *self, const fan_items *args);
+/* Rank 0: one more batch goes out with these; NULL: out of memory. `held`: the bytes stay where
+ * they are until it is released. Under `queue`. */
+fani_mpi_args *fani_mpi_args_use(fani_mpi *self, const fan_items *wanted, bool held);
 
-/* Rank 0: one batch less is out with it; NULL is accepted. Under `queue`. */
-void fani_mpi_args_release(fani_mpi_args *args);
+/* Rank 0: one batch less is out with it; NULL is accepted. `held`: where the bytes were held, or
+ * NULL. Under `queue`. */
+void fani_mpi_args_release(fani_mpi_args *args, const unsigned char *held);
 
 /* Other ranks: keeps what came with a batch, once. False: out of memory. Under `drive`. */
 bool fani_mpi_args_keep(fani_mpi *self, uint64_t id, const unsigned char *bytes, size_t size);

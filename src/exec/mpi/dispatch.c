@@ -18,7 +18,7 @@ enum {
 };
 
 /* Where a posted batch is, as its mark; else the number of its ticket's place and the rank. */
-enum { MARK_ENDED, MARK_POSTED, MARK_OWN, MARK_OUT };
+enum { MARK_ENDED, MARK_POSTED, MARK_OWN, MARK_RANGE, MARK_OUT };
 
 static void set_mark(fani_batch *batch, uint64_t mark)
 {
@@ -55,20 +55,20 @@ void fani_mpi_report(fani_mpi *self, fani_batch *finished, fani_failed *failed)
 }
 
 /* Under `drive`, like the next. */
-static void finished(fani_mpi *self, fani_batch *batch)
+void fani_mpi_finished(fani_mpi *self, fani_batch *batch)
 {
     batch->next = NULL;
     *self->finished_end = batch;
     self->finished_end = &batch->next;
 }
 
-static void failed(fani_mpi *self, fani_batch *batch, fani_verdict verdict, const char *text)
+void fani_mpi_failed(fani_mpi *self, fani_batch *batch, fani_verdict verdict, const char *text)
 {
     fani_failed *one = malloc(sizeof *one);
     if (!one) {
         /* Without memory for the text: replies that no item has, which the front reports. */
         fani_replies_clear(&batch->replies);
-        finished(self, batch);
+        fani_mpi_finished(self, batch);
         return;
     }
     *one = (fani_failed){.next = self->failed, .batch = batch, .verdict = verdict};
@@ -79,7 +79,7 @@ static void failed(fani_mpi *self, fani_batch *batch, fani_verdict verdict, cons
 /* ---- What is known of tasks ---------------------------------------------------------------- */
 
 /* Under `queue`, like all here but the two of fani_learned. */
-static uint32_t number_of(fani_mpi *self, const fan_task *task)
+uint32_t fani_mpi_task_number(fani_mpi *self, const fan_task *task)
 {
     if (task != self->last_task) {
         self->last_task = task;
@@ -90,11 +90,16 @@ static uint32_t number_of(fani_mpi *self, const fan_task *task)
 
 static fani_known *known(fani_mpi *self, const fan_task *task)
 {
-    uint32_t number = number_of(self, task);
+    uint32_t number = fani_mpi_task_number(self, task);
     fani_known *slot = &self->known[number % FANI_KNOWN];
     if (slot->task != number)
         *slot = (fani_known){.task = number};
     return slot;
+}
+
+double fani_mpi_item_ns(fani_mpi *self, const fan_task *task)
+{
+    return known(self, task)->item_ns;
 }
 
 /* 0: not known. */
@@ -279,6 +284,14 @@ void fani_mpi_post(void *user, fani_batch *batch)
 {
     fani_mpi *self = user;
     atomic_fetch_add(&self->postings, 1);
+    if (batch->divisible) {
+        set_mark(batch, MARK_RANGE);
+        if (fani_ranges_take(self, batch)) {
+            fani_mpi_push(self);
+            fani_bell_ring(&self->bell);
+            return;
+        }
+    }
     pthread_mutex_lock(&self->queue);
     set_mark(batch, MARK_POSTED);
     fani_queue_put(&self->posted, batch);
@@ -319,7 +332,7 @@ static fani_order order_of(fani_mpi *self, const fani_batch *batch, int rank, ui
     uint32_t place = (uint32_t)(mark_of(batch) - MARK_OUT);
     const fani_ticket *ticket = &self->peers[rank].tickets.all[place];
     fani_order order = {.ticket = (uint64_t)ticket->use << 32 | place,
-                        .task = number_of(self, batch->task),
+                        .task = fani_mpi_task_number(self, batch->task),
                         .is_short = is_short(batch, ticket->ns),
                         .items = batch->items,
                         .reply_limit = batch->reply_limit,
@@ -342,7 +355,7 @@ static bool give_ticket(fani_mpi *self, fani_batch *batch, int rank)
     fani_peer *peer = &self->peers[rank];
     fani_mpi_args *args = NULL;
     if (!fani_tickets_reserve(&peer->tickets) ||
-        (batch->args.count && !(args = fani_mpi_args_use(self, &batch->args))))
+        (batch->args.count && !(args = fani_mpi_args_use(self, &batch->args, true))))
         return false;
     const fani_ticket ticket = {.batch = batch,
                                 .args = args,
@@ -362,7 +375,7 @@ static bool take_ticket(fani_mpi *self, int rank, uint64_t number, fani_ticket *
         return false;
     set_mark(ticket->batch, MARK_ENDED);
     peer->out_ns = peer->tickets.out ? peer->out_ns - ticket->ns : 0;
-    fani_mpi_args_release(ticket->args);
+    fani_mpi_args_release(ticket->args, ticket->batch->args.bytes);
     return true;
 }
 
@@ -379,7 +392,7 @@ static void drop_load(fani_mpi *self, const load *taken, int rank, const char *t
             take_ticket(self, rank, use << 32 | place, &ticket);
         }
         set_mark(batch, MARK_ENDED);
-        failed(self, batch, FANI_FAILED, text);
+        fani_mpi_failed(self, batch, FANI_FAILED, text);
     }
 }
 
@@ -497,14 +510,14 @@ static void answered(fani_mpi *self, int rank, fani_batch *batch, const fani_ans
         batch->begun_ns = answer->begun_ns;
         batch->where = answer->where;
         if (status)
-            failed(self, batch, FANI_FAILED, fan_status_text(status));
+            fani_mpi_failed(self, batch, FANI_FAILED, fan_status_text(status));
         else
-            finished(self, batch);
+            fani_mpi_finished(self, batch);
         return;
     }
     snprintf(text, sizeof text, "rank %d: %.*s", rank,
              (int)(answer->size < 200 ? answer->size : 200), (const char *)answer->bytes);
-    failed(self, batch, answer->verdict, text);
+    fani_mpi_failed(self, batch, answer->verdict, text);
 }
 
 void fani_mpi_answers_came(fani_mpi *self, fani_message *message)
@@ -571,6 +584,7 @@ static void cancel_posted(fani_mpi *self)
 static void revoke_all(fani_mpi *self, bool kill)
 {
     cancel_posted(self);
+    fani_ranges_revoke(self, NULL, kill);
     fani_packet_revoke_all(self, kill);
     pthread_mutex_lock(&self->queue);
     for (int r = 1; r < self->size && !atomic_load(&self->close_sent); r++)
@@ -599,6 +613,8 @@ bool fani_mpi_revoke(void *user, fani_batch *batch, bool kill)
     pthread_mutex_unlock(&self->queue);
     if (waits)
         fani_mpi_complete(self, batch, (fani_outcome){.verdict = FANI_CANCELLED});
+    else if (mark == MARK_RANGE)
+        fani_ranges_revoke(self, batch, kill);
     else if (mark == MARK_OWN)
         return fani_packet_revoke(self, 0, batch, kill);
     else
@@ -617,7 +633,7 @@ bool fani_mpi_fail_all(fani_mpi *self, const char *text)
     while ((batch = fani_queue_first(&self->posted))) {
         fani_queue_remove(&self->posted, batch);
         set_mark(batch, MARK_ENDED);
-        failed(self, batch, FANI_FAILED, text);
+        fani_mpi_failed(self, batch, FANI_FAILED, text);
         any = true;
     }
     for (int r = 1; r < self->size; r++) {
@@ -625,10 +641,10 @@ bool fani_mpi_fail_all(fani_mpi *self, const char *text)
         for (uint32_t i = 0; i < tickets->capacity && tickets->out; i++) {
             if (!take_ticket(self, r, (uint64_t)tickets->all[i].use << 32 | i, &ticket))
                 continue;
-            failed(self, ticket.batch, FANI_FAILED, text);
+            fani_mpi_failed(self, ticket.batch, FANI_FAILED, text);
             any = true;
         }
     }
     pthread_mutex_unlock(&self->queue);
-    return any;
+    return fani_ranges_fail_all(self, text) || any;
 }

@@ -28,8 +28,10 @@ bool fani_mpi_step(fani_mpi *self)
 {
     pthread_mutex_lock(&self->drive);
     bool moved = fani_mpi_distribute(self);
-    if (self->rank != 0)
-        moved |= fani_answers_step(self);
+    moved |= fani_answers_step(self);
+    for (fani_message *message; (message = fani_answers_local(self)); moved = true)
+        fani_ranges_claimed_came(self, message);
+    fani_ranges_step(self);
     moved |= step_link(self);
     fani_batch *finished = self->finished;
     self->finished = NULL;
@@ -48,8 +50,10 @@ void fani_mpi_push(fani_mpi *self)
     if (self->size == 1 || self->pumped || fani_mpi_may_wait(self) ||
         pthread_mutex_trylock(&self->drive))
         return;
-    if (!fani_link_broken(&self->link, NULL) && fani_mpi_distribute(self))
+    if (!fani_link_broken(&self->link, NULL)) {
+        fani_mpi_distribute(self);
         fani_link_push(&self->link);
+    }
     pthread_mutex_unlock(&self->drive);
 }
 

@@ -11,12 +11,14 @@
 
 #include "answers.h"
 #include "args.h"
+#include "claims.h"
 #include "exec/executor_ops.h"
 #include "fanfold/mpi.h"
 #include "idle.h"
 #include "link.h"
 #include "packet.h"
 #include "queue.h"
+#include "range.h"
 #include "segment.h"
 #include "tickets.h"
 
@@ -25,6 +27,9 @@ enum {
     FANI_TAG_ORDERS = 1,   /* 0 -> r: batches (parcel.h) */
     FANI_TAG_ANSWERS,      /* r -> 0: what became of them (parcel.h) */
     FANI_TAG_REVOKE,       /* 0 -> r: fani_mpi_revocation */
+    FANI_TAG_RANGE,        /* 0 -> r: fani_announced, then a parcel of one order: claim of it */
+    FANI_TAG_RANGE_STOP,   /* 0 -> r: fani_mpi_revocation (of a part): claim no more */
+    FANI_TAG_CLAIMED,      /* r -> 0: answers with parts; one without: that rank claims no more */
     FANI_TAG_ARGS_DROP,    /* 0 -> r: id of arguments that no batch will have any more */
     FANI_TAG_SHARE,        /* 0 -> leaders: fani_mpi_share_order; make room */
     FANI_TAG_SHARE_MAP,    /* leader -> its host: fani_mpi_share_order; map it */
@@ -140,11 +145,16 @@ struct fani_mpi {
     pthread_mutex_t packing; /* guards the list, not what is in it */
     fani_packet *packets;    /* that this rank's inner executor runs */
     atomic_uint own_out;     /* rank 0: inner batches that are out for it */
+    fani_claims claims;
+    unsigned claims_workers; /* of the own inner executor */
+    fani_ranges ranges;      /* rank 0 */
     bool isolates;           /* the inner executor's workers are processes */
 
-    pthread_mutex_t answering; /* guards the list; taken before the lock of one of them */
-    fani_answers *gathering;   /* other ranks: that may hold some */
-    atomic_uint answers_open;  /* how many hold some */
+    pthread_mutex_t answering;     /* guards the list; taken before the lock of one of them */
+    fani_answers *gathering;       /* other ranks: that may hold some */
+    atomic_uint answers_open;      /* how many hold some */
+    _Atomic(fani_message *) local; /* rank 0: to itself, the newest first */
+    fani_message *local_oldest;    /* taken from there; under `drive` */
 
     _Atomic uint64_t postings;  /* batches ever posted */
     _Atomic uint64_t completed; /* and completed */
@@ -217,6 +227,14 @@ void fani_mpi_report(fani_mpi *self, fani_batch *finished, fani_failed *failed);
 
 /* ANSWERS; takes the message. Under `drive`. */
 void fani_mpi_answers_came(fani_mpi *self, fani_message *message);
+
+/* Notes that a batch has ended, to be reported after the step. Under `drive`. */
+void fani_mpi_finished(fani_mpi *self, fani_batch *batch);
+void fani_mpi_failed(fani_mpi *self, fani_batch *batch, fani_verdict verdict, const char *text);
+
+/* The number of a task, and the smoothed time of its items (0: not known). Under `queue`. */
+uint32_t fani_mpi_task_number(fani_mpi *self, const fan_task *task);
+double fani_mpi_item_ns(fani_mpi *self, const fan_task *task);
 
 /* Fails everything that depends on other ranks. Under `drive`. */
 bool fani_mpi_fail_all(fani_mpi *self, const char *text);

@@ -144,6 +144,15 @@ static void handle(void *user, fani_message *message)
     case FANI_TAG_REVOKE:
         fani_mpi_revocation_came(self, message);
         return;
+    case FANI_TAG_RANGE:
+        fani_claims_range_came(self, message);
+        return;
+    case FANI_TAG_RANGE_STOP:
+        fani_claims_stop_came(self, message);
+        return;
+    case FANI_TAG_CLAIMED:
+        fani_ranges_claimed_came(self, message);
+        return;
     case FANI_TAG_ARGS_DROP:
         fani_mpi_args_drop_came(self, message);
         return;
@@ -209,6 +218,8 @@ static fani_mpi *make(fani_front *front, MPI_Comm comm, int rank, int size, fan_
     pthread_mutex_init(&self->queue, NULL);
     pthread_mutex_init(&self->packing, NULL);
     pthread_mutex_init(&self->answering, NULL);
+    pthread_mutex_init(&self->ranges.lock, NULL);
+    self->claims.segment = FANI_SEGMENT_NONE;
     return self;
 }
 
@@ -264,15 +275,17 @@ static fan_status exchange(MPI_Comm comm, int size, const hello *mine, hello **h
 
 static void learn(fani_mpi *self, const hello *hellos, fani_opened *opened)
 {
-    bool all_isolate = true;
+    bool all_isolate = true, none_isolates = true;
     uint64_t workers = 0;
     for (int r = 0; r < self->size; r++) {
         self->peers[r].workers = hellos[r].workers;
         self->peers[r].leader = hellos[r].leader;
         workers += hellos[r].workers;
+        none_isolates = none_isolates && !(hellos[r].capabilities & FAN_CAP_ISOLATES);
         all_isolate = all_isolate && (hellos[r].capabilities & FAN_CAP_ISOLATES);
     }
     self->all_workers = (unsigned)workers;
+    self->claims_workers = self->peers[self->rank].workers;
     self->isolates = fan_executor_capabilities(self->inner) & FAN_CAP_ISOLATES;
     *opened = (fani_opened){
         .workers = (unsigned)workers,
@@ -280,6 +293,7 @@ static void learn(fani_mpi *self, const hello *hellos, fani_opened *opened)
         .capabilities = FAN_CAP_SPANS_HOSTS | (all_isolate ? FAN_CAP_ISOLATES : 0),
         .depth = (unsigned)workers * 256,
         .submits = self->rank == 0,
+        .divides = none_isolates, /* see open_claims */
     };
 }
 
@@ -310,9 +324,12 @@ static fan_status agree(fani_mpi *self, MPI_Comm comm, int rank, int size, const
         status = agree_success(comm, rank, size, hellos, error);
     if (!status)
         status = agree_tasks(size, hellos, error);
-    if (!status && self) /* without self this rank itself has reported a failure */
+    if (!status) /* without self this rank itself has reported a failure */
         learn(self, hellos, opened);
     free(hellos);
+    /* Worker processes can't claim: they map nothing of the ranks'. All ranks agree here. */
+    if (!status && opened->divides)
+        opened->divides = fani_claims_open(self) && (self->rank != 0 || fani_ranges_open(self));
     return status;
 }
 
@@ -386,6 +403,9 @@ fan_status fani_mpi_free(fani_mpi *self, fan_deadline deadline)
     pthread_mutex_destroy(&self->queue);
     pthread_mutex_destroy(&self->packing);
     pthread_mutex_destroy(&self->answering);
+    fani_ranges_close(self);
+    fani_claims_close(self);
+    pthread_mutex_destroy(&self->ranges.lock);
     for (int r = 0; self->peers && r < self->size; r++)
         fani_tickets_clear(&self->peers[r].tickets);
     fani_mpi_args_clear(self);

@@ -32,7 +32,7 @@ fani_packet *fani_packet_new(fani_mpi *self, size_t count)
     packet->next = packet->previous = NULL;
     atomic_init(&packet->users, 1);
     if (self->rank != 0)
-        fani_answers_begin(&packet->answers, self);
+        fani_answers_begin(&packet->answers, self, FANI_TAG_ANSWERS);
     pthread_mutex_lock(&self->packing);
     packet->next = self->packets;
     if (packet->next)
