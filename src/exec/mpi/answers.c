@@ -50,6 +50,16 @@ fani_message *fani_answers_local(fani_mpi *self)
     return oldest;
 }
 
+/* Records begin at multiples of 16. */
+static void end_many(fani_answers *answers)
+{
+    size_t used = (size_t)(answers->end - answers->open->bytes);
+    size_t rest = answers->many ? (16 - used % 16) % 16 : 0;
+    memset(answers->end, 0, rest);
+    answers->end += rest;
+    answers->many = NULL;
+}
+
 /* Hands the open message to the link. The lock is held. */
 static void leave(fani_answers *answers)
 {
@@ -57,6 +67,7 @@ static void leave(fani_answers *answers)
     fani_message *message = answers->open;
     if (!message)
         return;
+    end_many(answers);
     fan_executor_stats stats = {0};
     if (self->isolates)
         fan_executor_get_stats(self->inner, &stats);
@@ -94,11 +105,17 @@ void fani_answers_end(fani_answers *answers)
     pthread_mutex_destroy(&answers->lock);
 }
 
+static bool has_room(const fani_answers *answers, size_t size)
+{
+    return answers->open &&
+           answers->capacity - (size_t)(answers->end - answers->open->bytes) >= size;
+}
+
 /* Room for `size` bytes in the open message, or in a new one. */
 static bool make_room(fani_answers *answers, size_t size)
 {
     const size_t head = sizeof(fani_answers_head);
-    if (answers->open && answers->capacity - (size_t)(answers->end - answers->open->bytes) >= size)
+    if (has_room(answers, size))
         return true;
     leave(answers);
     if (size > SIZE_MAX / 2)
@@ -114,26 +131,71 @@ static bool make_room(fani_answers *answers, size_t size)
     return true;
 }
 
-void fani_answers_add(fani_answers *answers, const fani_answer *answer, int64_t now, bool leaves)
+/* The lock is held, also in the next two. */
+static void added(fani_answers *answers, int64_t now, bool leaves)
+{
+    if (!answers->since)
+        answers->since = now ? now : fani_clock_ns();
+    if (leaves || (now && now - answers->since > WAIT_NS))
+        leave(answers);
+}
+
+static void add(fani_answers *answers, const fani_answer *answer, int64_t now, bool leaves)
 {
     const fani_answer short_of = {.ticket = answer->ticket,
                                   .first = answer->first,
                                   .count = answer->count,
                                   .verdict = FANI_FAILED,
                                   .text = "no memory for the replies on their way"};
-    pthread_mutex_lock(&answers->lock);
+    if (answers->open)
+        end_many(answers);
     if (!make_room(answers, fani_answer_size(answer)))
         answer = make_room(answers, fani_answer_size(&short_of)) ? &short_of : NULL;
-    if (answer) {
-        answers->end = fani_answer_write(answer, answers->end);
-        answers->count++;
-        if (!answers->since)
-            answers->since = now ? now : fani_clock_ns();
-        if (leaves || (now && now - answers->since > WAIT_NS))
-            leave(answers);
-    } else {
+    if (!answer) {
         fani_link_send(&answers->self->link, NULL); /* breaks it: out of memory */
+        return;
     }
+    answers->end = fani_answer_write(answer, answers->end);
+    answers->count++;
+    added(answers, now, leaves);
+}
+
+/* Adds to the last record, or begins one; false: it must go the long way. */
+static bool add_more(fani_answers *answers, const fani_answer *answer)
+{
+    enum { BEGIN = 64 }; /* room for a record's head and for its padding */
+    size_t size = fani_answer_more_size(answer);
+    if (answers->many &&
+        (answers->many_item_size != answer->replies->item_size || !has_room(answers, size + BEGIN)))
+        end_many(answers);
+    if (!answers->many) {
+        if (size > MESSAGE_BYTES / 4 || !make_room(answers, size + BEGIN + 16))
+            return false;
+        answers->many = answers->end;
+        answers->many_item_size = answer->replies->item_size;
+        answers->end =
+            fani_answer_write_many(answer->ticket, answer->replies->item_size, answers->end);
+        answers->count++;
+    }
+    answers->end = fani_answer_write_more(answers->many, answer, answers->end);
+    return true;
+}
+
+void fani_answers_add(fani_answers *answers, const fani_answer *answer, int64_t now, bool leaves)
+{
+    pthread_mutex_lock(&answers->lock);
+    add(answers, answer, now, leaves);
+    pthread_mutex_unlock(&answers->lock);
+}
+
+void fani_answers_add_part(fani_answers *answers, const fani_answer *answer, int64_t now,
+                           bool leaves)
+{
+    pthread_mutex_lock(&answers->lock);
+    if (fani_answer_is_plain(answer) && add_more(answers, answer))
+        added(answers, now, leaves);
+    else
+        add(answers, answer, now, leaves);
     pthread_mutex_unlock(&answers->lock);
 }
 

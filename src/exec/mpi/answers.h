@@ -17,6 +17,8 @@ typedef struct fani_answers {
     pthread_mutex_t lock;                 /* guards all below */
     fani_message *open;                   /* being filled; NULL: none */
     unsigned char *end;
+    unsigned char *many; /* its last record, which takes more parts; NULL: it is none */
+    size_t many_item_size;
     size_t capacity;
     uint32_t count;
     int64_t since; /* when the first of them was added */
@@ -33,6 +35,11 @@ void fani_answers_end(fani_answers *answers);
  * monotonic clock; 0: not asked, the age is seen to by the steps. `leaves`: nothing is to be
  * expected soon. Any thread. */
 void fani_answers_add(fani_answers *answers, const fani_answer *answer, int64_t now, bool leaves);
+
+/* The same for a part of a range (answer->count items): parts that are arrays without marks are put
+ * into one record as long as nothing else comes between. All have the same ticket. */
+void fani_answers_add_part(fani_answers *answers, const fani_answer *answer, int64_t now,
+                           bool leaves);
 
 /* Sends what has waited for too long. Whoever steps; true: something was sent. */
 bool fani_answers_step(fani_mpi *self);

@@ -13,6 +13,7 @@
 
 enum {
     TURN_NS = 5000000, /* then a worker goes back to the inner executor's queue */
+    TIMED_NS = 1000,   /* work after which the clock is asked */
     ALONE_NS = 20000,  /* the answer to what ran this long does not wait for others */
 };
 
@@ -123,6 +124,8 @@ typedef struct turn {
     fani_replies replies;
     int64_t now;
     double item_ns;
+    uint64_t run_ns;
+    size_t untimed; /* items run since the clock was asked last */
     size_t last;
 } turn;
 
@@ -141,7 +144,18 @@ static size_t wanted(const turn *t)
     });
 }
 
-/* Claims and runs some; false: nothing is left. */
+/* Notes the time since the clock was asked last. */
+static void note_time(turn *t)
+{
+    int64_t now = fani_clock_ns();
+    double ns = (double)(now - t->now) / (double)t->untimed + 1;
+    t->item_ns = t->item_ns > 0 ? 0.75 * t->item_ns + 0.25 * ns : ns;
+    t->run_ns = (uint64_t)(now - t->now);
+    t->now = now;
+    t->untimed = 0;
+}
+
+/* Claims and runs some; false: nothing is left. The clock is asked for long enough runs only. */
 static bool claim(turn *t)
 {
     fani_claimer *claimer = t->claimer;
@@ -152,22 +166,21 @@ static bool claim(turn *t)
     if (count > claimer->items.count - at)
         count = (size_t)(claimer->items.count - at);
     const fan_items items = {.first = claimer->items.first + at, .count = count};
-    uint64_t run_ns = 0;
-    fan_status status = fani_worker_run(t->worker, claimer->task, &items, &claimer->args,
-                                        claimer->reply_limit, &t->replies, &run_ns);
+    fan_status status = fani_worker_run_untimed(t->worker, claimer->task, &items, &claimer->args,
+                                                claimer->reply_limit, &t->replies);
+    t->untimed += count;
+    t->last = count;
+    t->run_ns = 0;
+    if (t->item_ns <= 0 || t->item_ns * (double)t->untimed > TIMED_NS)
+        note_time(t);
     const fani_answer reply = {.ticket = claimer->range.part,
                                .verdict = status ? FANI_FAILED : FANI_DONE,
                                .text = status ? fan_status_text(status) : NULL,
                                .replies = &t->replies,
-                               .run_ns = run_ns,
-                               .begun_ns = t->now,
+                               .run_ns = t->run_ns,
                                .first = at,
                                .count = count};
-    t->now += (int64_t)run_ns;
-    fani_answers_add(&t->answers, &reply, t->now, run_ns > ALONE_NS);
-    double ns = (double)run_ns / (double)count + 1;
-    t->item_ns = t->item_ns > 0 ? 0.75 * t->item_ns + 0.25 * ns : ns;
-    t->last = count;
+    fani_answers_add_part(&t->answers, &reply, t->now, t->run_ns > ALONE_NS);
     return true;
 }
 

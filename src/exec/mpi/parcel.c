@@ -20,6 +20,7 @@ enum {
 enum {
     IS_PLAIN = 256,
     HAS_PART = 512,
+    HAS_MANY = 2048,
     OWN_PID = 1024, /* it ran in a process of its own, on its only thread */
 };
 
@@ -265,7 +266,7 @@ fan_status fani_order_read(fani_parcel *parcel, fani_order *order)
 
 /* ---- Answers ------------------------------------------------------------------------------- */
 
-static bool is_plain(const fani_answer *answer)
+bool fani_answer_is_plain(const fani_answer *answer)
 {
     const fani_replies *replies = answer->replies;
     return answer->verdict == FANI_DONE && replies->array && !replies->slots &&
@@ -276,8 +277,8 @@ static size_t payload_size(const fani_answer *answer)
 {
     if (answer->verdict != FANI_DONE)
         return answer->text ? strlen(answer->text) : 0;
-    return is_plain(answer) ? answer->replies->item_size * answer->replies->count
-                            : fani_wire_replies_size(answer->replies);
+    return fani_answer_is_plain(answer) ? answer->replies->item_size * answer->replies->count
+                                        : fani_wire_replies_size(answer->replies);
 }
 
 size_t fani_answer_size(const fani_answer *answer)
@@ -288,7 +289,7 @@ size_t fani_answer_size(const fani_answer *answer)
 
 unsigned char *fani_answer_write(const fani_answer *answer, unsigned char *at)
 {
-    bool plain = is_plain(answer);
+    bool plain = fani_answer_is_plain(answer);
     const answer_record record = {
         .ticket = answer->ticket,
         .run_ns = answer->run_ns,
@@ -311,6 +312,70 @@ unsigned char *fani_answer_write(const fani_answer *answer, unsigned char *at)
         return append(at, answer->text, (size_t)record.size);
     fani_wire_replies_write(answer->replies, answer->ticket, answer->run_ns, at);
     return at + padded((size_t)record.size);
+}
+
+/* Parts are only padded to 8: most hold one small item. */
+static size_t padded_part(size_t size)
+{
+    return (size + 7) / 8 * 8;
+}
+
+size_t fani_answer_more_size(const fani_answer *answer)
+{
+    return sizeof(answer_part) + padded_part(answer->replies->item_size * answer->replies->count);
+}
+
+unsigned char *fani_answer_write_many(uint64_t ticket, size_t item_size, unsigned char *at)
+{
+    const answer_record record = {.ticket = ticket,
+                                  .item_size = (uint32_t)item_size,
+                                  .flags = (uint32_t)FANI_DONE | HAS_MANY};
+    return append(at, &record, sizeof record);
+}
+
+unsigned char *fani_answer_write_more(unsigned char *record, const fani_answer *answer,
+                                      unsigned char *at)
+{
+    answer_record *many = (void *)record; /* aligned, like all records */
+    const answer_part part = {.first = answer->first, .count = answer->count};
+    size_t size = answer->replies->item_size * answer->replies->count;
+    memcpy(at, &part, sizeof part);
+    at += sizeof part;
+    if (size) {
+        memset(at + padded_part(size) - 8, 0, 8);
+        memcpy(at, answer->replies->bytes.data, size);
+    }
+    many->run_ns += answer->run_ns;
+    many->size += sizeof part + padded_part(size);
+    return at + padded_part(size);
+}
+
+bool fani_answer_part(const fani_answer *answer, fani_answer *part)
+{
+    answer_part head;
+    const unsigned char *end = answer->bytes + answer->size;
+    const unsigned char *at = part->bytes ? part->bytes + padded_part(part->size) : answer->bytes;
+    uint64_t size;
+    bool ends = at == end;
+    if (ends)
+        return false;
+    part->bytes = NULL;
+    if ((size_t)(end - at) < sizeof head)
+        return false;
+    memcpy(&head, at, sizeof head);
+    at += sizeof head;
+    if (__builtin_mul_overflow(head.count, answer->item_size, &size) || size > (size_t)(end - at) ||
+        padded_part((size_t)size) > (size_t)(end - at))
+        return false;
+    *part = (fani_answer){.ticket = answer->ticket,
+                          .verdict = FANI_DONE,
+                          .first = head.first,
+                          .count = head.count,
+                          .bytes = at,
+                          .size = (size_t)size,
+                          .item_size = answer->item_size,
+                          .plain = true};
+    return true;
 }
 
 fan_status fani_answers_open(fani_answers_read *reader, const unsigned char *bytes, size_t size)

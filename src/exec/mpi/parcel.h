@@ -74,7 +74,20 @@ typedef struct fani_answer {
     const unsigned char *bytes;
     size_t size, item_size;
     bool plain; /* an array without marks: `size` bytes */
+    bool many;  /* several parts, each an array without marks: fani_answer_part */
 } fani_answer;
+
+/* Whether an answer is an array without marks, to be written. */
+bool fani_answer_is_plain(const fani_answer *answer);
+
+/* A record of several parts, which grows: writes an empty one at `at`; returns where it ends. */
+unsigned char *fani_answer_write_many(uint64_t ticket, size_t item_size, unsigned char *at);
+
+/* Adds the part of a plain answer to the record at `record`, which ends at `at`; there is room for
+ * fani_answer_more_size. Returns where it ends now. */
+unsigned char *fani_answer_write_more(unsigned char *record, const fani_answer *answer,
+                                      unsigned char *at);
+size_t fani_answer_more_size(const fani_answer *answer);
 
 size_t fani_answer_size(const fani_answer *answer);
 unsigned char *fani_answer_write(const fani_answer *answer, unsigned char *at);
@@ -88,6 +101,11 @@ typedef struct fani_answers_read {
 
 fan_status fani_answers_open(fani_answers_read *reader, const unsigned char *bytes, size_t size);
 fan_status fani_answer_next(fani_answers_read *reader, fani_answer *answer);
+
+/* The next part of a FANI_DONE answer of `many`, as a plain answer; `part` starts with zeroes and
+ * comes back. False: that was the last one, or what follows makes no sense (part->bytes is NULL).
+ */
+bool fani_answer_part(const fani_answer *answer, fani_answer *part);
 
 /* Copies what a FANI_DONE answer holds for `count` items. FAN_E_PROTOCOL, FAN_E_MEMORY. */
 fan_status fani_answer_replies(const fani_answer *answer, size_t count, fani_replies *replies);

@@ -237,11 +237,14 @@ static bool has(const fani_range *range, uint64_t i)
 static bool note_done(fani_range *range, uint64_t at, uint64_t count)
 {
     bool fresh = true;
-    for (uint64_t i = at; i < at + count; i++) {
-        fresh = fresh && !has(range, i);
-        range->have[i / 8] |= (unsigned char)(1U << i % 8);
-    }
     range->done += count;
+    for (uint64_t i = at; i < at + count;) {
+        bool whole = i % 8 == 0 && at + count - i >= 8;
+        unsigned char bits = whole ? 0xff : (unsigned char)(1U << i % 8);
+        fresh = fresh && !(range->have[i / 8] & bits);
+        range->have[i / 8] |= bits;
+        i += whole ? 8 : 1;
+    }
     return fresh;
 }
 
@@ -409,19 +412,9 @@ static fani_part *find_part(const fani_mpi *self, uint64_t id)
     return part;
 }
 
-/* One answer of a rank. Under `drive` and `lock`. */
-static fan_status claimed(fani_mpi *self, int rank, const fani_answer *answer,
-                          fani_learned *learned)
+/* What was claimed. Under `drive` and `lock`. */
+static fan_status part_done(fani_part *part, const fani_answer *answer)
 {
-    fani_part *part = find_part(self, answer->ticket);
-    if (!part)
-        return FAN_E_PROTOCOL;
-    if (!answer->count) {
-        if (part->args && rank)
-            part->args->told[rank] = FANI_ARGS_THERE;
-        rank_over(self, part);
-        return FAN_OK;
-    }
     fani_range *range = part->range;
     if (answer->first >= part->count || answer->count > part->count - answer->first ||
         !range->batch)
@@ -431,12 +424,43 @@ static fan_status claimed(fani_mpi *self, int rank, const fani_answer *answer,
     if (!note_done(range, at, answer->count))
         status = FAN_E_PROTOCOL;
     part->done += answer->count;
+    return status;
+}
+
+static fan_status parts_done(fani_part *part, const fani_answer *answer)
+{
+    fani_answer one = {0};
+    fan_status status = FAN_OK;
+    while (!status && fani_answer_part(answer, &one))
+        status = part_done(part, &one);
+    return status || one.bytes ? status : FAN_E_PROTOCOL;
+}
+
+/* One answer of a rank. Under `drive` and `lock`. */
+static fan_status claimed(fani_mpi *self, int rank, const fani_answer *answer,
+                          fani_learned *learned)
+{
+    fani_part *part = find_part(self, answer->ticket);
+    if (!part)
+        return FAN_E_PROTOCOL;
+    if (!answer->count && !answer->many) {
+        if (part->args && rank)
+            part->args->told[rank] = FANI_ARGS_THERE;
+        rank_over(self, part);
+        return FAN_OK;
+    }
+    fani_range *range = part->range;
+    uint64_t before = part->done;
+    fan_status status = answer->many ? parts_done(part, answer) : part_done(part, answer);
+    if (status)
+        return status;
     range->batch->run_ns += answer->run_ns;
-    fani_learned_add(learned, self, range->batch->task, answer->run_ns, answer->count);
+    fani_learned_add(learned, self, range->batch->task, answer->run_ns,
+                     (size_t)(part->done - before));
     if (part->done == part->count)
         give_parts(self, range);
     end_range(self, range);
-    return status;
+    return FAN_OK;
 }
 
 void fani_ranges_claimed_came(fani_mpi *self, fani_message *message)
