@@ -16,8 +16,7 @@ typedef struct ended {
 static void batch_done(fani_batch *batch)
 {
     ended *e = batch->user;
-    e->replies = batch->replies;
-    batch->replies = (fani_replies){0};
+    fani_replies_move(&e->replies, &batch->replies);
     fani_batch_free(batch);
     atomic_store(&e->done, true);
 }

@@ -264,8 +264,8 @@ static void start_some(fani_packet *packet, size_t first, size_t count)
 static bool came_back(const fani_batch *inner)
 {
     const fani_replies *replies = &inner->replies;
-    return inner->run_ns == 0 && inner->begun_ns == 0 && replies->slots && replies->count &&
-           replies->slots[0].state == FANI_SLOT_CANCELLED;
+    return inner->run_ns == 0 && inner->begun_ns == 0 && replies->count &&
+           fani_replies_outcome(replies, 0).kind == FAN_OUTCOME_CANCELLED;
 }
 
 static void alone_own(fani_mpi *self, fani_batch *batch, fani_batch *inner)
@@ -278,15 +278,21 @@ static void alone_own(fani_mpi *self, fani_batch *batch, fani_batch *inner)
     fani_learned_add(&learned, self, batch->task, inner->run_ns, batch->items.count);
     fani_learned_end(&learned, self);
     fani_replies_clear(&batch->replies);
-    batch->replies = inner->replies;
+    fani_replies_move(&batch->replies, &inner->replies);
     batch->run_ns = inner->run_ns;
     batch->begun_ns = inner->begun_ns;
     batch->where = inner->where;
-    inner->replies = (fani_replies){0};
     fani_mpi_complete(self, batch, (fani_outcome){.verdict = FANI_DONE});
 }
 
-/* On the inner executor's worker. */
+/* What could not be ended in time has let go of its worker and its inputs. */
+static void alone_gone(fani_batch *inner)
+{
+    fani_piece *piece = inner->user;
+    bury(piece->packet, inner);
+}
+
+/* On the inner executor's worker, or in its watch. */
 static void alone_ended(fani_batch *inner)
 {
     fani_piece *piece = inner->user;
@@ -303,10 +309,13 @@ static void alone_ended(fani_batch *inner)
                                         .run_ns = inner->run_ns,
                                         .begun_ns = inner->begun_ns,
                                         .where = inner->where},
-                         0, inner->run_ns > ALONE_NS);
+                         0, inner->run_ns > ALONE_NS || !inner->run_ns);
         fani_replies_clear(&inner->replies);
     }
-    bury(packet, inner);
+    if (inner == atomic_load(&piece->inner))
+        bury(packet, inner);
+    else /* it stands for one that still runs: alone_gone sees to that */
+        fani_batch_free(inner);
 }
 
 static void start_alone(fani_piece *piece)
@@ -322,6 +331,10 @@ static void start_alone(fani_piece *piece)
         inner->done = alone_ended;
         inner->user = piece;
         atomic_store(&piece->inner, inner);
+    }
+    if (inner && inner->timeout_ns && fani_batch_watch(inner, alone_gone)) {
+        fani_batch_free(inner);
+        inner = NULL;
     }
     fan_status status = send_inner(piece->packet, inner);
     if (!status)

@@ -406,6 +406,7 @@ fan_status fani_answer_next(fani_answers_read *reader, fani_answer *answer)
                       .size = (size_t)record.size,
                       .item_size = record.item_size,
                       .plain = record.flags & IS_PLAIN,
+                      .many = record.flags & HAS_MANY,
                       .where = {.rank = reader->head.rank,
                                 .worker = record.worker,
                                 .pid = record.flags & OWN_PID ? record.thread : reader->head.pid,

@@ -267,7 +267,7 @@ static fan_status compose(const fani_range *range, fani_replies *replies)
                                   *range->text ? range->text : "cancelled");
     }
     fani_replies_clear(replies);
-    *replies = whole;
+    fani_replies_move(replies, &whole);
     replies->complete = !status;
     return status;
 }
