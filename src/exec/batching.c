@@ -5,6 +5,7 @@ enum {
     WORKER_NS = 10000,
     GROWTH = 4,
     CREDIT_NS = 3 * TARGET_NS,
+    CREDIT_MOST_NS = 10000000,
     LONG_BATCH_NS = 100000000,
     LEAST_BATCH_NS = 100,     /* what a batch costs that does nothing */
     LEAST_MESSAGE_NS = 10000, /* less work than this is not worth a message of its own */
@@ -29,15 +30,26 @@ size_t fani_batching_items(const fani_batching *known)
     return items;
 }
 
-bool fani_batching_room(unsigned workers, size_t out, double out_ns, double batch_ns)
+bool fani_batching_room(unsigned workers, size_t out, double out_ns, double batch_ns,
+                        double credit_ns)
 {
+    if (credit_ns < CREDIT_NS)
+        credit_ns = CREDIT_NS;
     if (out < workers)
         return true;
     if (batch_ns <= 0 || batch_ns >= LONG_BATCH_NS)
         return false;
     if (batch_ns < LEAST_BATCH_NS)
         batch_ns = LEAST_BATCH_NS;
-    return out < (size_t)2 * workers || out_ns + batch_ns <= (double)workers * CREDIT_NS;
+    return out < (size_t)2 * workers || out_ns + batch_ns <= (double)workers * credit_ns;
+}
+
+double fani_batching_adapt(double credit_ns, bool dry)
+{
+    credit_ns = dry ? 2 * credit_ns : 0.98 * credit_ns;
+    return credit_ns < CREDIT_NS        ? CREDIT_NS
+           : credit_ns > CREDIT_MOST_NS ? CREDIT_MOST_NS
+                                        : credit_ns;
 }
 
 unsigned fani_batching_credit(unsigned workers, double batch_ns)

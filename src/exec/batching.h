@@ -25,10 +25,16 @@ size_t fani_batching_items(const fani_batching *known);
 
 /* Whether `workers` workers of one rank, which hold `out` batches of together `out_ns`, should be
  * given one more of `batch_ns` (expected; 0: not known). Credit is time: about 120 us of work for
- * each worker, so that none waits for a message; two batches each where that is more, so that one
- * is at hand when another ends; of long ones none in advance, which an idle worker elsewhere could
- * not have. */
-bool fani_batching_room(unsigned workers, size_t out, double out_ns, double batch_ns);
+ * each worker, or `credit_ns` where that is more, so that none waits for a message; two batches
+ * each where that is more, so that one is at hand when another ends; of long ones none in advance,
+ * which an idle worker elsewhere could not have. */
+bool fani_batching_room(unsigned workers, size_t out, double out_ns, double batch_ns,
+                        double credit_ns);
+
+/* The credit of a rank after it answered: more where it had nothing left (`dry`) though work
+ * waited, as messages to it take longer than thought; slowly back where it had not. At most 10 ms.
+ */
+double fani_batching_adapt(double credit_ns, bool dry);
 
 /* The same as a count: batches of `batch_ns` each that `workers` workers may hold, the ones that
  * run included. */

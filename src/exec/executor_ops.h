@@ -76,9 +76,10 @@ typedef struct fani_opened {
     unsigned workers;
     unsigned ranks;
     unsigned capabilities; /* FAN_CAP_ bits */
-    unsigned depth; /* batches posted at once that keep every worker busy: what map aims at */
-    bool submits;   /* false on ranks other than 0 */
-    bool divides;   /* takes divisible batches */
+    unsigned depth;      /* batches posted at once that keep every worker busy: what map aims at */
+    bool submits;        /* false on ranks other than 0 */
+    bool divides;        /* takes divisible batches, */
+    bool divides_ranges; /* or at least those that have no input bytes */
 } fani_opened;
 
 /* Read-only data on its way to the workers. bytes stay valid until the drop. */

@@ -570,7 +570,10 @@ fan_status fan_map_begin_sized(fan_executor *executor, const fan_task *task, fan
                          .args = args};
     if (options.timeout_ms && !(map->front->opened.capabilities & FAN_CAP_KILLS))
         map->options.batch = 1; /* only one alone can be given up */
-    map->divides = map->front->opened.divides && !options.timeout_ms && !options.retries;
+    bool is_range = !source.pull && !source.array;
+    map->divides =
+        (map->front->opened.divides || (map->front->opened.divides_ranges && is_range)) &&
+        !options.timeout_ms && !options.retries;
     fani_front_retain(map->front);
     *mapping = map;
     return FAN_OK;

@@ -72,6 +72,7 @@ static void leave(fani_answers *answers)
     if (self->isolates)
         fan_executor_get_stats(self->inner, &stats);
     const fani_answers_head head = {.magic = FANI_ANSWERS_MAGIC,
+                                    .dry = atomic_load(&self->runs_out) <= self->claims_workers,
                                     .count = answers->count,
                                     .workers_lost = stats.workers_lost,
                                     .rank = (uint32_t)self->rank,

@@ -14,7 +14,8 @@ enum {
     LEAST_PART_NS = 5000,    /* work of a run of several */
     PARCEL_BYTES = 32 << 10, /* a message takes no more batches when it has this size */
     PARCEL_BATCHES_MAX = 1024,
-    PUSH_EVERY = 64, /* posts between looks at MPI by a thread that only posts */
+    DUE_NS = 1000000, /* answers to less work than this are expected at once */
+    PUSH_EVERY = 64,  /* posts between looks at MPI by a thread that only posts */
 };
 
 /* Where a posted batch is, as its mark; else the number of its ticket's place and the rank. */
@@ -208,7 +209,7 @@ static size_t parts(const load *taken, unsigned workers)
  * goes through a ring. Under `queue`. */
 static unsigned own_room(fani_mpi *self)
 {
-    unsigned workers = self->peers[0].workers, out = atomic_load(&self->own_out), most = workers;
+    unsigned workers = self->peers[0].workers, out = atomic_load(&self->runs_out), most = workers;
     if (!self->posted.count)
         return 0;
     if (self->isolates)
@@ -275,7 +276,6 @@ void fani_mpi_feed(fani_mpi *self)
 
 void fani_mpi_own_ended(fani_mpi *self)
 {
-    atomic_fetch_sub(&self->own_out, 1);
     fani_mpi_feed(self);
     fani_bell_ring(&self->bell);
 }
@@ -308,8 +308,9 @@ void fani_mpi_post(void *user, fani_batch *batch)
 /* ---- To the other ranks -------------------------------------------------------------------- */
 
 /* The rank with room that has the least for each of its workers; 0: none. Under `queue`. */
-static int least_loaded(const fani_mpi *self, double batch_ns)
+static int least_loaded(const fani_mpi *self, double batch_ns, double waits_ns)
 {
+    double share = waits_ns / (2.0 * self->all_workers); /* so that the tail stays balanced */
     int best = 0;
     /* A close that met its deadline has sent the others home all the same. */
     int ranks = atomic_load(&self->close_sent) ? 1 : self->size;
@@ -318,7 +319,8 @@ static int least_loaded(const fani_mpi *self, double batch_ns)
         const fani_peer *peer = &self->peers[r];
         double mine = (peer->out_ns + peer->tickets.out) / peer->workers;
         if ((best && mine >= least) ||
-            !fani_batching_room(peer->workers, peer->tickets.out, peer->out_ns, batch_ns))
+            !fani_batching_room(peer->workers, peer->tickets.out, peer->out_ns, batch_ns,
+                                peer->credit_ns < share ? peer->credit_ns : share))
             continue;
         best = r;
         least = mine;
@@ -427,7 +429,7 @@ static fani_message *write_parcel(fani_mpi *self, const load *taken, int rank)
 static bool send_some(fani_mpi *self)
 {
     fani_batch *first = fani_queue_first(&self->posted);
-    int rank = first ? least_loaded(self, expected_ns(self, first)) : 0;
+    int rank = first ? least_loaded(self, expected_ns(self, first), waiting_ns(self)) : 0;
     if (!rank)
         return false;
     load taken = take(self, fani_batching_message_ns(self->peers[rank].workers, self->all_workers,
@@ -496,6 +498,9 @@ static fan_status redeem(fani_mpi *self, int rank, fani_answers_read answers, fa
                         ticket.batch->items.count);
     }
     learn(self, &learned);
+    fani_peer *peer = &self->peers[rank];
+    peer->credit_ns =
+        fani_batching_adapt(peer->credit_ns, answers.head.dry && self->posted.count > 0);
     pthread_mutex_unlock(&self->queue);
     *chain = NULL;
     return status;
@@ -620,6 +625,20 @@ bool fani_mpi_revoke(void *user, fani_batch *batch, bool kill)
     else
         fani_bell_ring(&self->bell);
     return waits;
+}
+
+bool fani_mpi_answers_due(fani_mpi *self)
+{
+    bool due = false;
+    if (self->rank != 0 || self->size == 1)
+        return false;
+    pthread_mutex_lock(&self->queue);
+    for (int r = 1; r < self->size && !due; r++) {
+        const fani_peer *peer = &self->peers[r];
+        due = peer->tickets.out && peer->out_ns < (double)peer->workers * DUE_NS;
+    }
+    pthread_mutex_unlock(&self->queue);
+    return due;
 }
 
 bool fani_mpi_fail_all(fani_mpi *self, const char *text)

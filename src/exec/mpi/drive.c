@@ -71,17 +71,26 @@ fan_status fani_mpi_may_wait(const fani_mpi *self)
 
 bool fani_mpi_in_flight(fani_mpi *self)
 {
-    return fani_link_in_flight(&self->link) || fani_answers_waiting(self);
+    return fani_link_in_flight(&self->link) || fani_answers_waiting(self) ||
+           fani_mpi_answers_due(self);
 }
 
 fan_status fani_mpi_until(fani_mpi *self, bool (*done)(const void *user), const void *user,
                           fan_deadline deadline)
 {
-    fan_status status = fani_mpi_may_wait(self);
     fani_idle idle = {0};
+    return fani_mpi_until_idle(self, done, user, deadline, &idle);
+}
+
+fan_status fani_mpi_until_idle(fani_mpi *self, bool (*done)(const void *user), const void *user,
+                               fan_deadline deadline, fani_idle *idle)
+{
+    fan_status status = fani_mpi_may_wait(self);
     while (!status) {
         uint64_t seen = fani_bell_rings(&self->bell);
         bool moved = !self->pumped && fani_mpi_step(self);
+        if (moved)
+            *idle = (fani_idle){0};
         if (done(user))
             break;
         status = fani_link_broken(&self->link, NULL);
@@ -90,12 +99,12 @@ fan_status fani_mpi_until(fani_mpi *self, bool (*done)(const void *user), const 
         if (status)
             break;
         if (moved)
-            idle = (fani_idle){0};
-        else if (self->pumped)
+            continue;
+        if (self->pumped)
             fani_bell_wait(&self->bell, seen, deadline);
         else {
-            idle.in_flight = fani_mpi_in_flight(self);
-            fani_idle_wait(&idle, &self->bell, seen, deadline);
+            idle->in_flight = fani_mpi_in_flight(self);
+            fani_idle_wait(idle, &self->bell, seen, deadline);
         }
     }
     return status;

@@ -79,6 +79,7 @@ typedef struct fani_peer {
     unsigned workers;
     fani_tickets tickets; /* what it has; not of rank 0 */
     double out_ns;        /* work of that, as expected */
+    double credit_ns;     /* work that each of its workers may have; see fani_batching_adapt */
     int leader;           /* who holds the memory of its host */
     uint64_t workers_lost;
 } fani_peer;
@@ -144,7 +145,7 @@ struct fani_mpi {
 
     pthread_mutex_t packing; /* guards the list, not what is in it */
     fani_packet *packets;    /* that this rank's inner executor runs */
-    atomic_uint own_out;     /* rank 0: inner batches that are out for it */
+    atomic_uint runs_out;    /* inner batches that are out for them */
     fani_claims claims;
     unsigned claims_workers; /* of the own inner executor */
     fani_ranges ranges;      /* rank 0 */
@@ -156,6 +157,7 @@ struct fani_mpi {
     _Atomic(fani_message *) local; /* rank 0: to itself, the newest first */
     fani_message *local_oldest;    /* taken from there; under `drive` */
 
+    fani_idle idle;             /* rank 0: of whoever is in the progress op */
     _Atomic uint64_t postings;  /* batches ever posted */
     _Atomic uint64_t completed; /* and completed */
     atomic_uint answers;        /* ranks that answered the step of a share */
@@ -202,6 +204,11 @@ bool fani_mpi_in_flight(fani_mpi *self);
 fan_status fani_mpi_until(fani_mpi *self, bool (*done)(const void *user), const void *user,
                           fan_deadline deadline);
 
+/* The same, going on from how long nothing has come through MPI: for waits that follow each other
+ * closely, so that the driving thread leaves its core to workers between messages. */
+fan_status fani_mpi_until_idle(fani_mpi *self, bool (*done)(const void *user), const void *user,
+                               fan_deadline deadline, fani_idle *idle);
+
 fan_status fani_mpi_pump_start(fani_mpi *self, fan_error *error);
 void fani_mpi_pump_end(fani_mpi *self);
 
@@ -235,6 +242,9 @@ void fani_mpi_failed(fani_mpi *self, fani_batch *batch, fani_verdict verdict, co
 /* The number of a task, and the smoothed time of its items (0: not known). Under `queue`. */
 uint32_t fani_mpi_task_number(fani_mpi *self, const fan_task *task);
 double fani_mpi_item_ns(fani_mpi *self, const fan_task *task);
+
+/* Whether some rank has so little to do that it will soon answer. Any thread. */
+bool fani_mpi_answers_due(fani_mpi *self);
 
 /* Fails everything that depends on other ranks. Under `drive`. */
 bool fani_mpi_fail_all(fani_mpi *self, const char *text);

@@ -37,7 +37,7 @@ static fan_status progress(void *user, fan_deadline deadline)
 {
     fani_mpi *self = user;
     awaited what = {.self = self, .completed = atomic_load(&self->completed)};
-    fan_status status = fani_mpi_until(self, something_ended, &what, deadline);
+    fan_status status = fani_mpi_until_idle(self, something_ended, &what, deadline, &self->idle);
     if (status == FAN_E_UNSUPPORTED) {
         /* This thread can't drive MPI; another that can may take over when we return. */
         fan_deadline soon = fan_deadline_in_ms(1);

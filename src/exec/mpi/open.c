@@ -293,7 +293,7 @@ static void learn(fani_mpi *self, const hello *hellos, fani_opened *opened)
         .capabilities = FAN_CAP_SPANS_HOSTS | (all_isolate ? FAN_CAP_ISOLATES : 0),
         .depth = (unsigned)workers * 256,
         .submits = self->rank == 0,
-        .divides = none_isolates, /* see open_claims */
+        .divides_ranges = none_isolates, /* see open_claims */
     };
 }
 
@@ -328,8 +328,9 @@ static fan_status agree(fani_mpi *self, MPI_Comm comm, int rank, int size, const
         learn(self, hellos, opened);
     free(hellos);
     /* Worker processes can't claim: they map nothing of the ranks'. All ranks agree here. */
-    if (!status && opened->divides)
-        opened->divides = fani_claims_open(self) && (self->rank != 0 || fani_ranges_open(self));
+    if (!status && opened->divides_ranges)
+        opened->divides_ranges =
+            fani_claims_open(self) && (self->rank != 0 || fani_ranges_open(self));
     return status;
 }
 

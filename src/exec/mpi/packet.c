@@ -82,6 +82,7 @@ static void bury(fani_packet *packet, fani_batch *inner)
     inner->next = packet->buried;
     packet->buried = inner;
     pthread_mutex_unlock(&self->packing);
+    atomic_fetch_sub(&self->runs_out, 1);
     if (self->rank == 0)
         fani_mpi_own_ended(self);
     leave(packet);
@@ -225,14 +226,12 @@ static fan_status send_inner(fani_packet *packet, fani_batch *inner)
 {
     fani_mpi *self = packet->self;
     atomic_fetch_add(&packet->users, 1);
-    if (self->rank == 0)
-        atomic_fetch_add(&self->own_out, 1);
+    atomic_fetch_add(&self->runs_out, 1);
     fan_status status = inner ? fani_front_send(self->inner_front, inner) : FAN_E_MEMORY;
     if (status) {
         fani_batch_free(inner);
         atomic_fetch_sub(&packet->users, 1);
-        if (self->rank == 0)
-            atomic_fetch_sub(&self->own_out, 1);
+        atomic_fetch_sub(&self->runs_out, 1);
     }
     return status;
 }

@@ -57,7 +57,7 @@ typedef struct fani_answers_head {
     uint64_t workers_lost; /* on that rank, so far */
     uint32_t rank;
     int32_t pid;
-    uint64_t unused;
+    uint64_t dry; /* 1: its workers have nothing at hand but what they run */
 } fani_answers_head;
 
 typedef struct fani_answer {
