@@ -204,8 +204,8 @@ bool fani_front_revoke(fani_front *front, fani_batch *batch, bool kill);
 
 /* To be called before a batch with a timeout is sent. Where a worker can't be made to end it in
  * time, its done function is called with another batch in its place, and `gone` once the worker has
- * let go of it; else `gone` is not called. FAN_E_MEMORY. */
-fan_status fani_batch_watch(fani_batch *batch, void (*gone)(fani_batch *batch));
+ * let go of it; else `gone` is not called. FAN_E_MEMORY, FAN_E_SYSTEM. */
+fan_status fani_front_watch(fani_front *front, fani_batch *batch, void (*gone)(fani_batch *batch));
 
 /* fan_share under an id that another front has given out (an inner executor keeps the outer one's
  * ids). fan_unshare drops it. */

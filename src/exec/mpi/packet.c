@@ -331,7 +331,8 @@ static void start_alone(fani_piece *piece)
         inner->user = piece;
         atomic_store(&piece->inner, inner);
     }
-    if (inner && inner->timeout_ns && fani_batch_watch(inner, alone_gone)) {
+    if (inner && inner->timeout_ns &&
+        fani_front_watch(piece->packet->self->inner_front, inner, alone_gone)) {
         fani_batch_free(inner);
         inner = NULL;
     }
