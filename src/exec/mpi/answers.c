@@ -15,8 +15,6 @@ enum {
 void fani_answers_begin(fani_answers *answers, fani_mpi *self, int tag)
 {
     *answers = (fani_answers){.self = self, .tag = tag};
-    /* With default attributes this can't fail on Linux. */
-    pthread_mutex_init(&answers->lock, NULL);
     pthread_mutex_lock(&self->answering);
     answers->next = self->gathering;
     if (answers->next)
@@ -100,10 +98,9 @@ void fani_answers_end(fani_answers *answers)
     if (answers->next)
         answers->next->previous = answers->previous;
     pthread_mutex_unlock(&self->answering);
-    pthread_mutex_lock(&answers->lock);
+    fani_lock_take(&answers->lock);
     leave(answers);
-    pthread_mutex_unlock(&answers->lock);
-    pthread_mutex_destroy(&answers->lock);
+    fani_lock_give(&answers->lock);
 }
 
 static bool has_room(const fani_answers *answers, size_t size)
@@ -184,20 +181,20 @@ static bool add_more(fani_answers *answers, const fani_answer *answer)
 
 void fani_answers_add(fani_answers *answers, const fani_answer *answer, int64_t now, bool leaves)
 {
-    pthread_mutex_lock(&answers->lock);
+    fani_lock_take(&answers->lock);
     add(answers, answer, now, leaves);
-    pthread_mutex_unlock(&answers->lock);
+    fani_lock_give(&answers->lock);
 }
 
 void fani_answers_add_part(fani_answers *answers, const fani_answer *answer, int64_t now,
                            bool leaves)
 {
-    pthread_mutex_lock(&answers->lock);
+    fani_lock_take(&answers->lock);
     if (fani_answer_is_plain(answer) && add_more(answers, answer))
         added(answers, now, leaves);
     else
         add(answers, answer, now, leaves);
-    pthread_mutex_unlock(&answers->lock);
+    fani_lock_give(&answers->lock);
 }
 
 bool fani_answers_step(fani_mpi *self)
@@ -208,12 +205,12 @@ bool fani_answers_step(fani_mpi *self)
     int64_t now = fani_clock_ns();
     pthread_mutex_lock(&self->answering);
     for (fani_answers *answers = self->gathering; answers; answers = answers->next) {
-        pthread_mutex_lock(&answers->lock);
+        fani_lock_take(&answers->lock);
         if (answers->open && now - answers->since > WAIT_NS) {
             leave(answers);
             moved = true;
         }
-        pthread_mutex_unlock(&answers->lock);
+        fani_lock_give(&answers->lock);
     }
     pthread_mutex_unlock(&self->answering);
     return moved;

@@ -3,8 +3,7 @@
 #ifndef FANI_MPI_ANSWERS_H
 #define FANI_MPI_ANSWERS_H
 
-#include <pthread.h>
-
+#include "base/lock.h"
 #include "link.h"
 #include "parcel.h"
 
@@ -14,7 +13,7 @@ typedef struct fani_answers {
     fani_mpi *self;
     int tag;
     struct fani_answers *next, *previous; /* among those of the rank that may hold something */
-    pthread_mutex_t lock;                 /* guards all below */
+    fani_lock lock;                       /* guards all below */
     fani_message *open;                   /* being filled; NULL: none */
     unsigned char *end;
     unsigned char *many; /* its last record, which takes more parts; NULL: it is none */

@@ -124,8 +124,8 @@ typedef struct turn {
     fani_replies replies;
     int64_t now;
     double item_ns;
-    uint64_t run_ns;
-    size_t untimed; /* items run since the clock was asked last */
+    size_t untimed;    /* items run since the clock was asked last, */
+    uint64_t given_ns; /* and the time that their answers gave for them */
     size_t last;
 } turn;
 
@@ -144,15 +144,24 @@ static size_t wanted(const turn *t)
     });
 }
 
-/* Notes the time since the clock was asked last. */
-static void note_time(turn *t)
+/* The time of what was run last: as expected, until there is enough to look at the clock. */
+static uint64_t time_of(turn *t, size_t count)
 {
+    t->untimed += count;
+    if (t->item_ns > 0 && t->item_ns * (double)t->untimed <= TIMED_NS) {
+        uint64_t expected = (uint64_t)(t->item_ns * (double)count) + 1;
+        t->given_ns += expected;
+        return expected;
+    }
     int64_t now = fani_clock_ns();
-    double ns = (double)(now - t->now) / (double)t->untimed + 1;
+    uint64_t passed = (uint64_t)(now - t->now);
+    double ns = (double)passed / (double)t->untimed + 1;
+    uint64_t run_ns = passed > t->given_ns ? passed - t->given_ns : 1;
     t->item_ns = t->item_ns > 0 ? 0.75 * t->item_ns + 0.25 * ns : ns;
-    t->run_ns = (uint64_t)(now - t->now);
     t->now = now;
     t->untimed = 0;
+    t->given_ns = 0;
+    return run_ns;
 }
 
 /* Claims and runs some; false: nothing is left. The clock is asked for long enough runs only. */
@@ -168,19 +177,16 @@ static bool claim(turn *t)
     const fan_items items = {.first = claimer->items.first + at, .count = count};
     fan_status status = fani_worker_run_untimed(t->worker, claimer->task, &items, &claimer->args,
                                                 claimer->reply_limit, &t->replies);
-    t->untimed += count;
+    uint64_t run_ns = time_of(t, count);
     t->last = count;
-    t->run_ns = 0;
-    if (t->item_ns <= 0 || t->item_ns * (double)t->untimed > TIMED_NS)
-        note_time(t);
     const fani_answer reply = {.ticket = claimer->range.part,
                                .verdict = status ? FANI_FAILED : FANI_DONE,
                                .text = status ? fan_status_text(status) : NULL,
                                .replies = &t->replies,
-                               .run_ns = t->run_ns,
+                               .run_ns = run_ns,
                                .first = at,
                                .count = count};
-    fani_answers_add_part(&t->answers, &reply, t->now, t->run_ns > ALONE_NS);
+    fani_answers_add_part(&t->answers, &reply, t->now, run_ns > ALONE_NS);
     return true;
 }
 

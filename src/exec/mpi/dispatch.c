@@ -145,9 +145,9 @@ void fani_learned_end(const fani_learned *learned, fani_mpi *self)
 {
     if (learned->items <= 0)
         return;
-    pthread_mutex_lock(&self->queue);
+    fani_lock_take(&self->queue);
     learn(self, learned);
-    pthread_mutex_unlock(&self->queue);
+    fani_lock_give(&self->queue);
 }
 
 /* ---- Taking from the queue ----------------------------------------------------------------- */
@@ -255,9 +255,9 @@ static void start_own(fani_mpi *self, const load *taken, size_t runs)
 void fani_mpi_feed(fani_mpi *self)
 {
     unsigned room;
-    pthread_mutex_lock(&self->queue);
+    fani_lock_take(&self->queue);
     if (self->feeding) {
-        pthread_mutex_unlock(&self->queue);
+        fani_lock_give(&self->queue);
         return;
     }
     self->feeding = true;
@@ -266,12 +266,12 @@ void fani_mpi_feed(fani_mpi *self)
             take(self, fani_batching_message_ns(room, self->all_workers, waiting_ns(self)));
         for (fani_batch *batch = taken.first; batch; batch = batch->next)
             set_mark(batch, MARK_OWN);
-        pthread_mutex_unlock(&self->queue);
+        fani_lock_give(&self->queue);
         start_own(self, &taken, parts(&taken, room));
-        pthread_mutex_lock(&self->queue);
+        fani_lock_take(&self->queue);
     }
     self->feeding = false;
-    pthread_mutex_unlock(&self->queue);
+    fani_lock_give(&self->queue);
 }
 
 void fani_mpi_own_ended(fani_mpi *self)
@@ -292,12 +292,12 @@ void fani_mpi_post(void *user, fani_batch *batch)
             return;
         }
     }
-    pthread_mutex_lock(&self->queue);
+    fani_lock_take(&self->queue);
     set_mark(batch, MARK_POSTED);
     fani_queue_put(&self->posted, batch);
     bool feeds = !self->feeding && own_room(self);
     bool pushes = self->posted.count % PUSH_EVERY == 0;
-    pthread_mutex_unlock(&self->queue);
+    fani_lock_give(&self->queue);
     if (feeds)
         fani_mpi_feed(self);
     if (pushes)
@@ -450,10 +450,10 @@ bool fani_mpi_distribute(fani_mpi *self)
     bool moved = false;
     if (self->rank != 0 || self->size == 1)
         return false;
-    pthread_mutex_lock(&self->queue);
+    fani_lock_take(&self->queue);
     while (send_some(self))
         moved = true;
-    pthread_mutex_unlock(&self->queue);
+    fani_lock_give(&self->queue);
     return moved;
 }
 
@@ -482,7 +482,7 @@ static fan_status redeem(fani_mpi *self, int rank, fani_answers_read answers, fa
     fan_status status = FAN_OK;
     fani_answer answer;
     fani_ticket ticket;
-    pthread_mutex_lock(&self->queue);
+    fani_lock_take(&self->queue);
     for (uint32_t i = 0; i < answers.count && !status; i++) {
         status = fani_answer_next(&answers, &answer);
         if (!status && !fani_tickets_peek(&self->peers[rank].tickets, answer.ticket, &ticket))
@@ -501,7 +501,7 @@ static fan_status redeem(fani_mpi *self, int rank, fani_answers_read answers, fa
     fani_peer *peer = &self->peers[rank];
     peer->credit_ns =
         fani_batching_adapt(peer->credit_ns, answers.head.dry && self->posted.count > 0);
-    pthread_mutex_unlock(&self->queue);
+    fani_lock_give(&self->queue);
     *chain = NULL;
     return status;
 }
@@ -574,13 +574,13 @@ static void cancel_posted(fani_mpi *self)
 {
     fani_batch *batch;
     do {
-        pthread_mutex_lock(&self->queue);
+        fani_lock_take(&self->queue);
         batch = fani_queue_first(&self->posted);
         if (batch) {
             fani_queue_remove(&self->posted, batch);
             set_mark(batch, MARK_ENDED);
         }
-        pthread_mutex_unlock(&self->queue);
+        fani_lock_give(&self->queue);
         if (batch)
             fani_mpi_complete(self, batch, (fani_outcome){.verdict = FANI_CANCELLED});
     } while (batch);
@@ -591,11 +591,11 @@ static void revoke_all(fani_mpi *self, bool kill)
     cancel_posted(self);
     fani_ranges_revoke(self, NULL, kill);
     fani_packet_revoke_all(self, kill);
-    pthread_mutex_lock(&self->queue);
+    fani_lock_take(&self->queue);
     for (int r = 1; r < self->size && !atomic_load(&self->close_sent); r++)
         if (self->peers[r].tickets.out)
             send_revocation(self, r, UINT64_MAX, kill);
-    pthread_mutex_unlock(&self->queue);
+    fani_lock_give(&self->queue);
     fani_bell_ring(&self->bell);
 }
 
@@ -606,7 +606,7 @@ bool fani_mpi_revoke(void *user, fani_batch *batch, bool kill)
         revoke_all(self, kill);
         return true;
     }
-    pthread_mutex_lock(&self->queue);
+    fani_lock_take(&self->queue);
     uint64_t mark = mark_of(batch);
     bool waits = mark == MARK_POSTED;
     if (waits) {
@@ -615,7 +615,7 @@ bool fani_mpi_revoke(void *user, fani_batch *batch, bool kill)
     } else if (mark >= MARK_OUT) {
         ask_back(self, batch, kill);
     }
-    pthread_mutex_unlock(&self->queue);
+    fani_lock_give(&self->queue);
     if (waits)
         fani_mpi_complete(self, batch, (fani_outcome){.verdict = FANI_CANCELLED});
     else if (mark == MARK_RANGE)
@@ -632,12 +632,12 @@ bool fani_mpi_answers_due(fani_mpi *self)
     bool due = false;
     if (self->rank != 0 || self->size == 1)
         return false;
-    pthread_mutex_lock(&self->queue);
+    fani_lock_take(&self->queue);
     for (int r = 1; r < self->size && !due; r++) {
         const fani_peer *peer = &self->peers[r];
         due = peer->tickets.out && peer->out_ns < (double)peer->workers * DUE_NS;
     }
-    pthread_mutex_unlock(&self->queue);
+    fani_lock_give(&self->queue);
     return due;
 }
 
@@ -648,7 +648,7 @@ bool fani_mpi_fail_all(fani_mpi *self, const char *text)
     fani_batch *batch;
     if (self->rank != 0)
         return false;
-    pthread_mutex_lock(&self->queue);
+    fani_lock_take(&self->queue);
     while ((batch = fani_queue_first(&self->posted))) {
         fani_queue_remove(&self->posted, batch);
         set_mark(batch, MARK_ENDED);
@@ -664,6 +664,6 @@ bool fani_mpi_fail_all(fani_mpi *self, const char *text)
             any = true;
         }
     }
-    pthread_mutex_unlock(&self->queue);
+    fani_lock_give(&self->queue);
     return fani_ranges_fail_all(self, text) || any;
 }

@@ -130,8 +130,7 @@ struct fani_mpi {
     fani_failed *failed;   /* rank 0: to be reported likewise */
     fan_error share_error; /* rank 0: the first bad answer */
 
-    pthread_mutex_t
-        queue;         /* guards these; the marks of batches that have not ended; at rank 0 args */
+    fani_lock queue;   /* guards these; the marks of batches that have not ended; at rank 0 args */
     fani_queue posted; /* rank 0: not yet given to a rank */
     bool feeding;      /* a thread is giving batches to rank 0's inner executor */
     fani_peer *peers;

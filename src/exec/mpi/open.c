@@ -215,7 +215,6 @@ static fani_mpi *make(fani_front *front, MPI_Comm comm, int rank, int size, fan_
     }
     /* With default attributes these can't fail on Linux. */
     pthread_mutex_init(&self->drive, NULL);
-    pthread_mutex_init(&self->queue, NULL);
     pthread_mutex_init(&self->packing, NULL);
     pthread_mutex_init(&self->answering, NULL);
     pthread_mutex_init(&self->ranges.lock, NULL);
@@ -401,7 +400,6 @@ fan_status fani_mpi_free(fani_mpi *self, fan_deadline deadline)
     (void)MPI_Comm_free(&self->comm);
     fani_bell_destroy(&self->bell);
     pthread_mutex_destroy(&self->drive);
-    pthread_mutex_destroy(&self->queue);
     pthread_mutex_destroy(&self->packing);
     pthread_mutex_destroy(&self->answering);
     fani_ranges_close(self);

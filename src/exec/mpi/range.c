@@ -180,7 +180,7 @@ static bool give_part(fani_mpi *self, fani_range *range, unsigned h)
     fani_part *part = slot < 0 ? NULL : calloc(1, sizeof *part);
     if (!part)
         return false;
-    pthread_mutex_lock(&self->queue);
+    fani_lock_take(&self->queue);
     double item_ns = fani_mpi_item_ns(self, batch->task);
     *part = (fani_part){.next = all->parts,
                         .range = range,
@@ -196,7 +196,7 @@ static bool give_part(fani_mpi *self, fani_range *range, unsigned h)
         describe(self, part, item_ns);
         announce(self, part);
     }
-    pthread_mutex_unlock(&self->queue);
+    fani_lock_give(&self->queue);
     if (!told) {
         free(part);
         return false;
@@ -224,6 +224,13 @@ static void give_parts(fani_mpi *self, fani_range *range)
         while (range->batch && !range->revoked && range->given < range->batch->items.count &&
                parts_at(self, range, h) < PARTS_OUT && give_part(self, range, h)) {
         }
+}
+
+/* The oldest first; those that find no slot wait for one. Under `lock`. */
+static void give_all(fani_mpi *self)
+{
+    for (fani_range *range = self->ranges.ranges; range; range = range->next)
+        give_parts(self, range);
 }
 
 /* ---- Ends ---------------------------------------------------------------------------------- */
@@ -314,15 +321,15 @@ static void rank_over(fani_mpi *self, fani_part *part)
     *at = part->next;
     host->busy[part->slot] = false;
     range->parts--;
-    pthread_mutex_lock(&self->queue);
+    fani_lock_take(&self->queue);
     fani_mpi_args_release(part->args, NULL);
-    pthread_mutex_unlock(&self->queue);
+    fani_lock_give(&self->queue);
     if (part->done < part->count && !range->revoked) {
         range->revoked = true; /* no more of it is given out */
         snprintf(range->text, sizeof range->text, "no rank had memory to run it");
     }
     free(part);
-    give_parts(self, range);
+    give_all(self);
     end_range(self, range);
     if (!range->parts && !range->batch)
         drop_range(self, range);
@@ -360,10 +367,27 @@ static void start_own(fani_mpi *self, bool drives)
     pthread_mutex_unlock(&all->lock);
 }
 
+/* Ends what was taken back before any rank had a part of it. Under `drive`. */
+static void end_revoked(fani_mpi *self)
+{
+    fani_ranges *all = &self->ranges;
+    pthread_mutex_lock(&all->lock);
+    for (fani_range *range = all->ranges, *next; range; range = next) {
+        next = range->next;
+        if (!range->revoked || range->parts)
+            continue;
+        end_range(self, range);
+        drop_range(self, range);
+    }
+    pthread_mutex_unlock(&all->lock);
+}
+
 void fani_ranges_step(fani_mpi *self)
 {
     if (atomic_load_explicit(&self->ranges.some_start, memory_order_relaxed))
         start_own(self, true);
+    if (atomic_exchange(&self->ranges.some_end, false))
+        end_revoked(self);
 }
 
 /* ---- In ------------------------------------------------------------------------------------ */
@@ -508,12 +532,13 @@ bool fani_ranges_take(fani_mpi *self, fani_batch *batch)
     fani_replies_begin(&batch->replies, batch->items.count, batch->reply_limit);
     batch->run_ns = 0;
     pthread_mutex_lock(&all->lock);
+    fani_range **end = &all->ranges;
+    while (*end)
+        end = &(*end)->next;
     give_parts(self, range);
-    bool taken = range->parts > 0;
-    if (taken) {
-        range->next = all->ranges;
-        all->ranges = range;
-    }
+    bool taken = range->parts || all->parts; /* else it would wait for ever: memory is short */
+    if (taken)
+        *end = range;
     pthread_mutex_unlock(&all->lock);
     if (!taken)
         free_range(range);
@@ -540,6 +565,7 @@ static void send_stop(fani_mpi *self, const fani_part *part, bool kill)
 static void stop_range(fani_mpi *self, fani_range *range, bool kill)
 {
     range->revoked = true;
+    atomic_store(&self->ranges.some_end, true);
     for (fani_part *part = self->ranges.parts; part; part = part->next) {
         if (part->range != range)
             continue;

@@ -27,6 +27,7 @@ typedef struct fani_ranges {
     fani_range *ranges;
     fani_part *parts;
     uint64_t next_part;
+    atomic_bool some_end;   /* some were taken back */
     atomic_bool some_start; /* rank 0's own workers are to be set to parts */
 } fani_ranges;
 
@@ -40,7 +41,8 @@ bool fani_ranges_take(fani_mpi *self, fani_batch *batch);
 /* CLAIMED; frees the message. Under `drive`; gives ended batches to fani_mpi_finished. */
 void fani_ranges_claimed_came(fani_mpi *self, fani_message *message);
 
-/* Starts what was given to rank 0's own workers and has not begun. Under `drive`. */
+/* Starts what was given to rank 0's own workers and has not begun, ends what was taken back. Under
+ * `drive`. */
 void fani_ranges_step(fani_mpi *self);
 
 /* Asks for a batch back that is here: nobody claims of it any more. NULL: all of them. Any thread,
