@@ -143,7 +143,10 @@ static size_t batch_items(const fan_mapping *map)
 static bool room(const fan_mapping *map)
 {
     const fani_front *front = map->front;
-    return !map->source_ended && map->out < 2 * front->opened.depth &&
+    unsigned depth = front->opened.depth;
+    if (map->divides && depth > 4 * front->opened.workers)
+        depth = 4 * front->opened.workers; /* each is work for all of them */
+    return !map->source_ended && map->out < 2 * depth &&
            (!map->first || map->direct ||
             (map->items_held + batch_items(map) <= front->queue_items_max &&
              map->bytes_held < front->queue_bytes_max));
