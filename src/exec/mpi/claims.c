@@ -66,7 +66,7 @@ bool fani_claims_open(fani_mpi *self)
     /* Without a place for the answers nobody could go on: all must know before. */
     if (fani_mpi_check(MPI_Allreduce(&works, &everywhere, 1, MPI_INT, MPI_MIN, self->comm),
                        "MPI_Allreduce", NULL) ||
-        !everywhere ||
+        !everywhere || !all ||
         fani_mpi_check(
             MPI_Allgather(&mine, sizeof mine, MPI_BYTE, all, sizeof mine, MPI_BYTE, self->comm),
             "MPI_Allgather", NULL)) {

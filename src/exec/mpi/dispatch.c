@@ -437,7 +437,7 @@ static bool send_some(fani_mpi *self)
     bool whole = true;
     for (fani_batch *batch = taken.first; batch && whole; batch = batch->next)
         whole = give_ticket(self, batch, rank);
-    fani_message *message = whole ? write_parcel(self, &taken, rank) : NULL;
+    fani_message *message = whole && taken.first ? write_parcel(self, &taken, rank) : NULL;
     if (message)
         fani_link_send(&self->link, message);
     else

@@ -114,6 +114,7 @@ struct fani_mpi {
     int size;
     bool pumped;    /* a thread of ours makes the MPI calls */
     bool main_only; /* only the main thread may */
+    bool isolates;  /* the inner executor's workers are processes */
 
     fan_executor *inner;
     fani_front *inner_front;
@@ -131,13 +132,13 @@ struct fani_mpi {
     fan_error share_error; /* rank 0: the first bad answer */
 
     fani_lock queue;   /* guards these; the marks of batches that have not ended; at rank 0 args */
-    fani_queue posted; /* rank 0: not yet given to a rank */
     bool feeding;      /* a thread is giving batches to rank 0's inner executor */
+    fani_queue posted; /* rank 0: not yet given to a rank */
     fani_peer *peers;
-    unsigned all_workers;
     fani_known known[FANI_KNOWN]; /* rank 0: by a task's number, modulo */
     const fan_task *last_task;    /* rank 0: whose number was looked up last */
     uint32_t last_number;
+    unsigned all_workers;
     fani_mpi_args *args; /* the latest first; elsewhere under `drive` */
     uint64_t args_made;
     uint64_t parcels; /* numbers messages of orders */
@@ -145,16 +146,15 @@ struct fani_mpi {
     pthread_mutex_t packing; /* guards the list, not what is in it */
     fani_packet *packets;    /* that this rank's inner executor runs */
     atomic_uint runs_out;    /* inner batches that are out for them */
-    fani_claims claims;
     unsigned claims_workers; /* of the own inner executor */
-    fani_ranges ranges;      /* rank 0 */
-    bool isolates;           /* the inner executor's workers are processes */
+    fani_claims claims;
+    fani_ranges ranges; /* rank 0 */
 
     pthread_mutex_t answering;     /* guards the list; taken before the lock of one of them */
-    fani_answers *gathering;       /* other ranks: that may hold some */
-    atomic_uint answers_open;      /* how many hold some */
+    fani_answers *gathering;       /* that may hold some */
     _Atomic(fani_message *) local; /* rank 0: to itself, the newest first */
     fani_message *local_oldest;    /* taken from there; under `drive` */
+    atomic_uint answers_open;      /* answers that hold some */
 
     fani_idle idle;             /* rank 0: of whoever is in the progress op */
     _Atomic uint64_t postings;  /* batches ever posted */

@@ -80,7 +80,7 @@ static size_t padded(size_t size)
 static unsigned char *append(unsigned char *at, const void *bytes, size_t size)
 {
     size_t end = padded(size);
-    if (size) {
+    if (bytes && size) {
         memset(at + end - ALIGNMENT, 0, ALIGNMENT);
         memcpy(at, bytes, size);
     }

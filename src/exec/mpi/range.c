@@ -293,16 +293,15 @@ static void end_range(fani_mpi *self, fani_range *range)
     }
     if (whole && !range->odds)
         batch->replies.complete = true;
-    else
-        (void)compose(range,
-                      &batch->replies); /* without memory: incomplete, which the front says */
+    else /* without memory they stay incomplete, which the front says */
+        (void)compose(range, &batch->replies);
     fani_mpi_finished(self, batch);
 }
 
 static void drop_range(fani_mpi *self, fani_range *range)
 {
     fani_range **at = &self->ranges.ranges;
-    while (*at != range)
+    while (*at && *at != range)
         at = &(*at)->next;
     *at = range->next;
     free_range(range);
@@ -316,7 +315,7 @@ static void rank_over(fani_mpi *self, fani_part *part)
     if (--part->ranks)
         return;
     fani_part **at = &self->ranges.parts;
-    while (*at != part)
+    while (*at && *at != part)
         at = &(*at)->next;
     *at = part->next;
     host->busy[part->slot] = false;
