@@ -329,6 +329,12 @@ static int least_loaded(const fani_mpi *self, double batch_ns, double waits_ns)
     return best;
 }
 
+/* Of a batch that a rank has. Under `queue`. */
+static fani_ticket *ticket_of(fani_mpi *self, const fani_batch *batch, int rank)
+{
+    return &self->peers[rank].tickets.all[(uint32_t)(mark_of(batch) - MARK_OUT)];
+}
+
 /* One batch with a ticket as it goes to a rank in the message `parcel`. */
 static fani_order order_of(fani_mpi *self, const fani_batch *batch, int rank, uint64_t parcel)
 {
@@ -420,8 +426,8 @@ static fani_message *write_parcel(fani_mpi *self, const load *taken, int rank)
     for (const fani_batch *batch = taken->first; batch; batch = batch->next) {
         fani_order order = order_of(self, batch, rank, sent);
         at = fani_order_write(&order, limit, at);
-        if (order.args_bytes)
-            self->args->told[rank] = FANI_ARGS_SENT;
+        if (order.args_bytes) /* what is there already stays so: it was measured as that */
+            ticket_of(self, batch, rank)->args->told[rank] = FANI_ARGS_SENT;
     }
     return message;
 }
