@@ -10,6 +10,7 @@
 #define FANFOLD_EXECUTOR_H
 
 #include "fanfold/task.h"
+#include "fanfold/trace.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -52,11 +53,16 @@ typedef struct fan_executor_options {
     const char *worker_program; /* processes: program of the worker images; NULL: this one (needs
                                    fan_start) */
     unsigned workers_max;       /* upper end of fan_executor_resize, at least workers; 0: workers */
-    size_t worker_memory;       /* bytes a worker may use; must be 0 for now: FAN_E_UNSUPPORTED */
+    size_t worker_memory; /* processes: bytes of memory of its own that a worker may use (heap,
+                             private mappings, stacks of threads), from 16 MiB; an item that wants
+                             more fails with FAN_E_MEMORY's text and the limit, or dies of it. 0:
+                             no limit */
     void (*warn)(void *user, const char *text); /* told of what works but should not be so: a done
                                                    callback that took longer than 100 ms; any thread
                                                    */
     void *warn_user;
+    fan_trace *trace; /* who runs what when goes here; NULL: no trace. Borrowed until the
+                         executor is closed */
 } fan_executor_options;
 
 typedef enum fan_close_mode {
@@ -143,8 +149,12 @@ typedef enum fan_outcome_kind {
     FAN_OUTCOME_CANCELLED,
 } fan_outcome_kind;
 
-/* What an item wrote to its standard output and error while it ran, where the executor captures
- * it. Each text ends with a NUL that its size does not count. */
+/* What an item wrote to its standard output and error while it ran, where the executor captures it
+ * (processes): also an item that was lost or timed out, then of its last run. Items of a task that
+ * uses fan_run_each are told apart; what another task writes goes with the first item of its batch.
+ * At most 1 MiB of each, then a note that the rest was cut off. Each text ends with a NUL that its
+ * size does not count. What a program that a task has started writes after the item has ended goes
+ * with a later item. */
 typedef struct fan_captured {
     const char *out, *err;
     size_t out_size, err_size;
@@ -381,10 +391,19 @@ typedef struct fan_fold_plan {
     void *emit_user;
     bool (*stop)(void *user); /* as in fan_map_options */
     void *stop_user;
+    uint32_t timeout_ms; /* these four: as in fan_submit_options, for a leaf as a whole */
+    uint32_t retries;
+    int priority;
+    uint32_t backoff_ms;
+    void (*captured)(void *user, uint64_t leaf,
+                     const fan_captured *text); /* what a leaf wrote, where that is captured: leaves
+                                                   in their order, on the caller's thread */
+    void *captured_user;
 } fan_fold_plan;
 
 /* Folds. *result (cleared by the caller) gets the value; it is empty for no items. A failed item
- * fails the fold with FAN_E_FAILED and its index and text in error. Errors as fan_map. */
+ * fails the fold with FAN_E_FAILED and its index and text in error; a leaf that was lost or timed
+ * out with FAN_E_LOST or FAN_E_TIMEOUT and its number and text. Errors as fan_map. */
 FAN_API fan_status fan_fold_sized(fan_executor *executor, const fan_task *task, fan_source source,
                                   const fan_fold_plan *plan, size_t plan_size, fan_buffer *result,
                                   fan_error *error);

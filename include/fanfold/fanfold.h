@@ -10,6 +10,7 @@
 #include "fanfold/machine.h"
 #include "fanfold/status.h"
 #include "fanfold/task.h"
+#include "fanfold/trace.h"
 #include "fanfold/weakkeys.h"
 
 #endif

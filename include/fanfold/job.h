@@ -77,6 +77,9 @@ typedef struct fan_job_events {
      * weak"): once, when the results are written. No problem; the caller may show it. May be NULL.
      */
     void (*note)(void *user, const char *text);
+    /* What an item wrote to its standard output and error, where the executor captures it: once an
+     * item, in input order. `item` names it ("item 3"); valid during the call. May be NULL. */
+    void (*wrote)(void *user, const char *item, const fan_captured *text);
 } fan_job_events;
 
 typedef struct fan_job_result {

@@ -29,6 +29,10 @@ static inline void fan_machine(fan_machine_info *info)
     fan_machine_sized(info, sizeof *info);
 }
 
+/* The build of the program or library that holds `address` (of a function or a constant): its
+ * linker's build id in hexadecimal digits, cut at `size`. False: it has none. Any thread. */
+FAN_API bool fan_build_id(const void *address, char *text, unsigned long size);
+
 #ifdef __cplusplus
 }
 #endif

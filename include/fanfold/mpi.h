@@ -27,7 +27,14 @@
  * program's own MPI calls, beside each other on different threads need MPI_THREAD_MULTIPLE. Ranks
  * other than 0 get new work only while rank 0 is inside such a call; rank 0's own workers go on.
  * With FAN_MPI_PROGRESS_THREAD a thread of the executor makes all MPI calls, and everything goes on
- * whatever the program does. */
+ * whatever the program does.
+ *
+ * Silence. A rank that is inside fan_serve, or has a progress thread, answers whatever its workers
+ * do. While rank 0 waits for work it asks ranks that have said nothing for a while; one that does
+ * not answer for heartbeat_ms ends the executor: what is pending fails with a text that names the
+ * rank and its host. Only time counts in which rank 0 itself was running, so a job that is
+ * suspended as a whole goes on afterwards. The healthy ranks stay in fan_serve: after such an end a
+ * program ends by MPI_Abort (fan_mpi_options.on_broken may call it). */
 #ifndef FANFOLD_MPI_H
 #define FANFOLD_MPI_H
 
@@ -49,12 +56,27 @@ typedef struct fan_mpi_options {
     size_t size_of_this;   /* sizeof(fan_mpi_options) */
     MPI_Comm communicator; /* may be freed after opening */
     fan_mpi_progress progress;
-    const char *local; /* executor inside each rank: "threads" (NULL), "processes", or "serial",
-                          which is one thread */
+    const char *local;     /* executor inside each rank: "threads" (NULL), "processes", or "serial",
+                              which is one thread */
+    uint32_t heartbeat_ms; /* rank 0: how long another rank may say nothing before it is taken for
+                              dead, 100 to 86400000; 0: 30000; FAN_MPI_NO_HEARTBEAT: for ever */
+    /* Rank 0: the other ranks can't be reached any more (a silent one, a failed MPI call), and
+     * `error` names it. Called once, before the items that depend on it fail with this text, on the
+     * thread that makes the MPI calls; it may call MPI_Abort. May be NULL. */
+    void (*on_broken)(void *user, const fan_error *error);
+    void *user;
+    const void *testing; /* for Fanfold's own tests; NULL */
 } fan_mpi_options;
+
+#define FAN_MPI_NO_HEARTBEAT UINT32_MAX
 
 /* The MPI executor's kind, for fan_executor_options.plugin. */
 FAN_API const fan_executor_kind *fan_mpi_kind(void);
+
+/* Rank 0: what opening found that makes the ranks slow though nothing is wrong (ranks that their
+ * launcher bound to fewer cores than they have workers), in one line with the remedy. NULL:
+ * nothing. Lives as long as the executor. Any thread. */
+FAN_API const char *fan_mpi_warning(const fan_executor *executor);
 
 /* Ranks other than 0: works for the `count` executors until rank 0 has closed each, then frees
  * them; they must not be used afterwards. Costs about 1 % of a core while there is nothing to do.

@@ -10,6 +10,16 @@
 extern "C" {
 #endif
 
+/* plugin_options of the executor options that fan_ranks.open takes; NULL there: all zero. */
+typedef struct fan_ranks_options {
+    unsigned size_of_this;
+    uint32_t heartbeat_ms; /* these as in fan_mpi_options (mpi.h) */
+    void (*on_broken)(void *user, const fan_error *error);
+    void *user;
+} fan_ranks_options;
+
+#define FAN_RANKS_NO_HEARTBEAT UINT32_MAX
+
 typedef struct fan_ranks {
     unsigned size_of_this;
     /* Initializes MPI (MPI_THREAD_FUNNELED), gives this process's place in the world. Main thread,
@@ -19,7 +29,8 @@ typedef struct fan_ranks {
     fan_status (*init)(int *argc, char ***argv, int *rank, int *size, fan_error *error);
     /* Opens an executor over all ranks; options->workers are local workers a rank (0: the rank's
      * part of its host's cores), options->kind the executor inside each rank ("threads",
-     * "processes", "serial"; NULL: "threads"). Succeeds on all ranks or on none. Collective. */
+     * "processes", "serial"; NULL: "threads"), options->plugin_options a fan_ranks_options or NULL.
+     * Succeeds on all ranks or on none. Collective. */
     fan_status (*open)(const fan_executor_options *options, fan_executor **executor,
                        fan_error *error);
     /* Ranks other than 0: works until rank 0 closes the executor, then frees it. */
@@ -32,6 +43,8 @@ typedef struct fan_ranks {
     void (*abort)(int code);
     /* The MPI library's name and version; static text. Needs no init. */
     const char *(*version)(void);
+    /* fan_mpi_warning: what makes the ranks slow, with the remedy; NULL: nothing. Rank 0. */
+    const char *(*warning)(const fan_executor *executor);
 } fan_ranks;
 
 /* libfanfold_mpi's table; lives as long as the library is loaded. */

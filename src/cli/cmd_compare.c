@@ -13,6 +13,7 @@
 #include "job_command.h"
 #include "message.h"
 #include "signals.h"
+#include "timeline.h"
 
 enum { ROWS_MAX = 256 };
 
@@ -26,6 +27,8 @@ typedef struct comparison {
     const compare_row *reference_row;
     fan_error no_mpi; /* status other than FAN_OK: why mpi rows can't run */
     child_mpirun mpirun;
+    timeline_panel *panels; /* one a row where a timeline is asked for, else NULL */
+    bool lost_trace;        /* some trace can't be read or written */
 } comparison;
 
 static void path_in(const comparison *c, const char *name, char path[PATH_MAX])
@@ -163,6 +166,32 @@ static void keep_figures(compare_row *row, const run_record *record, uint64_t pe
     row->runs++;
 }
 
+/* Where the trace of a row's last run goes: "run.json" becomes "run.threads-2.json". */
+static void trace_path(const comparison *c, const compare_row *row, char path[PATH_MAX])
+{
+    const char *given = c->options->trace;
+    if (!given) {
+        path_in(c, "trace", path);
+        return;
+    }
+    const char *slash = strrchr(given, '/'), *dot = strrchr(given, '.');
+    if (!dot || dot == given || (slash && dot <= slash + 1))
+        dot = given + strlen(given);
+    int length = (int)(dot - given);
+    snprintf(path, PATH_MAX, "%.*s.%s-%u%s", length, given, row->executor, row->workers, dot);
+}
+
+static void take_timeline(comparison *c, const compare_row *row, const char *trace)
+{
+    if (!c->panels)
+        return;
+    timeline_panel *panel = &c->panels[row - c->rows];
+    timeline_clear(panel);
+    c->lost_trace |= !timeline_read(trace, panel);
+    if (!c->options->trace)
+        unlink(trace);
+}
+
 /* What a command line borrows beside what outlives it. */
 typedef struct line_texts {
     char workers[16];
@@ -177,7 +206,8 @@ static void free_texts(line_texts *texts)
 }
 
 static void build_line(const comparison *c, const compare_row *row, const char *output,
-                       const char *record, line_texts *texts, child_command *line)
+                       const char *record, const char *trace, line_texts *texts,
+                       child_command *line)
 {
     const cli_options *o = c->options;
     bool is_mpi = strcmp(row->executor, "mpi") == 0;
@@ -189,6 +219,10 @@ static void build_line(const comparison *c, const compare_row *row, const char *
                                  "--record",  record,         "--progress", "never"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         child_add(line, words[i]);
+    if (trace) {
+        child_add(line, "--trace");
+        child_add(line, trace);
+    }
     for (size_t i = 0; i < o->setting_count && !line->overflow; i++) {
         if (i == CHILD_ARGUMENTS ||
             asprintf(&texts->keys[i], "--%s=%s", o->settings[i].key, o->settings[i].value) < 0) {
@@ -203,17 +237,18 @@ static void build_line(const comparison *c, const compare_row *row, const char *
     child_add(line, o->arguments[0]);
 }
 
-static void run_once(comparison *c, compare_row *row, bool measured)
+static void run_once(comparison *c, compare_row *row, bool measured, bool traced)
 {
-    char output[PATH_MAX], record_path[PATH_MAX], errors[PATH_MAX];
+    char output[PATH_MAX], record_path[PATH_MAX], errors[PATH_MAX], trace[PATH_MAX];
     path_in(c, "output", output);
     path_in(c, "record", record_path);
     path_in(c, "errors", errors);
+    trace_path(c, row, trace);
     unlink(output);
     unlink(record_path);
     child_command line = {.count = 0};
     line_texts texts = {.workers = ""};
-    build_line(c, row, output, record_path, &texts, &line);
+    build_line(c, row, output, record_path, traced ? trace : NULL, &texts, &line);
     child_result result;
     bool started = child_run(&line, NULL, errors, c->options->time_limit_ms, &result);
     if (!started)
@@ -240,6 +275,8 @@ static void run_once(comparison *c, compare_row *row, bool measured)
         last_line(errors, row->said, sizeof row->said);
     keep_figures(row, &record, peak > result.peak_kib ? peak : result.peak_kib, measured);
     check_output(c, row, output);
+    if (traced)
+        take_timeline(c, row, trace);
 }
 
 /* ---- All of them ------------------------------------------------------------------------------
@@ -270,11 +307,12 @@ static void find_mpi(comparison *c)
 static void run_all(comparison *c)
 {
     unsigned rounds = c->options->repeat + 1;
+    bool traced = c->options->trace || c->options->timeline;
     progress_start("compare", c->options->quiet ? PROGRESS_NEVER : PROGRESS_AUTO, false);
     for (unsigned round = 0; round < rounds; round++)
         for (size_t i = 0; i < c->count && !signals_caught(); i++) {
             if (!c->rows[i].why[0])
-                run_once(c, &c->rows[i], round > 0);
+                run_once(c, &c->rows[i], round > 0, traced && round == rounds - 1);
             progress_show(round * c->count + i + 1, rounds * c->count);
         }
     progress_end();
@@ -322,6 +360,11 @@ static int conclude(comparison *c)
     if (c->reference_row && c->reference_row->exit_code)
         message_error("the runs ended with exit code %d: %s", c->reference_row->exit_code,
                       c->reference_row->said);
+    if (c->panels && !timeline_draw(c->options->timeline, c->options->arguments[0], c->rows,
+                                    c->panels, c->count))
+        c->lost_trace = true;
+    if (c->lost_trace && code == 0)
+        code = 3;
     return some ? code : 4;
 }
 
@@ -331,6 +374,10 @@ static int compare(comparison *c)
         return 2;
     if (!child_self(c->self, sizeof c->self)) {
         message_error("can't find my own program: %s", strerror(errno));
+        return 4;
+    }
+    if (c->options->timeline && !(c->panels = calloc(c->count, sizeof *c->panels))) {
+        message_error("out of memory");
         return 4;
     }
     signals_install(0);
@@ -373,7 +420,10 @@ static int run(const cli_options *o)
     for (size_t i = 0; i < c->count; i++) {
         free(c->rows[i].seconds);
         free(c->rows[i].outside);
+        if (c->panels)
+            timeline_clear(&c->panels[i]);
     }
+    free(c->panels);
     free(c);
     return code;
 }
@@ -392,7 +442,8 @@ const cli_command command_compare = {
         "\n"
         "  fanfold compare jobs/classic-gcd.job\n"
         "  fanfold compare jobs/factor-numbers.job --executors serial,threads --workers 1,2,4 "
-        "--repeat 5\n",
+        "--repeat 5\n"
+        "  fanfold compare jobs/factor-numbers.job --timeline factor.svg\n",
     .takes = TAKES_COMPARE,
     .job_keys = true,
     .run = run,

@@ -30,4 +30,7 @@ void compare_print(const compare_row *rows, size_t count, const char *format);
 /* The time that speed-ups refer to: the serial row's, else the first's that has one; 0: none. */
 double compare_base(const compare_row *rows, size_t count);
 
+/* "1.23 s", "45.6 ms", "789 us", "12.0 ns": times as the table has them. */
+void compare_time_text(double seconds, char *text, size_t size);
+
 #endif

@@ -15,8 +15,7 @@ double compare_base(const compare_row *rows, size_t count)
     return 0;
 }
 
-/* "1.23 s", "45.6 ms", "789 us", "12 ns" */
-static void format_time(double seconds, char *text, size_t size)
+void compare_time_text(double seconds, char *text, size_t size)
 {
     const char *unit = "s";
     double shown = seconds;
@@ -46,9 +45,9 @@ static void print_text_row(const compare_row *row, double base)
         return;
     }
     char time[32], overhead[32] = "-";
-    format_time(row->median, time, sizeof time);
+    compare_time_text(row->median, time, sizeof time);
     if (row->overhead >= 0)
-        format_time(row->overhead, overhead, sizeof overhead);
+        compare_time_text(row->overhead, overhead, sizeof overhead);
     double speed_up = row->median > 0 ? base / row->median : 0;
     printf("%9s  %7.2fx  %9.0f%%  %13s  %8.1f MB  %s", time, speed_up,
            100 * speed_up / row->workers, overhead, (double)row->peak_kib / 1024, verdict(row));

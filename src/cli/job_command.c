@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "captured.h"
 #include "fanfold/machine.h"
 #include "launch.h"
 #include "message.h"
@@ -127,24 +128,36 @@ static unsigned workers_of(const fan_job *job)
     return text && value_count(text, 1, UINT32_MAX, &n) ? (unsigned)n : 0;
 }
 
+/* The size was checked when the job was made. */
+static size_t worker_memory_of(const fan_job *job)
+{
+    const char *text = job ? fan_job_get(job, "worker-memory") : NULL;
+    uint64_t size = 0;
+    return text && value_size(text, &size) && size <= SIZE_MAX ? (size_t)size : 0;
+}
+
 bool job_command_choose(const cli_options *o, const fan_job *job, bool started_as_rank,
                         executor_choice *choice)
 {
     *choice = (executor_choice){.crash_limit = o->crash_limit, .queue_bytes = o->queue_bytes};
     choose_kind(o, job, started_as_rank, choice);
+    choice->worker_memory = worker_memory_of(job);
     choice->workers = o->workers;
     if (!choice->workers)
         choice->workers = workers_of(job);
     if (!choice->workers)
         choice->workers = o->default_workers;
     bool is_mpi = strcmp(choice->kind, "mpi") == 0;
-    if (o->local && !is_mpi) {
-        message_error("--local is for --executor mpi; the executor here is %s (set by %s)",
-                      choice->kind, choice->set_by);
+    if ((o->local || o->has_heartbeat) && !is_mpi) {
+        message_error("%s is for --executor mpi; the executor here is %s (set by %s)",
+                      o->local ? "--local" : "--heartbeat", choice->kind, choice->set_by);
         return false;
     }
-    if (is_mpi && o->local)
-        snprintf(choice->local, sizeof choice->local, "%s", o->local);
+    const char *of_job = job ? fan_job_get(job, "local") : NULL;
+    if (is_mpi && (o->local || of_job))
+        snprintf(choice->local, sizeof choice->local, "%s", o->local ? o->local : of_job);
+    if (o->has_heartbeat)
+        choice->heartbeat_ms = o->heartbeat_ms ? (uint32_t)o->heartbeat_ms : FAN_RANKS_NO_HEARTBEAT;
     /* Serial has one worker; a number that was meant for other executors is no mistake. */
     if (strcmp(choice->kind, "serial") == 0 || strcmp(choice->local, "serial") == 0)
         choice->workers = 1;
@@ -160,7 +173,8 @@ fan_executor_options job_command_executor_options(const executor_choice *choice)
     return (fan_executor_options){.kind = kind,
                                   .workers = choice->workers,
                                   .crash_limit = choice->crash_limit,
-                                  .queue_bytes = choice->queue_bytes};
+                                  .queue_bytes = choice->queue_bytes,
+                                  .worker_memory = choice->worker_memory};
 }
 
 /* ---- The run ----------------------------------------------------------------------------------
@@ -176,6 +190,11 @@ static void note(void *user, const char *text)
 {
     (void)user;
     message_note(text);
+}
+
+static void wrote(void *user, const char *item, const fan_captured *text)
+{
+    captured_show(user, item, text);
 }
 
 static void progress(void *user, uint64_t done, uint64_t total)
@@ -223,7 +242,10 @@ int job_command_work(const cli_options *o, fan_job *job, fan_executor *executor)
     bool to_stdout = !fan_job_get(job, "output") || strcmp(fan_job_get(job, "output"), "-") == 0;
     progress_start(o->command->task || !task ? o->command->name : task,
                    o->quiet ? PROGRESS_NEVER : o->progress, to_stdout && isatty(STDOUT_FILENO));
-    fan_job_events events = {.report = report,
+    captured_shown shown = {0};
+    fan_job_events events = {.user = &shown,
+                             .wrote = wrote,
+                             .report = report,
                              .progress = progress,
                              .stop = stop,
                              .note = note,
@@ -245,6 +267,32 @@ int job_command_work(const cli_options *o, fan_job *job, fan_executor *executor)
             code = 4;
     }
     return code;
+}
+
+/* ---- The trace --------------------------------------------------------------------------------
+ */
+
+bool job_command_open_trace(const cli_options *o, fan_trace **trace)
+{
+    fan_error error = {0};
+    *trace = NULL;
+    if (!o->trace || fan_trace_open(o->trace, trace, &error) == FAN_OK)
+        return true;
+    message_record(&error, "--trace", NULL, false);
+    return false;
+}
+
+int job_command_close_trace(fan_trace *trace, int code)
+{
+    fan_error error = {0};
+    fan_status status = fan_trace_close(trace, &error);
+    if (status == FAN_OK)
+        return code;
+    if (status == FAN_E_BUSY) /* an interrupted run that has not ended in its time */
+        message_error("--trace: not written, because work is still running");
+    else
+        message_record(&error, "--trace", NULL, false);
+    return code == 0 ? 3 : code;
 }
 
 /* ---- Dry run ----------------------------------------------------------------------------------
@@ -274,13 +322,15 @@ void job_command_print_dry_run(const cli_options *o, const fan_job *job,
     for (size_t i = 0; (key = fan_job_key_at(i)) != NULL; i++) {
         const char *value = fan_job_get(job, key->name);
         if (value && strcmp(key->name, "executor") != 0 && strcmp(key->name, "workers") != 0 &&
-            strcmp(key->name, "task") != 0)
+            strcmp(key->name, "local") != 0 && strcmp(key->name, "task") != 0)
             printf("%-10s %s\n", key->name, value);
     }
     if (!fan_job_get(job, "output"))
         printf("output     standard output\n");
     if (o->queue_bytes)
         printf("queue      %zu bytes\n", o->queue_bytes);
+    if (o->trace)
+        printf("trace      %s\n", o->trace);
     printf("grace      %" PRIu64 " s\n", o->grace_ms / 1000);
 }
 
@@ -315,11 +365,13 @@ int job_command_run_here(const cli_options *o, fan_job *job, const executor_choi
     fan_executor_options opened = job_command_executor_options(choice);
     fan_executor *executor = NULL;
     fan_error error = {0};
+    if (!job_command_open_trace(o, &opened.trace))
+        return 3;
     fan_status status = fan_executor_open(&opened, &executor, &error);
     if (status == FAN_OK)
-        return job_command_work(o, job, executor);
+        return job_command_close_trace(opened.trace, job_command_work(o, job, executor));
     message_record(&error, choice->kind, NULL, false);
-    return exit_code_of(status);
+    return job_command_close_trace(opened.trace, exit_code_of(status));
 }
 
 int job_command_run(const cli_options *o)

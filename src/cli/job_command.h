@@ -21,6 +21,8 @@ typedef struct executor_choice {
     unsigned workers; /* 0: the usable cores */
     unsigned crash_limit;
     size_t queue_bytes;
+    uint32_t heartbeat_ms; /* mpi: FAN_RANKS_NO_HEARTBEAT: never; 0: the default */
+    size_t worker_memory; /* 0: no limit */
 } executor_choice;
 
 /* What the options, the job, the environment and the launcher choose, in this order. `job` may be
@@ -30,6 +32,13 @@ bool job_command_choose(const cli_options *o, const fan_job *job, bool started_a
 
 /* Fills the library's options; they borrow the choice's texts. */
 fan_executor_options job_command_executor_options(const executor_choice *choice);
+
+/* Opens the trace that --trace asks for; *trace is NULL where none is. False: said why (exit 3). */
+bool job_command_open_trace(const cli_options *o, fan_trace **trace);
+
+/* Writes the trace (may be NULL), after its executor is closed; the exit code, which is `code`
+ * unless that is 0 and the trace can't be written. */
+int job_command_close_trace(fan_trace *trace, int code);
 
 /* Runs a prepared job on an open executor, with progress and signals, and closes the executor; the
  * exit code. */

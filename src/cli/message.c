@@ -150,6 +150,7 @@ int exit_code_of(fan_status status)
     case FAN_E_OUTPUT:
         return 3;
     case FAN_E_FAILED:
+    case FAN_E_TIMEOUT:
     case FAN_E_EFFORT:
         return 1;
     case FAN_E_CANCELLED:

@@ -10,6 +10,7 @@
 #include "values.h"
 
 enum { WORKERS_MAX = 4096, REPEAT_MAX = 1000, GRACE_MS = 2000, TIME_LIMIT_MS = 600 * 1000 };
+enum { HEARTBEAT_MAX_MS = 86400 * 1000 };
 
 /* ---- Values: each says what is wrong by the name the user gave it under ------------------------
  */
@@ -71,6 +72,17 @@ static bool store_local(cli_options *o, const char *label, const char *value)
     if (strcmp(value, "mpi") != 0)
         return check_executor(label, value);
     message_error("%s: the executor inside a rank is serial, threads or processes", label);
+    return false;
+}
+
+static bool store_heartbeat(cli_options *o, const char *label, const char *value)
+{
+    o->has_heartbeat = true;
+    if (!store_duration(&o->heartbeat_ms, label, value))
+        return false;
+    if (o->heartbeat_ms <= HEARTBEAT_MAX_MS)
+        return true;
+    message_error("%s: '%s' is longer than a day", label, value);
     return false;
 }
 
@@ -136,6 +148,25 @@ static bool store_record(cli_options *o, const char *label, const char *value)
     (void)label;
     o->record = value;
     return true;
+}
+
+static bool store_file(const char **to, const char *label, const char *value)
+{
+    *to = value;
+    if (*value && strcmp(value, "-") != 0)
+        return true;
+    message_error("%s needs the name of a file, not '%s'", label, value);
+    return false;
+}
+
+static bool store_trace(cli_options *o, const char *label, const char *value)
+{
+    return store_file(&o->trace, label, value);
+}
+
+static bool store_timeline(cli_options *o, const char *label, const char *value)
+{
+    return store_file(&o->timeline, label, value);
 }
 
 static bool store_as_rank(cli_options *o, const char *label, const char *value)
@@ -217,6 +248,10 @@ static const struct option_spec {
      store_workers},
     {{"local", 0, "KIND", "mpi: the executor inside each rank (default: threads)", TAKES_JOB},
      store_local},
+    {{"heartbeat", 0, "TIME",
+      "mpi: end the run when a rank has not answered for so long (default: 30s; 0: never)",
+      TAKES_JOB},
+     store_heartbeat},
     {{"crash-limit", 0, "N",
       "how often one item may lose its worker before it is lost (default: 3)", TAKES_JOB},
      store_crash_limit},
@@ -230,6 +265,10 @@ static const struct option_spec {
      store_grace},
     {{"progress", 0, "WHEN", "auto, always or never (default: auto)", TAKES_JOB}, store_progress},
     {{"dry-run", 0, NULL, "check everything and say what would run", TAKES_JOB}, store_dry_run},
+    {{"trace", 0, "FILE",
+      "write who ran which items when, as JSON for ui.perfetto.dev and chrome://tracing",
+      TAKES_JOB},
+     store_trace},
     {{"record", 0, "FILE", NULL, TAKES_JOB}, store_record},
     {{"executors", 0, "KIND,...", "what to compare (default: serial,threads,processes,mpi)",
       TAKES_COMPARE},
@@ -246,6 +285,13 @@ static const struct option_spec {
      store_time_limit},
     {{"format", 0, "FORMAT", "of the table: text, tsv or ndjson (default: text)", TAKES_COMPARE},
      store_table_format},
+    {{"timeline", 0, "FILE", "draw who ran what when in the last run of each, as SVG",
+      TAKES_COMPARE},
+     store_timeline},
+    {{"trace", 0, "FILE",
+      "keep the traces of these runs, as FILE with the executor and the workers in its name",
+      TAKES_COMPARE},
+     store_trace},
     {{"as-rank", 0, NULL, NULL, TAKES_DOCTOR}, store_as_rank},
     {{"quiet", 'q', NULL, "no progress and no warnings; errors are still said",
       TAKES_JOB | TAKES_COMPARE},

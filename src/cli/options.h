@@ -26,13 +26,16 @@ typedef struct cli_options {
     const char *default_executor; /* FANFOLD_EXECUTOR and FANFOLD_WORKERS */
     unsigned default_workers;
     const char *local;
+    uint64_t heartbeat_ms; /* 0: never */
     unsigned crash_limit;
     size_t queue_bytes;
     uint64_t grace_ms;
     progress_mode progress;
+    bool has_heartbeat;
     bool quiet;
     bool dry_run;
     bool help;
+    const char *trace;  /* file to say who ran what when; compare: one of each row */
     const char *record; /* where compare's children leave their figures */
 
     const char *executors; /* compare; both checked lists */
@@ -40,6 +43,7 @@ typedef struct cli_options {
     unsigned repeat;
     uint64_t time_limit_ms;
     const char *format;
+    const char *timeline;
 
     bool as_rank; /* doctor: one of the ranks that it started to see whether they start */
 

@@ -9,7 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "fanfold/machine.h"
 #include "job_command.h"
 #include "launch.h"
 #include "message.h"
@@ -28,7 +27,7 @@ typedef struct agreement {
     executor_choice choice;
 } agreement;
 
-static agreement decide(const cli_options *o, fan_job **job)
+static agreement decide(const cli_options *o, fan_job **job, fan_trace **trace)
 {
     agreement a = {.course = COURSE_END};
     if (!*job)
@@ -41,28 +40,11 @@ static agreement decide(const cli_options *o, fan_job **job)
         a.course = COURSE_ALONE;
     else if (o->dry_run)
         job_command_print_dry_run(o, *job, &a.choice);
+    else if (!job_command_open_trace(o, trace))
+        a.code = 3;
     else
         a.course = COURSE_RANKS;
     return a;
-}
-
-/* A launcher that binds ranks to cores makes workers share a core, in silence. */
-static void warn_of_binding(const executor_choice *choice)
-{
-    fan_machine_info machine;
-    fan_machine(&machine);
-    const char *here = getenv("OMPI_COMM_WORLD_LOCAL_SIZE");
-    unsigned long local_ranks = here ? strtoul(here, NULL, 10) : 0;
-    const char *cure = "mpirun --bind-to none, or --map-by slot:PE=N for N cores a rank";
-    if (choice->workers > machine.cores_affinity && machine.cores_affinity < machine.cores_online)
-        message_warning("a rank has %u workers but may use only %u of this host's %u cores: %s",
-                        choice->workers, machine.cores_affinity, machine.cores_online, cure);
-    else if (!choice->workers && local_ranks && !getenv("SLURM_JOB_ID") &&
-             machine.cores_affinity * local_ranks < machine.cores_online)
-        message_warning(
-            "each of the ranks here (%lu) may use only %u of this host's %u cores, so some "
-            "stay idle: %s",
-            local_ranks, machine.cores_affinity, machine.cores_online, cure);
 }
 
 /* Ends all ranks: one of them can't go on and the others would wait for it. */
@@ -74,6 +56,12 @@ static int end_all(const fan_ranks *ranks, const fan_error *error, const char *l
     fflush(stdout);
     ranks->abort(4);
     return 4;
+}
+
+/* The other ranks can't be reached: what waits for them would wait for ever. */
+static void give_up(void *user, const fan_error *error)
+{
+    end_all(user, error, "mpi");
 }
 
 static int serve(const cli_options *o, const fan_ranks *ranks, int rank, fan_executor *executor)
@@ -92,9 +80,15 @@ static int serve(const cli_options *o, const fan_ranks *ranks, int rank, fan_exe
 
 /* Opens on all ranks. Where rank 0 fails, all do: it says why. */
 static int open_and_work(const cli_options *o, const fan_ranks *ranks, int rank, fan_job *job,
-                         const executor_choice *choice)
+                         const executor_choice *choice, fan_trace *trace)
 {
     fan_executor_options opened = job_command_executor_options(choice);
+    opened.trace = trace;
+    const fan_ranks_options more = {.size_of_this = sizeof more,
+                                    .heartbeat_ms = choice->heartbeat_ms,
+                                    .on_broken = give_up,
+                                    .user = (void *)(uintptr_t)ranks};
+    opened.plugin_options = &more;
     fan_executor *executor = NULL;
     fan_error error = {0};
     char label[32];
@@ -111,6 +105,8 @@ static int open_and_work(const cli_options *o, const fan_ranks *ranks, int rank,
     }
     if (rank != 0)
         return serve(o, ranks, rank, executor);
+    if (ranks->warning(executor))
+        message_warning("%s", ranks->warning(executor));
     int code = job_command_work(o, job, executor);
     return code == 4 ? end_all(ranks, NULL, NULL) : code;
 }
@@ -155,14 +151,14 @@ static int run_as_rank(const cli_options *o, const fan_ranks *ranks, fan_job **j
         drain_stdin();
     signals_install(o->grace_ms);
     agreement a = {.course = COURSE_END};
+    fan_trace *trace = NULL; /* rank 0's alone */
     if (rank == 0)
-        a = decide(o, job);
+        a = decide(o, job, &trace);
     if (ranks->broadcast(&a, sizeof a, &error) != FAN_OK)
         return end_all(ranks, &error, "mpi");
     if (a.course == COURSE_RANKS) {
-        if (rank == 0)
-            warn_of_binding(&a.choice);
-        a.code = open_and_work(o, ranks, rank, *job, &a.choice);
+        a.code =
+            job_command_close_trace(trace, open_and_work(o, ranks, rank, *job, &a.choice, trace));
     } else if (a.course == COURSE_ALONE && size > 1) {
         message_warning("the executor is %s (set by %s): only rank 0 of %d works", a.choice.kind,
                         a.choice.set_by, size);

@@ -20,6 +20,7 @@ enum {
     CALLS_POLL_NS = 20000
 };
 static const size_t queue_bytes_default = (size_t)256 << 20;
+static const size_t worker_memory_least = (size_t)16 << 20;
 static const size_t reply_limit_default = ((size_t)1 << 31) - 1 - 4096;
 
 /* ---- Opening ------------------------------------------------------------------------------- */
@@ -43,8 +44,10 @@ static fan_status check_options(const fan_executor_options *options, fan_error *
         return fani_error_set(error, FAN_E_ARGUMENT,
                               "workers_max is %u; it may be %u (the workers) to %d",
                               options->workers_max, options->workers, WORKERS_MAX);
-    if (options->worker_memory)
-        return fani_error_set(error, FAN_E_UNSUPPORTED, "worker_memory is not supported yet");
+    if (options->worker_memory && options->worker_memory < worker_memory_least)
+        return fani_error_set(error, FAN_E_ARGUMENT,
+                              "worker_memory is %zu bytes; a worker needs at least %zu",
+                              options->worker_memory, worker_memory_least);
     if (flaw)
         return fani_error_set(error, FAN_E_ARGUMENT,
                               "the tasks given to fan_start are unsound: \"%s\" stands twice, has "
@@ -105,6 +108,10 @@ fan_status fan_executor_open_sized(const fan_executor_options *given, size_t giv
     const fan_executor_kind *kind = find_kind(&options, error);
     if (!kind)
         return FAN_E_UNKNOWN_EXECUTOR;
+    if (options.worker_memory && !kind->serve_image)
+        return fani_error_set(error, FAN_E_UNSUPPORTED,
+                              "worker_memory needs workers that are processes of their own (kind "
+                              "\"processes\")");
     if (!options.workers && !options.plugin) { /* a plugin resolves it where its workers are */
         fan_machine_info machine;
         fan_machine(&machine);
@@ -119,6 +126,13 @@ fan_status fan_executor_open_sized(const fan_executor_options *given, size_t giv
         return status;
     }
     front->workers_max = options.workers_max ? options.workers_max : front->opened.workers;
+    if (options.trace)
+        status = fani_trace_attach(options.trace, front->ops->name, &front->opened, &front->trace,
+                                   error);
+    if (status != FAN_OK) {
+        fan_executor_close((fan_executor *)front, FAN_CLOSE_ABANDON, FAN_FOREVER);
+        return status;
+    }
     *executor = (fan_executor *)front;
     return FAN_OK;
 }
@@ -182,6 +196,7 @@ fan_status fan_executor_close(fan_executor *executor, fan_close_mode mode, fan_d
         reopen(front);
         return status;
     }
+    fani_trace_detach(front->trace);
     fani_front_drop_shares(front);
     fani_futures_retire(front);
     fani_front_release(front);

@@ -7,17 +7,10 @@
 
 #include "fanfold/executor.h"
 #include "task/replies.h"
+#include "task/where.h"
 
 typedef struct fani_front fani_front;
 typedef struct fani_batch fani_batch;
-
-/* Who ran a batch: for traces and texts. */
-typedef struct fani_where {
-    uint32_t rank;
-    uint32_t worker; /* its number on that rank, from 0 */
-    int32_t pid;
-    int32_t thread; /* kernel's thread id */
-} fani_where;
 
 /* A batch, from posting to completion. The front owns it; while it is posted the executor may read
  * the first part, must fill the second before reporting FANI_DONE, and may use the third as it
@@ -33,6 +26,7 @@ struct fani_batch {
     size_t grain;       /* a divisible batch: items a run gets; 0: the executor chooses */
     int priority;       /* higher first; of equals the one posted first */
     bool divisible;     /* may be run in parts (only where opened.divides) */
+    bool traced;        /* begun_ns, run_ns and where are wanted exactly */
 
     fani_replies replies;
     uint64_t run_ns;
@@ -52,8 +46,9 @@ struct fani_batch {
     void (*done)(fani_batch *batch); /* once, every item with an outcome in `replies`; any thread,
                                         no lock held; frees the batch */
     void *user;
-    void *storage;    /* input memory that goes with the batch, or NULL */
-    void *args_owner; /* a counted fani_args, or NULL */
+    void *storage;     /* input memory that goes with the batch, or NULL */
+    void *args_owner;  /* a counted fani_args, or NULL */
+    int64_t posted_ns; /* when it was posted, where there is a trace */
     size_t input_bytes;
     struct fani_care *care; /* what a slow batch needs: settle.h; NULL elsewhere */
 };
@@ -80,6 +75,9 @@ typedef struct fani_opened {
     bool submits;        /* false on ranks other than 0 */
     bool divides;        /* takes divisible batches, */
     bool divides_ranges; /* or at least those that have no input bytes */
+    const char *hosts;   /* the host of rank r is named at hosts + r * hosts_stride, until close;
+                            NULL: all is on this one */
+    size_t hosts_stride;
 } fani_opened;
 
 /* Read-only data on its way to the workers. bytes stay valid until the drop. */
@@ -155,6 +153,11 @@ struct fan_executor_kind {
 
 /* Reports what became of a posted batch, exactly once per posting. The batch is gone afterwards. */
 void fani_front_complete(fani_front *front, fani_batch *batch, fani_outcome outcome);
+
+/* Where a divisible batch is `traced`, before it is completed: what one who had a part of it (items
+ * `at` to `at` + count - 1) did; begun_ns, run_ns and where of the batch say so just now (zero:
+ * nobody ran them). Its replies are complete. */
+void fani_front_trace_part(fani_front *front, const fani_batch *batch, size_t at, size_t count);
 
 /* Shared data, for executors whose workers share memory: a fani_worker_host's `shared` with user =
  * the front. */

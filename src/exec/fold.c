@@ -184,6 +184,21 @@ static fan_status emit(counter *c, const fan_fold_plan *plan, uint64_t items)
     return status;
 }
 
+/* What a leaf without a value makes of the fold. */
+static fan_status leaf_failed(const fan_outcome *leaf, size_t leaf_items, fan_error *error)
+{
+    fan_status status = FAN_E_FAILED;
+    if (leaf->kind == FAN_OUTCOME_FAILED)
+        return fani_error_set(error, status, "%s", leaf->text);
+    if (leaf->kind == FAN_OUTCOME_LOST)
+        status = FAN_E_LOST;
+    else if (leaf->kind == FAN_OUTCOME_TIMED_OUT)
+        status = FAN_E_TIMEOUT;
+    return fani_error_set(error, status, "leaf %llu of %zu items %s: %s",
+                          (unsigned long long)leaf->index, leaf_items, fan_outcome_name(leaf->kind),
+                          leaf->text);
+}
+
 static fan_status collect(fan_mapping *map, counter *c, const fan_fold_plan *plan,
                           const leaf_source *leaves, fan_error *error)
 {
@@ -191,12 +206,10 @@ static fan_status collect(fan_mapping *map, counter *c, const fan_fold_plan *pla
     fan_status status;
     for (uint64_t count = 1; (status = fan_map_next(map, FAN_FOREVER, &leaf, error)) == FAN_OK;
          count++) {
-        if (leaf.kind == FAN_OUTCOME_FAILED)
-            return fani_error_set(error, FAN_E_FAILED, "%s", leaf.text);
+        if (leaf.captured && plan->captured)
+            plan->captured(plan->captured_user, leaf.index, leaf.captured);
         if (leaf.kind != FAN_OUTCOME_OK)
-            return fani_error_set(error, FAN_E_FAILED, "leaf %llu of %zu items %s: %s",
-                                  (unsigned long long)leaf.index, leaves->leaf_items,
-                                  fan_outcome_name(leaf.kind), leaf.text);
+            return leaf_failed(&leaf, leaves->leaf_items, error);
         status = add_leaf(c, &leaf);
         if (status == FAN_OK && plan->emit && plan->emit_every && count % plan->emit_every == 0) {
             uint64_t items = count * leaves->leaf_items;
@@ -278,8 +291,14 @@ fan_status fan_fold_sized(fan_executor *executor, const fan_task *task, fan_sour
                  .combine = plan.combine,
                  .args = {.bytes = plan.args, .size = plan.args_size, .count = 1},
                  .error = &reason};
-    fan_map_options options = {
-        .args = &args, .args_size = sizeof args, .stop = plan.stop, .stop_user = plan.stop_user};
+    fan_map_options options = {.args = &args,
+                               .args_size = sizeof args,
+                               .stop = plan.stop,
+                               .stop_user = plan.stop_user,
+                               .timeout_ms = plan.timeout_ms,
+                               .retries = plan.retries,
+                               .priority = plan.priority,
+                               .backoff_ms = plan.backoff_ms};
     fan_status status = c.worker ? fani_source_check(&source, &reason) : FAN_E_MEMORY;
     if (status == FAN_OK)
         status = fill_leaf_args(executor, task, plan.combine, &args, &reason);

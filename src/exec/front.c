@@ -139,6 +139,12 @@ void fani_front_post(fani_front *front, fani_batch *batch, uint64_t number)
 {
     batch->posting = number;
     batch->attempt++;
+    if (front->trace) {
+        batch->begun_ns = 0;
+        batch->where = (fani_where){0};
+        batch->posted_ns = fani_clock_ns();
+        batch->traced = true;
+    }
     if (batch->timeout_ns && front->ops->begun)
         fani_watch_time(front, batch);
     front->ops->post(front->self, batch);
@@ -207,10 +213,28 @@ void fani_front_finish(fani_front *front, fani_batch *batch)
         fani_front_leave(shard);
 }
 
+void fani_front_trace_part(fani_front *front, const fani_batch *batch, size_t at, size_t count)
+{
+    fani_batch part = {.task = batch->task,
+                       .items = {.first = batch->items.first + at, .count = count},
+                       .posted_ns = batch->posted_ns,
+                       .begun_ns = batch->begun_ns,
+                       .run_ns = batch->run_ns,
+                       .where = batch->where,
+                       .attempt = batch->attempt,
+                       .replies = {.count = count, .complete = true}};
+    part.replies.array = batch->replies.array;
+    part.replies.slots = batch->replies.slots ? batch->replies.slots + at : NULL;
+    if (front->trace)
+        fani_trace_batch(front->trace, &part, false);
+}
+
 /* The front stays until this returns, without entering: the executor's close, which comes before
  * its end, waits for the threads that are here. */
 void fani_front_complete(fani_front *front, fani_batch *batch, fani_outcome outcome)
 {
+    if (front->trace && !batch->slow && outcome.verdict == FANI_DONE && !batch->divisible)
+        fani_trace_batch(front->trace, batch, false);
     if (outcome.verdict == FANI_DONE && !batch->slow && batch->replies.complete &&
         batch->replies.count == batch->items.count)
         fani_front_finish(front, batch);

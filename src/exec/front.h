@@ -13,6 +13,7 @@
 
 #include "base/event.h"
 #include "exec/executor_ops.h"
+#include "exec/trace.h"
 #include "task/inside.h"
 
 enum { FANI_SHARDS = 16 };
@@ -69,6 +70,7 @@ struct fani_front {
     _Atomic bool progressing;    /* one thread at a time is in the progress op */
     _Atomic int fd;              /* eventfd to write to at each end, or -1 */
     struct fani_watch *watch;    /* watch.c; made at the first use, under the lock */
+    fani_trace_source *trace;    /* NULL: no trace */
 
     size_t uncharged; /* inputs up to this size do not count against queue_bytes_max */
     void (*warn)(void *user, const char *text);

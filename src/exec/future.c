@@ -146,6 +146,7 @@ void fani_future_free(fan_future *future)
         atomic_store_explicit(&batch->unwanted, false, memory_order_relaxed);
         batch->run_ns = 0;
         batch->begun_ns = 0;
+        batch->where = (fani_where){0};
     } else {
         if (future->standing != batch)
             fani_batch_free(future->standing);
@@ -329,6 +330,8 @@ static void end_unposted(fan_future *future, const char *text)
     fani_replies_begin(replies, 1, future->batch.reply_limit);
     if (fani_replies_mark(replies, 0, FANI_SLOT_CANCELLED, text) == FAN_OK)
         replies->complete = true;
+    if (future->front->trace)
+        fani_trace_batch(future->front->trace, &future->batch, false);
     fani_front_finish(future->front, &future->batch);
     fani_front_leave(shard);
 }

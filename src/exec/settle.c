@@ -46,7 +46,7 @@ static bool unwanted(const fani_front *front, const fani_batch *batch)
  * (fani_replies_outcome). */
 static void mark_all(fani_batch *batch, fani_slot_state state, const char *text)
 {
-    fani_replies_begin(&batch->replies, batch->items.count, batch->reply_limit);
+    fani_replies_restart(&batch->replies, batch->items.count, batch->reply_limit);
     for (size_t i = 0; i < batch->items.count; i++)
         if (fani_replies_mark(&batch->replies, i, state, text) != FAN_OK)
             return;
@@ -148,18 +148,23 @@ static sequel send_pieces(fani_front *front, fani_batch *parent, fani_batch *pie
     bool ends = unwanted(front, parent);
     if (!ends)
         parent->care->pieces = count;
-    for (fani_batch *piece = pieces; piece && !ends; piece = piece->next) {
+    for (fani_batch *piece = pieces, *next; piece && !ends; piece = next) {
+        next = piece->next;
         link_piece(front, piece->care);
-        if (delay_ns)
+        if (delay_ns) { /* the watch's from here on: it may post it once the lock is free */
+            piece->next = NULL;
             fani_watch_delay(front, piece, delay_ns);
+        }
     }
     pthread_mutex_unlock(&front->lock);
+    if (!ends && delay_ns)
+        return AGAIN;
     for (fani_batch *piece = pieces, *next; piece; piece = next) {
         next = piece->next;
         piece->next = NULL;
         if (ends)
             fani_batch_free(piece);
-        else if (!delay_ns)
+        else
             fani_front_post_again(front, piece);
     }
     return ends ? UNWANTED : AGAIN;
@@ -250,6 +255,13 @@ static sequel retry_several(fani_front *front, fani_batch *batch)
     }
     care->retries = 0; /* the pieces have them now */
     return count ? send_pieces(front, batch, pieces, count, pause) : BLAMED;
+}
+
+/* Whether the only item of a batch is to run again, as far as that is its own affair. */
+static bool will_retry(const fani_batch *batch)
+{
+    return batch->care && batch->care->retries && batch->items.count == 1 &&
+           may_retry(&batch->replies, 0);
 }
 
 static sequel after_failure(fani_front *front, fani_batch *batch)
@@ -368,6 +380,8 @@ void fani_detach(fani_front *front, fani_batch *batch)
         front->ops->revoke(front->self, batch, true);
     if (other) {
         fani_mark_overtime(other);
+        if (front->trace)
+            fani_trace_batch(front->trace, other, will_retry(other));
         if (after_failure(front, other) != AGAIN)
             end(front, other);
     }
@@ -401,6 +415,8 @@ void fani_settle(fani_front *front, fani_batch *batch, fani_outcome outcome)
     if (settled(front, batch, outcome))
         return;
     bool overtime = outcome.verdict == FANI_CANCELLED && batch->care && batch->care->overtime;
+    if (front->trace && (outcome.verdict == FANI_LOST || (overtime && batch->items.count > 1)))
+        fani_trace_batch(front->trace, batch, true);
     if (outcome.verdict == FANI_LOST)
         next = after_loss(front, batch);
     else if (overtime && batch->items.count > 1)
@@ -419,6 +435,9 @@ void fani_settle(fani_front *front, fani_batch *batch, fani_outcome outcome)
         mark_all(batch, FANI_SLOT_CANCELLED, "cancelled");
     else if (!batch->replies.complete || batch->replies.count != batch->items.count)
         mark_all(batch, FANI_SLOT_FAILED, "the worker answered for another number of items");
+    /* Parts of a divisible batch that was run were traced by those who ran them. */
+    if (front->trace && !(batch->divisible && outcome.verdict == FANI_DONE))
+        fani_trace_batch(front->trace, batch, will_retry(batch));
     if ((outcome.verdict == FANI_DONE || overtime) && next != UNWANTED)
         next = after_failure(front, batch);
     if (next == AGAIN)

@@ -1,4 +1,5 @@
 /* integrate: integrals over fixed grids, their blocks spread over the workers and folded. */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -92,6 +93,7 @@ const fan_task fani_task_integrate_add = {.name = "integrate.add", .version = 1,
 
 typedef struct integral_run {
     fani_job_run *run;
+    uint64_t index;
     uint64_t blocks_before; /* of parts that are done */
     double value;
     uint64_t evaluations;
@@ -105,9 +107,16 @@ static void emit(void *user, uint64_t items, const void *value, size_t size)
     fani_run_progress(ir->run, ir->blocks_before + items, false);
 }
 
+static void wrote(void *user, uint64_t leaf, const fan_captured *text)
+{
+    const integral_run *ir = user;
+    fani_run_wrote(ir->run, text, "integral %" PRIu64 " leaf %" PRIu64, ir->index, leaf);
+}
+
 static fan_status fold_part(integral_run *ir, const fan_buffer *bytes,
                             const fani_ready_integral *ready, fan_error *error)
 {
+    const fan_job *job = ir->run->job;
     uint64_t blocks = fan_integral_plan_blocks(ready->plan);
     fan_partial total = {0};
     fan_integral_result result;
@@ -120,7 +129,12 @@ static fan_status fold_part(integral_run *ir, const fan_buffer *bytes,
                           .emit = emit,
                           .emit_user = ir,
                           .stop = ir->run->events.stop,
-                          .stop_user = ir->run->events.user};
+                          .stop_user = ir->run->events.user,
+                          .timeout_ms = fani_job_ms(job, FANI_KEY_TIMEOUT),
+                          .retries = (uint32_t)fani_job_count(job, FANI_KEY_RETRIES, 0),
+                          .backoff_ms = fani_job_ms(job, FANI_KEY_BACKOFF),
+                          .captured = wrote,
+                          .captured_user = ir};
     fan_status status = fan_fold(ir->run->executor, &fani_task_integrate_block,
                                  fan_source_range(0, blocks), &plan, &folded, error);
     if (status == FAN_OK && folded.size == sizeof total)
@@ -221,7 +235,24 @@ static fan_status write_out(fani_job_run *run, fan_buffer *out, fan_error *error
 /* Whether an error is the integral's own, so that the others go on. */
 static bool is_of_item(fan_status status)
 {
-    return status == FAN_E_FAILED || status == FAN_E_NOT_FINITE || status == FAN_E_LOST;
+    return status == FAN_E_FAILED || status == FAN_E_NOT_FINITE || status == FAN_E_LOST ||
+           status == FAN_E_TIMEOUT;
+}
+
+/* What stands in the place of "ok" for an integral without a value; counts it. */
+static const char *count_failure(fan_summary *summary, fan_status status)
+{
+    switch (status) {
+    case FAN_E_LOST:
+        summary->lost++;
+        return fan_outcome_name(FAN_OUTCOME_LOST);
+    case FAN_E_TIMEOUT:
+        summary->timed_out++;
+        return fan_outcome_name(FAN_OUTCOME_TIMED_OUT);
+    default:
+        summary->failed++;
+        return status == FAN_E_NOT_FINITE ? "not finite" : fan_outcome_name(FAN_OUTCOME_FAILED);
+    }
 }
 
 /* Reports an integral that has no value and writes the line that stands for it. */
@@ -242,7 +273,7 @@ static fan_status put_failure(fani_job_run *run, uint64_t index, const char *sta
 static fan_status do_integral(fani_job_run *run, const fani_integral_spec *spec, uint64_t index,
                               const fan_error *place, fan_error *error)
 {
-    integral_run ir = {.run = run};
+    integral_run ir = {.run = run, .index = index};
     fan_error what = {0};
     fan_status status = integrate(&ir, spec, &what);
     if (status != FAN_OK && !is_of_item(status)) {
@@ -252,11 +283,9 @@ static fan_status do_integral(fani_job_run *run, const fani_integral_spec *spec,
     }
     run->result->summary.items++;
     if (status != FAN_OK) {
-        run->result->summary.failed++;
         what.status = status;
         fani_error_place(&what, place->file, place->line, place->column);
-        return put_failure(run, index, status == FAN_E_NOT_FINITE ? "not finite" : "failed", &what,
-                           error);
+        return put_failure(run, index, count_failure(&run->result->summary, status), &what, error);
     }
     run->result->summary.ok++;
     fan_buffer out = {0};

@@ -123,6 +123,13 @@ uint64_t fani_job_count(const fan_job *job, fani_key key, uint64_t fallback)
     return text && fani_read_count(text, &value) ? value : fallback;
 }
 
+uint32_t fani_job_ms(const fan_job *job, fani_key key)
+{
+    uint64_t ms;
+    const char *text = fani_job_text(job, key);
+    return text && fani_read_ms(text, &ms) ? (uint32_t)ms : 0;
+}
+
 fan_status fani_job_add_origin(fan_job *job, fani_key key, uint32_t line, uint32_t column)
 {
     fani_origin *origins = realloc(job->origins, (job->origin_count + 1) * sizeof *origins);

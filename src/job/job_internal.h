@@ -2,8 +2,8 @@
 #ifndef FANI_JOB_INTERNAL_H
 #define FANI_JOB_INTERNAL_H
 
+#include "base/writer.h"
 #include "fanfold/job.h"
-#include "stage/writer.h"
 
 /* The keys, in the order of the table in keys.c. */
 typedef enum fani_key {
@@ -12,6 +12,11 @@ typedef enum fani_key {
     FANI_KEY_FORMAT,
     FANI_KEY_EXECUTOR,
     FANI_KEY_WORKERS,
+    FANI_KEY_LOCAL,
+    FANI_KEY_WORKER_MEMORY,
+    FANI_KEY_TIMEOUT,
+    FANI_KEY_RETRIES,
+    FANI_KEY_BACKOFF,
     FANI_KEY_BATCH,
     FANI_KEY_NUMBERS,
     FANI_KEY_MAX_DIGITS,
@@ -101,6 +106,13 @@ fan_status fani_key_check(fani_key key, const char *value, fan_error *error);
  */
 bool fani_read_count(const char *text, uint64_t *value);
 
+/* Reads a time: seconds with an optional fraction ("1.5", "90", "1.5s"), "5m" or "2h"; finer parts
+ * than milliseconds are dropped. Without the locale. False: it is none, or too long. */
+bool fani_read_ms(const char *text, uint64_t *ms);
+
+/* Reads a size: bytes, or "64K", "64M", "64G". False: it is none, or above 2^64-1. */
+bool fani_read_size(const char *text, uint64_t *bytes);
+
 /* ---- job.c ----------------------------------------------------------------------------------- */
 
 fan_status fani_strings_add(fani_strings *strings, const char *text);
@@ -109,6 +121,9 @@ void fani_strings_clear(fani_strings *strings);
 /* The last value of a key, or NULL; a number that was checked when it was set, or `fallback`. */
 const char *fani_job_text(const fan_job *job, fani_key key);
 uint64_t fani_job_count(const fan_job *job, fani_key key, uint64_t fallback);
+
+/* The same for a time in ms; 0 where it is not set. */
+uint32_t fani_job_ms(const fan_job *job, fani_key key);
 
 /* Remembers that the value of a key set last stands at a place in the job's file. FAN_E_MEMORY. */
 fan_status fani_job_add_origin(fan_job *job, fani_key key, uint32_t line, uint32_t column);
@@ -123,6 +138,10 @@ bool fani_job_flag(const fan_job *job, fani_key key);
 
 /* Reports an error through the events. */
 void fani_run_report(const fani_job_run *run, const fan_error *error);
+
+/* Passes on what an item wrote to its standard streams; `captured` may be NULL. */
+void fani_run_wrote(const fani_job_run *run, const fan_captured *captured, const char *name, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* Calls the progress event when it is due (or `now`). */
 void fani_run_progress(fani_job_run *run, uint64_t done, bool now);

@@ -10,6 +10,8 @@ typedef enum rule {
     RULE_TEXT,   /* anything but nothing */
     RULE_PATH,   /* a file; relative ones in job files are relative to the job file's folder */
     RULE_COUNT,  /* a whole number from low to high */
+    RULE_TIME,   /* seconds, with a fraction; from low to high ms */
+    RULE_SIZE,   /* bytes, or with K, M or G; from low to high */
     RULE_CHOICE, /* one of the blank-separated choices */
     RULE_RANGE,  /* name=lo:hi */
 } rule;
@@ -44,6 +46,40 @@ static const key_entry table[FANI_KEY_COUNT] = {
                           .rule = RULE_COUNT,
                           .low = 1,
                           .high = 4096},
+    [FANI_KEY_LOCAL] = {{"local", "*", "NAME",
+                         "mpi: the executor inside each rank: serial, threads or processes "
+                         "(default: threads)",
+                         false},
+                        .rule = RULE_CHOICE,
+                        .choices = "serial threads processes"},
+    [FANI_KEY_WORKER_MEMORY] = {{"worker-memory", "*", "SIZE",
+                                 "memory that each worker may use, 16M to 1048576G, like 512M; an "
+                                 "item that wants more fails (processes; default: no limit)",
+                                 false},
+                                .rule = RULE_SIZE,
+                                .low = UINT64_C(1) << 24,
+                                .high = UINT64_C(1) << 50},
+    [FANI_KEY_TIMEOUT] = {{"timeout", "*", "SECONDS",
+                           "end an item that runs longer, 0.001 to 4294967, like 2.5, 5m or 2h "
+                           "(default: no limit)",
+                           false},
+                          .rule = RULE_TIME,
+                          .low = 1,
+                          .high = UINT64_C(4294967000)},
+    [FANI_KEY_RETRIES] = {{"retries", "*", "N",
+                           "how often an item that failed or timed out runs again, 0 to 1000000 "
+                           "(default: 0)",
+                           false},
+                          .rule = RULE_COUNT,
+                          .low = 0,
+                          .high = 1000000},
+    [FANI_KEY_BACKOFF] = {{"backoff", "*", "SECONDS",
+                           "pause before the first retry, 0.001 to 30; each other one takes twice "
+                           "as long, up to 30 (default: 0.01)",
+                           false},
+                          .rule = RULE_TIME,
+                          .low = 1,
+                          .high = 30000},
     [FANI_KEY_BATCH] = {{"batch", LISTS, "N",
                          "items that travel together, 1 to 1000000; changes nothing but speed "
                          "(default: chosen while running)",
@@ -189,6 +225,67 @@ bool fani_read_count(const char *text, uint64_t *value)
     return !*text;
 }
 
+/* What stands behind a number: a unit's factor, 0 where it is none. `units` is a list of letters,
+ * each worth the next of `factors`; no letter at all is worth 1. */
+static uint64_t unit_of(const char *text, const char *units, const uint64_t *factors)
+{
+    if (!*text)
+        return 1;
+    const char *at = strchr(units, *text);
+    return at && !text[1] ? factors[at - units] : 0;
+}
+
+bool fani_read_ms(const char *text, uint64_t *ms)
+{
+    static const uint64_t seconds[] = {1, 60, 3600};
+    uint64_t whole = 0, billionths = 0, place = 100000000;
+    if (*text != '.' && !read_digits(&text, &whole))
+        return false;
+    if (*text == '.') {
+        if (*++text < '0' || *text > '9')
+            return false;
+        for (; *text >= '0' && *text <= '9'; text++, place /= 10)
+            billionths += place * (uint64_t)(*text - '0');
+    }
+    uint64_t factor = unit_of(text, "smh", seconds);
+    if (!factor || __builtin_mul_overflow(whole, factor * 1000, &whole))
+        return false;
+    return !__builtin_add_overflow(whole, billionths * factor / 1000000, ms);
+}
+
+bool fani_read_size(const char *text, uint64_t *bytes)
+{
+    static const uint64_t factors[] = {UINT64_C(1) << 10, UINT64_C(1) << 20, UINT64_C(1) << 30};
+    uint64_t count;
+    if (!read_digits(&text, &count))
+        return false;
+    uint64_t factor = unit_of(text, "KMG", factors);
+    return factor && !__builtin_mul_overflow(count, factor, bytes);
+}
+
+static fan_status check_time(const key_entry *entry, const char *value, fan_error *error)
+{
+    uint64_t ms;
+    if (fani_read_ms(value, &ms) && ms >= entry->low && ms <= entry->high)
+        return FAN_OK;
+    return fani_error_set(
+        error, FAN_E_ARGUMENT,
+        "%s is '%.64s': expected seconds from %llu.%03llu to %llu, or with m or h",
+        entry->info.name, value, (unsigned long long)entry->low / 1000,
+        (unsigned long long)entry->low % 1000, (unsigned long long)entry->high / 1000);
+}
+
+static fan_status check_size(const key_entry *entry, const char *value, fan_error *error)
+{
+    uint64_t bytes;
+    if (fani_read_size(value, &bytes) && bytes >= entry->low && bytes <= entry->high)
+        return FAN_OK;
+    return fani_error_set(
+        error, FAN_E_ARGUMENT,
+        "%s is '%.64s': expected bytes from %llu to %llu, or with K, M or G (64M)",
+        entry->info.name, value, (unsigned long long)entry->low, (unsigned long long)entry->high);
+}
+
 static fan_status check_count(const key_entry *entry, const char *value, fan_error *error)
 {
     uint64_t count;
@@ -241,6 +338,10 @@ fan_status fani_key_check(fani_key key, const char *value, fan_error *error)
     switch (entry->rule) {
     case RULE_COUNT:
         return check_count(entry, value, error);
+    case RULE_TIME:
+        return check_time(entry, value, error);
+    case RULE_SIZE:
+        return check_size(entry, value, error);
     case RULE_RANGE:
         return check_range(entry, value, error);
     case RULE_CHOICE:

@@ -1,5 +1,7 @@
 #include "job/list.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -121,7 +123,7 @@ static fan_status pull(void *user, size_t max_items, size_t max_bytes, fan_items
 
 /* ---- Outcomes -------------------------------------------------------------------------------- */
 
-/* Reports an entry that has no record, and writes the line that stands for it. */
+/* Writes the line that stands for an entry that has no record. */
 static fan_status put_failure(list_run *lr, uint64_t index, const char *status_text,
                               const fan_error *what, fan_error *error)
 {
@@ -130,7 +132,6 @@ static fan_status put_failure(list_run *lr, uint64_t index, const char *status_t
                             .status = status_text,
                             .error = what,
                             .columns = lr->list->value_columns};
-    fani_run_report(lr->run, what);
     lr->scratch.size = 0;
     fan_status status = fani_record_failure(lr->run->format, &failure, &lr->scratch);
     if (status != FAN_OK)
@@ -147,6 +148,7 @@ static fan_status put_bad(list_run *lr, const fan_outcome *outcome, const fani_a
     fani_place place = fani_reader_place(lr->reader, outcome->index);
     fani_reader_explain(lr->reader, place, answer->offset, answer->note, &what);
     lr->run->result->bad_inputs++;
+    fani_run_report(lr->run, &what);
     return put_failure(lr, outcome->index, "bad input", &what, error);
 }
 
@@ -182,6 +184,10 @@ static fan_status put_not_ok(list_run *lr, const fan_outcome *outcome, fan_error
     fani_place place = fani_reader_place(lr->reader, outcome->index);
     fani_reader_explain(lr->reader, place, 0, outcome->text, &what);
     what.status = FAN_E_FAILED;
+    fan_error said = what;
+    snprintf(said.text, sizeof said.text, "item %" PRIu64 " %s: %.400s", outcome->index,
+             fan_outcome_name(outcome->kind), outcome->text);
+    fani_run_report(lr->run, &said);
     summary->items++;
     summary->failed += outcome->kind == FAN_OUTCOME_FAILED;
     summary->lost += outcome->kind == FAN_OUTCOME_LOST;
@@ -194,9 +200,11 @@ static fan_status put(void *user, const fan_outcome *outcomes, size_t count, fan
 {
     list_run *lr = user;
     fan_status status = fani_run_header(lr->run, lr->list->columns, error);
-    for (size_t i = 0; status == FAN_OK && i < count; i++)
+    for (size_t i = 0; status == FAN_OK && i < count; i++) {
+        fani_run_wrote(lr->run, outcomes[i].captured, "item %" PRIu64, outcomes[i].index);
         status = outcomes[i].kind == FAN_OUTCOME_OK ? put_answer(lr, &outcomes[i], error)
                                                     : put_not_ok(lr, &outcomes[i], error);
+    }
     if (status != FAN_OK || !count)
         return status;
     fani_reader_forget(lr->reader, outcomes[count - 1].index + 1);
@@ -216,7 +224,10 @@ static fan_status map_all(list_run *lr, fan_error *error)
                                .args_size = sizeof args,
                                .batch = (size_t)fani_job_count(run->job, FANI_KEY_BATCH, 0),
                                .stop = run->events.stop,
-                               .stop_user = run->events.user};
+                               .stop_user = run->events.user,
+                               .timeout_ms = fani_job_ms(run->job, FANI_KEY_TIMEOUT),
+                               .retries = (uint32_t)fani_job_count(run->job, FANI_KEY_RETRIES, 0),
+                               .backoff_ms = fani_job_ms(run->job, FANI_KEY_BACKOFF)};
     fan_status status =
         fan_map(run->executor, lr->list->task, fan_source_callback(pull, lr, UINT64_MAX),
                 fan_sink_callback(put, lr), &options, &summary);

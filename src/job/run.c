@@ -1,6 +1,8 @@
 /* A job's run, whatever its kind: output opened and published, counts turned into an exit code. */
 #include "job/job_internal.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -12,6 +14,18 @@ void fani_run_report(const fani_job_run *run, const fan_error *error)
 {
     if (run->events.report)
         run->events.report(run->events.user, error);
+}
+
+void fani_run_wrote(const fani_job_run *run, const fan_captured *captured, const char *name, ...)
+{
+    char item[64];
+    va_list arguments;
+    if (!captured || !run->events.wrote)
+        return;
+    va_start(arguments, name);
+    vsnprintf(item, sizeof item, name, arguments);
+    va_end(arguments);
+    run->events.wrote(run->events.user, item, captured);
 }
 
 void fani_run_progress(fani_job_run *run, uint64_t done, bool now)
@@ -77,6 +91,7 @@ static int exit_code(fan_status status, const fan_job_result *result)
     case FAN_E_UNSUPPORTED:
         return 2;
     case FAN_E_FAILED:
+    case FAN_E_TIMEOUT:
     case FAN_E_NOT_FINITE:
     case FAN_E_EFFORT:
         return 1;

@@ -64,7 +64,11 @@ static fan_status block_failed(const weak_scan *scan, const fan_outcome *outcome
 {
     size_t first = scan->gcds.count;
     size_t left = scan->distinct->count - first;
-    fan_status status = outcome->kind == FAN_OUTCOME_LOST ? FAN_E_LOST : FAN_E_FAILED;
+    fan_status status = FAN_E_FAILED;
+    if (outcome->kind == FAN_OUTCOME_LOST)
+        status = FAN_E_LOST;
+    else if (outcome->kind == FAN_OUTCOME_TIMED_OUT)
+        status = FAN_E_TIMEOUT;
     return fani_error_set(error, status, "a block of %zu keys %s: %s",
                           left < scan->block_keys ? left : scan->block_keys,
                           fan_outcome_name(outcome->kind), outcome->text);
@@ -74,34 +78,52 @@ static fan_status put(void *user, const fan_outcome *outcomes, size_t count, fan
 {
     weak_scan *scan = user;
     fan_status status = FAN_OK;
-    for (size_t i = 0; status == FAN_OK && i < count; i++)
+    for (size_t i = 0; status == FAN_OK && i < count; i++) {
+        fani_run_wrote(scan->run, outcomes[i].captured, "block %" PRIu64, outcomes[i].index);
         status = outcomes[i].kind == FAN_OUTCOME_OK
                      ? fani_weak_decode(outcomes[i].bytes, outcomes[i].size, &scan->gcds, error)
                      : block_failed(scan, &outcomes[i], error);
+    }
     fani_run_progress(scan->run, scan->gcds.count, false);
     return status;
 }
 
 /* ---- The scan -------------------------------------------------------------------------------- */
 
+static void product_wrote(void *user, uint64_t leaf, const fan_captured *text)
+{
+    const weak_scan *scan = user;
+    fani_run_wrote(scan->run, text, "product of block %" PRIu64, leaf);
+}
+
 static fan_status multiply(weak_scan *scan, fan_buffer *product, fan_error *error)
 {
+    const fan_job *job = scan->run->job;
     fan_fold_plan plan = {.leaf_items = 1,
                           .combine = &fani_task_weakkeys_multiply,
                           .stop = scan->run->events.stop,
-                          .stop_user = scan->run->events.user};
+                          .stop_user = scan->run->events.user,
+                          .timeout_ms = fani_job_ms(job, FANI_KEY_TIMEOUT),
+                          .retries = (uint32_t)fani_job_count(job, FANI_KEY_RETRIES, 0),
+                          .backoff_ms = fani_job_ms(job, FANI_KEY_BACKOFF),
+                          .captured = product_wrote,
+                          .captured_user = scan};
     return fan_fold(scan->run->executor, &fani_task_weakkeys_product, blocks_from_start(scan),
                     &plan, product, error);
 }
 
 static fan_status map_blocks(weak_scan *scan, fan_shared product, fan_error *error)
 {
+    const fan_job *job = scan->run->job;
     fan_summary *total = &scan->run->result->summary, summary = {0};
     fan_map_options options = {.args = &product,
                                .args_size = sizeof product,
                                .batch = 1,
                                .stop = scan->run->events.stop,
-                               .stop_user = scan->run->events.user};
+                               .stop_user = scan->run->events.user,
+                               .timeout_ms = fani_job_ms(job, FANI_KEY_TIMEOUT),
+                               .retries = (uint32_t)fani_job_count(job, FANI_KEY_RETRIES, 0),
+                               .backoff_ms = fani_job_ms(job, FANI_KEY_BACKOFF)};
     fan_status status =
         fan_map(scan->run->executor, &fani_task_weakkeys_block, blocks_from_start(scan),
                 fan_sink_callback(put, scan), &options, &summary);

@@ -108,6 +108,15 @@ uint64_t fani_registry_hash(void)
     return hash;
 }
 
+const fan_task *fani_registry_at(size_t i)
+{
+    const fan_task *const *tasks = tasks_recorded();
+    size_t count = 0;
+    while (tasks[count])
+        count++;
+    return i < count ? tasks[i] : NULL;
+}
+
 const char *fani_registry_flaw(void)
 {
     for (const fan_task *const *task = tasks_recorded(); *task; task++) {

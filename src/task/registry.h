@@ -22,8 +22,11 @@ const fan_task *fani_registry_find(const char *name, size_t name_size);
 uint32_t fani_registry_number(const fan_task *task);
 const fan_task *fani_registry_numbered(uint32_t number);
 
-/* A hash of names and versions: equal on processes that can work together. */
+/* A hash of names and versions in their order: equal on processes that can work together. */
 uint64_t fani_registry_hash(void);
+
+/* The recorded task number i from 0; NULL past the last. */
+const fan_task *fani_registry_at(size_t i);
 
 /* The first name that stands twice in the list or is empty or over 200 bytes; NULL where the list
  * is sound. */

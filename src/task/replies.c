@@ -53,7 +53,23 @@ static void free_slots(fani_replies *replies)
     replies->slots = NULL;
 }
 
+static void drop_captures(fani_replies *replies)
+{
+    for (size_t k = 0; k < replies->captures_count; k++)
+        free((void *)(uintptr_t)replies->captures[k].text.out);
+    free(replies->captures);
+    replies->captures = NULL;
+    replies->captures_count = 0;
+}
+
 fan_status fani_replies_begin(fani_replies *replies, size_t count, size_t limit)
+{
+    if (replies->captures)
+        drop_captures(replies);
+    return fani_replies_restart(replies, count, limit);
+}
+
+fan_status fani_replies_restart(fani_replies *replies, size_t count, size_t limit)
 {
     free_slots(replies);
     replies->count = count;
@@ -70,6 +86,7 @@ void fani_replies_clear(fani_replies *replies)
     if (!replies->bytes.lent)
         free(replies->bytes.data);
     free(replies->text.data);
+    drop_captures(replies);
     *replies = (fani_replies){0};
 }
 
@@ -197,6 +214,101 @@ fan_status fani_replies_finish(fani_replies *replies, const char *text)
     return FAN_OK;
 }
 
+fan_status fani_replies_fill(fani_replies *replies, size_t count, const void *bytes, size_t size)
+{
+    fan_status status = fani_replies_begin(replies, count, SIZE_MAX);
+    unsigned char *at =
+        status == FAN_OK ? fani_heap_extend(&replies->bytes, size ? size : 1) : NULL;
+    if (!at)
+        return FAN_E_MEMORY;
+    memcpy(at, bytes, size);
+    replies->array = replies->complete = true;
+    replies->item_size = size / count;
+    return FAN_OK;
+}
+
+/* ---- Captured streams ---------------------------------------------------------------------- */
+
+/* One piece of memory for both texts, each with a NUL behind it: `first` and then `second`. */
+static bool join(fan_captured *joined, const fan_captured *first, const fan_captured *second)
+{
+    size_t out_size = first->out_size + second->out_size;
+    size_t err_size = first->err_size + second->err_size;
+    char *out = malloc(out_size + err_size + 2), *err = out ? out + out_size + 1 : NULL;
+    if (!out)
+        return false;
+    memcpy(out, first->out, first->out_size);
+    memcpy(out + first->out_size, second->out, second->out_size);
+    memcpy(err, first->err, first->err_size);
+    memcpy(err + first->err_size, second->err, second->err_size);
+    out[out_size] = err[err_size] = '\0';
+    *joined = (fan_captured){.out = out, .err = err, .out_size = out_size, .err_size = err_size};
+    return true;
+}
+
+/* Where item i's capture stands, or would. */
+static size_t place_of(const fani_replies *replies, size_t i)
+{
+    size_t low = 0, high = replies->captures_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (replies->captures[middle].item < i)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static fani_capture *capture_of(const fani_replies *replies, size_t i)
+{
+    size_t place = place_of(replies, i);
+    bool found = place < replies->captures_count && replies->captures[place].item == i;
+    return found ? &replies->captures[place] : NULL;
+}
+
+/* Makes room for item i's, which has none. NULL: out of memory. */
+static fani_capture *insert_capture(fani_replies *replies, size_t i)
+{
+    size_t place = place_of(replies, i), count = replies->captures_count;
+    fani_capture *more = reallocarray(replies->captures, count + 1, sizeof *more);
+    if (!more)
+        return NULL;
+    replies->captures = more;
+    memmove(&more[place + 1], &more[place], (count - place) * sizeof *more);
+    replies->captures_count++;
+    return &more[place];
+}
+
+static void remove_capture(fani_replies *replies, size_t i)
+{
+    fani_capture *at = capture_of(replies, i);
+    if (!at)
+        return;
+    free((void *)(uintptr_t)at->text.out);
+    replies->captures_count--;
+    memmove(at, at + 1, (size_t)(replies->captures + replies->captures_count - at) * sizeof *at);
+}
+
+fan_status fani_replies_capture(fani_replies *replies, size_t i, const fan_captured *text)
+{
+    const fan_captured none = {.out = "", .err = ""};
+    fani_capture *at = capture_of(replies, i);
+    fan_captured joined;
+    if (!join(&joined, at ? &at->text : &none, text))
+        return FAN_E_MEMORY;
+    if (at)
+        free((void *)(uintptr_t)at->text.out);
+    else
+        at = insert_capture(replies, i);
+    if (!at) {
+        free((void *)(uintptr_t)joined.out);
+        return FAN_E_MEMORY;
+    }
+    *at = (fani_capture){.item = i, .text = joined};
+    return FAN_OK;
+}
+
 /* ---- Outcomes ------------------------------------------------------------------------------ */
 
 fan_outcome fani_replies_outcome(const fani_replies *replies, size_t i)
@@ -214,6 +326,9 @@ fan_outcome fani_replies_outcome(const fani_replies *replies, size_t i)
         return (fan_outcome){.index = i, .kind = FAN_OUTCOME_FAILED, .text = "out of memory"};
     fan_outcome outcome = {
         .index = i, .kind = kinds[slot.state], .attempt = slot.attempts, .text = ""};
+    const fani_capture *capture = replies->captures ? capture_of(replies, i) : NULL;
+    if (capture)
+        outcome.captured = &capture->text;
     if (slot.state == FANI_SLOT_EMPTY) {
         outcome.bytes = replies->bytes.data + i * replies->item_size;
         outcome.size = replies->item_size;
@@ -257,6 +372,9 @@ fan_status fani_replies_merge(fani_replies *to, size_t at, const fani_replies *f
             status = put_over(to, at + i, &outcome);
         else
             status = fani_replies_mark(to, at + i, states[outcome.kind], outcome.text);
+        remove_capture(to, at + i); /* of an earlier run */
+        if (status == FAN_OK && outcome.captured)
+            status = fani_replies_capture(to, at + i, outcome.captured);
         if (status == FAN_OK)
             to->slots[at + i].attempts = (uint16_t)(outcome.attempt + attempts);
     }

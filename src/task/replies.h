@@ -27,6 +27,12 @@ typedef struct fani_heap {
     bool lent; /* data is someone else's */
 } fani_heap;
 
+/* What an item wrote to its standard streams. `text.out` is its memory. */
+typedef struct fani_capture {
+    size_t item;
+    fan_captured text;
+} fani_capture;
+
 /* Replies start with zeroes; fani_replies_begin gives them their count, fani_replies_clear frees.
  * Where an array was asked for, `bytes` begins with count * item_size bytes; slots is NULL until an
  * item fails. */
@@ -40,10 +46,18 @@ typedef struct fani_replies {
     fani_slot single; /* the slots of one item: no memory of their own */
     fani_heap bytes;
     fani_heap text;
+    fani_capture *captures; /* in the order of the items; mostly there are none */
+    size_t captures_count;
 } fani_replies;
 
 /* Readies `replies` (zeroed or used before; memory is kept) for `count` items. FAN_E_MEMORY. */
 fan_status fani_replies_begin(fani_replies *replies, size_t count, size_t limit);
+
+/* As begin, but what was captured stays: for replies that only get another outcome. */
+fan_status fani_replies_restart(fani_replies *replies, size_t count, size_t limit);
+
+/* Adds what item i has written (copied) to what is known of it. FAN_E_MEMORY. */
+fan_status fani_replies_capture(fani_replies *replies, size_t i, const fan_captured *text);
 
 void *fani_replies_array(fani_replies *replies, size_t size);
 
@@ -91,6 +105,10 @@ fan_outcome fani_replies_outcome(const fani_replies *replies, size_t i);
  * have; each had `attempts` more postings than `to` as a whole. */
 fan_status fani_replies_merge(fani_replies *to, size_t at, const fani_replies *from,
                               unsigned attempts);
+
+/* Readies `replies` and fills them with an array that came from elsewhere, finished: `size` bytes
+ * for `count` items, at least one, together (a multiple of count). FAN_E_MEMORY. */
+fan_status fani_replies_fill(fani_replies *replies, size_t count, const void *bytes, size_t size);
 
 void fani_replies_clear(fani_replies *replies);
 

@@ -1,5 +1,6 @@
 #include "task/wire.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,8 +37,16 @@ typedef struct replies_header {
     uint64_t item_size;
     uint64_t bytes_size;
     uint64_t text_size;
+    uint64_t captures;
     uint64_t unused;
+    int64_t begun_ns;
+    fani_where where;
 } replies_header;
+
+/* What an item wrote to its standard streams: in front of the two texts. */
+typedef struct capture_header {
+    uint64_t item, out_size, err_size;
+} capture_header;
 
 /* ---- Sections ------------------------------------------------------------------------------ */
 
@@ -187,10 +196,54 @@ static size_t slots_size(const fani_replies *replies)
     return replies->slots ? replies->count * sizeof *replies->slots : 0;
 }
 
+static size_t captures_size(const fani_replies *replies)
+{
+    size_t size = 0;
+    for (size_t k = 0; k < replies->captures_count; k++)
+        size += padded(sizeof(capture_header)) + padded(replies->captures[k].text.out_size) +
+                padded(replies->captures[k].text.err_size);
+    return size;
+}
+
+static void append_captures(unsigned char *at, const fani_replies *replies)
+{
+    for (size_t k = 0; k < replies->captures_count; k++) {
+        const fan_captured *text = &replies->captures[k].text;
+        const capture_header header = {.item = replies->captures[k].item,
+                                       .out_size = text->out_size,
+                                       .err_size = text->err_size};
+        at = append(at, &header, sizeof header);
+        at = append(at, text->out, text->out_size);
+        at = append(at, text->err, text->err_size);
+    }
+}
+
+static fan_status read_captures(reader *r, uint64_t count, fani_replies *replies)
+{
+    size_t least = 0; /* their items ascend */
+    for (uint64_t k = 0; k < count; k++) {
+        capture_header header = {0};
+        const unsigned char *head = take(r, sizeof header);
+        if (head)
+            memcpy(&header, head, sizeof header);
+        const fan_captured text = {.out_size = (size_t)header.out_size,
+                                   .err_size = (size_t)header.err_size,
+                                   .out = (const char *)take(r, header.out_size),
+                                   .err = (const char *)take(r, header.err_size)};
+        if (r->broken || header.item >= replies->count || header.item < least)
+            return FAN_E_PROTOCOL;
+        least = (size_t)header.item + 1;
+        fan_status status = fani_replies_capture(replies, (size_t)header.item, &text);
+        if (status != FAN_OK)
+            return status;
+    }
+    return FAN_OK;
+}
+
 size_t fani_wire_replies_size(const fani_replies *replies)
 {
     return padded(sizeof(replies_header)) + padded(slots_size(replies)) +
-           padded(replies->bytes.used) + padded(replies->text.used);
+           padded(replies->bytes.used) + padded(replies->text.used) + captures_size(replies);
 }
 
 void fani_wire_replies_write(const fani_replies *replies, uint64_t posting, uint64_t run_ns,
@@ -205,11 +258,25 @@ void fani_wire_replies_write(const fani_replies *replies, uint64_t posting, uint
         .item_size = replies->item_size,
         .bytes_size = replies->bytes.used,
         .text_size = replies->text.used,
+        .captures = replies->captures_count,
     };
     unsigned char *at = append(message, &header, sizeof header);
     at = append(at, replies->slots, slots_size(replies));
     at = append(at, replies->bytes.data, replies->bytes.used);
-    append(at, replies->text.data, replies->text.used);
+    at = append(at, replies->text.data, replies->text.used);
+    append_captures(at, replies);
+}
+
+void fani_wire_replies_stamp(unsigned char *message, int64_t begun_ns, fani_where where)
+{
+    memcpy(message + offsetof(replies_header, begun_ns), &begun_ns, sizeof begun_ns);
+    memcpy(message + offsetof(replies_header, where), &where, sizeof where);
+}
+
+void fani_wire_replies_stamped(const unsigned char *message, int64_t *begun_ns, fani_where *where)
+{
+    memcpy(begun_ns, message + offsetof(replies_header, begun_ns), sizeof *begun_ns);
+    memcpy(where, message + offsetof(replies_header, where), sizeof *where);
 }
 
 static bool fill_heap(fani_heap *heap, const unsigned char *bytes, uint64_t size)
@@ -258,7 +325,7 @@ fan_status fani_wire_replies_read(const unsigned char *message, size_t size, uin
     const unsigned char *slots = take(&r, has_slots ? header.count * sizeof(fani_slot) : 0);
     const unsigned char *bytes = take(&r, header.bytes_size);
     const unsigned char *text = take(&r, header.text_size);
-    if (r.broken || r.left || (!has_slots && !array && header.count))
+    if (r.broken || (r.left && !header.captures) || (!has_slots && !array && header.count))
         return FAN_E_PROTOCOL;
     if (array && (__builtin_mul_overflow(header.item_size, header.count, &total) ||
                   total > header.bytes_size))
@@ -275,6 +342,9 @@ fan_status fani_wire_replies_read(const unsigned char *message, size_t size, uin
     if (!fill_heap(&replies->bytes, bytes, header.bytes_size) ||
         !fill_heap(&replies->text, text, header.text_size))
         return FAN_E_MEMORY;
+    status = read_captures(&r, header.captures, replies);
+    if (status != FAN_OK || r.left)
+        return status != FAN_OK ? status : FAN_E_PROTOCOL;
     replies->array = array;
     replies->item_size = (size_t)header.item_size;
     replies->complete = true;

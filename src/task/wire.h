@@ -5,6 +5,7 @@
 #define FANI_WIRE_H
 
 #include "task/replies.h"
+#include "task/where.h"
 
 /* One batch as it travels. Encoding reads all; decoding fills it with pointers into the message. */
 typedef struct fani_wire_batch {
@@ -29,6 +30,11 @@ fan_status fani_wire_batch_read(const unsigned char *message, size_t size, fani_
 size_t fani_wire_replies_size(const fani_replies *replies);
 void fani_wire_replies_write(const fani_replies *replies, uint64_t posting, uint64_t run_ns,
                              unsigned char *message);
+
+/* Who made the replies of a written message, and since when (0: not said), for traces. Reading
+ * needs a message that fani_wire_replies_read has found sound. */
+void fani_wire_replies_stamp(unsigned char *message, int64_t begun_ns, fani_where where);
+void fani_wire_replies_stamped(const unsigned char *message, int64_t *begun_ns, fani_where *where);
 
 /* Copies a message into `replies` (zeroed or used before). FAN_E_PROTOCOL, FAN_E_MEMORY. */
 fan_status fani_wire_replies_read(const unsigned char *message, size_t size, uint64_t *posting,

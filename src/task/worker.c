@@ -37,6 +37,8 @@ struct fani_worker {
     state states[STATES_MAX];
     size_t states_used;
     uint64_t clock;
+    int64_t begun_ns;
+    bool starved; /* the last run ended for want of memory */
 
     fan_run part; /* between parts_open and parts_close */
     state *part_state;
@@ -126,15 +128,25 @@ fan_executor *fan_run_executor(const fan_run *run)
     return host->nested ? host->nested(host->nest) : NULL;
 }
 
+/* What a status means to whoever reads of an item that failed by it. */
+static const char *text_of(const fani_worker *worker, fan_status status)
+{
+    return status == FAN_E_MEMORY && worker->host.memory_text ? worker->host.memory_text
+                                                              : fan_status_text(status);
+}
+
 fan_status fan_run_each(fan_run *run, fan_items in, fan_item_function one)
 {
-    _Atomic uint64_t *current = run->worker->host.current_item;
+    const fani_worker_host *host = &run->worker->host;
+    _Atomic uint64_t *current = host->current_item;
     for (size_t i = 0; i < in.count; i++) {
         size_t size;
         const unsigned char *input = fan_items_at(&in, i, &size);
         if (current)
             atomic_store_explicit(current, in.first + i, memory_order_relaxed);
         fan_status status = one(run, i, input, size);
+        if (host->capture && run->replies)
+            host->capture(host->user, run->replies, i);
         if (status == FAN_E_CANCELLED || status == FAN_E_MEMORY)
             return status;
         if (status != FAN_OK && !(run->replies && fani_replies_failed(run->replies, i)))
@@ -237,6 +249,11 @@ static fan_status make_state(fan_run *run, const fan_task *task, state **made)
     return FAN_OK;
 }
 
+bool fani_worker_starved(const fani_worker *worker)
+{
+    return worker->starved;
+}
+
 /* ---- Running ------------------------------------------------------------------------------- */
 
 /* The state of the run's task and arguments, made where it is new; *found is NULL for tasks that
@@ -279,9 +296,10 @@ static fan_status run_task(fan_run *run, const fan_task *task)
 /* The outcome of items that run left unanswered: cancelled where it was asked to end and says that
  * it did, else failed. An array answers all of them, so a failing status must then mark every item
  * that is not failed already. */
-static fan_status finish(fani_replies *replies, fan_status status, bool cancelled)
+static fan_status finish(const fani_worker *worker, fani_replies *replies, fan_status status,
+                         bool cancelled)
 {
-    const char *text = status == FAN_OK ? "the task gave no reply" : fan_status_text(status);
+    const char *text = status == FAN_OK ? "the task gave no reply" : text_of(worker, status);
     fani_slot_state mark =
         cancelled && status == FAN_E_CANCELLED ? FANI_SLOT_CANCELLED : FANI_SLOT_FAILED;
     for (size_t i = 0; status != FAN_OK && i < replies->count; i++)
@@ -300,12 +318,19 @@ fan_status fani_worker_run_untimed(fani_worker *worker, const fan_task *task,
     if (status != FAN_OK)
         return status;
     run.args.count = 1;
+    worker->starved = false;
     fani_inside before = fani_inside_enter(FANI_IN_TASK);
     status = run_task(&run, task);
     fani_inside_leave(before);
+    worker->starved = status == FAN_E_MEMORY;
     if (worker->host.settle)
         worker->host.settle(worker->host.nest);
-    return finish(replies, status, fan_run_cancelled(&run));
+    if (worker->host.capture && items->count) {
+        size_t known = replies->captures_count;
+        worker->host.capture(worker->host.user, replies,
+                             known ? replies->captures[known - 1].item : 0);
+    }
+    return finish(worker, replies, status, fan_run_cancelled(&run));
 }
 
 fan_status fani_worker_run(fani_worker *worker, const fan_task *task, const fan_items *items,
@@ -315,7 +340,13 @@ fan_status fani_worker_run(fani_worker *worker, const fan_task *task, const fan_
     int64_t begun = fani_clock_ns();
     fan_status status = fani_worker_run_untimed(worker, task, items, args, reply_limit, replies);
     *run_ns = (uint64_t)(fani_clock_ns() - begun);
+    worker->begun_ns = begun; /* not before: a run may run others on its worker */
     return status;
+}
+
+int64_t fani_worker_begun(const fani_worker *worker)
+{
+    return worker->begun_ns;
 }
 
 /* ---- Parts --------------------------------------------------------------------------------- */
@@ -351,7 +382,7 @@ void fani_worker_part_run(fani_worker *worker, size_t at, size_t count)
     if (run->array && status == FAN_OK && !replies->slots)
         return;
     replies->array = run->array; /* what has no mark is answered in the array */
-    if (finish(replies, status, fan_run_cancelled(run)) != FAN_OK)
+    if (finish(worker, replies, status, fan_run_cancelled(run)) != FAN_OK)
         replies->complete = false;
     replies->array = false;
     fani_parts_keep(parts, at, run->array, replies);

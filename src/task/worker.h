@@ -15,6 +15,10 @@ typedef struct fani_worker_host {
     void *user;
     _Atomic uint64_t *current_item; /* NULL, or where fan_run_each publishes the item's index */
     const _Atomic bool *cancelled;  /* NULL, or what fan_run_cancelled tells */
+    /* NULL, or called after each item of fan_run_each, and after each run for the last item that
+     * has written something, else the first: adds what was written to the replies. */
+    void (*capture)(void *user, fani_replies *replies, size_t i);
+    const char *memory_text; /* NULL, or what FAN_E_MEMORY means here */
     /* The executor for children of what runs now, and what follows when that has ended; NULL:
      * nesting is not supported. */
     fan_executor *(*nested)(void *nest);
@@ -32,10 +36,16 @@ fan_status fani_worker_run(fani_worker *worker, const fan_task *task, const fan_
                            const fan_items *args, size_t reply_limit, fani_replies *replies,
                            uint64_t *run_ns);
 
+/* When the last run of this worker began: with its run_ns, what a trace shows. */
+int64_t fani_worker_begun(const fani_worker *worker);
+
 /* As fani_worker_run, without looking at the clock. */
 fan_status fani_worker_run_untimed(fani_worker *worker, const fan_task *task,
                                    const fan_items *items, const fan_items *args,
                                    size_t reply_limit, fani_replies *replies);
+
+/* Whether the last run, or something in it, ended for want of memory. */
+bool fani_worker_starved(const fani_worker *worker);
 
 /* Runs parts of a batch (task/parts.h): open, any number of parts of `count` > 0 items from item
  * `at` on, close. One set of parts at a time. open fails where the task's start does, or memory is

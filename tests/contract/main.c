@@ -1,4 +1,6 @@
 /* The contract suite over every built-in executor. This program is its own worker image. */
+#include <locale.h>
+
 #include "contract.h"
 
 static fan_status open_built_in(const contract_target *target, fan_executor_options options,
@@ -17,6 +19,7 @@ int main(int argc, char **argv)
 {
     static contract_target targets[16];
     int code;
+    setlocale(LC_ALL, ""); /* the environment's: nothing here may depend on it */
     if (fan_start(&argc, &argv, contract_tasks, &code))
         return code;
     const char *name;

@@ -279,6 +279,23 @@ static fan_status wait_all(fan_run *run, fan_items in)
     return fan_run_each(run, in, wait_cancelled);
 }
 
+/* Until a file is there, or for 20 s. */
+static fan_status gate(fan_run *run, size_t i, const unsigned char *input, size_t size)
+{
+    char path[256] = "";
+    if (size >= sizeof path)
+        return FAN_E_ARGUMENT;
+    memcpy(path, input, size);
+    for (int k = 0; k < 4000 && access(path, F_OK) != 0; k++)
+        sleep_us(5000);
+    return fan_run_reply(run, i, "open", 4);
+}
+
+static fan_status gate_all(fan_run *run, fan_items in)
+{
+    return fan_run_each(run, in, gate);
+}
+
 static fan_status crash(fan_run *run, fan_items in)
 {
     crash_order order;
@@ -333,6 +350,7 @@ const fan_task task_concat = {.name = "concat", .version = 1, .run = concat};
 const fan_task task_fraction = {.name = "fraction", .version = 1, .run = fraction};
 const fan_task task_add = {.name = "add", .version = 1, .run = add};
 const fan_task task_wait = {.name = "wait", .version = 1, .run = wait_all};
+const fan_task task_gate = {.name = "gate", .version = 1, .run = gate_all};
 const fan_task task_crash = {.name = "crash", .version = 1, .run = crash};
 const fan_task task_pid = {.name = "pid", .version = 1, .run = pid_of};
 const fan_task task_unknown = {.name = "unknown", .version = 1, .run = square};
@@ -476,5 +494,5 @@ const fan_task *const contract_tasks[] = {
     &task_square,  &task_echo,         &task_moody,      &task_refuse, &task_grow,     &task_args,
     &task_counted, &task_shared,       &task_text,       &task_concat, &task_fraction, &task_add,
     &task_wait,    &task_crash,        &task_pid,        &task_wide,   &task_turn,     &task_obey,
-    &task_nest,    &task_leave_behind, &task_third_time, &task_log,    NULL,
+    &task_nest,    &task_leave_behind, &task_third_time, &task_log,    &task_gate,     NULL,
 };

@@ -23,6 +23,7 @@ extern const fan_task task_fraction; /* index i: 1.0 / (i + 1) */
 extern const fan_task task_add;      /* pairs of doubles: the sum */
 extern const fan_task
     task_wait; /* polls fan_run_cancelled for at most u64 ms; replies "done" or fails "cancelled" */
+extern const fan_task task_gate; /* a path: waits until that file is there, then replies "open" */
 extern const fan_task
     task_crash; /* struct crash_order in args: that item dies; others reply their index */
 extern const fan_task task_pid;  /* sleeps u64 us of args; replies pid of its process */

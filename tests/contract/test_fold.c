@@ -1,6 +1,9 @@
 /* Fold and shares. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "contract.h"
 #include "tasks.h"
@@ -132,6 +135,93 @@ static void fold_fails(fan_executor *executor, void *context)
 CONTRACT(fold_fails_with_the_index_of_the_failed_item)
 {
     contract_with(target, (fan_executor_options){.workers = 2}, fold_fails, NULL);
+}
+
+/* ---- What maps have, too ------------------------------------------------------------------- */
+
+/* Each item fails until its third run, so each leaf does. */
+static void fold_retries(fan_executor *executor, void *context)
+{
+    (void)context;
+    for (uint32_t retries = 1; retries <= 2; retries++) {
+        char path[] = "/tmp/fan-fold-XXXXXX";
+        int fd = mkstemp(path);
+        ASSERT_TRUE(fd >= 0);
+        close(fd);
+        fan_buffer result = {0};
+        fan_error error = {0};
+        const fan_fold_plan plan = {.leaf_items = 4,
+                                    .combine = &task_concat,
+                                    .args = path,
+                                    .args_size = strlen(path),
+                                    .retries = retries,
+                                    .backoff_ms = 1};
+        fan_status status =
+            fan_fold(executor, &task_third_time, fan_source_range(0, 10), &plan, &result, &error);
+        EXPECT_I64(status, retries == 2 ? FAN_OK : FAN_E_FAILED);
+        EXPECT_U64(result.size, retries == 2 ? 10 * sizeof(long) : 0);
+        if (retries == 1)
+            EXPECT_CONTAINS(error.text, "item 0: run 2");
+        fan_buffer_clear(&result);
+        for (int i = 0; i < 10; i++) {
+            char one[64];
+            snprintf(one, sizeof one, "%s.%d", path, i);
+            (void)unlink(one);
+        }
+        (void)unlink(path);
+    }
+}
+
+CONTRACT(fold_runs_failed_leaves_again)
+{
+    contract_with(target, (fan_executor_options){.workers = 2}, fold_retries, NULL);
+}
+
+static void fold_timeout(fan_executor *executor, void *context)
+{
+    (void)context;
+    uint64_t ms[12] = {0};
+    ms[6] = 60000;
+    fan_buffer result = {0};
+    fan_error error = {0};
+    const fan_fold_plan plan = {.leaf_items = 4, .combine = &task_concat, .timeout_ms = 150};
+    EXPECT_I64(fan_fold(executor, &task_wait, fan_source_array(ms, sizeof *ms, 12), &plan, &result,
+                        &error),
+               FAN_E_TIMEOUT);
+    EXPECT_STR(error.text, "leaf 1 of 4 items timed out: ran longer than 150 ms");
+    EXPECT_U64(result.size, 0);
+    fan_buffer_clear(&result);
+}
+
+CONTRACT(fold_ends_a_leaf_that_takes_too_long)
+{
+    contract_with(target, (fan_executor_options){.workers = 2}, fold_timeout, NULL);
+}
+
+static void fold_loses(fan_executor *executor, void *context)
+{
+    bool *isolates = context;
+    *isolates = fan_executor_capabilities(executor) & FAN_CAP_ISOLATES;
+    if (!*isolates)
+        return;
+    const crash_order order = {.index = 6, .how = SIGKILL};
+    fan_buffer result = {0};
+    fan_error error = {0};
+    const fan_fold_plan plan = {
+        .leaf_items = 4, .combine = &task_concat, .args = &order, .args_size = sizeof order};
+    EXPECT_I64(fan_fold(executor, &task_crash, fan_source_range(0, 12), &plan, &result, &error),
+               FAN_E_LOST);
+    EXPECT_CONTAINS(error.text, "leaf 1 of 4 items lost: ");
+    EXPECT_CONTAINS(error.text, "SIGKILL");
+    fan_buffer_clear(&result);
+}
+
+CONTRACT(fold_tells_a_leaf_that_lost_its_worker_from_one_that_failed)
+{
+    bool isolates = false;
+    contract_with(target, (fan_executor_options){.workers = 2}, fold_loses, &isolates);
+    if (!isolates)
+        SKIP("%s does not isolate its items", target->name);
 }
 
 typedef enum flaw { FLAW_ERROR, FLAW_CLOSED, FLAW_MIXED } flaw;

@@ -131,6 +131,19 @@ static fan_status run_where(fan_run *run, fan_items in)
     return FAN_OK;
 }
 
+static fan_status run_burn(fan_run *run, fan_items in)
+{
+    uint64_t *out = fan_run_reply_array(run, sizeof *out);
+    if (!out)
+        return FAN_E_MEMORY;
+    for (size_t i = 0; i < in.count; i++) {
+        fan_deadline end = fan_deadline_in_ms(word_at(&in, i));
+        while (fan_deadline_in_ms(0) < end)
+            out[i]++;
+    }
+    return FAN_OK;
+}
+
 static fan_status run_patient(fan_run *run, fan_items in)
 {
     uint64_t *out = fan_run_reply_array(run, sizeof *out);
@@ -155,6 +168,66 @@ static fan_status run_mortal(fan_run *run, fan_items in)
         out[i] = mix_value(value, 0);
     }
     return FAN_OK;
+}
+
+/* No tail call, and nothing that could be left out. */
+__attribute__((noinline)) static int overflow(volatile char *above, uint64_t depth)
+{
+    volatile char room[4096];
+    room[0] = above ? above[0] : 1;
+    return depth ? overflow(room, depth - 1) + room[0] : 0;
+}
+
+static void commit_fault(uint64_t fault)
+{
+    volatile int *nowhere = NULL;
+    if (fault == FAULT_SEGV)
+        *nowhere = 1; // NOLINT(clang-analyzer-core.NullDereference): that is the fault
+    else if (fault == FAULT_ABORT)
+        abort();
+    else if (fault == FAULT_EXIT)
+        exit(0);
+    else if (fault == FAULT_EXIT_AT_ONCE)
+        _exit(3);
+    else
+        overflow(NULL, UINT64_MAX);
+}
+
+static fan_status run_fault(fan_run *run, fan_items in)
+{
+    fan_items args = fan_run_args(run);
+    uint64_t *out = fan_run_reply_array(run, sizeof *out), wanted[2] = {UINT64_MAX, 0};
+    size_t size;
+    const unsigned char *bytes = fan_items_at(&args, 0, &size);
+    if (!out)
+        return FAN_E_MEMORY;
+    if (bytes && size == sizeof wanted)
+        memcpy(wanted, bytes, size);
+    for (size_t i = 0; i < in.count; i++) {
+        if (word_at(&in, i) == wanted[0])
+            commit_fault(wanted[1]);
+        out[i] = mix_value(word_at(&in, i), 0);
+    }
+    return FAN_OK;
+}
+
+uint64_t count_launcher_variables(void)
+{
+    static const char *const prefixes[] = {"OMPI_", "PMIX_", "PMI_"};
+    extern char **environ;
+    uint64_t count = 0;
+    for (char **at = environ; *at; at++)
+        for (int i = 0; i < 3; i++)
+            count += strncmp(*at, prefixes[i], strlen(prefixes[i])) == 0;
+    return count;
+}
+
+static fan_status run_launcher(fan_run *run, fan_items in)
+{
+    uint64_t *out = fan_run_reply_array(run, sizeof *out);
+    for (size_t i = 0; i < in.count && out; i++)
+        out[i] = count_launcher_variables();
+    return out ? FAN_OK : FAN_E_MEMORY;
 }
 
 static fan_status run_sum(fan_run *run, fan_items in)
@@ -236,14 +309,18 @@ const fan_task task_digest = {.name = "digest", .version = 1, .run = run_digest}
 const fan_task task_grow = {.name = "grow", .version = 1, .run = run_grow};
 const fan_task task_picky = {.name = "picky", .version = 1, .run = run_picky};
 const fan_task task_where = {.name = "where", .version = 1, .run = run_where};
+const fan_task task_burn = {.name = "burn", .version = 1, .run = run_burn};
 const fan_task task_patient = {.name = "patient", .version = 1, .run = run_patient};
 const fan_task task_mortal = {.name = "mortal", .version = 1, .run = run_mortal};
+const fan_task task_fault = {.name = "fault", .version = 1, .run = run_fault};
+const fan_task task_launcher = {.name = "launcher", .version = 1, .run = run_launcher};
 const fan_task task_sum = {.name = "sum", .version = 1, .run = run_sum};
 const fan_task task_combine = {.name = "combine", .version = 1, .run = run_combine};
 const fan_task task_ragged = {.name = "ragged", .version = 1, .run = run_ragged};
 const fan_task task_drowsy = {.name = "drowsy", .version = 1, .run = run_drowsy};
 
-const fan_task *const world_tasks[] = {
-    &task_mix,     &task_index,  &task_echo, &task_digest,  &task_grow,   &task_picky,  &task_where,
-    &task_patient, &task_mortal, &task_sum,  &task_combine, &task_ragged, &task_drowsy, NULL,
+const fan_task *const world_tasks[WORLD_TASKS + 1] = {
+    &task_mix,      &task_index,   &task_echo,   &task_digest, &task_grow, &task_picky,
+    &task_where,    &task_patient, &task_mortal, &task_sum,    &task_burn, &task_fault,
+    &task_launcher, &task_combine, &task_ragged, &task_drowsy, NULL,
 };

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "exec/mpi/testing.h"
+#include "fanfold/machine.h"
 #include "fanfold/ranks.h"
 #include "world.h"
 
@@ -30,6 +32,22 @@ FAN_TEST(mpi_refusal, options)
     mpi.communicator = MPI_COMM_NULL;
     EXPECT_I64(try_open(&mpi, &error), FAN_E_ARGUMENT);
     EXPECT_CONTAINS(error.text, "MPI_COMM_NULL");
+}
+
+FAN_TEST(mpi_refusal, of_a_communicator_between_two_groups)
+{
+    fan_error error = {0};
+    fan_mpi_options mpi = world_options();
+    MPI_Comm half;
+    int second = the_world()->rank % 2;
+    if (the_world()->size == 1)
+        SKIP("for more than one rank");
+    MPI_Comm_split(MPI_COMM_WORLD, second, 0, &half);
+    MPI_Intercomm_create(half, 0, MPI_COMM_WORLD, !second, 7, &mpi.communicator);
+    EXPECT_I64(try_open(&mpi, &error), FAN_E_ARGUMENT);
+    EXPECT_CONTAINS(error.text, "intercommunicator");
+    MPI_Comm_free(&mpi.communicator);
+    MPI_Comm_free(&half);
 }
 
 /* Only the last rank asks for nonsense: all ranks hear of it, and which it was. */
@@ -111,17 +129,64 @@ FAN_TEST(mpi_refusal, waiting_off_the_main_thread)
     world_close(executor);
 }
 
-/* For mpirun -n 2 PROGRAM : -n 1 PROGRAM --other-tasks. */
-FAN_TEST(mpi_mismatch, of_tasks_is_refused)
+/* For mpirun -n 2 PROGRAM : -n 1 PROGRAM --other-tasks=WHICH, rank 2. */
+FAN_TEST(mpi_mismatch, of_tasks_is_refused_with_both_versions)
 {
     fan_error error = {0};
     fan_mpi_options mpi = world_options();
-    int mine = the_world()->other_tasks, any = 0;
+    const char *which = the_world()->other_tasks;
+    static const char *const kinds[] = {"fewer", "versions", "order"};
+    static const char *const texts[] = {
+        "rank 0 has \"index\" (version 1), rank 2 has not",
+        "rank 0 has \"echo\" in version 1, rank 2 in version 7",
+        "they stand in another order",
+    };
+    int mine = 0, any = 0;
+    for (int i = 0; which && i < 3; i++)
+        mine = strcmp(which, kinds[i]) == 0 ? i + 1 : mine;
     MPI_Allreduce(&mine, &any, 1, MPI_INT, MPI_MAX, MPI_COMM_WORLD);
     if (!any)
         SKIP("for ranks that were started with --other-tasks");
     EXPECT_I64(try_open(&mpi, &error), FAN_E_UNKNOWN_TASK);
-    EXPECT_CONTAINS(error.text, "differ between rank 0 and rank");
+    EXPECT_CONTAINS(error.text, "differ between rank 0 and rank 2: ");
+    EXPECT_CONTAINS(error.text, texts[any - 1]);
+}
+
+FAN_TEST(mpi_mismatch, of_builds_is_refused_with_both)
+{
+    fan_error error = {0};
+    fan_mpi_options mpi = world_options();
+    const world *w = the_world();
+    if (w->size == 1)
+        SKIP("for more than one rank");
+    const struct fani_mpi_testing testing = {.build = w->rank == w->size - 1 ? "0.9 (build ab)"
+                                                                             : "0.8 (build cd)"};
+    mpi.testing = &testing;
+    char who[64];
+    snprintf(who, sizeof who, "but rank %d runs Fanfold 0.9 (build ab)", w->size - 1);
+    EXPECT_I64(try_open(&mpi, &error), FAN_E_UNAVAILABLE);
+    EXPECT_CONTAINS(error.text, "rank 0 runs Fanfold 0.8 (build cd)");
+    EXPECT_CONTAINS(error.text, who);
+    fan_executor *executor = world_open_threads(1); /* and nothing is spoilt */
+    world_close(executor);
+}
+
+/* What is compared is really the build: this program's, which holds all of Fanfold. */
+FAN_TEST(mpi_mismatch, knows_builds_by_their_ids)
+{
+    fan_error error = {0};
+    fan_mpi_options mpi = world_options();
+    char id[64] = "";
+    if (the_world()->size == 1)
+        SKIP("for more than one rank");
+    if (!fan_build_id(the_world(), id, sizeof id))
+        SKIP("this program was linked without a build id");
+    EXPECT_TRUE(strlen(id) >= 16);
+    const struct fani_mpi_testing testing = {.build = "another"};
+    if (the_world()->rank == 0)
+        mpi.testing = &testing;
+    EXPECT_I64(try_open(&mpi, &error), FAN_E_UNAVAILABLE);
+    EXPECT_CONTAINS(error.text, id);
 }
 
 /* ---- Closing ------------------------------------------------------------------------------- */
@@ -269,39 +334,6 @@ FAN_TEST(mpi_faults, unknown_tasks_and_replies_above_the_limit)
         EXPECT_I64(fan_future_result(future, fan_deadline_in_ms(60000), &outcome), FAN_OK);
         EXPECT_I64(outcome.kind, i % 2 ? FAN_OUTCOME_FAILED : FAN_OUTCOME_OK);
         fan_future_release(future);
-    }
-    world_close(executor);
-}
-
-static fan_status check_large(void *user, const fan_outcome *outcomes, size_t count,
-                              fan_error *error)
-{
-    int *failed = user;
-    (void)error;
-    for (size_t i = 0; i < count; i++) {
-        *failed += outcomes[i].kind == FAN_OUTCOME_FAILED;
-        if (outcomes[i].kind == FAN_OUTCOME_FAILED)
-            EXPECT_CONTAINS(outcomes[i].text, "of at most 2147483647");
-    }
-    return FAN_OK;
-}
-
-/* Two replies that fit, in one batch whose message does not: the batch fails with both sizes. */
-FAN_TEST(mpi_faults, messages_above_2_gib)
-{
-    if (!the_world()->with_long || the_world()->size == 1)
-        SKIP("takes 10 GB of memory: for --long, and more than one rank");
-    fan_executor *executor = world_open_threads(1);
-    if (executor && the_world()->rank == 0) {
-        uint64_t sizes[4];
-        int failed = 0;
-        for (int i = 0; i < 4; i++)
-            sizes[i] = 1100000000;
-        fan_map_options options = {.batch = 2};
-        EXPECT_I64(fan_map(executor, &task_grow, fan_source_array(sizes, 8, 4),
-                           fan_sink_callback(check_large, &failed), &options, NULL),
-                   FAN_OK);
-        EXPECT_TRUE(failed >= 2 && failed % 2 == 0); /* what rank 0 ran itself needs no message */
     }
     world_close(executor);
 }

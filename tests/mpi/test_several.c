@@ -86,6 +86,30 @@ FAN_TEST(mpi_several, split_communicators)
     }
 }
 
+/* The last rank of the world is the communicator's rank 0. */
+FAN_TEST(mpi_several, ranks_in_reversed_order)
+{
+    MPI_Comm reversed;
+    int rank;
+    MPI_Comm_split(MPI_COMM_WORLD, 0, the_world()->size - the_world()->rank, &reversed);
+    MPI_Comm_rank(reversed, &rank);
+    fan_mpi_options mpi = world_options();
+    mpi.communicator = reversed;
+    fan_executor *executor = world_open(&mpi, 1);
+    MPI_Comm_free(&reversed);
+    ASSERT_TRUE(executor != NULL);
+    EXPECT_I64(rank, the_world()->size - 1 - the_world()->rank);
+    if (rank != 0) {
+        EXPECT_I64(fan_serve(&executor, 1, NULL), FAN_OK);
+        return;
+    }
+    unsigned char bytes[1000] = {1};
+    fan_shared shared;
+    EXPECT_I64(fan_share(executor, bytes, sizeof bytes, &shared), FAN_OK);
+    map_and_check(executor);
+    EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_DRAIN, fan_deadline_in_ms(60000)), FAN_OK);
+}
+
 /* ---- Several threads ----------------------------------------------------------------------- */
 
 static void *share_and_map(void *user)

@@ -44,7 +44,8 @@ static void agree(const char *failures)
 
 /* ---- Begin and end ------------------------------------------------------------------------- */
 
-void world_begin(int *argc, char ***argv, const char *level, bool other_tasks, bool with_long)
+void world_begin(int *argc, char ***argv, const char *level, const char *other_tasks,
+                 bool with_long)
 {
     int wanted = !strcmp(level, "single")     ? MPI_THREAD_SINGLE
                  : !strcmp(level, "funneled") ? MPI_THREAD_FUNNELED
@@ -104,4 +105,13 @@ void world_close(fan_executor *executor)
         status = fan_serve(&executor, 1, &error);
     if (status)
         shim_fail(__FILE__, __LINE__, "closing: %s: %s", fan_status_name(status), error.text);
+}
+
+fan_status count_failed(void *user, const fan_outcome *outcomes, size_t count, fan_error *error)
+{
+    int *failed = user;
+    (void)error;
+    for (size_t i = 0; i < count; i++)
+        *failed += outcomes[i].kind != FAN_OUTCOME_OK;
+    return FAN_OK;
 }

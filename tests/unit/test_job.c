@@ -97,6 +97,45 @@ FAN_TEST(job, keys_are_checked_when_set)
         {"gcd", "workers", "2x", FAN_E_ARGUMENT},
         {"gcd", "executor", "gpu", FAN_E_ARGUMENT},
         {"gcd", "executor", "mpi", FAN_OK},
+        {"gcd", "timeout", "0.001", FAN_OK},
+        {"gcd", "timeout", ".5", FAN_OK},
+        {"gcd", "timeout", "2.25s", FAN_OK},
+        {"gcd", "timeout", "1.5m", FAN_OK},
+        {"gcd", "timeout", "1193h", FAN_OK},
+        {"gcd", "timeout", "4294967", FAN_OK},
+        {"gcd", "timeout", "4294968", FAN_E_ARGUMENT},
+        {"gcd", "timeout", "1194h", FAN_E_ARGUMENT},
+        {"gcd", "timeout", "0", FAN_E_ARGUMENT},
+        {"gcd", "timeout", "0.0009", FAN_E_ARGUMENT},
+        {"gcd", "timeout", "", FAN_E_ARGUMENT},
+        {"gcd", "timeout", ".", FAN_E_ARGUMENT},
+        {"gcd", "timeout", "1.", FAN_E_ARGUMENT},
+        {"gcd", "timeout", "1,5", FAN_E_ARGUMENT},
+        {"gcd", "timeout", "-1", FAN_E_ARGUMENT},
+        {"gcd", "timeout", "1e3", FAN_E_ARGUMENT},
+        {"gcd", "timeout", "5d", FAN_E_ARGUMENT},
+        {"gcd", "timeout", "5ms", FAN_E_ARGUMENT},
+        {"gcd", "timeout", "18446744073709551615", FAN_E_ARGUMENT},
+        {"gcd", "timeout", "18446744073709551.615", FAN_E_ARGUMENT},
+        {"weakkeys", "timeout", "60", FAN_OK},
+        {"integrate", "retries", "0", FAN_OK},
+        {"integrate", "retries", "1000000", FAN_OK},
+        {"integrate", "retries", "1000001", FAN_E_ARGUMENT},
+        {"integrate", "retries", "-1", FAN_E_ARGUMENT},
+        {"integrate", "retries", "1.5", FAN_E_ARGUMENT},
+        {"factor", "backoff", "30", FAN_OK},
+        {"factor", "backoff", "30.001", FAN_E_ARGUMENT},
+        {"factor", "backoff", "0", FAN_E_ARGUMENT},
+        {"factor", "worker-memory", "16777216", FAN_OK},
+        {"factor", "worker-memory", "64M", FAN_OK},
+        {"factor", "worker-memory", "1048576G", FAN_OK},
+        {"factor", "worker-memory", "1048577G", FAN_E_ARGUMENT},
+        {"factor", "worker-memory", "16777215", FAN_E_ARGUMENT},
+        {"factor", "worker-memory", "17179869184G", FAN_E_ARGUMENT},
+        {"factor", "worker-memory", "64MB", FAN_E_ARGUMENT},
+        {"factor", "worker-memory", "1T", FAN_E_ARGUMENT},
+        {"factor", "worker-memory", "M", FAN_E_ARGUMENT},
+        {"factor", "worker-memory", "-64M", FAN_E_ARGUMENT},
         {"factor", "max-digits", "99999999999999999999999", FAN_E_ARGUMENT},
         {"integrate", "points", "1e6", FAN_OK},
         {"integrate", "points", "1e60", FAN_E_ARGUMENT},
@@ -117,8 +156,10 @@ FAN_TEST(job, keys_are_checked_when_set)
         if (status != cases[i].status)
             shim_fail(__FILE__, __LINE__, "%s = '%s' gave %s", cases[i].key, cases[i].value,
                       fan_status_name(status));
-        if (status != FAN_OK)
+        if (status != FAN_OK) {
             EXPECT_CONTAINS(error.text, "expected");
+            EXPECT_CONTAINS(error.text, cases[i].key);
+        }
         fan_job_free(job);
     }
 }
@@ -264,6 +305,29 @@ FAN_TEST(job_factor, tsv_and_ndjson_hold_every_entry)
                "1,\"kind\":\"prime\",\"proof\":\"u64\"}]}\n");
 }
 
+/* Two primes of 31 digits: rho does not end within any test. */
+#define TOUGH "1000000000000000000000000000156000000000000000000000000005643"
+
+FAN_TEST(job_factor, what_takes_too_long_is_told_in_every_format)
+{
+    outcome o;
+    run_task(&o, "factor", "timeout", "0.05", "retries", "1", "backoff", "0.001", NULL, "12", TOUGH,
+             "7", NULL);
+    EXPECT_STR(o.output, "12: 2 2 3\n7: 7\n");
+    EXPECT_STR(o.reports, ":0:0: item 1 timed out: ran longer than 50 ms\n");
+    EXPECT_I64(o.status, FAN_OK);
+    EXPECT_I64(o.result.exit_code, 1);
+    EXPECT_U64(o.result.summary.timed_out, 1);
+    EXPECT_U64(o.result.summary.ok, 2);
+    run_task(&o, "factor", "timeout", "0.05", "format", "tsv", NULL, "12", TOUGH, NULL);
+    EXPECT_STR(o.output, "index\tn\tfactors\tstatus\ttext\n"
+                         "0\t12\t2 2 3\tok\t\n"
+                         "1\t-\t-\ttimed out\tran longer than 50 ms\n");
+    run_task(&o, "factor", "timeout", "0.05", "format", "ndjson", NULL, TOUGH, NULL);
+    EXPECT_STR(o.output, "{\"schema\":\"fanfold.factor/1\",\"index\":0,\"status\":\"timed out\","
+                         "\"text\":\"ran longer than 50 ms\"}\n");
+}
+
 /* The same bytes whatever travels together; 700 numbers fill more than two groups of the task. */
 FAN_TEST(job_factor, batches_change_nothing)
 {
@@ -380,6 +444,24 @@ FAN_TEST(job_integrate, a_list_of_integrals)
     EXPECT_U64(o.result.summary.failed, 1);
     EXPECT_I64(o.result.exit_code, 2);
     unlink(path);
+}
+
+/* An integral whose grid has a block that takes too long has no value; the next one has. */
+FAN_TEST(job_integrate, what_takes_too_long_is_told_in_every_format)
+{
+    static const char slow[] = "sin(cos(sin(cos(sin(x)))))";
+    outcome o;
+    run_task(&o, "integrate", "over", "x=0:1", "points", "1e12", "timeout", "0.001", "format",
+             "tsv", NULL, slow, NULL);
+    EXPECT_STR(o.output, "value\terror\tevaluations\tmethod\tstatus\n-\t-\t-\t-\ttimed out\n");
+    EXPECT_CONTAINS(o.reports, "leaf 0 of 64 items timed out: ran longer than 1 ms");
+    EXPECT_I64(o.result.exit_code, 1);
+    EXPECT_U64(o.result.summary.timed_out, 1);
+    run_task(&o, "integrate", "over", "x=0:1", "points", "1e12", "timeout", "0.001", "format",
+             "ndjson", NULL, slow, NULL);
+    EXPECT_STR(o.output,
+               "{\"schema\":\"fanfold.integrate/1\",\"index\":0,\"status\":\"timed out\",\"text\":"
+               "\"leaf 0 of 64 items timed out: ran longer than 1 ms\"}\n");
 }
 
 FAN_TEST(job_integrate, what_is_wrong_has_a_caret)

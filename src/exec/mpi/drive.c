@@ -17,11 +17,20 @@ static bool step_link(fani_mpi *self)
     bool was_whole = !fani_link_broken(&self->link, NULL);
     bool moved = fani_link_step(&self->link);
     moved |= fani_mpi_share_step(self);
+    fani_mpi_watch_step(self, moved);
     if (fani_link_broken(&self->link, &why)) {
         moved |= was_whole; /* whoever waits must hear of it */
         moved |= fani_mpi_fail_all(self, why.text);
     }
     return moved;
+}
+
+static void tell_broken(fani_mpi *self)
+{
+    fan_error why = {0};
+    fani_link_broken(&self->link, &why);
+    if (self->rank == 0 && self->options.on_broken)
+        self->options.on_broken(self->options.user, &why);
 }
 
 bool fani_mpi_step(fani_mpi *self)
@@ -38,7 +47,11 @@ bool fani_mpi_step(fani_mpi *self)
     self->finished_end = &self->finished;
     fani_failed *failed = self->failed;
     self->failed = NULL;
+    bool tell = !self->watch.told && fani_link_broken(&self->link, NULL);
+    self->watch.told |= tell;
     pthread_mutex_unlock(&self->drive);
+    if (tell)
+        tell_broken(self);
     fani_mpi_report(self, finished, failed);
     if (moved)
         fani_bell_ring(&self->bell); /* in case others wait for what this step did */

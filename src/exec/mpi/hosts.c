@@ -71,14 +71,26 @@ static fan_status count_cores(MPI_Comm on_host, unsigned *cores, fan_error *erro
     return status;
 }
 
-fan_status fani_hosts_find(MPI_Comm comm, int rank, fani_host *host, fan_error *error)
+static fan_status split(MPI_Comm comm, int rank, const char *pretended, MPI_Comm *on_host,
+                        fan_error *error)
+{
+    unsigned color = 0;
+    for (const char *c = pretended; c && *c; c++)
+        color = color * 31 + (unsigned char)*c;
+    return pretended ? fani_mpi_check(MPI_Comm_split(comm, (int)(color % 1000003), rank, on_host),
+                                      "MPI_Comm_split", error)
+                     : fani_mpi_check(MPI_Comm_split_type(comm, MPI_COMM_TYPE_SHARED, rank,
+                                                          MPI_INFO_NULL, on_host),
+                                      "MPI_Comm_split_type", error);
+}
+
+fan_status fani_hosts_find(MPI_Comm comm, int rank, const char *pretended, fani_host *host,
+                           fan_error *error)
 {
     MPI_Comm on_host = MPI_COMM_NULL;
     fani_host found = *host;
     int place = 0, ranks = 1;
-    fan_status status = fani_mpi_check(
-        MPI_Comm_split_type(comm, MPI_COMM_TYPE_SHARED, rank, MPI_INFO_NULL, &on_host),
-        "MPI_Comm_split_type", error);
+    fan_status status = split(comm, rank, pretended, &on_host, error);
     if (status)
         return status;
     status = fani_mpi_check(MPI_Comm_rank(on_host, &place), "MPI_Comm_rank", error);
@@ -89,6 +101,7 @@ fan_status fani_hosts_find(MPI_Comm comm, int rank, fani_host *host, fan_error *
     if (!status)
         status = count_cores(on_host, &found.cores, error);
     found.ranks = (unsigned)ranks;
+    found.first = place == 0;
     fan_status freed =
         fani_mpi_check(MPI_Comm_free(&on_host), "MPI_Comm_free", status ? NULL : error);
     if (!status)

@@ -20,26 +20,9 @@
 #include "queue.h"
 #include "range.h"
 #include "segment.h"
+#include "tags.h"
 #include "tickets.h"
-
-/* The private tags. Between two ranks messages of any tags keep their order. */
-enum {
-    FANI_TAG_ORDERS = 1,   /* 0 -> r: batches (parcel.h) */
-    FANI_TAG_ANSWERS,      /* r -> 0: what became of them (parcel.h) */
-    FANI_TAG_REVOKE,       /* 0 -> r: fani_mpi_revocation */
-    FANI_TAG_RANGE,        /* 0 -> r: fani_announced, then a parcel of one order: claim of it */
-    FANI_TAG_RANGE_STOP,   /* 0 -> r: fani_mpi_revocation (of a part): claim no more */
-    FANI_TAG_CLAIMED,      /* r -> 0: answers with parts; one without: that rank claims no more */
-    FANI_TAG_ARGS_DROP,    /* 0 -> r: id of arguments that no batch will have any more */
-    FANI_TAG_SHARE,        /* 0 -> leaders: fani_mpi_share_order; make room */
-    FANI_TAG_SHARE_MAP,    /* leader -> its host: fani_mpi_share_order; map it */
-    FANI_TAG_SHARE_BYTES,  /* leader -> leaders below it: the next bytes */
-    FANI_TAG_SHARE_COMMIT, /* 0 -> r: fani_mpi_share_order; hand it to the workers */
-    FANI_TAG_SHARE_DROP,   /* 0 -> r: fani_mpi_share_order */
-    FANI_TAG_SHARE_ANSWER, /* r -> 0: fani_mpi_share_answer */
-    FANI_TAG_CLOSE,        /* 0 -> r: nothing more will come */
-    FANI_TAG_GOODBYE,      /* r -> 0: nor from here */
-};
+#include "who.h"
 
 enum { FANI_MPI_TEXT_SIZE = 256 };
 
@@ -77,6 +60,9 @@ typedef struct fani_mpi_share {
 /* What rank 0 knows of a rank (of itself too). */
 typedef struct fani_peer {
     unsigned workers;
+    uint32_t heard;       /* the tick of its last message */
+    bool asked;           /* since then, whether it lives */
+    bool answers;         /* it has promised to answer, and has not said goodbye */
     fani_tickets tickets; /* what it has; not of rank 0 */
     double out_ns;        /* work of that, as expected */
     double credit_ns;     /* work that each of its workers may have; see fani_batching_adapt */
@@ -107,14 +93,27 @@ typedef struct fani_failed {
     char text[FANI_MPI_TEXT_SIZE];
 } fani_failed;
 
+/* Rank 0's watch over the others. */
+typedef struct fani_watch {
+    int64_t tick_ns; /* 0: nobody is watched */
+    int64_t ticked;  /* when the last tick was */
+    uint32_t ticks;
+    unsigned steps; /* since the clock was asked */
+    bool told;      /* the callback knows that the link is broken */
+} fani_watch;
+
 struct fani_mpi {
     fani_front *front;
     MPI_Comm comm; /* our own */
     int rank;
     int size;
-    bool pumped;    /* a thread of ours makes the MPI calls */
-    bool main_only; /* only the main thread may */
-    bool isolates;  /* the inner executor's workers are processes */
+    bool pumped;             /* a thread of ours makes the MPI calls */
+    bool main_only;          /* only the main thread may */
+    bool isolates;           /* the inner executor's workers are processes */
+    bool promised;           /* other ranks: rank 0 knows that this one answers */
+    fani_mpi_who *who;       /* rank 0: all ranks */
+    char *warning;           /* rank 0: of opening; NULL: none */
+    fan_mpi_options options; /* without what was only for opening */
 
     fan_executor *inner;
     fani_front *inner_front;
@@ -124,6 +123,7 @@ struct fani_mpi {
      * is made under it. */
     pthread_mutex_t drive;
     fani_link link;
+    fani_watch watch;
     fani_mpi_share *shares;
     fani_mpi_share *filling; /* of these, the one that bytes arrive for */
     fani_batch *finished;    /* rank 0: have run, to be reported */
@@ -210,6 +210,35 @@ fan_status fani_mpi_until_idle(fani_mpi *self, bool (*done)(const void *user), c
 
 fan_status fani_mpi_pump_start(fani_mpi *self, fan_error *error);
 void fani_mpi_pump_end(fani_mpi *self);
+
+/* ---- heartbeat.c ----------------------------------------------------------------------------- */
+
+/* Rank 0: begins to watch, by its options. */
+void fani_mpi_watch_begin(fani_mpi *self);
+
+/* Notes that a rank lives. Under `drive`. */
+static inline void fani_mpi_heard(fani_mpi *self, int rank)
+{
+    self->peers[rank].heard = self->watch.ticks;
+    self->peers[rank].asked = false;
+}
+
+/* HEARTBEAT; the message stays the caller's. Under `drive`. */
+void fani_mpi_heartbeat_came(fani_mpi *self, const fani_message *message);
+
+/* Rank 0: asks silent ranks, and breaks the link where one does not answer. `moved`: there was work
+ * to do. Under `drive`. */
+void fani_mpi_watch_step(fani_mpi *self, bool moved);
+
+/* CLOSE on other ranks; the message stays the caller's. Under `drive`. */
+void fani_mpi_close_came(fani_mpi *self, const fani_message *message);
+
+/* Rank 0, whose link is broken: tells the others, once, to end with its error. Not
+ * under `drive`. */
+void fani_mpi_send_home(fani_mpi *self);
+
+/* Other ranks: tells rank 0, once, that from now on this one answers whatever its workers do. */
+void fani_mpi_promise(fani_mpi *self);
 
 /* ---- dispatch.c: rank 0 -------------------------------------------------------------------- */
 

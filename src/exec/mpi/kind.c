@@ -38,8 +38,9 @@ static fan_status progress(void *user, fan_deadline deadline)
     fani_mpi *self = user;
     awaited what = {.self = self, .completed = atomic_load(&self->completed)};
     fan_status status = fani_mpi_until_idle(self, something_ended, &what, deadline, &self->idle);
-    if (status == FAN_E_UNSUPPORTED) {
-        /* This thread can't drive MPI; another that can may take over when we return. */
+    if (status && status != FAN_E_TIMEOUT) {
+        /* This thread can't drive MPI, and another that can may take over when we return; or the
+         * other ranks can't be reached, and what rank 0 runs itself will end. */
         fan_deadline soon = fan_deadline_in_ms(1);
         fani_bell_wait(&self->bell, fani_bell_rings(&self->bell),
                        deadline < soon ? deadline : soon);
@@ -81,10 +82,13 @@ static void send_close(fani_mpi *self)
 }
 
 /* Rank 0 tells all to close and waits for their goodbyes; the others wait to be told, working on,
- * and say goodbye. A broken link has nobody to wait for. */
+ * and say goodbye. A broken link has nobody to wait for; where a rank went silent, the others are
+ * told why. */
 static fan_status take_leave(fani_mpi *self, fan_deadline deadline)
 {
     fan_status status = FAN_OK;
+    if (self->rank == 0 && fani_link_broken(&self->link, NULL) == FAN_E_LOST)
+        fani_mpi_send_home(self);
     if (self->rank != 0)
         status = fani_mpi_until(self, told_to_close, self, deadline);
     if (!status) {
@@ -99,6 +103,8 @@ static fan_status take_leave(fani_mpi *self, fan_deadline deadline)
 static fan_status close_executor(void *user, fan_deadline deadline)
 {
     fani_mpi *self = user;
+    if (deadline == FAN_FOREVER)
+        fani_mpi_promise(self);
     fan_status status = self->size > 1 ? take_leave(self, deadline) : FAN_OK;
     return status ? status : fani_mpi_free(self, deadline);
 }
@@ -132,6 +138,13 @@ const fan_executor_kind *fan_mpi_kind(void)
 {
     static const fan_executor_kind kind = {.ops = &fani_mpi_ops};
     return &kind;
+}
+
+const char *fan_mpi_warning(const fan_executor *executor)
+{
+    const fani_mpi *self =
+        executor ? fani_executor_self((fan_executor *)executor, &fani_mpi_ops) : NULL;
+    return self ? self->warning : NULL;
 }
 
 /* ---- Serving ------------------------------------------------------------------------------- */
@@ -216,6 +229,8 @@ fan_status fan_serve(fan_executor *const executors[], size_t count, fan_error *e
     bool *closed = calloc(count, sizeof *closed);
     if (!closed)
         return fani_error_set(error, FAN_E_MEMORY, "no memory to serve %zu executors", count);
+    for (size_t i = 0; i < count; i++)
+        fani_mpi_promise(instance(executors[i]));
     serving s = {.executors = executors, .count = count, .closed = closed, .open = count};
     fani_idle idle = {0};
     while (s.open) {

@@ -1,11 +1,12 @@
 #include "link.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/error.h"
 #include "check.h"
+#include "chunk.h"
+#include "tags.h"
 
 enum {
     HEADER_SIZE = 64,
@@ -147,7 +148,7 @@ static fani_message *flights_landed(fani_flights *flights, fani_link *link)
 fan_status fani_link_init(fani_link *link, MPI_Comm comm, const fani_link_user *user,
                           fan_error *error)
 {
-    *link = (fani_link){.comm = comm, .user = *user};
+    *link = (fani_link){.comm = comm, .user = *user, .limit = FANI_LINK_LIMIT};
     link->outbox_end = &link->outbox;
     int code = pthread_mutex_init(&link->lock, NULL);
     return code ? fani_error_errno(error, FAN_E_SYSTEM, code, "pthread_mutex_init") : FAN_OK;
@@ -159,8 +160,26 @@ void fani_link_destroy(fani_link *link)
     flights_clear(&link->sends, broken);
     flights_clear(&link->receives, broken);
     free_chain(link->outbox);
-    free(link->next_out);
+    if (!broken) {
+        free(link->next_out);
+        fani_chunk_clear(link);
+    }
     pthread_mutex_destroy(&link->lock);
+}
+
+fani_message *fani_link_room(fani_link *link, int peer, int tag, size_t size)
+{
+    unsigned char *place =
+        link->user.place ? link->user.place(link->user.user, peer, tag, size) : NULL;
+    fani_message *message =
+        place ? fani_message_borrow(peer, tag, place, size) : fani_message_new(peer, tag, size);
+    if (!message) {
+        char text[128];
+        snprintf(text, sizeof text, "no memory for a message of %zu bytes from rank %d", size,
+                 peer);
+        fani_link_break(link, FAN_E_MEMORY, text);
+    }
+    return message;
 }
 
 void fani_link_send(fani_link *link, fani_message *message)
@@ -201,12 +220,19 @@ fan_status fani_link_broken(fani_link *link, fan_error *error)
     return status;
 }
 
-static void sent(fani_link *link, fani_message *message)
+static void sent_whole(fani_link *link, fani_message *message)
 {
     if (message->borrowed)
         atomic_fetch_sub(&link->borrowed, 1);
     atomic_fetch_sub(&link->unsent, 1);
     free(message);
+}
+
+static void sent(fani_link *link, fani_message *message)
+{
+    if (message->whole && fani_chunk_done(message))
+        sent_whole(link, message->whole);
+    sent_whole(link, message);
 }
 
 static fani_message *next_message(fani_link *link)
@@ -253,17 +279,17 @@ static bool start_sends(fani_link *link)
     bool moved = false;
     while (!atomic_load(&link->broken)) {
         fani_message *message = next_message(link);
-        if (!message || flights_full(&link->sends, message->size))
+        bool is_long = message && message->size > link->limit;
+        if (!message || flights_full(&link->sends, is_long ? link->limit : message->size))
             break;
-        if (message->size > INT_MAX) { /* whoever queued it should have known */
-            fani_link_break(link, FAN_E_TOO_LARGE, "a message above 2147483647 bytes");
-            break;
-        }
-        if (!flights_reserve(&link->sends)) {
+        if (is_long)
+            message = fani_chunk_cut(link);
+        else
+            link->next_out = NULL;
+        if (!message || !flights_reserve(&link->sends)) {
             fani_link_break(link, FAN_E_MEMORY, "no memory to keep track of a send");
             break;
         }
-        link->next_out = NULL;
         start_send(link, message);
         moved = true;
     }
@@ -282,19 +308,22 @@ static bool end_sends(fani_link *link)
     return moved;
 }
 
+static void landed(fani_link *link, fani_message *message)
+{
+    if (message->tag < FANI_TAG_LONG)
+        link->user.handle(link->user.user, message);
+    else
+        fani_chunk_landed(link, message);
+}
+
 /* Receives a matched message of `size` bytes: at once where it is here already. */
 static void start_receive(fani_link *link, MPI_Message *match, int peer, int tag, int size)
 {
-    unsigned char *place =
-        link->user.place ? link->user.place(link->user.user, peer, tag, (size_t)size) : NULL;
-    fani_message *message = place ? fani_message_borrow(peer, tag, place, (size_t)size)
-                                  : fani_message_new(peer, tag, (size_t)size);
-    if (!message) {
-        char text[128];
-        snprintf(text, sizeof text, "no memory for a message of %d bytes from rank %d", size, peer);
-        fani_link_break(link, FAN_E_MEMORY, text);
+    fani_message *message = tag == FANI_TAG_PART ? fani_chunk_room(link, peer, (size_t)size)
+                                                 : fani_link_room(link, peer, tag, (size_t)size);
+    if (!message)
         return;
-    }
+    link->heads += tag == FANI_TAG_LONG;
     MPI_Request request = MPI_REQUEST_NULL;
     int ended = 0;
     fan_error error;
@@ -305,22 +334,21 @@ static void start_receive(fani_link *link, MPI_Message *match, int peer, int tag
     if (status)
         fani_link_break(link, status, error.text);
     if (ended)
-        link->user.handle(link->user.user, message);
+        landed(link, message);
     else
         flights_add(&link->receives, request, message);
 }
 
 /* NOLINTEND(clang-analyzer-optin.mpi.MPI-Checker) */
 
-static bool match_one(fani_link *link)
+static bool match_one(fani_link *link, int tag)
 {
     int found = 0, size = 0;
     MPI_Message match = MPI_MESSAGE_NULL;
     MPI_Status status;
     fan_error error;
-    if (fani_mpi_check(
-            MPI_Improbe(MPI_ANY_SOURCE, MPI_ANY_TAG, link->comm, &found, &match, &status),
-            "MPI_Improbe", &error) ||
+    if (fani_mpi_check(MPI_Improbe(MPI_ANY_SOURCE, tag, link->comm, &found, &match, &status),
+                       "MPI_Improbe", &error) ||
         (found &&
          fani_mpi_check(MPI_Get_count(&status, MPI_BYTE, &size), "MPI_Get_count", &error))) {
         fani_link_break(link, error.status, error.text);
@@ -332,17 +360,24 @@ static bool match_one(fani_link *link)
     return true;
 }
 
+/* Nothing overtakes the head of a long message, nor is more taken in than there is room for; but
+ * signs of life are heard all the same. */
+static int wanted_tag(const fani_link *link)
+{
+    bool full =
+        link->heads || flights_full(&link->receives, 0) || link->receives.bytes > FLIGHT_BYTES_MAX;
+    return full ? FANI_TAG_HEARTBEAT : MPI_ANY_TAG;
+}
+
 static bool start_receives(fani_link *link)
 {
     bool moved = false;
     for (int i = 0; i < MATCHES_A_STEP && !atomic_load(&link->broken); i++) {
-        if (flights_full(&link->receives, 0) || link->receives.bytes > FLIGHT_BYTES_MAX)
-            break;
         if (!flights_reserve(&link->receives)) {
             fani_link_break(link, FAN_E_MEMORY, "no memory to keep track of a receive");
             break;
         }
-        if (!match_one(link))
+        if (!match_one(link, wanted_tag(link)))
             break;
         moved = true;
     }
@@ -356,7 +391,7 @@ static bool end_receives(fani_link *link)
     while (chain) {
         fani_message *message = chain;
         chain = chain->next;
-        link->user.handle(link->user.user, message);
+        landed(link, message);
     }
     return moved;
 }
@@ -364,6 +399,17 @@ static bool end_receives(fani_link *link)
 void fani_link_push(fani_link *link)
 {
     start_sends(link);
+}
+
+void fani_link_send_now(fani_link *link, fani_message *message)
+{
+    if (!message || !flights_reserve(&link->sends)) {
+        free(message);
+        fani_link_break(link, FAN_E_MEMORY, "no memory to keep track of a send");
+        return;
+    }
+    atomic_fetch_add(&link->unsent, 1);
+    start_send(link, message);
 }
 
 bool fani_link_step(fani_link *link)

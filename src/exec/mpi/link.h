@@ -20,8 +20,10 @@ typedef struct fani_message {
     int tag;
     size_t size;
     unsigned char *bytes;
-    bool borrowed;   /* `bytes` belongs to someone else */
-    uint64_t number; /* for the owner's use */
+    bool borrowed;              /* `bytes` belongs to someone else */
+    uint64_t number;            /* for the owner's use */
+    struct fani_message *whole; /* of a part: the long message that it belongs to */
+    size_t missing; /* of a long message: bytes that are not yet sent, or have not yet landed */
 } fani_message;
 
 /* Room for `size` bytes; NULL: out of memory. */
@@ -35,6 +37,8 @@ typedef struct fani_link_user {
     unsigned char *(*place)(void *user, int peer, int tag, size_t size);
     /* A complete message, which the function then owns. Called by whoever steps the link. */
     void (*handle)(void *user, fani_message *message);
+    /* A part of a long message has come. */
+    void (*heard)(void *user, int peer);
     void *user;
 } fani_link_user;
 
@@ -63,10 +67,21 @@ typedef struct fani_link {
     atomic_bool in_flight;
 
     /* Only for whoever steps. */
+    size_t limit;           /* longer messages travel in parts of this size */
     fani_message *next_out; /* taken from the outbox, waiting for room */
+    size_t cut;             /* bytes of next_out that have left in parts */
+    fani_message *growing;  /* long messages of which parts are still to be matched; by `number`
+                               bytes matched so far */
+    unsigned heads;         /* heads of long messages that are landing: nothing overtakes them */
     fani_flights sends;
     fani_flights receives;
 } fani_link;
+
+enum {
+    /* MPI counts in ints. Parts are much smaller, so that neither heartbeats nor other messages
+     * wait long for one, and several are on their way at once. */
+    FANI_LINK_LIMIT = 16 << 20,
+};
 
 /* `comm` is borrowed. FAN_E_SYSTEM. */
 fan_status fani_link_init(fani_link *link, MPI_Comm comm, const fani_link_user *user,
@@ -76,9 +91,17 @@ fan_status fani_link_init(fani_link *link, MPI_Comm comm, const fani_link_user *
  * read or write is left alone. */
 void fani_link_destroy(fani_link *link);
 
+/* A message to receive `size` bytes into: where the link's user wants them, or its own memory.
+ * NULL: out of memory, and the link is broken. Whoever steps. */
+fani_message *fani_link_room(fani_link *link, int peer, int tag, size_t size);
+
 /* Queues a message, which then belongs to the link. NULL breaks the link: out of memory. Any
  * thread. */
 void fani_link_send(fani_link *link, fani_message *message);
+
+/* Sends a short message past those that wait, on a broken link too. NULL breaks the link: out of
+ * memory. Whoever steps. */
+void fani_link_send_now(fani_link *link, fani_message *message);
 
 /* Marks the link as unusable, with the first reason given. Any thread. */
 void fani_link_break(fani_link *link, fan_status status, const char *text);

@@ -2,21 +2,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agree.h"
 #include "base/error.h"
 #include "check.h"
 #include "fanfold/machine.h"
 #include "hosts.h"
 #include "instance.h"
 #include "task/registry.h"
+#include "testing.h"
 
-/* What each rank tells all. */
-typedef struct hello {
-    uint64_t tasks; /* fani_registry_hash */
-    int32_t status; /* of its own preparations */
-    int32_t leader;
-    uint32_t workers;
-    uint32_t capabilities; /* of its inner executor */
-} hello;
+enum { HEARTBEAT_MS_MIN = 100, HEARTBEAT_MS_MAX = 86400000 };
 
 /* ---- Options ------------------------------------------------------------------------------- */
 
@@ -37,6 +32,15 @@ static fan_status read_options(const fan_executor_options *options, fan_mpi_opti
     memcpy(mpi, given, size < sizeof *mpi ? size : sizeof *mpi);
     if (mpi->communicator == MPI_COMM_NULL)
         return fani_error_set(error, FAN_E_ARGUMENT, "the communicator is MPI_COMM_NULL");
+    return FAN_OK;
+}
+
+static fan_status check_heartbeat(uint32_t ms, fan_error *error)
+{
+    if (ms && ms != FAN_MPI_NO_HEARTBEAT && (ms < HEARTBEAT_MS_MIN || ms > HEARTBEAT_MS_MAX))
+        return fani_error_set(error, FAN_E_ARGUMENT,
+                              "heartbeat_ms is %u; it may be %d to %d, or FAN_MPI_NO_HEARTBEAT", ms,
+                              HEARTBEAT_MS_MIN, HEARTBEAT_MS_MAX);
     return FAN_OK;
 }
 
@@ -131,9 +135,15 @@ static unsigned char *place(void *user, int peer, int tag, size_t size)
     return tag == FANI_TAG_SHARE_BYTES ? fani_mpi_share_place(user, size) : NULL;
 }
 
+static void heard(void *user, int peer)
+{
+    fani_mpi_heard(user, peer);
+}
+
 static void handle(void *user, fani_message *message)
 {
     fani_mpi *self = user;
+    fani_mpi_heard(self, message->peer);
     switch (message->tag) {
     case FANI_TAG_ORDERS:
         fani_mpi_orders_came(self, message);
@@ -157,10 +167,14 @@ static void handle(void *user, fani_message *message)
         fani_mpi_args_drop_came(self, message);
         return;
     case FANI_TAG_CLOSE:
-        atomic_store(&self->told_to_close, true);
+        fani_mpi_close_came(self, message);
         break;
     case FANI_TAG_GOODBYE:
+        self->peers[message->peer].answers = false;
         atomic_fetch_add(&self->goodbyes, 1);
+        break;
+    case FANI_TAG_HEARTBEAT:
+        fani_mpi_heartbeat_came(self, message);
         break;
     default:
         fani_mpi_share_came(self, message);
@@ -175,13 +189,17 @@ static fan_status prepare(fani_mpi *self, const fan_executor_options *options,
                           fan_error *error)
 {
     fan_status status = check_level(self, mpi, error);
+    if (!status)
+        status = check_heartbeat(mpi->heartbeat_ms, error);
     if (status)
         return status;
     if (self->size > 1 && !fani_registry_started())
         return fani_error_set(error, FAN_E_NOT_STARTED,
                               "fan_start was not called: the ranks know each other's tasks by it");
     self->peers = calloc((size_t)self->size, sizeof *self->peers);
-    if (!self->peers)
+    if (self->rank == 0)
+        self->who = calloc((size_t)self->size, sizeof *self->who);
+    if (!self->peers || (self->rank == 0 && !self->who))
         return fani_error_set(error, FAN_E_MEMORY, "no memory for %d ranks", self->size);
     status = open_inner(self, options, mpi, host, workers, error);
     if (!status && self->pumped)
@@ -193,7 +211,7 @@ static fan_status prepare(fani_mpi *self, const fan_executor_options *options,
 static fani_mpi *make(fani_front *front, MPI_Comm comm, int rank, int size, fan_error *error)
 {
     fani_mpi *self = calloc(1, sizeof *self);
-    const fani_link_user user = {.place = place, .handle = handle, .user = self};
+    const fani_link_user user = {.place = place, .handle = handle, .heard = heard, .user = self};
     if (!self) {
         fani_error_set(error, FAN_E_MEMORY, "no memory for an executor");
         return NULL;
@@ -222,57 +240,9 @@ static fani_mpi *make(fani_front *front, MPI_Comm comm, int rank, int size, fan_
     return self;
 }
 
-/* ---- Agreement ----------------------------------------------------------------------------- */
+/* ---- Open ---------------------------------------------------------------------------------- */
 
-/* Any rank's failure is everyone's: the others get its text with its number before. */
-static fan_status agree_success(MPI_Comm comm, int rank, int size, const hello *hellos,
-                                fan_error *error)
-{
-    int bad = 0;
-    while (bad < size && hellos[bad].status == FAN_OK)
-        bad++;
-    if (bad == size)
-        return FAN_OK;
-    fan_error why = {0};
-    if (rank == bad)
-        why = *error;
-    fan_status status =
-        fani_mpi_check(MPI_Bcast(&why, sizeof why, MPI_BYTE, bad, comm), "MPI_Bcast", error);
-    if (!status && rank != bad)
-        fani_error_set(error, why.status, "rank %d: %.480s", bad, why.text);
-    return status ? status : why.status;
-}
-
-static fan_status agree_tasks(int size, const hello *hellos, fan_error *error)
-{
-    for (int r = 1; r < size; r++)
-        if (hellos[r].tasks != hellos[0].tasks)
-            return fani_error_set(error, FAN_E_UNKNOWN_TASK,
-                                  "the tasks given to fan_start differ between rank 0 and rank %d: "
-                                  "every rank must run the same program in the same version",
-                                  r);
-    return FAN_OK;
-}
-
-/* Says hello with this rank's status and learns of all ranks. *hellos (malloc'd) is NULL on error.
- */
-static fan_status exchange(MPI_Comm comm, int size, const hello *mine, hello **hellos,
-                           fan_error *error)
-{
-    *hellos = calloc((size_t)size, sizeof **hellos);
-    if (!*hellos)
-        return fani_error_set(error, FAN_E_MEMORY, "no memory for %d ranks", size);
-    fan_status status = fani_mpi_check(
-        MPI_Allgather(mine, sizeof *mine, MPI_BYTE, *hellos, sizeof *mine, MPI_BYTE, comm),
-        "MPI_Allgather", error);
-    if (status) {
-        free(*hellos);
-        *hellos = NULL;
-    }
-    return status;
-}
-
-static void learn(fani_mpi *self, const hello *hellos, fani_opened *opened)
+static void learn(fani_mpi *self, const fani_hello *hellos, fani_opened *opened)
 {
     bool all_isolate = true, none_isolates = true;
     uint64_t workers = 0;
@@ -292,15 +262,23 @@ static void learn(fani_mpi *self, const hello *hellos, fani_opened *opened)
         .capabilities = FAN_CAP_SPANS_HOSTS | (all_isolate ? FAN_CAP_ISOLATES : 0),
         .depth = (unsigned)workers * 256,
         .submits = self->rank == 0,
-        .divides_ranges = none_isolates, /* see open_claims */
+        .divides_ranges = none_isolates, /* see open_on */
+        .hosts = self->who ? self->who[0].host : NULL,
+        .hosts_stride = sizeof *self->who,
     };
 }
 
-/* ---- Open ---------------------------------------------------------------------------------- */
-
 static fan_status duplicate(MPI_Comm given, MPI_Comm *comm, int *rank, int *size, fan_error *error)
 {
-    fan_status status = fani_mpi_check(MPI_Comm_dup(given, comm), "MPI_Comm_dup", error);
+    int between_groups = 0;
+    fan_status status =
+        fani_mpi_check(MPI_Comm_test_inter(given, &between_groups), "MPI_Comm_test_inter", error);
+    if (!status && between_groups)
+        return fani_error_set(error, FAN_E_ARGUMENT,
+                              "the communicator is an intercommunicator: MPI_Intercomm_merge makes "
+                              "one of its two groups");
+    if (!status)
+        status = fani_mpi_check(MPI_Comm_dup(given, comm), "MPI_Comm_dup", error);
     if (status)
         return status;
     status = fani_mpi_check(MPI_Comm_set_errhandler(*comm, MPI_ERRORS_RETURN),
@@ -312,18 +290,50 @@ static fan_status duplicate(MPI_Comm given, MPI_Comm *comm, int *rank, int *size
     return status;
 }
 
-/* Every rank comes here, whatever has failed on it so far. */
-static fan_status agree(fani_mpi *self, MPI_Comm comm, int rank, int size, const hello *mine,
-                        fani_opened *opened, fan_error *error)
+static const struct fani_mpi_testing *testing_of(const fan_mpi_options *mpi)
 {
-    hello *hellos = NULL;
-    fan_error ignored;
-    fan_status status = exchange(comm, size, mine, &hellos, mine->status ? &ignored : error);
+    static const struct fani_mpi_testing nothing;
+    return mpi->testing ? mpi->testing : &nothing;
+}
+
+/* Rank 0 gets to know everyone; the ranks have agreed that they can work together. */
+static fan_status introduce(fani_mpi *self, const fani_host *host, const char *host_name,
+                            const fan_executor_options *options, fan_error *error)
+{
+    fani_mpi_who mine;
+    fani_mpi_who_am_i(&mine, host, options->workers, host_name);
+    fan_status status = fani_mpi_who_gather(self->comm, &mine, self->who, error);
+    if (!status && self->rank == 0)
+        self->warning = fani_mpi_who_warning(self->who, self->size);
+    return status;
+}
+
+/* Every rank comes here and makes the same collective calls, whatever has failed on it so far;
+ * self is NULL where there was no memory for it, which *error says. */
+static fan_status open_on(fani_mpi *self, MPI_Comm comm, int rank, int size,
+                          const fan_executor_options *options, const fan_mpi_options *mpi,
+                          fani_opened *opened, fan_error *error)
+{
+    const struct fani_mpi_testing *testing = testing_of(mpi);
+    fani_host host = {.leader = rank, .ranks = 1, .cores = 1};
+    fani_hello mine = {.tasks = fani_registry_hash(), .status = FAN_E_MEMORY}, *hellos = NULL;
+    fan_error of_hosts = {0};
+    fan_status status = fani_hosts_find(comm, rank, testing->host, &host, &of_hosts);
+    mine.leader = host.leader;
+    if (self && status)
+        *error = of_hosts;
+    else if (self)
+        status = prepare(self, options, mpi, &host, &mine.workers, error);
+    if (self) {
+        mine.status = (int32_t)status;
+        mine.capabilities = fan_executor_capabilities(self->inner);
+        if (testing->message_limit)
+            self->link.limit = testing->message_limit;
+    }
+    status = fani_agree_hello(comm, rank, size, &mine, &hellos, error);
     if (!status)
-        status = agree_success(comm, rank, size, hellos, error);
+        status = introduce(self, &host, testing->host, options, error);
     if (!status)
-        status = agree_tasks(size, hellos, error);
-    if (!status) /* without self this rank itself has reported a failure */
         learn(self, hellos, opened);
     free(hellos);
     /* Worker processes can't claim: they map nothing of the ranks'. All ranks agree here. */
@@ -333,24 +343,15 @@ static fan_status agree(fani_mpi *self, MPI_Comm comm, int rank, int size, const
     return status;
 }
 
-static fan_status open_on(fani_mpi *self, MPI_Comm comm, int rank, int size,
-                          const fan_executor_options *options, const fan_mpi_options *mpi,
-                          fani_opened *opened, fan_error *error)
+static void begin(fani_mpi *self, const fan_mpi_options *mpi)
 {
-    fani_host host = {.leader = rank, .ranks = 1, .cores = 1};
-    hello mine = {.tasks = fani_registry_hash(), .status = FAN_E_MEMORY};
-    fan_error of_hosts = {0};
-    fan_status status = fani_hosts_find(comm, rank, &host, &of_hosts);
-    mine.leader = host.leader;
-    if (self && status)
-        *error = of_hosts;
-    else if (self)
-        status = prepare(self, options, mpi, &host, &mine.workers, error);
-    if (self) {
-        mine.status = (int32_t)status;
-        mine.capabilities = fan_executor_capabilities(self->inner);
-    }
-    return agree(self, comm, rank, size, &mine, opened, error);
+    self->options = (fan_mpi_options){
+        .heartbeat_ms = mpi->heartbeat_ms, .on_broken = mpi->on_broken, .user = mpi->user};
+    fani_mpi_watch_begin(self);
+    if (self->pumped)
+        fani_mpi_promise(self);
+    atomic_store(&self->pump_may_run, true);
+    fani_bell_ring(&self->bell);
 }
 
 fan_status fani_mpi_open(fani_front *front, const fan_executor_options *options,
@@ -359,6 +360,7 @@ fan_status fani_mpi_open(fani_front *front, const fan_executor_options *options,
     fan_error own_error = {0}, *error = given_error ? given_error : &own_error;
     fan_mpi_options mpi = {.communicator = MPI_COMM_NULL};
     MPI_Comm comm = MPI_COMM_NULL;
+    fani_mpi *self = NULL;
     int rank = 0, size = 0;
     fan_status status = fani_mpi_ops.probe(error);
     if (!status)
@@ -367,12 +369,14 @@ fan_status fani_mpi_open(fani_front *front, const fan_executor_options *options,
         status = duplicate(mpi.communicator, &comm, &rank, &size, error);
     if (status)
         return status;
-    fani_mpi *self = make(front, comm, rank, size, error);
-    status = open_on(self, comm, rank, size, options, &mpi, opened, error);
+    status = fani_agree_build(comm, rank, size, testing_of(&mpi)->build, error);
+    if (!status) {
+        self = make(front, comm, rank, size, error);
+        status = open_on(self, comm, rank, size, options, &mpi, opened, error);
+    }
     if (!status) {
         *made = self;
-        atomic_store(&self->pump_may_run, true);
-        fani_bell_ring(&self->bell);
+        begin(self, &mpi);
     } else if (self) {
         fani_mpi_free(self, FAN_FOREVER);
     } else {
@@ -395,9 +399,13 @@ fan_status fani_mpi_free(fani_mpi *self, fan_deadline deadline)
     }
     fani_mpi_pump_end(self);
     fani_mpi_shares_clear(self);
+    bool broken = fani_link_broken(&self->link, NULL) != FAN_OK;
     fani_link_destroy(&self->link);
-    /* Nothing can be done about a failure, and nothing of ours depends on it. */
-    (void)MPI_Comm_free(&self->comm);
+    /* Messages may be under way on a broken link, which must not turn up on a communicator that
+     * gets the number of this one: it is left alone. Nothing can be done about a failure to free
+     * it, and nothing of ours depends on it. */
+    if (!broken)
+        (void)MPI_Comm_free(&self->comm);
     fani_bell_destroy(&self->bell);
     pthread_mutex_destroy(&self->drive);
     pthread_mutex_destroy(&self->packing);
@@ -409,6 +417,8 @@ fan_status fani_mpi_free(fani_mpi *self, fan_deadline deadline)
         fani_tickets_clear(&self->peers[r].tickets);
     fani_mpi_args_clear(self);
     free(self->peers);
+    free(self->who);
+    free(self->warning);
     free(self);
     return FAN_OK;
 }

@@ -80,9 +80,19 @@ static fan_status init(int *argc, char ***argv, int *rank, int *size, fan_error 
 static fan_status open_ranks(const fan_executor_options *options, fan_executor **executor,
                              fan_error *error)
 {
+    static const fan_ranks_options nothing = {.size_of_this = sizeof nothing};
+    const fan_ranks_options *more = options ? options->plugin_options : NULL;
+    if (!more)
+        more = &nothing;
+    if (more->size_of_this < sizeof *more)
+        return fani_error_set(error, FAN_E_ARGUMENT, "size_of_this of fan_ranks_options is %u",
+                              more->size_of_this);
     const fan_mpi_options mpi = {.size_of_this = sizeof mpi,
                                  .communicator = MPI_COMM_WORLD,
-                                 .local = options ? options->kind : NULL};
+                                 .local = options ? options->kind : NULL,
+                                 .heartbeat_ms = more->heartbeat_ms,
+                                 .on_broken = more->on_broken,
+                                 .user = more->user};
     fan_executor_options all = options ? *options : (fan_executor_options){0};
     all.kind = NULL;
     all.plugin = fan_mpi_kind();
@@ -186,6 +196,7 @@ const fan_ranks *fan_ranks_table(void)
         .finalize = finalize,
         .abort = abort_all,
         .version = version,
+        .warning = fan_mpi_warning,
     };
     return &table;
 }

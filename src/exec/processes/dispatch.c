@@ -1,24 +1,37 @@
 /* Batches on their way to workers: whichever thread posts writes straight into a worker's ring. */
 #include <errno.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/pidfd.h>
 #include <unistd.h>
 
 #include "memory.h"
 #include "pool.h"
-#include "task/wire.h"
 
-enum { OUTSIDE_MAX = 2 }; /* large messages a worker may have at a time */
+enum {
+    OUTSIDE_MAX = 2, /* large messages a worker may have at a time */
+    WINDOW_MIN = 2,  /* one runs, the next is there when it ends */
+    /* Work that a worker has in advance: so much that it goes on while the pump is called and sends
+     * more, and that this is seldom; so little that most batches still wait where all workers can
+     * have them, and those of high priority overtake. */
+    WINDOW_NS = 1000000,
+    FIRST_GUESS_NS = 20000, /* what a batch takes, before any has been seen */
+    OVERHEAD_NS = 50,       /* of a batch in a worker */
+    /* To wake a worker costs about this; for less it is better to queue behind another batch. */
+    WAKE_NS = 10000,
+    WORTH_WAKES = 8, /* with this much to do a worker's batches go to an idle one */
+    CHOICES = 16,    /* workers looked at before one that is good enough is taken */
+};
 
-/* ---- The bell -------------------------------------------------------------------------------- */
+static const uint64_t LONGEST_NS =
+    UINT64_C(1000000000000); /* a batch is not thought to take more */
+
+/* ---- Bell and wake ------------------------------------------------------------------------- */
 
 void fani_processes_ring_bell(const fani_processes_pool *pool)
 {
     uint64_t one = 1;
-    /* The one error that can come, EAGAIN at a full counter, means that it rings already. */
+    /* The counter is never read and never full; there is no other error. */
     while (write(pool->bell, &one, sizeof one) < 0 && errno == EINTR)
         ;
 }
@@ -26,8 +39,7 @@ void fani_processes_ring_bell(const fani_processes_pool *pool)
 void fani_processes_wake(fani_processes_worker *worker)
 {
     const fani_processes_control wake = {.kind = FANI_PROCESSES_WAKE};
-    if (atomic_load_explicit(&worker->region->asleep, memory_order_seq_cst) &&
-        atomic_exchange(&worker->region->asleep, 0))
+    if (atomic_exchange(&worker->region->asleep, 0))
         /* A full socket wakes it as well; a closed one is the pump's business. */
         (void)fani_processes_control_send(worker->socket, &wake, -1, false);
 }
@@ -45,255 +57,242 @@ void fani_processes_wake_due(fani_processes_pool *pool)
     }
 }
 
-/* ---- Messages ------------------------------------------------------------------------------ */
-
-static fani_wire_batch wire_batch(const fani_batch *batch)
+uint64_t fani_processes_middle(const fani_processes_worker *worker)
 {
-    return (fani_wire_batch){.posting = batch->posting,
-                             .reply_limit = batch->reply_limit,
-                             .task_name = batch->task->name,
-                             .task_name_size = strlen(batch->task->name),
-                             .args = batch->args,
-                             .items = batch->items};
+    unsigned half = (worker->last - worker->first - 1) / 2, most = worker->window / 2 - 1;
+    unsigned middle = worker->first + (half < most ? half : most);
+    return worker->flights[middle % FANI_PROCESSES_WINDOW].position;
 }
 
-/* Puts a message into memory of its own. Answers 0 or an errno. */
-static int write_outside(const fani_wire_batch *wire, size_t size, int *fd)
-{
-    unsigned char *bytes = NULL;
-    int made = -1;
-    int error = fani_processes_memory_new(size, true, &made);
-    if (error)
-        return error;
-    error = fani_processes_memory_map(made, size, true, &bytes);
-    if (!error) {
-        fani_wire_batch_write(wire, bytes);
-        fani_processes_memory_unmap(bytes, size);
-        error = fani_processes_memory_freeze(made);
-    }
-    if (error)
-        close(made);
-    else
-        *fd = made;
-    return error;
-}
+/* ---- Completing ---------------------------------------------------------------------------- */
 
 void fani_processes_complete(fani_processes_pool *pool, fani_batch *batch, fani_verdict verdict,
                              const char *text)
 {
-    char *why = batch->mark;
-    batch->mark = NULL;
     fani_front_complete(pool->front, batch, (fani_outcome){.verdict = verdict, .text = text});
-    free(why);
 }
 
-/* Leaves a batch to the pump to fail: failing it here would call back into whoever posts. The text
- * (NULL: there is no memory for one) hangs at its mark. The lock is held. */
-static void give_up(fani_processes_pool *pool, fani_batch *batch, char *why)
+/* Failing it here would call back into whoever posts. */
+void fani_processes_refuse(fani_processes_pool *pool, fani_batch *batch, int error)
 {
-    batch->mark = why;
+    batch->mark = &pool->refused;
+    batch->run_ns = (uint64_t)error;
     fani_fifo_push(&pool->refused, batch);
     fani_processes_ring_bell(pool);
 }
 
-/* ---- Into a ring --------------------------------------------------------------------------- */
+/* ---- Choosing ------------------------------------------------------------------------------ */
 
-typedef enum load_result {
-    LOADED,
-    NO_ROOM, /* just now: the worker is marked full */
-    HOPELESS,
-} load_result;
-
-/* The worker takes nothing until it has made progress, which the pump will see; where nothing of
- * it is under way the pump tries again as soon as it can. */
-static load_result no_room(fani_processes_pool *pool, fani_processes_worker *worker, int error)
+static uint64_t batch_ns(const fani_processes_worker *worker)
 {
-    worker->full = true;
-    if (worker->requests.broken) /* it wrote over the ring; the pump buries it */
-        (void)pidfd_send_signal(worker->pidfd, SIGKILL, NULL, 0);
-    else if (error ? error != EPIPE : worker->in_flight == 0)
-        fani_processes_watch_room(pool, worker, true);
-    return NO_ROOM;
+    return OVERHEAD_NS + (worker->item_ns ? worker->item_ns : FIRST_GUESS_NS);
 }
 
-/* Sends a message that is too large for the ring. It is packed only now, so that batches that wait
- * hold no descriptors. Answers 0 or an errno; *packed tells whether that was the socket's. */
-static int send_outside(fani_processes_worker *worker, const fani_wire_batch *wire, size_t size,
-                        bool *packed)
+static void set_time(fani_processes_worker *worker, uint64_t item_ns)
 {
-    const fani_processes_control control = {
-        .kind = FANI_PROCESSES_MEMORY, .id = wire->posting, .size = size};
-    int fd = -1;
-    int error = write_outside(wire, size, &fd);
-    *packed = !error;
-    if (error)
-        return error;
-    error = fani_processes_control_send(worker->socket, &control, fd, false);
-    close(fd);
-    worker->controls += !error;
-    return error;
+    worker->item_ns = item_ns;
+    uint64_t fit = WINDOW_NS / batch_ns(worker);
+    worker->window = fit < WINDOW_MIN              ? WINDOW_MIN
+                     : fit < FANI_PROCESSES_WINDOW ? (unsigned)fit
+                                                   : FANI_PROCESSES_WINDOW;
 }
 
-static void take_off(fani_processes_pool *pool, fani_processes_worker *worker,
-                     fani_processes_frame *frame, fani_batch *batch, bool outside)
+/* One odd time moves little. From a long time in which the worker stood still it is a short way
+ * back. */
+void fani_processes_note_times(fani_processes_worker *worker, unsigned count, uint64_t run_ns)
 {
-    frame->kind = outside ? FANI_PROCESSES_OUTSIDE : FANI_PROCESSES_INLINE;
-    frame->posting = batch->posting;
-    frame->controls = worker->controls;
-    if (worker->rest_told != pool->rest) {
-        worker->rest_told = pool->rest;
-        atomic_store(&worker->region->rest, pool->rest);
-    }
-    uint64_t position = fani_processes_ring_publish(&worker->requests);
-    worker->flights[worker->in_flight++] =
-        (fani_processes_flight){.batch = batch, .position = position, .outside = outside};
-    if (pthread_equal(pthread_self(), pool->pump))
-        pool->wakes_due = worker->wake_due = true;
+    uint64_t before = batch_ns(worker) - OVERHEAD_NS, most = 8 * (before + OVERHEAD_NS);
+    uint64_t now = run_ns / count < most ? run_ns / count : most;
+    now = now < LONGEST_NS ? now : LONGEST_NS; /* a worker may tell anything */
+    uint64_t weight = count < 8 ? count : 8;
+    if (now < before / 8)
+        set_time(worker, before / 2);
     else
-        fani_processes_wake(worker);
-}
-
-/* Writes a batch into a worker's ring. */
-static load_result load(fani_processes_pool *pool, fani_processes_worker *worker, fani_batch *batch)
-{
-    fani_wire_batch wire = wire_batch(batch);
-    size_t size = fani_wire_batch_size(&wire);
-    bool outside = size > FANI_PROCESSES_INLINE_BYTES, packed = true;
-    int error = fani_processes_tell_shares(pool, worker);
-    if (error)
-        return no_room(pool, worker, error);
-    fani_processes_frame *frame =
-        fani_processes_ring_reserve(&worker->requests, outside ? 0 : size);
-    if (!frame)
-        return no_room(pool, worker, 0);
-    if (outside)
-        error = send_outside(worker, &wire, size, &packed);
-    else
-        fani_wire_batch_write(&wire, (unsigned char *)(frame + 1));
-    if (error && packed)
-        return no_room(pool, worker, error);
-    if (error) {
-        char *why = NULL;
-        if (asprintf(&why, "no memory for a message of %zu bytes to a worker: %s", size,
-                     strerrordesc_np(error)) < 0)
-            why = NULL;
-        give_up(pool, batch, why);
-        return HOPELESS;
-    }
-    take_off(pool, worker, frame, batch, outside);
-    return LOADED;
-}
-
-/* Descriptors on their way are counted by the kernel, and limited. */
-static bool takes_outside(const fani_processes_worker *worker)
-{
-    unsigned outside = 0;
-    for (unsigned i = 0; i < worker->in_flight; i++)
-        outside += worker->flights[i].outside;
-    return outside < OUTSIDE_MAX;
+        set_time(worker, ((8 - weight) * before + weight * now + 7) / 8);
 }
 
 static bool takes_work(const fani_processes_worker *worker, bool outside)
 {
     return worker->state == FANI_PROCESSES_SERVING && !worker->full && !worker->revoked &&
-           worker->in_flight < FANI_PROCESSES_WINDOW && (!outside || takes_outside(worker));
+           worker->in_flight < worker->window &&
+           worker->last - worker->first < FANI_PROCESSES_WINDOW &&
+           (!outside || worker->outside < OUTSIDE_MAX);
 }
 
-static bool is_outside(const fani_batch *batch)
+/* How long a batch would wait there. */
+static uint64_t wait_ns(const fani_processes_worker *worker)
 {
-    fani_wire_batch wire = wire_batch(batch);
-    return fani_wire_batch_size(&wire) > FANI_PROCESSES_INLINE_BYTES;
+    if (worker->in_flight)
+        return worker->in_flight * batch_ns(worker);
+    return atomic_load_explicit(&worker->region->asleep, memory_order_relaxed) ? WAKE_NS : 0;
 }
 
-/* The worker with the least to do that has room for a batch, or NULL. */
+/* The worker with room for a batch that comes to it first, or NULL. With many workers one that is
+ * as good as a sleeping one will do, and later any. */
 static fani_processes_worker *choose(fani_processes_pool *pool, const fani_batch *batch)
 {
-    bool outside = is_outside(batch);
+    bool outside = fani_processes_is_outside(batch);
     fani_processes_worker *best = NULL;
-    for (unsigned i = 0; i < pool->count; i++) {
-        unsigned at = (pool->next + i) % pool->count;
+    uint64_t least = UINT64_MAX;
+    unsigned at = pool->next;
+    for (unsigned i = 0; i < pool->count && !(best && i >= CHOICES); i++, at++) {
+        at = at < pool->count ? at : 0;
         fani_processes_worker *worker = &pool->workers[at];
-        if (!takes_work(worker, outside) || (best && worker->in_flight >= best->in_flight))
+        if (!takes_work(worker, outside))
+            continue;
+        uint64_t wait = wait_ns(worker);
+        if (wait >= least)
             continue;
         best = worker;
-        if (best->in_flight == 0)
+        least = wait;
+        if (wait == 0)
             break;
     }
     if (best)
-        pool->next = (unsigned)(best - pool->workers + 1) % pool->count;
+        pool->next = (unsigned)(best - pool->workers);
     return best;
+}
+
+/* Gives a batch to a worker; false where none has room. */
+static bool load(fani_processes_pool *pool, fani_batch *batch)
+{
+    fani_processes_worker *worker;
+    while ((worker = choose(pool, batch)) != NULL)
+        if (fani_processes_load(pool, worker, batch) != FANI_PROCESSES_NO_ROOM)
+            return true;
+    return false;
 }
 
 void fani_processes_dispatch(fani_processes_pool *pool)
 {
-    while (pool->queue.first) {
-        fani_processes_worker *worker = choose(pool, pool->queue.first);
-        if (!worker)
+    fani_batch *batch;
+    while ((batch = fani_processes_queue_pop(&pool->queue))) {
+        fani_processes_expect(pool->queue.first);
+        if (!load(pool, batch)) {
+            fani_processes_queue_push_first(&pool->queue, batch);
             return;
-        fani_batch *batch = fani_fifo_pop(&pool->queue);
-        if (load(pool, worker, batch) == NO_ROOM)
-            fani_fifo_push_first(&pool->queue, batch);
+        }
     }
 }
 
 void fani_processes_post(void *self, fani_batch *batch)
 {
     fani_processes_pool *pool = self;
-    batch->mark = NULL;
     pthread_mutex_lock(&pool->lock);
-    if (pool->broken) {
-        give_up(pool, batch, strdup(pool->trouble.text));
-    } else {
-        fani_fifo_push(&pool->queue, batch);
-        fani_processes_dispatch(pool);
-    }
+    if (pool->broken)
+        fani_processes_refuse(pool, batch, 0);
+    else if (pool->queue.first || !load(pool, batch))
+        fani_processes_queue_push(&pool->queue, batch);
     pthread_mutex_unlock(&pool->lock);
 }
 
 /* ---- Out of a ring ------------------------------------------------------------------------- */
 
-static fani_batch *take_flight(fani_processes_worker *worker, unsigned i)
+static fani_processes_flight *flight_at(const fani_processes_worker *worker, unsigned i)
 {
-    fani_batch *batch = worker->flights[i].batch;
+    return &worker->flights[i % FANI_PROCESSES_WINDOW];
+}
+
+/* Takes the batch of a flight. The flight stays, void, until an answer passes it. */
+static fani_batch *take_flight(fani_processes_worker *worker, fani_processes_flight *flight)
+{
+    fani_batch *batch = flight->batch;
+    flight->batch = NULL;
     worker->in_flight--;
-    memmove(&worker->flights[i], &worker->flights[i + 1],
-            (worker->in_flight - i) * sizeof *worker->flights);
+    worker->outside -= flight->outside;
     return batch;
 }
 
-fani_batch *fani_processes_land(fani_processes_worker *worker, uint64_t posting)
+/* No answer may come to pass void flights at the end. */
+static void drop_void(fani_processes_worker *worker)
 {
-    for (unsigned i = 0; i < worker->in_flight; i++)
-        if (worker->flights[i].batch->posting == posting)
-            return take_flight(worker, i);
-    return NULL;
+    while (worker->last != worker->first && !flight_at(worker, worker->last - 1)->batch)
+        worker->last--;
 }
 
-fani_batch *fani_processes_ground(fani_processes_pool *pool, fani_processes_worker *worker)
+/* Replies come in the order of the flights; the batch itself is not touched here. */
+bool fani_processes_land(fani_processes_worker *worker, uint64_t posting, fani_batch **batch)
+{
+    while (worker->first != worker->last) {
+        fani_processes_flight *flight = flight_at(worker, worker->first);
+        bool answered = flight->posting == posting;
+        if (flight->batch && !answered)
+            return false;
+        worker->first++;
+        if (!answered)
+            continue;
+        *batch = flight->batch ? take_flight(worker, flight) : NULL;
+        return true;
+    }
+    return false;
+}
+
+fani_batch *fani_processes_ground(fani_processes_pool *pool, fani_processes_worker *worker,
+                                  fani_batch **next)
 {
     fani_batch *begun = NULL;
-    while (worker->in_flight) {
-        unsigned last = worker->in_flight - 1;
-        bool has_begun =
-            fani_processes_ring_begun(&worker->requests, worker->flights[last].position);
-        fani_batch *batch = take_flight(worker, last);
-        if (has_begun && !begun)
+    *next = NULL;
+    for (; worker->last != worker->first; worker->last--) {
+        fani_processes_flight *flight = flight_at(worker, worker->last - 1);
+        if (!flight->batch)
+            continue;
+        bool has_begun = fani_processes_ring_begun(&worker->requests, flight->position);
+        fani_batch *batch = take_flight(worker, flight);
+        if (has_begun && !begun) {
             begun = batch;
-        else
-            fani_fifo_push_first(&pool->queue, batch);
+            begun->mark = NULL;
+        } else {
+            *next = batch;
+            fani_processes_queue_push_first(&pool->queue, batch);
+        }
     }
     return begun;
 }
 
+/* The worker that has most to do, where that is worth waking another; or NULL. */
 static fani_processes_worker *most_loaded(fani_processes_pool *pool)
 {
     fani_processes_worker *most = NULL;
+    uint64_t longest = (uint64_t)WORTH_WAKES * WAKE_NS;
     for (unsigned i = 0; i < pool->count; i++) {
         fani_processes_worker *worker = &pool->workers[i];
-        if (worker->in_flight > 1 && (!most || worker->in_flight > most->in_flight))
-            most = worker;
+        if (worker->in_flight < 2 || wait_ns(worker) < longest)
+            continue;
+        longest = wait_ns(worker);
+        most = worker;
     }
     return most;
+}
+
+/* Takes the last of a worker's batches back that it has not begun. NULL: there is none. */
+static fani_batch *take_last(fani_processes_worker *worker)
+{
+    drop_void(worker);
+    if (worker->last == worker->first)
+        return NULL;
+    fani_processes_flight *flight = flight_at(worker, worker->last - 1);
+    if (!fani_processes_ring_take_back(&worker->requests, flight->position))
+        return NULL;
+    worker->last--;
+    return take_flight(worker, flight);
+}
+
+/* An idle worker gets half of what another has. */
+static void share_work(fani_processes_pool *pool, fani_processes_worker *idle,
+                       fani_processes_worker *victim)
+{
+    for (unsigned n = victim->in_flight / 2; n > 0; n--) {
+        fani_batch *batch = take_last(victim);
+        if (!batch)
+            return;
+        /* Taken from the end and put before the others: the queue has them in order again. */
+        fani_processes_queue_push_first(&pool->queue, batch);
+    }
+    while (pool->queue.first && takes_work(idle, fani_processes_is_outside(pool->queue.first))) {
+        fani_batch *batch = fani_processes_queue_pop(&pool->queue);
+        if (fani_processes_load(pool, idle, batch) == FANI_PROCESSES_NO_ROOM)
+            fani_processes_queue_push_first(&pool->queue, batch);
+    }
 }
 
 /* Without this a batch could wait behind a long one while other workers have nothing to do. */
@@ -307,75 +306,47 @@ void fani_processes_balance(fani_processes_pool *pool)
         fani_processes_worker *victim = most_loaded(pool);
         if (!victim)
             return;
-        unsigned last = victim->in_flight - 1;
-        if (!fani_processes_ring_take_back(&victim->requests, victim->flights[last].position))
-            continue;
-        fani_batch *batch = take_flight(victim, last);
-        if (load(pool, idle, batch) == NO_ROOM)
-            fani_fifo_push_first(&pool->queue, batch);
+        share_work(pool, idle, victim);
     }
+    fani_processes_dispatch(pool);
 }
 
-static bool find_flight(fani_processes_pool *pool, const fani_batch *batch,
-                        fani_processes_worker **worker, unsigned *flight)
+void fani_processes_note_stall(fani_processes_worker *worker, uint64_t ns)
 {
-    for (unsigned i = 0; i < pool->count; i++) {
-        for (unsigned k = 0; k < pool->workers[i].in_flight; k++) {
-            if (pool->workers[i].flights[k].batch != batch)
-                continue;
-            *worker = &pool->workers[i];
-            *flight = k;
-            return true;
-        }
-    }
-    return false;
+    if (worker->in_flight && worker->item_ns < ns)
+        set_time(worker, ns);
 }
 
-/* Takes a batch back; true where it is the caller's again. The lock is held. */
-static bool take_back(fani_processes_pool *pool, fani_batch *batch, bool kill)
+fani_processes_flight *fani_processes_flight_of(const fani_processes_pool *pool,
+                                                const fani_batch *batch)
 {
-    fani_processes_worker *worker;
-    unsigned i;
-    if (fani_fifo_remove(&pool->queue, batch))
+    fani_processes_flight *flight = batch->mark;
+    if (!flight || batch->mark == &pool->queue || batch->mark == &pool->refused)
+        return NULL;
+    return flight->batch == batch ? flight : NULL; /* else it has just been answered */
+}
+
+bool fani_processes_take_back(fani_processes_pool *pool, fani_batch *batch,
+                              fani_processes_worker **worker)
+{
+    if (batch->mark == &pool->queue) {
+        fani_processes_queue_remove(&pool->queue, batch);
         return true;
-    if (!find_flight(pool, batch, &worker, &i))
-        return false;
-    if (!fani_processes_ring_take_back(&worker->requests, worker->flights[i].position)) {
-        if (!kill || pidfd_send_signal(worker->pidfd, SIGKILL, NULL, 0) != 0)
-            return false;
-        worker->revoked = true; /* its death blames nobody */
     }
-    take_flight(worker, i);
+    fani_processes_flight *flight = fani_processes_flight_of(pool, batch);
+    if (!flight)
+        return false;
+    *worker = &pool->workers[flight->worker];
+    if (!fani_processes_ring_take_back(&(*worker)->requests, flight->position))
+        return false;
+    take_flight(*worker, flight);
+    batch->mark = NULL;
+    drop_void(*worker);
     return true;
 }
 
-/* The next batch that can be taken back, or NULL. The lock is held. */
-static fani_batch *take_back_any(fani_processes_pool *pool, bool kill)
+void fani_processes_unload(fani_processes_pool *pool, fani_processes_worker *worker)
 {
-    if (pool->queue.first)
-        return fani_fifo_pop(&pool->queue);
-    for (unsigned i = 0; i < pool->count; i++) {
-        for (unsigned k = pool->workers[i].in_flight; k-- > 0;) {
-            fani_batch *batch = pool->workers[i].flights[k].batch;
-            if (take_back(pool, batch, kill))
-                return batch;
-        }
-    }
-    return NULL;
-}
-
-bool fani_processes_revoke(void *self, fani_batch *batch, bool kill)
-{
-    fani_processes_pool *pool = self;
-    bool any = false;
-    for (fani_batch *taken;; any = true) {
-        pthread_mutex_lock(&pool->lock);
-        taken = !batch ? take_back_any(pool, kill) : take_back(pool, batch, kill) ? batch : NULL;
-        pthread_mutex_unlock(&pool->lock);
-        if (!taken)
-            return any;
-        fani_processes_complete(pool, taken, FANI_CANCELLED, NULL);
-        if (batch)
-            return true;
-    }
+    for (fani_batch *batch; (batch = take_last(worker));)
+        fani_processes_queue_push_first(&pool->queue, batch);
 }

@@ -1,13 +1,16 @@
 /* A worker image: a program of its own that runs batches from a ring until its socket ends. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "control.h"
 #include "memory.h"
 #include "pool.h"
@@ -19,7 +22,10 @@
 enum {
     CODE_USAGE = 2,       /* started by hand, or by another build */
     CODE_PROTOCOL = 70,   /* what the program sent makes no sense, or no memory to begin */
-    SPINS = 300,          /* looks at the ring before sleeping */
+    SPINS = 40,           /* looks at the ring before sleeping */
+    PAUSES = 8,           /* between them: who looks all the time hinders who writes */
+    STRIDE_MAX = 16,      /* batches to a look at the clock */
+    STRIDE_NS = 2000,     /* and at least a look in so long */
     KEEP_BYTES = 1 << 20, /* memory for replies that is kept for the next batch */
 };
 
@@ -30,6 +36,25 @@ typedef struct shared_data {
     size_t size;
 } shared_data;
 
+/* What batches refer to: see region.h. */
+typedef struct context {
+    bool known;
+    const fan_task *task;
+    char *refusal;        /* where the task is unknown: what to answer */
+    unsigned char *bytes; /* of the arguments */
+    fan_items args;
+    size_t reply_limit;
+} context;
+
+/* To look at the clock takes as long as a short batch. Of batches that are short and follow each
+ * other at once, several share a look. */
+typedef struct pace {
+    int64_t since;    /* the last look; 0: none in this streak */
+    unsigned batches; /* that ended since */
+    unsigned stride;  /* of them one look */
+    uint64_t each_ns; /* what one took when last measured */
+} pace;
+
 typedef struct image {
     fani_processes_region *region;
     fani_processes_ring requests, replies;
@@ -38,7 +63,11 @@ typedef struct image {
     shared_data *shares;
     fani_worker *worker;
     fani_replies answers;
-    bool unheard; /* replies were given since the bell last rang */
+    fani_processes_streams streams;
+    char memory_text[96]; /* what FAN_E_MEMORY means here */
+    bool unheard;         /* replies were given since the bell last rang */
+    context contexts[FANI_PROCESSES_CONTEXTS];
+    pace streak;
 } image;
 
 /* ---- Start --------------------------------------------------------------------------------- */
@@ -86,6 +115,20 @@ static void take_cores(const fani_processes_region *region)
 {
     if (region->has_mask)
         (void)sched_setaffinity(0, sizeof region->mask, &region->mask);
+}
+
+static void capture(void *user, fani_replies *replies, size_t i)
+{
+    image *self = user;
+    fani_processes_streams_take(&self->streams, replies, i);
+}
+
+/* A limit of what is its own, not of what it shares: the rings don't count. */
+static bool limit_memory(const fani_processes_region *region)
+{
+    const struct rlimit limit = {.rlim_cur = region->memory_limit,
+                                 .rlim_max = region->memory_limit};
+    return !region->memory_limit || setrlimit(RLIMIT_DATA, &limit) == 0;
 }
 
 /* What a task starts must not hold the descriptors. */
@@ -171,7 +214,7 @@ static int take_control(image *self, bool wait)
 static int doze(image *self, bool (*ready)(image *self, size_t size), size_t size)
 {
     int error = 0;
-    atomic_store(&self->region->asleep, 1);
+    atomic_exchange(&self->region->asleep, 1); /* orders the looks behind it: see publish */
     if (!ready(self, size))
         error = take_control(self, true);
     else if (atomic_exchange(&self->region->asleep, 0) == 0)
@@ -196,6 +239,32 @@ static bool request_waits(image *self, size_t size)
     return fani_processes_ring_waiting(&self->requests);
 }
 
+/* Wakes the pump where it sleeps. */
+static void call_pump(image *self)
+{
+    uint64_t one = 1;
+    self->unheard = false;
+    if (atomic_exchange(&self->region->ring_at, FANI_PROCESSES_NEVER) == FANI_PROCESSES_NEVER)
+        return;
+    while (write(FANI_PROCESSES_FD_BELL, &one, sizeof one) < 0 && errno == EINTR)
+        ;
+}
+
+/* Calls the pump for replies that it may not know of, where it sleeps and wants that now. `last`:
+ * there will be no other chance soon. */
+static void ring_bell(image *self, bool last)
+{
+    if (!self->unheard)
+        return;
+    /* Adding nothing orders the look behind what was published; without it the look may come too
+     * early, which the next one makes good, or a nap of the pump. */
+    _Atomic uint64_t *ring_at = &self->region->ring_at;
+    uint64_t at =
+        last ? atomic_fetch_add(ring_at, 0) : atomic_load_explicit(ring_at, memory_order_relaxed);
+    if (self->requests.at > at)
+        call_pump(self);
+}
+
 /* The next request. Answers 0 or an errno: EPIPE at the end. */
 static int next_request(image *self, fani_processes_message *message)
 {
@@ -205,7 +274,16 @@ static int next_request(image *self, fani_processes_message *message)
                 return EPROTO;
             if (message->frame)
                 return 0;
-            pause_a_little();
+            if (i == 0) {
+                fani_processes_ring_release(&self->requests);
+                self->streak.since = 0;
+                ring_bell(self, true);
+            }
+            /* Where there are more threads than cores, who should write waits for this core. */
+            if (i % 2)
+                sched_yield();
+            for (int k = 0; k < PAUSES; k++)
+                pause_a_little();
         }
         int error = doze(self, request_waits, 0);
         if (error)
@@ -224,6 +302,7 @@ static bool room_waits(image *self, size_t size)
 static int wait_for_room(image *self, size_t size, fani_processes_frame **frame)
 {
     while (!(*frame = fani_processes_ring_reserve(&self->replies, size))) {
+        call_pump(self);
         int error = self->replies.broken ? EPROTO : doze(self, room_waits, size);
         if (error)
             return error;
@@ -231,44 +310,51 @@ static int wait_for_room(image *self, size_t size, fani_processes_frame **frame)
     return 0;
 }
 
-/* Rings for replies that the pump does not know of: where it sleeps, or naps and this worker is
- * running out of work. */
-static void ring_bell(image *self, bool running_out)
-{
-    uint64_t one = 1;
-    uint32_t rest = atomic_load(&self->region->rest);
-    if (!self->unheard || rest == FANI_PROCESSES_AWAKE ||
-        (rest == FANI_PROCESSES_NAPPING && !running_out))
-        return;
-    self->unheard = false;
-    if (atomic_exchange(&self->region->rest, FANI_PROCESSES_AWAKE) == FANI_PROCESSES_AWAKE)
-        return;
-    while (write(FANI_PROCESSES_FD_BELL, &one, sizeof one) < 0 && errno == EINTR)
-        ;
-}
+/* A batch on its way through the image. */
+typedef struct errand {
+    uint64_t posting;
+    unsigned flags;
+    const fan_task *task;
+    const fan_items *args;
+    size_t reply_limit;
+    fan_items items;
+    uint64_t run_ns;
+    int64_t begun_ns;
+} errand;
 
-static void publish_reply(image *self)
+static void publish_reply(image *self, fani_processes_frame *frame, fani_processes_reply_kind kind,
+                          const errand *job)
 {
+    frame->kind = (uint8_t)kind;
+    frame->flags = 0;
+    frame->context = 0;
+    frame->run_ns = job->run_ns;
+    frame->posting = job->posting;
+    frame->begun_ns = job->begun_ns;
     fani_processes_ring_publish(&self->replies);
     self->unheard = true;
 }
 
-static int refuse(image *self, uint64_t posting, const char *text)
+static int reply_bytes(image *self, fani_processes_reply_kind kind, const errand *job,
+                       const void *bytes, size_t size)
 {
     fani_processes_frame *frame;
-    size_t size = strlen(text) + 1;
     int error = wait_for_room(self, size, &frame);
     if (error)
         return error;
-    memcpy(frame + 1, text, size);
-    frame->kind = FANI_PROCESSES_REFUSED;
-    frame->posting = posting;
-    publish_reply(self);
+    if (size)
+        memcpy(frame + 1, bytes, size);
+    publish_reply(self, frame, kind, job);
     return 0;
 }
 
+static int refuse(image *self, const errand *job, const char *text)
+{
+    return reply_bytes(self, FANI_PROCESSES_REFUSED, job, text, strlen(text) + 1);
+}
+
 /* Replies in memory of their own. Answers 0 or an errno. */
-static int pack_replies(const image *self, uint64_t posting, uint64_t run_ns, size_t size, int *fd)
+static int pack_replies(const image *self, const errand *job, size_t size, int *fd)
 {
     unsigned char *bytes = NULL;
     int error = fani_processes_memory_new(size, true, fd);
@@ -276,7 +362,7 @@ static int pack_replies(const image *self, uint64_t posting, uint64_t run_ns, si
         return error;
     error = fani_processes_memory_map(*fd, size, true, &bytes);
     if (!error) {
-        fani_wire_replies_write(&self->answers, posting, run_ns, bytes);
+        fani_wire_replies_write(&self->answers, job->posting, job->run_ns, bytes);
         fani_processes_memory_unmap(bytes, size);
         error = fani_processes_memory_freeze(*fd);
     }
@@ -285,83 +371,193 @@ static int pack_replies(const image *self, uint64_t posting, uint64_t run_ns, si
     return error;
 }
 
-static int reply_outside(image *self, uint64_t posting, uint64_t run_ns, size_t size)
+static int reply_outside(image *self, const errand *job, size_t size)
 {
-    fani_processes_frame *frame;
     const fani_processes_control control = {
-        .kind = FANI_PROCESSES_MEMORY, .id = posting, .size = size};
+        .kind = FANI_PROCESSES_MEMORY, .id = job->posting, .size = size};
     int fd = -1;
-    int error = pack_replies(self, posting, run_ns, size, &fd);
+    int error = pack_replies(self, job, size, &fd);
     if (error) {
         char text[160];
         snprintf(text, sizeof text, "no memory for replies of %zu bytes: %s", size,
                  strerrordesc_np(error));
-        return refuse(self, posting, text);
+        return refuse(self, job, text);
     }
     error = fani_processes_control_send(FANI_PROCESSES_FD_SOCKET, &control, fd, true);
     fani_processes_fd_close(&fd);
-    if (!error)
-        error = wait_for_room(self, 0, &frame);
-    if (error)
-        return error;
-    frame->kind = FANI_PROCESSES_OUTSIDE;
-    frame->posting = posting;
-    publish_reply(self);
-    return 0;
+    return error ? error : reply_bytes(self, FANI_PROCESSES_ANSWER_OUTSIDE, job, NULL, 0);
 }
 
-static int reply(image *self, uint64_t posting, uint64_t run_ns)
+static int reply_wire(image *self, const errand *job)
 {
     fani_processes_frame *frame;
     size_t size = fani_wire_replies_size(&self->answers);
     if (size > FANI_PROCESSES_INLINE_BYTES)
-        return reply_outside(self, posting, run_ns, size);
+        return reply_outside(self, job, size);
     int error = wait_for_room(self, size, &frame);
     if (error)
         return error;
-    fani_wire_replies_write(&self->answers, posting, run_ns, (unsigned char *)(frame + 1));
-    frame->kind = FANI_PROCESSES_INLINE;
-    frame->posting = posting;
-    publish_reply(self);
+    fani_wire_replies_write(&self->answers, job->posting, job->run_ns,
+                            (unsigned char *)(frame + 1));
+    publish_reply(self, frame, FANI_PROCESSES_ANSWER, job);
     return 0;
+}
+
+/* Mostly every item has a reply and all have one size. */
+static int reply(image *self, const errand *job)
+{
+    const fani_replies *answers = &self->answers;
+    const fani_slot *slot = answers->slots;
+    size_t total = answers->item_size * answers->count;
+    if (answers->captures)
+        return reply_wire(self, job);
+    if (answers->array && !slot && answers->count && total <= FANI_PROCESSES_INLINE_BYTES)
+        return reply_bytes(self, FANI_PROCESSES_ARRAY, job, answers->bytes.data, total);
+    if (!answers->array && slot && answers->count == 1 && slot->state == FANI_SLOT_REPLY &&
+        !slot->attempts && slot->size <= FANI_PROCESSES_INLINE_BYTES)
+        return reply_bytes(self, FANI_PROCESSES_ARRAY, job, answers->bytes.data + slot->offset,
+                           slot->size);
+    return reply_wire(self, job);
+}
+
+/* ---- Time ---------------------------------------------------------------------------------- */
+
+static void begin_time(pace *streak, errand *job)
+{
+    if (!streak->since || (job->flags & FANI_PROCESSES_EXACT))
+        *streak =
+            (pace){.since = fani_clock_ns(), .stride = streak->stride, .each_ns = streak->each_ns};
+    job->begun_ns = streak->since + (int64_t)(streak->batches * streak->each_ns);
+}
+
+/* The batches of a streak have their usual time until the clock is looked at: the last one gets
+ * what is left, so that the sum is right. */
+static void end_time(image *self, errand *job)
+{
+    pace *streak = &self->streak;
+    bool last = !fani_processes_ring_more(&self->requests);
+    streak->batches++;
+    job->run_ns = streak->each_ns;
+    if (!last && streak->batches < streak->stride && !(job->flags & FANI_PROCESSES_EXACT))
+        return;
+    int64_t now = fani_clock_ns();
+    uint64_t all = (uint64_t)(now - streak->since);
+    uint64_t told = streak->each_ns * (streak->batches - 1);
+    job->run_ns = all > told ? all - told : 0;
+    streak->each_ns = all / streak->batches;
+    streak->stride = streak->each_ns > STRIDE_NS / STRIDE_MAX
+                         ? (unsigned)(STRIDE_NS / (streak->each_ns + 1))
+                         : STRIDE_MAX;
+    streak->batches = 0;
+    streak->since = now;
+}
+
+/* ---- Contexts ------------------------------------------------------------------------------ */
+
+static char *unknown_task(const fani_wire_batch *batch)
+{
+    char *text = NULL;
+    int size = batch->task_name_size < 200 ? (int)batch->task_name_size : 200;
+    if (asprintf(&text, "the worker program does not know the task \"%.*s\"", size,
+                 batch->task_name) < 0)
+        return NULL;
+    return text;
+}
+
+static void clear_context(context *c)
+{
+    free(c->refusal);
+    free(c->bytes);
+    *c = (context){0};
+}
+
+/* Remembers what a message says. FAN_E_PROTOCOL; FAN_E_MEMORY */
+static fan_status fill_context(context *c, const fani_processes_message *message)
+{
+    fani_wire_batch batch;
+    clear_context(c);
+    fan_status status = fani_wire_batch_read(message->bytes, message->size, &batch);
+    if (status != FAN_OK)
+        return status;
+    c->task = fani_registry_find(batch.task_name, batch.task_name_size);
+    c->refusal = c->task ? NULL : unknown_task(&batch);
+    c->args = batch.args;
+    c->reply_limit = (size_t)batch.reply_limit;
+    if (batch.args.size) {
+        c->bytes = aligned_alloc(64, (batch.args.size + 63) / 64 * 64);
+        if (!c->bytes)
+            return FAN_E_MEMORY;
+        memcpy(c->bytes, batch.args.bytes, batch.args.size);
+        c->args.bytes = c->bytes;
+    }
+    c->known = true;
+    return c->task || c->refusal ? FAN_OK : FAN_E_MEMORY;
+}
+
+/* A worker without memory for that is of no use. Answers 0 or an errno. */
+static int take_context(image *self, const fani_processes_message *message)
+{
+    if (message->context >= FANI_PROCESSES_CONTEXTS)
+        return EPROTO;
+    switch (fill_context(&self->contexts[message->context], message)) {
+    case FAN_OK:
+        return 0;
+    case FAN_E_MEMORY:
+        return ENOMEM;
+    default:
+        return EPROTO;
+    }
 }
 
 /* ---- Batches ------------------------------------------------------------------------------- */
 
-static int refuse_unknown(image *self, const fani_wire_batch *batch)
-{
-    char text[320];
-    snprintf(text, sizeof text, "the worker program does not know the task \"%.*s\"",
-             batch->task_name_size < 200 ? (int)batch->task_name_size : 200, batch->task_name);
-    return refuse(self, batch->posting, text);
-}
-
 /* Runs a batch and answers it. Answers 0 or an errno. */
-static int run(image *self, const unsigned char *bytes, size_t size)
+static int run(image *self, errand *job)
 {
-    fani_wire_batch batch;
-    uint64_t run_ns = 0;
-    if (fani_wire_batch_read(bytes, size, &batch) != FAN_OK)
-        return EPROTO;
-    const fan_task *task = fani_registry_find(batch.task_name, batch.task_name_size);
-    if (!task)
-        return refuse_unknown(self, &batch);
-    fan_status status = fani_worker_run(self->worker, task, &batch.items, &batch.args,
-                                        (size_t)batch.reply_limit, &self->answers, &run_ns);
-    int error = status == FAN_OK ? reply(self, batch.posting, run_ns)
-                                 : refuse(self, batch.posting, fan_status_text(status));
+    begin_time(&self->streak, job);
+    fan_status status = fani_worker_run_untimed(self->worker, job->task, &job->items, job->args,
+                                                job->reply_limit, &self->answers);
+    end_time(self, job);
+    bool starved =
+        self->region->memory_limit && (status == FAN_E_MEMORY || fani_worker_starved(self->worker));
+    if (starved && job->items.count > 1)
+        return ENOMEM; /* its end tells that one of them is too much: they run again in halves */
+    int error = status == FAN_OK
+                    ? reply(self, job)
+                    : refuse(self, job, starved ? self->memory_text : fan_status_text(status));
+    if (starved && !error)
+        error = EPIPE; /* what it left behind is not for the next: a fresh image goes on */
     if (self->answers.bytes.capacity > KEEP_BYTES || self->answers.text.capacity > KEEP_BYTES)
         fani_replies_clear(&self->answers);
     return error;
 }
 
-/* As run, for a message in memory of its own; one that is not `mine` any more is only put away. */
-static int run_outside(image *self, uint64_t posting, bool mine)
+static int run_wire(image *self, errand *job, const unsigned char *bytes, size_t size)
+{
+    fani_wire_batch batch;
+    if (fani_wire_batch_read(bytes, size, &batch) != FAN_OK)
+        return EPROTO;
+    job->flags |= FANI_PROCESSES_EXACT; /* reading it took time */
+    job->task = fani_registry_find(batch.task_name, batch.task_name_size);
+    job->args = &batch.args;
+    job->reply_limit = (size_t)batch.reply_limit;
+    job->items = batch.items;
+    if (job->task)
+        return run(self, job);
+    char *text = unknown_task(&batch);
+    int error = text ? refuse(self, job, text) : ENOMEM;
+    free(text);
+    return error;
+}
+
+/* As run_wire, for a message in memory of its own; one that is not `mine` any more is only put
+ * away. */
+static int run_outside(image *self, errand *job, bool mine)
 {
     const unsigned char *bytes = NULL;
     size_t size = 0;
     int fd = -1;
-    if (!fani_processes_inbox_take(&self->inbox, posting, &fd, &size))
+    if (!fani_processes_inbox_take(&self->inbox, job->posting, &fd, &size))
         return EPROTO;
     int error = !mine    ? 0
                 : fd < 0 ? EMFILE
@@ -373,31 +569,101 @@ static int run_outside(image *self, uint64_t posting, bool mine)
         char text[160];
         snprintf(text, sizeof text, "a worker can't map a message of %zu bytes: %s", size,
                  strerrordesc_np(error));
-        return refuse(self, posting, text);
+        return refuse(self, job, text);
     }
-    error = run(self, bytes, size);
+    error = run_wire(self, job, bytes, size);
     fani_processes_memory_unmap(bytes, size);
     return error;
 }
 
+/* Finds the items of a short message. False: it makes no sense. */
+static bool read_items(const fani_processes_message *message, fan_items *items)
+{
+    fani_processes_count count;
+    uint64_t total;
+    items->first = message->frame->first;
+    if (message->kind == FANI_PROCESSES_ITEM) {
+        items->bytes = message->bytes;
+        items->size = message->size;
+        items->count = 1;
+        return true;
+    }
+    if (message->size < sizeof count)
+        return false;
+    memcpy(&count, message->bytes, sizeof count);
+    items->count = (size_t)count.count;
+    items->size = (size_t)count.size;
+    if (message->kind == FANI_PROCESSES_RANGE)
+        return message->size == sizeof count;
+    items->bytes = message->bytes + sizeof count;
+    return !__builtin_mul_overflow(count.count, count.size, &total) &&
+           total == message->size - sizeof count;
+}
+
+static int run_short(image *self, errand *job, const fani_processes_message *message)
+{
+    if (message->context >= FANI_PROCESSES_CONTEXTS || !read_items(message, &job->items))
+        return EPROTO;
+    const context *c = &self->contexts[message->context];
+    if (!c->known)
+        return EPROTO;
+    if (!c->task)
+        return refuse(self, job, c->refusal);
+    job->task = c->task;
+    job->args = &c->args;
+    job->reply_limit = c->reply_limit;
+    return run(self, job);
+}
+
+static int run_message(image *self, const fani_processes_message *message, bool mine)
+{
+    errand job = {.posting = message->posting, .flags = message->flags};
+    switch (message->kind) {
+    case FANI_PROCESSES_WIRE_OUTSIDE:
+        return run_outside(self, &job, mine);
+    case FANI_PROCESSES_CONTEXT:
+        return take_context(self, message);
+    case FANI_PROCESSES_WIRE:
+        return mine ? run_wire(self, &job, message->bytes, message->size) : 0;
+    case FANI_PROCESSES_ITEM:
+    case FANI_PROCESSES_ITEMS:
+    case FANI_PROCESSES_RANGE:
+        return mine ? run_short(self, &job, message) : 0;
+    default:
+        return EPROTO;
+    }
+}
+
+/* Names the batch that runs from here on, then looks whether the program has asked for an end: of
+ * this one, or of one before that was answered meanwhile. See revoke.c. Answers 0 or an errno. */
+static int announce(image *self, uint64_t posting)
+{
+    fani_processes_region *region = self->region;
+    struct pollfd program = {.fd = FANI_PROCESSES_FD_SOCKET, .events = POLLRDHUP};
+    uint64_t condemned;
+    while ((condemned = atomic_load(&region->condemned)) && condemned != posting)
+        if (poll(&program, 1, 1) > 0)
+            return EPIPE;
+    if (condemned)
+        atomic_store(&region->cancelled, true);
+    return 0;
+}
+
 static int serve_one(image *self, fani_processes_message *message)
 {
+    if (message->flags & FANI_PROCESSES_EXACT)
+        atomic_store(&self->region->begun_ns, fani_clock_ns());
+    atomic_store(&self->region->running, message->posting); /* before it is claimed: see announce */
     /* Claimed before anything else, so that whatever it does to this worker is known as its. */
     bool mine = fani_processes_ring_begin(message);
-    int error = 0;
-    while (!error && self->controls < message->controls)
+    int error = mine ? announce(self, message->posting) : 0;
+    while (!error && (int32_t)(message->frame->controls - (uint32_t)self->controls) > 0)
         error = take_control(self, true);
-    if (error)
-        return error;
-    if (self->unheard && fani_processes_ring_last(&self->requests))
-        ring_bell(self, true); /* the last one here: time to send more */
-    if (message->kind == FANI_PROCESSES_OUTSIDE)
-        error = run_outside(self, message->posting, mine);
-    else if (mine)
-        error = run(self, message->bytes, message->size);
-    fani_processes_ring_release(&self->requests);
-    if (!error && mine)
-        ring_bell(self, !fani_processes_ring_waiting(&self->requests));
+    if (!error)
+        error = run_message(self, message, mine);
+    fani_processes_ring_pass(&self->requests);
+    fani_processes_ring_release_some(&self->requests);
+    ring_bell(self, false);
     return error;
 }
 
@@ -419,10 +685,18 @@ static int serve_region(fani_processes_region *region)
     image self = {.region = region,
                   .requests = fani_processes_region_requests(region),
                   .replies = fani_processes_region_replies(region)};
+    snprintf(self.memory_text, sizeof self.memory_text,
+             "out of memory: a worker may use %llu MiB (worker_memory)",
+             (unsigned long long)region->memory_limit >> 20);
+    if (fani_processes_streams_attach(&self.streams) != 0)
+        return CODE_PROTOCOL;
     fani_nest nest = {.shared = find_shared, .user = &self};
     const fani_worker_host host = {.shared = find_shared,
                                    .user = &self,
+                                   .capture = capture,
                                    .current_item = &region->current_item,
+                                   .cancelled = &region->cancelled,
+                                   .memory_text = region->memory_limit ? self.memory_text : NULL,
                                    .nested = fani_nest_executor,
                                    .settle = fani_nest_settle,
                                    .nest = &nest};
@@ -433,7 +707,10 @@ static int serve_region(fani_processes_region *region)
     while (self.shares)
         drop_share(&self, self.shares->id);
     fani_processes_inbox_clear(&self.inbox);
+    fani_processes_streams_clear(&self.streams);
     fani_replies_clear(&self.answers);
+    for (unsigned i = 0; i < FANI_PROCESSES_CONTEXTS; i++)
+        clear_context(&self.contexts[i]);
     return code;
 }
 
@@ -447,10 +724,11 @@ int fani_processes_serve(const char *argument)
         return CODE_USAGE;
     }
     int code = CODE_PROTOCOL;
+    atomic_store(&region->pid, getpid());
     leave_signals();
     take_cores(region);
     (void)prctl(PR_SET_NAME, "fan-worker");
-    if (hide_descriptors() && bind_to_program(region))
+    if (hide_descriptors() && limit_memory(region) && bind_to_program(region))
         code = serve_region(region);
     fani_processes_region_free(region);
     return code;

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
@@ -43,7 +44,7 @@ static bool hopeless(const fani_processes_pool *pool)
 {
     if (pool->serving)
         return false;
-    for (unsigned i = 0; pool->opened && i < pool->count; i++)
+    for (unsigned i = 0; pool->opened && i < pool->wanted; i++)
         if (pool->workers[i].start_failures < WORN_OUT)
             return false;
     return pool->failures >= FAILURES_MAX;
@@ -56,10 +57,8 @@ static void give_up_if_hopeless(fani_processes_pool *pool)
         return;
     pool->broken = true;
     fani_batch *batch;
-    while ((batch = fani_fifo_pop(&pool->queue))) {
-        batch->mark = strdup(pool->trouble.text);
-        fani_fifo_push(&pool->refused, batch);
-    }
+    while ((batch = fani_processes_queue_pop(&pool->queue)))
+        fani_processes_refuse(pool, batch, 0);
 }
 
 /* The place is empty, its next start planned. `trouble`: a start that failed, or NULL. */
@@ -68,8 +67,8 @@ static void plan_start(fani_processes_pool *pool, fani_processes_worker *worker,
 {
     pthread_mutex_lock(&pool->lock);
     worker->state = FANI_PROCESSES_ABSENT;
-    worker->due =
-        pool->dismissed ? FAN_FOREVER : fani_clock_ns() + pause_before_start(worker->failures);
+    bool wanted = !pool->dismissed && (unsigned)(worker - pool->workers) < pool->wanted;
+    worker->due = wanted ? fani_clock_ns() + pause_before_start(worker->failures) : FAN_FOREVER;
     if (trouble) {
         pool->trouble = *trouble;
         pool->failures++;
@@ -87,22 +86,36 @@ static int start_image(fani_processes_pool *pool, fani_processes_worker *worker)
 {
     int memory = -1, sockets[2] = {-1, -1}, pidfd = -1;
     fani_processes_region *region = NULL;
-    int error = fani_processes_region_new(pool->has_mask ? &pool->mask : NULL, &region, &memory);
+    fani_processes_streams streams = FANI_PROCESSES_NO_STREAMS;
+    if (!worker->flights)
+        worker->flights = calloc(FANI_PROCESSES_WINDOW, sizeof *worker->flights);
+    int error = worker->flights ? 0 : ENOMEM;
+    if (!error)
+        error = fani_processes_region_new(pool->has_mask ? &pool->mask : NULL, &region, &memory);
+    if (!error)
+        region->memory_limit = pool->worker_memory;
     if (!error)
         error = fani_processes_control_pair(sockets);
     if (!error)
-        error = fani_processes_spawn(&pool->program, memory, sockets[1], pool->bell, &pidfd);
+        error = fani_processes_streams_new(&streams);
+    if (!error)
+        error = fani_processes_spawn(&pool->program, memory, sockets[1], pool->bell, streams.fds,
+                                     &pidfd);
+    fani_processes_fd_close(&streams.fds[0]);
+    fani_processes_fd_close(&streams.fds[1]);
     fani_processes_fd_close(&memory);
     fani_processes_fd_close(&sockets[1]);
     if (error) {
         fani_processes_fd_close(&sockets[0]);
         fani_processes_region_free(region);
+        fani_processes_streams_clear(&streams);
         return error;
     }
     pthread_mutex_lock(&pool->lock);
     worker->pidfd = pidfd;
     worker->socket = sockets[0];
     worker->region = region;
+    worker->streams = streams;
     worker->requests = fani_processes_region_requests(region);
     worker->replies = fani_processes_region_replies(region);
     worker->state = FANI_PROCESSES_STARTING;
@@ -206,11 +219,16 @@ static void put_away(fani_processes_pool *pool, fani_processes_worker *worker)
     fani_processes_fd_close(&worker->pidfd);
     fani_processes_fd_close(&worker->socket);
     fani_processes_region_free(worker->region);
+    fani_processes_streams_clear(&worker->streams);
     fani_processes_inbox_clear(&worker->inbox);
     *worker = (fani_processes_worker){.state = FANI_PROCESSES_ABSENT,
                                       .pidfd = -1,
                                       .socket = -1,
+                                      .streams = FANI_PROCESSES_NO_STREAMS,
                                       .due = FAN_FOREVER,
+                                      .kill_due = FAN_FOREVER,
+                                      .flights = worker->flights,
+                                      .window = FANI_PROCESSES_WINDOW_FIRST,
                                       .tried = worker->tried,
                                       .failures = worker->failures,
                                       .start_failures = worker->start_failures};
@@ -218,48 +236,61 @@ static void put_away(fani_processes_pool *pool, fani_processes_worker *worker)
 }
 
 /* Gives back what the dead worker had; the batch it was at, if any, is returned. */
-static fani_batch *clear_ring(fani_processes_pool *pool, fani_processes_worker *worker)
+static fani_batch *clear_ring(fani_processes_pool *pool, fani_processes_worker *worker,
+                              fani_verdict *verdict)
 {
     pthread_mutex_lock(&pool->lock);
+    fani_batch *next;
     bool had_work = worker->in_flight > 0;
-    fani_batch *begun = fani_processes_ground(pool, worker);
+    fani_batch *begun = fani_processes_ground(pool, worker, &next);
     /* A worker that wrote over its own ring may hide what it was at. The first batch is then taken
      * for it, lest it kill for ever. */
-    if (begun && worker->revoked) { /* begun between the taking back and the kill */
-        fani_fifo_push_first(&pool->queue, begun);
+    *verdict = FANI_LOST;
+    if (begun && begun->posting == worker->condemned) {
+        *verdict = FANI_CANCELLED;
+    } else if (begun && worker->revoked) { /* begun between that one's answer and the kill */
+        fani_processes_queue_push_first(&pool->queue, begun);
         begun = NULL;
     } else if (begun) {
         pool->blameless = 0;
     } else if (had_work && !worker->revoked && ++pool->blameless >= BLAMELESS_MAX) {
-        begun = fani_fifo_pop(&pool->queue);
+        begun = next;
+        fani_processes_queue_remove(&pool->queue, begun);
     }
-    pool->lost += !pool->dismissed;
+    pool->lost += !pool->dismissed && !worker->surplus;
     pthread_mutex_unlock(&pool->lock);
     return begun;
 }
 
 void fani_processes_bury(fani_processes_pool *pool, fani_processes_worker *worker)
 {
-    char text[64];
+    char text[128], last_words[160];
     fan_error trouble;
-    if (!worker->region || !fani_processes_reap(worker->pidfd, text, sizeof text))
+    fani_verdict verdict;
+    if (!worker->region ||
+        !fani_processes_reap(worker->pidfd, pool->worker_memory, text, sizeof text))
         return;
     worker->killed = true;
     retire(pool, worker, FAN_FOREVER);
     while (fani_processes_collect(pool, worker))
         ; /* what it had answered counts */
     const char *reason = worker->reason ? worker->reason : text;
-    fani_batch *begun = clear_ring(pool, worker);
-    bool failed = !worker->served && !pool->dismissed;
-    worker->failures = begun ? 0 : worker->failures + 1;
+    fani_batch *begun = clear_ring(pool, worker, &verdict);
+    bool failed = !worker->served && !pool->dismissed && !worker->surplus;
+    fani_processes_streams_excerpt(&worker->streams, last_words, sizeof last_words);
+    if (begun) {
+        fani_replies_begin(&begun->replies, begun->items.count, begun->reply_limit);
+        fani_processes_streams_rescue(&worker->streams, &begun->replies, 0);
+    }
+    worker->failures = begun || worker->surplus ? 0 : worker->failures + 1;
     put_away(pool, worker);
     if (failed)
         fani_error_set(&trouble, FAN_E_UNAVAILABLE,
-                       "the worker program %s did not call fan_start (%s)", pool->program.name,
-                       reason);
+                       "the worker program %s did not call fan_start (%s)%s", pool->program.name,
+                       reason, last_words);
     plan_start(pool, worker, failed ? &trouble : NULL);
     if (begun)
-        fani_processes_complete(pool, begun, FANI_LOST, reason);
+        fani_processes_complete(pool, begun, verdict, reason);
 }
 
 /* ---- Keeping ------------------------------------------------------------------------------- */
@@ -289,8 +320,68 @@ static void act(fani_processes_pool *pool, fani_processes_worker *worker)
     }
 }
 
+/* Whether it has not ended in time what it was asked to end: see revoke.c. */
+static bool overdue(fani_processes_worker *worker, fan_deadline now)
+{
+    fan_deadline due = atomic_load(&worker->kill_due);
+    return due <= now && atomic_compare_exchange_strong(&worker->kill_due, &due, FAN_FOREVER);
+}
+
+static void execute(fani_processes_pool *pool, fani_processes_worker *worker)
+{
+    retire(pool, worker, FAN_FOREVER);
+    kill_worker(worker, NULL);
+}
+
+/* Fills the places that are wanted; a worker in another one ends after what it runs. */
+static void fit(fani_processes_pool *pool, fani_processes_worker *worker, bool wanted)
+{
+    if (wanted && worker->state == FANI_PROCESSES_ABSENT && worker->due == FAN_FOREVER)
+        worker->due = FAN_NOW;
+    if (wanted || worker->surplus)
+        return;
+    if (worker->state == FANI_PROCESSES_ABSENT) {
+        worker->due = FAN_FOREVER;
+    } else if (worker->state != FANI_PROCESSES_ENDING) {
+        worker->surplus = true;
+        retire(pool, worker, FAN_FOREVER);
+        pthread_mutex_lock(&pool->lock);
+        fani_processes_unload(pool, worker);
+        fani_processes_dispatch(pool);
+        pthread_mutex_unlock(&pool->lock);
+        shutdown(worker->socket, SHUT_WR);
+    }
+}
+
+static void fit_all(fani_processes_pool *pool)
+{
+    if (!atomic_load_explicit(&pool->resized, memory_order_relaxed))
+        return;
+    pthread_mutex_lock(&pool->lock);
+    unsigned wanted = pool->wanted;
+    atomic_store_explicit(&pool->resized, false, memory_order_relaxed);
+    pthread_mutex_unlock(&pool->lock);
+    for (unsigned i = 0; !pool->dismissed && i < pool->count; i++)
+        fit(pool, &pool->workers[i], i < wanted);
+}
+
+fan_status fani_processes_resize(void *self, unsigned workers, fan_error *error)
+{
+    fani_processes_pool *pool = self;
+    if (workers == 0 || workers > pool->count)
+        return fani_error_set(error, FAN_E_ARGUMENT, "workers is %u; it may be 1 to %u", workers,
+                              pool->count);
+    pthread_mutex_lock(&pool->lock);
+    pool->wanted = workers;
+    atomic_store_explicit(&pool->resized, true, memory_order_relaxed);
+    pthread_mutex_unlock(&pool->lock);
+    fani_processes_ring_bell(pool);
+    return FAN_OK;
+}
+
 fan_deadline fani_processes_keep_alive(fani_processes_pool *pool)
 {
+    fit_all(pool);
     fan_deadline now = fani_clock_ns(), next = FAN_FOREVER;
     unsigned starts = 0;
     for (unsigned i = 0; i < pool->count; i++) {
@@ -300,8 +391,13 @@ fan_deadline fani_processes_keep_alive(fani_processes_pool *pool)
             return now;
         if (due)
             act(pool, worker);
+        if (overdue(worker, now))
+            execute(pool, worker);
+        fan_deadline kill_due = atomic_load(&worker->kill_due);
         if (worker->due < next)
             next = worker->due;
+        if (kill_due < next)
+            next = kill_due;
     }
     return next;
 }
@@ -315,7 +411,7 @@ void fani_processes_dismiss(fani_processes_pool *pool)
             worker->due = FAN_FOREVER;
         } else {
             shutdown(worker->socket, SHUT_WR);
-            retire(pool, worker, pool->close_due);
+            retire(pool, worker, worker->killed ? fani_clock_ns() + DEATH_LIMIT : pool->close_due);
         }
     }
 }

@@ -7,8 +7,10 @@
 
 #include "control.h"
 #include "exec/fifo.h"
+#include "queue.h"
 #include "region.h"
 #include "spawn.h"
+#include "streams.h"
 
 typedef enum fani_processes_state {
     FANI_PROCESSES_ABSENT,   /* to be started when `due` comes */
@@ -17,22 +19,44 @@ typedef enum fani_processes_state {
     FANI_PROCESSES_ENDING, /* gets no work any more; killed when `due` comes */
 } fani_processes_state;
 
-/* A batch in a worker's ring. */
+/* A batch in a worker's ring. Its mark points here. */
 typedef struct fani_processes_flight {
-    fani_batch *batch;
+    fani_batch *batch; /* NULL: it was taken back */
     uint64_t position; /* of its frame */
-    bool outside;      /* its message is in memory of its own */
+    uint64_t posting;
+    unsigned worker; /* whose flight this is */
+    bool outside;    /* its message is in memory of its own */
 } fani_processes_flight;
+
+/* How deep the pump sleeps. */
+typedef enum fani_processes_rest {
+    FANI_PROCESSES_AWAKE,
+    FANI_PROCESSES_NAPPING,  /* comes by itself in a moment */
+    FANI_PROCESSES_SLEEPING, /* until a bell */
+} fani_processes_rest;
+
+/* What workers know of tasks and arguments by number: see region.h. */
+typedef struct fani_processes_context {
+    uint64_t number; /* new with each content; 0: there is none */
+    const fan_task *task;
+    const char *name; /* of the task */
+    unsigned char *args;
+    size_t args_size;
+    bool has_args;
+    size_t reply_limit;
+} fani_processes_context;
 
 /* A place for a worker, whatever image fills it just now. */
 typedef struct fani_processes_worker {
     /* Touched by the pump only. */
     fani_processes_ring replies;
     fani_processes_inbox inbox;
+    fani_processes_streams streams;
     bool deaf;               /* its messages are not to be believed any more */
     bool served;             /* this image has said that it serves */
     bool killed;             /* this image was sent SIGKILL, or has ended */
     bool tried;              /* its first start was tried */
+    bool surplus;            /* it is to end after what it runs: the pool has become smaller */
     bool wake_due;           /* the pump gave it a batch and has not woken it yet */
     unsigned failures;       /* images in a row that ended without having answered a batch */
     unsigned start_failures; /* starts in a row that came to nothing */
@@ -44,13 +68,21 @@ typedef struct fani_processes_worker {
     const char *reason; /* what to tell instead of how it died, or NULL */
     fani_processes_region *region;
     fani_processes_ring requests;
-    fani_processes_flight flights[FANI_PROCESSES_WINDOW]; /* in posting order */
-    unsigned in_flight;
-    uint64_t controls;    /* messages sent that its frames may need, WAKE not counted */
-    uint64_t shares_told; /* up to this number of pool->shares_made */
-    bool full;            /* takes no batch until it has made progress */
-    bool revoked;         /* it is being killed for a batch that was taken back */
-    uint32_t rest_told;
+    fani_processes_flight *flights; /* a ring of FANI_PROCESSES_WINDOW, in posting order */
+    unsigned first, last;           /* the flights there, counted from the start; some are void */
+    unsigned in_flight;             /* those that are not */
+    unsigned outside;               /* those of them outside */
+    unsigned window;                /* how many it may have */
+    uint64_t item_ns;               /* smoothed time of a batch */
+    uint64_t contexts_told[FANI_PROCESSES_CONTEXTS]; /* their numbers */
+    uint64_t heard;                                  /* its replies up to this position are known */
+    uint64_t controls;       /* messages sent that its frames may need, WAKE not counted */
+    uint64_t shares_told;    /* up to this number of pool->shares_made */
+    bool full;               /* takes no batch until it has made progress */
+    bool revoked;            /* it is to end a batch: it gets no work, its death blames nobody */
+    uint64_t condemned;      /* the posting of that batch; 0: it was answered, or there is none */
+    uint64_t condemned_next; /* another that it has claimed meanwhile; 0: none */
+    _Atomic fan_deadline kill_due; /* when it is killed for that; FAN_FOREVER: not, or it was */
 } fani_processes_worker;
 
 /* An entry of the list of shares: the data, or that it was dropped (fd -1). */
@@ -64,24 +96,31 @@ typedef struct fani_processes_share {
 
 typedef struct fani_processes_pool {
     fani_front *front;
-    unsigned count;
+    unsigned count; /* places; those from `wanted` on are empty, or become so */
     fani_processes_program program;
     cpu_set_t mask;
     bool has_mask;
-    int bell;  /* eventfd: wakes the pump; workers and posting threads ring it */
-    int epoll; /* the bell, the workers' sockets and pidfds */
+    size_t worker_memory; /* see fan_executor_options; 0: no limit */
+    int bell;             /* eventfd: wakes the pump; workers and posting threads ring it */
+    int epoll;            /* the bell, the workers' sockets and pidfds */
     pthread_t pump;
     bool dismissed; /* these two are the pump's: the workers were asked to end */
     bool wakes_due; /* some worker's wake_due is set */
 
-    pthread_mutex_t lock;   /* guards all below, and what a worker's record says it does */
-    pthread_cond_t changed; /* for open: something about starting has changed */
-    fani_fifo queue;        /* batches that no worker has room for */
-    fani_fifo refused;      /* batches that the pump is to fail; mark: why, or NULL */
+    pthread_mutex_t lock;       /* guards all below, and what a worker's record says it does */
+    pthread_cond_t changed;     /* for open: something about starting has changed */
+    fani_processes_queue queue; /* batches that no worker has room for; mark: the queue */
+    fani_fifo refused;          /* batches that the pump is to fail; mark: this list; run_ns: the
+                                   errno of what their message lacked, or 0 for `trouble` */
+    fani_processes_context contexts[FANI_PROCESSES_CONTEXTS];
+    uint64_t contexts_made;
+    unsigned context; /* the one used last */
     fani_processes_share *shares;
     uint64_t shares_made;
     fani_processes_rest rest; /* of the pump */
     unsigned next;            /* where the search for a worker begins */
+    unsigned wanted;          /* workers there are to be */
+    _Atomic bool resized;     /* the pump has yet to see to that */
     unsigned serving;
     unsigned untried;   /* workers whose first start is still to come */
     unsigned failures;  /* failed starts since a worker last said that it serves */
@@ -97,11 +136,35 @@ typedef struct fani_processes_pool {
     fani_processes_worker workers[];
 } fani_processes_pool;
 
+/* Asks for the memory of a batch that another core has written, to have it when it is wanted. */
+static inline void fani_processes_expect(const fani_batch *batch)
+{
+    for (size_t at = 0; batch && at < sizeof *batch; at += 64)
+        __builtin_prefetch((const char *)batch + at, 1);
+}
+
+/* ---- load.c: batches as messages in a worker's ring ------------------------------------------ */
+
+typedef enum fani_processes_loaded {
+    FANI_PROCESSES_LOADED,
+    FANI_PROCESSES_NO_ROOM,  /* just now: the worker is marked full */
+    FANI_PROCESSES_HOPELESS, /* there is no memory for its message: it was refused */
+} fani_processes_loaded;
+
+/* Writes a batch into a worker's ring and its flights. The lock is held. */
+fani_processes_loaded fani_processes_load(fani_processes_pool *pool, fani_processes_worker *worker,
+                                          fani_batch *batch);
+
+/* Whether a batch's message is too large for a ring. */
+bool fani_processes_is_outside(const fani_batch *batch);
+
+/* Forgets the contexts: at the end. */
+void fani_processes_free_contexts(fani_processes_pool *pool);
+
 /* ---- dispatch.c: batches on their way to workers -------------------------------------------- */
 
-/* The post and revoke operations. Any thread. */
+/* The post operation. Any thread. */
 void fani_processes_post(void *self, fani_batch *batch);
-bool fani_processes_revoke(void *self, fani_batch *batch, bool kill);
 
 /* Gives queued batches to workers that have room. The lock is held. */
 void fani_processes_dispatch(fani_processes_pool *pool);
@@ -109,18 +172,49 @@ void fani_processes_dispatch(fani_processes_pool *pool);
 /* Has idle workers take over batches that wait behind others. The lock is held. */
 void fani_processes_balance(fani_processes_pool *pool);
 
-/* Takes the batch of a posting out of a worker's flights; NULL: not there. The lock is held. */
-fani_batch *fani_processes_land(fani_processes_worker *worker, uint64_t posting);
+/* Where a batch flies, or NULL. The lock is held. */
+fani_processes_flight *fani_processes_flight_of(const fani_processes_pool *pool,
+                                                const fani_batch *batch);
 
-/* Puts the batches of a worker that is gone back to the head of the queue; the one it had begun is
- * taken out and returned, or NULL. The lock is held. */
-fani_batch *fani_processes_ground(fani_processes_pool *pool, fani_processes_worker *worker);
+/* Takes a batch back that no worker has begun. False: *worker has begun it, or it is nobody's (NULL
+ * stays). The lock is held. */
+bool fani_processes_take_back(fani_processes_pool *pool, fani_batch *batch,
+                              fani_processes_worker **worker);
 
-/* Reports an outcome; what hangs at the batch's mark is freed. No lock held. */
+/* Takes what a worker has not begun back into the queue. The lock is held. */
+void fani_processes_unload(fani_processes_pool *pool, fani_processes_worker *worker);
+
+/* Takes the batch of a posting that was answered out of a worker's flights; *batch is NULL where it
+ * had been taken back. False: that posting can't be answered now. The lock is held. */
+bool fani_processes_land(fani_processes_worker *worker, uint64_t posting, fani_batch **batch);
+
+/* From what `count` batches took together it is guessed what those to come will take. The lock is
+ * held. */
+void fani_processes_note_times(fani_processes_worker *worker, unsigned count, uint64_t run_ns);
+
+/* A worker that has work has answered nothing for so long. The lock is held. */
+void fani_processes_note_stall(fani_processes_worker *worker, uint64_t ns);
+
+/* Puts the batches of a worker that is gone back into the queue, before others of their priority;
+ * the one it had begun is taken out and returned, or NULL. *next: the one it would have begun next,
+ * or NULL. The lock is held. */
+fani_batch *fani_processes_ground(fani_processes_pool *pool, fani_processes_worker *worker,
+                                  fani_batch **next);
+
+/* Has the pump fail a batch, as its message lacked what the errno says, or 0: as no worker can be
+ * started. The lock is held. */
+void fani_processes_refuse(fani_processes_pool *pool, fani_batch *batch, int error);
+
+/* The middle of what a worker has, of a full window at most: the bell is wanted there. The lock is
+ * held. */
+uint64_t fani_processes_middle(const fani_processes_worker *worker);
+
+/* Reports an outcome. No lock held. */
 void fani_processes_complete(fani_processes_pool *pool, fani_batch *batch, fani_verdict verdict,
                              const char *text);
 
-/* Wakes a worker that sleeps at its socket. The lock is held, or the caller is the pump. */
+/* Wakes a worker that sleeps at its socket; orders what was published before. The lock is held, or
+ * the caller is the pump. */
 void fani_processes_wake(fani_processes_worker *worker);
 
 /* Wakes the workers that got batches from the pump. It gives out many in a row, each soon after the
@@ -129,6 +223,19 @@ void fani_processes_wake_due(fani_processes_pool *pool);
 
 /* Wakes the pump. Any thread. */
 void fani_processes_ring_bell(const fani_processes_pool *pool);
+
+/* ---- revoke.c ------------------------------------------------------------------------------ */
+
+/* The revoke operation. Any thread. */
+bool fani_processes_revoke(void *self, fani_batch *batch, bool kill);
+
+/* The begun operation. Any thread. */
+int64_t fani_processes_begun(void *self, const fani_batch *batch);
+
+/* A worker has answered a posting: true where that was to be ended, and counts as such. It goes on
+ * where it has not been killed yet. The lock is held. */
+bool fani_processes_pardon(fani_processes_pool *pool, fani_processes_worker *worker,
+                           uint64_t posting);
 
 /* ---- shares.c ------------------------------------------------------------------------------ */
 
@@ -142,10 +249,14 @@ int fani_processes_tell_shares(fani_processes_pool *pool, fani_processes_worker 
 
 void fani_processes_free_shares(fani_processes_pool *pool);
 
-/* ---- replies.c: what comes back; pump only, no lock held ------------------------------------ */
+/* ---- replies.c: what comes back; pump only, no lock held, but for has_answered
+ * ------------------------------------ */
 
 /* Takes the replies that wait in a worker's ring; true where there was one. */
 bool fani_processes_collect(fani_processes_pool *pool, fani_processes_worker *worker);
+
+/* Whether the answer to a posting waits in a worker's ring. Any thread; the lock is held. */
+bool fani_processes_has_answered(const fani_processes_worker *worker, uint64_t posting);
 
 /* Takes the messages that wait at a worker's socket. */
 void fani_processes_listen(fani_processes_pool *pool, fani_processes_worker *worker);
@@ -168,6 +279,9 @@ void fani_processes_hung_up(fani_processes_pool *pool, fani_processes_worker *wo
 
 /* Buries a worker whose pidfd is readable. */
 void fani_processes_bury(fani_processes_pool *pool, fani_processes_worker *worker);
+
+/* The resize operation. Any thread. */
+fan_status fani_processes_resize(void *self, unsigned workers, fan_error *error);
 
 /* Asks every worker to end, at close. */
 void fani_processes_dismiss(fani_processes_pool *pool);

@@ -20,6 +20,9 @@ static const fan_deadline OPEN_LIMIT = INT64_C(20000000000); /* for the first wo
 /* For idle workers to stop their tasks' states and end, whatever the caller's deadline says. */
 static const fan_deadline CLOSE_LEAST = INT64_C(200000000), CLOSE_MOST = INT64_C(10000000000);
 
+/* Batches that are wanted at once: for a worker, and in all where there are many. */
+enum { DEPTH_EACH = 256, DEPTH_MOST = 8192 };
+
 static fan_status probe(fan_error *why_not)
 {
     int memory;
@@ -36,10 +39,17 @@ static fan_status probe(fan_error *why_not)
 
 /* ---- Open ---------------------------------------------------------------------------------- */
 
+/* Workers there may ever be. */
+static unsigned places(const fan_executor_options *options)
+{
+    return options->workers_max > options->workers ? options->workers_max : options->workers;
+}
+
 static fan_status check_options(const fan_executor_options *options, fan_error *error)
 {
     struct rlimit limit;
-    uint64_t needed = 2 * (uint64_t)options->workers + 32; /* and some for the program itself */
+    unsigned most = places(options);
+    uint64_t needed = 2 * (uint64_t)most + 32; /* and some for the program itself */
     if (!options->worker_program && !fani_registry_started())
         return fani_error_set(error, FAN_E_NOT_STARTED,
                               "workers are started as fresh images of this program, which must "
@@ -48,14 +58,16 @@ static fan_status check_options(const fan_executor_options *options, fan_error *
         return fani_error_set(error, FAN_E_UNAVAILABLE,
                               "%u workers need %llu open files and the limit is %llu: ask for "
                               "fewer workers, or raise it (ulimit -n)",
-                              options->workers, (unsigned long long)needed,
-                              (unsigned long long)limit.rlim_cur);
+                              most, (unsigned long long)needed, (unsigned long long)limit.rlim_cur);
     return FAN_OK;
 }
 
 static void free_pool(fani_processes_pool *pool)
 {
     fani_processes_free_shares(pool);
+    fani_processes_free_contexts(pool);
+    for (unsigned i = 0; i < pool->count; i++)
+        free(pool->workers[i].flights);
     fani_processes_fd_close(&pool->bell);
     fani_processes_fd_close(&pool->epoll);
     fani_processes_program_clear(&pool->program);
@@ -67,7 +79,14 @@ static void free_pool(fani_processes_pool *pool)
 static int init_lock(fani_processes_pool *pool)
 {
     pthread_condattr_t attributes;
-    int error = pthread_mutex_init(&pool->lock, NULL);
+    pthread_mutexattr_t spins; /* the lock is held for moments */
+    int error = pthread_mutexattr_init(&spins);
+    if (error)
+        return error;
+    error = pthread_mutexattr_settype(&spins, PTHREAD_MUTEX_ADAPTIVE_NP);
+    if (!error)
+        error = pthread_mutex_init(&pool->lock, &spins);
+    pthread_mutexattr_destroy(&spins);
     if (error)
         return error;
     error = pthread_condattr_init(&attributes);
@@ -82,7 +101,7 @@ static int init_lock(fani_processes_pool *pool)
     return error;
 }
 
-static fani_processes_pool *new_pool(fani_front *front, unsigned count)
+static fani_processes_pool *new_pool(fani_front *front, unsigned count, unsigned wanted)
 {
     fani_processes_pool *pool = calloc(1, sizeof *pool + count * sizeof *pool->workers);
     if (!pool || init_lock(pool)) {
@@ -90,11 +109,18 @@ static fani_processes_pool *new_pool(fani_front *front, unsigned count)
         return NULL;
     }
     pool->front = front;
-    pool->count = pool->untried = count;
+    pool->count = count;
+    pool->wanted = pool->untried = wanted;
     pool->bell = pool->epoll = -1;
     pool->has_mask = fani_cores_mask(&pool->mask);
     for (unsigned i = 0; i < count; i++)
-        pool->workers[i] = (fani_processes_worker){.pidfd = -1, .socket = -1, .due = FAN_NOW};
+        pool->workers[i] = (fani_processes_worker){.pidfd = -1,
+                                                   .socket = -1,
+                                                   .streams = FANI_PROCESSES_NO_STREAMS,
+                                                   .due = i < wanted ? FAN_NOW : FAN_FOREVER,
+                                                   .tried = i >= wanted,
+                                                   .kill_due = FAN_FOREVER,
+                                                   .window = FANI_PROCESSES_WINDOW_FIRST};
     return pool;
 }
 
@@ -159,15 +185,25 @@ static fan_status close_pool(void *self, fan_deadline deadline)
     return FAN_OK;
 }
 
+/* So many of the shortest batches that a worker is busy for some time when half are done; with
+ * long ones most of them wait in the queue. */
+static unsigned depth(unsigned workers)
+{
+    unsigned each = DEPTH_MOST / workers;
+    each = each < DEPTH_EACH ? each : DEPTH_EACH;
+    return workers * (each > FANI_PROCESSES_WINDOW_FIRST ? each : FANI_PROCESSES_WINDOW_FIRST);
+}
+
 static fan_status open_pool(fani_front *front, const fan_executor_options *options,
                             fani_opened *opened, void **self, fan_error *error)
 {
     fan_status status = check_options(options, error);
     if (status != FAN_OK)
         return status;
-    fani_processes_pool *pool = new_pool(front, options->workers);
+    fani_processes_pool *pool = new_pool(front, places(options), options->workers);
     if (!pool)
         return fani_error_set(error, FAN_E_MEMORY, "no memory for %u workers", options->workers);
+    pool->worker_memory = options->worker_memory;
     status = fani_processes_program_init(&pool->program, options->worker_program, error);
     if (status == FAN_OK)
         status = open_descriptors(pool, error);
@@ -184,8 +220,8 @@ static fan_status open_pool(fani_front *front, const fan_executor_options *optio
     }
     *opened = (fani_opened){.workers = options->workers,
                             .ranks = 1,
-                            .capabilities = FAN_CAP_ISOLATES,
-                            .depth = FANI_PROCESSES_WINDOW * options->workers,
+                            .capabilities = FAN_CAP_ISOLATES | FAN_CAP_KILLS,
+                            .depth = depth(options->workers),
                             .submits = true};
     *self = pool;
     return FAN_OK;
@@ -207,6 +243,8 @@ static const fani_executor_ops ops = {
     .post = fani_processes_post,
     .revoke = fani_processes_revoke,
     .share = fani_processes_share_op,
+    .begun = fani_processes_begun,
+    .resize = fani_processes_resize,
     .stats = stats,
     .close = close_pool,
 };

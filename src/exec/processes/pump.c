@@ -1,5 +1,7 @@
 /* The pump: the one thread of the program that hears from workers, starts and buries them. */
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -8,10 +10,19 @@
 
 enum {
     EVENTS = 64,
-    SPINS = 100,         /* looks at the rings before lying down */
     TURNS_PER_LOOK = 64, /* turns full of replies between two looks at the descriptors */
-    NAP_NS = 50000,
+    NAP_NS =
+        5000000, /* shorter ones make the timer of the core be set each time: dear in a guest */
 };
+
+/* How the pump comes to rest while workers have work. Naps end by themselves: after one without a
+ * reply, batches are taken from a worker that seems stuck. The second one is there as a worker that
+ * is in a hurry may look at its bell's flag too early by the time its last reply needs to show. */
+typedef enum calmness {
+    BUSY,  /* replies came lately: they are wanted in heaps, rung for in the middle of the work */
+    QUIET, /* none came during a nap: the next one is wanted at once */
+    STILL, /* nor in the next: sleep */
+} calmness;
 
 /* What an event is about: the bell, or twice the worker's place, plus one for its pidfd. */
 static const uint64_t THE_BELL = UINT64_MAX;
@@ -29,7 +40,8 @@ int fani_processes_watch(fani_processes_pool *pool, fani_processes_worker *worke
 
 int fani_processes_watch_bell(const fani_processes_pool *pool)
 {
-    struct epoll_event bell = {.events = EPOLLIN, .data.u64 = THE_BELL};
+    /* By edge: it need not be read then. */
+    struct epoll_event bell = {.events = EPOLLIN | EPOLLET, .data.u64 = THE_BELL};
     return epoll_ctl(pool->epoll, EPOLL_CTL_ADD, pool->bell, &bell) == 0 ? 0 : errno;
 }
 
@@ -50,15 +62,6 @@ void fani_processes_watch_room(fani_processes_pool *pool, fani_processes_worker 
 
 /* ---- Rest ---------------------------------------------------------------------------------- */
 
-static void pause_a_little(void)
-{
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#else
-    atomic_signal_fence(memory_order_seq_cst);
-#endif
-}
-
 static bool replies_wait(const fani_processes_worker *worker)
 {
     return worker->region && !worker->deaf && fani_processes_ring_waiting(&worker->replies);
@@ -72,39 +75,50 @@ static bool any_replies_wait(const fani_processes_pool *pool)
     return false;
 }
 
-static bool spin(const fani_processes_pool *pool)
+static bool any_in_flight(const fani_processes_pool *pool)
 {
-    for (int i = 0; i < SPINS; i++) {
-        if (any_replies_wait(pool))
+    for (unsigned i = 0; i < pool->count; i++)
+        if (pool->workers[i].in_flight)
             return true;
-        pause_a_little();
-    }
     return false;
 }
 
-static void tell_rest(fani_processes_pool *pool, fani_processes_rest rest)
+/* Tells the workers when to ring. Those without work are told with their next batch. */
+static void set_bells(fani_processes_pool *pool, fani_processes_rest rest, calmness calm)
 {
     pool->rest = rest;
     for (unsigned i = 0; i < pool->count; i++) {
         fani_processes_worker *worker = &pool->workers[i];
         if (!worker->in_flight)
-            continue; /* told with its next batch */
-        worker->rest_told = rest;
-        atomic_store(&worker->region->rest, rest);
+            continue;
+        uint64_t at = rest == FANI_PROCESSES_AWAKE ? FANI_PROCESSES_NEVER
+                      : calm == BUSY               ? fani_processes_middle(worker)
+                                                   : 0;
+        atomic_exchange(&worker->region->ring_at, at);
     }
 }
 
+/* Nothing has come from workers that have work, for the time of a nap. */
+static void note_stalls(fani_processes_pool *pool)
+{
+    for (unsigned i = 0; i < pool->count; i++)
+        fani_processes_note_stall(&pool->workers[i], NAP_NS);
+}
+
 /* Tells the workers to ring, then looks once more: a reply is seen here or rings. False: stay up.
- */
-static bool lie_down(fani_processes_pool *pool, fani_processes_rest rest)
+ * Otherwise *nap tells whether to wake without a bell. */
+static bool lie_down(fani_processes_pool *pool, calmness calm, bool *nap)
 {
     pthread_mutex_lock(&pool->lock);
+    if (calm != BUSY)
+        note_stalls(pool);
     fani_processes_balance(pool);
     fani_processes_wake_due(pool);
-    tell_rest(pool, rest);
+    *nap = calm != STILL && any_in_flight(pool);
+    set_bells(pool, *nap ? FANI_PROCESSES_NAPPING : FANI_PROCESSES_SLEEPING, calm);
     bool quiet = !pool->refused.first && !any_replies_wait(pool);
     if (!quiet)
-        tell_rest(pool, FANI_PROCESSES_AWAKE);
+        set_bells(pool, FANI_PROCESSES_AWAKE, calm);
     pthread_mutex_unlock(&pool->lock);
     return quiet;
 }
@@ -112,18 +126,11 @@ static bool lie_down(fani_processes_pool *pool, fani_processes_rest rest)
 static void get_up(fani_processes_pool *pool)
 {
     pthread_mutex_lock(&pool->lock);
-    tell_rest(pool, FANI_PROCESSES_AWAKE);
+    set_bells(pool, FANI_PROCESSES_AWAKE, BUSY);
     pthread_mutex_unlock(&pool->lock);
 }
 
 /* ---- Events -------------------------------------------------------------------------------- */
-
-static void quiet_bell(const fani_processes_pool *pool)
-{
-    uint64_t rings;
-    while (read(pool->bell, &rings, sizeof rings) < 0 && errno == EINTR)
-        ;
-}
 
 static void room_again(fani_processes_pool *pool, fani_processes_worker *worker)
 {
@@ -136,10 +143,8 @@ static void room_again(fani_processes_pool *pool, fani_processes_worker *worker)
 
 static void handle(fani_processes_pool *pool, const struct epoll_event *event)
 {
-    if (event->data.u64 == THE_BELL) {
-        quiet_bell(pool);
+    if (event->data.u64 == THE_BELL)
         return;
-    }
     fani_processes_worker *worker = &pool->workers[event->data.u64 / 2];
     if (!worker->region)
         return; /* buried since by an earlier event of this round */
@@ -162,8 +167,9 @@ static int wait_events(const fani_processes_pool *pool, struct epoll_event *even
     return count < 0 ? 0 : count;
 }
 
-/* Handles what has happened, waiting up to `ns` nanoseconds (negative: for ever) for something. */
-static void look(fani_processes_pool *pool, int64_t ns)
+/* Handles what has happened, waiting up to `ns` nanoseconds (negative: for ever) for something.
+ * False: nothing has. */
+static bool look(fani_processes_pool *pool, int64_t ns)
 {
     struct epoll_event events[EVENTS];
     int count = wait_events(pool, events, ns);
@@ -172,20 +178,37 @@ static void look(fani_processes_pool *pool, int64_t ns)
     for (int i = 0; i < count; i++)
         handle(pool, &events[i]);
     fani_processes_wake_due(pool);
+    return count > 0;
 }
 
 /* ---- The loop ------------------------------------------------------------------------------ */
 
+/* Why a batch was refused; pool->trouble changes under the lock. */
+static void tell_refusal(fani_processes_pool *pool, const fani_batch *batch, char *text,
+                         size_t text_size)
+{
+    int error = (int)batch->run_ns;
+    if (error)
+        snprintf(text, text_size, "no memory for a message to a worker: %s",
+                 strerrordesc_np(error));
+    else
+        snprintf(text, text_size, "%s", pool->trouble.text);
+}
+
 static void fail_refused(fani_processes_pool *pool)
 {
+    char text[sizeof pool->trouble.text];
     for (;;) {
         pthread_mutex_lock(&pool->lock);
         fani_batch *batch = fani_fifo_pop(&pool->refused);
+        if (batch)
+            tell_refusal(pool, batch, text, sizeof text);
         pthread_mutex_unlock(&pool->lock);
         if (!batch)
             return;
-        const char *why = batch->mark ? batch->mark : "out of memory for a message to a worker";
-        fani_processes_complete(pool, batch, FANI_FAILED, why);
+        batch->run_ns = 0;
+        batch->mark = NULL;
+        fani_processes_complete(pool, batch, FANI_FAILED, text);
     }
 }
 
@@ -199,17 +222,18 @@ static bool work(fani_processes_pool *pool)
     return any;
 }
 
-/* Sleeps until there is something to do. `lately`: replies came just before, more will come soon,
- * and a nap costs the workers less than waking the pump for each of them. */
-static void rest(fani_processes_pool *pool, fan_deadline due, bool lately)
+/* Sleeps until there is something to do. True: there is. */
+static bool rest(fani_processes_pool *pool, fan_deadline due, calmness calm)
 {
+    bool nap = false;
+    if (!lie_down(pool, calm, &nap))
+        return true;
     int64_t ns = due == FAN_FOREVER ? -1 : due - fani_clock_ns();
     if (due != FAN_FOREVER && ns <= 0)
-        ns = 0;
-    if (lately && (ns < 0 || ns > NAP_NS))
+        ns = 1;
+    if (nap && (ns < 0 || ns > NAP_NS))
         ns = NAP_NS;
-    if (ns == 0 || lie_down(pool, lately ? FANI_PROCESSES_NAPPING : FANI_PROCESSES_SLEEPING))
-        look(pool, ns);
+    return look(pool, ns);
 }
 
 static bool closed(fani_processes_pool *pool)
@@ -225,7 +249,7 @@ static bool closed(fani_processes_pool *pool)
 void *fani_processes_pump(void *argument)
 {
     fani_processes_pool *pool = argument;
-    bool lately = false;
+    calmness calm = STILL;
     unsigned turns = 0;
     if (pool->has_mask) /* the opener may be pinned to one core: see base/cores.h */
         (void)pthread_setaffinity_np(pthread_self(), sizeof pool->mask, &pool->mask);
@@ -233,12 +257,13 @@ void *fani_processes_pump(void *argument)
     while (!closed(pool)) {
         fan_deadline due = fani_processes_keep_alive(pool);
         if (work(pool)) {
-            lately = true;
+            calm = BUSY;
             if (++turns % TURNS_PER_LOOK == 0)
                 look(pool, 0);
-        } else if (!lately || !spin(pool)) {
-            rest(pool, due, lately);
-            lately = false;
+        } else if (rest(pool, due, calm)) {
+            calm = BUSY;
+        } else if (calm != STILL) {
+            calm++;
         }
     }
     return NULL;

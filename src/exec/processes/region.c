@@ -24,6 +24,7 @@ int fani_processes_region_new(const cpu_set_t *mask, fani_processes_region **reg
     r->size = sizeof *r;
     r->parent = getpid();
     r->window = FANI_PROCESSES_WINDOW;
+    atomic_init(&r->ring_at, FANI_PROCESSES_NEVER);
     r->has_mask = mask != NULL;
     if (mask)
         r->mask = *mask;

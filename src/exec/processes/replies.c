@@ -7,6 +7,12 @@
 #include "pool.h"
 #include "task/wire.h"
 
+enum {
+    TURN = 256, /* replies of one worker in a row, so that none can keep the pump from the others */
+    AHEAD = 4,  /* replies whose memory is asked for early */
+    TURN_BYTES = 1 << 17, /* and about so many bytes of them */
+};
+
 /* What a message made of its batch. */
 typedef struct result {
     fani_verdict verdict;
@@ -38,6 +44,15 @@ static void read_replies(fani_batch *batch, const unsigned char *bytes, size_t s
         malformed(r);
 }
 
+static void read_array(fani_batch *batch, const fani_processes_message *message, result *r)
+{
+    size_t count = batch->items.count;
+    if (count == 0 || message->size % count != 0 || message->size / count > batch->reply_limit)
+        malformed(r);
+    else if (fani_replies_fill(&batch->replies, count, message->bytes, message->size) != FAN_OK)
+        fail(r, "out of memory for the replies", 0);
+}
+
 /* Replies too large for the ring: their descriptor was sent before the frame was shown. */
 static void read_outside(fani_batch *batch, int fd, size_t size, result *r)
 {
@@ -67,10 +82,13 @@ static void read_message(fani_processes_worker *worker, const fani_processes_mes
     int fd = -1;
     size_t size = 0;
     switch (message->kind) {
-    case FANI_PROCESSES_INLINE:
+    case FANI_PROCESSES_ARRAY:
+        read_array(batch, message, r);
+        break;
+    case FANI_PROCESSES_ANSWER:
         read_replies(batch, message->bytes, message->size, r);
         break;
-    case FANI_PROCESSES_OUTSIDE:
+    case FANI_PROCESSES_ANSWER_OUTSIDE:
         if (fani_processes_inbox_take(&worker->inbox, message->posting, &fd, &size))
             read_outside(batch, fd, size, r);
         else
@@ -85,46 +103,139 @@ static void read_message(fani_processes_worker *worker, const fani_processes_mes
     }
 }
 
-static void take(fani_processes_pool *pool, fani_processes_worker *worker,
-                 const fani_processes_message *message)
+bool fani_processes_has_answered(const fani_processes_worker *worker, uint64_t posting)
 {
-    result r = {.verdict = FANI_DONE};
-    if (message->kind == FANI_PROCESSES_OUTSIDE)
-        fani_processes_listen(pool, worker);
+    fani_processes_ring replies = fani_processes_region_replies(worker->region);
+    fani_processes_message message;
+    replies.at = replies.far = worker->heard;
+    while (fani_processes_ring_peek(&replies, &message) == FAN_OK && message.frame) {
+        if (message.posting == posting)
+            return true;
+        fani_processes_ring_pass(&replies);
+    }
+    return false;
+}
+
+/* A batch and what was answered to it. */
+typedef struct arrival {
+    fani_batch *batch;
+    fani_processes_message message;
+    uint64_t run_ns;
+    int64_t begun_ns;
+    bool ended; /* it was to be ended, and counts as such */
+} arrival;
+
+/* Finds what waits in the ring, without letting go of it. False: it makes no sense. */
+static bool find_messages(fani_processes_worker *worker, arrival *arrivals, unsigned *count)
+{
+    size_t bytes = 0;
+    for (*count = 0; *count < TURN && bytes < TURN_BYTES; ++*count) {
+        arrival *a = &arrivals[*count];
+        if (fani_processes_ring_peek(&worker->replies, &a->message) != FAN_OK)
+            return false;
+        if (!a->message.frame)
+            return true;
+        a->run_ns = a->message.frame->run_ns;
+        a->begun_ns = a->message.frame->begun_ns;
+        bytes += a->message.size;
+        fani_processes_ring_pass(&worker->replies);
+    }
+    return true;
+}
+
+/* Finds the batches that were answered, up to one that makes no sense: false. What was taken back
+ * meanwhile has no batch. The worker gets more at once: it works on while its replies are read. */
+static bool find_batches(fani_processes_pool *pool, fani_processes_worker *worker,
+                         arrival *arrivals, unsigned *count)
+{
+    unsigned found = 0;
+    uint64_t run_ns = 0;
     pthread_mutex_lock(&pool->lock);
-    fani_batch *batch = fani_processes_land(worker, message->posting);
-    worker->full = false;
-    pool->blameless = 0;
-    fani_processes_dispatch(pool); /* so that it works on while its replies are read */
+    worker->heard = worker->replies.at;
+    while (found < *count &&
+           fani_processes_land(worker, arrivals[found].message.posting, &arrivals[found].batch)) {
+        fani_processes_expect(arrivals[found].batch);
+        run_ns += arrivals[found].run_ns;
+        arrivals[found].ended =
+            worker->condemned &&
+            fani_processes_pardon(pool, worker, arrivals[found].message.posting);
+        found++;
+    }
+    if (found) {
+        fani_processes_note_times(worker, found, run_ns);
+        worker->full = false;
+        pool->blameless = 0;
+        fani_processes_dispatch(pool);
+    }
     pthread_mutex_unlock(&pool->lock);
-    worker->failures = 0;
-    if (batch)
-        read_message(worker, message, batch, &r);
-    fani_processes_ring_release(&worker->replies);
-    fani_processes_wake(worker); /* it may wait for room */
-    if (!batch || r.verdict == FANI_LOST)
+    bool sound = found == *count;
+    *count = found;
+    return sound;
+}
+
+/* Puts away what came for a batch that was taken back. */
+static void drop_outside(fani_processes_worker *worker, const fani_processes_message *message)
+{
+    int fd = -1;
+    size_t size;
+    if (message->kind == FANI_PROCESSES_ANSWER_OUTSIDE &&
+        fani_processes_inbox_take(&worker->inbox, message->posting, &fd, &size))
+        fani_processes_fd_close(&fd);
+}
+
+/* Reads one answer; a batch that has its replies then waits to be reported with the others. */
+static void read_arrival(fani_processes_pool *pool, fani_processes_worker *worker, arrival *a)
+{
+    result r;
+    r.verdict = FANI_DONE;
+    if (a->message.kind == FANI_PROCESSES_ANSWER_OUTSIDE)
+        fani_processes_listen(pool, worker);
+    if (!a->batch) {
+        drop_outside(worker, &a->message);
+        return;
+    }
+    a->batch->run_ns = a->run_ns;
+    a->batch->begun_ns = a->begun_ns;
+    int32_t pid = atomic_load_explicit(&worker->region->pid, memory_order_relaxed);
+    a->batch->where =
+        (fani_where){.worker = (uint32_t)(worker - pool->workers), .pid = pid, .thread = pid};
+    read_message(worker, &a->message, a->batch, &r);
+    if (a->ended && r.verdict != FANI_LOST) {
+        r.verdict = FANI_CANCELLED;
+        r.text[0] = '\0';
+    }
+    if (r.verdict == FANI_DONE)
+        return;
+    if (r.verdict == FANI_LOST)
         fani_processes_distrust(pool, worker, "sent a malformed reply");
-    if (batch)
-        fani_processes_complete(pool, batch, r.verdict, r.text);
+    fani_processes_complete(pool, a->batch, r.verdict, r.text);
+    a->batch = NULL;
 }
 
 bool fani_processes_collect(fani_processes_pool *pool, fani_processes_worker *worker)
 {
-    bool any = false;
-    /* Not more than it can hold, so that one fast worker can't keep the pump from the others. */
-    for (int i = 0; i < FANI_PROCESSES_WINDOW && worker->region && !worker->deaf; i++) {
-        fani_processes_message message;
-        if (fani_processes_ring_peek(&worker->replies, &message) != FAN_OK) {
-            fani_processes_distrust(pool, worker, "sent a malformed message");
-            break;
-        }
-        if (!message.frame)
-            break;
-        take(pool, worker, &message);
-        any = true;
-    }
+    arrival arrivals[TURN];
+    unsigned count;
+    if (!worker->region || worker->deaf || !fani_processes_ring_waiting(&worker->replies))
+        return false;
+    bool sound = find_messages(worker, arrivals, &count);
+    sound &= find_batches(pool, worker, arrivals, &count);
     fani_processes_wake_due(pool);
-    return any;
+    if (count)
+        worker->failures = 0;
+    for (unsigned i = 0; i < count; i++) {
+        if (i + AHEAD < count && arrivals[i + AHEAD].batch)
+            __builtin_prefetch(arrivals[i + AHEAD].batch->replies.bytes.data, 1);
+        read_arrival(pool, worker, &arrivals[i]);
+    }
+    fani_processes_ring_release(&worker->replies);
+    fani_processes_wake(worker); /* it may wait for room */
+    if (!sound)
+        fani_processes_distrust(pool, worker, "sent a malformed reply");
+    for (unsigned i = 0; i < count; i++)
+        if (arrivals[i].batch)
+            fani_processes_complete(pool, arrivals[i].batch, FANI_DONE, "");
+    return true;
 }
 
 /* One message of a worker; false where it makes no sense. */

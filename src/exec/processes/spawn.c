@@ -7,8 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/pidfd.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -85,20 +89,18 @@ void fani_processes_program_clear(fani_processes_program *program)
 
 /* ---- Starting ------------------------------------------------------------------------------ */
 
-/* Standard error may be closed in the program; the image must not take that number for its own. */
-static int add_standard_streams(posix_spawn_file_actions_t *actions)
+static int add_standard_streams(posix_spawn_file_actions_t *actions, const int streams[2])
 {
     int error = posix_spawn_file_actions_addopen(actions, 0, "/dev/null", O_RDONLY, 0);
-    if (!error && fcntl(2, F_GETFD) < 0)
-        error = posix_spawn_file_actions_addopen(actions, 2, "/dev/null", O_WRONLY, 0);
-    if (!error)
-        error = posix_spawn_file_actions_adddup2(actions, 2, 1);
+    for (int i = 0; i < 2 && !error; i++)
+        error = posix_spawn_file_actions_adddup2(actions, streams[i], i + 1);
     return error;
 }
 
-static int fill_actions(posix_spawn_file_actions_t *actions, int region, int socket, int bell)
+static int fill_actions(posix_spawn_file_actions_t *actions, int region, int socket, int bell,
+                        const int streams[2])
 {
-    int error = add_standard_streams(actions);
+    int error = add_standard_streams(actions, streams);
     if (!error)
         error = posix_spawn_file_actions_adddup2(actions, region, FANI_PROCESSES_FD_REGION);
     if (!error)
@@ -152,7 +154,7 @@ static int spawn_with(const fani_processes_program *program,
 }
 
 int fani_processes_spawn(const fani_processes_program *program, int region, int socket, int bell,
-                         int *pidfd)
+                         const int streams[2], int *pidfd)
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
@@ -163,7 +165,7 @@ int fani_processes_spawn(const fani_processes_program *program, int region, int 
     if (!error) {
         error = fill_attributes(&attributes);
         if (!error)
-            error = fill_actions(&actions, region, socket, bell);
+            error = fill_actions(&actions, region, socket, bell, streams);
         if (!error)
             error = spawn_with(program, &actions, &attributes, pidfd);
         posix_spawnattr_destroy(&attributes);
@@ -174,11 +176,10 @@ int fani_processes_spawn(const fani_processes_program *program, int region, int 
 
 /* ---- Ending -------------------------------------------------------------------------------- */
 
-static void describe(const siginfo_t *info, char *text, size_t text_size)
+static void describe(bool exited, int number, char *text, size_t text_size)
 {
-    int number = info->si_status;
     const char *name = sigabbrev_np(number);
-    if (info->si_code == CLD_EXITED)
+    if (exited)
         snprintf(text, text_size, "exited with code %d", number);
     else if (name)
         snprintf(text, text_size, "killed by SIG%s", name);
@@ -186,18 +187,63 @@ static void describe(const siginfo_t *info, char *text, size_t text_size)
         snprintf(text, text_size, "killed by signal %d", number);
 }
 
-bool fani_processes_reap(int pidfd, char *text, size_t text_size)
+/* What Linux tells of a pidfd since 6.15, also when somebody else has reaped the process. The C
+ * library does not know of it yet. */
+typedef struct pidfd_facts {
+    uint64_t mask, cgroup;
+    uint32_t ids[11];
+    int32_t status; /* as waitpid gives it */
+} pidfd_facts;
+
+enum { HAS_STATUS = 8 };
+
+/* The program ignores SIGCHLD, or waits for any child: the status went elsewhere, and comes here a
+ * moment after the end. */
+static void describe_reaped(int pidfd, char *text, size_t text_size)
+{
+    const struct timespec moment = {.tv_nsec = 50000};
+    pidfd_facts facts = {0};
+    snprintf(text, text_size, "died");
+    for (int i = 0; i < 20; i++) {
+        facts.mask = HAS_STATUS;
+        bool told = ioctl(pidfd, _IOWR(0xff, 11, pidfd_facts), &facts) == 0;
+        if (told && facts.mask & HAS_STATUS) {
+            bool exited = WIFEXITED(facts.status);
+            describe(exited, exited ? WEXITSTATUS(facts.status) : WTERMSIG(facts.status), text,
+                     text_size);
+            return;
+        }
+        if (!told && errno != ESRCH)
+            return; /* an older kernel */
+        nanosleep(&moment, NULL);
+    }
+}
+
+/* The peak is what it had in memory: less than its limit, by what it had asked for and not touched.
+ */
+static bool used_up(const struct rusage *usage, size_t limit)
+{
+    return limit && (size_t)usage->ru_maxrss * 1024 >= limit - limit / 8;
+}
+
+bool fani_processes_reap(int pidfd, size_t memory_limit, char *text, size_t text_size)
 {
     siginfo_t info = {0};
-    int result;
-    do
-        result = waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG);
+    struct rusage usage = {0};
+    long result;
+    do /* the system call tells the child's use of memory, which the library's waitid keeps */
+        result = syscall(SYS_waitid, P_PIDFD, pidfd, &info, WEXITED | WNOHANG, &usage);
     while (result < 0 && errno == EINTR);
     if (result == 0 && info.si_pid == 0)
         return false;
     if (result == 0)
-        describe(&info, text, text_size);
-    else /* the program ignores SIGCHLD or waits for any child: the status went elsewhere */
-        snprintf(text, text_size, "died");
+        describe(info.si_code == CLD_EXITED, info.si_status, text, text_size);
+    else
+        describe_reaped(pidfd, text, text_size);
+    size_t used = strlen(text);
+    if (result == 0 && used_up(&usage, memory_limit))
+        snprintf(text + used, text_size - used,
+                 ", its memory used up: a worker may use %zu MiB (worker_memory)",
+                 memory_limit >> 20);
     return true;
 }

@@ -22,14 +22,15 @@ fan_status fani_processes_program_init(fani_processes_program *program, const ch
 void fani_processes_program_clear(fani_processes_program *program);
 
 /* Starts an image that finds the three descriptors (all above 5) at FANI_PROCESSES_FD_*. Standard
- * input is /dev/null, standard output goes where standard error goes, no other descriptor is open,
- * no signal blocked or ignored. *pidfd is close-on-exec. Answers 0 or an errno. The image is bound
- * to the calling thread's life (PR_SET_PDEATHSIG). */
+ * input is /dev/null, standard output and error are `streams` (above 5), no other descriptor is
+ * open, no signal blocked or ignored. *pidfd is close-on-exec. Answers 0 or an errno. The image is
+ * bound to the calling thread's life (PR_SET_PDEATHSIG). */
 int fani_processes_spawn(const fani_processes_program *program, int region, int socket, int bell,
-                         int *pidfd);
+                         const int streams[2], int *pidfd);
 
 /* Why a child ended, in words, once its pidfd is readable; reaps it. False: it has not ended. The
- * text has no process id and no time in it, so that the same crash gives the same bytes. */
-bool fani_processes_reap(int pidfd, char *text, size_t text_size);
+ * text has no process id and no time in it, so that the same crash gives the same bytes. It says so
+ * where the child had used up memory_limit (bytes, 0: none). */
+bool fani_processes_reap(int pidfd, size_t memory_limit, char *text, size_t text_size);
 
 #endif

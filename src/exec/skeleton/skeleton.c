@@ -44,6 +44,8 @@ static void *skeleton_work(void *self)
     for (fani_batch *batch; (batch = skeleton_take(s));) {
         fan_status status = fani_worker_run(s->worker, batch->task, &batch->items, &batch->args,
                                             batch->reply_limit, &batch->replies, &batch->run_ns);
+        batch->begun_ns = fani_worker_begun(s->worker);
+        batch->where = fani_where_here(0);
         fani_outcome outcome = {.verdict = status == FAN_OK ? FANI_DONE : FANI_FAILED,
                                 .text = fan_status_text(status)};
         pthread_mutex_lock(&s->lock);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "task/where.h"
 #include "team.h"
 
 enum { PART_NS = 20000, PART_GROWTH = 4 };
@@ -98,18 +99,51 @@ static void run_given_parts(fani_member *m, const fani_division *d)
         fani_worker_part_run(m->worker, at, taken);
 }
 
+/* Notes what a member has had, for the trace: its parts lie side by side. Without memory for it the
+ * trace lacks it. */
+static void note_stint(fani_division *d, uint64_t from, uint64_t count, int64_t begun_ns,
+                       fani_where where)
+{
+    fani_stint *stint = d->batch->traced && count ? malloc(sizeof *stint) : NULL;
+    if (!stint)
+        return;
+    *stint = (fani_stint){.from = from,
+                          .count = count,
+                          .begun_ns = begun_ns,
+                          .run_ns = begun_ns ? (uint64_t)(fani_clock_ns() - begun_ns) : 0,
+                          .where = where};
+    stint->next = atomic_load(&d->stints);
+    while (!atomic_compare_exchange_weak(&d->stints, &stint->next, stint))
+        ;
+}
+
+static void trace_stints(fani_front *front, fani_division *d)
+{
+    for (fani_stint *stint = atomic_load(&d->stints), *next; stint; stint = next) {
+        next = stint->next;
+        d->batch->begun_ns = stint->begun_ns;
+        d->batch->run_ns = stint->run_ns;
+        d->batch->where = stint->where;
+        fani_front_trace_part(front, d->batch, stint->from, stint->count);
+        free(stint);
+    }
+}
+
 /* What nobody is to run any more. */
 static void mark_rest(fani_member *m, fani_division *d, fani_slot_state state, const char *text)
 {
     uint64_t at, taken;
-    while (claim(m, UINT32_MAX, &at, &taken))
+    while (claim(m, UINT32_MAX, &at, &taken)) {
+        note_stint(d, at, taken, 0, (fani_where){0});
         fani_parts_mark(&d->parts, at, taken, state, text);
+    }
 }
 
 static void end_division(fani_member *m, fani_division *d)
 {
     fani_batch *batch = d->batch;
     fan_status status = fani_parts_end(&d->parts);
+    trace_stints(m->team->front, d);
     batch->run_ns = atomic_load(&d->run_ns);
     free(d);
     fani_front_complete(m->team->front, batch,
@@ -120,6 +154,7 @@ static void end_division(fani_member *m, fani_division *d)
 void fani_division_work(fani_member *m, fani_division *d)
 {
     int64_t begun = fani_clock_ns();
+    uint64_t from = range_begin(atomic_load(&m->range));
     fan_status status = fani_worker_parts_open(m->worker, &d->parts);
     if (status != FAN_OK) {
         mark_rest(m, d, FANI_SLOT_FAILED, fan_status_text(status));
@@ -129,6 +164,8 @@ void fani_division_work(fani_member *m, fani_division *d)
         else
             run_chosen_parts(m, d);
         fani_worker_parts_close(m->worker);
+        note_stint(d, from, range_begin(atomic_load(&m->range)) - from, begun,
+                   fani_where_here(m->number));
         mark_rest(m, d, FANI_SLOT_CANCELLED, "cancelled");
     }
     m->clock_ns = fani_clock_ns();

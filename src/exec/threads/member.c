@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "task/where.h"
 #include "team.h"
 
 enum {
@@ -121,11 +122,25 @@ static uint64_t time_spent(fani_member *m)
     return (uint64_t)elapsed;
 }
 
+static fan_status run_task(fani_member *m, fani_batch *batch)
+{
+    if (!batch->traced) {
+        fan_status status =
+            fani_worker_run_untimed(m->worker, batch->task, &batch->items, &batch->args,
+                                    batch->reply_limit, &batch->replies);
+        batch->run_ns = time_spent(m);
+        return status;
+    }
+    batch->where = fani_where_here(m->number);
+    fan_status status = fani_worker_run(m->worker, batch->task, &batch->items, &batch->args,
+                                        batch->reply_limit, &batch->replies, &batch->run_ns);
+    batch->begun_ns = fani_worker_begun(m->worker);
+    return status;
+}
+
 static void run_batch(fani_member *m, fani_batch *batch)
 {
-    fan_status status = fani_worker_run_untimed(m->worker, batch->task, &batch->items, &batch->args,
-                                                batch->reply_limit, &batch->replies);
-    batch->run_ns = time_spent(m);
+    fan_status status = run_task(m, batch);
     if (batch->timeout_ns) {
         fani_lock_take(&m->lock);
         m->begun_ns = 0;

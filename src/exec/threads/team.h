@@ -17,6 +17,15 @@
 #include "exec/fifo.h"
 #include "task/parts.h"
 
+/* What one member has had of a divisible batch: for the trace. */
+typedef struct fani_stint {
+    struct fani_stint *next;
+    uint64_t from, count;
+    int64_t begun_ns;
+    uint64_t run_ns;
+    fani_where where;
+} fani_stint;
+
 /* A divisible batch while members run it. It ends with the last of them. */
 struct fani_team;
 
@@ -26,6 +35,7 @@ typedef struct fani_division {
     _Atomic unsigned members; /* who have a range of it */
     _Atomic bool stopped;     /* nobody begins another part */
     _Atomic uint64_t run_ns;
+    fani_stint *_Atomic stints;
     _Atomic double item_ns; /* what an item takes; 0: not known */
 } fani_division;
 

@@ -1,6 +1,7 @@
 /* The contract suite over MPI ranks: every rank runs every case; ranks other than 0 serve where a
  * case opens an executor, and print nothing. Once with threads inside the ranks, once with
  * processes. */
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -30,6 +31,7 @@ static fan_status open_over_ranks(const contract_target *target, fan_executor_op
 int main(int argc, char **argv)
 {
     int code, provided;
+    setlocale(LC_ALL, "");
     if (fan_start(&argc, &argv, contract_tasks, &code))
         return code;
     if (MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS)

@@ -1,4 +1,4 @@
-#include "stage/writer.h"
+#include "base/writer.h"
 
 #include <errno.h>
 #include <fcntl.h>
