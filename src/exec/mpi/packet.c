@@ -14,7 +14,6 @@ enum {
     SURPRISE_NS = 200000,
     /* The answer to a piece that ran this long does not wait for others. */
     ALONE_NS = 20000,
-    TINY_NS = 500,
 };
 
 /* ---- A packet ------------------------------------------------------------------------------ */
@@ -113,8 +112,6 @@ typedef struct round {
     fani_worker *worker;
     fani_replies replies; /* of a piece that another rank waits for */
     int64_t now;
-    uint64_t mean_ns; /* of the pieces at the last look at the clock */
-    unsigned untimed; /* pieces since then */
     fani_learned learned;
 } round;
 
@@ -131,19 +128,12 @@ static void piece_done(fani_piece *piece)
     }
 }
 
-/* One look at the clock for each piece, which begins where the one before ended; of pieces that
- * took next to nothing only for every fourth. */
+/* One look at the clock for each piece: it begins where the one before ended. */
 static uint64_t passed(round *r)
 {
-    if (r->mean_ns && r->mean_ns < TINY_NS && r->untimed < 3) {
-        r->untimed++;
-        return r->mean_ns;
-    }
     int64_t before = r->now;
     r->now = fani_clock_ns();
-    r->mean_ns = (uint64_t)(r->now - before) / (r->untimed + 1);
-    r->untimed = 0;
-    return r->mean_ns;
+    return (uint64_t)(r->now - before);
 }
 
 static void run_own(round *r, fani_piece *piece)
