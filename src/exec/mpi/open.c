@@ -316,7 +316,6 @@ static fan_status open_on(fani_mpi *self, MPI_Comm comm, int rank, int size,
                           const fan_executor_options *options, const fan_mpi_options *mpi,
                           fani_opened *opened, fan_error *error)
 {
-
     const struct fani_mpi_testing *testing = testing_of(mpi);
     fani_host host = {.leader = rank, .ranks = 1, .cores = 1};
     fani_hello mine = {.tasks = fani_registry_hash(), .status = FAN_E_MEMORY}, *hellos = NULL;

@@ -1,6 +1,7 @@
 #include "parcel.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "task/wire.h"
 
@@ -290,6 +291,12 @@ size_t fani_answer_size(const fani_answer *answer)
            padded(payload_size(answer));
 }
 
+/* Whether it ran in a process of its own, which has one thread. */
+static bool in_process(const fani_answer *answer)
+{
+    return answer->where.pid && answer->where.pid != (int32_t)getpid();
+}
+
 unsigned char *fani_answer_write(const fani_answer *answer, unsigned char *at)
 {
     bool plain = fani_answer_is_plain(answer);
@@ -300,10 +307,9 @@ unsigned char *fani_answer_write(const fani_answer *answer, unsigned char *at)
         .size = payload_size(answer),
         .item_size = plain ? (uint32_t)answer->replies->item_size : 0,
         .flags = (uint32_t)answer->verdict | (plain ? IS_PLAIN : 0) |
-                 (answer->count ? HAS_PART : 0) |
-                 (answer->where.pid && answer->where.pid == answer->where.thread ? OWN_PID : 0),
+                 (answer->count ? HAS_PART : 0) | (in_process(answer) ? OWN_PID : 0),
         .worker = answer->where.worker,
-        .thread = answer->where.thread,
+        .thread = in_process(answer) ? answer->where.pid : answer->where.thread,
     };
     at = append(at, &record, sizeof record);
     if (answer->count)
