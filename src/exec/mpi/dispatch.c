@@ -33,8 +33,18 @@ static uint64_t mark_of(const fani_batch *batch)
 
 /* ---- Ends ---------------------------------------------------------------------------------- */
 
+/* The front leaves what is divisible to those who divide it: this was run whole. */
+static void trace_whole(fani_mpi *self, const fani_batch *batch)
+{
+    if (mark_of(batch) != MARK_RANGE && batch->replies.complete &&
+        batch->replies.count == batch->items.count)
+        fani_front_trace_part(self->front, batch, 0, batch->items.count);
+}
+
 void fani_mpi_complete(fani_mpi *self, fani_batch *batch, fani_outcome outcome)
 {
+    if (batch->divisible && batch->traced && outcome.verdict == FANI_DONE)
+        trace_whole(self, batch);
     fani_front_complete(self->front, batch, outcome);
     atomic_fetch_add(&self->completed, 1);
 }

@@ -102,15 +102,6 @@ typedef struct fani_failed {
     char text[FANI_MPI_TEXT_SIZE];
 } fani_failed;
 
-/* Rank 0's watch over the others. */
-typedef struct fani_watch {
-    int64_t tick_ns; /* 0: nobody is watched */
-    int64_t ticked;  /* when the last tick was */
-    uint32_t ticks;
-    unsigned steps; /* since the clock was asked */
-    bool told;      /* the callback knows that the link is broken */
-} fani_watch;
-
 struct fani_mpi {
     fani_front *front;
     MPI_Comm comm; /* our own */

@@ -129,14 +129,9 @@ static void piece_done(fani_piece *piece)
     }
 }
 
-/* One look at the clock for each piece, which begins where the one before ended; of pieces that
- * took next to nothing only for every fourth, unless a trace wants it `exactly`. */
-static uint64_t passed(round *r, bool exactly)
+/* One look at the clock for each piece: it begins where the one before ended. */
+static uint64_t passed(round *r)
 {
-    if (!exactly && r->mean_ns && r->mean_ns < TINY_NS && r->untimed < 3) {
-        r->untimed++;
-        return r->mean_ns;
-    }
     int64_t before = r->now;
     r->now = fani_clock_ns();
     return (uint64_t)(r->now - before);
@@ -149,7 +144,7 @@ static void run_own(round *r, fani_piece *piece)
     batch->where = r->where;
     fan_status status = fani_worker_run_untimed(r->worker, piece->task, &piece->items, &piece->args,
                                                 piece->reply_limit, &batch->replies);
-    batch->run_ns = passed(r, piece->traced);
+    batch->run_ns = passed(r);
     piece_done(piece);
     fani_learned_add(&r->learned, r->packet->self, piece->task, batch->run_ns, piece->items.count);
     fani_mpi_complete(r->packet->self, batch,
@@ -162,7 +157,7 @@ static void run_other(round *r, fani_piece *piece, bool is_last)
     int64_t begun = r->now;
     fan_status status = fani_worker_run_untimed(r->worker, piece->task, &piece->items, &piece->args,
                                                 piece->reply_limit, &r->replies);
-    uint64_t run_ns = passed(r, piece->traced);
+    uint64_t run_ns = passed(r);
     piece_done(piece);
     const fani_answer answer = {.ticket = piece->ticket,
                                 .verdict = status ? FANI_FAILED : FANI_DONE,
