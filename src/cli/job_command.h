@@ -22,7 +22,7 @@ typedef struct executor_choice {
     unsigned crash_limit;
     size_t queue_bytes;
     uint32_t heartbeat_ms; /* mpi: FAN_RANKS_NO_HEARTBEAT: never; 0: the default */
-    size_t worker_memory; /* 0: no limit */
+    size_t worker_memory;  /* 0: no limit */
 } executor_choice;
 
 /* What the options, the job, the environment and the launcher choose, in this order. `job` may be

@@ -154,6 +154,21 @@ struct fan_executor_kind {
 /* Reports what became of a posted batch, exactly once per posting. The batch is gone afterwards. */
 void fani_front_complete(fani_front *front, fani_batch *batch, fani_outcome outcome);
 
+/* Wakes that can wait a moment: a thread that completes one short batch after another notes whom to
+ * wake for them, and wakes them all at once when it has nothing more at hand, or after some tens of
+ * microseconds. Waking a waiter for each would cost more than the batches, and take the core away
+ * from who works. Waiters look again by themselves before long, so that no harm comes of a long
+ * batch that follows unexpectedly. */
+enum { FANI_WAKES_MAX = 32 };
+typedef struct fani_wakes {
+    unsigned count;
+    _Atomic uint32_t *words[FANI_WAKES_MAX];
+} fani_wakes;
+
+/* From here on completions on this thread note their wakes; NULL ends that. */
+void fani_front_defer_wakes(fani_wakes *wakes);
+void fani_front_wake_deferred(fani_wakes *wakes);
+
 /* Where a divisible batch is `traced`, before it is completed: what one who had a part of it (items
  * `at` to `at` + count - 1) did; begun_ns, run_ns and where of the batch say so just now (zero:
  * nobody ran them). Its replies are complete. */

@@ -11,6 +11,8 @@
 enum {
     SPINS = 60, /* looks at a future before sleeping: about a microsecond */
     SLOW_CALLBACK_NS = 100000000,
+    NAP_FIRST_NS = 200000, /* sleeps on a future grow from this to this */
+    NAP_MOST_NS = 10000000,
 };
 
 /* ---- Memory -------------------------------------------------------------------------------- */
@@ -171,6 +173,32 @@ bool fani_future_give_input(fan_future *future, const void *input, size_t size)
     return true;
 }
 
+/* ---- Waking -------------------------------------------------------------------------------- */
+
+/* Where this thread notes whom to wake, or NULL: it wakes at once. */
+static _Thread_local fani_wakes *deferred __attribute__((tls_model("initial-exec")));
+
+void fani_front_defer_wakes(fani_wakes *wakes)
+{
+    deferred = wakes;
+}
+
+/* A future may be gone by now, even used again: then a wake is for nothing, and harmless. */
+void fani_front_wake_deferred(fani_wakes *wakes)
+{
+    for (unsigned i = 0; i < wakes->count; i++)
+        fani_futex_wake(wakes->words[i], INT32_MAX);
+    wakes->count = 0;
+}
+
+static void wake(fan_future *future)
+{
+    if (deferred && deferred->count < FANI_WAKES_MAX)
+        deferred->words[deferred->count++] = &future->state;
+    else
+        fani_futex_wake(&future->state, INT32_MAX);
+}
+
 /* ---- The end ------------------------------------------------------------------------------- */
 
 static void unpin(fan_future *future, uint32_t pin)
@@ -246,7 +274,7 @@ void fani_future_done(fani_batch *batch)
     uint32_t state = mark_done(future);
     /* Unless pinned it may be gone from here on; a wake where nobody waits is harmless. */
     if (state & FANI_FUTURE_WATCHED)
-        fani_futex_wake(&future->state, INT32_MAX);
+        wake(future);
     if (state & FANI_FUTURE_PINNED) {
         tell_observers(future);
         unpin(future, FANI_FUTURE_PINNED);
@@ -288,11 +316,15 @@ static bool sleep_on(fan_future *future, fan_deadline deadline)
         if (is_done(future))
             return true;
     }
-    while (deadline == FAN_FOREVER || fani_clock_ns() < deadline) {
+    int64_t nap = NAP_FIRST_NS;
+    for (int64_t now = fani_clock_ns(); now < deadline; now = fani_clock_ns()) {
         uint32_t state = atomic_fetch_or(&future->state, FANI_FUTURE_WATCHED);
         if (state & FANI_FUTURE_DONE)
             return true;
-        (void)fani_futex_wait(&future->state, state | FANI_FUTURE_WATCHED, deadline);
+        /* Its wake may be noted and not yet given (fani_wakes). */
+        (void)fani_futex_wait(&future->state, state | FANI_FUTURE_WATCHED,
+                              deadline - now < nap ? deadline : now + nap);
+        nap = nap < NAP_MOST_NS ? 2 * nap : nap;
     }
     return is_done(future);
 }

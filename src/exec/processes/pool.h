@@ -104,6 +104,7 @@ typedef struct fani_processes_pool {
     int bell;             /* eventfd: wakes the pump; workers and posting threads ring it */
     int epoll;            /* the bell, the workers' sockets and pidfds */
     pthread_t pump;
+    fani_wakes wakes; /* the pump's */
     bool dismissed; /* these two are the pump's: the workers were asked to end */
     bool wakes_due; /* some worker's wake_due is set */
 

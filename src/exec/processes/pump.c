@@ -219,6 +219,7 @@ static bool work(fani_processes_pool *pool)
     fail_refused(pool);
     for (unsigned i = 0; i < pool->count; i++)
         any |= fani_processes_collect(pool, &pool->workers[i]);
+    fani_front_wake_deferred(&pool->wakes);
     return any;
 }
 
@@ -254,6 +255,7 @@ void *fani_processes_pump(void *argument)
     if (pool->has_mask) /* the opener may be pinned to one core: see base/cores.h */
         (void)pthread_setaffinity_np(pthread_self(), sizeof pool->mask, &pool->mask);
     (void)pthread_setname_np(pthread_self(), "fan-processes");
+    fani_front_defer_wakes(&pool->wakes); /* work() gives them */
     while (!closed(pool)) {
         fan_deadline due = fani_processes_keep_alive(pool);
         if (work(pool)) {
@@ -265,6 +267,7 @@ void *fani_processes_pump(void *argument)
         } else if (calm != STILL) {
             calm++;
         }
+        fani_front_wake_deferred(&pool->wakes); /* of workers that died */
     }
     return NULL;
 }

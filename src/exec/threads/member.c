@@ -13,6 +13,7 @@ enum {
     SPINS_ALONE = 20, /* offered to others */
     CLOCK_EVERY = 8,  /* short batches between two looks at the clock */
     SHORT_NS = 2000,
+    WAKES_NS = 50000, /* work before those who wait for it are woken */
 };
 
 /* ---- Lists --------------------------------------------------------------------------------- */
@@ -108,33 +109,55 @@ static fani_batch *begin_next(fani_member *m)
 
 /* ---- Running ------------------------------------------------------------------------------- */
 
-/* What the batch that has just ended took. Reading the clock costs as much as a short batch: then
- * it is read now and then, and one batch gets what all since took. */
-static uint64_t time_spent(fani_member *m)
+/* Reads the clock at the end of `batches` batches since it was last read; what they took. */
+static uint64_t read_clock(fani_member *m, double batches)
 {
-    if (m->mean_ns > 0 && m->mean_ns < SHORT_NS && ++m->unclocked < CLOCK_EVERY)
-        return 0;
     int64_t now = fani_clock_ns(), elapsed = now - m->clock_ns;
-    double mean = (double)elapsed / (m->unclocked ? m->unclocked : 1) + 1;
+    double mean = (double)elapsed / batches + 1;
     m->mean_ns = m->mean_ns > 0 ? 0.75 * m->mean_ns + 0.25 * mean : mean;
     m->clock_ns = now;
     m->unclocked = 0;
     return (uint64_t)elapsed;
 }
 
+/* What the batch that has just ended took. Reading the clock costs as much as a short batch: then
+ * it is read now and then, and one batch gets what all since took. */
+static uint64_t time_spent(fani_member *m)
+{
+    if (m->mean_ns > 0 && m->mean_ns < SHORT_NS && ++m->unclocked < CLOCK_EVERY)
+        return 0;
+    return read_clock(m, m->unclocked ? m->unclocked : 1);
+}
+
+static void wake_waiters(fani_member *m)
+{
+    if (m->wakes.count)
+        fani_front_wake_deferred(&m->wakes);
+    m->wakes_ns = 0;
+}
+
+/* After each batch: wakes who waits, unless more short batches are at hand. */
+static void consider_waiters(fani_member *m)
+{
+    if (!m->wakes.count)
+        return;
+    m->wakes_ns += m->mean_ns;
+    if (m->mean_ns > SHORT_NS || m->wakes_ns > WAKES_NS)
+        wake_waiters(m);
+}
+
 static fan_status run_task(fani_member *m, fani_batch *batch)
 {
+    fan_status status = fani_worker_run_untimed(m->worker, batch->task, &batch->items, &batch->args,
+                                                batch->reply_limit, &batch->replies);
     if (!batch->traced) {
-        fan_status status =
-            fani_worker_run_untimed(m->worker, batch->task, &batch->items, &batch->args,
-                                    batch->reply_limit, &batch->replies);
         batch->run_ns = time_spent(m);
         return status;
     }
+    /* One batch begins where the last one ended: reading the clock twice would double the cost. */
     batch->where = fani_where_here(m->number);
-    fan_status status = fani_worker_run(m->worker, batch->task, &batch->items, &batch->args,
-                                        batch->reply_limit, &batch->replies, &batch->run_ns);
-    batch->begun_ns = fani_worker_begun(m->worker);
+    batch->begun_ns = m->clock_ns;
+    batch->run_ns = read_clock(m, 1);
     return status;
 }
 
@@ -149,6 +172,7 @@ static void run_batch(fani_member *m, fani_batch *batch)
     fani_front_complete(m->team->front, batch,
                         (fani_outcome){.verdict = status == FAN_OK ? FANI_DONE : FANI_FAILED,
                                        .text = fan_status_text(status)});
+    consider_waiters(m);
 }
 
 /* ---- Searching and resting ----------------------------------------------------------------- */
@@ -263,7 +287,11 @@ bool fani_team_has_work(fani_team *team)
 static bool next_work(fani_member *m)
 {
     search(m, true);
-    bool found = find_work(m) || spin(m);
+    bool found = find_work(m);
+    if (!found) {
+        wake_waiters(m);
+        found = spin(m);
+    }
     if (!found)
         return false;
     bool was_last = m->searches && atomic_load(&m->team->searching) == 1;
@@ -276,15 +304,17 @@ static bool next_work(fani_member *m)
 void fani_member_run(fani_member *m)
 {
     fani_team *team = m->team;
+    fani_front_defer_wakes(&m->wakes);
     while (!atomic_load_explicit(&team->ending, memory_order_relaxed)) {
         fani_batch *batch = may_work(m) ? begin_next(m) : NULL;
         if (!may_work(m) && atomic_load_explicit(&m->waiting, memory_order_relaxed))
             empty_list(m);
         if (batch && !m->clock_ns)
             m->clock_ns = fani_clock_ns();
-        if (batch && batch->divisible)
+        if (batch && batch->divisible) {
+            wake_waiters(m);
             fani_division_run(m, batch);
-        else if (batch)
+        } else if (batch)
             run_batch(m, batch);
         else if (!may_work(m) || !next_work(m))
             rest(m);

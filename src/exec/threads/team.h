@@ -58,7 +58,9 @@ typedef struct fani_member {
     bool searches;      /* it is counted among those that look for work */
     int64_t clock_ns;   /* when the clock was last read; 0: before it rested */
     unsigned unclocked; /* batches since */
-    double mean_ns;     /* of a batch, lately; 0: not known */
+    fani_wakes wakes;
+    double wakes_ns; /* work since the first of them */
+    double mean_ns;  /* of a batch, lately; 0: not known */
 } fani_member;
 
 typedef struct fani_team {
