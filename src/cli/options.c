@@ -9,7 +9,13 @@
 #include "suggest.h"
 #include "values.h"
 
-enum { WORKERS_MAX = 4096, REPEAT_MAX = 1000, GRACE_MS = 2000, TIME_LIMIT_MS = 600 * 1000 };
+enum {
+    WORKERS_MAX = 4096,
+    CRASH_LIMIT_MAX = 1000,
+    REPEAT_MAX = 1000,
+    GRACE_MS = 2000,
+    TIME_LIMIT_MS = 600 * 1000
+};
 enum { HEARTBEAT_MAX_MS = 86400 * 1000 };
 
 /* ---- Values: each says what is wrong by the name the user gave it under ------------------------
@@ -88,7 +94,7 @@ static bool store_heartbeat(cli_options *o, const char *label, const char *value
 
 static bool store_crash_limit(cli_options *o, const char *label, const char *value)
 {
-    return store_count(&o->crash_limit, label, value, 1000000);
+    return store_count(&o->crash_limit, label, value, CRASH_LIMIT_MAX);
 }
 
 static bool store_queue_memory(cli_options *o, const char *label, const char *value)

@@ -108,14 +108,15 @@ fan_status fan_executor_open_sized(const fan_executor_options *given, size_t giv
     const fan_executor_kind *kind = find_kind(&options, error);
     if (!kind)
         return FAN_E_UNKNOWN_EXECUTOR;
-    if (options.worker_memory && !kind->serve_image)
+    if (options.worker_memory && !kind->serve_image && !options.plugin)
         return fani_error_set(error, FAN_E_UNSUPPORTED,
                               "worker_memory needs workers that are processes of their own (kind "
                               "\"processes\")");
     if (!options.workers && !options.plugin) { /* a plugin resolves it where its workers are */
         fan_machine_info machine;
         fan_machine(&machine);
-        options.workers = machine.cores_usable < WORKERS_MAX ? machine.cores_usable : WORKERS_MAX;
+        unsigned most = options.workers_max ? options.workers_max : WORKERS_MAX;
+        options.workers = machine.cores_usable < most ? machine.cores_usable : most;
     }
     fani_front *front = make_front(kind, &options);
     if (!front)

@@ -30,6 +30,7 @@ struct fan_run {
     fani_parts *parts; /* it is a part of these, from item `at` on; else NULL */
     size_t at;
     bool array; /* and has its place in their array */
+    bool inner; /* another run on this worker is under way, and this is work of its item */
 };
 
 struct fani_worker {
@@ -39,6 +40,7 @@ struct fani_worker {
     uint64_t clock;
     int64_t begun_ns;
     bool starved; /* the last run ended for want of memory */
+    bool busy;    /* a run is under way */
 
     fan_run part; /* between parts_open and parts_close */
     state *part_state;
@@ -138,14 +140,14 @@ static const char *text_of(const fani_worker *worker, fan_status status)
 fan_status fan_run_each(fan_run *run, fan_items in, fan_item_function one)
 {
     const fani_worker_host *host = &run->worker->host;
-    _Atomic uint64_t *current = host->current_item;
+    _Atomic uint64_t *current = run->inner ? NULL : host->current_item;
     for (size_t i = 0; i < in.count; i++) {
         size_t size;
         const unsigned char *input = fan_items_at(&in, i, &size);
         if (current)
             atomic_store_explicit(current, in.first + i, memory_order_relaxed);
         fan_status status = one(run, i, input, size);
-        if (host->capture && run->replies)
+        if (host->capture && run->replies && !run->inner)
             host->capture(host->user, run->replies, i);
         if (status == FAN_E_CANCELLED || status == FAN_E_MEMORY)
             return status;
@@ -320,12 +322,15 @@ fan_status fani_worker_run_untimed(fani_worker *worker, const fan_task *task,
     run.args.count = 1;
     worker->starved = false;
     fani_inside before = fani_inside_enter(FANI_IN_TASK);
+    run.inner = worker->busy;
+    worker->busy = true;
     status = run_task(&run, task);
+    worker->busy = run.inner;
     fani_inside_leave(before);
     worker->starved = status == FAN_E_MEMORY;
     if (worker->host.settle)
         worker->host.settle(worker->host.nest);
-    if (worker->host.capture && items->count) {
+    if (worker->host.capture && items->count && !run.inner) {
         size_t known = replies->captures_count;
         worker->host.capture(worker->host.user, replies,
                              known ? replies->captures[known - 1].item : 0);

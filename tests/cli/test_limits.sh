@@ -24,6 +24,7 @@ refused backoff 0.0001
 refused worker-memory 1M
 refused worker-memory 64MB
 
+what='too many crashes' && run "$fanfold" factor --crash-limit 1001 12 && expect 2 '' && says '--crash-limit'
 what='a limit of memory where workers are threads'
 run "$fanfold" factor --executor threads --worker-memory 64M 12 && expect 2 '' && says 'worker_memory'
 

@@ -197,6 +197,19 @@ CONTRACT(retries_in_batches_run_the_failed_items_alone)
     contract_with(target, (fan_executor_options){.workers = 2}, retries_in_maps, NULL);
 }
 
+/* The pauses end while the thread that asked for them is still busy with the pieces, now and then.
+ */
+static void retries_over_and_over(fan_executor *executor, void *context)
+{
+    for (int i = 0; i < 100; i++)
+        retries_in_maps(executor, context);
+}
+
+CONTRACT(long_retries_in_batches_over_and_over)
+{
+    contract_with(target, (fan_executor_options){.workers = 2}, retries_over_and_over, NULL);
+}
+
 static void retry_backoff(fan_executor *executor, void *context)
 {
     char path[256], text[256];

@@ -120,3 +120,30 @@ FAN_TEST(captured, it_is_the_futures_as_long_as_that_lives)
     EXPECT_STR(outcome.captured->err, "err 0");
     fan_future_release(future);
 }
+
+static void see_leaf(void *user, uint64_t leaf, const fan_captured *text)
+{
+    unsigned *seen = user;
+    EXPECT_U64(leaf, 0);
+    EXPECT_STR(text->out, "out 0");
+    EXPECT_STR(text->err, "err 0");
+    ++*seen;
+}
+
+FAN_TEST(captured, leaves_of_folds_too)
+{
+    order one = {.how = TALK, .index = 0};
+    unsigned seen = 0;
+    fan_buffer result = {0};
+    fan_executor *executor = fault_open(1);
+    if (!executor)
+        return;
+    const fan_fold_plan plan = {
+        .leaf_items = 1, .combine = &task_talk, .captured = see_leaf, .captured_user = &seen};
+    EXPECT_I64(
+        fan_fold(executor, &task_talk, fan_source_array(&one, sizeof one, 1), &plan, &result, NULL),
+        FAN_OK);
+    EXPECT_U64(seen, 1);
+    fan_buffer_clear(&result);
+    EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_DRAIN, fan_deadline_in_ms(30000)), FAN_OK);
+}
