@@ -53,7 +53,7 @@ static const char usage[] =
     "  --least T            what if: a batch has at least so much work for each worker in the "
     "world\n"
     "  --queue-items N      of the executor; default 65536\n"
-    "  --seed N  --spare-core  --completed  --learn-all\n"
+    "  --seed N  --spare-core  --completed  --learn-own\n"
     "                       ranks have a core for dispatch; outcomes as they come; batch times\n"
     "                       learned from all ranks, not rank 0 alone\n"
     "  --costs FILE         name=ns lines, or what `mpirun -n 2 dispatch --tsv` printed\n"
@@ -185,7 +185,7 @@ enum {
     SEED,
     SPARE_CORE,
     COMPLETED,
-    LEARN_ALL,
+    LEARN_OWN,
     COSTS,
     SET,
     SVG,
@@ -209,7 +209,7 @@ static const struct option options[] = {
     {"seed", required_argument, NULL, SEED},
     {"spare-core", no_argument, NULL, SPARE_CORE},
     {"completed", no_argument, NULL, COMPLETED},
-    {"learn-all", no_argument, NULL, LEARN_ALL},
+    {"learn-own", no_argument, NULL, LEARN_OWN},
     {"costs", required_argument, NULL, COSTS},
     {"set", required_argument, NULL, SET},
     {"svg", required_argument, NULL, SVG},
@@ -228,8 +228,8 @@ static void take_flag(settings *s, int option)
     case COMPLETED:
         s->system.completed = true;
         break;
-    case LEARN_ALL:
-        s->system.learn_all = true;
+    case LEARN_OWN:
+        s->system.learn_own = true;
         break;
     case TSV:
         s->bench.tsv = true;

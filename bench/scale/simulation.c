@@ -184,7 +184,7 @@ static void finish(simulation *s, int32_t number)
     if (s->system->shape != SCALE_SPLIT)
         scale_loads_change(&s->loads, b->peer, -1);
     learn_item(s, b);
-    if (s->system->learn_all || b->peer == 0)
+    if (!s->system->learn_own || b->peer == 0)
         learn_batch(s, b);
     if (s->system->completed)
         scale_list_add(&s->batches, &s->ready, number);
@@ -385,8 +385,10 @@ static void write_message(simulation *s, int32_t number)
 static bool room_for_batch(const simulation *s, uint32_t *p)
 {
     *p = scale_loads_least(&s->loads);
-    unsigned credit = fani_batching_credit(s->loads.slots[*p], s->batch_ns);
-    return s->loads.out[*p] < credit + (s->system->shape == SCALE_SPLIT);
+    size_t out = s->loads.out[*p];
+    if (s->system->shape == SCALE_SPLIT && out)
+        out--;
+    return fani_batching_room(s->loads.slots[*p], out, (double)out * s->batch_ns, s->batch_ns, 0);
 }
 
 /* fani_mpi_distribute: it looks at every peer for each batch. */

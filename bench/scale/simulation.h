@@ -26,7 +26,7 @@ typedef struct scale_system {
     scale_shape shape;
     bool spare_core;    /* ranks have a core beside those of their workers */
     bool completed;     /* outcomes as they come (FAN_ORDER_COMPLETED), not in index order */
-    bool learn_all;     /* batch times are learned from all ranks, not from rank 0's own alone */
+    bool learn_own;     /* batch times are learned from rank 0's own alone, not from all ranks */
     uint32_t batch;     /* items a batch; 0: chosen by fani_batching_items */
     double least_ns;    /* what if a batch had at least so much work for each worker that there is,
                            beside what the policy wants; 0: as it is */

@@ -4,9 +4,12 @@ enum {
     TARGET_NS = 40000, /* work of a batch: long against a message, short against a tail */
     WORKER_NS = 10000,
     GROWTH = 4,
-    IN_ADVANCE_MAX = 3,
-    SHORT_BATCH_NS = 1000000,
+    CREDIT_NS = 3 * TARGET_NS,
+    CREDIT_MOST_NS = 10000000,
     LONG_BATCH_NS = 100000000,
+    LEAST_BATCH_NS = 100,     /* what a batch costs that does nothing */
+    LEAST_MESSAGE_NS = 10000, /* less work than this is not worth a message of its own */
+    MESSAGE_WORKERS_MAX = 8,  /* a message is work for at most so many workers */
 };
 
 size_t fani_batching_items(const fani_batching *known)
@@ -27,10 +30,40 @@ size_t fani_batching_items(const fani_batching *known)
     return items;
 }
 
+bool fani_batching_room(unsigned workers, size_t out, double out_ns, double batch_ns,
+                        double credit_ns)
+{
+    if (credit_ns < CREDIT_NS)
+        credit_ns = CREDIT_NS;
+    if (out < workers)
+        return true;
+    if (batch_ns <= 0 || batch_ns >= LONG_BATCH_NS)
+        return false;
+    if (batch_ns < LEAST_BATCH_NS)
+        batch_ns = LEAST_BATCH_NS;
+    return out < (size_t)2 * workers || out_ns + batch_ns <= (double)workers * credit_ns;
+}
+
+double fani_batching_adapt(double credit_ns, bool dry)
+{
+    credit_ns = dry ? 2 * credit_ns : 0.98 * credit_ns;
+    return credit_ns < CREDIT_NS        ? CREDIT_NS
+           : credit_ns > CREDIT_MOST_NS ? CREDIT_MOST_NS
+                                        : credit_ns;
+}
+
 unsigned fani_batching_credit(unsigned workers, double batch_ns)
 {
-    unsigned in_advance = 0;
-    if (batch_ns > 0 && batch_ns < LONG_BATCH_NS)
-        in_advance = batch_ns < SHORT_BATCH_NS ? IN_ADVANCE_MAX : 1;
-    return workers * (1 + in_advance);
+    if (batch_ns <= 0 || batch_ns >= LONG_BATCH_NS)
+        return workers;
+    double each = CREDIT_NS / (batch_ns < LEAST_BATCH_NS ? LEAST_BATCH_NS : batch_ns);
+    return each < 2 ? 2 * workers : (unsigned)((double)workers * each);
+}
+
+double fani_batching_message_ns(unsigned workers, unsigned all_workers, double waiting_ns)
+{
+    unsigned served = workers < MESSAGE_WORKERS_MAX ? workers : MESSAGE_WORKERS_MAX;
+    double share = waiting_ns * served / (2.0 * all_workers);
+    double most = (double)served * TARGET_NS;
+    return share > most ? most : share < LEAST_MESSAGE_NS ? LEAST_MESSAGE_NS : share;
 }

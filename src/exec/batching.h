@@ -1,9 +1,10 @@
-/* How many items a message gets and how many messages a worker holds: the two decisions that make
- * dispatch cheap and tails short. Pure functions of what was measured, so that map, the mpi
- * executor and bench/scale, which simulates it, decide alike. */
+/* How many items a message gets and how much work a worker holds: the decisions that make dispatch
+ * cheap and tails short. Pure functions of what was measured, so that map, the mpi executor and
+ * bench/scale, which simulates it, decide alike. */
 #ifndef FANI_BATCHING_H
 #define FANI_BATCHING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,9 +23,26 @@ typedef struct fani_batching {
  * away, and at most remaining / (2 x workers), so that the tail stays balanced. */
 size_t fani_batching_items(const fani_batching *known);
 
-/* Batches that `workers` workers may hold, the ones that run included: short batches want some on
- * their way, so that no worker waits for a message; of long ones each in advance would be one that
- * an idle worker elsewhere can't have. `batch_ns`: smoothed time of a batch; 0: not known yet. */
+/* Whether `workers` workers of one rank, which hold `out` batches of together `out_ns`, should be
+ * given one more of `batch_ns` (expected; 0: not known). Credit is time: about 120 us of work for
+ * each worker, or `credit_ns` where that is more, so that none waits for a message; two batches
+ * each where that is more, so that one is at hand when another ends; of long ones none in advance,
+ * which an idle worker elsewhere could not have. */
+bool fani_batching_room(unsigned workers, size_t out, double out_ns, double batch_ns,
+                        double credit_ns);
+
+/* The credit of a rank after it answered: more where it had nothing left (`dry`) though work
+ * waited, as messages to it take longer than thought; slowly back where it had not. At most 10 ms.
+ */
+double fani_batching_adapt(double credit_ns, bool dry);
+
+/* The same as a count: batches of `batch_ns` each that `workers` workers may hold, the ones that
+ * run included. */
 unsigned fani_batching_credit(unsigned workers, double batch_ns);
+
+/* Work, in nanoseconds, of the next message to a rank of `workers` workers: about 40 us for each of
+ * them, and at most a part of the `waiting_ns` that wait for all the `all_workers`, so that
+ * everyone finds something. A message takes at least one batch, whatever it needs. */
+double fani_batching_message_ns(unsigned workers, unsigned all_workers, double waiting_ns);
 
 #endif

@@ -75,11 +75,12 @@ typedef struct fani_opened {
     unsigned workers;
     unsigned ranks;
     unsigned capabilities; /* FAN_CAP_ bits */
-    unsigned depth;    /* batches posted at once that keep every worker busy: what map aims at */
-    bool submits;      /* false on ranks other than 0 */
-    bool divides;      /* takes divisible batches */
-    const char *hosts; /* the host of rank r is named at hosts + r * hosts_stride, until close;
-                          NULL: all is on this one */
+    unsigned depth;      /* batches posted at once that keep every worker busy: what map aims at */
+    bool submits;        /* false on ranks other than 0 */
+    bool divides;        /* takes divisible batches, */
+    bool divides_ranges; /* or at least those that have no input bytes */
+    const char *hosts;   /* the host of rank r is named at hosts + r * hosts_stride, until close;
+                            NULL: all is on this one */
     size_t hosts_stride;
 } fani_opened;
 
@@ -224,6 +225,15 @@ void fani_batch_free(fani_batch *batch);
 /* Hands a batch to an executor, past its queue limits: the caller bounds them. `done` is called
  * exactly once. FAN_E_CLOSED: not taken. */
 fan_status fani_front_send(fani_front *front, fani_batch *batch);
+
+/* Asks for a batch that was sent back, as the op revoke does. Its memory must stay until this
+ * returns. */
+bool fani_front_revoke(fani_front *front, fani_batch *batch, bool kill);
+
+/* To be called before a batch with a timeout is sent. Where a worker can't be made to end it in
+ * time, its done function is called with another batch in its place, and `gone` once the worker has
+ * let go of it; else `gone` is not called. FAN_E_MEMORY, FAN_E_SYSTEM. */
+fan_status fani_front_watch(fani_front *front, fani_batch *batch, void (*gone)(fani_batch *batch));
 
 /* fan_share under an id that another front has given out (an inner executor keeps the outer one's
  * ids). fan_unshare drops it. */

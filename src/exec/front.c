@@ -176,6 +176,11 @@ fan_status fani_front_send(fani_front *front, fani_batch *batch)
     return status;
 }
 
+bool fani_front_revoke(fani_front *front, fani_batch *batch, bool kill)
+{
+    return fani_abandon(front, batch, kill);
+}
+
 /* ---- In ------------------------------------------------------------------------------------ */
 
 static void write_fd(int fd)

@@ -163,7 +163,10 @@ static size_t batch_items(const fan_mapping *map)
 static bool room(const fan_mapping *map)
 {
     const fani_front *front = map->front;
-    return !map->source_ended && map->out < 2 * atomic_load(&front->depth) &&
+    unsigned depth = atomic_load(&front->depth), workers = atomic_load(&front->workers);
+    if (map->divides && depth > 4 * workers)
+        depth = 4 * workers; /* each is work for all of them */
+    return !map->source_ended && map->out < 2 * depth &&
            (!map->first || map->direct ||
             (map->items_held + batch_items(map) <= front->queue_items_max &&
              map->bytes_held < front->queue_bytes_max));
@@ -589,7 +592,10 @@ fan_status fan_map_begin_sized(fan_executor *executor, const fan_task *task, fan
                          .args = args};
     if (options.timeout_ms && !(map->front->opened.capabilities & FAN_CAP_KILLS))
         map->options.batch = 1; /* only one alone can be given up */
-    map->divides = map->front->opened.divides && !options.timeout_ms && !options.retries;
+    bool is_range = !source.pull && !source.array;
+    map->divides =
+        (map->front->opened.divides || (map->front->opened.divides_ranges && is_range)) &&
+        !options.timeout_ms && !options.retries;
     fani_front_retain(map->front);
     *mapping = map;
     return FAN_OK;

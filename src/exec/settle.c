@@ -19,6 +19,16 @@ fan_status fani_care_for(fani_batch *batch)
     return FAN_OK;
 }
 
+fan_status fani_front_watch(fani_front *front, fani_batch *batch, void (*gone)(fani_batch *batch))
+{
+    fan_status status = fani_watch_start(front);
+    if (status == FAN_OK)
+        status = fani_care_for(batch);
+    if (status == FAN_OK)
+        batch->care->freed = gone;
+    return status;
+}
+
 const fani_batch *fani_root_of(const fani_batch *batch)
 {
     while (batch->care && (batch->care->parent || batch->care->stands_for))

@@ -69,6 +69,29 @@ const fan_task *fani_registry_find(const char *name, size_t name_size)
     return NULL;
 }
 
+/* Number 0 is Fanfold's own task. */
+uint32_t fani_registry_number(const fan_task *task)
+{
+    const fan_task *const *tasks = tasks_recorded();
+    if (task == &fani_leaf_task)
+        return 0;
+    for (uint32_t i = 0; tasks[i]; i++)
+        if (tasks[i] == task)
+            return i + 1;
+    return UINT32_MAX;
+}
+
+const fan_task *fani_registry_numbered(uint32_t number)
+{
+    const fan_task *const *tasks = tasks_recorded();
+    if (number == 0)
+        return &fani_leaf_task;
+    for (uint32_t i = 0; tasks[i]; i++)
+        if (i + 1 == number)
+            return tasks[i];
+    return NULL;
+}
+
 /* FNV-1a: any hash does that tells builds apart; it is not stored. */
 static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t size)
 {

@@ -17,6 +17,11 @@ const char *fani_registry_program(void);
 /* The task of a name; Fanfold's own ("fan.*") and the recorded ones. NULL: unknown. */
 const fan_task *fani_registry_find(const char *name, size_t name_size);
 
+/* Tasks by number, for peers whose hashes agree: the same task has the same number there.
+ * UINT32_MAX: unknown; NULL: no such number. */
+uint32_t fani_registry_number(const fan_task *task);
+const fan_task *fani_registry_numbered(uint32_t number);
+
 /* A hash of names and versions in their order: equal on processes that can work together. */
 uint64_t fani_registry_hash(void);
 

@@ -267,6 +267,42 @@ static fan_status run_combine(fan_run *run, fan_items in)
     return FAN_OK;
 }
 
+bool ragged_fails(uint64_t index)
+{
+    return index % 50 == 13;
+}
+
+size_t ragged_size(uint64_t index, uint64_t salt)
+{
+    return (size_t)((index * 7 + salt) % 40);
+}
+
+static fan_status run_ragged(fan_run *run, fan_items in)
+{
+    fan_items args = fan_run_args(run);
+    fan_status status = FAN_OK;
+    for (size_t i = 0; i < in.count && !status; i++) {
+        uint64_t index = in.first + i;
+        unsigned char bytes[40];
+        memset(bytes, pattern(index), sizeof bytes);
+        if (ragged_fails(index))
+            status = fan_run_fail(run, i, "index %llu fails", (unsigned long long)index);
+        else
+            status = fan_run_reply(run, i, bytes, ragged_size(index, word_at(&args, 0)));
+    }
+    return status;
+}
+
+static fan_status run_drowsy(fan_run *run, fan_items in)
+{
+    uint64_t *out = fan_run_reply_array(run, sizeof *out);
+    if (!out)
+        return FAN_E_MEMORY;
+    for (size_t i = 0; i < in.count && !fan_run_cancelled(run); i++)
+        sleep_ms(1);
+    return FAN_OK;
+}
+
 const fan_task task_mix = {.name = "mix", .version = 1, .run = run_mix};
 const fan_task task_index = {.name = "index", .version = 1, .run = run_mix};
 const fan_task task_echo = {.name = "echo", .version = 1, .run = run_echo};
@@ -281,9 +317,11 @@ const fan_task task_fault = {.name = "fault", .version = 1, .run = run_fault};
 const fan_task task_launcher = {.name = "launcher", .version = 1, .run = run_launcher};
 const fan_task task_sum = {.name = "sum", .version = 1, .run = run_sum};
 const fan_task task_combine = {.name = "combine", .version = 1, .run = run_combine};
+const fan_task task_ragged = {.name = "ragged", .version = 1, .run = run_ragged};
+const fan_task task_drowsy = {.name = "drowsy", .version = 1, .run = run_drowsy};
 
 const fan_task *const world_tasks[WORLD_TASKS + 1] = {
-    &task_mix,      &task_index,   &task_echo,   &task_digest, &task_grow, &task_picky,
-    &task_where,    &task_patient, &task_mortal, &task_sum,    &task_burn, &task_fault,
-    &task_launcher, &task_combine, &task_gang,   NULL,
+    &task_mix,      &task_index,   &task_echo,   &task_digest, &task_grow,   &task_picky,
+    &task_where,    &task_patient, &task_mortal, &task_sum,    &task_burn,   &task_fault,
+    &task_launcher, &task_combine, &task_gang,   &task_ragged, &task_drowsy, NULL,
 };

@@ -302,7 +302,8 @@ FAN_TEST(mpi_faults, a_crash_costs_one_item)
         fan_executor_stats stats = {0};
         for (uint64_t i = 0; i < ITEMS; i++)
             words[i] = i;
-        EXPECT_U64(fan_executor_capabilities(executor), FAN_CAP_SPANS_HOSTS | FAN_CAP_ISOLATES);
+        EXPECT_U64(fan_executor_capabilities(executor),
+                   FAN_CAP_SPANS_HOSTS | FAN_CAP_ISOLATES | FAN_CAP_KILLS);
         for (uint64_t victim = 17; victim < ITEMS; victim += 150) {
             mourning m = {.victim = victim};
             fan_map_options options = {.args = &victim, .args_size = sizeof victim, .batch = 32};

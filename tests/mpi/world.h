@@ -55,7 +55,10 @@ extern const fan_task task_launcher; /* nothing -> u64, count_launcher_variables
 extern const fan_task task_sum;      /* args: fan_shared of bytes; u64 -> their digest plus it */
 extern const fan_task task_combine;  /* a pair of u64 -> u64 that shows their order */
 
-enum { WORLD_TASKS = 15 };
+extern const fan_task task_ragged; /* index, args: u64 salt -> ragged_size bytes, or it fails */
+extern const fan_task task_drowsy; /* index -> u64 0, after 1 ms unless it is cancelled */
+
+enum { WORLD_TASKS = 17 };
 extern const fan_task *const world_tasks[WORLD_TASKS + 1];
 
 enum { FAULT_SEGV, FAULT_ABORT, FAULT_EXIT, FAULT_EXIT_AT_ONCE, FAULT_OVERFLOW, FAULTS };
@@ -66,5 +69,7 @@ uint64_t count_launcher_variables(void);
 uint64_t mix_value(uint64_t value, uint64_t index);
 uint64_t digest(const unsigned char *bytes, size_t size);
 unsigned char pattern(uint64_t at);
+bool ragged_fails(uint64_t index);
+size_t ragged_size(uint64_t index, uint64_t salt);
 
 #endif

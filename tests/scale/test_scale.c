@@ -268,7 +268,7 @@ FAN_TEST(scale, leaders_that_split_relieve_rank_0)
         efficiency[shape] = simulated(&system, &work).efficiency;
     }
     EXPECT_TRUE(efficiency[SCALE_LEADERS] > efficiency[SCALE_FLAT]);
-    EXPECT_TRUE(efficiency[SCALE_SPLIT] > 2 * efficiency[SCALE_LEADERS]);
+    EXPECT_TRUE(efficiency[SCALE_SPLIT] > efficiency[SCALE_LEADERS]);
 }
 
 FAN_TEST(scale, short_items_travel_together)
@@ -278,7 +278,7 @@ FAN_TEST(scale, short_items_travel_together)
     system.costs = scale_costs_default();
     scale_result r = simulated(&system, &work);
     double each = (double)r.items / (double)r.batches;
-    EXPECT_TRUE(each > 30 && each <= 41); /* 40 us of work, smaller at the ends */
+    EXPECT_TRUE(each > 80 && each <= 101); /* 10 us of work for each worker, less at the ends */
 }
 
 FAN_TEST(scale, batches_may_grow_with_the_world)
@@ -290,8 +290,10 @@ FAN_TEST(scale, batches_may_grow_with_the_world)
     scale_result as_it_is = simulated(&system, &work);
     system.least_ns = 1e4;
     scale_result larger = simulated(&system, &work);
-    EXPECT_TRUE(as_it_is.items / as_it_is.batches < 4 && larger.items / larger.batches > 80);
-    EXPECT_TRUE(larger.efficiency > 5 * as_it_is.efficiency);
+    /* They grow by themselves: more would gain nothing. */
+    EXPECT_TRUE(as_it_is.items / as_it_is.batches > 80);
+    EXPECT_TRUE(larger.items / larger.batches > 4 * as_it_is.items / as_it_is.batches);
+    EXPECT_TRUE(as_it_is.efficiency > 0.95 && larger.efficiency > 0.95);
 }
 
 /* ---- Parts ---------------------------------------------------------------------------------- */

@@ -39,12 +39,16 @@ bool fani_mpi_step(fani_mpi *self)
 {
     pthread_mutex_lock(&self->drive);
     bool moved = fani_mpi_distribute(self);
+    moved |= fani_answers_step(self);
+    for (fani_message *message; (message = fani_answers_local(self)); moved = true)
+        fani_ranges_claimed_came(self, message);
+    fani_ranges_step(self);
     moved |= step_link(self);
     fani_batch *finished = self->finished;
     self->finished = NULL;
     self->finished_end = &self->finished;
-    fani_batch *chosen = self->chosen;
-    self->chosen = NULL;
+    fani_failed *failed = self->failed;
+    self->failed = NULL;
     fani_batch *members = fani_mpi_gang_take_ended(self);
     bool tell = !self->watch.told && fani_link_broken(&self->link, NULL);
     self->watch.told |= tell;
@@ -52,11 +56,22 @@ bool fani_mpi_step(fani_mpi *self)
     if (tell)
         tell_broken(self);
     fani_mpi_gang_report(self, members);
-    fani_mpi_report(self, finished);
-    fani_mpi_start_chosen(self, chosen);
+    fani_mpi_report(self, finished, failed);
     if (moved)
         fani_bell_ring(&self->bell); /* in case others wait for what this step did */
     return moved;
+}
+
+void fani_mpi_push(fani_mpi *self)
+{
+    if (self->size == 1 || self->pumped || fani_mpi_may_wait(self) ||
+        pthread_mutex_trylock(&self->drive))
+        return;
+    if (!fani_link_broken(&self->link, NULL)) {
+        fani_mpi_distribute(self);
+        fani_link_push(&self->link);
+    }
+    pthread_mutex_unlock(&self->drive);
 }
 
 /* ---- Waiting ------------------------------------------------------------------------------- */
@@ -71,14 +86,28 @@ fan_status fani_mpi_may_wait(const fani_mpi *self)
     return FAN_OK;
 }
 
+bool fani_mpi_in_flight(fani_mpi *self)
+{
+    return fani_link_in_flight(&self->link) || fani_answers_waiting(self) ||
+           fani_mpi_answers_due(self);
+}
+
 fan_status fani_mpi_until(fani_mpi *self, bool (*done)(const void *user), const void *user,
                           fan_deadline deadline)
 {
-    fan_status status = fani_mpi_may_wait(self);
     fani_idle idle = {0};
+    return fani_mpi_until_idle(self, done, user, deadline, &idle);
+}
+
+fan_status fani_mpi_until_idle(fani_mpi *self, bool (*done)(const void *user), const void *user,
+                               fan_deadline deadline, fani_idle *idle)
+{
+    fan_status status = fani_mpi_may_wait(self);
     while (!status) {
         uint64_t seen = fani_bell_rings(&self->bell);
         bool moved = !self->pumped && fani_mpi_step(self);
+        if (moved)
+            *idle = (fani_idle){0};
         if (done(user))
             break;
         status = fani_link_broken(&self->link, NULL);
@@ -87,12 +116,12 @@ fan_status fani_mpi_until(fani_mpi *self, bool (*done)(const void *user), const 
         if (status)
             break;
         if (moved)
-            idle = (fani_idle){0};
-        else if (self->pumped)
+            continue;
+        if (self->pumped)
             fani_bell_wait(&self->bell, seen, deadline);
         else {
-            idle.in_flight = fani_link_in_flight(&self->link);
-            fani_idle_wait(&idle, &self->bell, seen, deadline);
+            idle->in_flight = fani_mpi_in_flight(self);
+            fani_idle_wait(idle, &self->bell, seen, deadline);
         }
     }
     return status;
@@ -111,7 +140,7 @@ static void *pump(void *user)
         else if (fani_mpi_step(self))
             idle = (fani_idle){0};
         else {
-            idle.in_flight = fani_link_in_flight(&self->link);
+            idle.in_flight = fani_mpi_in_flight(self);
             fani_idle_wait(&idle, &self->bell, seen, FAN_FOREVER);
         }
     }

@@ -1,30 +1,36 @@
 /* One opened MPI executor, as one rank sees it; what the files of this folder share.
  *
  * Rank 0 holds the front. Batches that it posts wait in `posted` until a rank has room: each rank,
- * rank 0 too, takes a few for each of its workers and runs them through an inner executor (threads,
- * processes). All MPI calls after opening are made in fani_mpi_step, by one thread at a
- * time: whoever waits inside Fanfold, or the pump thread. No rank ever waits inside MPI, so nothing
- * here can deadlock, whichever executors and threads a program mixes. */
+ * rank 0 too, takes work for a while for each of its workers, many batches in one message where
+ * they are short (exec/batching.h), and runs them through an inner executor (threads, processes).
+ * All MPI calls after opening are made in fani_mpi_step, by one thread at a time: whoever waits
+ * inside Fanfold, or the pump thread. No rank ever waits inside MPI, so nothing here can deadlock,
+ * whichever executors and threads a program mixes. */
 #ifndef FANI_MPI_INSTANCE_H
 #define FANI_MPI_INSTANCE_H
 
+#include "answers.h"
+#include "args.h"
+#include "claims.h"
 #include "exec/executor_ops.h"
 #include "fanfold/mpi.h"
 #include "idle.h"
 #include "link.h"
+#include "packet.h"
+#include "queue.h"
+#include "range.h"
 #include "segment.h"
 #include "tags.h"
+#include "tickets.h"
 #include "who.h"
 
-enum {
-    FANI_MPI_BATCHES_A_WORKER = 4, /* at most: one that runs, the others on their way */
-    FANI_MPI_TEXT_SIZE = 256,
-};
+enum { FANI_MPI_TEXT_SIZE = 256 };
 
-typedef struct fani_mpi_reply {
-    uint64_t posting;
-    uint64_t workers_lost; /* on that rank, so far */
-} fani_mpi_reply;
+/* Asks for batches back. */
+typedef struct fani_mpi_revocation {
+    uint64_t ticket; /* UINT64_MAX: all */
+    uint64_t kill;   /* 1: those that run are to end too */
+} fani_mpi_revocation;
 
 typedef struct fani_mpi_share_order {
     uint64_t id;
@@ -54,12 +60,13 @@ typedef struct fani_mpi_share {
 /* What rank 0 knows of a rank (of itself too). */
 typedef struct fani_peer {
     unsigned workers;
-    uint32_t heard;    /* the tick of its last message */
-    bool asked;        /* since then, whether it lives */
-    bool answers;      /* it has promised to answer, and has not said goodbye */
-    unsigned out;      /* batches it has */
-    fani_batch *first; /* those, but for rank 0's own */
-    int leader;        /* who holds the memory of its host */
+    uint32_t heard;       /* the tick of its last message */
+    bool asked;           /* since then, whether it lives */
+    bool answers;         /* it has promised to answer, and has not said goodbye */
+    fani_tickets tickets; /* what it has; not of rank 0 */
+    double out_ns;        /* work of that, as expected */
+    double credit_ns;     /* work that each of its workers may have; see fani_batching_adapt */
+    int leader;           /* who holds the memory of its host */
     uint64_t workers_lost;
 } fani_peer;
 
@@ -72,13 +79,37 @@ typedef struct fani_watch {
     bool told;      /* the callback knows that the link is broken */
 } fani_watch;
 
-typedef struct fani_mpi {
+/* What rank 0 has measured of a task. */
+typedef struct fani_known {
+    uint32_t task;
+    double item_ns; /* smoothed; 0: not known yet */
+} fani_known;
+
+/* Times of consecutive batches of one task, noted together. Zeroes: none. */
+typedef struct fani_learned {
+    const fan_task *task;
+    double ns;
+    double items;
+} fani_learned;
+
+enum { FANI_KNOWN = 64 };
+
+/* A batch that can't be run, and why. */
+typedef struct fani_failed {
+    struct fani_failed *next;
+    fani_batch *batch;
+    fani_verdict verdict;
+    char text[FANI_MPI_TEXT_SIZE];
+} fani_failed;
+
+struct fani_mpi {
     fani_front *front;
     MPI_Comm comm; /* our own */
     int rank;
     int size;
     bool pumped;             /* a thread of ours makes the MPI calls */
     bool main_only;          /* only the main thread may */
+    bool isolates;           /* the inner executor's workers are processes */
     bool promised;           /* other ranks: rank 0 knows that this one answers */
     fani_mpi_who *who;       /* rank 0: all ranks */
     char *warning;           /* rank 0: of opening; NULL: none */
@@ -95,19 +126,38 @@ typedef struct fani_mpi {
     fani_watch watch;
     fani_mpi_share *shares;
     fani_mpi_share *filling; /* of these, the one that bytes arrive for */
-    fani_batch *finished;    /* rank 0: to be reported; mark: a text, or NULL for FANI_DONE */
+    fani_batch *finished;    /* rank 0: have run, to be reported */
     fani_batch **finished_end;
-    fani_batch *chosen;         /* rank 0: for the own inner executor */
+    fani_failed *failed;        /* rank 0: to be reported likewise */
     fan_error share_error;      /* rank 0: the first bad answer */
     struct fani_mpi_gang *gang; /* the one that runs, or NULL */
 
-    pthread_mutex_t queue; /* guards these, the peers' batches among them */
-    fani_batch *posted;    /* rank 0: not yet given to a rank */
-    fani_batch **posted_end;
-    bool feeding; /* a thread is giving batches to rank 0's inner executor */
+    fani_lock queue;   /* guards these; the marks of batches that have not ended; at rank 0 args */
+    bool feeding;      /* a thread is giving batches to rank 0's inner executor */
+    fani_queue posted; /* rank 0: not yet given to a rank */
     fani_peer *peers;
-    double batch_ns; /* rank 0: smoothed time of a batch; 0: not known yet */
+    fani_known known[FANI_KNOWN]; /* rank 0: by a task's number, modulo */
+    const fan_task *last_task;    /* rank 0: whose number was looked up last */
+    uint32_t last_number;
+    unsigned all_workers;
+    fani_mpi_args *args; /* the latest first; elsewhere under `drive` */
+    uint64_t args_made;
+    uint64_t parcels; /* numbers messages of orders */
 
+    pthread_mutex_t packing; /* guards the list, not what is in it */
+    fani_packet *packets;    /* that this rank's inner executor runs */
+    atomic_uint runs_out;    /* inner batches that are out for them */
+    unsigned claims_workers; /* of the own inner executor */
+    fani_claims claims;
+    fani_ranges ranges; /* rank 0 */
+
+    pthread_mutex_t answering;     /* guards the list; taken before the lock of one of them */
+    fani_answers *gathering;       /* that may hold some */
+    _Atomic(fani_message *) local; /* rank 0: to itself, the newest first */
+    fani_message *local_oldest;    /* taken from there; under `drive` */
+    atomic_uint answers_open;      /* answers that hold some */
+
+    fani_idle idle;             /* rank 0: of whoever is in the progress op */
     _Atomic uint64_t postings;  /* batches ever posted */
     _Atomic uint64_t completed; /* and completed */
     atomic_uint answers;        /* ranks that answered the step of a share */
@@ -119,7 +169,7 @@ typedef struct fani_mpi {
     bool has_pump;
     atomic_bool pump_may_run;
     atomic_bool pump_must_end;
-} fani_mpi;
+};
 
 extern const fani_executor_ops fani_mpi_ops;
 
@@ -139,13 +189,25 @@ fan_status fani_mpi_free(fani_mpi *self, fan_deadline deadline);
 /* Makes MPI move once and reports what has ended; true when something happened. */
 bool fani_mpi_step(fani_mpi *self);
 
+/* Rank 0: sends what is due, and takes nothing in: for threads that post and do not wait. Does
+ * nothing where this thread may make no MPI calls, or another one does. No lock held. */
+void fani_mpi_push(fani_mpi *self);
+
 /* FAN_E_UNSUPPORTED where this thread may not make the MPI calls that waiting needs. */
 fan_status fani_mpi_may_wait(const fani_mpi *self);
+
+/* Whether something is on its way that moves only while this rank steps. Any thread. */
+bool fani_mpi_in_flight(fani_mpi *self);
 
 /* Steps (or waits for the pump to) until done says so. FAN_E_TIMEOUT at the deadline; the link's
  * error when it is broken; FAN_E_UNSUPPORTED. */
 fan_status fani_mpi_until(fani_mpi *self, bool (*done)(const void *user), const void *user,
                           fan_deadline deadline);
+
+/* The same, going on from how long nothing has come through MPI: for waits that follow each other
+ * closely, so that the driving thread leaves its core to workers between messages. */
+fan_status fani_mpi_until_idle(fani_mpi *self, bool (*done)(const void *user), const void *user,
+                               fan_deadline deadline, fani_idle *idle);
 
 fan_status fani_mpi_pump_start(fani_mpi *self, fan_error *error);
 void fani_mpi_pump_end(fani_mpi *self);
@@ -182,30 +244,53 @@ void fani_mpi_promise(fani_mpi *self);
 /* ---- dispatch.c: rank 0 -------------------------------------------------------------------- */
 
 void fani_mpi_post(void *self, fani_batch *batch);
-
-/* Gives back what no rank has yet; what has left rank 0 runs. */
 bool fani_mpi_revoke(void *self, fani_batch *batch, bool kill);
 
 /* Gives posted batches to ranks that have room; the least loaded first. Under `drive`. */
 bool fani_mpi_distribute(fani_mpi *self);
 
-/* Batches for the own inner executor; not under `drive`. */
-void fani_mpi_start_chosen(fani_mpi *self, fani_batch *chosen);
+/* Keeps the own inner executor busy; takes no MPI. Any thread, no lock held. */
+void fani_mpi_feed(fani_mpi *self);
 
-/* Reports a chain of finished batches to the front; not under `drive`. */
-void fani_mpi_report(fani_mpi *self, fani_batch *finished);
+/* An inner batch of rank 0 has ended: there may be room for more. On its worker. */
+void fani_mpi_own_ended(fani_mpi *self);
 
-/* REPLIES and REFUSED; take the message. Under `drive`. */
-void fani_mpi_replies_came(fani_mpi *self, fani_message *message);
-void fani_mpi_refusal_came(fani_mpi *self, fani_message *message);
+/* The only way to the front: no lock held. */
+void fani_mpi_complete(fani_mpi *self, fani_batch *batch, fani_outcome outcome);
+
+/* Reports what was collected while the drive lock was held; not under it. */
+void fani_mpi_report(fani_mpi *self, fani_batch *finished, fani_failed *failed);
+
+/* ANSWERS; takes the message. Under `drive`. */
+void fani_mpi_answers_came(fani_mpi *self, fani_message *message);
+
+/* Notes that a batch has ended, to be reported after the step. Under `drive`. */
+void fani_mpi_finished(fani_mpi *self, fani_batch *batch);
+void fani_mpi_failed(fani_mpi *self, fani_batch *batch, fani_verdict verdict, const char *text);
+
+/* The number of a task, and the smoothed time of its items (0: not known). Under `queue`. */
+uint32_t fani_mpi_task_number(fani_mpi *self, const fan_task *task);
+double fani_mpi_item_ns(fani_mpi *self, const fan_task *task);
+
+/* Whether some rank has so little to do that it will soon answer. Any thread. */
+bool fani_mpi_answers_due(fani_mpi *self);
 
 /* Fails everything that depends on other ranks. Under `drive`. */
 bool fani_mpi_fail_all(fani_mpi *self, const char *text);
 
+/* Notes how long a batch ran. The second notes what was added. Any thread, `queue` not held. */
+void fani_learned_add(fani_learned *learned, fani_mpi *self, const fan_task *task, uint64_t run_ns,
+                      size_t items);
+void fani_learned_end(const fani_learned *learned, fani_mpi *self);
+
 /* ---- work.c: ranks other than 0 ------------------------------------------------------------ */
 
-/* BATCH; takes the message. */
-void fani_mpi_batch_came(fani_mpi *self, fani_message *message);
+/* ORDERS; takes the message. Under `drive`. */
+void fani_mpi_orders_came(fani_mpi *self, fani_message *message);
+
+/* REVOKE and ARGS_DROP; frees the message. Under `drive`. */
+void fani_mpi_revocation_came(fani_mpi *self, fani_message *message);
+void fani_mpi_args_drop_came(fani_mpi *self, fani_message *message);
 
 /* ---- share.c ------------------------------------------------------------------------------- */
 

@@ -37,7 +37,7 @@ static fan_status progress(void *user, fan_deadline deadline)
 {
     fani_mpi *self = user;
     awaited what = {.self = self, .completed = atomic_load(&self->completed)};
-    fan_status status = fani_mpi_until(self, something_ended, &what, deadline);
+    fan_status status = fani_mpi_until_idle(self, something_ended, &what, deadline, &self->idle);
     if (status && status != FAN_E_TIMEOUT) {
         /* This thread can't drive MPI, and another that can may take over when we return; or the
          * other ranks can't be reached, and what rank 0 runs itself will end. */
@@ -194,7 +194,7 @@ static bool serve_round(serving *s)
         fani_mpi *self = instance(s->executors[i]);
         fan_error why;
         moved |= !self->pumped && fani_mpi_step(self);
-        s->in_flight |= fani_link_in_flight(&self->link);
+        s->in_flight |= fani_mpi_in_flight(self);
         bool broken = fani_link_broken(&self->link, &why) != FAN_OK;
         if (!broken && !atomic_load(&self->told_to_close))
             continue;

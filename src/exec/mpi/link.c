@@ -407,6 +407,11 @@ void fani_link_send_now(fani_link *link, fani_message *message)
     start_send(link, message);
 }
 
+void fani_link_push(fani_link *link)
+{
+    start_sends(link);
+}
+
 bool fani_link_step(fani_link *link)
 {
     if (atomic_load(&link->broken))

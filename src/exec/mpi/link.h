@@ -112,6 +112,9 @@ fan_status fani_link_broken(fani_link *link, fan_error *error);
 /* Whether messages are on their way, which move only while MPI is asked. Any thread. */
 bool fani_link_in_flight(const fani_link *link);
 
+/* Starts the sends that there is room for. Like fani_link_step. */
+void fani_link_push(fani_link *link);
+
 /* Does what can be done now; true when something was. One thread at a time, where MPI calls are
  * allowed. */
 bool fani_link_step(fani_link *link);

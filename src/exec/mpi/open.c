@@ -146,14 +146,26 @@ static void handle(void *user, fani_message *message)
     fani_mpi *self = user;
     fani_mpi_heard(self, message->peer);
     switch (message->tag) {
-    case FANI_TAG_BATCH:
-        fani_mpi_batch_came(self, message);
+    case FANI_TAG_ORDERS:
+        fani_mpi_orders_came(self, message);
         return;
-    case FANI_TAG_REPLIES:
-        fani_mpi_replies_came(self, message);
+    case FANI_TAG_ANSWERS:
+        fani_mpi_answers_came(self, message);
         return;
-    case FANI_TAG_REFUSED:
-        fani_mpi_refusal_came(self, message);
+    case FANI_TAG_REVOKE:
+        fani_mpi_revocation_came(self, message);
+        return;
+    case FANI_TAG_RANGE:
+        fani_claims_range_came(self, message);
+        return;
+    case FANI_TAG_RANGE_STOP:
+        fani_claims_stop_came(self, message);
+        return;
+    case FANI_TAG_CLAIMED:
+        fani_ranges_claimed_came(self, message);
+        return;
+    case FANI_TAG_ARGS_DROP:
+        fani_mpi_args_drop_came(self, message);
         return;
     case FANI_TAG_GANG:
         fani_mpi_gang_came(self, message);
@@ -213,7 +225,6 @@ static fani_mpi *make(fani_front *front, MPI_Comm comm, int rank, int size, fan_
     self->rank = rank;
     self->size = size;
     self->finished_end = &self->finished;
-    self->posted_end = &self->posted;
     fan_status status = fani_link_init(&self->link, comm, &user, error);
     if (!status) {
         status = fani_bell_init(&self->bell, error);
@@ -226,7 +237,10 @@ static fani_mpi *make(fani_front *front, MPI_Comm comm, int rank, int size, fan_
     }
     /* With default attributes these can't fail on Linux. */
     pthread_mutex_init(&self->drive, NULL);
-    pthread_mutex_init(&self->queue, NULL);
+    pthread_mutex_init(&self->packing, NULL);
+    pthread_mutex_init(&self->answering, NULL);
+    pthread_mutex_init(&self->ranges.lock, NULL);
+    self->claims.segment = FANI_SEGMENT_NONE;
     return self;
 }
 
@@ -234,20 +248,27 @@ static fani_mpi *make(fani_front *front, MPI_Comm comm, int rank, int size, fan_
 
 static void learn(fani_mpi *self, const fani_hello *hellos, fani_opened *opened)
 {
-    bool all_isolate = true;
+    bool all_isolate = true, all_kill = true, none_isolates = true;
     uint64_t workers = 0;
     for (int r = 0; r < self->size; r++) {
         self->peers[r].workers = hellos[r].workers;
         self->peers[r].leader = hellos[r].leader;
         workers += hellos[r].workers;
+        none_isolates = none_isolates && !(hellos[r].capabilities & FAN_CAP_ISOLATES);
         all_isolate = all_isolate && (hellos[r].capabilities & FAN_CAP_ISOLATES);
+        all_kill = all_kill && (hellos[r].capabilities & FAN_CAP_KILLS);
     }
+    self->all_workers = (unsigned)workers;
+    self->claims_workers = self->peers[self->rank].workers;
+    self->isolates = fan_executor_capabilities(self->inner) & FAN_CAP_ISOLATES;
     *opened = (fani_opened){
         .workers = (unsigned)workers,
         .ranks = (unsigned)self->size,
-        .capabilities = FAN_CAP_SPANS_HOSTS | (all_isolate ? FAN_CAP_ISOLATES : 0),
-        .depth = (unsigned)workers * FANI_MPI_BATCHES_A_WORKER,
+        .capabilities = FAN_CAP_SPANS_HOSTS | (all_isolate ? FAN_CAP_ISOLATES : 0) |
+                        (all_kill ? FAN_CAP_KILLS : 0),
+        .depth = (unsigned)workers * 256,
         .submits = self->rank == 0,
+        .divides_ranges = none_isolates, /* see fani_claims_open */
         .hosts = self->who ? self->who[0].host : NULL,
         .hosts_stride = sizeof *self->who,
     };
@@ -299,7 +320,6 @@ static fan_status open_on(fani_mpi *self, MPI_Comm comm, int rank, int size,
                           const fan_executor_options *options, const fan_mpi_options *mpi,
                           fani_opened *opened, fan_error *error)
 {
-
     const struct fani_mpi_testing *testing = testing_of(mpi);
     fani_host host = {.leader = rank, .ranks = 1, .cores = 1};
     fani_hello mine = {.tasks = fani_registry_hash(), .status = FAN_E_MEMORY}, *hellos = NULL;
@@ -322,6 +342,10 @@ static fan_status open_on(fani_mpi *self, MPI_Comm comm, int rank, int size,
     if (!status)
         learn(self, hellos, opened);
     free(hellos);
+    /* Worker processes can't claim: they map nothing of the ranks'. All ranks agree here. */
+    if (!status && opened->divides_ranges)
+        opened->divides_ranges =
+            fani_claims_open(self) && (self->rank != 0 || fani_ranges_open(self));
     return status;
 }
 
@@ -391,7 +415,14 @@ fan_status fani_mpi_free(fani_mpi *self, fan_deadline deadline)
         (void)MPI_Comm_free(&self->comm);
     fani_bell_destroy(&self->bell);
     pthread_mutex_destroy(&self->drive);
-    pthread_mutex_destroy(&self->queue);
+    pthread_mutex_destroy(&self->packing);
+    pthread_mutex_destroy(&self->answering);
+    fani_ranges_close(self);
+    fani_claims_close(self);
+    pthread_mutex_destroy(&self->ranges.lock);
+    for (int r = 0; self->peers && r < self->size; r++)
+        fani_tickets_clear(&self->peers[r].tickets);
+    fani_mpi_args_clear(self);
     free(self->peers);
     free(self->who);
     free(self->warning);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -43,17 +44,24 @@ fan_status fani_segment_protect(const fani_segment *segment, fan_error *error)
     return FAN_OK;
 }
 
-int fani_segment_open(pid_t pid, int fd)
+static int open_with(pid_t pid, int fd, int mode)
 {
     char path[64];
     snprintf(path, sizeof path, "/proc/%ld/fd/%d", (long)pid, fd);
-    return open(path, O_RDONLY | O_CLOEXEC);
+    return open(path, mode | O_CLOEXEC);
 }
 
-fan_status fani_segment_map(fani_segment *segment, pid_t pid, int fd, size_t size, fan_error *error)
+int fani_segment_open(pid_t pid, int fd)
 {
+    return open_with(pid, fd, O_RDONLY);
+}
+
+static fan_status map(fani_segment *segment, pid_t pid, int fd, size_t size, bool writable,
+                      fan_error *error)
+{
+    const int protection = PROT_READ | (writable ? PROT_WRITE : 0);
     *segment = FANI_SEGMENT_NONE;
-    int mine = fani_segment_open(pid, fd);
+    int mine = open_with(pid, fd, writable ? O_RDWR : O_RDONLY);
     if (mine < 0)
         return fani_error_errno(error, FAN_E_SYSTEM, errno,
                                 "opening the shared data of process %ld", (long)pid);
@@ -65,12 +73,23 @@ fan_status fani_segment_map(fani_segment *segment, pid_t pid, int fd, size_t siz
     else if ((size_t)about.st_size < mapped(size))
         status = fani_error_set(error, FAN_E_PROTOCOL, "shared data has %zu bytes, not %zu",
                                 (size_t)about.st_size, size);
-    else if ((bytes = mmap(NULL, mapped(size), PROT_READ, MAP_SHARED, mine, 0)) == MAP_FAILED)
+    else if ((bytes = mmap(NULL, mapped(size), protection, MAP_SHARED, mine, 0)) == MAP_FAILED)
         status = fani_error_errno(error, FAN_E_SYSTEM, errno, "mapping %zu shared bytes", size);
     close(mine);
     if (!status)
         *segment = (fani_segment){.fd = -1, .bytes = bytes, .size = size};
     return status;
+}
+
+fan_status fani_segment_map(fani_segment *segment, pid_t pid, int fd, size_t size, fan_error *error)
+{
+    return map(segment, pid, fd, size, false, error);
+}
+
+fan_status fani_segment_map_writable(fani_segment *segment, pid_t pid, int fd, size_t size,
+                                     fan_error *error)
+{
+    return map(segment, pid, fd, size, true, error);
 }
 
 void fani_segment_clear(fani_segment *segment)

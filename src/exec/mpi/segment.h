@@ -31,6 +31,10 @@ int fani_segment_open(pid_t pid, int fd);
 fan_status fani_segment_map(fani_segment *segment, pid_t pid, int fd, size_t size,
                             fan_error *error);
 
+/* The same for writing too. */
+fan_status fani_segment_map_writable(fani_segment *segment, pid_t pid, int fd, size_t size,
+                                     fan_error *error);
+
 /* Unmaps and closes; FANI_SEGMENT_NONE is accepted. */
 void fani_segment_clear(fani_segment *segment);
 

@@ -4,9 +4,13 @@
 #define FANI_MPI_TAGS_H
 
 enum {
-    FANI_TAG_BATCH = 1,    /* 0 -> r: a batch (task/wire.h) */
-    FANI_TAG_REPLIES,      /* r -> 0: fani_mpi_reply, then replies (task/wire.h) */
-    FANI_TAG_REFUSED,      /* r -> 0: fani_mpi_reply, then why (text) */
+    FANI_TAG_ORDERS = 1,   /* 0 -> r: batches (parcel.h) */
+    FANI_TAG_ANSWERS,      /* r -> 0: what became of them (parcel.h) */
+    FANI_TAG_REVOKE,       /* 0 -> r: fani_mpi_revocation */
+    FANI_TAG_RANGE,        /* 0 -> r: fani_announced, then a parcel of one order: claim of it */
+    FANI_TAG_RANGE_STOP,   /* 0 -> r: fani_mpi_revocation (of a part): claim no more */
+    FANI_TAG_CLAIMED,      /* r -> 0: answers with parts; one without: that rank claims no more */
+    FANI_TAG_ARGS_DROP,    /* 0 -> r: id of arguments that no batch will have any more */
     FANI_TAG_SHARE,        /* 0 -> leaders: fani_mpi_share_order; make room */
     FANI_TAG_SHARE_MAP,    /* leader -> its host: fani_mpi_share_order; map it */
     FANI_TAG_SHARE_BYTES,  /* leader -> leaders below it: the next bytes */

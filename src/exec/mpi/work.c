@@ -1,94 +1,110 @@
-/* Ranks other than 0: batches come in, go through the inner executor, and go back as replies. */
-#include <stdarg.h>
+/* Ranks other than 0: batches come in, go through the inner executor, and go back as answers. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "instance.h"
 #include "task/registry.h"
-#include "task/wire.h"
 
-static fani_mpi_reply reply_head(fani_mpi *self, uint64_t posting)
-{
-    fan_executor_stats stats = {0};
-    if (fan_executor_capabilities(self->inner) & FAN_CAP_ISOLATES)
-        fan_executor_get_stats(self->inner, &stats);
-    return (fani_mpi_reply){.posting = posting, .workers_lost = stats.workers_lost};
-}
-
-__attribute__((format(printf, 3, 4))) static void refuse(fani_mpi *self, uint64_t posting,
-                                                         const char *format, ...)
+static void protocol_broken(fani_mpi *self, const fani_message *message)
 {
     char text[FANI_MPI_TEXT_SIZE];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    fani_mpi_reply head = reply_head(self, posting);
-    fani_message *message = fani_message_new(0, FANI_TAG_REFUSED, sizeof head + strlen(text));
-    if (message) {
-        memcpy(message->bytes, &head, sizeof head);
-        memcpy(message->bytes + sizeof head, text, strlen(text));
-    }
-    fani_link_send(&self->link, message);
+    snprintf(text, sizeof text, "a malformed message of %zu bytes from rank %d", message->size,
+             message->peer);
+    fani_link_break(&self->link, FAN_E_PROTOCOL, text);
 }
 
-static void answer(fani_mpi *self, uint64_t posting, const fani_batch *batch)
+/* ---- Orders -------------------------------------------------------------------------------- */
+
+static void refuse(fani_packet *packet, uint64_t ticket, const char *text)
 {
-    fani_mpi_reply head = reply_head(self, posting);
-    size_t size = sizeof head + fani_wire_replies_size(&batch->replies);
-    fani_message *message = fani_message_new(0, FANI_TAG_REPLIES, size);
-    if (!message) {
-        refuse(self, posting, "no memory for replies of %zu bytes", size);
-        return;
-    }
-    memcpy(message->bytes, &head, sizeof head);
-    fani_wire_replies_write(&batch->replies, posting, batch->run_ns, message->bytes + sizeof head);
-    fani_wire_replies_stamp(message->bytes + sizeof head, batch->begun_ns, batch->where);
-    fani_link_send(&self->link, message);
+    fani_answers_add(&packet->answers,
+                     &(fani_answer){.ticket = ticket, .verdict = FANI_FAILED, .text = text}, 0,
+                     true);
 }
 
-/* On the inner executor's worker. The batch's storage is the message that it came in. */
-static void work_done(fani_batch *batch)
+/* Keeps the arguments that an order brings, and finds those that came before. */
+static bool find_args(fani_mpi *self, const fani_order *order, fan_items *args)
 {
-    fani_mpi *self = batch->user;
-    const fani_message *came = batch->storage;
-    answer(self, came->number, batch);
-    fani_batch_free(batch);
-    fani_bell_ring(&self->bell);
+    if (!order->args)
+        return true;
+    if (order->args_bytes &&
+        !fani_mpi_args_keep(self, order->args, order->args_bytes, order->args_size))
+        return false;
+    *args = fani_mpi_args_find(self, order->args);
+    return args->count == 1;
 }
 
-void fani_mpi_batch_came(fani_mpi *self, fani_message *message)
+static void add(fani_mpi *self, fani_packet *packet, const fani_order *order)
 {
-    fani_wire_batch wire;
-    if (fani_wire_batch_read(message->bytes, message->size, &wire)) {
-        char text[FANI_MPI_TEXT_SIZE];
-        snprintf(text, sizeof text, "a malformed batch of %zu bytes from rank %d", message->size,
-                 message->peer);
-        fani_link_break(&self->link, FAN_E_PROTOCOL, text);
-        free(message);
-        return;
-    }
-    const fan_task *task = fani_registry_find(wire.task_name, wire.task_name_size);
-    fani_batch *batch = task ? fani_batch_new() : NULL;
-    fan_status status = !task ? FAN_E_UNKNOWN_TASK : !batch ? FAN_E_MEMORY : FAN_OK;
-    if (batch) {
-        message->number = wire.posting;
-        batch->task = task;
-        batch->args = wire.args;
-        batch->items = wire.items;
-        batch->reply_limit = (size_t)wire.reply_limit;
-        batch->storage = message;
-        batch->user = self;
-        batch->done = work_done;
-        status = fani_front_send(self->inner_front, batch);
-    }
-    if (!status)
-        return;
-    refuse(self, wire.posting, "the task \"%.*s\" can't run here: %s", (int)wire.task_name_size,
-           wire.task_name, fan_status_text(status));
-    if (batch)
-        fani_batch_free(batch); /* with its storage, the message */
+    fan_items args = {0};
+    const fan_task *task = fani_registry_numbered(order->task);
+    if (!task) /* the ranks have agreed on their tasks */
+        refuse(packet, order->ticket, fan_status_text(FAN_E_UNKNOWN_TASK));
+    else if (!find_args(self, order, &args))
+        refuse(packet, order->ticket, "no memory for the arguments");
     else
+        fani_packet_add(packet, &(fani_piece){.ticket = order->ticket,
+                                              .task = task,
+                                              .items = order->items,
+                                              .args = args,
+                                              .reply_limit = (size_t)order->reply_limit,
+                                              .timeout_ns = order->timeout_ns,
+                                              .priority = order->priority,
+                                              .traced = order->traced,
+                                              .is_short = order->is_short && !self->isolates});
+}
+
+void fani_mpi_orders_came(fani_mpi *self, fani_message *message)
+{
+    fani_parcel parcel;
+    fani_order order;
+    fan_status status = fani_parcel_open(&parcel, message->bytes, message->size);
+    fani_packet *packet = status ? NULL : fani_packet_new(self, parcel.count);
+    if (!packet) {
+        if (status)
+            protocol_broken(self, message);
+        else
+            fani_link_send(&self->link, NULL); /* breaks it: out of memory */
         free(message);
+        return;
+    }
+    packet->came = message;
+    for (uint32_t i = 0; i < parcel.count && !status; i++) {
+        status = fani_order_read(&parcel, &order);
+        if (!status)
+            add(self, packet, &order);
+    }
+    if (status)
+        protocol_broken(self, message);
+    fani_packet_start(packet, (size_t)parcel.head.parts);
+}
+
+/* ---- What follows them --------------------------------------------------------------------- */
+
+void fani_mpi_revocation_came(fani_mpi *self, fani_message *message)
+{
+    fani_mpi_revocation what;
+    if (message->size != sizeof what) {
+        protocol_broken(self, message);
+    } else {
+        memcpy(&what, message->bytes, sizeof what);
+        if (what.ticket == UINT64_MAX)
+            fani_packet_revoke_all(self, what.kill);
+        else
+            fani_packet_revoke(self, what.ticket, NULL, what.kill);
+    }
+    free(message);
+}
+
+void fani_mpi_args_drop_came(fani_mpi *self, fani_message *message)
+{
+    uint64_t id;
+    if (message->size != sizeof id) {
+        protocol_broken(self, message);
+    } else {
+        memcpy(&id, message->bytes, sizeof id);
+        fani_mpi_args_drop(self, id);
+    }
+    free(message);
 }

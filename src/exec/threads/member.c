@@ -167,6 +167,8 @@ static void consider_waiters(fani_member *m)
 
 static fan_status run_task(fani_member *m, fani_batch *batch)
 {
+    if (batch->traced) /* whoever runs others inside it names this worker for them */
+        batch->where = fani_where_here(m->number);
     fan_status status = fani_worker_run_untimed(m->worker, batch->task, &batch->items, &batch->args,
                                                 batch->reply_limit, &batch->replies);
     if (!batch->traced) {
@@ -174,7 +176,6 @@ static fan_status run_task(fani_member *m, fani_batch *batch)
         return status;
     }
     /* One batch begins where the last one ended: reading the clock twice would double the cost. */
-    batch->where = fani_where_here(m->number);
     batch->begun_ns = m->clock_ns;
     batch->run_ns = read_clock(m, 1);
     return status;
