@@ -116,6 +116,8 @@ static void post_or_end(fan_future *future)
 fan_status fani_future_after(fan_future *future, fan_future *const *after, size_t count)
 {
     fani_front *front = future->front;
+    if (!count)
+        return FAN_E_ARGUMENT;
     for (size_t i = 0; i < count; i++)
         if (!after[i] || after[i]->front != front)
             return FAN_E_ARGUMENT;

@@ -464,7 +464,7 @@ static fan_status wait_for_change(fan_mapping *map, fan_deadline deadline)
     fani_front *front = map->front;
     fan_deadline until = wait_until(map, deadline);
     if (!map->out && map->source_waits) { /* nothing will end: only time passes */
-        struct timespec pause = {.tv_nsec = SOURCE_POLL_MS * NS_PER_MS};
+        struct timespec pause = {.tv_nsec = (int64_t)SOURCE_POLL_MS * NS_PER_MS};
         int64_t left = until - fani_clock_ns();
         if (left < pause.tv_nsec)
             pause.tv_nsec = left > 0 ? left : 0;

@@ -76,8 +76,10 @@ static fani_batch *make_piece(fani_batch *parent, size_t at, size_t count)
         piece->items.bytes += at * piece->items.size;
     piece->care->parent = parent;
     piece->care->parent_at = at;
-    piece->care->retries = parent->care->retries;
-    piece->care->backoff_ns = parent->care->backoff_ns;
+    if (parent->care) {
+        piece->care->retries = parent->care->retries;
+        piece->care->backoff_ns = parent->care->backoff_ns;
+    }
     return piece;
 }
 
@@ -434,6 +436,21 @@ static bool settled(fani_front *front, fani_batch *batch, fani_outcome outcome)
     return detached || deferred;
 }
 
+/* What the items of a batch have come to, where that is not in its replies. */
+static void mark_end(fani_batch *batch, fani_verdict verdict, bool overtime, const char *text)
+{
+    if (verdict == FANI_LOST)
+        mark_all(batch, FANI_SLOT_LOST, text);
+    else if (verdict == FANI_FAILED)
+        mark_all(batch, FANI_SLOT_FAILED, text);
+    else if (overtime)
+        fani_mark_overtime(batch);
+    else if (verdict == FANI_CANCELLED)
+        mark_all(batch, FANI_SLOT_CANCELLED, "cancelled");
+    else if (!batch->replies.complete || batch->replies.count != batch->items.count)
+        mark_all(batch, FANI_SLOT_FAILED, "the worker answered for another number of items");
+}
+
 void fani_settle(fani_front *front, fani_batch *batch, fani_outcome outcome)
 {
     const char *text = outcome.text ? outcome.text : "";
@@ -451,18 +468,8 @@ void fani_settle(fani_front *front, fani_batch *batch, fani_outcome outcome)
         next = split(front, batch);
     if (next == AGAIN)
         return;
-    if (next == UNWANTED)
-        mark_all(batch, FANI_SLOT_CANCELLED, "cancelled");
-    else if (outcome.verdict == FANI_LOST)
-        mark_all(batch, FANI_SLOT_LOST, text);
-    else if (outcome.verdict == FANI_FAILED)
-        mark_all(batch, FANI_SLOT_FAILED, text);
-    else if (overtime)
-        fani_mark_overtime(batch);
-    else if (outcome.verdict == FANI_CANCELLED)
-        mark_all(batch, FANI_SLOT_CANCELLED, "cancelled");
-    else if (!batch->replies.complete || batch->replies.count != batch->items.count)
-        mark_all(batch, FANI_SLOT_FAILED, "the worker answered for another number of items");
+    mark_end(batch, next == UNWANTED ? FANI_CANCELLED : outcome.verdict,
+             overtime && next != UNWANTED, text);
     /* Parts of a divisible batch that was run were traced by those who ran them. */
     if (front->trace && !(batch->divisible && outcome.verdict == FANI_DONE))
         fani_trace_batch(front->trace, batch, will_retry(batch));

@@ -349,7 +349,8 @@ static fan_status put_over(fani_replies *to, size_t i, const fan_outcome *outcom
     to->slots[i] = (fani_slot){0};
     if (!to->array)
         return fani_replies_put(to, i, outcome->bytes, outcome->size);
-    memcpy(to->bytes.data + i * to->item_size, outcome->bytes, outcome->size);
+    if (outcome->size)
+        memcpy(to->bytes.data + i * to->item_size, outcome->bytes, outcome->size);
     return FAN_OK;
 }
 

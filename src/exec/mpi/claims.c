@@ -419,15 +419,3 @@ void fani_claims_range_came(fani_mpi *self, fani_message *message)
         return;
     free(message);
 }
-
-void fani_claims_stop_came(fani_mpi *self, fani_message *message)
-{
-    fani_mpi_revocation what;
-    if (message->size == sizeof what) {
-        memcpy(&what, message->bytes, sizeof what);
-        fani_claims_stop(self, what.ticket, what.kill);
-    } else {
-        protocol_broken(self);
-    }
-    free(message);
-}

@@ -50,9 +50,8 @@ void fani_claims_close(fani_mpi *self);
 bool fani_claims_start(fani_mpi *self, const fani_announced *range, const fani_order *order,
                        const fan_task *task, fan_items args, fani_message *came);
 
-/* RANGE and RANGE_STOP; take the message. Under `drive`. */
+/* RANGE; takes the message. Under `drive`. */
 void fani_claims_range_came(fani_mpi *self, fani_message *message);
-void fani_claims_stop_came(fani_mpi *self, fani_message *message);
 
 /* Nobody of this rank claims any more of a part; with `kill` what runs is asked to end. Any thread,
  * no lock held. */

@@ -460,6 +460,7 @@ static bool send_some(fani_mpi *self)
     for (fani_batch *batch = taken.first; batch && whole; batch = batch->next)
         whole = give_ticket(self, batch, rank);
     fani_message *message = whole && taken.first ? write_parcel(self, &taken, rank) : NULL;
+    self->peers[rank].told += message != NULL;
     if (message)
         fani_link_send(&self->link, message);
     else
@@ -574,7 +575,8 @@ void fani_mpi_answers_came(fani_mpi *self, fani_message *message)
 /* Under `queue`. */
 static void send_revocation(fani_mpi *self, int rank, uint64_t ticket, bool kill)
 {
-    const fani_mpi_revocation what = {.ticket = ticket, .kill = kill};
+    const fani_mpi_revocation what = {
+        .after = self->peers[rank].told, .ticket = ticket, .kill = kill};
     fani_message *message = fani_message_new(rank, FANI_TAG_REVOKE, sizeof what);
     if (message)
         memcpy(message->bytes, &what, sizeof what);

@@ -26,8 +26,10 @@
 
 enum { FANI_MPI_TEXT_SIZE = 256 };
 
-/* Asks for batches back. */
+/* Asks for batches back. A long message may take longer than one that follows it, so this says what
+ * has to be there before it means anything. */
 typedef struct fani_mpi_revocation {
+    uint64_t after;  /* messages of orders and ranges sent to that rank so far */
     uint64_t ticket; /* UINT64_MAX: all */
     uint64_t kill;   /* 1: those that run are to end too */
 } fani_mpi_revocation;
@@ -66,6 +68,7 @@ typedef struct fani_peer {
     fani_tickets tickets; /* what it has; not of rank 0 */
     double out_ns;        /* work of that, as expected */
     double credit_ns;     /* work that each of its workers may have; see fani_batching_adapt */
+    uint64_t told;        /* messages of orders and ranges sent to it; under `queue` */
     int leader;           /* who holds the memory of its host */
     uint64_t workers_lost;
 } fani_peer;
@@ -129,6 +132,8 @@ struct fani_mpi {
     fani_batch *finished;    /* rank 0: have run, to be reported */
     fani_batch **finished_end;
     fani_failed *failed;        /* rank 0: to be reported likewise */
+    uint64_t told;              /* elsewhere: messages of orders and ranges that came */
+    fani_message *early;        /* and revocations that overtook some */
     fan_error share_error;      /* rank 0: the first bad answer */
     struct fani_mpi_gang *gang; /* the one that runs, or NULL */
 
@@ -288,7 +293,11 @@ void fani_learned_end(const fani_learned *learned, fani_mpi *self);
 /* ORDERS; takes the message. Under `drive`. */
 void fani_mpi_orders_came(fani_mpi *self, fani_message *message);
 
-/* REVOKE and ARGS_DROP; frees the message. Under `drive`. */
+/* A message of orders or about a range is done with: revocations that waited for it mean something
+ * now. Under `drive`. */
+void fani_mpi_told(fani_mpi *self);
+
+/* REVOKE and RANGE_STOP; ARGS_DROP; take the message. Under `drive`. */
 void fani_mpi_revocation_came(fani_mpi *self, fani_message *message);
 void fani_mpi_args_drop_came(fani_mpi *self, fani_message *message);
 

@@ -148,18 +148,18 @@ static void handle(void *user, fani_message *message)
     switch (message->tag) {
     case FANI_TAG_ORDERS:
         fani_mpi_orders_came(self, message);
+        fani_mpi_told(self);
         return;
     case FANI_TAG_ANSWERS:
         fani_mpi_answers_came(self, message);
         return;
     case FANI_TAG_REVOKE:
+    case FANI_TAG_RANGE_STOP:
         fani_mpi_revocation_came(self, message);
         return;
     case FANI_TAG_RANGE:
         fani_claims_range_came(self, message);
-        return;
-    case FANI_TAG_RANGE_STOP:
-        fani_claims_stop_came(self, message);
+        fani_mpi_told(self);
         return;
     case FANI_TAG_CLAIMED:
         fani_ranges_claimed_came(self, message);
@@ -423,6 +423,11 @@ fan_status fani_mpi_free(fani_mpi *self, fan_deadline deadline)
     for (int r = 0; self->peers && r < self->size; r++)
         fani_tickets_clear(&self->peers[r].tickets);
     fani_mpi_args_clear(self);
+    while (self->early) {
+        fani_message *message = self->early;
+        self->early = message->next;
+        free(message);
+    }
     free(self->peers);
     free(self->who);
     free(self->warning);

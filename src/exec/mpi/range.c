@@ -151,6 +151,7 @@ static void announce(fani_mpi *self, fani_part *part)
             args->told[r] = FANI_ARGS_SENT;
         }
         fani_link_send(&self->link, announcement(&part->told, &order, r));
+        self->peers[r].told++;
     }
     part->starts_here = self->peers[0].leader == host->leader;
     if (part->starts_here)
@@ -602,16 +603,19 @@ bool fani_ranges_take(fani_mpi *self, fani_batch *batch)
 
 static void send_stop(fani_mpi *self, const fani_part *part, bool kill)
 {
-    const fani_mpi_revocation what = {.ticket = part->id, .kill = kill};
     const fani_range_host *host = &self->ranges.hosts[part->host];
+    fani_lock_take(&self->queue);
     for (int r = 1; r < self->size; r++) {
         if (self->peers[r].leader != host->leader)
             continue;
+        const fani_mpi_revocation what = {
+            .after = self->peers[r].told, .ticket = part->id, .kill = kill};
         fani_message *message = fani_message_new(r, FANI_TAG_RANGE_STOP, sizeof what);
         if (message)
             memcpy(message->bytes, &what, sizeof what);
         fani_link_send(&self->link, message);
     }
+    fani_lock_give(&self->queue);
 }
 
 /* Takes all that is left of the parts of a range. Under `lock`. */

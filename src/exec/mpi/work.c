@@ -89,12 +89,31 @@ void fani_mpi_revocation_came(fani_mpi *self, fani_message *message)
         protocol_broken(self, message);
     } else {
         memcpy(&what, message->bytes, sizeof what);
-        if (what.ticket == UINT64_MAX)
+        if (what.after > self->told) {
+            message->next = self->early;
+            self->early = message;
+            return;
+        }
+        if (message->tag == FANI_TAG_RANGE_STOP)
+            fani_claims_stop(self, what.ticket, what.kill);
+        else if (what.ticket == UINT64_MAX)
             fani_packet_revoke_all(self, what.kill);
         else
             fani_packet_revoke(self, what.ticket, NULL, what.kill);
     }
     free(message);
+}
+
+void fani_mpi_told(fani_mpi *self)
+{
+    fani_message *early = self->early;
+    self->told++;
+    self->early = NULL;
+    while (early) {
+        fani_message *message = early;
+        early = message->next;
+        fani_mpi_revocation_came(self, message); /* which may find it still too early */
+    }
 }
 
 void fani_mpi_args_drop_came(fani_mpi *self, fani_message *message)

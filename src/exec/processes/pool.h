@@ -108,8 +108,8 @@ typedef struct fani_processes_pool {
     int epoll;            /* the bell, the workers' sockets and pidfds */
     pthread_t pump;
     fani_wakes wakes; /* the pump's */
-    bool dismissed; /* these two are the pump's: the workers were asked to end */
-    bool wakes_due; /* some worker's wake_due is set */
+    bool dismissed;   /* these two are the pump's: the workers were asked to end */
+    bool wakes_due;   /* some worker's wake_due is set */
 
     pthread_mutex_t lock;       /* guards all below, and what a worker's record says it does */
     pthread_cond_t changed;     /* for open: something about starting has changed */
