@@ -130,7 +130,7 @@ FAN_API fan_status fan_executor_probe(const char *kind, fan_error *error);
 
 /* Changes the number of workers to 1..workers_max (or fewer: at least 1), while work goes on.
  * Workers beyond it end after what they run. Errors: FAN_E_ARGUMENT, FAN_E_UNSUPPORTED (serial,
- * mpi), FAN_E_SYSTEM. */
+ * mpi), FAN_E_BUSY (a gang runs), FAN_E_SYSTEM. */
 FAN_API fan_status fan_executor_resize(fan_executor *executor, unsigned workers);
 
 /* *fd becomes readable whenever an item has come to its outcome: for poll, epoll and event loops.
@@ -425,7 +425,16 @@ FAN_API fan_status fan_share(fan_executor *executor, const void *bytes, size_t s
 /* Forgets shared data; no item that uses it may be unfinished. FAN_E_ARGUMENT: unknown handle. */
 FAN_API fan_status fan_unshare(fan_executor *executor, fan_shared shared);
 
-/* Not supported yet: `members` workers at once that talk to each other. FAN_E_UNSUPPORTED. */
+/* Runs `task` on `members` workers at once, which talk to each other by the functions of gang.h.
+ * Member k's run gets one item of index k with the `size` bytes of `input` (the same for all; NULL
+ * with 0 for none; borrowed until fan_gang returns), and its reply or failure goes to `sink` as
+ * item k's outcome, in the order of k, once all have ended. No member runs again after a crash.
+ * Returns FAN_OK when all members answered; else, after the outcomes were given, FAN_E_FAILED,
+ * FAN_E_LOST, FAN_E_TIMEOUT or FAN_E_CANCELLED with a text that names the member at fault, or the
+ * sink's own error. Further errors: FAN_E_ARGUMENT (members is 0 or more than the executor has
+ * workers; inside of a task or a callback), FAN_E_UNSUPPORTED, FAN_E_UNKNOWN_TASK, FAN_E_CLOSED,
+ * FAN_E_RANK, FAN_E_MEMORY, FAN_E_SYSTEM. One gang at a time runs on an executor, a second call
+ * waits for it; items of other calls may run beside it. */
 FAN_API fan_status fan_gang(fan_executor *executor, const fan_task *task, size_t members,
                             const void *input, size_t size, fan_sink sink, fan_error *error);
 

@@ -4,6 +4,7 @@
 
 #include "fanfold/executor.h"
 #include "fanfold/factor.h"
+#include "fanfold/gang.h"
 #include "fanfold/gcd.h"
 #include "fanfold/integrate.h"
 #include "fanfold/job.h"

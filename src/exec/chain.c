@@ -78,6 +78,41 @@ static bool wait_for(fan_future *future, fan_future *other, fani_link_to *link)
     return false;
 }
 
+/* Ends futures that can't run one after another: each may bring others here, and a long chain must
+ * not become a deep stack. */
+static void end_in_turn(fan_future *future)
+{
+    fani_front *front = future->front;
+    pthread_mutex_lock(&front->lock);
+    future->next_held = NULL;
+    if (front->failing_first)
+        front->failing_last->next_held = future;
+    else
+        front->failing_first = future;
+    front->failing_last = future;
+    bool mine = !front->failing_ends;
+    front->failing_ends = true;
+    while (mine && (future = front->failing_first)) {
+        front->failing_first = future->next_held;
+        pthread_mutex_unlock(&front->lock);
+        fani_future_end_unposted(future, future->why_not);
+        pthread_mutex_lock(&front->lock);
+    }
+    if (mine)
+        front->failing_ends = false;
+    pthread_mutex_unlock(&front->lock);
+}
+
+/* Posts a future that does not wait any more, or ends it where it can't run. The caller has
+ * entered. */
+static void post_or_end(fan_future *future)
+{
+    if (future->why_not)
+        end_in_turn(future);
+    else
+        fani_front_post_again(future->front, &future->batch);
+}
+
 fan_status fani_future_after(fan_future *future, fan_future *const *after, size_t count)
 {
     fani_front *front = future->front;
@@ -100,7 +135,7 @@ fan_status fani_future_after(fan_future *future, fan_future *const *after, size_
         hold(future);
     pthread_mutex_unlock(&front->lock);
     if (ready)
-        fani_future_post(future);
+        post_or_end(future);
     return FAN_OK;
 }
 
@@ -130,7 +165,7 @@ void fani_future_start_dependents(fan_future *future)
         if (!next)
             return;
         fani_shard *shard = fani_front_enter(front);
-        fani_future_post(next);
+        post_or_end(next);
         fani_front_leave(shard);
     }
 }
@@ -156,12 +191,14 @@ fan_status fan_wait_any(fan_future *const futures[], size_t count, fan_deadline 
                         size_t *which)
 {
     several s = {.futures = futures, .count = count};
-    if (!count || !futures || !which || !fani_front_may_wait(futures[0]->front))
+    if (!count || !futures || !which || !futures[0])
         return FAN_E_ARGUMENT;
     fani_front *front = futures[0]->front;
     for (size_t i = 1; i < count; i++)
-        if (futures[i]->front != front)
+        if (!futures[i] || futures[i]->front != front)
             return FAN_E_ARGUMENT;
+    if (!fani_front_may_wait(front))
+        return FAN_E_ARGUMENT;
     if (!fani_front_wait(front, &front->ended, any_done, &s, deadline))
         return FAN_E_TIMEOUT;
     *which = s.which;

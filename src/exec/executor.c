@@ -17,7 +17,8 @@ enum {
     CRASH_LIMIT = 3,
     CRASH_LIMIT_MAX = 1000,
     UNCHARGED_BYTES = 64,
-    CALLS_POLL_NS = 20000
+    CALLS_POLL_NS = 20000,
+    ABANDON_AGAIN_MS = 50,
 };
 static const size_t queue_bytes_default = (size_t)256 << 20;
 static const size_t worker_memory_least = (size_t)16 << 20;
@@ -127,6 +128,8 @@ fan_status fan_executor_open_sized(const fan_executor_options *given, size_t giv
         return status;
     }
     front->workers_max = options.workers_max ? options.workers_max : front->opened.workers;
+    atomic_init(&front->workers, front->opened.workers);
+    atomic_init(&front->depth, front->opened.depth);
     if (options.trace)
         status = fani_trace_attach(options.trace, front->ops->name, &front->opened, &front->trace,
                                    error);
@@ -145,6 +148,7 @@ static void reopen(fani_front *front)
     pthread_mutex_lock(&front->lock);
     front->abandoning = false;
     pthread_mutex_unlock(&front->lock);
+    atomic_store(&front->closed, false);
     atomic_store(&front->closing, false);
 }
 
@@ -157,6 +161,16 @@ static bool all_done(void *user)
     return !detached && fani_front_outstanding(front) == 0;
 }
 
+/* From here on nobody calls an op of the instance; false where someone is inside still. */
+static bool seal(fani_front *front)
+{
+    atomic_store(&front->closed, true);
+    bool sealed = !fani_front_has_calls(front);
+    if (!sealed)
+        atomic_store(&front->closed, false);
+    return sealed;
+}
+
 /* Waits until nothing is under way, and nobody inside an operation. */
 static bool wait_until_idle(fani_front *front, fan_deadline deadline)
 {
@@ -165,11 +179,30 @@ static bool wait_until_idle(fani_front *front, fan_deadline deadline)
             return false;
         /* What ends is told before the operation it ended in is left, so that part is asked for
          * again and again: it takes no longer than a callback does. */
-        if (!fani_front_has_calls(front) && all_done(front) && !fani_front_has_calls(front))
+        if (!fani_front_has_calls(front) && all_done(front) && seal(front))
             return true;
         if (deadline != FAN_FOREVER && fani_clock_ns() >= deadline)
             return false;
         (void)nanosleep(&(struct timespec){.tv_nsec = CALLS_POLL_NS}, NULL);
+    }
+}
+
+/* Ends what is under way, or waits for it. False: the deadline has passed. What another thread was
+ * just about to post when the rest was abandoned is met the next time. */
+static bool close_work(fani_front *front, fan_close_mode mode, fan_deadline deadline)
+{
+    for (;;) {
+        fan_deadline until = deadline;
+        if (mode == FAN_CLOSE_ABANDON) {
+            fan_deadline next = fan_deadline_in_ms(ABANDON_AGAIN_MS);
+            until = next < deadline ? next : deadline;
+            fani_futures_cancel_held(front);
+            fani_abandon_all(front);
+        }
+        if (wait_until_idle(front, until))
+            return true;
+        if (until == deadline)
+            return false;
     }
 }
 
@@ -182,11 +215,7 @@ fan_status fan_executor_close(fan_executor *executor, fan_close_mode mode, fan_d
         return FAN_E_ARGUMENT;
     atomic_store(&front->closing, true);
     fani_event_notify(&front->ended); /* submits that wait for a place are refused */
-    if (mode == FAN_CLOSE_ABANDON) {
-        fani_futures_cancel_held(front);
-        fani_abandon_all(front);
-    }
-    if (!wait_until_idle(front, deadline)) {
+    if (!close_work(front, mode, deadline)) {
         reopen(front);
         return FAN_E_BUSY;
     }
@@ -224,7 +253,7 @@ fan_status fan_executor_get_stats_sized(fan_executor *executor, fan_executor_sta
     fani_front *front = &executor->front;
     fan_executor_stats stats = {0};
     uint64_t refused = FANI_FRONT_SUM(front, refused);
-    stats.items_done = FANI_FRONT_SUM(front, items_out) - refused;
+    stats.items_done = FANI_FRONT_SUM(front, submitted_out) + FANI_FRONT_SUM(front, mapped_out);
     uint64_t submitted = FANI_FRONT_SUM(front, submitted) - refused;
     stats.items_submitted = submitted + FANI_FRONT_SUM(front, mapped);
     stats.batches = submitted + FANI_FRONT_SUM(front, sent) + FANI_FRONT_SUM(front, again);
@@ -233,7 +262,7 @@ fan_status fan_executor_get_stats_sized(fan_executor *executor, fan_executor_sta
     pthread_mutex_lock(&front->lock);
     stats.shares_sent = front->shares_sent;
     pthread_mutex_unlock(&front->lock);
-    stats.workers = front->opened.workers;
+    stats.workers = atomic_load(&front->workers);
     stats.ranks = front->opened.ranks;
     front->ops->stats(front->self, &stats);
     memcpy(out, &stats, size < sizeof stats ? size : sizeof stats);
@@ -249,11 +278,16 @@ fan_status fan_executor_resize(fan_executor *executor, unsigned workers)
         return FAN_E_ARGUMENT;
     fani_shard *shard = fani_front_enter(front);
     pthread_mutex_lock(&front->share_lock);
-    fan_status status = atomic_load(&front->closing)
-                            ? FAN_E_CLOSED
-                            : front->ops->resize(front->self, workers, NULL);
-    if (status == FAN_OK)
-        front->opened.workers = workers;
+    fan_status status = FAN_E_BUSY;
+    if (atomic_load(&front->closing))
+        status = FAN_E_CLOSED;
+    else if (!atomic_load(&front->ganging)) /* members need the workers that were counted */
+        status = front->ops->resize(front->self, workers, NULL);
+    if (status == FAN_OK) {
+        uint64_t depth = (uint64_t)front->opened.depth * workers / front->opened.workers;
+        atomic_store(&front->workers, workers);
+        atomic_store(&front->depth, depth ? (unsigned)depth : 1);
+    }
     pthread_mutex_unlock(&front->share_lock);
     fani_front_leave(shard);
     return status;
@@ -278,13 +312,6 @@ fan_status fan_executor_fd(fan_executor *executor, int *fd)
     *fd = atomic_load(&front->fd);
     pthread_mutex_unlock(&front->lock);
     return status;
-}
-
-fan_status fan_gang(fan_executor *executor, const fan_task *task, size_t members, const void *input,
-                    size_t size, fan_sink sink, fan_error *error)
-{
-    (void)executor, (void)task, (void)members, (void)input, (void)size, (void)sink;
-    return fani_error_set(error, FAN_E_UNSUPPORTED, "gangs are not supported yet");
 }
 
 const char *fan_outcome_name(fan_outcome_kind kind)

@@ -11,6 +11,7 @@
 
 typedef struct fani_front fani_front;
 typedef struct fani_batch fani_batch;
+typedef struct fani_gang fani_gang; /* exec/gang.h */
 
 /* A batch, from posting to completion. The front owns it; while it is posted the executor may read
  * the first part, must fill the second before reporting FANI_DONE, and may use the third as it
@@ -27,6 +28,9 @@ struct fani_batch {
     int priority;       /* higher first; of equals the one posted first */
     bool divisible;     /* may be run in parts (only where opened.divides) */
     bool traced;        /* begun_ns, run_ns and where are wanted exactly */
+    fani_gang *gang;    /* a member of a gang (its number: items.first), or NULL. All members must
+                           run at once, so each needs a worker with nothing else before it that
+                           waits for the gang; it never runs again */
 
     fani_replies replies;
     uint64_t run_ns;
@@ -117,9 +121,15 @@ typedef struct fani_executor_ops {
      * Called one at a time, no lock held. */
     fan_status (*share)(void *self, const fani_share *share, uint64_t *sent, fan_error *error);
 
+    /* Optional where workers share the caller's memory; without it there are no gangs elsewhere.
+     * Makes ready what the members of a gang talk over, before its batches are posted, or (`end`)
+     * takes it away once all of them have completed. One gang at a time, no lock held. */
+    fan_status (*gang)(void *self, fani_gang *gang, bool end, fan_error *error);
+
     /* Optional: only where nothing runs by itself. Works until at least one batch has completed, or
      * the deadline. Called by whoever waits, one thread at a time, and only while some batch has
-     * not ended; where nothing can be done it passes a little time. */
+     * not ended; where nothing can be done it passes a little time, or returns FAN_E_BUSY at once
+     * if that stays so until the next post. */
     fan_status (*progress)(void *self, fan_deadline deadline);
 
     /* Optional. When a posted batch began to run (monotonic clock); 0: it has not. The front asks

@@ -110,15 +110,15 @@ bool fani_front_has_calls(fani_front *front)
 
 uint64_t fani_front_outstanding(fani_front *front)
 {
-    uint64_t out = FANI_FRONT_SUM(front, items_out);
+    uint64_t out = FANI_FRONT_SUM(front, submitted_out) + FANI_FRONT_SUM(front, refused) +
+                   FANI_FRONT_SUM(front, mapped_out);
     return FANI_FRONT_SUM(front, submitted) + FANI_FRONT_SUM(front, mapped) - out;
 }
 
 uint64_t fani_front_submitted(fani_front *front)
 {
-    uint64_t mapped_out = FANI_FRONT_SUM(front, mapped_out);
-    uint64_t submitted_out = FANI_FRONT_SUM(front, items_out) - mapped_out;
-    return FANI_FRONT_SUM(front, submitted) - submitted_out;
+    uint64_t out = FANI_FRONT_SUM(front, submitted_out) + FANI_FRONT_SUM(front, refused);
+    return FANI_FRONT_SUM(front, submitted) - out;
 }
 
 uint64_t fani_front_bytes(fani_front *front)
@@ -201,9 +201,8 @@ void fani_front_finish(fani_front *front, fani_batch *batch)
         atomic_fetch_add(&shard->calls_begun, 1);
     if (batch->run_ns)
         atomic_fetch_add_explicit(&shard->run_ns, batch->run_ns, memory_order_relaxed);
-    if (!batch->submitted)
-        atomic_fetch_add(&shard->mapped_out, batch->items.count);
-    atomic_fetch_add(&shard->items_out, batch->items.count);
+    atomic_fetch_add(batch->submitted ? &shard->submitted_out : &shard->mapped_out,
+                     batch->items.count);
     batch->done(batch);
     fani_event_notify(&front->ended);
     int fd = atomic_load_explicit(&front->fd, memory_order_relaxed);
@@ -255,8 +254,8 @@ static bool passed(fan_deadline deadline)
     return deadline != FAN_FOREVER && fani_clock_ns() >= deadline;
 }
 
-/* Moves an executor that works only inside calls; false where another thread does, or nothing is
- * under way. */
+/* Moves an executor that works only inside calls; false where another thread does, or there is
+ * nothing to move. */
 static bool progress(fani_front *front, fan_deadline deadline)
 {
     bool free = false;
@@ -264,12 +263,15 @@ static bool progress(fani_front *front, fan_deadline deadline)
         !atomic_compare_exchange_strong(&front->progressing, &free, true))
         return false;
     fani_shard *shard = fani_front_enter(front);
-    front->ops->progress(front->self, deadline);
+    bool moved =
+        !atomic_load(&front->closed) && front->ops->progress(front->self, deadline) != FAN_E_BUSY;
     atomic_store(&front->progressing, false);
-    fani_event_notify(&front->ended); /* another waiter may take over */
-    fani_event_notify(&front->mapped);
+    if (moved) { /* another waiter may take over */
+        fani_event_notify(&front->ended);
+        fani_event_notify(&front->mapped);
+    }
     fani_front_leave(shard);
-    return true;
+    return moved;
 }
 
 bool fani_front_wait(fani_front *front, fani_event *event, bool (*ready)(void *user), void *user,
@@ -281,10 +283,9 @@ bool fani_front_wait(fani_front *front, fani_event *event, bool (*ready)(void *u
             return ready(user);
         if (moved)
             continue;
+        /* What is posted, or ends, from here on brings the event about. */
         uint32_t key = fani_event_prepare(event);
-        bool can_move = front->ops->progress && !atomic_load(&front->progressing) &&
-                        fani_front_outstanding(front);
-        if (can_move || ready(user))
+        if (progress(front, deadline) || ready(user))
             fani_event_cancel(event);
         else
             (void)fani_event_wait(event, key, deadline);

@@ -42,7 +42,7 @@ typedef struct fani_shard {
     _Atomic uint64_t bytes_in; /* input bytes of submits */
     _Atomic uint64_t look_at;  /* below this value of submitted no limit can be reached */
 
-    _Alignas(64) _Atomic uint64_t items_out; /* items ended */
+    _Alignas(64) _Atomic uint64_t submitted_out; /* items ended */
     _Atomic uint64_t mapped_out;
     _Atomic uint64_t bytes_out;
     _Atomic uint64_t run_ns;
@@ -67,7 +67,11 @@ struct fani_front {
     void *outer;                                         /* executor */
     _Atomic unsigned references; /* the executor's owner, the futures together, each mapping */
     _Atomic bool closing;        /* no new work */
+    _Atomic bool closed;         /* the instance ends or has ended: its ops may not be called */
+    _Atomic unsigned workers;    /* now, and */
+    _Atomic unsigned depth;      /* the batches that keep them busy: opened's but for a resize */
     _Atomic bool progressing;    /* one thread at a time is in the progress op */
+    _Atomic bool ganging;        /* a gang runs: one at a time */
     _Atomic int fd;              /* eventfd to write to at each end, or -1 */
     struct fani_watch *watch;    /* watch.c; made at the first use, under the lock */
     fani_trace_source *trace;    /* NULL: no trace */
@@ -83,10 +87,12 @@ struct fani_front {
 
     pthread_mutex_t share_lock; /* serializes the share op, and the resize op */
 
-    pthread_mutex_t lock;    /* guards all below, and what is slow */
-    struct fani_care *cares; /* of all pieces under way */
-    fan_future *held;        /* futures that wait for others */
-    size_t futures;          /* that exist, in use or not */
+    pthread_mutex_t lock;                     /* guards all below, and what is slow */
+    struct fani_care *cares;                  /* of all pieces under way */
+    fan_future *held;                         /* futures that wait for others */
+    fan_future *failing_first, *failing_last; /* futures that will not run, to be ended */
+    bool failing_ends;                        /* a thread is at it */
+    size_t futures;                           /* that exist, in use or not */
     unsigned
         detached;    /* batches that run on though they have their outcome: close waits for them */
     bool abandoning; /* a close that abandons is under way: what lost its worker does not run again
@@ -116,7 +122,8 @@ static inline fani_shard *fani_front_shard(fani_front *front)
 }
 _Static_assert(FANI_SHARDS == 16, "the shard is the top 4 bits of a hash");
 
-/* Between these two the executor's instance stays: close waits. */
+/* Between these two the executor's instance stays: close waits. But it may be gone already
+ * (front->closed): those ask who were not given something to do that has no outcome yet. */
 static inline fani_shard *fani_front_enter(fani_front *front)
 {
     fani_shard *shard = fani_front_shard(front);

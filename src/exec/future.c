@@ -36,18 +36,31 @@ static bool push_given(fani_shard *shard, fan_future *future)
     return true;
 }
 
-/* NULL: there is none, or another thread is just taking one. */
-static fan_future *take_ready(fani_shard *shard)
+/* All that was given to a shard, this one's or else another's: who gives futures back is often not
+ * who makes them, and its shard would gather all there ever were. */
+static fan_future *take_given(fani_front *front, const fani_shard *own)
+{
+    fan_future *chain = NULL;
+    for (size_t i = 0; i < FANI_SHARDS && !chain; i++) {
+        fani_shard *shard = &front->shards[((size_t)(own - front->shards) + i) % FANI_SHARDS];
+        if (atomic_load_explicit(&shard->given, memory_order_relaxed))
+            chain = atomic_exchange(&shard->given, NULL);
+    }
+    return chain;
+}
+
+/* *taken is NULL where there is none. False: another thread is just taking one from this shard. */
+static bool take_ready(fani_front *front, fani_shard *shard, fan_future **taken)
 {
     if (atomic_exchange_explicit(&shard->taking, true, memory_order_acquire))
-        return NULL;
+        return false;
     if (!shard->ready)
-        shard->ready = atomic_exchange(&shard->given, NULL);
-    fan_future *future = shard->ready;
-    if (future)
-        shard->ready = future->pool_next;
+        shard->ready = take_given(front, shard);
+    *taken = shard->ready;
+    if (*taken)
+        shard->ready = (*taken)->pool_next;
     atomic_store_explicit(&shard->taking, false, memory_order_release);
-    return future;
+    return true;
 }
 
 static fan_future *make_future(fani_front *front)
@@ -112,7 +125,11 @@ static void make_ready(fan_future *future, fani_front *front)
 
 fan_future *fani_future_new(fani_front *front)
 {
-    fan_future *future = take_ready(fani_front_shard(front));
+    fan_future *future = NULL;
+    size_t own = (size_t)(fani_front_shard(front) - front->shards);
+    for (size_t i = 0; i < FANI_SHARDS; i++)
+        if (take_ready(front, &front->shards[(own + i) % FANI_SHARDS], &future))
+            break;
     if (future)
         return future;
     future = make_future(front);
@@ -209,6 +226,18 @@ static void unpin(fan_future *future, uint32_t pin)
         fani_future_free(future);
 }
 
+static void warn_of_callback(fani_front *front, int64_t took)
+{
+    char text[160];
+    atomic_fetch_add(&front->slow_callbacks, 1);
+    if (!front->warn)
+        return;
+    (void)snprintf(text, sizeof text,
+                   "a done callback took %lld ms: the executor \"%s\" waited for it",
+                   (long long)(took / 1000000), front->ops->name);
+    front->warn(front->warn_user, text);
+}
+
 static void call_back(fan_future *future, void (*function)(fan_future *, void *), void *user)
 {
     fani_front *front = future->front;
@@ -217,18 +246,10 @@ static void call_back(fan_future *future, void (*function)(fan_future *, void *)
     fani_inside before = fani_inside_enter(FANI_IN_CALLBACK);
     function(future, user); /* may release the future */
     fani_inside_leave(before);
-    fani_front_leave(shard);
     int64_t took = fani_clock_ns() - begun;
-    if (took < SLOW_CALLBACK_NS)
-        return;
-    atomic_fetch_add(&front->slow_callbacks, 1);
-    if (front->warn) {
-        char text[160];
-        (void)snprintf(text, sizeof text,
-                       "a done callback took %lld ms: the executor \"%s\" waited for it",
-                       (long long)(took / 1000000), front->ops->name);
-        front->warn(front->warn_user, text);
-    }
+    if (took >= SLOW_CALLBACK_NS)
+        warn_of_callback(front, took);
+    fani_front_leave(shard); /* the front may be gone from here on */
 }
 
 static void tell_observers(fan_future *future)
@@ -354,8 +375,7 @@ bool fan_future_done(fan_future *future)
     return fan_future_result(future, FAN_NOW, &outcome) == FAN_OK;
 }
 
-/* Ends a future that was never posted. */
-static void end_unposted(fan_future *future, const char *text)
+void fani_future_end_unposted(fan_future *future, const char *text)
 {
     fani_replies *replies = &future->batch.replies;
     fani_shard *shard = fani_front_enter(future->front);
@@ -368,21 +388,13 @@ static void end_unposted(fan_future *future, const char *text)
     fani_front_leave(shard);
 }
 
-void fani_future_post(fan_future *future)
-{
-    if (future->why_not)
-        end_unposted(future, future->why_not);
-    else
-        fani_front_post_again(future->front, &future->batch);
-}
-
 static fan_status end_early(fan_future *future, bool kill)
 {
     if (!future)
         return FAN_E_ARGUMENT;
     fani_front *front = future->front;
     if (fani_future_take_held(front, future)) {
-        end_unposted(future, "cancelled");
+        fani_future_end_unposted(future, "cancelled");
         return FAN_OK;
     }
     if (is_done(future))
@@ -404,7 +416,7 @@ fan_status fan_future_kill(fan_future *future)
 void fani_futures_cancel_held(fani_front *front)
 {
     for (fan_future *future; (future = fani_future_take_held(front, NULL));)
-        end_unposted(future, "cancelled");
+        fani_future_end_unposted(future, "cancelled");
 }
 
 fan_status fan_future_on_done(fan_future *future, void (*function)(fan_future *, void *),

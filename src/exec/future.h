@@ -36,13 +36,13 @@ struct fan_future {
     /* Guarded by the front's lock. */
     void (*function)(fan_future *future, void *user);
     void *user;
-    fani_link_to *dependents; /* whom to start */
-    size_t waits_for;         /* of `after`, those not yet done */
-    bool held;                /* waits for others: among the front's held futures */
-    bool feed;                /* takes the reply of the one it waits for */
-    fan_future *next_held, *last_held;
-    char *why_not;       /* one that it waits for did not end well: it will not run */
-    fani_link_to *links; /* its places in others' lists */
+    fani_link_to *dependents;          /* whom to start */
+    size_t waits_for;                  /* of `after`, those not yet done */
+    bool held;                         /* waits for others: among the front's held futures */
+    bool feed;                         /* takes the reply of the one it waits for */
+    fan_future *next_held, *last_held; /* or the next of those that will not run */
+    char *why_not;                     /* one that it waits for did not end well: it will not run */
+    fani_link_to *links;               /* its places in others' lists */
     size_t links_count;
 
     _Alignas(64) unsigned char input[FANI_FUTURE_ROOM];
@@ -64,9 +64,8 @@ void fani_future_batch_gone(fani_batch *batch);
 /* The end of a future's batch. */
 void fani_future_done(fani_batch *batch);
 
-/* Posts a future that does not wait any more, or ends it where it can't run. The caller has
- * entered. */
-void fani_future_post(fan_future *future);
+/* Ends a future that was never posted: it is cancelled, with this text. */
+void fani_future_end_unposted(fan_future *future, const char *text);
 
 /* chain.c: has the future wait for others, or posts it where they are done. FAN_E_ARGUMENT (of
  * another executor), FAN_E_MEMORY: it was not taken. The caller has entered. */

@@ -28,6 +28,8 @@ enum {
     OUTCOMES_AT_ONCE = 256,
 };
 
+#define ONE_END ((uint64_t)1 << 32)
+
 /* A batch of a map, from sending to delivery. */
 typedef struct sent {
     fani_batch *batch;        /* with the outcomes, once finished */
@@ -68,12 +70,32 @@ struct fan_mapping {
     fan_summary summary;
 
     /* Shared with those who end batches. */
-    sent *_Atomic ended_last;     /* batches that have ended, the last first */
-    _Atomic uint32_t ended_count; /* how many ever */
-    _Atomic uint32_t wake_at;     /* the count that the caller sleeps for */
+    sent *_Atomic ended_last; /* batches that have ended, the last first */
+    _Atomic uint64_t ends;    /* how many ever, in the high half; in the low one the count
+                                 that the caller sleeps for */
 };
 
 /* ---- Out ----------------------------------------------------------------------------------- */
+
+static uint32_t ended_ever(uint64_t ends)
+{
+    return (uint32_t)(ends >> 32);
+}
+
+static bool are_enough(uint64_t ends)
+{
+    return (int32_t)(ended_ever(ends) - (uint32_t)ends) >= 0;
+}
+
+/* Both in one: who ends a batch sees the count that is slept for when its end counts, and the
+ * sleeper sees its end or is woken. */
+static void sleep_for(fan_mapping *map, uint32_t count)
+{
+    uint64_t ends = atomic_load(&map->ends);
+    while (
+        !atomic_compare_exchange_weak(&map->ends, &ends, (uint64_t)ended_ever(ends) << 32 | count))
+        ;
+}
 
 /* A batch has ended: any thread. Nothing of the map may be touched once it is counted. */
 static void map_done(fani_batch *batch)
@@ -85,9 +107,7 @@ static void map_done(fani_batch *batch)
     s->ready_next = atomic_load_explicit(&map->ended_last, memory_order_relaxed);
     while (!atomic_compare_exchange_weak(&map->ended_last, &s->ready_next, s))
         ;
-    uint32_t wake_at = atomic_load(&map->wake_at);
-    uint32_t count = atomic_fetch_add(&map->ended_count, 1) + 1;
-    if ((int32_t)(count - wake_at) >= 0)
+    if (are_enough(atomic_fetch_add(&map->ends, ONE_END) + ONE_END))
         fani_event_notify(&front->mapped);
 }
 
@@ -99,7 +119,7 @@ static size_t batch_items_max(const fan_mapping *map)
     if (map->direct)
         return DIRECT_ITEMS_MAX; /* nothing is held */
     if (!map->options.batch)
-        most /= (size_t)2 * map->front->opened.workers;
+        most /= (size_t)2 * atomic_load(&map->front->workers);
     return most < 1 ? 1 : most < BATCH_ITEMS_MAX ? most : BATCH_ITEMS_MAX;
 }
 
@@ -107,7 +127,7 @@ static size_t batch_items_max(const fan_mapping *map)
  * short enough that outcomes come back in time. */
 static size_t divisible_items(const fan_mapping *map, size_t max)
 {
-    double workers = map->front->opened.workers, unit = 1;
+    double workers = atomic_load(&map->front->workers), unit = 1;
     if (map->options.batch)
         unit = (double)(map->options.batch < max ? map->options.batch : max);
     double wanted = map->item_ns > 0 ? workers * DIVISIBLE_NS / map->item_ns : unit;
@@ -130,7 +150,7 @@ static size_t batch_items(const fan_mapping *map)
     if (fixed)
         return fixed;
     return fani_batching_items(&(fani_batching){
-        .workers = map->front->opened.workers,
+        .workers = atomic_load(&map->front->workers),
         .item_ns = map->item_ns,
         .last = map->last_batch,
         .most = max,
@@ -143,9 +163,9 @@ static size_t batch_items(const fan_mapping *map)
 static bool room(const fan_mapping *map)
 {
     const fani_front *front = map->front;
-    unsigned depth = front->opened.depth;
-    if (map->divides && depth > 4 * front->opened.workers)
-        depth = 4 * front->opened.workers; /* each is work for all of them */
+    unsigned depth = atomic_load(&front->depth), workers = atomic_load(&front->workers);
+    if (map->divides && depth > 4 * workers)
+        depth = 4 * workers; /* each is work for all of them */
     return !map->source_ended && map->out < 2 * depth &&
            (!map->first || map->direct ||
             (map->items_held + batch_items(map) <= front->queue_items_max &&
@@ -425,15 +445,14 @@ static fan_deadline wait_until(const fan_mapping *map, fan_deadline deadline)
 static bool enough_ended(void *user)
 {
     fan_mapping *map = user;
-    uint32_t ended = atomic_load(&map->ended_count);
-    return (int32_t)(ended - atomic_load_explicit(&map->wake_at, memory_order_relaxed)) >= 0;
+    return are_enough(atomic_load(&map->ends));
 }
 
 /* How many more ends are worth waking up for. Waking this thread for each of many short batches
  * would cost their workers more than the batches; what is on its way must outlast the wake-up. */
 static uint32_t worth_waking(const fan_mapping *map)
 {
-    double batch_ns = map->item_ns * (double)map->last_batch / map->front->opened.workers;
+    double batch_ns = map->item_ns * (double)map->last_batch / atomic_load(&map->front->workers);
     double ends = batch_ns > 0 ? WAKE_NS / batch_ns : 1;
     uint32_t most = map->out / 2;
     return ends < 1 || most < 1 ? 1 : ends < most ? (uint32_t)ends : most;
@@ -451,7 +470,7 @@ static fan_status wait_for_change(fan_mapping *map, fan_deadline deadline)
             pause.tv_nsec = left > 0 ? left : 0;
         (void)nanosleep(&pause, NULL);
     } else {
-        atomic_store(&map->wake_at, map->collected + worth_waking(map));
+        sleep_for(map, map->collected + worth_waking(map));
         (void)fani_front_wait(front, &front->mapped, enough_ended, map, until);
     }
     return deadline == FAN_FOREVER || fani_clock_ns() < deadline ? FAN_OK : FAN_E_TIMEOUT;
@@ -602,7 +621,7 @@ fan_status fan_map_next(fan_mapping *map, fan_deadline deadline, fan_outcome *ou
 static bool all_ended(void *user)
 {
     fan_mapping *map = user;
-    return atomic_load(&map->ended_count) == map->collected + map->out;
+    return ended_ever(atomic_load(&map->ends)) == map->collected + map->out;
 }
 
 /* Takes back what is not running, asks for the end of what is, and waits for the rest. */
@@ -613,7 +632,7 @@ static void abandon(fan_mapping *map)
     for (sent *s = map->first; s; s = s->next)
         if (!s->finished)
             fani_abandon(front, s->original, true);
-    atomic_store(&map->wake_at, map->collected + map->out);
+    sleep_for(map, map->collected + map->out);
     (void)fani_front_wait(front, &front->mapped, all_ended, map, FAN_FOREVER);
     collect_ended(map);
 }
@@ -668,7 +687,11 @@ static fan_status deliver_some(fan_mapping *map, const fan_sink *sink, fan_error
 /* Whether every reply has a place in the sink's array. */
 static bool writes_direct(const fan_mapping *map, const fan_sink *sink)
 {
-    return !sink->put && sink->item_size && map->source.count <= sink->count;
+    size_t aligned = sink->item_size & -sink->item_size; /* what tasks may rely on */
+    if (aligned > 16)
+        aligned = 16;
+    return !sink->put && sink->item_size && map->source.count <= sink->count &&
+           (uintptr_t)sink->array % aligned == 0;
 }
 
 static fan_status deliver_all(fan_mapping *map, const fan_sink *sink, fan_error *error)

@@ -84,6 +84,7 @@ static fani_batch *make_piece(fani_batch *parent, size_t at, size_t count)
 /* The lock is held. */
 static void link_piece(fani_front *front, fani_care *care)
 {
+    care->linked = true;
     care->last_piece = NULL;
     care->next_piece = front->cares;
     if (front->cares)
@@ -94,6 +95,9 @@ static void link_piece(fani_front *front, fani_care *care)
 /* The lock is held. */
 static void unlink_piece(fani_front *front, fani_care *care)
 {
+    if (!care->linked)
+        return;
+    care->linked = false;
     if (care->last_piece)
         care->last_piece->next_piece = care->next_piece;
     else
@@ -127,10 +131,16 @@ static void end_piece(fani_front *front, fani_batch *piece)
 
 static void end(fani_front *front, fani_batch *batch)
 {
-    if (batch->care && batch->care->parent)
+    if (batch->care && batch->care->parent) {
         end_piece(front, batch);
-    else
-        fani_front_finish(front, batch);
+        return;
+    }
+    if (batch->care && batch->care->stands_for) {
+        pthread_mutex_lock(&front->lock);
+        unlink_piece(front, batch->care);
+        pthread_mutex_unlock(&front->lock);
+    }
+    fani_front_finish(front, batch);
 }
 
 /* What follows for a batch that did not end well. */
@@ -154,6 +164,8 @@ static sequel send_pieces(fani_front *front, fani_batch *parent, fani_batch *pie
         if (delay_ns) { /* the watch's from here on: it may post it once the lock is free */
             piece->next = NULL;
             fani_watch_delay(front, piece, delay_ns);
+        } else {
+            fani_pin(piece->care);
         }
     }
     pthread_mutex_unlock(&front->lock);
@@ -165,7 +177,7 @@ static sequel send_pieces(fani_front *front, fani_batch *parent, fani_batch *pie
         if (ends)
             fani_batch_free(piece);
         else
-            fani_front_post_again(front, piece);
+            fani_post_pinned(front, piece);
     }
     return ends ? UNWANTED : AGAIN;
 }
@@ -193,9 +205,11 @@ static sequel post_again(fani_front *front, fani_batch *batch, int64_t delay_ns)
     bool ends = unwanted(front, batch);
     if (!ends && delay_ns)
         fani_watch_delay(front, batch, delay_ns);
+    else if (!ends)
+        fani_pin(batch->care);
     pthread_mutex_unlock(&front->lock);
     if (!ends && !delay_ns)
-        fani_front_post_again(front, batch);
+        fani_post_pinned(front, batch);
     return ends ? UNWANTED : AGAIN;
 }
 
@@ -231,7 +245,6 @@ static int64_t next_backoff(fani_care *care)
 static sequel retry_single(fani_front *front, fani_batch *batch)
 {
     batch->care->retries--;
-    batch->care->overtime = false;
     return post_again(front, batch, next_backoff(batch->care));
 }
 
@@ -365,6 +378,17 @@ void fani_unpin(fani_front *front, fani_care *care)
     free(text);
 }
 
+void fani_post_pinned(fani_front *front, fani_batch *batch)
+{
+    fani_front_post_again(front, batch);
+    pthread_mutex_lock(&front->lock);
+    bool ends = unwanted(front, batch);
+    pthread_mutex_unlock(&front->lock);
+    if (ends && front->ops->revoke)
+        front->ops->revoke(front->self, batch, true);
+    fani_unpin(front, batch->care);
+}
+
 void fani_detach(fani_front *front, fani_batch *batch)
 {
     fani_batch *other = stand_in_for(batch);
@@ -373,6 +397,8 @@ void fani_detach(fani_front *front, fani_batch *batch)
     if (other) {
         care->detached = true;
         front->detached++;
+        unlink_piece(front, care);
+        link_piece(front, other->care);
     }
     fani_pin(care);
     pthread_mutex_unlock(&front->lock);
@@ -417,6 +443,8 @@ void fani_settle(fani_front *front, fani_batch *batch, fani_outcome outcome)
     bool overtime = outcome.verdict == FANI_CANCELLED && batch->care && batch->care->overtime;
     if (front->trace && (outcome.verdict == FANI_LOST || (overtime && batch->items.count > 1)))
         fani_trace_batch(front->trace, batch, true);
+    if (batch->care)
+        batch->care->overtime = false;
     if (outcome.verdict == FANI_LOST)
         next = after_loss(front, batch);
     else if (overtime && batch->items.count > 1)
@@ -490,6 +518,10 @@ bool fani_abandon(fani_front *front, fani_batch *batch, bool kill)
 {
     bool taken = false;
     fani_shard *shard = fani_front_enter(front);
+    if (atomic_load(&front->closed)) { /* all has ended */
+        fani_front_leave(shard);
+        return false;
+    }
     pthread_mutex_lock(&front->lock);
     if (kill)
         atomic_store(&batch->unwanted, true);

@@ -11,8 +11,9 @@ typedef struct fani_care {
     fani_batch *parent;           /* it is a piece of this one, */
     fani_batch *stands_for;       /* or goes on in the place of this one, which is detached */
     size_t parent_at;             /* its first item's place in the parent */
-    struct fani_care *next_piece; /* locked: all pieces of the front; and */
-    struct fani_care *last_piece;
+    struct fani_care *next_piece; /* locked: all pieces of the front and all that stand for */
+    struct fani_care *last_piece; /* others; and whether it is in that list */
+    bool linked;
     size_t pieces; /* locked: pieces still out */
     unsigned pins; /* locked: threads that hold its address; while there are any, its end waits */
     bool ended;    /* locked: it came to an end meanwhile, namely: */
@@ -45,6 +46,10 @@ void fani_settle(fani_front *front, fani_batch *batch, fani_outcome outcome);
  * unpin, which brings the end about if it came meanwhile. */
 void fani_pin(fani_care *care);
 void fani_unpin(fani_front *front, fani_care *care);
+
+/* Posts a slow batch another time and unpins it: it was pinned when it was decided that it should
+ * run. Who gave it up since then looked for it in vain. No lock is held. */
+void fani_post_pinned(fani_front *front, fani_batch *batch);
 
 /* The outcome of a batch that took too long. */
 void fani_mark_overtime(fani_batch *batch);

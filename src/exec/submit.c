@@ -16,11 +16,34 @@ static size_t charge(const fani_front *front, size_t size)
     return size > front->uncharged ? size : 0;
 }
 
+/* What other shards may still take without looking. */
+static uint64_t allowed_to_others(const fani_front *front, const fani_shard *own)
+{
+    uint64_t sum = 0;
+    for (const fani_shard *shard = front->shards; shard < front->shards + FANI_SHARDS; shard++) {
+        uint64_t in = atomic_load(&shard->submitted) + 1, look_at = atomic_load(&shard->look_at);
+        sum += shard != own && look_at > in ? look_at - in : 0;
+    }
+    return sum;
+}
+
+/* From now on others look before each item, until there is room again. */
+static void allow_nothing(fani_front *front)
+{
+    for (fani_shard *shard = front->shards; shard < front->shards + FANI_SHARDS; shard++)
+        if (atomic_load(&shard->look_at))
+            atomic_store(&shard->look_at, 0);
+}
+
 /* Whether there is room for an item that was counted already; one may always be in flight. */
-static bool within_limits(fani_front *front, uint64_t *room)
+static bool within_limits(fani_front *front, const fani_shard *own, uint64_t *room)
 {
     uint64_t items = fani_front_submitted(front);
     *room = items < front->queue_items_max ? front->queue_items_max - items : 0;
+    uint64_t allowed = allowed_to_others(front, own);
+    if (allowed > *room)
+        allow_nothing(front);
+    *room -= allowed < *room ? allowed : *room;
     return items <= 1 ||
            (items <= front->queue_items_max && fani_front_bytes(front) <= front->queue_bytes_max);
 }
@@ -28,9 +51,8 @@ static bool within_limits(fani_front *front, uint64_t *room)
 static void give_place_back(fani_front *front, size_t charged)
 {
     fani_shard *shard = fani_front_shard(front);
-    atomic_fetch_add(&shard->refused, 1);
     atomic_fetch_add(&shard->bytes_out, charged);
-    atomic_fetch_add(&shard->items_out, 1);
+    atomic_fetch_add(&shard->refused, 1);
     fani_event_notify(&front->ended);
 }
 
@@ -43,7 +65,7 @@ static fan_status take_place(fani_front *front, fani_shard *shard, size_t charge
         atomic_fetch_add(&shard->bytes_in, charged);
     else if (in < atomic_load_explicit(&shard->look_at, memory_order_relaxed))
         return FAN_OK;
-    if (!within_limits(front, &room)) {
+    if (!within_limits(front, shard, &room)) {
         give_place_back(front, charged);
         return FAN_E_BUSY;
     }

@@ -115,12 +115,14 @@ static int64_t post_due(struct fani_watch *watch)
         pthread_mutex_lock(&front->lock);
         fani_care *care = watch->delayed.first;
         int64_t due = care ? care->due : FAN_FOREVER;
-        if (due <= now)
+        if (due <= now) {
             fani_watch_forget(front, care);
+            fani_pin(care);
+        }
         pthread_mutex_unlock(&front->lock);
         if (due > now)
             return due;
-        fani_front_post_again(front, care->batch);
+        fani_post_pinned(front, care->batch);
     }
 }
 
@@ -129,7 +131,7 @@ static fani_care *find_overtime(struct fani_watch *watch)
 {
     fani_front *front = watch->front;
     int64_t now = fani_clock_ns();
-    unsigned waiting = 0, most = 2 * front->opened.depth + WAITING_MAX;
+    unsigned waiting = 0, most = 2 * atomic_load(&front->depth) + WAITING_MAX;
     for (fani_care *care = watch->timed.first; care && waiting < most; care = care->next) {
         int64_t begun = front->ops->begun(front->self, care->batch);
         waiting = begun ? 0 : waiting + 1;

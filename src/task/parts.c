@@ -86,7 +86,7 @@ static bool needs_slots(const fani_parts *parts)
 fan_status fani_parts_end(fani_parts *parts)
 {
     fan_status status = parts->status;
-    if (parts->whole->array && needs_slots(parts))
+    if (status == FAN_OK && parts->whole->array && needs_slots(parts))
         status = fani_replies_unarray(parts->whole);
     for (fani_odd_part *odd = parts->odd, *next; odd; odd = next) {
         next = odd->next;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "task/gang.h"
 #include "task/leaf.h"
 
 enum { NAME_MAX_BYTES = 200 };
@@ -58,8 +59,10 @@ static bool has_name(const fan_task *task, const char *name, size_t name_size)
 
 const fan_task *fani_registry_find(const char *name, size_t name_size)
 {
-    if (has_name(&fani_leaf_task, name, name_size))
-        return &fani_leaf_task;
+    static const fan_task *const own[] = {&fani_leaf_task, &fani_gang_task};
+    for (size_t i = 0; i < sizeof own / sizeof(const fan_task *); i++)
+        if (has_name(own[i], name, name_size))
+            return own[i];
     for (const fan_task *const *task = tasks_recorded(); *task; task++)
         if (has_name(*task, name, name_size))
             return *task;

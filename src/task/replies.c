@@ -344,14 +344,11 @@ fan_outcome fani_replies_outcome(const fani_replies *replies, size_t i)
 /* A reply in the place of what item i may have: a failure that a later run made good. */
 static fan_status put_over(fani_replies *to, size_t i, const fan_outcome *outcome)
 {
-    if (!ensure_slots(to))
+    if (!ensure_slots(to) || (outcome->size != to->item_size && fani_replies_unarray(to) != FAN_OK))
         return FAN_E_MEMORY;
     to->slots[i] = (fani_slot){0};
     if (!to->array)
         return fani_replies_put(to, i, outcome->bytes, outcome->size);
-    if (outcome->size != to->item_size)
-        return fani_replies_mark(to, i, FANI_SLOT_FAILED,
-                                 "a second run had a reply of another size");
     memcpy(to->bytes.data + i * to->item_size, outcome->bytes, outcome->size);
     return FAN_OK;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "task/gang.h"
 #include "task/inside.h"
 #include "task/parts.h"
 
@@ -29,7 +30,8 @@ struct fan_run {
     void *state;
     fani_parts *parts; /* it is a part of these, from item `at` on; else NULL */
     size_t at;
-    bool array; /* and has its place in their array */
+    bool array; /* and has its place in their array: here */
+    void *place;
     bool inner; /* another run on this worker is under way, and this is work of its item */
 };
 
@@ -39,8 +41,9 @@ struct fani_worker {
     size_t states_used;
     uint64_t clock;
     int64_t begun_ns;
-    bool starved; /* the last run ended for want of memory */
-    bool busy;    /* a run is under way */
+    bool starved;         /* the last run ended for want of memory */
+    bool busy;            /* a run is under way */
+    fani_gang_seat *seat; /* while a member of a gang runs */
 
     fan_run part; /* between parts_open and parts_close */
     state *part_state;
@@ -62,11 +65,13 @@ void *fan_run_reply_array(fan_run *run, size_t size)
     fani_replies *replies = run->replies;
     if (!replies)
         return NULL;
-    if (run->parts && size <= replies->limit && !fani_replies_any(replies)) {
-        void *place = fani_parts_array(run->parts, run->at, run->items.count, size);
-        run->array |= place != NULL;
-        if (place)
-            return place;
+    if (run->array) /* asked for before, in a part */
+        return size == run->parts->item_size ? run->place : NULL;
+    if (run->parts && size <= replies->limit && !replies->array && !fani_replies_any(replies)) {
+        run->place = fani_parts_array(run->parts, run->at, run->items.count, size);
+        run->array = run->place != NULL;
+        if (run->array)
+            return run->place;
     }
     if (size > replies->limit)
         fail_too_large(run, size);
@@ -75,7 +80,7 @@ void *fan_run_reply_array(fan_run *run, size_t size)
 
 fan_status fan_run_reply(fan_run *run, size_t i, const void *bytes, size_t size)
 {
-    if (!run->replies || run->array)
+    if (!run->replies || run->array || run->replies->array)
         return FAN_E_ARGUMENT;
     if (size > run->replies->limit) {
         fan_run_fail(run, i, "the reply has %zu bytes; the limit is %zu", size,
@@ -100,7 +105,9 @@ fan_status fan_run_fail(fan_run *run, size_t i, const char *format, ...)
 bool fan_run_cancelled(const fan_run *run)
 {
     const _Atomic bool *cancelled = run->worker->host.cancelled;
-    return cancelled && atomic_load_explicit(cancelled, memory_order_relaxed);
+    const fani_gang_seat *seat = run->worker->seat;
+    return (cancelled && atomic_load_explicit(cancelled, memory_order_relaxed)) ||
+           (seat && fani_gang_over(seat));
 }
 
 void fan_run_set_state(fan_run *run, void *value)
@@ -182,6 +189,26 @@ bool fan_items_pair(const fan_items *items, size_t i, const unsigned char **left
 fani_worker *fani_run_worker(fan_run *run)
 {
     return run->worker;
+}
+
+void fani_worker_seat(fani_worker *worker, fani_gang_seat *seat)
+{
+    worker->seat = seat;
+}
+
+fani_gang_seat *fani_run_seat(const fan_run *run)
+{
+    return run->worker->seat;
+}
+
+const _Atomic bool *fani_worker_cancelled(const fani_worker *worker)
+{
+    return worker->host.cancelled;
+}
+
+fan_status fani_run_mark(fan_run *run, size_t i, fani_slot_state mark, const char *text)
+{
+    return fani_replies_mark(run->replies, i, mark, text);
 }
 
 fani_worker *fani_worker_new(const fani_worker_host *host)
@@ -384,19 +411,18 @@ void fani_worker_part_run(fani_worker *worker, size_t at, size_t count)
     run->items.bytes = all->bytes && !all->offsets ? all->bytes + at * all->size : all->bytes;
     fani_replies_begin(replies, count, parts->reply_limit);
     fan_status status = parts->task->run(run, run->items);
+    if (worker->host.settle)
+        worker->host.settle(worker->host.nest);
     if (run->array && status == FAN_OK && !replies->slots)
         return;
-    replies->array = run->array; /* what has no mark is answered in the array */
+    replies->array |= run->array; /* what has no mark is answered in the array */
     if (finish(worker, replies, status, fan_run_cancelled(run)) != FAN_OK)
         replies->complete = false;
-    replies->array = false;
     fani_parts_keep(parts, at, run->array, replies);
 }
 
 void fani_worker_parts_close(fani_worker *worker)
 {
-    if (worker->host.settle)
-        worker->host.settle(worker->host.nest);
     if (worker->part_state)
         worker->part_state->value = worker->part.state;
     fani_inside_leave(worker->part_before);

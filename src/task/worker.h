@@ -58,6 +58,17 @@ void fani_worker_parts_close(fani_worker *worker);
 /* The worker that runs this run: for tasks that run other tasks on the same worker (leaf.c). */
 fani_worker *fani_run_worker(fan_run *run);
 
+/* The seat in a gang of what this worker runs, or NULL: set while a member runs (gang.c). */
+typedef struct fani_gang_seat fani_gang_seat;
+void fani_worker_seat(fani_worker *worker, fani_gang_seat *seat);
+fani_gang_seat *fani_run_seat(const fan_run *run);
+
+/* The host's flag of this worker, or NULL. */
+const _Atomic bool *fani_worker_cancelled(const fani_worker *worker);
+
+/* As fan_run_fail, with another mark and the text as it is. */
+fan_status fani_run_mark(fan_run *run, size_t i, fani_slot_state mark, const char *text);
+
 /* Stops every state and frees. NULL is accepted. */
 void fani_worker_free(fani_worker *worker);
 

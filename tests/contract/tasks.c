@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "contract.h"
+#include "gang_task.h"
 
 static uint64_t number_at(const fan_items *in, size_t i)
 {
@@ -491,8 +492,9 @@ static fan_status log_run(fan_run *run, fan_items in)
 const fan_task task_log = {.name = "log", .version = 1, .run = log_run};
 
 const fan_task *const contract_tasks[] = {
-    &task_square,  &task_echo,         &task_moody,      &task_refuse, &task_grow,     &task_args,
-    &task_counted, &task_shared,       &task_text,       &task_concat, &task_fraction, &task_add,
-    &task_wait,    &task_crash,        &task_pid,        &task_wide,   &task_turn,     &task_obey,
-    &task_nest,    &task_leave_behind, &task_third_time, &task_log,    &task_gate,     NULL,
+    &task_square,     &task_echo,    &task_moody,  &task_refuse, &task_grow,
+    &task_args,       &task_counted, &task_shared, &task_text,   &task_concat,
+    &task_fraction,   &task_add,     &task_wait,   &task_crash,  &task_pid,
+    &task_wide,       &task_turn,    &task_obey,   &task_nest,   &task_leave_behind,
+    &task_third_time, &task_log,     &task_gate,   &task_gang,   NULL,
 };

@@ -614,8 +614,6 @@ static void refusals(fan_executor *executor, void *context)
     EXPECT_TRUE(fan_executor_resize(executor, 0) != FAN_OK);
     EXPECT_TRUE(fan_executor_fd(executor, NULL) != FAN_OK);
     EXPECT_I64(fan_executor_fd(NULL, &fd), FAN_E_UNSUPPORTED);
-    EXPECT_I64(fan_gang(executor, &task_square, 2, NULL, 0, fan_sink_callback(NULL, NULL), NULL),
-               FAN_E_UNSUPPORTED);
     EXPECT_I64(fan_unshare(executor, (fan_shared){12345}), FAN_E_ARGUMENT);
     fan_status unknown = fan_submit(executor, &task_unknown, &x, 8, NULL, &future);
     bool shares = fan_executor_capabilities(executor) & FAN_CAP_SHARES_MEMORY;

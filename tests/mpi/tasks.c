@@ -4,6 +4,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "contract/gang_task.h"
 #include "world.h"
 
 uint64_t mix_value(uint64_t value, uint64_t index)
@@ -320,7 +321,7 @@ const fan_task task_ragged = {.name = "ragged", .version = 1, .run = run_ragged}
 const fan_task task_drowsy = {.name = "drowsy", .version = 1, .run = run_drowsy};
 
 const fan_task *const world_tasks[WORLD_TASKS + 1] = {
-    &task_mix,      &task_index,   &task_echo,   &task_digest, &task_grow, &task_picky,
-    &task_where,    &task_patient, &task_mortal, &task_sum,    &task_burn, &task_fault,
-    &task_launcher, &task_combine, &task_ragged, &task_drowsy, NULL,
+    &task_mix,      &task_index,   &task_echo,   &task_digest, &task_grow,   &task_picky,
+    &task_where,    &task_patient, &task_mortal, &task_sum,    &task_burn,   &task_fault,
+    &task_launcher, &task_combine, &task_gang,   &task_ragged, &task_drowsy, NULL,
 };

@@ -295,6 +295,10 @@ void fani_mpi_post(void *user, fani_batch *batch)
 {
     fani_mpi *self = user;
     atomic_fetch_add(&self->postings, 1);
+    if (batch->gang) {
+        fani_mpi_gang_post(self, batch);
+        return;
+    }
     if (batch->divisible) {
         set_mark(batch, MARK_RANGE);
         if (fani_ranges_take(self, batch)) {

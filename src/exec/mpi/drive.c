@@ -17,10 +17,12 @@ static bool step_link(fani_mpi *self)
     bool was_whole = !fani_link_broken(&self->link, NULL);
     bool moved = fani_link_step(&self->link);
     moved |= fani_mpi_share_step(self);
+    moved |= fani_mpi_gang_step(self);
     fani_mpi_watch_step(self, moved);
     if (fani_link_broken(&self->link, &why)) {
         moved |= was_whole; /* whoever waits must hear of it */
         moved |= fani_mpi_fail_all(self, why.text);
+        moved |= fani_mpi_gang_fail(self, why.text);
     }
     return moved;
 }
@@ -47,11 +49,13 @@ bool fani_mpi_step(fani_mpi *self)
     self->finished_end = &self->finished;
     fani_failed *failed = self->failed;
     self->failed = NULL;
+    fani_batch *members = fani_mpi_gang_take_ended(self);
     bool tell = !self->watch.told && fani_link_broken(&self->link, NULL);
     self->watch.told |= tell;
     pthread_mutex_unlock(&self->drive);
     if (tell)
         tell_broken(self);
+    fani_mpi_gang_report(self, members);
     fani_mpi_report(self, finished, failed);
     if (moved)
         fani_bell_ring(&self->bell); /* in case others wait for what this step did */

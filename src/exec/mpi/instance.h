@@ -131,10 +131,11 @@ struct fani_mpi {
     fani_mpi_share *filling; /* of these, the one that bytes arrive for */
     fani_batch *finished;    /* rank 0: have run, to be reported */
     fani_batch **finished_end;
-    fani_failed *failed;   /* rank 0: to be reported likewise */
-    uint64_t told;         /* elsewhere: messages of orders and ranges that came */
-    fani_message *early;   /* and revocations that overtook some */
-    fan_error share_error; /* rank 0: the first bad answer */
+    fani_failed *failed;        /* rank 0: to be reported likewise */
+    uint64_t told;              /* elsewhere: messages of orders and ranges that came */
+    fani_message *early;        /* and revocations that overtook some */
+    fan_error share_error;      /* rank 0: the first bad answer */
+    struct fani_mpi_gang *gang; /* the one that runs, or NULL */
 
     fani_lock queue;   /* guards these; the marks of batches that have not ended; at rank 0 args */
     bool feeding;      /* a thread is giving batches to rank 0's inner executor */
@@ -317,5 +318,28 @@ bool fani_mpi_share_step(fani_mpi *self);
 
 /* Frees what is held of shares; the inner executor is closed. */
 void fani_mpi_shares_clear(fani_mpi *self);
+
+/* ---- gang.c -------------------------------------------------------------------------------- */
+
+/* Rank 0: the gang operation, and post for members of a gang. */
+fan_status fani_mpi_gang_op(void *self, fani_gang *gang, bool ends, fan_error *error);
+void fani_mpi_gang_post(fani_mpi *self, fani_batch *batch);
+
+/* GANG; frees the message. Under `drive`. */
+void fani_mpi_gang_came(fani_mpi *self, fani_message *message);
+
+/* Carries on what members here said to members elsewhere. Under `drive`. */
+bool fani_mpi_gang_step(fani_mpi *self);
+
+/* Rank 0: what has ended since the last call, to be reported by the other one, not under `drive`.
+ * The first is under it. */
+fani_batch *fani_mpi_gang_take_ended(fani_mpi *self);
+void fani_mpi_gang_report(fani_mpi *self, fani_batch *ended);
+
+/* The link is broken: ends the gang. Under `drive`. */
+bool fani_mpi_gang_fail(fani_mpi *self, const char *text);
+
+/* Frees what a broken link left; the inner executor is closed. */
+void fani_mpi_gang_clear(fani_mpi *self);
 
 #endif

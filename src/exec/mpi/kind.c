@@ -129,6 +129,7 @@ const fani_executor_ops fani_mpi_ops = {
     .post = fani_mpi_post,
     .revoke = fani_mpi_revoke,
     .share = fani_mpi_share_op,
+    .gang = fani_mpi_gang_op,
     .progress = progress,
     .stats = stats,
     .close = close_executor,

@@ -167,6 +167,9 @@ static void handle(void *user, fani_message *message)
     case FANI_TAG_ARGS_DROP:
         fani_mpi_args_drop_came(self, message);
         return;
+    case FANI_TAG_GANG:
+        fani_mpi_gang_came(self, message);
+        return;
     case FANI_TAG_CLOSE:
         fani_mpi_close_came(self, message);
         break;
@@ -402,6 +405,7 @@ fan_status fani_mpi_free(fani_mpi *self, fan_deadline deadline)
     }
     fani_mpi_pump_end(self);
     fani_mpi_shares_clear(self);
+    fani_mpi_gang_clear(self);
     bool broken = fani_link_broken(&self->link, NULL) != FAN_OK;
     fani_link_destroy(&self->link);
     /* Messages may be under way on a broken link, which must not turn up on a communicator that

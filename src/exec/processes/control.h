@@ -14,6 +14,7 @@ typedef enum fani_processes_control_kind {
     FANI_PROCESSES_MEMORY, /* the message of posting `id`, `size` bytes, in the descriptor */
     FANI_PROCESSES_SHARE,  /* to a worker: share `id`, `size` bytes, in the descriptor */
     FANI_PROCESSES_DROP,   /* to a worker: forget share `id` */
+    FANI_PROCESSES_GANG,   /* to a worker: as SHARE, to be written to */
 } fani_processes_control_kind;
 
 typedef struct fani_processes_control {

@@ -5,6 +5,7 @@
 #include <sys/pidfd.h>
 #include <unistd.h>
 
+#include "exec/gang.h"
 #include "memory.h"
 #include "pool.h"
 
@@ -69,6 +70,10 @@ uint64_t fani_processes_middle(const fani_processes_worker *worker)
 void fani_processes_complete(fani_processes_pool *pool, fani_batch *batch, fani_verdict verdict,
                              const char *text)
 {
+    if (batch->gang && verdict == FANI_LOST) {
+        fani_gang_member_ended(batch, FANI_SLOT_LOST, text);
+        verdict = FANI_DONE;
+    }
     fani_front_complete(pool->front, batch, (fani_outcome){.verdict = verdict, .text = text});
 }
 
@@ -114,7 +119,7 @@ void fani_processes_note_times(fani_processes_worker *worker, unsigned count, ui
 static bool takes_work(const fani_processes_worker *worker, bool outside)
 {
     return worker->state == FANI_PROCESSES_SERVING && !worker->full && !worker->revoked &&
-           worker->in_flight < worker->window &&
+           !worker->kept && worker->in_flight < worker->window &&
            worker->last - worker->first < FANI_PROCESSES_WINDOW &&
            (!outside || worker->outside < OUTSIDE_MAX);
 }
@@ -166,6 +171,7 @@ static bool load(fani_processes_pool *pool, fani_batch *batch)
 void fani_processes_dispatch(fani_processes_pool *pool)
 {
     fani_batch *batch;
+    fani_processes_seat_members(pool);
     while ((batch = fani_processes_queue_pop(&pool->queue))) {
         fani_processes_expect(pool->queue.first);
         if (!load(pool, batch)) {
@@ -175,18 +181,59 @@ void fani_processes_dispatch(fani_processes_pool *pool)
     }
 }
 
+static void post_member(fani_processes_pool *pool, fani_batch *batch)
+{
+    batch->mark = &pool->members;
+    fani_fifo_push(&pool->members, batch);
+    pool->ganging = true;
+    fani_processes_dispatch(pool);
+}
+
 void fani_processes_post(void *self, fani_batch *batch)
 {
     fani_processes_pool *pool = self;
     pthread_mutex_lock(&pool->lock);
     if (pool->broken)
         fani_processes_refuse(pool, batch, 0);
+    else if (batch->gang)
+        post_member(pool, batch);
     else if (pool->queue.first || !load(pool, batch))
         fani_processes_queue_push(&pool->queue, batch);
     pthread_mutex_unlock(&pool->lock);
 }
 
 /* ---- Out of a ring ------------------------------------------------------------------------- */
+
+void fani_processes_requeue(fani_processes_pool *pool, fani_batch *batch)
+{
+    if (!batch->gang) {
+        fani_processes_queue_push_first(&pool->queue, batch);
+        return;
+    }
+    batch->mark = &pool->members;
+    fani_fifo_push_first(&pool->members, batch);
+    pool->ganging = true;
+}
+
+bool fani_processes_unqueue(fani_processes_pool *pool, fani_batch *batch)
+{
+    if (batch->mark == &pool->queue)
+        fani_processes_queue_remove(&pool->queue, batch);
+    else if (batch->mark == &pool->members)
+        fani_fifo_take(&pool->members, batch);
+    else
+        return false;
+    batch->mark = NULL;
+    return true;
+}
+
+fani_batch *fani_processes_next_waiting(fani_processes_pool *pool)
+{
+    fani_batch *batch = pool->queue.first ? pool->queue.first : pool->members.first;
+    if (batch)
+        fani_processes_unqueue(pool, batch);
+    return batch;
+}
 
 static fani_processes_flight *flight_at(const fani_processes_worker *worker, unsigned i)
 {
@@ -200,6 +247,8 @@ static fani_batch *take_flight(fani_processes_worker *worker, fani_processes_fli
     flight->batch = NULL;
     worker->in_flight--;
     worker->outside -= flight->outside;
+    if (worker->seated) /* that was its member */
+        worker->kept = worker->seated = false;
     return batch;
 }
 
@@ -243,7 +292,7 @@ fani_batch *fani_processes_ground(fani_processes_pool *pool, fani_processes_work
             begun->mark = NULL;
         } else {
             *next = batch;
-            fani_processes_queue_push_first(&pool->queue, batch);
+            fani_processes_requeue(pool, batch);
         }
     }
     return begun;
@@ -321,7 +370,8 @@ fani_processes_flight *fani_processes_flight_of(const fani_processes_pool *pool,
                                                 const fani_batch *batch)
 {
     fani_processes_flight *flight = batch->mark;
-    if (!flight || batch->mark == &pool->queue || batch->mark == &pool->refused)
+    if (!flight || batch->mark == &pool->queue || batch->mark == &pool->members ||
+        batch->mark == &pool->refused)
         return NULL;
     return flight->batch == batch ? flight : NULL; /* else it has just been answered */
 }
@@ -329,10 +379,8 @@ fani_processes_flight *fani_processes_flight_of(const fani_processes_pool *pool,
 bool fani_processes_take_back(fani_processes_pool *pool, fani_batch *batch,
                               fani_processes_worker **worker)
 {
-    if (batch->mark == &pool->queue) {
-        fani_processes_queue_remove(&pool->queue, batch);
+    if (fani_processes_unqueue(pool, batch))
         return true;
-    }
     fani_processes_flight *flight = fani_processes_flight_of(pool, batch);
     if (!flight)
         return false;
@@ -348,5 +396,5 @@ bool fani_processes_take_back(fani_processes_pool *pool, fani_batch *batch,
 void fani_processes_unload(fani_processes_pool *pool, fani_processes_worker *worker)
 {
     for (fani_batch *batch; (batch = take_last(worker));)
-        fani_processes_queue_push_first(&pool->queue, batch);
+        fani_processes_requeue(pool, batch);
 }

@@ -164,12 +164,21 @@ static void drop_share(image *self, uint64_t id)
     }
 }
 
+static int map_share(const fani_processes_control *control, int fd, const unsigned char **bytes)
+{
+    unsigned char *written = NULL;
+    if (control->kind != FANI_PROCESSES_GANG)
+        return fani_processes_memory_map_frozen(fd, control->size, false, bytes);
+    int error = fani_processes_memory_map(fd, control->size, false, &written);
+    *bytes = written;
+    return error;
+}
+
 /* Takes over the descriptor. Without memory for it this worker is of no use: false. */
 static bool take_share(image *self, const fani_processes_control *control, int fd)
 {
     shared_data *share = malloc(sizeof *share);
-    if (!share || fd < 0 ||
-        fani_processes_memory_map_frozen(fd, control->size, false, &share->bytes) != 0) {
+    if (!share || fd < 0 || map_share(control, fd, &share->bytes) != 0) {
         free(share);
         fani_processes_fd_close(&fd);
         return false;
@@ -199,6 +208,7 @@ static int take_control(image *self, bool wait)
     case FANI_PROCESSES_MEMORY:
         return fani_processes_inbox_put(&self->inbox, &control, fd) ? 0 : EPROTO;
     case FANI_PROCESSES_SHARE:
+    case FANI_PROCESSES_GANG:
         return take_share(self, &control, fd) ? 0 : ENOMEM;
     case FANI_PROCESSES_DROP:
         drop_share(self, control.id);

@@ -57,7 +57,7 @@ static void give_up_if_hopeless(fani_processes_pool *pool)
         return;
     pool->broken = true;
     fani_batch *batch;
-    while ((batch = fani_processes_queue_pop(&pool->queue)))
+    while ((batch = fani_processes_next_waiting(pool)))
         fani_processes_refuse(pool, batch, 0);
 }
 
@@ -249,13 +249,13 @@ static fani_batch *clear_ring(fani_processes_pool *pool, fani_processes_worker *
     if (begun && begun->posting == worker->condemned) {
         *verdict = FANI_CANCELLED;
     } else if (begun && worker->revoked) { /* begun between that one's answer and the kill */
-        fani_processes_queue_push_first(&pool->queue, begun);
+        fani_processes_requeue(pool, begun);
         begun = NULL;
     } else if (begun) {
         pool->blameless = 0;
     } else if (had_work && !worker->revoked && ++pool->blameless >= BLAMELESS_MAX) {
         begun = next;
-        fani_processes_queue_remove(&pool->queue, begun);
+        fani_processes_unqueue(pool, begun);
     }
     pool->lost += !pool->dismissed && !worker->surplus;
     pthread_mutex_unlock(&pool->lock);

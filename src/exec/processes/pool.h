@@ -82,6 +82,8 @@ typedef struct fani_processes_worker {
     bool revoked;            /* it is to end a batch: it gets no work, its death blames nobody */
     uint64_t condemned;      /* the posting of that batch; 0: it was answered, or there is none */
     uint64_t condemned_next; /* another that it has claimed meanwhile; 0: none */
+    bool kept;               /* for a member of a gang: takes nothing else */
+    bool seated;             /* and has it, which is all it has */
     _Atomic fan_deadline kill_due; /* when it is killed for that; FAN_FOREVER: not, or it was */
 } fani_processes_worker;
 
@@ -92,6 +94,7 @@ typedef struct fani_processes_share {
     uint64_t id;
     size_t size;
     int fd;
+    bool gang; /* memory that members of a gang write to */
 } fani_processes_share;
 
 typedef struct fani_processes_pool {
@@ -111,6 +114,8 @@ typedef struct fani_processes_pool {
     pthread_mutex_t lock;       /* guards all below, and what a worker's record says it does */
     pthread_cond_t changed;     /* for open: something about starting has changed */
     fani_processes_queue queue; /* batches that no worker has room for; mark: the queue */
+    fani_fifo members;          /* of a gang, that have no worker yet; mark: this list */
+    bool ganging;               /* there are some, or workers are kept */
     fani_fifo refused;          /* batches that the pump is to fail; mark: this list; run_ns: the
                                    errno of what their message lacked, or 0 for `trouble` */
     fani_processes_context contexts[FANI_PROCESSES_CONTEXTS];
@@ -170,6 +175,16 @@ void fani_processes_post(void *self, fani_batch *batch);
 /* Gives queued batches to workers that have room. The lock is held. */
 void fani_processes_dispatch(fani_processes_pool *pool);
 
+/* Puts a batch that no worker has begun back to where it waits, before others of its priority. The
+ * lock is held. */
+void fani_processes_requeue(fani_processes_pool *pool, fani_batch *batch);
+
+/* Takes a batch out of where it waits; false: it does not wait. The lock is held. */
+bool fani_processes_unqueue(fani_processes_pool *pool, fani_batch *batch);
+
+/* Takes out some batch that waits, or NULL: until none does. The lock is held. */
+fani_batch *fani_processes_next_waiting(fani_processes_pool *pool);
+
 /* Has idle workers take over batches that wait behind others. The lock is held. */
 void fani_processes_balance(fani_processes_pool *pool);
 
@@ -182,7 +197,7 @@ fani_processes_flight *fani_processes_flight_of(const fani_processes_pool *pool,
 bool fani_processes_take_back(fani_processes_pool *pool, fani_batch *batch,
                               fani_processes_worker **worker);
 
-/* Takes what a worker has not begun back into the queue. The lock is held. */
+/* Takes what a worker has not begun back to where it waits. The lock is held. */
 void fani_processes_unload(fani_processes_pool *pool, fani_processes_worker *worker);
 
 /* Takes the batch of a posting that was answered out of a worker's flights; *batch is NULL where it
@@ -196,9 +211,9 @@ void fani_processes_note_times(fani_processes_worker *worker, unsigned count, ui
 /* A worker that has work has answered nothing for so long. The lock is held. */
 void fani_processes_note_stall(fani_processes_worker *worker, uint64_t ns);
 
-/* Puts the batches of a worker that is gone back into the queue, before others of their priority;
- * the one it had begun is taken out and returned, or NULL. *next: the one it would have begun next,
- * or NULL. The lock is held. */
+/* Puts the batches of a worker that is gone back to where they wait, before others of their
+ * priority; the one it had begun is taken out and returned, or NULL. *next: the one it would have
+ * begun next, or NULL. The lock is held. */
 fani_batch *fani_processes_ground(fani_processes_pool *pool, fani_processes_worker *worker,
                                   fani_batch **next);
 
@@ -238,11 +253,24 @@ int64_t fani_processes_begun(void *self, const fani_batch *batch);
 bool fani_processes_pardon(fani_processes_pool *pool, fani_processes_worker *worker,
                            uint64_t posting);
 
+/* ---- gang.c -------------------------------------------------------------------------------- */
+
+/* The gang operation. Any thread. */
+fan_status fani_processes_gang_op(void *self, fani_gang *gang, bool ends, fan_error *error);
+
+/* Keeps workers for the members that wait, and gives them to those that are idle. The lock is
+ * held. */
+void fani_processes_seat_members(fani_processes_pool *pool);
+
 /* ---- shares.c ------------------------------------------------------------------------------ */
 
 /* The share operation. Any thread. */
 fan_status fani_processes_share_op(void *self, const fani_share *share, uint64_t *sent,
                                    fan_error *error);
+
+/* Adds a gang's memory to what workers are told of; takes the descriptor over. Dropped as a share.
+ * Answers 0 or an errno. Any thread. */
+int fani_processes_share_gang(fani_processes_pool *pool, uint64_t id, size_t size, int fd);
 
 /* Sends a worker the shares it has not been told of. Answers 0 or an errno (EAGAIN: its socket is
  * full). The lock is held. */

@@ -245,6 +245,7 @@ static const fani_executor_ops ops = {
     .share = fani_processes_share_op,
     .begun = fani_processes_begun,
     .resize = fani_processes_resize,
+    .gang = fani_processes_gang_op,
     .stats = stats,
     .close = close_pool,
 };

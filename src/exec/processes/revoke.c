@@ -73,7 +73,7 @@ static void revoke_all(fani_processes_pool *pool, bool kill, fani_fifo *taken)
 {
     for (unsigned i = 0; i < pool->count; i++)
         fani_processes_unload(pool, &pool->workers[i]);
-    for (fani_batch *batch; (batch = fani_processes_queue_pop(&pool->queue));)
+    for (fani_batch *batch; (batch = fani_processes_next_waiting(pool));)
         fani_fifo_push(taken, batch);
     for (unsigned i = 0; kill && i < pool->count; i++) {
         fani_processes_worker *worker = &pool->workers[i];

@@ -1,5 +1,6 @@
 /* Shared data: one copy a share, in memory that every worker maps. A worker is told of new shares
  * right before a batch that may use them, and of dropped ones as soon as its socket has room. */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "base/error.h"
@@ -8,8 +9,9 @@
 
 static int tell(fani_processes_worker *worker, const fani_processes_share *share)
 {
-    const fani_processes_control control = {.kind = share->fd >= 0 ? FANI_PROCESSES_SHARE
-                                                                   : FANI_PROCESSES_DROP,
+    const fani_processes_control control = {.kind = share->fd < 0 ? FANI_PROCESSES_DROP
+                                                    : share->gang ? FANI_PROCESSES_GANG
+                                                                  : FANI_PROCESSES_SHARE,
                                             .id = share->id,
                                             .size = share->size};
     int error = fani_processes_control_send(worker->socket, &control, share->fd, false);
@@ -105,6 +107,18 @@ fan_status fani_processes_share_op(void *self, const fani_share *share, uint64_t
         append(pool, entry);
     pthread_mutex_unlock(&pool->lock);
     return FAN_OK;
+}
+
+int fani_processes_share_gang(fani_processes_pool *pool, uint64_t id, size_t size, int fd)
+{
+    fani_processes_share *entry = calloc(1, sizeof *entry);
+    if (!entry)
+        return ENOMEM;
+    *entry = (fani_processes_share){.id = id, .size = size, .fd = fd, .gang = true};
+    pthread_mutex_lock(&pool->lock);
+    append(pool, entry);
+    pthread_mutex_unlock(&pool->lock);
+    return 0;
 }
 
 void fani_processes_free_shares(fani_processes_pool *pool)

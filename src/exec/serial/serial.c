@@ -2,14 +2,11 @@
  * others are compared with, and the one to debug on. */
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "exec/fifo.h"
 #include "task/worker.h"
-
-enum { NAP_NS = 100000 };
 
 typedef struct serial {
     fani_front *front;
@@ -107,10 +104,8 @@ static fan_status serial_progress(void *self, fan_deadline deadline)
     s->begun_ns = fani_clock_ns();
     atomic_store(&s->cancelled, false);
     pthread_mutex_unlock(&s->lock);
-    if (!batch) { /* what is under way waits for its time, or for another thread to post it */
-        (void)nanosleep(&(struct timespec){.tv_nsec = NAP_NS}, NULL);
-        return FAN_OK;
-    }
+    if (!batch)
+        return FAN_E_BUSY; /* what is under way waits for a time or for others */
     fan_status status = fani_worker_run(s->worker, batch->task, &batch->items, &batch->args,
                                         batch->reply_limit, &batch->replies, &batch->run_ns);
     batch->begun_ns = fani_worker_begun(s->worker);

@@ -178,14 +178,13 @@ void fani_division_work(fani_member *m, fani_division *d)
         end_division(m, d);
 }
 
+/* The member's lock is held. */
 static void take_up(fani_member *m, fani_division *d, uint64_t range)
 {
-    fani_lock_take(&m->lock);
     atomic_store(&m->range, range);
     atomic_store(&m->cancelled, atomic_load(&d->stopped));
     m->division = d;
     m->running = d->batch;
-    fani_lock_give(&m->lock);
 }
 
 void fani_division_run(fani_member *m, fani_batch *batch)
@@ -202,7 +201,11 @@ void fani_division_run(fani_member *m, fani_batch *batch)
     atomic_init(&d->item_ns, batch->item_ns);
     fani_parts_init(&d->parts, batch->task, &batch->items, &batch->args, batch->reply_limit,
                     &batch->replies);
+    fani_lock_take(&m->lock);
+    if (atomic_load(&m->cancelled)) /* since it began */
+        fani_division_stop(d);
     take_up(m, d, make_range(0, batch->items.count));
+    fani_lock_give(&m->lock);
     if (batch->items.count > 1)
         fani_team_wake(m->team);
     fani_division_work(m, d);
@@ -213,18 +216,17 @@ fani_division *fani_division_join(fani_member *m, fani_member *victim)
     uint64_t range = 0;
     if (!fani_division_left(victim))
         return NULL;
-    fani_lock_take(&victim->lock);
+    fani_members_lock(m, victim); /* both: who revokes it finds one of them at it */
     fani_division *d = victim->division;
     if (d) {
         range = cut_half(victim, d->batch->grain ? d->batch->grain : 1);
         if (range)
             atomic_fetch_add(&d->members, 1);
     }
-    fani_lock_give(&victim->lock);
-    if (!range)
-        return NULL;
-    take_up(m, d, range);
-    return d;
+    if (range)
+        take_up(m, d, range);
+    fani_members_unlock(m, victim);
+    return range ? d : NULL;
 }
 
 void fani_division_stop(fani_division *d)

@@ -40,7 +40,8 @@ static size_t worth_grabbing(const fani_member *m, size_t waiting)
     return share < 1 ? 1 : share > GRAB_MAX ? GRAB_MAX : (size_t)share;
 }
 
-/* Takes batches of one priority out of the inbox. */
+/* Takes batches of one priority out of the inbox. A member of a gang is taken alone: what lay
+ * behind it would wait for the gang, and while the inbox has more nobody would come to rob it. */
 static bool grab(fani_member *m)
 {
     fani_team *team = m->team;
@@ -50,21 +51,30 @@ static bool grab(fani_member *m)
     fani_lock_take(&m->lock);
     fani_fifo *inbox = &team->inbox;
     int priority = inbox->first ? inbox->first->priority : 0;
-    for (size_t n = worth_grabbing(m, inbox->count);
-         n && inbox->first && inbox->first->priority == priority; n--)
+    bool alone = inbox->first && inbox->first->gang;
+    for (size_t n = alone ? 1 : worth_grabbing(m, inbox->count);
+         n && inbox->first && inbox->first->priority == priority && (alone || !inbox->first->gang);
+         n--)
         insert_last(&m->list, fani_fifo_pop(inbox));
+    m->priority = priority;
     moved(m);
     bool any = m->list.first != NULL;
     fani_lock_give(&m->lock);
-    atomic_store_explicit(&team->waiting, (uint32_t)inbox->count, memory_order_relaxed);
+    fani_team_recount(team);
     fani_lock_give(&team->lock);
     return any;
 }
 
-static void lock_both(fani_member *a, fani_member *b)
+void fani_members_lock(fani_member *a, fani_member *b)
 {
     fani_lock_take(a->number < b->number ? &a->lock : &b->lock);
     fani_lock_take(a->number < b->number ? &b->lock : &a->lock);
+}
+
+void fani_members_unlock(fani_member *a, fani_member *b)
+{
+    fani_lock_give(&a->lock);
+    fani_lock_give(&b->lock);
 }
 
 /* Takes the newer half of another's list: what it would come to last. */
@@ -72,7 +82,8 @@ static bool rob(fani_member *m, fani_member *victim)
 {
     if (!atomic_load_explicit(&victim->waiting, memory_order_relaxed))
         return false;
-    lock_both(m, victim);
+    fani_members_lock(m, victim);
+    m->priority = victim->priority;
     fani_batch *behind = m->list.last;
     for (size_t n = (victim->list.count + 1) / 2; n; n--) {
         fani_batch *batch = victim->list.last;
@@ -83,9 +94,17 @@ static bool rob(fani_member *m, fani_member *victim)
     moved(m);
     moved(victim);
     bool any = m->list.first != NULL;
-    fani_lock_give(&m->lock);
-    fani_lock_give(&victim->lock);
+    fani_members_unlock(m, victim);
     return any;
+}
+
+/* Whether the inbox has what should begin before the member's list. */
+static bool outranked(const fani_member *m)
+{
+    const fani_team *team = m->team;
+    return atomic_load_explicit(&team->top, memory_order_relaxed) > m->priority &&
+           atomic_load_explicit(&m->waiting, memory_order_relaxed) &&
+           atomic_load_explicit(&team->waiting, memory_order_relaxed);
 }
 
 /* The next batch of the member's list, which then runs; or NULL. */
@@ -184,17 +203,18 @@ void fani_team_wake(fani_team *team)
         fani_event_notify_one(&team->work);
 }
 
-static void search(fani_member *m, bool searches)
+/* True: it was the last that searched. What came meanwhile woke nobody: it has to see to that. */
+static bool search(fani_member *m, bool searches)
 {
     if (m->searches == searches)
-        return;
+        return false;
     m->searches = searches;
     m->clock_ns = 0;
     m->unclocked = 0;
-    if (searches)
-        atomic_fetch_add(&m->team->searching, 1);
-    else
-        atomic_fetch_sub(&m->team->searching, 1);
+    if (!searches)
+        return atomic_fetch_sub(&m->team->searching, 1) == 1;
+    atomic_fetch_add(&m->team->searching, 1);
+    return false;
 }
 
 /* Looks at everyone's work once; what was found is in the list, or has been run. */
@@ -223,19 +243,20 @@ static bool may_work(const fani_member *m)
     return m->number < atomic_load(&m->team->active);
 }
 
-/* Gives back what a member that is to rest has in its list. */
+/* Gives back what a member that is to rest, or to do something else first, has in its list. */
 static void empty_list(fani_member *m)
 {
     fani_team *team = m->team;
     fani_lock_take(&team->lock);
     fani_lock_take(&m->lock);
-    for (fani_batch *batch; (batch = fani_fifo_pop(&m->list));) {
+    for (fani_batch *batch; (batch = m->list.last);) {
+        fani_fifo_take(&m->list, batch);
         atomic_store_explicit(&batch->home, &team->inbox, memory_order_relaxed);
         fani_fifo_push_first(&team->inbox, batch);
     }
     moved(m);
     fani_lock_give(&m->lock);
-    atomic_store_explicit(&team->waiting, (uint32_t)team->inbox.count, memory_order_relaxed);
+    fani_team_recount(team);
     fani_lock_give(&team->lock);
     fani_team_wake(team);
 }
@@ -260,8 +281,10 @@ static bool spin(fani_member *m)
 static void rest(fani_member *m)
 {
     fani_team *team = m->team;
-    search(m, false);
-    bool works = may_work(m);
+    wake_waiters(m);
+    bool was_last = search(m, false), works = may_work(m);
+    if (!works && was_last && fani_team_has_work(team))
+        fani_team_wake(team); /* who may work did not hear of it */
     fani_event *event = works ? &team->work : &team->changed;
     uint32_t key = fani_event_prepare(event);
     if (atomic_load(&team->ending) || works != may_work(m) || (works && fani_team_has_work(team)))
@@ -295,9 +318,9 @@ static bool next_work(fani_member *m)
     }
     if (!found)
         return false;
-    bool was_last = m->searches && atomic_load(&m->team->searching) == 1;
-    search(m, false);
-    if (was_last && atomic_load_explicit(&m->team->waiting, memory_order_relaxed))
+    bool was_last = search(m, false);
+    if (was_last && (atomic_load_explicit(&m->waiting, memory_order_relaxed) > 1 ||
+                     atomic_load_explicit(&m->team->waiting, memory_order_relaxed)))
         fani_team_wake(m->team);
     return true;
 }
@@ -307,9 +330,10 @@ void fani_member_run(fani_member *m)
     fani_team *team = m->team;
     fani_front_defer_wakes(&m->wakes);
     while (!atomic_load_explicit(&team->ending, memory_order_relaxed)) {
-        fani_batch *batch = may_work(m) ? begin_next(m) : NULL;
-        if (!may_work(m) && atomic_load_explicit(&m->waiting, memory_order_relaxed))
+        if (outranked(m) ||
+            (!may_work(m) && atomic_load_explicit(&m->waiting, memory_order_relaxed)))
             empty_list(m);
+        fani_batch *batch = may_work(m) ? begin_next(m) : NULL;
         if (batch && !m->clock_ns)
             m->clock_ns = fani_clock_ns();
         if (batch && batch->divisible) {
@@ -320,4 +344,6 @@ void fani_member_run(fani_member *m)
         else if (!may_work(m) || !next_work(m))
             rest(m);
     }
+    wake_waiters(m);
+    fani_front_defer_wakes(NULL); /* what follows on this thread wakes at once */
 }

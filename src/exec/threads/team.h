@@ -55,6 +55,7 @@ typedef struct fani_member {
     fani_nest nest;
     struct fani_team *team;
     unsigned number;
+    int priority;       /* of all that is in the list; changes under its lock */
     bool searches;      /* it is counted among those that look for work */
     int64_t clock_ns;   /* when the clock was last read; 0: before it rested */
     unsigned unclocked; /* batches since */
@@ -69,7 +70,8 @@ typedef struct fani_team {
     fani_member *members;
     bool has_mask;
     cpu_set_t mask;
-    pthread_t host; /* opens the region and is its first member */
+    pthread_t host;  /* opens the region and is its first member */
+    _Atomic int top; /* the highest priority in the inbox, or the last there was: seldom changes */
 
     _Alignas(64) fani_lock lock; /* guards the inbox and up */
     fani_fifo inbox;             /* it is the home of a batch in it */
@@ -83,10 +85,23 @@ typedef struct fani_team {
     fani_event changed; /* up, active or ending has changed */
 } fani_team;
 
+/* The inbox has changed. Its lock is held. The priority is mostly the same: members look at it all
+ * the time. */
+static inline void fani_team_recount(fani_team *team)
+{
+    const fani_batch *first = team->inbox.first;
+    if (first && first->priority != atomic_load_explicit(&team->top, memory_order_relaxed))
+        atomic_store_explicit(&team->top, first->priority, memory_order_relaxed);
+    atomic_store_explicit(&team->waiting, (uint32_t)team->inbox.count, memory_order_relaxed);
+}
+
 /* ---- member.c ------------------------------------------------------------------------------ */
 
 /* The life of a member: ends when the team ends. */
 void fani_member_run(fani_member *member);
+
+void fani_members_lock(fani_member *a, fani_member *b);
+void fani_members_unlock(fani_member *a, fani_member *b);
 
 /* Wakes a member for new work, unless one is looking for some already. Any thread. */
 void fani_team_wake(fani_team *team);

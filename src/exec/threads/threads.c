@@ -200,7 +200,7 @@ static void threads_post(void *self, fani_batch *batch)
     fani_lock_take(&team->lock);
     atomic_store_explicit(&batch->home, &team->inbox, memory_order_relaxed);
     fani_fifo_push(&team->inbox, batch);
-    atomic_store_explicit(&team->waiting, (uint32_t)team->inbox.count, memory_order_relaxed);
+    fani_team_recount(team);
     fani_lock_give(&team->lock);
     fani_team_wake(team);
 }
@@ -223,6 +223,7 @@ static fani_batch *take_from_inbox(fani_team *team, fani_batch *batch)
 {
     fani_lock_take(&team->lock);
     fani_batch *taken = take_waiting(&team->inbox, batch, &team->waiting);
+    fani_team_recount(team);
     fani_lock_give(&team->lock);
     return taken;
 }
@@ -242,9 +243,14 @@ static fani_batch *take_from_member(fani_member *m, fani_batch *batch, bool kill
 
 static fani_batch *take_back(fani_team *team, fani_batch *batch, bool kill)
 {
-    fani_batch *taken = take_from_inbox(team, batch);
-    for (unsigned i = 0; i < team->count && !taken; i++)
-        taken = take_from_member(&team->members[i], batch, kill);
+    fani_batch *taken;
+    bool waited; /* then it may have gone from a list not yet looked at to one that was */
+    do {
+        waited = batch && atomic_load(&batch->home);
+        taken = take_from_inbox(team, batch);
+        for (unsigned i = 0; i < team->count && !taken; i++)
+            taken = take_from_member(&team->members[i], batch, kill);
+    } while (!taken && waited);
     return taken;
 }
 
