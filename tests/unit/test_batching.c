@@ -85,6 +85,17 @@ FAN_TEST(batching, credit_shrinks_as_batches_grow)
         before = credit;
     }
     EXPECT_U64(before, 5);
-    EXPECT_U64(fani_batching_credit(5, 1), 20);
+    EXPECT_U64(fani_batching_credit(5, 1), 6000); /* 120 us of work each */
+    EXPECT_U64(fani_batching_credit(5, 40000), 15);
     EXPECT_U64(fani_batching_credit(5, 5e6), 10);
+}
+
+FAN_TEST(batching, room_is_time_and_at_least_one_batch_in_advance)
+{
+    EXPECT_TRUE(fani_batching_room(5, 4, 0, 0, 0) && !fani_batching_room(5, 5, 0, 0, 0));
+    EXPECT_TRUE(fani_batching_room(5, 9, 45e6, 5e6, 0) && !fani_batching_room(5, 10, 5e7, 5e6, 0));
+    EXPECT_TRUE(fani_batching_room(5, 14, 14 * 4e4, 4e4, 0));
+    EXPECT_TRUE(!fani_batching_room(5, 15, 15 * 4e4, 4e4, 0));
+    EXPECT_TRUE(fani_batching_room(5, 15, 15 * 4e4, 4e4, 1e6)); /* a rank that ran dry */
+    EXPECT_TRUE(!fani_batching_room(5, 5, 1e9, 2e8, 1e9));      /* long ones: none in advance */
 }
