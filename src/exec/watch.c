@@ -115,12 +115,13 @@ static int64_t post_due(struct fani_watch *watch)
         pthread_mutex_lock(&front->lock);
         fani_care *care = watch->delayed.first;
         int64_t due = care ? care->due : FAN_FOREVER;
-        if (due <= now) {
+        bool is_due = care && due <= now;
+        if (is_due) {
             fani_watch_forget(front, care);
             fani_pin(care);
         }
         pthread_mutex_unlock(&front->lock);
-        if (due > now)
+        if (!is_due)
             return due;
         fani_post_pinned(front, care->batch);
     }
