@@ -4,8 +4,8 @@
  * Threads: every function may be called from any thread of the process that opened the executor,
  * unless it says otherwise; one executor may be used from several threads. With MPI, "collective"
  * means that every rank of the communicator must call it; all else is local to rank 0.
- * A call on a NULL executor answers FAN_E_UNSUPPORTED (fan_run_executor gives NULL where nesting is
- * not supported). */
+ * A call on a NULL executor answers FAN_E_UNSUPPORTED (fan_run_executor gives NULL where
+ * memory is short). */
 #ifndef FANFOLD_EXECUTOR_H
 #define FANFOLD_EXECUTOR_H
 

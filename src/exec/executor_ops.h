@@ -1,7 +1,7 @@
-/* What an executor is. The front (this folder) does once, for all executors: queueing and credit,
- * order, back pressure, attempts, blame, futures and callbacks, fold trees, statistics. An executor
- * only runs batches and reports what became of them. docs/adding-an-executor.md walks through
- * skeleton/, the smallest one. */
+/* What an executor is. The front (this folder) does once, for all executors: batch sizes, order,
+ * back pressure, attempts, timeouts, blame, futures and callbacks, fold trees, traces, statistics.
+ * An executor only queues and runs batches and reports what became of them.
+ * docs/adding-an-executor.md walks through skeleton/, the smallest one. */
 #ifndef FANI_EXECUTOR_OPS_H
 #define FANI_EXECUTOR_OPS_H
 
