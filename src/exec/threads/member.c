@@ -7,8 +7,7 @@
 #include "team.h"
 
 enum {
-    GRAB_MAX = 32,    /* batches taken from the inbox at a time, */
-    GRAB_NS = 20000,  /* and work: what waits in a list is not seen by higher priorities */
+    GRAB_NS = 20000,  /* work taken from the inbox at a time */
     SPINS = 100,      /* looks for work before resting; after each but the first few the core is */
     SPINS_ALONE = 20, /* offered to others */
     CLOCK_EVERY = 8,  /* short batches between two looks at the clock */
@@ -16,18 +15,12 @@ enum {
     WAKES_NS = 50000, /* work before those who wait for it are woken */
 };
 
-/* ---- Lists --------------------------------------------------------------------------------- */
+/* ---- Hands --------------------------------------------------------------------------------- */
 
-static void insert_last(fani_fifo *list, fani_batch *batch)
-{
-    atomic_store_explicit(&batch->home, list, memory_order_relaxed);
-    fani_fifo_insert_behind(list, list->last, batch);
-}
-
-/* Both locks are held. */
+/* Its lock is held. */
 static void moved(fani_member *m)
 {
-    atomic_store_explicit(&m->waiting, (uint32_t)m->list.count, memory_order_relaxed);
+    atomic_store_explicit(&m->waiting, fani_hand_count(&m->hand), memory_order_relaxed);
 }
 
 /* How many batches to take at a time: of short ones many, of others one. */
@@ -37,11 +30,12 @@ static size_t worth_grabbing(const fani_member *m, size_t waiting)
     double most = m->mean_ns > 0 ? GRAB_NS / m->mean_ns : 1;
     if (share > most)
         share = most;
-    return share < 1 ? 1 : share > GRAB_MAX ? GRAB_MAX : (size_t)share;
+    return share < 1 ? 1 : share > FANI_HAND ? FANI_HAND : (size_t)share;
 }
 
-/* Takes batches of one priority out of the inbox. A member of a gang is taken alone: what lay
- * behind it would wait for the gang, and while the inbox has more nobody would come to rob it. */
+/* Fills the empty hand from the inbox: batches of one priority. A member of a gang is taken alone:
+ * what lay behind it would wait for the gang, and while the inbox has more nobody would come to rob
+ * it. */
 static bool grab(fani_member *m)
 {
     fani_team *team = m->team;
@@ -49,16 +43,14 @@ static bool grab(fani_member *m)
         return false;
     fani_lock_take(&team->lock);
     fani_lock_take(&m->lock);
-    fani_fifo *inbox = &team->inbox;
-    int priority = inbox->first ? inbox->first->priority : 0;
-    bool alone = inbox->first && inbox->first->gang;
-    for (size_t n = alone ? 1 : worth_grabbing(m, inbox->count);
-         n && inbox->first && inbox->first->priority == priority && (alone || !inbox->first->gang);
-         n--)
-        insert_last(&m->list, fani_fifo_pop(inbox));
-    m->priority = priority;
+    fani_inbox *inbox = &team->inbox;
+    size_t waiting = fani_inbox_count(inbox);
+    if (waiting)
+        m->priority = fani_inbox_priority(inbox);
+    m->hand.first = 0;
+    m->hand.last = (unsigned)fani_inbox_take(inbox, m->hand.batches, worth_grabbing(m, waiting));
     moved(m);
-    bool any = m->list.first != NULL;
+    bool any = fani_hand_count(&m->hand) > 0;
     fani_lock_give(&m->lock);
     fani_team_recount(team);
     fani_lock_give(&team->lock);
@@ -77,28 +69,22 @@ void fani_members_unlock(fani_member *a, fani_member *b)
     fani_lock_give(&b->lock);
 }
 
-/* Takes the newer half of another's list: what it would come to last. */
+/* Takes the newer half of another's hand: what it would come to last. */
 static bool rob(fani_member *m, fani_member *victim)
 {
     if (!atomic_load_explicit(&victim->waiting, memory_order_relaxed))
         return false;
     fani_members_lock(m, victim);
     m->priority = victim->priority;
-    fani_batch *behind = m->list.last;
-    for (size_t n = (victim->list.count + 1) / 2; n; n--) {
-        fani_batch *batch = victim->list.last;
-        fani_fifo_take(&victim->list, batch);
-        atomic_store_explicit(&batch->home, &m->list, memory_order_relaxed);
-        fani_fifo_insert_behind(&m->list, behind, batch);
-    }
+    fani_hand_rob(&m->hand, &victim->hand);
     moved(m);
     moved(victim);
-    bool any = m->list.first != NULL;
+    bool any = fani_hand_count(&m->hand) > 0;
     fani_members_unlock(m, victim);
     return any;
 }
 
-/* Whether the inbox has what should begin before the member's list. */
+/* Whether the inbox has what should begin before what is in the hand. */
 static bool outranked(const fani_member *m)
 {
     const fani_team *team = m->team;
@@ -107,13 +93,13 @@ static bool outranked(const fani_member *m)
            atomic_load_explicit(&team->waiting, memory_order_relaxed);
 }
 
-/* The next batch of the member's list, which then runs; or NULL. */
+/* The next batch in the hand, which then runs; or NULL. */
 static fani_batch *begin_next(fani_member *m)
 {
     if (!atomic_load_explicit(&m->waiting, memory_order_relaxed))
         return NULL;
     fani_lock_take(&m->lock);
-    fani_batch *batch = fani_fifo_pop(&m->list);
+    fani_batch *batch = fani_hand_pop(&m->hand);
     if (batch) {
         atomic_store_explicit(&batch->home, NULL, memory_order_relaxed);
         m->running = batch;
@@ -217,7 +203,7 @@ static bool search(fani_member *m, bool searches)
     return false;
 }
 
-/* Looks at everyone's work once; what was found is in the list, or has been run. */
+/* Looks at everyone's work once; what was found is in the hand, or has been run. */
 static bool find_work(fani_member *m)
 {
     fani_team *team = m->team;
@@ -243,17 +229,14 @@ static bool may_work(const fani_member *m)
     return m->number < atomic_load(&m->team->active);
 }
 
-/* Gives back what a member that is to rest, or to do something else first, has in its list. */
-static void empty_list(fani_member *m)
+/* Gives back what a member that is to rest, or to do something else first, has in its hand. */
+static void empty_hand(fani_member *m)
 {
     fani_team *team = m->team;
     fani_lock_take(&team->lock);
     fani_lock_take(&m->lock);
-    for (fani_batch *batch; (batch = m->list.last);) {
-        fani_fifo_take(&m->list, batch);
-        atomic_store_explicit(&batch->home, &team->inbox, memory_order_relaxed);
-        fani_fifo_push_first(&team->inbox, batch);
-    }
+    while (m->hand.last != m->hand.first)
+        fani_inbox_push_first(&team->inbox, m->hand.batches[--m->hand.last]);
     moved(m);
     fani_lock_give(&m->lock);
     fani_team_recount(team);
@@ -297,12 +280,12 @@ static void rest(fani_member *m)
 bool fani_team_has_work(fani_team *team)
 {
     fani_lock_take(&team->lock);
-    bool any = team->inbox.first != NULL;
+    bool any = fani_inbox_count(&team->inbox) > 0;
     fani_lock_give(&team->lock);
     for (unsigned i = 0; i < team->count && !any; i++) {
         fani_member *m = &team->members[i];
         fani_lock_take(&m->lock);
-        any = m->list.first || (m->division && fani_division_left(m));
+        any = fani_hand_count(&m->hand) || (m->division && fani_division_left(m));
         fani_lock_give(&m->lock);
     }
     return any;
@@ -332,7 +315,7 @@ void fani_member_run(fani_member *m)
     while (!atomic_load_explicit(&team->ending, memory_order_relaxed)) {
         if (outranked(m) ||
             (!may_work(m) && atomic_load_explicit(&m->waiting, memory_order_relaxed)))
-            empty_list(m);
+            empty_hand(m);
         fani_batch *batch = may_work(m) ? begin_next(m) : NULL;
         if (batch && !m->clock_ns)
             m->clock_ns = fani_clock_ns();

@@ -1,10 +1,10 @@
 /* One opened threads executor; what the files of this folder share.
  *
- * Batches come into the inbox. A member takes a few at a time into a list of its own, so that it
- * works without meeting others; who has nothing takes half of another's list. A divisible batch is
- * a range of items in the hands of the member that took it: it takes a run's worth from the front
- * of its range, and who has nothing takes the back half of another's range. So no item waits behind
- * a long one while a member is idle. */
+ * Batches come into the inbox. A member takes a few at a time into its hand, so that it works
+ * without meeting others; who has nothing takes half of another's hand. The home of a batch is NULL
+ * once it has begun. A divisible batch is a range of items in the hands of the member that took it:
+ * it takes a run's worth from the front of its range, and who has nothing takes the back half of
+ * another's range. So no item waits behind a long one while a member is idle. */
 #ifndef FANI_TEAM_H
 #define FANI_TEAM_H
 
@@ -14,7 +14,7 @@
 #include "base/cores.h"
 #include "base/event.h"
 #include "base/lock.h"
-#include "exec/fifo.h"
+#include "queue.h"
 #include "task/parts.h"
 
 /* What one member has had of a divisible batch: for the trace. */
@@ -45,20 +45,20 @@ typedef struct fani_division {
 typedef struct fani_member {
     _Alignas(
         64) _Atomic uint64_t range; /* of its division: begin in the low, end in the high half */
-    _Atomic uint32_t waiting;       /* batches in the list: what others may look at */
+    _Atomic uint32_t waiting;       /* batches in the hand: what others may look at */
     _Atomic bool cancelled;         /* what it runs should end */
 
     _Alignas(64) fani_lock lock; /* guards these */
-    fani_fifo list;              /* it is the home of a batch in it */
-    fani_batch *running;         /* or what it ran last */
-    int64_t begun_ns;            /* when, for a batch with a timeout that runs; else 0 */
+    fani_hand hand;
+    fani_batch *running; /* or what it ran last */
+    int64_t begun_ns;    /* when, for a batch with a timeout that runs; else 0 */
     fani_division *division;
 
     _Alignas(64) fani_worker *worker; /* the member's own, like all below */
     fani_nest nest;
     struct fani_team *team;
     unsigned number;
-    int priority;       /* of all that is in the list; changes under its lock */
+    int priority;       /* of all that is in the hand; changes under its lock */
     bool searches;      /* it is counted among those that look for work */
     int64_t clock_ns;   /* when the clock was last read; 0: before it rested */
     unsigned unclocked; /* batches since */
@@ -78,9 +78,9 @@ typedef struct fani_team {
     _Atomic int top; /* the highest priority in the inbox, or the last there was: seldom changes */
 
     _Alignas(64) fani_lock lock; /* guards the inbox and up */
-    fani_fifo inbox;             /* it is the home of a batch in it */
-    unsigned up;                 /* members that OpenMP gave; 0: not up yet */
-    _Atomic uint32_t waiting;    /* batches in the inbox */
+    fani_inbox inbox;
+    unsigned up;              /* members that OpenMP gave; 0: not up yet */
+    _Atomic uint32_t waiting; /* batches in the inbox */
 
     _Alignas(64) fani_event work; /* members without work sleep on it */
     _Atomic uint32_t searching;   /* members awake without work */
@@ -93,10 +93,12 @@ typedef struct fani_team {
  * the time. */
 static inline void fani_team_recount(fani_team *team)
 {
-    const fani_batch *first = team->inbox.first;
-    if (first && first->priority != atomic_load_explicit(&team->top, memory_order_relaxed))
-        atomic_store_explicit(&team->top, first->priority, memory_order_relaxed);
-    atomic_store_explicit(&team->waiting, (uint32_t)team->inbox.count, memory_order_relaxed);
+    const fani_inbox *inbox = &team->inbox;
+    size_t count = fani_inbox_count(inbox);
+    int top = count ? fani_inbox_priority(inbox) : 0;
+    if (count && top != atomic_load_explicit(&team->top, memory_order_relaxed))
+        atomic_store_explicit(&team->top, top, memory_order_relaxed);
+    atomic_store_explicit(&team->waiting, (uint32_t)count, memory_order_relaxed);
 }
 
 /* ---- member.c ------------------------------------------------------------------------------ */

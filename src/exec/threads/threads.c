@@ -65,6 +65,7 @@ static void team_free(fani_team *team)
         fani_worker_free(team->members[i].worker);
     }
     free(team->members);
+    fani_inbox_free(&team->inbox);
     free(team);
 }
 
@@ -198,31 +199,23 @@ static void threads_post(void *self, fani_batch *batch)
 {
     fani_team *team = self;
     fani_lock_take(&team->lock);
-    atomic_store_explicit(&batch->home, &team->inbox, memory_order_relaxed);
-    fani_fifo_push(&team->inbox, batch);
+    fani_inbox_push(&team->inbox, batch);
     fani_team_recount(team);
     fani_lock_give(&team->lock);
     fani_team_wake(team);
 }
 
-/* Takes a waiting batch (NULL: any) out of a list. Its lock is held. */
-static fani_batch *take_waiting(fani_fifo *list, fani_batch *batch, _Atomic uint32_t *waiting)
+static fani_batch *ended_waiting(fani_batch *taken)
 {
-    fani_batch *taken = !batch ? list->first
-                        : atomic_load_explicit(&batch->home, memory_order_relaxed) == list ? batch
-                                                                                           : NULL;
-    if (!taken)
-        return NULL;
-    fani_fifo_take(list, taken);
-    atomic_store_explicit(&taken->home, NULL, memory_order_relaxed);
-    atomic_store_explicit(waiting, (uint32_t)list->count, memory_order_relaxed);
+    if (taken)
+        atomic_store_explicit(&taken->home, NULL, memory_order_relaxed);
     return taken;
 }
 
 static fani_batch *take_from_inbox(fani_team *team, fani_batch *batch)
 {
     fani_lock_take(&team->lock);
-    fani_batch *taken = take_waiting(&team->inbox, batch, &team->waiting);
+    fani_batch *taken = ended_waiting(fani_inbox_remove(&team->inbox, batch));
     fani_team_recount(team);
     fani_lock_give(&team->lock);
     return taken;
@@ -231,7 +224,8 @@ static fani_batch *take_from_inbox(fani_team *team, fani_batch *batch)
 static fani_batch *take_from_member(fani_member *m, fani_batch *batch, bool kill)
 {
     fani_lock_take(&m->lock);
-    fani_batch *taken = take_waiting(&m->list, batch, &m->waiting);
+    fani_batch *taken = ended_waiting(fani_hand_remove(&m->hand, batch));
+    atomic_store_explicit(&m->waiting, fani_hand_count(&m->hand), memory_order_relaxed);
     if (kill && !taken && m->running && (!batch || m->running == batch)) {
         atomic_store(&m->cancelled, true);
         if (m->division)
