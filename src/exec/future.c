@@ -145,7 +145,7 @@ static bool was_plain(const fan_future *future)
     const fani_replies *replies = &batch->replies;
     return !batch->care && !batch->args_owner && !batch->storage && !future->links &&
            !future->why_not && !future->function && future->standing == batch &&
-           replies->bytes.lent && !replies->text.data &&
+           replies->bytes.lent && !replies->text.data && !replies->captures &&
            (!replies->slots || replies->slots == &replies->single);
 }
 
@@ -166,6 +166,8 @@ void fani_future_free(fan_future *future)
         batch->run_ns = 0;
         batch->begun_ns = 0;
         batch->where = (fani_where){0};
+        batch->next = batch->previous = NULL;
+        batch->mark = NULL;
     } else {
         if (future->standing != batch)
             fani_batch_free(future->standing);
