@@ -62,8 +62,9 @@ fani_gang_region *fani_gang_region_new(size_t members)
     size_t size = fani_gang_region_size(members);
     if (!size)
         return NULL;
-    void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                    -1, 0);
+    const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+    /* cppcheck-suppress invalidFunctionArg ; memory without a file has no descriptor */
+    void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, -1, 0);
     if (at == MAP_FAILED)
         return NULL;
     fani_gang_region_init(at, members);

@@ -43,6 +43,7 @@ struct fani_worker {
     int64_t begun_ns;
     bool starved;         /* the last run ended for want of memory */
     bool busy;            /* a run is under way */
+    bool nested;          /* and has asked for the executor of its children */
     fani_gang_seat *seat; /* while a member of a gang runs */
 
     fan_run part; /* between parts_open and parts_close */
@@ -67,7 +68,8 @@ void *fan_run_reply_array(fan_run *run, size_t size)
         return NULL;
     if (run->array) /* asked for before, in a part */
         return size == run->parts->item_size ? run->place : NULL;
-    if (run->parts && size <= replies->limit && !replies->array && !fani_replies_any(replies)) {
+    if (run->parts && size <= replies->limit && !replies->array &&
+        !(replies->slots && fani_replies_any(replies))) {
         run->place = fani_parts_array(run->parts, run->at, run->items.count, size);
         run->array = run->place != NULL;
         if (run->array)
@@ -133,8 +135,9 @@ fan_items fan_run_shared(const fan_run *run, fan_shared shared)
 
 fan_executor *fan_run_executor(const fan_run *run)
 {
-    const fani_worker_host *host = &run->worker->host;
-    return host->nested ? host->nested(host->nest) : NULL;
+    fani_worker *worker = run->worker;
+    worker->nested = true;
+    return worker->host.nested ? worker->host.nested(worker->host.nest) : NULL;
 }
 
 /* What a status means to whoever reads of an item that failed by it. */
@@ -283,6 +286,14 @@ bool fani_worker_starved(const fani_worker *worker)
     return worker->starved;
 }
 
+/* A run that had an executor for children has ended. */
+static void settle_children(fani_worker *worker)
+{
+    worker->nested = false;
+    if (worker->host.settle)
+        worker->host.settle(worker->host.nest);
+}
+
 /* ---- Running ------------------------------------------------------------------------------- */
 
 /* The state of the run's task and arguments, made where it is new; *found is NULL for tasks that
@@ -355,8 +366,8 @@ fan_status fani_worker_run_untimed(fani_worker *worker, const fan_task *task,
     worker->busy = run.inner;
     fani_inside_leave(before);
     worker->starved = status == FAN_E_MEMORY;
-    if (worker->host.settle)
-        worker->host.settle(worker->host.nest);
+    if (worker->nested)
+        settle_children(worker);
     if (worker->host.capture && items->count && !run.inner) {
         size_t known = replies->captures_count;
         worker->host.capture(worker->host.user, replies,
@@ -390,6 +401,7 @@ fan_status fani_worker_parts_open(fani_worker *worker, fani_parts *parts)
         .worker = worker, .replies = &worker->part_replies, .args = parts->args, .parts = parts};
     run->args.count = 1;
     run->items.size = parts->items.size;
+    fani_replies_begin(&worker->part_replies, 0, parts->reply_limit);
     worker->part_before = fani_inside_enter(FANI_IN_TASK);
     fan_status status = enter_state(run, parts->task, &worker->part_state);
     if (status != FAN_OK)
@@ -409,16 +421,17 @@ void fani_worker_part_run(fani_worker *worker, size_t at, size_t count)
     run->items.first = all->first + at;
     run->items.offsets = all->offsets ? all->offsets + at : NULL;
     run->items.bytes = all->bytes && !all->offsets ? all->bytes + at * all->size : all->bytes;
-    fani_replies_begin(replies, count, parts->reply_limit);
+    replies->count = count; /* else as parts_open, or keeping the last part, has left them: empty */
     fan_status status = parts->task->run(run, run->items);
-    if (worker->host.settle)
-        worker->host.settle(worker->host.nest);
+    if (worker->nested)
+        settle_children(worker);
     if (run->array && status == FAN_OK && !replies->slots)
         return;
     replies->array |= run->array; /* what has no mark is answered in the array */
     if (finish(worker, replies, status, fan_run_cancelled(run)) != FAN_OK)
         replies->complete = false;
     fani_parts_keep(parts, at, run->array, replies);
+    fani_replies_begin(replies, 0, parts->reply_limit);
 }
 
 void fani_worker_parts_close(fani_worker *worker)

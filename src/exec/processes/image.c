@@ -326,6 +326,7 @@ typedef struct errand {
     unsigned flags;
     const fan_task *task;
     const fan_items *args;
+    fan_items wire_args; /* where args points for a wire message */
     size_t reply_limit;
     fan_items items;
     uint64_t run_ns;
@@ -549,7 +550,8 @@ static int run_wire(image *self, errand *job, const unsigned char *bytes, size_t
         return EPROTO;
     job->flags |= FANI_PROCESSES_EXACT; /* reading it took time */
     job->task = fani_registry_find(batch.task_name, batch.task_name_size);
-    job->args = &batch.args;
+    job->wire_args = batch.args;
+    job->args = &job->wire_args;
     job->reply_limit = (size_t)batch.reply_limit;
     job->items = batch.items;
     if (job->task)
