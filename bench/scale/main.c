@@ -55,7 +55,7 @@ static const char usage[] =
     "  --queue-items N      of the executor; default 65536\n"
     "  --seed N  --spare-core  --completed  --learn-own\n"
     "                       ranks have a core for dispatch; outcomes as they come; batch times\n"
-    "                       learned from all ranks, not rank 0 alone\n"
+    "                       learned from rank 0 alone, not from all ranks\n"
     "  --costs FILE         name=ns lines, or what `mpirun -n 2 dispatch --tsv` printed\n"
     "  --set NAME=NS        one cost\n"
     "  --svg FILE           writes the grid as a plot too\n"

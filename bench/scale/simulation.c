@@ -11,7 +11,12 @@
 enum {
     QUEUE_ITEMS = 65536,     /* of an executor that was not told otherwise */
     BATCH_ITEMS_MAX = 65536, /* map.c */
-    AHEAD = 8,               /* map.c: twice the front's depth, which is 4 a worker */
+    AHEAD = 512,             /* map.c: twice the front's depth, which is 256 a worker */
+    AHEAD_HOST = 8,          /* as map.c does with what is work for all of a host */
+    PUSH_EVERY = 64,         /* dispatch.c */
+    SHORT_NS = 20000,        /* dispatch.c */
+    LEAST_NS = 100,          /* dispatch.c */
+    ANSWERS_NS = 50000,      /* answers.c: WAIT_NS */
     MATCHES_A_STEP = 32,     /* link.c */
     RANKS_MAX = 1 << 24,
     WORKERS_MAX = 4096,
@@ -52,7 +57,8 @@ typedef struct simulation {
 
     scale_batches batches;
 
-    scale_list posted;   /* rank 0: not given to anyone yet */
+    scale_list posted; /* rank 0: not given to anyone yet */
+    size_t posted_count;
     scale_list messages; /* rank 0: written, not yet sent */
     uint32_t asking;     /* rank 0: a chain of peers with asks, ended by 0 */
     scale_list ready;    /* FAN_ORDER_COMPLETED: finished, not yet delivered */
@@ -162,6 +168,22 @@ static void start_work(simulation *s, uint32_t p, double at)
     }
 }
 
+/* In a flat world, as dispatch.c has it: such batches share messages, and so do their answers. */
+static bool are_short(const simulation *s)
+{
+    return s->system->shape == SCALE_FLAT && s->batch_ns > 0 && s->batch_ns <= SHORT_NS;
+}
+
+/* There is one. */
+static int32_t take_posted(simulation *s, uint32_t p)
+{
+    int32_t number = scale_list_take(&s->batches, &s->posted);
+    s->posted_count--;
+    s->batches.all[number].peer = p;
+    scale_loads_change(&s->loads, p, 1);
+    return number;
+}
+
 static void learn_item(simulation *s, const scale_batch *b)
 {
     double ns = b->run_ns / b->count;
@@ -195,9 +217,7 @@ static void feed_own(simulation *s, double at)
 {
     uint32_t most = s->system->shape == SCALE_SPLIT ? 1 : s->system->workers;
     while (s->posted.first != SCALE_NONE && s->loads.out[0] < most) {
-        int32_t number = scale_list_take(&s->batches, &s->posted);
-        s->batches.all[number].peer = 0;
-        scale_loads_change(&s->loads, 0, 1);
+        int32_t number = take_posted(s, 0);
         scale_list_add(&s->batches, &s->peers[0].waiting, number);
     }
     start_work(s, 0, at);
@@ -283,30 +303,35 @@ static void ask_arrived(simulation *s, const scale_event *event)
 /* ---- Ranks other than 0 --------------------------------------------------------------------- */
 
 /* A leader that has answered holds further replies until rank 0 has written again, they are half of
- * what its host works on, or time is up: so messages grow where rank 0 is slow, and only there. */
+ * what its host works on, or time is up: so messages grow where rank 0 is slow, and only there. A
+ * rank holds those of short batches while more of them wait. */
 static bool may_answer(simulation *s, uint32_t p, double at)
 {
     const peer *here = &s->peers[p];
+    bool leads = s->system->shape == SCALE_LEADERS;
+    bool holds = leads ? here->answered && 2 * here->finished_count < here->slots
+                       : are_short(s) && here->waiting.first != SCALE_NONE;
+    double until = here->finished_since + (leads ? s->costs.gather : ANSWERS_NS);
     if (here->finished_count == 0)
         return false;
-    if (s->system->shape != SCALE_LEADERS || !here->answered ||
-        2 * here->finished_count >= here->slots || at >= here->finished_since + s->costs.gather)
+    if (!holds || at >= until)
         return true;
-    plan_step(s, p, here->finished_since + s->costs.gather);
+    plan_step(s, p, until);
     return false;
 }
 
 static void answer(simulation *s, uint32_t p, double *clock)
 {
     peer *here = &s->peers[p];
-    bool together = s->system->shape == SCALE_LEADERS;
+    bool leads = s->system->shape == SCALE_LEADERS, together = leads || are_short(s);
     scale_list message = scale_list_empty;
     while (here->finished.first != SCALE_NONE) {
         int32_t b = scale_list_take(&s->batches, &here->finished);
         scale_list_add(&s->batches, &message, b);
         spend(s, here, clock, bytes_cost(s, &s->batches.all[b], s->system->reply_bytes));
-        spend(s, here, clock, together ? s->costs.relay : s->costs.send);
+        spend(s, here, clock, leads ? s->costs.relay : 0);
         if (!together) {
+            spend(s, here, clock, s->costs.send);
             send(s, 0, p, b, *clock);
             message = scale_list_empty;
         }
@@ -368,13 +393,11 @@ static void step_rank(simulation *s, uint32_t p, double at)
 
 /* ---- Rank 0 --------------------------------------------------------------------------------- */
 
-/* Puts a batch into the message for its peer: in a flat world each has one of its own. */
+/* Puts a batch into the message for its peer. */
 static void write_message(simulation *s, int32_t number)
 {
     peer *to = &s->peers[s->batches.all[number].peer];
-    bool begins = s->system->shape == SCALE_FLAT || to->writing.first == SCALE_NONE;
-    if (begins)
-        to->writing = scale_list_empty;
+    bool begins = to->writing.first == SCALE_NONE;
     scale_list_add(&s->batches, &to->writing, number);
     if (begins)
         scale_message_add(&s->batches, &s->messages, number);
@@ -391,26 +414,41 @@ static bool room_for_batch(const simulation *s, uint32_t *p)
     return fani_batching_room(s->loads.slots[*p], out, (double)out * s->batch_ns, s->batch_ns, 0);
 }
 
-/* fani_mpi_distribute: it looks at every peer for each batch. */
-static bool distribute(simulation *s, double *clock)
+/* How many batches a peer gets at once: of short ones as much work as the policy says. */
+static size_t load_batches(const simulation *s, uint32_t p)
+{
+    double each = fmax(s->batch_ns, LEAST_NS);
+    double ns = fani_batching_message_ns(s->system->workers, s->all_workers,
+                                         each * (double)s->posted_count);
+    return are_short(s) && p > 0 && ns > each ? (size_t)(ns / each) : 1;
+}
+
+static void give(simulation *s, uint32_t p, double *clock)
 {
     peer *own = &s->peers[0];
+    int32_t number = take_posted(s, p);
+    if (p == 0) {
+        spend(s, own, clock, s->system->shape == SCALE_FLAT ? 0 : s->costs.relay);
+        scale_list_add(&s->batches, &own->waiting, number);
+    } else {
+        write_message(s, number);
+    }
+}
+
+/* fani_mpi_distribute: it looks at every peer for each message. */
+static bool distribute(simulation *s, double *clock)
+{
     bool moved = false;
     uint32_t p;
     while (s->posted.first != SCALE_NONE) {
-        spend(s, own, clock, s->costs.scan * s->peer_count);
+        spend(s, &s->peers[0], clock, s->costs.scan * s->peer_count);
         if (!room_for_batch(s, &p))
             break;
         moved = true;
-        int32_t number = scale_list_take(&s->batches, &s->posted);
-        s->batches.all[number].peer = p;
-        scale_loads_change(&s->loads, p, 1);
-        if (p == 0) {
-            spend(s, own, clock, s->system->shape == SCALE_FLAT ? 0 : s->costs.relay);
-            scale_list_add(&s->batches, &own->waiting, number);
-        } else {
-            write_message(s, number);
-        }
+        if (s->system->shape == SCALE_FLAT)
+            s->peers[p].writing = scale_list_empty; /* each time a message of its own */
+        for (size_t left = load_batches(s, p); left && s->posted.first != SCALE_NONE; left--)
+            give(s, p, clock);
     }
     start_work(s, 0, *clock + s->costs.wake);
     return moved;
@@ -516,8 +554,9 @@ static size_t batch_items(const simulation *s)
 static bool room(const simulation *s)
 {
     size_t queue = s->system->queue_items ? s->system->queue_items : QUEUE_ITEMS;
-    uint64_t ahead = s->system->ahead ? s->system->ahead : AHEAD;
-    uint64_t takers = s->system->shape == SCALE_SPLIT ? s->peer_count : s->all_workers;
+    bool splits = s->system->shape == SCALE_SPLIT;
+    uint64_t ahead = s->system->ahead ? s->system->ahead : splits ? AHEAD_HOST : AHEAD;
+    uint64_t takers = splits ? s->peer_count : s->all_workers;
     return s->taken < s->work->count && s->out < ahead * takers &&
            (s->held_items == 0 || s->held_items + batch_items(s) <= queue);
 }
@@ -549,6 +588,7 @@ static bool cut(simulation *s, double *clock)
     s->result.batches++;
     spend(s, &s->peers[0], clock, s->costs.cut);
     scale_list_add(&s->batches, &s->posted, number);
+    s->posted_count++;
     feed_own(s, *clock);
     return true;
 }
@@ -581,6 +621,13 @@ static bool deliver(simulation *s, double *clock)
     return true;
 }
 
+/* fani_mpi_push: it receives nothing. */
+static void push(simulation *s, double *clock)
+{
+    distribute(s, clock);
+    send_messages(s, clock);
+}
+
 /* Cuts batches while there is room, and delivers one by one, until neither is left or something
  * else happens first: an own batch that ends tells how long items are. */
 static bool step_map(simulation *s, double *clock)
@@ -591,6 +638,8 @@ static bool step_map(simulation *s, double *clock)
         bool cuts = room(s);
         if (cuts && !cut(s, clock))
             return moved;
+        if (cuts && s->posted_count % PUSH_EVERY == 0)
+            push(s, clock);
         if (!cuts && !deliver(s, clock))
             return moved;
         moved = true;

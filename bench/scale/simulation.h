@@ -12,7 +12,7 @@
 #include "workload.h"
 
 typedef enum scale_shape {
-    SCALE_FLAT,    /* rank 0 talks to every rank, one message a batch */
+    SCALE_FLAT,    /* rank 0 talks to every rank; short batches share messages */
     SCALE_LEADERS, /* to a leader for each host, which relays batches to the host's ranks; batches
                       and replies for one host share messages */
     SCALE_SPLIT,   /* the same, and a batch is one for a whole host, which its ranks split */
@@ -31,7 +31,8 @@ typedef struct scale_system {
     double least_ns;    /* what if a batch had at least so much work for each worker that there is,
                            beside what the policy wants; 0: as it is */
     size_t queue_items; /* as fan_executor_options; 0: 65536 */
-    uint32_t ahead;     /* batches that the map has out for each worker; 0: 8 */
+    uint32_t ahead;     /* batches that the map has out for each worker; 0: 512; where
+                           leaders split for each host, 0: 8 */
     uint32_t item_bytes, reply_bytes;
     scale_costs costs;
 } scale_system;
