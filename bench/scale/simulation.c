@@ -518,9 +518,9 @@ static size_t host_items(const simulation *s, size_t each)
 }
 
 /* The work that the policy wants in a batch: asked of itself, with nothing in its way. */
-static double policy_work_ns(void)
+static double policy_work_ns(uint32_t workers)
 {
-    const fani_batching free_choice = {.workers = 1,
+    const fani_batching free_choice = {.workers = workers,
                                        .item_ns = 1,
                                        .last = SIZE_MAX / 8,
                                        .most = SIZE_MAX / 8,
@@ -531,7 +531,7 @@ static double policy_work_ns(void)
 /* What the policy is told of the time of an item: less, where batches are to have more work. */
 static double item_ns_told(const simulation *s)
 {
-    double least = s->system->least_ns * s->all_workers, work = policy_work_ns();
+    double least = s->system->least_ns * s->all_workers, work = policy_work_ns(s->all_workers);
     return least > work ? s->item_ns * work / least : s->item_ns;
 }
 

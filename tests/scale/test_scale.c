@@ -301,7 +301,7 @@ FAN_TEST(scale, batches_may_grow_with_the_world)
     system.costs = scale_costs_default();
     system.queue_items = 100000000;
     scale_result as_it_is = simulated(&system, &work);
-    system.least_ns = 1e4;
+    system.least_ns = 1e5;
     scale_result larger = simulated(&system, &work);
     /* They grow by themselves: more would gain little. */
     EXPECT_TRUE(as_it_is.items / as_it_is.batches > 80);
