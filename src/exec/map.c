@@ -164,8 +164,10 @@ static bool room(const fan_mapping *map)
 {
     const fani_front *front = map->front;
     unsigned depth = atomic_load(&front->depth), workers = atomic_load(&front->workers);
-    if (map->divides && depth > 4 * workers)
-        depth = 4 * workers; /* each is work for all of them */
+    bool learns =
+        !map->options.batch && map->item_ns <= 0;        /* what an item takes: sizes follow it */
+    if ((map->divides || learns) && depth > 4 * workers) /* a divisible one is work for all */
+        depth = 4 * workers;
     return !map->source_ended && map->out < 2 * depth &&
            (!map->first || map->direct ||
             (map->items_held + batch_items(map) <= front->queue_items_max &&
