@@ -1,4 +1,5 @@
 /* Rank 0: which rank gets which batch, and what comes back. */
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,7 @@ enum {
 };
 
 /* Where a posted batch is, as its mark; else the number of its ticket's place and the rank. */
-enum { MARK_ENDED, MARK_POSTED, MARK_OWN, MARK_RANGE, MARK_OUT };
+enum { MARK_ENDED, MARK_POSTED, MARK_MOVING, MARK_OWN, MARK_RANGE, MARK_OUT };
 
 static void set_mark(fani_batch *batch, uint64_t mark)
 {
@@ -245,11 +246,22 @@ static fani_packet *own_packet(fani_mpi *self, fani_batch *first, size_t count, 
     return packet;
 }
 
+static void mark_all(fani_mpi *self, fani_batch *first, uint64_t mark)
+{
+    fani_lock_take(&self->queue);
+    for (fani_batch *batch = first; batch; batch = batch->next)
+        set_mark(batch, mark);
+    fani_lock_give(&self->queue);
+}
+
 static void start_own(fani_mpi *self, const load *taken, size_t runs)
 {
     /* All are short, or there is one; a single one is best on its own. */
     bool shorts = !self->isolates && taken->count > 1;
     fani_packet *packet = own_packet(self, taken->first, taken->count, shorts);
+    if (packet)
+        fani_packet_show(packet);
+    mark_all(self, taken->first, packet ? MARK_OWN : MARK_ENDED);
     if (packet) {
         fani_packet_start(packet, runs);
         return;
@@ -276,7 +288,7 @@ void fani_mpi_feed(fani_mpi *self)
         load taken =
             take(self, fani_batching_message_ns(room, self->all_workers, waiting_ns(self)));
         for (fani_batch *batch = taken.first; batch; batch = batch->next)
-            set_mark(batch, MARK_OWN);
+            set_mark(batch, MARK_MOVING);
         fani_lock_give(&self->queue);
         start_own(self, &taken, parts(&taken, room));
         fani_lock_take(&self->queue);
@@ -623,6 +635,20 @@ static void revoke_all(fani_mpi *self, bool kill)
     fani_bell_ring(&self->bell);
 }
 
+/* Takes the lock of the queue when the batch is not just on its way from there to a packet, where
+ * it could not be found: whoever moves it is through at once. */
+static uint64_t lock_settled(fani_mpi *self, const fani_batch *batch)
+{
+    for (;;) {
+        fani_lock_take(&self->queue);
+        uint64_t mark = mark_of(batch);
+        if (mark != MARK_MOVING)
+            return mark;
+        fani_lock_give(&self->queue);
+        sched_yield();
+    }
+}
+
 bool fani_mpi_revoke(void *user, fani_batch *batch, bool kill)
 {
     fani_mpi *self = user;
@@ -630,8 +656,7 @@ bool fani_mpi_revoke(void *user, fani_batch *batch, bool kill)
         revoke_all(self, kill);
         return true;
     }
-    fani_lock_take(&self->queue);
-    uint64_t mark = mark_of(batch);
+    uint64_t mark = lock_settled(self, batch);
     bool waits = mark == MARK_POSTED;
     if (waits) {
         fani_queue_remove(&self->posted, batch);

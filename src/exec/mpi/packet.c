@@ -34,13 +34,18 @@ fani_packet *fani_packet_new(fani_mpi *self, size_t count)
     atomic_init(&packet->users, 1);
     if (self->rank != 0)
         fani_answers_begin(&packet->answers, self, FANI_TAG_ANSWERS);
+    return packet;
+}
+
+void fani_packet_show(fani_packet *packet)
+{
+    fani_mpi *self = packet->self;
     pthread_mutex_lock(&self->packing);
     packet->next = self->packets;
     if (packet->next)
         packet->next->previous = packet;
     self->packets = packet;
     pthread_mutex_unlock(&self->packing);
-    return packet;
 }
 
 void fani_packet_add(fani_packet *packet, const fani_piece *piece)

@@ -55,6 +55,10 @@ fani_packet *fani_packet_new(fani_mpi *self, size_t count);
 /* Adds a piece like `piece` (batch or ticket, and task to is_short); there is room. */
 void fani_packet_add(fani_packet *packet, const fani_piece *piece);
 
+/* Lets it be found by who asks for pieces back: once all are added, before it is started. Any
+ * thread, no lock held. */
+void fani_packet_show(fani_packet *packet);
+
 /* Runs what it holds, the short pieces in up to `parts` runs. Takes the packet and its message. Any
  * thread, no lock held. */
 void fani_packet_start(fani_packet *packet, size_t parts);

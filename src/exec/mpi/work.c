@@ -77,6 +77,7 @@ void fani_mpi_orders_came(fani_mpi *self, fani_message *message)
     }
     if (status)
         protocol_broken(self, message);
+    fani_packet_show(packet);
     fani_packet_start(packet, (size_t)parcel.head.parts);
 }
 
