@@ -21,7 +21,6 @@ enum {
     DIVISIBLE_NS = 1000000, /* work of a divisible batch, for each worker */
     DIVISIBLE_GROWTH = 8,
     WAKE_NS = 50000, /* what waking the caller costs, at most */
-    BACKOFF_MS = 10,
     NS_PER_MS = 1000000,
     STOP_POLL_MS = 100,
     SOURCE_POLL_MS = 20,
@@ -277,14 +276,8 @@ static fan_status apply_options(const fan_mapping *map, fani_batch *batch)
         fani_args_attach(map->args, batch);
     if (!options->timeout_ms && !options->retries)
         return FAN_OK;
-    if (fani_care_for(batch) != FAN_OK)
-        return FAN_E_MEMORY;
-    batch->timeout_ns = (int64_t)options->timeout_ms * NS_PER_MS;
-    batch->care->freed = detached_gone;
-    batch->care->retries = options->retries;
-    batch->care->backoff_ns =
-        (int64_t)(options->backoff_ms ? options->backoff_ms : BACKOFF_MS) * NS_PER_MS;
-    return FAN_OK;
+    return fani_care_limits(batch, options->timeout_ms, options->retries, options->backoff_ms,
+                            detached_gone);
 }
 
 /* Where nothing is copied: replies go to their places in the caller's array. */

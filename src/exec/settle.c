@@ -19,6 +19,19 @@ fan_status fani_care_for(fani_batch *batch)
     return FAN_OK;
 }
 
+fan_status fani_care_limits(fani_batch *batch, uint32_t timeout_ms, uint32_t retries,
+                            uint32_t backoff_ms, void (*freed)(fani_batch *batch))
+{
+    enum { BACKOFF_MS = 10, NS_PER_MS = 1000000 };
+    if (fani_care_for(batch) != FAN_OK)
+        return FAN_E_MEMORY;
+    batch->timeout_ns = (int64_t)timeout_ms * NS_PER_MS;
+    batch->care->retries = retries;
+    batch->care->backoff_ns = (int64_t)(backoff_ms ? backoff_ms : BACKOFF_MS) * NS_PER_MS;
+    batch->care->freed = freed;
+    return FAN_OK;
+}
+
 fan_status fani_front_watch(fani_front *front, fani_batch *batch, void (*gone)(fani_batch *batch))
 {
     fan_status status = fani_watch_start(front);

@@ -36,6 +36,11 @@ typedef struct fani_care {
 /* Makes a batch slow: gives it what can be watched over. FAN_E_MEMORY. */
 fan_status fani_care_for(fani_batch *batch);
 
+/* Gives a batch a limit of time (0: none) and runs after a failure, as submit and map are asked for
+ * them; backoff_ms 0: 10 ms. `freed` as in fani_care. FAN_E_MEMORY. */
+fan_status fani_care_limits(fani_batch *batch, uint32_t timeout_ms, uint32_t retries,
+                            uint32_t backoff_ms, void (*freed)(fani_batch *batch));
+
 /* The batch that its pieces and their pieces came from, or that others stand for. */
 const fani_batch *fani_root_of(const fani_batch *batch);
 

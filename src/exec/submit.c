@@ -6,8 +6,6 @@
 #include "exec/settle.h"
 #include "exec/watch.h"
 
-enum { BACKOFF_MS = 10, NS_PER_MS = 1000000 };
-
 /* ---- Limits -------------------------------------------------------------------------------- */
 
 /* What an input counts for: nothing where even the most items of that size would not matter. */
@@ -93,9 +91,7 @@ static bool place_free(void *user)
 
 static fan_status prepare_slow(fan_future *future, const fan_submit_options *options)
 {
-    fani_front *front = future->front;
     fani_batch *batch = &future->batch;
-    fan_status status = FAN_OK;
     if (options->args_size) {
         fani_args *args = fani_args_new(options->args, options->args_size);
         if (!args)
@@ -103,18 +99,11 @@ static fan_status prepare_slow(fan_future *future, const fan_submit_options *opt
         fani_args_attach(args, batch);
         fani_args_release(args);
     }
-    if (options->timeout_ms || options->retries)
-        status = fani_care_for(batch);
-    if (status == FAN_OK && batch->care)
-        status = fani_watch_start(front);
-    if (status != FAN_OK || !batch->care)
-        return status;
-    uint32_t backoff_ms = options->backoff_ms ? options->backoff_ms : BACKOFF_MS;
-    batch->timeout_ns = (int64_t)options->timeout_ms * NS_PER_MS;
-    batch->care->retries = options->retries;
-    batch->care->backoff_ns = (int64_t)backoff_ms * NS_PER_MS;
-    batch->care->freed = fani_future_batch_gone;
-    return FAN_OK;
+    if (!options->timeout_ms && !options->retries)
+        return FAN_OK;
+    fan_status status = fani_care_limits(batch, options->timeout_ms, options->retries,
+                                         options->backoff_ms, fani_future_batch_gone);
+    return status == FAN_OK ? fani_watch_start(future->front) : status;
 }
 
 static fan_status prepare(fan_future *future, const fan_task *task, const void *input, size_t size,

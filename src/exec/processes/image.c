@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/event.h"
 #include "control.h"
 #include "memory.h"
 #include "pool.h"
@@ -234,15 +235,6 @@ static int doze(image *self, bool (*ready)(image *self, size_t size), size_t siz
     return error == EAGAIN ? 0 : error;
 }
 
-static void pause_a_little(void)
-{
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#else
-    atomic_signal_fence(memory_order_seq_cst);
-#endif
-}
-
 static bool request_waits(image *self, size_t size)
 {
     (void)size;
@@ -293,7 +285,7 @@ static int next_request(image *self, fani_processes_message *message)
             if (i % 2)
                 sched_yield();
             for (int k = 0; k < PAUSES; k++)
-                pause_a_little();
+                fani_cpu_relax();
         }
         int error = doze(self, request_waits, 0);
         if (error)
