@@ -72,7 +72,7 @@ static bool wait_for(fan_future *future, fan_future *other, fani_link_to *link)
 {
     *link = (fani_link_to){.next = other->dependents, .from = other, .dependent = future};
     other->dependents = link;
-    if (!(atomic_fetch_or(&other->state, FANI_FUTURE_OBSERVED) & FANI_FUTURE_DONE))
+    if (!(atomic_fetch_or(&other->batch.state, FANI_FUTURE_OBSERVED) & FANI_FUTURE_DONE))
         return true;
     unlink_from(link);
     return false;
@@ -184,7 +184,7 @@ static bool any_done(void *user)
 {
     several *s = user;
     for (s->which = 0; s->which < s->count; s->which++)
-        if (atomic_load(&s->futures[s->which]->state) & FANI_FUTURE_DONE)
+        if (atomic_load(&s->futures[s->which]->batch.state) & FANI_FUTURE_DONE)
             return true;
     return false;
 }

@@ -5,6 +5,8 @@
 #ifndef FANI_EXECUTOR_OPS_H
 #define FANI_EXECUTOR_OPS_H
 
+#include <stddef.h>
+
 #include "fanfold/executor.h"
 #include "task/replies.h"
 #include "task/where.h"
@@ -13,49 +15,72 @@ typedef struct fani_front fani_front;
 typedef struct fani_batch fani_batch;
 typedef struct fani_gang fani_gang; /* exec/gang.h */
 
+/* Bytes of input, and of reply, that need no memory of their own. */
+enum { FANI_BATCH_INPUT = 64, FANI_BATCH_REPLY = 40 };
+
 /* A batch, from posting to completion. The front owns it; while it is posted the executor may read
- * the first part, must fill the second before reporting FANI_DONE, and may use the third as it
- * likes (zero at the first posting). */
+ * the first part of each group, must fill what it became before reporting FANI_DONE, and may use
+ * next, previous, mark and home as it likes (zero at the first posting).
+ *
+ * Groups are cache lines, by who writes them when: where a batch goes from core to core and back,
+ * each line that both have written since is fetched each way, and that is most of what a short item
+ * costs. Lines that nobody has written are read by both from their own caches; hence what is zero
+ * already is not set to zero again. */
 struct fani_batch {
+    /* What it is. Written before it is posted. */
     const fan_task *task;
     fan_items items;
-    fan_items args;   /* one item, or count 0 */
-    uint64_t posting; /* number of this posting, new at each: names it in messages */
-    size_t reply_limit;
-    int64_t timeout_ns; /* what one item may take; 0: no limit. See the op begun */
-    double item_ns;     /* what an item is thought to take; 0: not known */
-    size_t grain;       /* a divisible batch: items a run gets; 0: the executor chooses */
-    int priority;       /* higher first; of equals the one posted first */
-    bool divisible;     /* may be run in parts (only where opened.divides) */
-    bool traced;        /* begun_ns, run_ns and where are wanted exactly */
-    fani_gang *gang;    /* a member of a gang (its number: items.first), or NULL. All members must
-                           run at once, so each needs a worker with nothing else before it that
-                           waits for the gang; it never runs again */
-
-    fani_replies replies;
-    uint64_t run_ns;
-    int64_t begun_ns; /* when its run began (monotonic clock of its host), 0: not known */
-    fani_where where; /* who ran it */
-
-    fani_batch *next, *previous;
-    void *mark;
-    void *_Atomic home; /* where it waits: may be looked at under another's lock */
-
-    /* The front's and its users' side: not for executors. */
-    bool slow;                       /* its end needs more than its done function (settle.c) */
-    bool submitted;                  /* by fan_submit: the limits of the queue are for these */
-    bool pooled;                     /* a part of a larger object: its memory ends with that */
-    _Atomic bool unwanted;           /* nobody waits for it: it does not run again */
-    unsigned attempt;                /* how often it was posted */
     void (*done)(fani_batch *batch); /* once, every item with an outcome in `replies`; any thread,
                                         no lock held; frees the batch */
+    bool divisible;                  /* may be run in parts (only where opened.divides) */
+    bool traced;                     /* begun_ns, run_ns and where are wanted exactly */
+    bool slow;             /* front: its end needs more than its done function (settle.c) */
+    bool submitted;        /* front: by fan_submit: the limits of the queue are for these */
+    bool pooled;           /* front: a part of a larger object: its memory ends with that */
+    bool charged;          /* front: input_bytes count against the limit of the queue */
+    _Atomic bool unwanted; /* front: nobody waits for it: it does not run again */
+    _Alignas(
+        16) unsigned char input[FANI_BATCH_INPUT]; /* front: room for the bytes of short items */
+
+    /* What it became. Written where it runs. */
+    fani_replies replies;
+    _Alignas(
+        16) unsigned char reply[FANI_BATCH_REPLY]; /* front: room that may be lent to `replies` */
+    void *_Atomic home; /* where it waits: may be looked at under another's lock */
+    uint64_t run_ns;
+    _Atomic uint32_t state; /* its user's */
+
+    /* Seldom written. */
+    fan_items args; /* one item, or count 0 */
+    size_t reply_limit;
+    int64_t timeout_ns; /* what one item may take; 0: no limit. See the op begun */
     void *user;
-    void *storage;     /* input memory that goes with the batch, or NULL */
-    void *args_owner;  /* a counted fani_args, or NULL */
-    int64_t posted_ns; /* when it was posted, where there is a trace */
-    size_t input_bytes;
-    struct fani_care *care; /* what a slow batch needs: settle.h; NULL elsewhere */
+    size_t grain;     /* a divisible batch: items a run gets; 0: the executor chooses */
+    double item_ns;   /* what an item is thought to take; 0: not known */
+    fani_gang *gang;  /* a member of a gang (its number: items.first), or NULL. All members must
+                         run at once, so each needs a worker with nothing else before it that
+                         waits for the gang; it never runs again */
+    int64_t begun_ns; /* when its run began (monotonic clock of its host), 0: not known */
+    fani_where where; /* who ran it */
+    struct fani_care *care; /* front: what a slow batch needs: settle.h; NULL elsewhere */
+    void *storage;          /* front: input memory that goes with the batch, or NULL */
+
+    /* Written at each posting, and by who queues it. */
+    uint64_t posting; /* number of this posting, new at each: names it in messages */
+    int priority;     /* higher first; of equals the one posted first */
+    unsigned attempt; /* front: how often it was posted */
+    fani_batch *next, *previous;
+    void *mark;
+    int64_t posted_ns;  /* front: when it was posted, where there is a trace */
+    size_t input_bytes; /* front */
+    void *args_owner;   /* front: a counted fani_args, or NULL */
 };
+
+/* The groups begin where a line does, in a batch that lies at one. */
+_Static_assert(offsetof(fani_batch, input) == 64 && offsetof(fani_batch, replies) == 128 &&
+                   offsetof(fani_batch, reply) % 64 == 0 && offsetof(fani_batch, args) % 64 == 0 &&
+                   offsetof(fani_batch, posting) % 64 == 0 && sizeof(fani_batch) % 64 == 0,
+               "a group of a batch shares a cache line with another");
 
 typedef enum fani_verdict {
     FANI_DONE,   /* it ran: replies are filled and finished */

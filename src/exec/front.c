@@ -34,7 +34,10 @@ void fani_front_release(fani_front *front)
 
 fani_batch *fani_batch_new(void)
 {
-    return calloc(1, sizeof(fani_batch));
+    fani_batch *batch = aligned_alloc(128, sizeof *batch);
+    if (batch)
+        memset(batch, 0, sizeof *batch);
+    return batch;
 }
 
 void fani_batch_free(fani_batch *batch)
@@ -90,6 +93,19 @@ fan_status fani_front_accepts(const fani_front *front, const fan_task *task, fan
 }
 
 /* ---- Counting ------------------------------------------------------------------------------ */
+
+fani_shard *fani_front_find_shard(fani_front *front, uintptr_t place, size_t hash)
+{
+    const size_t owned = FANI_SHARDS - 1;
+    for (size_t i = 0; i < owned; i++) {
+        size_t number = (hash + i) % owned;
+        uintptr_t owner = atomic_load_explicit(&front->owners[number], memory_order_relaxed);
+        if (owner == place ||
+            (!owner && atomic_compare_exchange_strong(&front->owners[number], &owner, place)))
+            return &front->shards[number];
+    }
+    return &front->shards[owned];
+}
 
 uint64_t fani_front_sum(const fani_front *front, size_t offset)
 {
@@ -157,7 +173,7 @@ void fani_front_post(fani_front *front, fani_batch *batch, uint64_t number)
 void fani_front_post_again(fani_front *front, fani_batch *batch)
 {
     fani_shard *shard = fani_front_shard(front);
-    uint64_t count = atomic_fetch_add(&shard->again, 1);
+    uint64_t count = fani_tally(shard, &shard->again, 1);
     fani_front_post(front, batch, fani_front_number(front, shard, count, FANI_BY_REPEAT));
 }
 
@@ -168,8 +184,8 @@ fan_status fani_front_send(fani_front *front, fani_batch *batch)
     if (!batch->reply_limit)
         batch->reply_limit = front->reply_limit;
     if (status == FAN_OK) {
-        atomic_fetch_add(&shard->mapped, batch->items.count);
-        uint64_t count = atomic_fetch_add(&shard->sent, 1);
+        fani_tally(shard, &shard->mapped, batch->items.count);
+        uint64_t count = fani_tally(shard, &shard->sent, 1);
         fani_front_post(front, batch, fani_front_number(front, shard, count, FANI_BY_SEND));
     }
     fani_front_leave(shard);
@@ -200,9 +216,11 @@ void fani_front_finish(fani_front *front, fani_batch *batch)
     if (observed)
         atomic_fetch_add(&shard->calls_begun, 1);
     if (batch->run_ns)
-        atomic_fetch_add_explicit(&shard->run_ns, batch->run_ns, memory_order_relaxed);
-    atomic_fetch_add(batch->submitted ? &shard->submitted_out : &shard->mapped_out,
-                     batch->items.count);
+        fani_tally(shard, &shard->run_ns, batch->run_ns);
+    if (batch->submitted) /* its done function has the barrier before the event is looked at */
+        fani_tally(shard, &shard->submitted_out, batch->items.count);
+    else
+        atomic_fetch_add(&shard->mapped_out, batch->items.count);
     batch->done(batch);
     fani_event_notify(&front->ended);
     int fd = atomic_load_explicit(&front->fd, memory_order_relaxed);

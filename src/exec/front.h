@@ -12,11 +12,12 @@
 #include <stdatomic.h>
 
 #include "base/event.h"
+#include "base/lock.h"
 #include "exec/executor_ops.h"
 #include "exec/trace.h"
 #include "task/inside.h"
 
-enum { FANI_SHARDS = 16 };
+enum { FANI_SHARDS = 16 }; /* the last one is for threads that found no free one */
 
 /* Arguments, copied once per map or submit and counted by the batches that carry them. */
 typedef struct fani_args {
@@ -30,8 +31,9 @@ typedef struct fani_share_entry {
     struct fani_share_entry *next;
 } fani_share_entry;
 
-/* Counters of some of the program's threads, mostly of one: adding to them is cheap. Each only
- * grows; the sums over all shards are what counts. */
+/* Counters of one of the program's threads: only it writes them, so that adding costs no locked
+ * operation and no other core's cache line. Each only grows; the sums over all shards are what
+ * counts. Threads that came when all shards had owners have the last one in common. */
 typedef struct fani_shard {
     _Alignas(64) _Atomic uint64_t submitted; /* items of submits: each also begins a call */
     _Atomic uint64_t calls_begun;            /* other operations on the front or the executor */
@@ -40,17 +42,17 @@ typedef struct fani_shard {
     _Atomic uint64_t sent;     /* batches of all else */
     _Atomic uint64_t again;    /* batches posted another time */
     _Atomic uint64_t bytes_in; /* input bytes of submits */
-    _Atomic uint64_t look_at;  /* below this value of submitted no limit can be reached */
+    bool common;
 
     _Alignas(64) _Atomic uint64_t submitted_out; /* items ended */
     _Atomic uint64_t mapped_out;
     _Atomic uint64_t bytes_out;
     _Atomic uint64_t run_ns;
     _Atomic uint64_t refused; /* submitted, but never posted */
-
-    _Alignas(64) _Atomic bool taking; /* futures to be used again: see future.c */
-    fan_future *ready;                /* whoever is taking may touch it */
-    fan_future *_Atomic given;
+    _Atomic uint64_t look_at; /* below this value of submitted no limit can be reached */
+    fani_lock lock;           /* guards ready where it is not the owner's alone */
+    fan_future *ready;        /* futures to be used again: see future.c */
+    _Alignas(64) fan_future *_Atomic given;
 } fani_shard;
 
 struct fani_front {
@@ -92,7 +94,8 @@ struct fani_front {
     fan_future *held;                         /* futures that wait for others */
     fan_future *failing_first, *failing_last; /* futures that will not run, to be ended */
     bool failing_ends;                        /* a thread is at it */
-    size_t futures;                           /* that exist, in use or not */
+    struct fani_slab *slabs;                  /* memory of futures, and how many there are in it */
+    size_t futures;                           /* that were not yet retired, in use or not */
     unsigned
         detached;    /* batches that run on though they have their outcome: close waits for them */
     bool abandoning; /* a close that abandons is under way: what lost its worker does not run again
@@ -101,6 +104,8 @@ struct fani_front {
     fani_share_entry *shares;
     uint64_t shares_sent;
 
+    _Alignas(64) _Atomic uintptr_t owners[FANI_SHARDS]; /* fani_inside_place of each shard's thread;
+                                                           0: nobody's yet */
     fani_shard shards[FANI_SHARDS];
 };
 
@@ -113,14 +118,33 @@ struct fan_executor {
 void fani_front_retain(fani_front *front);
 void fani_front_release(fani_front *front);
 
+/* Finds or takes a shard for a thread that is new here. */
+fani_shard *fani_front_find_shard(fani_front *front, uintptr_t place, size_t hash);
+
 /* The shard of the calling thread. Threads are told apart by where their thread-local storage lies:
- * no number to give out. */
+ * no number to give out, and one that follows another at the same place may go on with its shard.
+ */
 static inline fani_shard *fani_front_shard(fani_front *front)
 {
-    uint64_t place = (uintptr_t)fani_inside_place();
-    return &front->shards[(place * UINT64_C(0x9e3779b97f4a7c15)) >> 60];
+    uintptr_t place = (uintptr_t)fani_inside_place();
+    size_t hash = (place * UINT64_C(0x9e3779b97f4a7c15)) >> 60;
+    if (atomic_load_explicit(&front->owners[hash], memory_order_relaxed) == place)
+        return &front->shards[hash];
+    return fani_front_find_shard(front, place, hash);
 }
 _Static_assert(FANI_SHARDS == 16, "the shard is the top 4 bits of a hash");
+
+/* Adds to a counter of the calling thread's shard. Sequentially consistent only where the shard is
+ * common: what others must have seen before this thread looks at something of theirs is counted by
+ * atomic_fetch_add instead. */
+static inline uint64_t fani_tally(fani_shard *shard, _Atomic uint64_t *counter, uint64_t count)
+{
+    if (shard->common)
+        return atomic_fetch_add(counter, count);
+    uint64_t before = atomic_load_explicit(counter, memory_order_relaxed);
+    atomic_store_explicit(counter, before + count, memory_order_release);
+    return before;
+}
 
 /* Between these two the executor's instance stays: close waits. But it may be gone already
  * (front->closed): those ask who were not given something to do that has no outcome yet. */
@@ -133,7 +157,7 @@ static inline fani_shard *fani_front_enter(fani_front *front)
 
 static inline void fani_front_leave(fani_shard *shard)
 {
-    atomic_fetch_add(&shard->calls_ended, 1);
+    fani_tally(shard, &shard->calls_ended, 1);
 }
 
 /* Hands a batch to the executor. Its items are counted, and the caller has entered. */

@@ -17,12 +17,25 @@ enum {
 
 /* ---- Memory -------------------------------------------------------------------------------- */
 
-/* Futures that were used are kept in the shard of the thread that gave them back, so that making
- * one is a few stores. The list `given` may be pushed to by anyone and is only ever taken whole;
- * `ready` is what the one who is taking has of it. */
+/* Futures are made many at a time and never freed one by one. Those that were used are kept in the
+ * shard of the thread that gave them back, so that making one is a few stores. The list `given`
+ * (linked by batch.next) may be pushed to by anyone and is only ever taken whole; `ready` is what
+ * the shard's owner has of it. Both are used inside calls only, but for giving back. */
+
+enum { SLAB_FUTURES = 16 };
+
+typedef struct fani_slab {
+    struct fani_slab *next;
+    _Alignas(128) fan_future futures[SLAB_FUTURES];
+} fani_slab;
 
 /* Stands in `given` once the executor is closed: futures are not kept any more. */
 static fan_future retired; /* its address is all there is to it */
+
+static fan_future *after(const fan_future *future)
+{
+    return (fan_future *)(void *)future->batch.next; /* the batch is its first member */
+}
 
 /* False: it is not kept. Once it is pushed the front may be gone. */
 static bool push_given(fani_shard *shard, fan_future *future)
@@ -31,7 +44,7 @@ static bool push_given(fani_shard *shard, fan_future *future)
     do {
         if (before == &retired)
             return false;
-        future->pool_next = before;
+        future->batch.next = before ? &before->batch : NULL;
     } while (!atomic_compare_exchange_weak(&shard->given, &before, future));
     return true;
 }
@@ -49,46 +62,71 @@ static fan_future *take_given(fani_front *front, const fani_shard *own)
     return chain;
 }
 
-/* *taken is NULL where there is none. False: another thread is just taking one from this shard. */
-static bool take_ready(fani_front *front, fani_shard *shard, fan_future **taken)
+/* All that is not zero in a future that nobody uses. */
+static void make_ready(fan_future *future, fani_front *front)
 {
-    if (atomic_exchange_explicit(&shard->taking, true, memory_order_acquire))
-        return false;
-    if (!shard->ready)
-        shard->ready = take_given(front, shard);
-    *taken = shard->ready;
-    if (*taken)
-        shard->ready = (*taken)->pool_next;
-    atomic_store_explicit(&shard->taking, false, memory_order_release);
-    return true;
+    fani_batch *batch = &future->batch;
+    memset(future, 0, sizeof *future);
+    future->front = front;
+    future->standing = batch;
+    batch->pooled = batch->submitted = true;
+    batch->user = future;
+    batch->done = fani_future_done;
+    batch->reply_limit = front->reply_limit;
+    fani_replies_lend(&batch->replies, batch->reply, sizeof batch->reply);
 }
 
-static fan_future *make_future(fani_front *front)
+/* NULL: out of memory. */
+static fan_future *make_futures(fani_front *front)
 {
-    fan_future *future = aligned_alloc(64, sizeof *future);
-    if (!future)
+    fani_slab *slab = aligned_alloc(128, sizeof *slab);
+    if (!slab)
         return NULL;
+    for (size_t i = 0; i < SLAB_FUTURES; i++) {
+        fan_future *future = &slab->futures[i];
+        make_ready(future, front);
+        future->batch.next = i + 1 < SLAB_FUTURES ? &future[1].batch : NULL;
+    }
     pthread_mutex_lock(&front->lock);
-    if (front->futures++ == 0)
+    slab->next = front->slabs;
+    front->slabs = slab;
+    if (front->futures == 0)
         fani_front_retain(front);
+    front->futures += SLAB_FUTURES;
     pthread_mutex_unlock(&front->lock);
+    return slab->futures;
+}
+
+/* The shard is the thread's own, or locked. NULL: out of memory. */
+static fan_future *take_ready(fani_front *front, fani_shard *shard)
+{
+    if (!shard->ready)
+        shard->ready = take_given(front, shard);
+    if (!shard->ready)
+        shard->ready = make_futures(front);
+    fan_future *future = shard->ready;
+    if (future)
+        shard->ready = after(future);
     return future;
 }
 
-/* Frees a chain of futures, and the front with the last one. */
-static void destroy_futures(fani_front *front, fan_future *chain)
+/* Counts futures out; the memory of all and the front go with the last one. */
+static void retire_futures(fani_front *front, const fan_future *chain)
 {
     size_t count = 0;
-    for (fan_future *future = chain, *next; future; future = next, count++) {
-        next = future->pool_next;
-        free(future);
-    }
+    for (; chain; chain = after(chain))
+        count++;
     pthread_mutex_lock(&front->lock);
     front->futures -= count;
-    bool last = count && front->futures == 0;
+    fani_slab *slabs = count && front->futures == 0 ? front->slabs : NULL;
     pthread_mutex_unlock(&front->lock);
-    if (last)
-        fani_front_release(front);
+    if (!slabs)
+        return;
+    for (fani_slab *next; slabs; slabs = next) {
+        next = slabs->next;
+        free(slabs);
+    }
+    fani_front_release(front);
 }
 
 /* Nobody takes any more; some may still give. */
@@ -96,8 +134,8 @@ void fani_futures_retire(fani_front *front)
 {
     for (size_t i = 0; i < FANI_SHARDS; i++) {
         fani_shard *shard = &front->shards[i];
-        destroy_futures(front, shard->ready);
-        destroy_futures(front, atomic_exchange(&shard->given, &retired));
+        retire_futures(front, shard->ready);
+        retire_futures(front, atomic_exchange(&shard->given, &retired));
     }
 }
 
@@ -105,36 +143,20 @@ static void give_back(fani_front *front, fan_future *future)
 {
     if (push_given(fani_front_shard(front), future))
         return;
-    future->pool_next = NULL;
-    destroy_futures(front, future);
-}
-
-/* All that is not zero in a future that nobody uses. */
-static void make_ready(fan_future *future, fani_front *front)
-{
-    fani_batch *batch = &future->batch;
-    memset(future, 0, offsetof(fan_future, input));
-    future->front = front;
-    future->standing = batch;
-    batch->pooled = batch->submitted = true;
-    batch->user = future;
-    batch->done = fani_future_done;
-    batch->reply_limit = front->reply_limit;
-    fani_replies_lend(&batch->replies, future->reply, sizeof future->reply);
+    future->batch.next = NULL;
+    retire_futures(front, future);
 }
 
 fan_future *fani_future_new(fani_front *front)
 {
-    fan_future *future = NULL;
-    size_t own = (size_t)(fani_front_shard(front) - front->shards);
-    for (size_t i = 0; i < FANI_SHARDS; i++)
-        if (take_ready(front, &front->shards[(own + i) % FANI_SHARDS], &future))
-            break;
+    fani_shard *shard = fani_front_shard(front);
+    if (shard->common)
+        fani_lock_take(&shard->lock);
+    fan_future *future = take_ready(front, shard);
+    if (shard->common)
+        fani_lock_give(&shard->lock);
     if (future)
-        return future;
-    future = make_future(front);
-    if (future)
-        make_ready(future, front);
+        future->batch.next = NULL;
     return future;
 }
 
@@ -144,7 +166,7 @@ static bool was_plain(const fan_future *future)
     const fani_batch *batch = &future->batch;
     const fani_replies *replies = &batch->replies;
     return !batch->care && !batch->args_owner && !batch->storage && !future->links &&
-           !future->why_not && !future->function && future->standing == batch &&
+           !future->why_not && !future->function && !future->feed && future->standing == batch &&
            replies->bytes.lent && !replies->text.data && !replies->captures &&
            (!replies->slots || replies->slots == &replies->single);
 }
@@ -153,20 +175,13 @@ void fani_future_free(fan_future *future)
 {
     fani_front *front = future->front;
     fani_batch *batch = &future->batch;
-    if (was_plain(future)) {
-        atomic_store_explicit(&future->state, 0, memory_order_relaxed);
-        batch->replies.slots = NULL;
-        batch->replies.bytes.used = 0;
-        batch->replies.complete = batch->replies.array = false;
+    if (was_plain(future)) { /* what is written at each use anyway is left as it is */
+        atomic_store_explicit(&batch->state, 0, memory_order_relaxed);
         batch->attempt = 0;
-        batch->input_bytes = 0;
         batch->priority = 0;
-        batch->slow = false;
+        batch->charged = batch->slow = false;
         atomic_store_explicit(&batch->unwanted, false, memory_order_relaxed);
-        batch->run_ns = 0;
-        batch->begun_ns = 0;
-        batch->where = (fani_where){0};
-        batch->next = batch->previous = NULL;
+        batch->previous = NULL;
         batch->mark = NULL;
     } else {
         if (future->standing != batch)
@@ -181,8 +196,8 @@ void fani_future_free(fan_future *future)
 
 bool fani_future_give_input(fan_future *future, const void *input, size_t size)
 {
-    unsigned char *place = future->input;
-    if (size > sizeof future->input)
+    unsigned char *place = future->batch.input;
+    if (size > sizeof future->batch.input)
         place = future->batch.storage = aligned_alloc(16, (size + 15) / 16 * 16);
     if (!place)
         return false;
@@ -213,9 +228,9 @@ void fani_front_wake_deferred(fani_wakes *wakes)
 static void wake(fan_future *future)
 {
     if (deferred && deferred->count < FANI_WAKES_MAX)
-        deferred->words[deferred->count++] = &future->state;
+        deferred->words[deferred->count++] = &future->batch.state;
     else
-        fani_futex_wake(&future->state, INT32_MAX);
+        fani_futex_wake(&future->batch.state, INT32_MAX);
 }
 
 /* ---- The end ------------------------------------------------------------------------------- */
@@ -223,7 +238,7 @@ static void wake(fan_future *future)
 static void unpin(fan_future *future, uint32_t pin)
 {
     uint32_t pins = FANI_FUTURE_PINNED | FANI_FUTURE_RUNS_ON;
-    uint32_t after = atomic_fetch_and(&future->state, ~pin) & ~pin;
+    uint32_t after = atomic_fetch_and(&future->batch.state, ~pin) & ~pin;
     if ((after & FANI_FUTURE_RELEASED) && !(after & pins))
         fani_future_free(future);
 }
@@ -269,20 +284,20 @@ static void tell_observers(fan_future *future)
 bool fani_future_observed(const fani_batch *batch)
 {
     fan_future *future = batch->user;
-    return atomic_load_explicit(&future->state, memory_order_relaxed) & FANI_FUTURE_OBSERVED;
+    return atomic_load_explicit(&future->batch.state, memory_order_relaxed) & FANI_FUTURE_OBSERVED;
 }
 
 /* Marks it as done; what the state was before. What stays valid after the release is pinned. */
 static uint32_t mark_done(fan_future *future)
 {
-    uint32_t before = atomic_load(&future->state), after;
+    uint32_t before = atomic_load(&future->batch.state), after;
     do {
         after = before | FANI_FUTURE_DONE;
         if (before & FANI_FUTURE_OBSERVED)
             after |= FANI_FUTURE_PINNED;
         if (future->standing != &future->batch && !(before & FANI_FUTURE_GONE))
             after |= FANI_FUTURE_RUNS_ON;
-    } while (!atomic_compare_exchange_weak(&future->state, &before, after));
+    } while (!atomic_compare_exchange_weak(&future->batch.state, &before, after));
     return after;
 }
 
@@ -290,10 +305,12 @@ void fani_future_done(fani_batch *batch)
 {
     fan_future *future = batch->user;
     fani_front *front = future->front;
-    future->standing = batch;
-    future->attempt = batch->attempt;
-    if (batch->input_bytes)
-        atomic_fetch_add(&fani_front_shard(front)->bytes_out, batch->input_bytes);
+    if (future->standing != batch)
+        future->standing = batch;
+    if (batch->charged) {
+        fani_shard *shard = fani_front_shard(front);
+        fani_tally(shard, &shard->bytes_out, batch->input_bytes);
+    }
     uint32_t state = mark_done(future);
     /* Unless pinned it may be gone from here on; a wake where nobody waits is harmless. */
     if (state & FANI_FUTURE_WATCHED)
@@ -310,7 +327,7 @@ void fani_future_done(fani_batch *batch)
 void fani_future_batch_gone(fani_batch *batch)
 {
     fan_future *future = batch->user;
-    if (atomic_fetch_or(&future->state, FANI_FUTURE_GONE) & FANI_FUTURE_RUNS_ON)
+    if (atomic_fetch_or(&future->batch.state, FANI_FUTURE_GONE) & FANI_FUTURE_RUNS_ON)
         unpin(future, FANI_FUTURE_RUNS_ON);
 }
 
@@ -318,8 +335,12 @@ void fan_future_release(fan_future *future)
 {
     if (!future)
         return;
-    uint32_t before = atomic_fetch_or(&future->state, FANI_FUTURE_RELEASED);
-    if ((before & FANI_FUTURE_DONE) && !(before & (FANI_FUTURE_PINNED | FANI_FUTURE_RUNS_ON)))
+    const uint32_t pins = FANI_FUTURE_PINNED | FANI_FUTURE_RUNS_ON;
+    uint32_t before = atomic_load(&future->batch.state);
+    /* Done and not pinned, nobody else touches it any more. */
+    if (!(before & FANI_FUTURE_DONE) || (before & pins))
+        before = atomic_fetch_or(&future->batch.state, FANI_FUTURE_RELEASED);
+    if ((before & FANI_FUTURE_DONE) && !(before & pins))
         fani_future_free(future);
 }
 
@@ -328,7 +349,18 @@ void fan_future_release(fan_future *future)
 static bool is_done(void *user)
 {
     fan_future *future = user;
-    return atomic_load(&future->state) & FANI_FUTURE_DONE;
+    return atomic_load(&future->batch.state) & FANI_FUTURE_DONE;
+}
+
+/* Futures mostly are read, given back and used again in the order in which they lie: this asks for
+ * what will be needed of the next one, where there is one. */
+static void fetch_next(const fan_future *future)
+{
+    const fani_batch *next = &future[1].batch;
+    __builtin_prefetch(&next->task, 1);
+    __builtin_prefetch(next->input, 1);
+    __builtin_prefetch(&next->replies);
+    __builtin_prefetch(next->reply, 1);
 }
 
 /* Sleeps on the future itself, so that no other's end wakes this thread. */
@@ -341,11 +373,11 @@ static bool sleep_on(fan_future *future, fan_deadline deadline)
     }
     int64_t nap = NAP_FIRST_NS;
     for (int64_t now = fani_clock_ns(); now < deadline; now = fani_clock_ns()) {
-        uint32_t state = atomic_fetch_or(&future->state, FANI_FUTURE_WATCHED);
+        uint32_t state = atomic_fetch_or(&future->batch.state, FANI_FUTURE_WATCHED);
         if (state & FANI_FUTURE_DONE)
             return true;
         /* Its wake may be noted and not yet given (fani_wakes). */
-        (void)fani_futex_wait(&future->state, state | FANI_FUTURE_WATCHED,
+        (void)fani_futex_wait(&future->batch.state, state | FANI_FUTURE_WATCHED,
                               deadline - now < nap ? deadline : now + nap);
         nap = nap < NAP_MOST_NS ? 2 * nap : nap;
     }
@@ -360,14 +392,16 @@ fan_status fan_future_result(fan_future *future, fan_deadline deadline, fan_outc
     bool done = is_done(future), may_wait = fani_front_may_wait(front);
     if (!may_wait && deadline != FAN_NOW)
         return FAN_E_ARGUMENT;
-    if (!done && may_wait)
+    if (done)
+        fetch_next(future);
+    else if (may_wait)
         done = front->ops->progress
                    ? fani_front_wait(front, &front->ended, is_done, future, deadline)
                    : sleep_on(future, deadline);
     if (!done)
         return FAN_E_TIMEOUT;
     *outcome = fani_replies_outcome(&future->standing->replies, 0);
-    outcome->attempt += future->attempt;
+    outcome->attempt += future->standing->attempt;
     return FAN_OK;
 }
 
@@ -432,7 +466,7 @@ fan_status fan_future_on_done(fan_future *future, void (*function)(fan_future *,
     if (!second) {
         future->function = function;
         future->user = user;
-        done = atomic_fetch_or(&future->state, FANI_FUTURE_OBSERVED) & FANI_FUTURE_DONE;
+        done = atomic_fetch_or(&future->batch.state, FANI_FUTURE_OBSERVED) & FANI_FUTURE_DONE;
     }
     pthread_mutex_unlock(&front->lock);
     if (second)

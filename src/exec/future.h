@@ -5,7 +5,7 @@
 #include "exec/front.h"
 
 enum {
-    /* Bits of a future's state. */
+    /* Bits of a future's state (of its batch). */
     FANI_FUTURE_DONE = 1,      /* it has its outcome */
     FANI_FUTURE_RELEASED = 2,  /* the user is through with it */
     FANI_FUTURE_PINNED = 4,    /* callbacks run: it stays after the release */
@@ -13,8 +13,6 @@ enum {
     FANI_FUTURE_GONE = 64,     /* its batch was detached and has ended */
     FANI_FUTURE_WATCHED = 8,   /* someone sleeps on the state */
     FANI_FUTURE_OBSERVED = 16, /* there are callbacks or futures that start when it is done */
-
-    FANI_FUTURE_ROOM = 64, /* bytes of input, and of reply, that need no memory of their own */
 };
 
 /* A future that waits for others, in the list of one that it waits for. */
@@ -25,13 +23,10 @@ typedef struct fani_link_to {
 } fani_link_to;
 
 struct fan_future {
-    fani_batch batch; /* first: what an executor touches */
-    _Atomic uint32_t state;
-    uint32_t attempt;
-    fani_front *front;    /* it stays as long as its pool has futures out */
-    fani_batch *standing; /* whose replies are the outcome: &batch, or what stands for it (freed
-                             with the future) */
-    fan_future *pool_next;
+    _Alignas(128) fani_batch batch; /* all that a plain one writes */
+    fani_front *front;              /* it stays as long as its pool has futures out */
+    fani_batch *standing; /* whose outcome it has: &batch, or what stands for it (freed with the
+                             future) */
 
     /* Guarded by the front's lock. */
     void (*function)(fan_future *future, void *user);
@@ -44,9 +39,6 @@ struct fan_future {
     char *why_not;                     /* one that it waits for did not end well: it will not run */
     fani_link_to *links;               /* its places in others' lists */
     size_t links_count;
-
-    _Alignas(64) unsigned char input[FANI_FUTURE_ROOM];
-    unsigned char reply[FANI_FUTURE_ROOM];
 };
 
 /* A future with its batch ready but for the input, or NULL: out of memory. */

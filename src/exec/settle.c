@@ -338,6 +338,7 @@ static fani_batch *stand_in_for(const fani_batch *batch)
     other->priority = batch->priority;
     other->submitted = batch->submitted;
     other->input_bytes = batch->input_bytes;
+    other->charged = batch->charged;
     other->attempt = batch->attempt;
     other->done = batch->done;
     other->user = batch->user;

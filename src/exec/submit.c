@@ -49,7 +49,7 @@ static bool within_limits(fani_front *front, const fani_shard *own, uint64_t *ro
 static void give_place_back(fani_front *front, size_t charged)
 {
     fani_shard *shard = fani_front_shard(front);
-    atomic_fetch_add(&shard->bytes_out, charged);
+    fani_tally(shard, &shard->bytes_out, charged);
     atomic_fetch_add(&shard->refused, 1);
     fani_event_notify(&front->ended);
 }
@@ -60,7 +60,7 @@ static fan_status take_place(fani_front *front, fani_shard *shard, size_t charge
 {
     uint64_t room, in = *number = atomic_fetch_add(&shard->submitted, 1) + 1;
     if (charged)
-        atomic_fetch_add(&shard->bytes_in, charged);
+        fani_tally(shard, &shard->bytes_in, charged);
     else if (in < atomic_load_explicit(&shard->look_at, memory_order_relaxed))
         return FAN_OK;
     if (!within_limits(front, shard, &room)) {
@@ -112,6 +112,7 @@ static fan_status prepare(fan_future *future, const fan_task *task, const void *
     fani_batch *batch = &future->batch;
     batch->task = task;
     batch->input_bytes = charge(future->front, size);
+    batch->charged = batch->input_bytes != 0;
     if (!fani_future_give_input(future, input, size))
         return FAN_E_MEMORY;
     if (!options)

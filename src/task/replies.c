@@ -64,7 +64,7 @@ static void drop_captures(fani_replies *replies)
 
 fan_status fani_replies_begin(fani_replies *replies, size_t count, size_t limit)
 {
-    if (replies->captures)
+    if (replies->captures_count)
         drop_captures(replies);
     return fani_replies_restart(replies, count, limit);
 }
@@ -74,9 +74,12 @@ fan_status fani_replies_restart(fani_replies *replies, size_t count, size_t limi
     free_slots(replies);
     replies->count = count;
     replies->item_size = 0;
-    replies->limit = limit;
     replies->array = replies->complete = false;
-    replies->bytes.used = replies->text.used = 0;
+    replies->bytes.used = 0;
+    if (replies->limit != limit)
+        replies->limit = limit;
+    if (replies->text.used)
+        replies->text.used = 0;
     return FAN_OK;
 }
 

@@ -35,19 +35,21 @@ typedef struct fani_capture {
 
 /* Replies start with zeroes; fani_replies_begin gives them their count, fani_replies_clear frees.
  * Where an array was asked for, `bytes` begins with count * item_size bytes; slots is NULL until an
- * item fails. */
+ * item fails. The first cache line is all that is written for items that are answered by an array
+ * (see fani_batch). */
 typedef struct fani_replies {
     size_t count;
     size_t item_size;
-    size_t limit; /* largest reply of one item */
+    fani_slot *slots;
+    fani_heap bytes;
     bool array;
     bool complete; /* fani_replies_finish was called: no item is without an outcome */
-    fani_slot *slots;
+    uint32_t captures_count;
+
+    size_t limit;     /* largest reply of one item */
     fani_slot single; /* the slots of one item: no memory of their own */
-    fani_heap bytes;
     fani_heap text;
     fani_capture *captures; /* in the order of the items; mostly there are none */
-    size_t captures_count;
 } fani_replies;
 
 /* Readies `replies` (zeroed or used before; memory is kept) for `count` items. FAN_E_MEMORY. */

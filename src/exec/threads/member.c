@@ -13,6 +13,8 @@ enum {
     CLOCK_EVERY = 8,  /* short batches between two looks at the clock */
     SHORT_NS = 2000,
     WAKES_NS = 50000, /* work before those who wait for it are woken */
+    GATHER = 8,       /* batches of a stream of short ones that are waited for, */
+    GATHER_SPINS = 8, /* and how long: below a microsecond */
 };
 
 /* ---- Hands --------------------------------------------------------------------------------- */
@@ -33,14 +35,26 @@ static size_t worth_grabbing(const fani_member *m, size_t waiting)
     return share < 1 ? 1 : share > FANI_HAND ? FANI_HAND : (size_t)share;
 }
 
+/* Where short batches come one after the other, taking each as it comes costs more than running it:
+ * the inbox goes back and forth between who posts and who takes. A moment later there are several.
+ */
+static void gather(void)
+{
+    for (int i = 0; i < GATHER_SPINS; i++)
+        fani_cpu_relax();
+}
+
 /* Fills the empty hand from the inbox: batches of one priority. A member of a gang is taken alone:
  * what lay behind it would wait for the gang, and while the inbox has more nobody would come to rob
  * it. */
 static bool grab(fani_member *m)
 {
     fani_team *team = m->team;
-    if (!atomic_load_explicit(&team->waiting, memory_order_relaxed))
+    uint32_t seen = atomic_load_explicit(&team->waiting, memory_order_relaxed);
+    if (!seen)
         return false;
+    if (m->streams && seen < GATHER)
+        gather();
     fani_lock_take(&team->lock);
     fani_lock_take(&m->lock);
     fani_inbox *inbox = &team->inbox;
@@ -50,11 +64,12 @@ static bool grab(fani_member *m)
     m->hand.first = 0;
     m->hand.last = (unsigned)fani_inbox_take(inbox, m->hand.batches, worth_grabbing(m, waiting));
     moved(m);
-    bool any = fani_hand_count(&m->hand) > 0;
+    unsigned taken = fani_hand_count(&m->hand);
     fani_lock_give(&m->lock);
     fani_team_recount(team);
     fani_lock_give(&team->lock);
-    return any;
+    m->streams = taken > 1 && m->mean_ns > 0 && m->mean_ns < SHORT_NS;
+    return taken > 0;
 }
 
 void fani_members_lock(fani_member *a, fani_member *b)
@@ -291,8 +306,20 @@ bool fani_team_has_work(fani_team *team)
     return any;
 }
 
+/* What this member has found is more than it does at once: another may have some. */
+static void share_work(fani_member *m)
+{
+    if (atomic_load_explicit(&m->waiting, memory_order_relaxed) > 1 ||
+        atomic_load_explicit(&m->team->waiting, memory_order_relaxed))
+        fani_team_wake(m->team);
+}
+
 static bool next_work(fani_member *m)
 {
+    if (grab(m)) {
+        share_work(m);
+        return true;
+    }
     search(m, true);
     bool found = find_work(m);
     if (!found) {
@@ -301,10 +328,8 @@ static bool next_work(fani_member *m)
     }
     if (!found)
         return false;
-    bool was_last = search(m, false);
-    if (was_last && (atomic_load_explicit(&m->waiting, memory_order_relaxed) > 1 ||
-                     atomic_load_explicit(&m->team->waiting, memory_order_relaxed)))
-        fani_team_wake(m->team);
+    if (search(m, false))
+        share_work(m);
     return true;
 }
 

@@ -59,6 +59,7 @@ typedef struct fani_member {
     struct fani_team *team;
     unsigned number;
     int priority;       /* of all that is in the hand; changes under its lock */
+    bool streams;       /* the inbox had several short batches the last time */
     bool searches;      /* it is counted among those that look for work */
     int64_t clock_ns;   /* when the clock was last read; 0: before it rested */
     unsigned unclocked; /* batches since */
