@@ -89,6 +89,7 @@ static fani_front *make_front(const fan_executor_kind *kind, const fan_executor_
     atomic_init(&front->fd, -1);
     atomic_init(&front->references, 1);
     front->shards[FANI_SHARDS - 1].common = true;
+    atomic_init(&front->used, UINT32_C(1) << (FANI_SHARDS - 1));
     /* Neither can fail on Linux with default attributes. */
     pthread_mutex_init(&front->lock, NULL);
     pthread_mutex_init(&front->share_lock, NULL);

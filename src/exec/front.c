@@ -100,9 +100,12 @@ fani_shard *fani_front_find_shard(fani_front *front, uintptr_t place, size_t has
     for (size_t i = 0; i < owned; i++) {
         size_t number = (hash + i) % owned;
         uintptr_t owner = atomic_load_explicit(&front->owners[number], memory_order_relaxed);
-        if (owner == place ||
-            (!owner && atomic_compare_exchange_strong(&front->owners[number], &owner, place)))
+        if (owner == place)
             return &front->shards[number];
+        if (!owner && atomic_compare_exchange_strong(&front->owners[number], &owner, place)) {
+            atomic_fetch_or(&front->used, UINT32_C(1) << number);
+            return &front->shards[number];
+        }
     }
     return &front->shards[owned];
 }
@@ -110,8 +113,8 @@ fani_shard *fani_front_find_shard(fani_front *front, uintptr_t place, size_t has
 uint64_t fani_front_sum(const fani_front *front, size_t offset)
 {
     uint64_t sum = 0;
-    for (size_t i = 0; i < FANI_SHARDS; i++) {
-        const unsigned char *shard = (const void *)&front->shards[i];
+    for (uint32_t used = atomic_load(&front->used); used; used &= used - 1) {
+        const unsigned char *shard = (const void *)&front->shards[__builtin_ctz(used)];
         sum += atomic_load((const _Atomic uint64_t *)(const void *)(shard + offset));
     }
     return sum;

@@ -106,6 +106,7 @@ struct fani_front {
 
     _Alignas(64) _Atomic uintptr_t owners[FANI_SHARDS]; /* fani_inside_place of each shard's thread;
                                                            0: nobody's yet */
+    _Atomic uint32_t used; /* a bit for each shard that has an owner, and for the common one */
     fani_shard shards[FANI_SHARDS];
 };
 

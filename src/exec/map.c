@@ -31,9 +31,10 @@ enum {
 
 /* A batch of a map, from sending to delivery. */
 typedef struct sent {
-    fani_batch *batch;        /* with the outcomes, once finished */
-    fani_batch *original;     /* as it was sent: another where that one ran on for too long */
-    _Atomic unsigned holders; /* of this record and the original: the map, and what runs on */
+    _Alignas(128) fani_batch original; /* as it was sent */
+    fani_batch
+        *batch; /* with the outcomes, once finished: another where that one ran on too long */
+    _Atomic unsigned holders; /* of this record: the map, and what runs on */
     fan_mapping *mapping;
     size_t held_bytes; /* of its input while it is out, of its replies once finished */
     bool finished;
@@ -56,6 +57,7 @@ struct fan_mapping {
     bool divides;      /* batches are divisible */
     size_t last_batch;
 
+    sent *spare;                    /* records to be used again */
     sent *first, *last;             /* all not yet delivered, in index order */
     sent *ready_first, *ready_last; /* FAN_ORDER_COMPLETED: finished ones as they came */
     size_t items_held;              /* items of these, and their bytes */
@@ -195,6 +197,11 @@ static bool keep_items(fani_batch *batch, const fan_items *items, bool borrowed)
     batch->input_bytes = bytes;
     if (borrowed || (!items->bytes && !items->offsets))
         return true;
+    if (!items->offsets && bytes <= sizeof batch->input) {
+        memcpy(batch->input, items->bytes, bytes);
+        batch->items.bytes = batch->input;
+        return true;
+    }
     unsigned char *block = aligned_alloc(16, (head + bytes + 15) / 16 * 16 + 16);
     if (!block)
         return false;
@@ -235,18 +242,21 @@ static void unlink_sent(fan_mapping *map, sent *s)
         map->last = s->previous;
 }
 
-static void let_go(sent *s)
+/* True: nobody else holds it, and its batch has nothing left that would be freed. */
+static bool let_go(sent *s)
 {
     if (atomic_fetch_sub(&s->holders, 1) != 1)
-        return;
-    fani_batch_free(s->original);
-    free(s);
+        return false;
+    fani_batch_free(&s->original);
+    return true;
 }
 
 /* A batch was detached, its outcome having come from another, and has now ended. */
 static void detached_gone(fani_batch *batch)
 {
-    let_go(batch->user);
+    sent *s = batch->user;
+    if (let_go(s))
+        free(s);
 }
 
 /* Forgets a batch that is finished or was never sent. */
@@ -256,11 +266,14 @@ static void drop_sent(fan_mapping *map, sent *s)
     map->items_held -= s->batch->items.count;
     map->summary.run_ns += s->batch->run_ns;
     unlink_sent(map, s);
-    if (s->batch == s->original) /* it was not detached */
+    if (s->batch == &s->original) /* it was not detached */
         atomic_store(&s->holders, 1);
     else
         fani_batch_free(s->batch);
-    let_go(s);
+    if (!let_go(s))
+        return;
+    s->next = map->spare;
+    map->spare = s;
 }
 
 /* What a batch gets from the options; FAN_E_MEMORY. */
@@ -280,15 +293,32 @@ static fan_status apply_options(const fan_mapping *map, fani_batch *batch)
                             detached_gone);
 }
 
-/* Where nothing is copied: replies go to their places in the caller's array. */
+/* Where replies go: to their places in the caller's array, or a short one into the batch itself. */
 static void lend_places(const fan_mapping *map, fani_batch *batch)
 {
     const fan_sink *sink = map->direct;
-    size_t size = sink->item_size;
-    fani_replies_lend(&batch->replies,
-                      (unsigned char *)sink->array +
-                          (batch->items.first - map->source.first) * size,
-                      batch->items.count * size);
+    if (sink)
+        fani_replies_lend(&batch->replies,
+                          (unsigned char *)sink->array +
+                              (batch->items.first - map->source.first) * sink->item_size,
+                          batch->items.count * sink->item_size);
+    else if (batch->items.count == 1)
+        fani_replies_lend(&batch->replies, batch->reply, sizeof batch->reply);
+}
+
+/* NULL: out of memory. */
+static sent *take_spare(fan_mapping *map)
+{
+    sent *s = map->spare;
+    if (s)
+        map->spare = s->next;
+    else
+        s = aligned_alloc(128, sizeof *s);
+    if (!s)
+        return NULL;
+    memset(s, 0, sizeof *s);
+    s->original.pooled = true;
+    return s;
 }
 
 static sent *new_sent(fan_mapping *map, const fan_items *items)
@@ -296,23 +326,22 @@ static sent *new_sent(fan_mapping *map, const fan_items *items)
     /* A copy where the items would not stay: an item that can't be ended may run on after the map.
      */
     bool borrowed = map->source.array && !map->source.pull && !map->options.timeout_ms;
-    sent *s = calloc(1, sizeof *s);
-    fani_batch *batch = fani_batch_new();
-    if (!s || !batch || !keep_items(batch, items, borrowed) ||
-        apply_options(map, batch) != FAN_OK) {
+    sent *s = take_spare(map);
+    if (!s)
+        return NULL;
+    fani_batch *batch = &s->original;
+    if (!keep_items(batch, items, borrowed) || apply_options(map, batch) != FAN_OK) {
         fani_batch_free(batch);
         free(s);
         return NULL;
     }
     batch->done = map_done;
     batch->user = s;
-    if (map->direct)
-        lend_places(map, batch);
-    *s = (sent){.batch = batch,
-                .original = batch,
-                .holders = 2,
-                .mapping = map,
-                .held_bytes = map->direct ? 0 : batch->input_bytes};
+    lend_places(map, batch);
+    s->batch = batch;
+    atomic_init(&s->holders, 2);
+    s->mapping = map;
+    s->held_bytes = map->direct ? 0 : batch->input_bytes;
     return s;
 }
 
@@ -349,12 +378,12 @@ static void collect(fan_mapping *map, sent *s)
         map->item_ns = 1;
     map->out--;
     map->collected++;
-    if (batch == s->original) { /* from here on it holds its replies, no longer its input */
+    if (batch == &s->original) { /* from here on it holds its replies, no longer its input */
         free(batch->storage);
         batch->storage = NULL;
     }
     size_t held = batch->replies.text.used;
-    if (!batch->replies.bytes.lent)
+    if (!map->direct || !batch->replies.bytes.lent) /* not at its place already */
         held += batch->replies.bytes.used;
     map->bytes_held = map->bytes_held - s->held_bytes + held;
     s->held_bytes = held;
@@ -626,7 +655,7 @@ static void abandon(fan_mapping *map)
     collect_ended(map);
     for (sent *s = map->first; s; s = s->next)
         if (!s->finished)
-            fani_abandon(front, s->original, true);
+            fani_abandon(front, &s->original, true);
     sleep_for(map, map->collected + map->out);
     (void)fani_front_wait(front, &front->mapped, all_ended, map, FAN_FOREVER);
     collect_ended(map);
@@ -640,6 +669,10 @@ void fan_map_end(fan_mapping *map, fan_summary *summary, size_t summary_size)
     for (sent *s = map->first, *next; s; s = next) {
         next = s->next;
         drop_sent(map, s);
+    }
+    for (sent *s = map->spare, *next; s; s = next) {
+        next = s->next;
+        free(s);
     }
     if (summary)
         memcpy(summary, &map->summary,
