@@ -51,6 +51,14 @@ typedef enum fan_mpi_progress {
     FAN_MPI_PROGRESS_THREAD, /* needs MPI_THREAD_MULTIPLE; opening says so */
 } fan_mpi_progress;
 
+/* Whether rank 0 exchanges messages with hosts instead of ranks while work goes on: where ranks of
+ * another host share memory, the lowest of them passes on what is for the others. */
+typedef enum fan_mpi_leaders {
+    FAN_MPI_LEADERS_AUTO, /* where a host other than rank 0's has at least two ranks */
+    FAN_MPI_LEADERS_ON,   /* the same at present */
+    FAN_MPI_LEADERS_OFF,
+} fan_mpi_leaders;
+
 /* fan_executor_options.plugin_options of the MPI executor. */
 typedef struct fan_mpi_options {
     size_t size_of_this;   /* sizeof(fan_mpi_options) */
@@ -65,7 +73,8 @@ typedef struct fan_mpi_options {
      * thread that makes the MPI calls; it may call MPI_Abort. May be NULL. */
     void (*on_broken)(void *user, const fan_error *error);
     void *user;
-    const void *testing; /* for Fanfold's own tests; NULL */
+    const void *testing;     /* for Fanfold's own tests; NULL */
+    fan_mpi_leaders leaders; /* rank 0's counts for all */
 } fan_mpi_options;
 
 #define FAN_MPI_NO_HEARTBEAT UINT32_MAX

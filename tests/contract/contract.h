@@ -19,6 +19,7 @@ typedef struct contract_target {
                        size_t count, fan_executor *executors[], fan_error *error);
     const fan_executor_kind *plugin;
     const void *plugin_options;
+    unsigned hosts; /* that it spans; 0: one */
 } contract_target;
 
 typedef void (*contract_work)(fan_executor *executor, void *context);

@@ -1,10 +1,12 @@
 /* The MPI tests' main: worker images first, then MPI, then the tests, on every rank.
  *
- *     mpirun -n 3 fan_mpi_contract [--level=funneled] [--other-tasks=WHICH] [--long] [gtest flags]
+ *     mpirun -n 3 fan_mpi_contract [--level=funneled] [--other-tasks=WHICH] [--long]
+ * [--hosts=WHICH] [gtest flags]
  *
  * --level: what is asked of MPI_Init_thread (multiple, funneled, single). --other-tasks: a list of
  * tasks that differs, for the tests of a program whose ranks don't agree: "fewer", of other
- * "versions", or in another "order". --long: runs what takes much memory too. */
+ * "versions", or in another "order". --long: runs what takes much memory too. --hosts=pairs or
+ * first: see contract/ranks/hosts.h. */
 #include "world.h"
 
 /* Takes an argument of ours out of the list; NULL where it is not there. */

@@ -76,7 +76,7 @@ static bool has_answered(fan_executor *executor, int victim)
     return answered;
 }
 
-static void stop_and_wait(fan_executor *executor, int victim, news *n)
+static void stop_and_wait(fan_executor *executor, int victim, const char *text, news *n)
 {
     enum { ITEMS = 24 };
     fan_future *futures[ITEMS];
@@ -84,13 +84,13 @@ static void stop_and_wait(fan_executor *executor, int victim, news *n)
     submit_all(executor, futures, ITEMS, 5);
     EXPECT_I64(fan_wait_all(futures, ITEMS, fan_deadline_in_ms(60000)), FAN_OK);
     EXPECT_I64(kill(victim, SIGCONT), 0);
-    EXPECT_TRUE(count_silent(futures, ITEMS, "rank 2 on far has not answered for 1 s") >= 1);
+    EXPECT_TRUE(count_silent(futures, ITEMS, text) >= 1);
     EXPECT_I64(n->times, 1);
-    EXPECT_CONTAINS(n->text, "rank 2 on far has not answered for 1 s");
+    EXPECT_CONTAINS(n->text, text);
 }
 
 /* Nor does a share wait for it for ever. */
-static void stop_and_share(fan_executor *executor, int victim, news *n)
+static void stop_and_share(fan_executor *executor, int victim, const char *text, news *n)
 {
     unsigned char bytes[100] = {0};
     fan_shared shared;
@@ -98,12 +98,14 @@ static void stop_and_share(fan_executor *executor, int victim, news *n)
     EXPECT_I64(fan_share(executor, bytes, sizeof bytes, &shared), FAN_E_LOST);
     EXPECT_I64(kill(victim, SIGCONT), 0);
     EXPECT_I64(n->times, 1);
-    EXPECT_CONTAINS(n->text, "rank 2 on far has not answered for 1 s");
+    EXPECT_CONTAINS(n->text, text);
 }
 
-static void a_silent_rank(fan_mpi_progress progress)
+static void a_silent_rank(fan_mpi_progress progress, int victim, const char *of_rank_1)
 {
-    static const char *const hosts[] = {"near", "near", "far"};
+    const char *const hosts[] = {"near", of_rank_1, "far"};
+    char text[64];
+    snprintf(text, sizeof text, "rank %d on far has not answered for 1 s", victim);
     if (the_world()->size != 3)
         SKIP("for three ranks");
     if (progress == FAN_MPI_PROGRESS_THREAD && the_world()->level < MPI_THREAD_MULTIPLE)
@@ -120,17 +122,17 @@ static void a_silent_rank(fan_mpi_progress progress)
     fan_executor *executor = world_open(&mpi, 1);
     fan_error error = {0};
     if (executor && the_world()->rank == 0) {
-        for (int i = 0; i < 1000 && !has_answered(executor, pids[2]); i++) {
+        for (int i = 0; i < 1000 && !has_answered(executor, pids[victim]); i++) {
         }
         if (progress == FAN_MPI_PROGRESS_THREAD)
-            stop_and_share(executor, pids[2], &n);
+            stop_and_share(executor, pids[victim], text, &n);
         else
-            stop_and_wait(executor, pids[2], &n);
+            stop_and_wait(executor, pids[victim], text, &n);
         EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_DRAIN, fan_deadline_in_ms(60000)),
                    FAN_OK);
     } else if (executor) { /* the silent one too, when it goes on */
         EXPECT_I64(fan_serve(&executor, 1, &error), FAN_E_LOST);
-        EXPECT_CONTAINS(error.text, "rank 2 on far has not answered");
+        EXPECT_CONTAINS(error.text, text);
         EXPECT_I64(n.times, 0);
     }
     free(pids);
@@ -138,12 +140,22 @@ static void a_silent_rank(fan_mpi_progress progress)
 
 FAN_TEST(mpi_silence, of_a_rank_is_named_with_its_host)
 {
-    a_silent_rank(FAN_MPI_PROGRESS_CALLS);
+    a_silent_rank(FAN_MPI_PROGRESS_CALLS, 2, "near");
+}
+
+FAN_TEST(mpi_silence, of_a_rank_behind_a_leader)
+{
+    a_silent_rank(FAN_MPI_PROGRESS_CALLS, 2, "far");
+}
+
+FAN_TEST(mpi_silence, of_a_leader)
+{
+    a_silent_rank(FAN_MPI_PROGRESS_CALLS, 1, "far");
 }
 
 FAN_TEST(mpi_silence, of_a_rank_with_a_progress_thread)
 {
-    a_silent_rank(FAN_MPI_PROGRESS_THREAD);
+    a_silent_rank(FAN_MPI_PROGRESS_THREAD, 2, "near");
 }
 
 /* Items longer than the limit, inside ranks that have one worker. */

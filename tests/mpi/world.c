@@ -3,7 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "contract/ranks/hosts.h"
+#include "exec/mpi/testing.h"
+
 static world the;
+static struct fani_mpi_testing pretended;
 static MPI_Comm verdicts; /* the hook's own, so that it can't meet a test's messages */
 
 const world *the_world(void)
@@ -55,6 +59,8 @@ void world_begin(int *argc, char ***argv, const char *level, const char *other_t
     MPI_Init_thread(argc, argv, wanted, &the.level);
     MPI_Comm_rank(MPI_COMM_WORLD, &the.rank);
     MPI_Comm_size(MPI_COMM_WORLD, &the.size);
+    unsigned hosts;
+    pretended.host = the.host = pretended_host(argc, *argv, the.rank, the.size, &hosts);
     MPI_Comm_dup(MPI_COMM_WORLD, &verdicts);
     if (the.rank != 0 && !freopen("/dev/null", "w", stdout)) /* one report is enough */
         perror("/dev/null");
@@ -72,7 +78,8 @@ void world_end(void)
 fan_mpi_options world_options(void)
 {
     return (fan_mpi_options){.size_of_this = sizeof(fan_mpi_options),
-                             .communicator = MPI_COMM_WORLD};
+                             .communicator = MPI_COMM_WORLD,
+                             .testing = &pretended};
 }
 
 fan_executor *world_open(const fan_mpi_options *mpi, unsigned workers)

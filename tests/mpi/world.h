@@ -13,6 +13,7 @@ typedef struct world {
     int level;               /* what MPI_Init_thread provided */
     const char *other_tasks; /* --other-tasks; NULL: fan_start got world_tasks */
     int with_long;           /* whether tests that take much time or memory should run */
+    const char *host;        /* --hosts (contract/ranks/hosts.h): the name of this rank's; NULL */
 } world;
 
 const world *the_world(void);

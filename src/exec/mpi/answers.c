@@ -80,7 +80,7 @@ static void leave(fani_answers *answers)
     answers->open = NULL;
     answers->count = 0;
     atomic_fetch_sub(&self->answers_open, 1);
-    if (self->rank == 0)
+    if (self->up == self->rank)
         send_local(self, message);
     else
         fani_link_send(&self->link, message);
@@ -119,7 +119,7 @@ static bool make_room(fani_answers *answers, size_t size)
     if (size > SIZE_MAX / 2)
         return false;
     size_t capacity = head + size > MESSAGE_BYTES ? head + size : (size_t)MESSAGE_BYTES;
-    answers->open = fani_message_new(0, answers->tag, capacity);
+    answers->open = fani_message_new(answers->self->up, answers->tag, capacity);
     if (!answers->open)
         return false;
     answers->capacity = capacity;

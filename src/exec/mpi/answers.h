@@ -1,5 +1,6 @@
-/* Answers on their way to rank 0: gathered into one message, which leaves when it is full, when its
- * first answer has waited 50 us, or when its owner has nothing more to come. */
+/* Answers on their way to rank 0, or to the leader of this host, which sends them on: gathered into
+ * one message, which leaves when it is full, when its first answer has waited 50 us, or when its
+ * owner has nothing more to come. */
 #ifndef FANI_MPI_ANSWERS_H
 #define FANI_MPI_ANSWERS_H
 
@@ -23,8 +24,8 @@ typedef struct fani_answers {
     int64_t since; /* when the first of them was added */
 } fani_answers;
 
-/* From here to the end the rank's steps look after it. Its messages go to rank 0 with `tag`; those
- * of rank 0 itself wait for its next step. Any thread. */
+/* From here to the end the rank's steps look after it. Its messages go to rank 0 or
+ * the leader with `tag`; those of rank 0 or a leader itself wait for its next step. Any thread. */
 void fani_answers_begin(fani_answers *answers, fani_mpi *self, int tag);
 
 /* Sends what it holds; afterwards it is forgotten. Any thread. */
@@ -43,7 +44,8 @@ void fani_answers_add_part(fani_answers *answers, const fani_answer *answer, int
 /* Sends what has waited for too long. Whoever steps; true: something was sent. */
 bool fani_answers_step(fani_mpi *self);
 
-/* Rank 0: the oldest message to itself, which is the caller's; NULL: none. Whoever steps. */
+/* Rank 0 and leaders: the oldest message to itself, which is the caller's; NULL: none. Whoever
+ * steps. */
 fani_message *fani_answers_local(fani_mpi *self);
 
 /* Whether any answers wait for company: then the rank must not sleep long. Any thread. */

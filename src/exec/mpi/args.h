@@ -24,10 +24,10 @@ typedef struct fani_mpi_args {
     struct fani_mpi_args *next;
     uint64_t id;               /* from 1 */
     const unsigned char *seen; /* rank 0: where some of the batches out have it */
-    uint64_t parcel;           /* rank 0: number of the last message that brought it */
+    uint64_t parcel;           /* rank 0 and leaders: number of the last message that brought it */
     size_t users;              /* rank 0: batches out with it */
     size_t holders;            /* rank 0: those of them that have it at `seen` */
-    unsigned char *told;       /* rank 0: for each rank a fani_args_told */
+    unsigned char *told;       /* rank 0 and leaders: for each rank a fani_args_told; or NULL */
     size_t size;
     _Alignas(16) unsigned char bytes[];
 } fani_mpi_args;

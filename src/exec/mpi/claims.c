@@ -376,6 +376,21 @@ void fani_claims_stop(fani_mpi *self, uint64_t part, bool kill)
 
 /* ---- Messages ------------------------------------------------------------------------------ */
 
+fani_message *fani_claims_announcement(const fani_announced *range, const fani_order *order,
+                                       int rank)
+{
+    const fani_parcel_head head = {
+        .magic = FANI_ORDERS_MAGIC, .count = 1, .reply_limit = order->reply_limit, .parts = 1};
+    size_t size = sizeof *range + sizeof head + fani_order_size(order, order->reply_limit);
+    fani_message *message = fani_message_new(rank, FANI_TAG_RANGE, size);
+    if (!message)
+        return NULL;
+    memcpy(message->bytes, range, sizeof *range);
+    memcpy(message->bytes + sizeof *range, &head, sizeof head);
+    fani_order_write(order, order->reply_limit, message->bytes + sizeof *range + sizeof head);
+    return message;
+}
+
 static void protocol_broken(fani_mpi *self)
 {
     fani_link_break(&self->link, FAN_E_PROTOCOL, "a malformed message about a range");

@@ -45,6 +45,10 @@ enum { FANI_CLAIM_OFFSET_BITS = 48 };
 bool fani_claims_open(fani_mpi *self);
 void fani_claims_close(fani_mpi *self);
 
+/* The message that tells a rank of a range; NULL: out of memory. */
+fani_message *fani_claims_announcement(const fani_announced *range, const fani_order *order,
+                                       int rank);
+
 /* Sets this rank's workers to a range. `came`: the announcement, which goes with it; NULL on rank
  * 0. False: out of memory. Any thread. */
 bool fani_claims_start(fani_mpi *self, const fani_announced *range, const fani_order *order,

@@ -163,14 +163,6 @@ void fani_learned_end(const fani_learned *learned, fani_mpi *self)
 
 /* ---- Taking from the queue ----------------------------------------------------------------- */
 
-/* Batches for one message or packet, in their order. */
-typedef struct load {
-    fani_batch *first, **end;
-    size_t count;
-    size_t bytes; /* of their inputs */
-    double ns;
-} load;
-
 static bool is_short(const fani_batch *batch, double ns)
 {
     return ns > 0 && ns <= SHORT_NS && !batch->timeout_ns;
@@ -184,9 +176,9 @@ static double waiting_ns(fani_mpi *self)
 
 /* Takes batches of about `ns` together, at least one; all that go with others are short. There are
  * some. Under `queue`. */
-static load take(fani_mpi *self, double ns)
+static fani_load take(fani_mpi *self, double ns)
 {
-    load taken = {0};
+    fani_load taken = {0};
     taken.end = &taken.first;
     for (;;) {
         fani_batch *batch = fani_queue_first(&self->posted);
@@ -208,7 +200,7 @@ static load take(fani_mpi *self, double ns)
 }
 
 /* Into how many runs it is best cut for so many workers. */
-static size_t parts(const load *taken, unsigned workers)
+static size_t parts(const fani_load *taken, unsigned workers)
 {
     size_t most = (size_t)(taken->ns / LEAST_PART_NS) + 1;
     return most < workers ? most : workers;
@@ -254,7 +246,7 @@ static void mark_all(fani_mpi *self, fani_batch *first, uint64_t mark)
     fani_lock_give(&self->queue);
 }
 
-static void start_own(fani_mpi *self, const load *taken, size_t runs)
+static void start_own(fani_mpi *self, const fani_load *taken, size_t runs)
 {
     /* All are short, or there is one; a single one is best on its own. */
     bool shorts = !self->isolates && taken->count > 1;
@@ -285,7 +277,7 @@ void fani_mpi_feed(fani_mpi *self)
     }
     self->feeding = true;
     while ((room = own_room(self))) {
-        load taken =
+        fani_load taken =
             take(self, fani_batching_message_ns(room, self->all_workers, waiting_ns(self)));
         for (fani_batch *batch = taken.first; batch; batch = batch->next)
             set_mark(batch, MARK_MOVING);
@@ -334,22 +326,23 @@ void fani_mpi_post(void *user, fani_batch *batch)
 
 /* ---- To the other ranks -------------------------------------------------------------------- */
 
-/* The rank with room that has the least for each of its workers; 0: none. Under `queue`. */
+/* The rank with room that has the least for each of its workers (of its host where it leads one);
+ * 0: none. Under `queue`. */
 static int least_loaded(const fani_mpi *self, double batch_ns, double waits_ns)
 {
     double share = waits_ns / (2.0 * self->all_workers); /* so that the tail stays balanced */
     int best = 0;
     /* A close that met its deadline has sent the others home all the same. */
-    int ranks = atomic_load(&self->close_sent) ? 1 : self->size;
+    int targets = atomic_load(&self->close_sent) ? 0 : self->target_count;
     double least = 0;
-    for (int r = 1; r < ranks; r++) {
-        const fani_peer *peer = &self->peers[r];
-        double mine = (peer->out_ns + peer->tickets.out) / peer->workers;
+    for (int t = 0; t < targets; t++) {
+        const fani_peer *peer = &self->peers[self->targets[t]];
+        double mine = (peer->out_ns + peer->tickets.out) / peer->serves;
         if ((best && mine >= least) ||
-            !fani_batching_room(peer->workers, peer->tickets.out, peer->out_ns, batch_ns,
+            !fani_batching_room(peer->serves, peer->tickets.out, peer->out_ns, batch_ns,
                                 peer->credit_ns < share ? peer->credit_ns : share))
             continue;
-        best = r;
+        best = self->targets[t];
         least = mine;
     }
     return best;
@@ -415,8 +408,10 @@ static bool take_ticket(fani_mpi *self, int rank, uint64_t number, fani_ticket *
     return true;
 }
 
+static const char no_memory[] = "no memory for a message to a rank";
+
 /* What can't even be sent. */
-static void drop_load(fani_mpi *self, const load *taken, int rank, const char *text)
+static void drop_load(fani_mpi *self, const fani_load *taken, int rank, const char *text)
 {
     for (fani_batch *batch = taken->first, *next; batch; batch = next) {
         next = batch->next;
@@ -432,7 +427,7 @@ static void drop_load(fani_mpi *self, const load *taken, int rank, const char *t
     }
 }
 
-static fani_message *write_parcel(fani_mpi *self, const load *taken, int rank)
+static fani_message *write_parcel(fani_mpi *self, const fani_load *taken, int rank)
 {
     uint64_t limit = taken->first->reply_limit, measured = ++self->parcels, sent = ++self->parcels;
     size_t size = sizeof(fani_parcel_head);
@@ -446,7 +441,8 @@ static fani_message *write_parcel(fani_mpi *self, const load *taken, int rank)
     const fani_parcel_head head = {.magic = FANI_ORDERS_MAGIC,
                                    .count = (uint32_t)taken->count,
                                    .reply_limit = limit,
-                                   .parts = parts(taken, self->peers[rank].workers)};
+                                   .parts = parts(taken, self->peers[rank].serves),
+                                   .work_ns = (uint64_t)taken->ns};
     memcpy(message->bytes, &head, sizeof head);
     unsigned char *at = message->bytes + sizeof head;
     for (const fani_batch *batch = taken->first; batch; batch = batch->next) {
@@ -458,25 +454,67 @@ static fani_message *write_parcel(fani_mpi *self, const load *taken, int rank)
     return message;
 }
 
-/* Sends the next message to a rank that has room; false: none has, or nothing waits. Under `drive`
- * and `queue`: what asks for a batch back must not overtake it. */
-static bool send_some(fani_mpi *self)
+/* What asks for a batch back must not overtake it: `queue` is not let go of between the tickets and
+ * this. Under `drive` too. */
+static void send_load(fani_mpi *self, const fani_load *taken, int rank)
+{
+    fani_message *message = write_parcel(self, taken, rank);
+    self->peers[rank].told += message != NULL;
+    if (message)
+        fani_link_send(&self->link, message);
+    else
+        drop_load(self, taken, rank, no_memory);
+}
+
+static void send_written(fani_mpi *self, int rank)
+{
+    fani_load *writing = &self->peers[rank].writing;
+    if (writing->count)
+        send_load(self, writing, rank);
+    *writing = (fani_load){0};
+}
+
+/* Batches for a host wait for all others that it has room for at the moment. */
+static void write_more(fani_mpi *self, const fani_load *taken, int rank)
+{
+    fani_peer *peer = &self->peers[rank];
+    fani_load *writing = &peer->writing;
+    if (!writing->end) {
+        writing->end = &writing->first;
+        peer->writing_next = self->writing;
+        self->writing = rank;
+    }
+    *writing->end = taken->first;
+    writing->end = taken->end;
+    writing->count += taken->count;
+    writing->bytes += taken->bytes;
+    writing->ns += taken->ns;
+    if (writing->bytes > PARCEL_BYTES || writing->count >= PARCEL_BATCHES_MAX) {
+        send_load(self, writing, rank);
+        *writing = (fani_load){.end = &writing->first};
+    }
+}
+
+/* Gives the next batches to a rank that has room; false: none has, or nothing waits. Under `drive`
+ * and `queue`. */
+static bool give_some(fani_mpi *self)
 {
     fani_batch *first = fani_queue_first(&self->posted);
     int rank = first ? least_loaded(self, expected_ns(self, first), waiting_ns(self)) : 0;
     if (!rank)
         return false;
-    load taken = take(self, fani_batching_message_ns(self->peers[rank].workers, self->all_workers,
-                                                     waiting_ns(self)));
+    const fani_peer *peer = &self->peers[rank];
+    fani_load taken =
+        take(self, fani_batching_message_ns(peer->serves, self->all_workers, waiting_ns(self)));
     bool whole = true;
     for (fani_batch *batch = taken.first; batch && whole; batch = batch->next)
         whole = give_ticket(self, batch, rank);
-    fani_message *message = whole && taken.first ? write_parcel(self, &taken, rank) : NULL;
-    self->peers[rank].told += message != NULL;
-    if (message)
-        fani_link_send(&self->link, message);
+    if (!whole)
+        drop_load(self, &taken, rank, no_memory);
+    else if (peer->serves > peer->workers)
+        write_more(self, &taken, rank);
     else
-        drop_load(self, &taken, rank, "no memory for a message to a rank");
+        send_load(self, &taken, rank);
     return true;
 }
 
@@ -486,21 +524,16 @@ bool fani_mpi_distribute(fani_mpi *self)
     if (self->rank != 0 || self->size == 1)
         return false;
     fani_lock_take(&self->queue);
-    while (send_some(self))
+    while (give_some(self))
         moved = true;
+    for (int r = self->writing; r; r = self->peers[r].writing_next)
+        send_written(self, r);
+    self->writing = 0;
     fani_lock_give(&self->queue);
     return moved;
 }
 
 /* ---- Back ---------------------------------------------------------------------------------- */
-
-static void protocol_broken(fani_mpi *self, const fani_message *message)
-{
-    char text[FANI_MPI_TEXT_SIZE];
-    snprintf(text, sizeof text, "a malformed message of %zu bytes from rank %d", message->size,
-             message->peer);
-    fani_link_break(&self->link, FAN_E_PROTOCOL, text);
-}
 
 /* What a ticket's batch knows of its arguments once it is answered. */
 static void args_are_there(const fani_ticket *ticket, int rank)
@@ -533,9 +566,6 @@ static fan_status redeem(fani_mpi *self, int rank, fani_answers_read answers, fa
                         ticket.batch->items.count);
     }
     learn(self, &learned);
-    fani_peer *peer = &self->peers[rank];
-    peer->credit_ns =
-        fani_batching_adapt(peer->credit_ns, answers.head.dry && self->posted.count > 0);
     fani_lock_give(&self->queue);
     *chain = NULL;
     return status;
@@ -560,14 +590,13 @@ static void answered(fani_mpi *self, int rank, fani_batch *batch, const fani_ans
     fani_mpi_failed(self, batch, answer->verdict, text);
 }
 
-void fani_mpi_answers_came(fani_mpi *self, fani_message *message)
+fan_status fani_mpi_take_answers(fani_mpi *self, const fani_message *message, bool *dry)
 {
     fani_answers_read answers;
     fani_batch *chain = NULL;
-    fan_status status = self->rank == 0 ? fani_answers_open(&answers, message->bytes, message->size)
-                                        : FAN_E_PROTOCOL;
+    fan_status status = fani_mpi_answers_open(self, message, &answers);
     if (!status) {
-        self->peers[message->peer].workers_lost = answers.head.workers_lost;
+        *dry |= answers.head.dry;
         status = redeem(self, message->peer, answers, &chain);
     }
     while (chain) {
@@ -575,11 +604,9 @@ void fani_mpi_answers_came(fani_mpi *self, fani_message *message)
         fani_batch *batch = chain;
         chain = batch->next;
         fani_answer_next(&answers, &answer); /* was read before */
-        answered(self, message->peer, batch, &answer);
+        answered(self, (int)answers.head.rank, batch, &answer);
     }
-    if (status)
-        protocol_broken(self, message);
-    free(message);
+    return status;
 }
 
 /* ---- Taking back --------------------------------------------------------------------------- */
@@ -679,12 +706,12 @@ bool fani_mpi_revoke(void *user, fani_batch *batch, bool kill)
 bool fani_mpi_answers_due(fani_mpi *self)
 {
     bool due = false;
-    if (self->rank != 0 || self->size == 1)
-        return false;
+    if (self->rank != 0)
+        return atomic_load_explicit(&self->relay.due, memory_order_relaxed);
     fani_lock_take(&self->queue);
-    for (int r = 1; r < self->size && !due; r++) {
-        const fani_peer *peer = &self->peers[r];
-        due = peer->tickets.out && peer->out_ns < (double)peer->workers * DUE_NS;
+    for (int t = 0; t < self->target_count && !due; t++) {
+        const fani_peer *peer = &self->peers[self->targets[t]];
+        due = peer->tickets.out && peer->out_ns < (double)peer->serves * DUE_NS;
     }
     fani_lock_give(&self->queue);
     return due;

@@ -16,6 +16,7 @@ static bool step_link(fani_mpi *self)
     fan_error why;
     bool was_whole = !fani_link_broken(&self->link, NULL);
     bool moved = fani_link_step(&self->link);
+    moved |= fani_relay_step(self);
     moved |= fani_mpi_share_step(self);
     moved |= fani_mpi_gang_step(self);
     fani_mpi_watch_step(self, moved);
@@ -35,13 +36,24 @@ static void tell_broken(fani_mpi *self)
         self->options.on_broken(self->options.user, &why);
 }
 
+/* What a rank's own workers have for it. */
+static void answers_came(fani_mpi *self, fani_message *message)
+{
+    if (self->relay.leads) {
+        fani_relay_answers_came(self, message);
+        return;
+    }
+    fani_mpi_answers_came(self, message);
+    free(message);
+}
+
 bool fani_mpi_step(fani_mpi *self)
 {
     pthread_mutex_lock(&self->drive);
     bool moved = fani_mpi_distribute(self);
     moved |= fani_answers_step(self);
     for (fani_message *message; (message = fani_answers_local(self)); moved = true)
-        fani_ranges_claimed_came(self, message);
+        answers_came(self, message);
     fani_ranges_step(self);
     moved |= step_link(self);
     fani_batch *finished = self->finished;
@@ -89,7 +101,8 @@ fan_status fani_mpi_may_wait(const fani_mpi *self)
 bool fani_mpi_in_flight(fani_mpi *self)
 {
     return fani_link_in_flight(&self->link) || fani_answers_waiting(self) ||
-           fani_mpi_answers_due(self);
+           fani_mpi_answers_due(self) ||
+           atomic_load_explicit(&self->relay.waiting, memory_order_relaxed);
 }
 
 fan_status fani_mpi_until(fani_mpi *self, bool (*done)(const void *user), const void *user,

@@ -117,6 +117,11 @@ void fani_mpi_close_came(fani_mpi *self, const fani_message *message)
         snprintf(text, sizeof text, "rank 0 has given up: %.*s", (int)message->size,
                  (const char *)message->bytes);
         fani_link_break(&self->link, FAN_E_LOST, text);
+    } else {
+        fani_relay_pass_on(self, FANI_TAG_CLOSE, NULL, 0);
     }
-    atomic_store(&self->told_to_close, true);
+    /* Nothing follows from rank 0, nor from the leader. */
+    unsigned wanted = self->up && self->up != self->rank ? 2 : 1;
+    if (++self->closes == wanted || message->size)
+        atomic_store(&self->told_to_close, true);
 }

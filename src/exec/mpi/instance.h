@@ -19,6 +19,7 @@
 #include "packet.h"
 #include "queue.h"
 #include "range.h"
+#include "relay.h"
 #include "segment.h"
 #include "tags.h"
 #include "tickets.h"
@@ -59,6 +60,14 @@ typedef struct fani_mpi_share {
     bool committed;  /* the inner executor has it */
 } fani_mpi_share;
 
+/* Batches for one message or packet, in their order. */
+typedef struct fani_load {
+    fani_batch *first, **end;
+    size_t count;
+    size_t bytes; /* of their inputs */
+    double ns;
+} fani_load;
+
 /* What rank 0 knows of a rank (of itself too). */
 typedef struct fani_peer {
     unsigned workers;
@@ -70,6 +79,12 @@ typedef struct fani_peer {
     double credit_ns;     /* work that each of its workers may have; see fani_batching_adapt */
     uint64_t told;        /* messages of orders and ranges sent to it; under `queue` */
     int leader;           /* who holds the memory of its host */
+    int via;              /* who carries messages about its work: its host's leader, or itself */
+    unsigned serves;      /* workers that its orders are for: its own and those it passes them on
+                             to; 0: it gets them from a leader */
+    uint32_t member;      /* on its leader: its place there */
+    fani_load writing;    /* rank 0: batches for it, or its host, that are still to be sent */
+    int writing_next;     /* and the next rank with such; 0: none */
     uint64_t workers_lost;
 } fani_peer;
 
@@ -110,12 +125,13 @@ struct fani_mpi {
     MPI_Comm comm; /* our own */
     int rank;
     int size;
-    bool pumped;             /* a thread of ours makes the MPI calls */
-    bool main_only;          /* only the main thread may */
-    bool isolates;           /* the inner executor's workers are processes */
-    bool promised;           /* other ranks: rank 0 knows that this one answers */
-    fani_mpi_who *who;       /* rank 0: all ranks */
-    char *warning;           /* rank 0: of opening; NULL: none */
+    int up;            /* where answers go: rank 0, or the leader; to itself: gathered there */
+    bool pumped;       /* a thread of ours makes the MPI calls */
+    bool main_only;    /* only the main thread may */
+    bool isolates;     /* the inner executor's workers are processes */
+    bool promised;     /* other ranks: rank 0 knows that this one answers */
+    fani_mpi_who *who; /* rank 0: all ranks */
+    char *warning;     /* rank 0: of opening; NULL: none */
     fan_mpi_options options; /* without what was only for opening */
 
     fan_executor *inner;
@@ -132,6 +148,7 @@ struct fani_mpi {
     fani_batch *finished;    /* rank 0: have run, to be reported */
     fani_batch **finished_end;
     fani_failed *failed;        /* rank 0: to be reported likewise */
+    fani_relay relay;           /* a leader's */
     uint64_t told;              /* elsewhere: messages of orders and ranges that came */
     fani_message *early;        /* and revocations that overtook some */
     fan_error share_error;      /* rank 0: the first bad answer */
@@ -144,10 +161,13 @@ struct fani_mpi {
     fani_known known[FANI_KNOWN]; /* rank 0: by a task's number, modulo */
     const fan_task *last_task;    /* rank 0: whose number was looked up last */
     uint32_t last_number;
+    int *targets; /* rank 0: the ranks that it sends orders to */
+    int target_count;
+    int writing; /* rank 0: the first rank with a message to be sent; 0: none */
     unsigned all_workers;
     fani_mpi_args *args; /* the latest first; elsewhere under `drive` */
     uint64_t args_made;
-    uint64_t parcels; /* numbers messages of orders */
+    uint64_t parcels; /* numbers messages of orders; on leaders under `drive` */
 
     pthread_mutex_t packing; /* guards the list, not what is in it */
     fani_packet *packets;    /* that this rank's inner executor runs */
@@ -166,7 +186,8 @@ struct fani_mpi {
     _Atomic uint64_t postings;  /* batches ever posted */
     _Atomic uint64_t completed; /* and completed */
     atomic_uint answers;        /* ranks that answered the step of a share */
-    atomic_uint goodbyes;
+    atomic_uint goodbyes;       /* rank 0: of all; a leader: of its host */
+    unsigned closes;            /* that came; under `drive` */
     atomic_bool told_to_close;
     atomic_bool close_sent; /* CLOSE on rank 0, GOODBYE elsewhere: nothing may follow it */
 
@@ -266,8 +287,9 @@ void fani_mpi_complete(fani_mpi *self, fani_batch *batch, fani_outcome outcome);
 /* Reports what was collected while the drive lock was held; not under it. */
 void fani_mpi_report(fani_mpi *self, fani_batch *finished, fani_failed *failed);
 
-/* ANSWERS; takes the message. Under `drive`. */
-void fani_mpi_answers_came(fani_mpi *self, fani_message *message);
+/* Takes in the ANSWERS of one rank. *dry turns true where its workers have nothing at hand.
+ * FAN_E_PROTOCOL. Under `drive`. */
+fan_status fani_mpi_take_answers(fani_mpi *self, const fani_message *message, bool *dry);
 
 /* Notes that a batch has ended, to be reported after the step. Under `drive`. */
 void fani_mpi_finished(fani_mpi *self, fani_batch *batch);
@@ -288,10 +310,24 @@ void fani_learned_add(fani_learned *learned, fani_mpi *self, const fan_task *tas
                       size_t items);
 void fani_learned_end(const fani_learned *learned, fani_mpi *self);
 
+/* ---- inbox.c: rank 0 ----------------------------------------------------------------------- */
+
+/* ANSWERS, CLAIMED and HOST_ANSWERS, by themselves or from rank 0 itself; the message stays the
+ * caller's. Under `drive`. */
+void fani_mpi_answers_came(fani_mpi *self, const fani_message *message);
+
+/* Opens answers that came, and notes what they say of their rank. FAN_E_PROTOCOL: they make no
+ * sense. Under `drive`. */
+fan_status fani_mpi_answers_open(fani_mpi *self, const fani_message *message,
+                                 fani_answers_read *answers);
+
 /* ---- work.c: ranks other than 0 ------------------------------------------------------------ */
 
 /* ORDERS; takes the message. Under `drive`. */
 void fani_mpi_orders_came(fani_mpi *self, fani_message *message);
+
+/* Adds an order that came to a packet, or refuses it. Under `drive`. */
+void fani_mpi_packet_order(fani_mpi *self, fani_packet *packet, const fani_order *order);
 
 /* A message of orders or about a range is done with: revocations that waited for it mean something
  * now. Under `drive`. */

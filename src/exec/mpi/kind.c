@@ -58,10 +58,12 @@ static bool all_gone(const void *user)
            atomic_load(&self->link.unsent) == 0;
 }
 
-static bool told_to_close(const void *user)
+/* Other ranks: nothing more will come, from the ranks that it leads neither. */
+static bool may_leave(const void *user)
 {
     const fani_mpi *self = user;
-    return atomic_load(&self->told_to_close);
+    unsigned led = self->relay.leads ? self->relay.count - 1 : 0;
+    return atomic_load(&self->told_to_close) && atomic_load(&self->goodbyes) >= led;
 }
 
 static bool all_sent(const void *user)
@@ -74,23 +76,28 @@ static void send_close(fani_mpi *self)
 {
     if (atomic_exchange(&self->close_sent, true))
         return;
+    pthread_mutex_lock(&self->drive);
+    fani_relay_flush(self);
+    pthread_mutex_unlock(&self->drive);
     if (self->rank != 0)
         fani_link_send(&self->link, fani_message_new(0, FANI_TAG_GOODBYE, 0));
+    if (self->up != self->rank && self->up != 0)
+        fani_link_send(&self->link, fani_message_new(self->up, FANI_TAG_GOODBYE, 0));
     for (int r = 1; r < self->size && self->rank == 0; r++)
         fani_link_send(&self->link, fani_message_new(r, FANI_TAG_CLOSE, 0));
     fani_bell_ring(&self->bell);
 }
 
 /* Rank 0 tells all to close and waits for their goodbyes; the others wait to be told, working on,
- * and say goodbye. A broken link has nobody to wait for; where a rank went silent, the others are
- * told why. */
+ * leaders for the goodbyes of their hosts too, and say goodbye. A broken link has nobody to wait
+ * for; where a rank went silent, the others are told why. */
 static fan_status take_leave(fani_mpi *self, fan_deadline deadline)
 {
     fan_status status = FAN_OK;
     if (self->rank == 0 && fani_link_broken(&self->link, NULL) == FAN_E_LOST)
         fani_mpi_send_home(self);
     if (self->rank != 0)
-        status = fani_mpi_until(self, told_to_close, self, deadline);
+        status = fani_mpi_until(self, may_leave, self, deadline);
     if (!status) {
         send_close(self);
         status = fani_mpi_until(self, self->rank == 0 ? all_gone : all_sent, self, deadline);
@@ -196,7 +203,7 @@ static bool serve_round(serving *s)
         moved |= !self->pumped && fani_mpi_step(self);
         s->in_flight |= fani_mpi_in_flight(self);
         bool broken = fani_link_broken(&self->link, &why) != FAN_OK;
-        if (!broken && !atomic_load(&self->told_to_close))
+        if (!broken && !may_leave(self))
             continue;
         if (broken && !s->first_error.status)
             s->first_error = why;

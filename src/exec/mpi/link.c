@@ -7,6 +7,7 @@
 #include "check.h"
 #include "chunk.h"
 #include "tags.h"
+#include "testing.h"
 
 enum {
     HEADER_SIZE = 64,
@@ -268,6 +269,8 @@ static void start_send(fani_link *link, fani_message *message)
         status = fani_mpi_check(MPI_Test(&request, &ended, MPI_STATUS_IGNORE), "MPI_Test", &error);
     if (status)
         fani_link_break(link, status, error.text);
+    if (link->traffic && message->tag != FANI_TAG_HEARTBEAT)
+        link->traffic[message->peer].sent++;
     if (ended)
         sent(link, message);
     else
@@ -333,6 +336,8 @@ static void start_receive(fani_link *link, MPI_Message *match, int peer, int tag
         status = fani_mpi_check(MPI_Test(&request, &ended, MPI_STATUS_IGNORE), "MPI_Test", &error);
     if (status)
         fani_link_break(link, status, error.text);
+    if (link->traffic && tag != FANI_TAG_HEARTBEAT)
+        link->traffic[peer].received++;
     if (ended)
         landed(link, message);
     else

@@ -66,6 +66,8 @@ typedef struct fani_link {
     atomic_size_t borrowed; /* those of them with borrowed bytes */
     atomic_bool in_flight;
 
+    struct fani_mpi_traffic *traffic; /* for each peer; NULL: not counted */
+
     /* Only for whoever steps. */
     size_t limit;           /* longer messages travel in parts of this size */
     fani_message *next_out; /* taken from the outbox, waiting for room */

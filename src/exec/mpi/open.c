@@ -147,22 +147,32 @@ static void handle(void *user, fani_message *message)
     fani_mpi_heard(self, message->peer);
     switch (message->tag) {
     case FANI_TAG_ORDERS:
-        fani_mpi_orders_came(self, message);
+        if (self->relay.leads)
+            fani_relay_orders_came(self, message);
+        else
+            fani_mpi_orders_came(self, message);
         fani_mpi_told(self);
         return;
     case FANI_TAG_ANSWERS:
+    case FANI_TAG_CLAIMED:
+        if (self->relay.leads) {
+            fani_relay_answers_came(self, message);
+            return;
+        }
         fani_mpi_answers_came(self, message);
-        return;
+        break;
+    case FANI_TAG_HOST_ANSWERS:
+        fani_mpi_answers_came(self, message);
+        break;
     case FANI_TAG_REVOKE:
     case FANI_TAG_RANGE_STOP:
         fani_mpi_revocation_came(self, message);
         return;
     case FANI_TAG_RANGE:
+        if (self->relay.leads)
+            fani_relay_range_came(self, message);
         fani_claims_range_came(self, message);
         fani_mpi_told(self);
-        return;
-    case FANI_TAG_CLAIMED:
-        fani_ranges_claimed_came(self, message);
         return;
     case FANI_TAG_ARGS_DROP:
         fani_mpi_args_drop_came(self, message);
@@ -195,6 +205,9 @@ static fan_status prepare(fani_mpi *self, const fan_executor_options *options,
     fan_status status = check_level(self, mpi, error);
     if (!status)
         status = check_heartbeat(mpi->heartbeat_ms, error);
+    if (!status && (unsigned)mpi->leaders > FAN_MPI_LEADERS_OFF)
+        status = fani_error_set(error, FAN_E_ARGUMENT, "leaders is %d; it may be 0, 1 or 2",
+                                (int)mpi->leaders);
     if (status)
         return status;
     if (self->size > 1 && !fani_registry_started())
@@ -203,7 +216,10 @@ static fan_status prepare(fani_mpi *self, const fan_executor_options *options,
     self->peers = calloc((size_t)self->size, sizeof *self->peers);
     if (self->rank == 0)
         self->who = calloc((size_t)self->size, sizeof *self->who);
-    if (!self->peers || (self->rank == 0 && !self->who))
+    if (self->rank == 0)
+        self->targets = calloc((size_t)self->size, sizeof *self->targets);
+    if (!self->peers || (self->rank == 0 && (!self->who || !self->targets)) ||
+        !fani_relay_init(&self->relay, host->ranks))
         return fani_error_set(error, FAN_E_MEMORY, "no memory for %d ranks", self->size);
     status = open_inner(self, options, mpi, host, workers, error);
     if (!status && self->pumped)
@@ -258,6 +274,7 @@ static void learn(fani_mpi *self, const fani_hello *hellos, fani_opened *opened)
         all_isolate = all_isolate && (hellos[r].capabilities & FAN_CAP_ISOLATES);
         all_kill = all_kill && (hellos[r].capabilities & FAN_CAP_KILLS);
     }
+    fani_relay_arrange(self, hellos[0].leaders);
     self->all_workers = (unsigned)workers;
     self->claims_workers = self->peers[self->rank].workers;
     self->isolates = fan_executor_capabilities(self->inner) & FAN_CAP_ISOLATES;
@@ -333,6 +350,8 @@ static fan_status open_on(fani_mpi *self, MPI_Comm comm, int rank, int size,
     if (self) {
         mine.status = (int32_t)status;
         mine.capabilities = fan_executor_capabilities(self->inner);
+        mine.leaders = mpi->leaders != FAN_MPI_LEADERS_OFF;
+        self->link.traffic = testing->traffic;
         if (testing->message_limit)
             self->link.limit = testing->message_limit;
     }
@@ -428,7 +447,9 @@ fan_status fani_mpi_free(fani_mpi *self, fan_deadline deadline)
         self->early = message->next;
         free(message);
     }
+    fani_relay_destroy(&self->relay);
     free(self->peers);
+    free(self->targets);
     free(self->who);
     free(self->warning);
     free(self);

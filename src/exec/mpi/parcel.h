@@ -14,7 +14,7 @@ typedef struct fani_parcel_head {
     uint32_t count;
     uint64_t reply_limit; /* of the orders that say nothing else */
     uint64_t parts;       /* into how many runs the short orders are best cut */
-    uint64_t unused;
+    uint64_t work_ns;     /* of all orders, as expected; 0: not known */
 } fani_parcel_head;
 
 typedef struct fani_order {

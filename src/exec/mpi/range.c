@@ -122,35 +122,21 @@ static uint64_t part_items(const fani_mpi *self, const fani_range *range,
     return items < 1 ? 1 : items < left ? items : left;
 }
 
-static fani_message *announcement(const fani_announced *range, const fani_order *order, int rank)
-{
-    const fani_parcel_head head = {
-        .magic = FANI_ORDERS_MAGIC, .count = 1, .reply_limit = order->reply_limit, .parts = 1};
-    size_t size = sizeof *range + sizeof head + fani_order_size(order, order->reply_limit);
-    fani_message *message = fani_message_new(rank, FANI_TAG_RANGE, size);
-    if (!message)
-        return NULL;
-    memcpy(message->bytes, range, sizeof *range);
-    memcpy(message->bytes + sizeof *range, &head, sizeof head);
-    fani_order_write(order, order->reply_limit, message->bytes + sizeof *range + sizeof head);
-    return message;
-}
-
-/* Tells every rank of the host; rank 0 itself is told when no lock is held. Under `lock` and
- * `queue`. */
+/* Tells the host's ranks, or their leader; rank 0 itself is told when no lock is held. Under `lock`
+ * and `queue`. */
 static void announce(fani_mpi *self, fani_part *part)
 {
     const fani_range_host *host = &self->ranges.hosts[part->host];
     fani_mpi_args *args = part->args;
     for (int r = self->size - 1; r > 0; r--) {
-        if (self->peers[r].leader != host->leader)
+        if (self->peers[r].leader != host->leader || self->peers[r].via != r)
             continue;
         fani_order order = part->order;
         if (args && args->told[r] != FANI_ARGS_THERE) {
             order.args_bytes = args->bytes;
             args->told[r] = FANI_ARGS_SENT;
         }
-        fani_link_send(&self->link, announcement(&part->told, &order, r));
+        fani_link_send(&self->link, fani_claims_announcement(&part->told, &order, r));
         self->peers[r].told++;
     }
     part->starts_here = self->peers[0].leader == host->leader;
@@ -523,7 +509,7 @@ static fan_status claimed(fani_mpi *self, int rank, const fani_answer *answer,
         return FAN_E_PROTOCOL;
     if (!answer->count && !answer->many) {
         if (part->args && rank)
-            part->args->told[rank] = FANI_ARGS_THERE;
+            part->args->told[self->peers[rank].via] = FANI_ARGS_THERE;
         rank_over(self, part);
         return FAN_OK;
     }
@@ -541,21 +527,18 @@ static fan_status claimed(fani_mpi *self, int rank, const fani_answer *answer,
     return FAN_OK;
 }
 
-void fani_ranges_claimed_came(fani_mpi *self, fani_message *message)
+void fani_ranges_claimed_came(fani_mpi *self, const fani_message *message)
 {
     fani_answers_read answers;
     fani_answer answer;
     fani_learned learned = {0};
-    fan_status status = self->rank == 0 ? fani_answers_open(&answers, message->bytes, message->size)
-                                        : FAN_E_PROTOCOL;
+    fan_status status = fani_mpi_answers_open(self, message, &answers);
     if (!status) {
         pthread_mutex_lock(&self->ranges.lock);
-        if (message->peer)
-            self->peers[message->peer].workers_lost = answers.head.workers_lost;
         for (uint32_t i = 0; i < answers.count && !status; i++) {
             status = fani_answer_next(&answers, &answer);
             if (!status)
-                status = claimed(self, message->peer, &answer, &learned);
+                status = claimed(self, (int)answers.head.rank, &answer, &learned);
         }
         pthread_mutex_unlock(&self->ranges.lock);
         fani_learned_end(&learned, self);
@@ -563,7 +546,6 @@ void fani_ranges_claimed_came(fani_mpi *self, fani_message *message)
     }
     if (status)
         fani_link_break(&self->link, status, "a malformed or unexpected answer about a range");
-    free(message);
 }
 
 /* ---- Begin and revoke ---------------------------------------------------------------------- */
@@ -606,7 +588,7 @@ static void send_stop(fani_mpi *self, const fani_part *part, bool kill)
     const fani_range_host *host = &self->ranges.hosts[part->host];
     fani_lock_take(&self->queue);
     for (int r = 1; r < self->size; r++) {
-        if (self->peers[r].leader != host->leader)
+        if (self->peers[r].leader != host->leader || self->peers[r].via != r)
             continue;
         const fani_mpi_revocation what = {
             .after = self->peers[r].told, .ticket = part->id, .kill = kill};

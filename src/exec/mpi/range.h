@@ -38,8 +38,9 @@ void fani_ranges_close(fani_mpi *self);
 /* Takes a divisible batch; false: it must go the usual way. Any thread, no lock held. */
 bool fani_ranges_take(fani_mpi *self, fani_batch *batch);
 
-/* CLAIMED; frees the message. Under `drive`; gives ended batches to fani_mpi_finished. */
-void fani_ranges_claimed_came(fani_mpi *self, fani_message *message);
+/* CLAIMED; the message stays the caller's. Under `drive`; gives ended batches to
+ * fani_mpi_finished. */
+void fani_ranges_claimed_came(fani_mpi *self, const fani_message *message);
 
 /* Starts what was given to rank 0's own workers and has not begun, ends what was taken back. Under
  * `drive`. */

@@ -35,7 +35,7 @@ static bool find_args(fani_mpi *self, const fani_order *order, fan_items *args)
     return args->count == 1;
 }
 
-static void add(fani_mpi *self, fani_packet *packet, const fani_order *order)
+void fani_mpi_packet_order(fani_mpi *self, fani_packet *packet, const fani_order *order)
 {
     fan_items args = {0};
     const fan_task *task = fani_registry_numbered(order->task);
@@ -73,7 +73,7 @@ void fani_mpi_orders_came(fani_mpi *self, fani_message *message)
     for (uint32_t i = 0; i < parcel.count && !status; i++) {
         status = fani_order_read(&parcel, &order);
         if (!status)
-            add(self, packet, &order);
+            fani_mpi_packet_order(self, packet, &order);
     }
     if (status)
         protocol_broken(self, message);
@@ -95,11 +95,14 @@ void fani_mpi_revocation_came(fani_mpi *self, fani_message *message)
             self->early = message;
             return;
         }
+        bool of_all = message->tag == FANI_TAG_RANGE_STOP || what.ticket == UINT64_MAX;
+        if (of_all)
+            fani_relay_revoke_all(self, message->tag, what.ticket, what.kill);
         if (message->tag == FANI_TAG_RANGE_STOP)
             fani_claims_stop(self, what.ticket, what.kill);
-        else if (what.ticket == UINT64_MAX)
+        else if (of_all)
             fani_packet_revoke_all(self, what.kill);
-        else
+        else if (!fani_relay_asked_back(self, what.ticket, what.kill))
             fani_packet_revoke(self, what.ticket, NULL, what.kill);
     }
     free(message);
@@ -124,6 +127,7 @@ void fani_mpi_args_drop_came(fani_mpi *self, fani_message *message)
         protocol_broken(self, message);
     } else {
         memcpy(&id, message->bytes, sizeof id);
+        fani_relay_pass_on(self, message->tag, &id, sizeof id);
         fani_mpi_args_drop(self, id);
     }
     free(message);
