@@ -22,13 +22,13 @@ static bool bind(cpu_set_t *before)
  * machine has too few cores. */
 static fan_executor *open_bound(int first, unsigned workers)
 {
-    static const char *const hosts[] = {"h0", "h1", "h2", "h3", "h4"};
+    static const char *const hosts[] = {"h0", "h1", "h2", "h3", "h4", "h5"};
     const world *w = the_world();
     cpu_set_t before;
     bool mine = w->rank >= first;
     int can = !mine || bind(&before), all_can = 0;
     MPI_Allreduce(&can, &all_can, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD);
-    const struct fani_mpi_testing testing = {.host = hosts[w->rank % 5]};
+    const struct fani_mpi_testing testing = {.host = hosts[w->rank % 6]};
     fan_mpi_options mpi = world_options();
     mpi.local = workers ? "processes" : "threads";
     mpi.testing = &testing;

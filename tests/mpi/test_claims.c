@@ -155,7 +155,9 @@ FAN_TEST(mpi_claims, end_when_the_batch_is_taken_back)
 /* Where every rank stands for a host of its own, parts travel in messages. */
 FAN_TEST(mpi_claims, between_hosts)
 {
-    fan_executor *executor = world_open_threads(1);
+    fan_mpi_options mpi = world_options();
+    mpi.leaders = FAN_MPI_LEADERS_OFF;
+    fan_executor *executor = world_open(&mpi, 1);
     ASSERT_TRUE(executor != NULL);
     fani_mpi *self = fani_executor_self(executor, &fani_mpi_ops);
     if (the_world()->rank == 0) {

@@ -10,13 +10,13 @@ enum { ITEMS = 3000, HOSTS_RANKS = 64 };
 
 static struct fani_mpi_traffic traffic[HOSTS_RANKS];
 
-static fan_executor *open_led(fan_mpi_leaders leaders, const char *local)
+static fan_executor *open_led(fan_mpi_leaders leaders, const char *local, size_t limit)
 {
     static struct fani_mpi_testing testing;
     fan_mpi_options mpi = world_options();
     memset(traffic, 0, sizeof traffic);
-    testing =
-        (struct fani_mpi_testing){.host = the_world()->rank ? "far" : "near", .traffic = traffic};
+    testing = (struct fani_mpi_testing){
+        .host = the_world()->rank ? "far" : "near", .traffic = traffic, .message_limit = limit};
     mpi.testing = &testing;
     mpi.local = local;
     mpi.leaders = leaders;
@@ -56,7 +56,7 @@ static void talks_to(fan_mpi_leaders leaders)
         SKIP("for three ranks or more");
     int pids[HOSTS_RANKS] = {0}, mine = getpid();
     MPI_Allgather(&mine, 1, MPI_INT, pids, 1, MPI_INT, MPI_COMM_WORLD);
-    fan_executor *executor = open_led(leaders, NULL);
+    fan_executor *executor = open_led(leaders, NULL, 0);
     unsigned of_rank[HOSTS_RANKS] = {0};
     if (executor && w->rank == 0) {
         work(executor, pids, of_rank);
@@ -98,13 +98,50 @@ FAN_TEST(mpi_leaders, bad_option_is_refused)
     EXPECT_CONTAINS(error.text, "leaders is 3");
 }
 
+static fan_status check_echo(void *user, const fan_outcome *outcomes, size_t count,
+                             fan_error *error)
+{
+    const unsigned char *const *inputs = user;
+    (void)error;
+    for (size_t i = 0; i < count; i++) {
+        size_t size = outcomes[i].size, wrong = 0;
+        for (size_t b = 0; b < size; b++)
+            wrong += outcomes[i].bytes[b] != inputs[outcomes[i].index][size - 1 - b];
+        EXPECT_U64(wrong, 0);
+        EXPECT_TRUE(size > 0);
+    }
+    return FAN_OK;
+}
+
+/* Messages that travel in parts on both ways: inputs, replies and arguments. */
+FAN_TEST(mpi_leaders, pass_long_messages_on)
+{
+    enum { LONG = 12, BYTES = 40000, ROUNDS = 10 };
+    static unsigned char bytes[LONG][BYTES];
+    const unsigned char *inputs[LONG];
+    fan_executor *executor = open_led(FAN_MPI_LEADERS_AUTO, NULL, 512);
+    for (size_t i = 0; i < LONG; i++) {
+        for (size_t b = 0; b < BYTES; b++)
+            bytes[i][b] = pattern(i * 17 + b);
+        inputs[i] = bytes[i];
+    }
+    fan_map_options options = {.batch = 1, .args = bytes, .args_size = 3000};
+    for (int round = 0; executor && the_world()->rank == 0 && round < ROUNDS; round++) {
+        bytes[0][0] = (unsigned char)round; /* other arguments each time */
+        EXPECT_I64(fan_map(executor, &task_echo, fan_source_array(bytes, BYTES, LONG),
+                           fan_sink_callback(check_echo, inputs), &options, NULL),
+                   FAN_OK);
+    }
+    world_close(executor);
+}
+
 /* What is said of a crash is said of the rank where it was. */
 FAN_TEST(mpi_leaders, crashes_are_counted_behind_them)
 {
     const world *w = the_world();
     if (w->size < 3)
         SKIP("for three ranks or more");
-    fan_executor *executor = open_led(FAN_MPI_LEADERS_AUTO, "processes");
+    fan_executor *executor = open_led(FAN_MPI_LEADERS_AUTO, "processes", 0);
     if (executor && w->rank == 0) {
         enum { MANY = 200 };
         static uint64_t words[MANY];

@@ -55,7 +55,9 @@ static void share_sizes(fan_executor *executor, uint64_t copies_each)
 
 FAN_TEST(mpi_share, one_copy_a_host)
 {
-    fan_executor *executor = world_open_threads(1);
+    fan_mpi_options mpi = world_options();
+    mpi.testing = NULL; /* its real hosts */
+    fan_executor *executor = world_open(&mpi, 1);
     if (executor && the_world()->rank == 0)
         share_sizes(executor, the_world()->size > 1); /* alone, the bytes are only borrowed */
     world_close(executor);
@@ -65,6 +67,7 @@ FAN_TEST(mpi_share, worker_processes_see_them_too)
 {
     fan_mpi_options mpi = world_options();
     mpi.local = "processes";
+    mpi.testing = NULL;
     fan_executor *executor = world_open(&mpi, 1);
     if (executor && the_world()->rank == 0)
         share_sizes(executor, the_world()->size > 1);
@@ -117,7 +120,9 @@ static fan_executor *open_apart(bool apart)
 {
     int can = !apart || hide_proc(), all_can = 0;
     MPI_Allreduce(&can, &all_can, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD);
-    fan_executor *executor = all_can ? world_open_threads(1) : NULL;
+    fan_mpi_options mpi = world_options();
+    mpi.testing = NULL;
+    fan_executor *executor = all_can ? world_open(&mpi, 1) : NULL;
     if (apart && can)
         EXPECT_I64(umount2("/proc", MNT_DETACH), 0);
     return executor;
