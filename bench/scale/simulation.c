@@ -34,6 +34,7 @@ typedef struct peer {
     scale_list writing;  /* rank 0's next message to it */
     uint32_t finished_count;
     uint32_t slots, idle; /* its workers, and those without work */
+    bool leads;           /* it relays for other ranks */
     uint32_t last_piece;
     uint32_t taken;       /* batches begun by its workers to the last item, and not told yet */
     uint32_t asks;        /* so many of them rank 0 has heard of */
@@ -168,10 +169,10 @@ static void start_work(simulation *s, uint32_t p, double at)
     }
 }
 
-/* In a flat world, as dispatch.c has it: such batches share messages, and so do their answers. */
+/* As dispatch.c has it: such batches share messages, and so do their answers. */
 static bool are_short(const simulation *s)
 {
-    return s->system->shape == SCALE_FLAT && s->batch_ns > 0 && s->batch_ns <= SHORT_NS;
+    return s->system->shape != SCALE_SPLIT && s->batch_ns > 0 && s->batch_ns <= SHORT_NS;
 }
 
 /* There is one. */
@@ -265,7 +266,7 @@ static void work_ended(simulation *s, const scale_event *event)
         scale_list_add(&s->batches, &here->finished, event->batch);
         start_work(s, p, event->at);
     }
-    ring(s, p, event->at);
+    ring(s, p, event->at + (here->leads ? s->costs.latency_local : 0));
 }
 
 /* ---- Messages ------------------------------------------------------------------------------- */
@@ -308,7 +309,7 @@ static void ask_arrived(simulation *s, const scale_event *event)
 static bool may_answer(simulation *s, uint32_t p, double at)
 {
     const peer *here = &s->peers[p];
-    bool leads = s->system->shape == SCALE_LEADERS;
+    bool leads = here->leads;
     bool holds = leads ? here->answered && 2 * here->finished_count < here->slots
                        : are_short(s) && here->waiting.first != SCALE_NONE;
     double until = here->finished_since + (leads ? s->costs.gather : ANSWERS_NS);
@@ -323,7 +324,7 @@ static bool may_answer(simulation *s, uint32_t p, double at)
 static void answer(simulation *s, uint32_t p, double *clock)
 {
     peer *here = &s->peers[p];
-    bool leads = s->system->shape == SCALE_LEADERS, together = leads || are_short(s);
+    bool leads = here->leads, together = leads || are_short(s);
     scale_list message = scale_list_empty;
     while (here->finished.first != SCALE_NONE) {
         int32_t b = scale_list_take(&s->batches, &here->finished);
@@ -359,7 +360,8 @@ static void ask(simulation *s, uint32_t p, double *clock)
 static bool see_arrived(simulation *s, uint32_t p, double *clock)
 {
     peer *here = &s->peers[p];
-    bool relays = s->system->shape != SCALE_FLAT, moved = false;
+    bool relays = here->leads || s->system->shape == SCALE_SPLIT, moved = false;
+    double hop = here->leads ? s->costs.latency_local + s->costs.receive : 0;
     while (here->arrived.first != SCALE_NONE) {
         moved = true;
         here->answered = false;
@@ -370,7 +372,7 @@ static bool see_arrived(simulation *s, uint32_t p, double *clock)
             spend(s, here, clock, bytes_cost(s, &s->batches.all[b], s->system->item_bytes));
             spend(s, here, clock, relays ? s->costs.relay : 0);
             scale_list_add(&s->batches, &here->waiting, b);
-            start_work(s, p, *clock + s->costs.wake);
+            start_work(s, p, *clock + s->costs.wake + hop);
         }
     }
     return moved;
@@ -418,8 +420,8 @@ static bool room_for_batch(const simulation *s, uint32_t *p)
 static size_t load_batches(const simulation *s, uint32_t p)
 {
     double each = fmax(s->batch_ns, LEAST_NS);
-    double ns = fani_batching_message_ns(s->system->workers, s->all_workers,
-                                         each * (double)s->posted_count);
+    double ns =
+        fani_batching_message_ns(s->peers[p].slots, s->all_workers, each * (double)s->posted_count);
     return are_short(s) && p > 0 && ns > each ? (size_t)(ns / each) : 1;
 }
 
@@ -428,7 +430,7 @@ static void give(simulation *s, uint32_t p, double *clock)
     peer *own = &s->peers[0];
     int32_t number = take_posted(s, p);
     if (p == 0) {
-        spend(s, own, clock, s->system->shape == SCALE_FLAT ? 0 : s->costs.relay);
+        spend(s, own, clock, s->system->shape == SCALE_SPLIT ? s->costs.relay : 0);
         scale_list_add(&s->batches, &own->waiting, number);
     } else {
         write_message(s, number);
@@ -445,7 +447,7 @@ static bool distribute(simulation *s, double *clock)
         if (!room_for_batch(s, &p))
             break;
         moved = true;
-        if (s->system->shape == SCALE_FLAT)
+        if (s->system->shape != SCALE_SPLIT && !s->peers[p].leads)
             s->peers[p].writing = scale_list_empty; /* each time a message of its own */
         for (size_t left = load_batches(s, p); left && s->posted.first != SCALE_NONE; left--)
             give(s, p, clock);
@@ -681,33 +683,26 @@ static fan_status check(const scale_system *system, const scale_workload *work)
     return fits ? FAN_OK : FAN_E_ARGUMENT;
 }
 
-static uint32_t ranks_of(const scale_system *system, uint32_t p)
-{
-    uint64_t before = (uint64_t)p * system->ranks_a_host;
-    if (system->shape == SCALE_FLAT)
-        return 1;
-    return system->ranks - before < system->ranks_a_host ? (uint32_t)(system->ranks - before)
-                                                         : system->ranks_a_host;
-}
-
 static fan_status begin(simulation *s)
 {
     const scale_system *system = s->system;
-    bool flat = system->shape == SCALE_FLAT;
+    uint32_t direct = scale_direct_ranks(system), host = system->ranks_a_host;
     s->all_workers = system->ranks * system->workers;
-    s->peer_count = flat ? system->ranks : (system->ranks - 1) / system->ranks_a_host + 1;
+    s->peer_count = direct + (uint32_t)(((uint64_t)system->ranks - direct + host - 1) / host);
     s->peers = calloc(s->peer_count, sizeof *s->peers);
     uint32_t *slots = calloc(s->peer_count, sizeof *slots);
     for (uint32_t p = 0; s->peers && slots && p < s->peer_count; p++) {
-        uint32_t workers = ranks_of(system, p) * system->workers;
-        s->peers[p] = (peer){.step_at = INFINITY,
-                             .arrived = scale_list_empty,
-                             .waiting = scale_list_empty,
-                             .finished = scale_list_empty,
-                             .writing = scale_list_empty,
-                             .slots = workers,
-                             .idle = workers,
-                             .remote = flat ? p >= system->ranks_a_host : p > 0};
+        uint32_t workers = scale_ranks_of(system, p) * system->workers;
+        s->peers[p] =
+            (peer){.step_at = INFINITY,
+                   .arrived = scale_list_empty,
+                   .waiting = scale_list_empty,
+                   .finished = scale_list_empty,
+                   .writing = scale_list_empty,
+                   .slots = workers,
+                   .idle = workers,
+                   .leads = system->shape == SCALE_LEADERS && scale_ranks_of(system, p) > 1,
+                   .remote = system->shape == SCALE_SPLIT ? p > 0 : p >= host};
         slots[p] = system->shape == SCALE_SPLIT ? 1 : workers;
     }
     bool fits = s->peers && slots && scale_loads_init(&s->loads, s->peer_count, slots);
@@ -785,10 +780,4 @@ fan_status scale_simulate(const scale_system *system, const scale_workload *work
     free(s.peers);
     scale_batches_clear(&s.batches);
     return status;
-}
-
-const char *scale_shape_name(scale_shape shape)
-{
-    static const char *const names[SCALE_SHAPES] = {"flat", "leaders", "split"};
-    return names[shape];
 }

@@ -13,9 +13,11 @@
 
 typedef enum scale_shape {
     SCALE_FLAT,    /* rank 0 talks to every rank; short batches share messages */
-    SCALE_LEADERS, /* to a leader for each host, which relays batches to the host's ranks; batches
-                      and replies for one host share messages */
-    SCALE_SPLIT,   /* the same, and a batch is one for a whole host, which its ranks split */
+    SCALE_LEADERS, /* to every rank of its own host, and to a leader for each other host, which
+                      relays batches to the host's ranks; batches and replies for one such host
+                      share messages */
+    SCALE_SPLIT, /* to a leader for each host, and a batch is one for a whole host, which its ranks
+                    split */
     SCALE_SHAPES,
 } scale_shape;
 
@@ -48,8 +50,8 @@ typedef struct scale_result {
     uint64_t events;
 } scale_result;
 
-/* Told of each piece of work: items first .. first + count - 1 ran on `peer` (a rank; the host's
- * number in the other shapes) and ended at `end_ns`. */
+/* Told of each piece of work: items first .. first + count - 1 ran on `peer` (a rank; a host where
+ * a leader is between) and ended at `end_ns`. */
 typedef struct scale_observer {
     void (*ran)(void *user, uint64_t first, uint32_t count, uint32_t peer, double end_ns);
     void *user;
@@ -59,6 +61,13 @@ typedef struct scale_observer {
  * FAN_E_ARGUMENT. Any thread. */
 fan_status scale_simulate(const scale_system *system, const scale_workload *work,
                           const scale_observer *observer, scale_result *result);
+
+/* Peers of rank 0, itself among them, that are one rank: they come first. Where leaders relay,
+ * those of its own host. */
+uint32_t scale_direct_ranks(const scale_system *system);
+
+/* The ranks that peer `p` stands for. */
+uint32_t scale_ranks_of(const scale_system *system, uint32_t p);
 
 /* "flat" and so on. */
 const char *scale_shape_name(scale_shape shape);

@@ -442,6 +442,8 @@ fan_status fani_mpi_free(fani_mpi *self, fan_deadline deadline)
     for (int r = 0; self->peers && r < self->size; r++)
         fani_tickets_clear(&self->peers[r].tickets);
     fani_mpi_args_clear(self);
+    for (fani_message *message; (message = fani_answers_local(self));)
+        free(message);
     while (self->early) {
         fani_message *message = self->early;
         self->early = message->next;
