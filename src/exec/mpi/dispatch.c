@@ -469,7 +469,7 @@ static void send_load(fani_mpi *self, const fani_load *taken, int rank)
 static void send_written(fani_mpi *self, int rank)
 {
     fani_load *writing = &self->peers[rank].writing;
-    if (writing->count)
+    if (writing->first)
         send_load(self, writing, rank);
     *writing = (fani_load){0};
 }
@@ -506,7 +506,7 @@ static bool give_some(fani_mpi *self)
     const fani_peer *peer = &self->peers[rank];
     fani_load taken =
         take(self, fani_batching_message_ns(peer->serves, self->all_workers, waiting_ns(self)));
-    bool whole = true;
+    bool whole = taken.first != NULL; /* there is one */
     for (fani_batch *batch = taken.first; batch && whole; batch = batch->next)
         whole = give_ticket(self, batch, rank);
     if (!whole)
