@@ -13,7 +13,8 @@
  * given to fan_start; opening compares them. Opening succeeds on all ranks or fails on all, with a
  * text that names the rank at fault; only options without a usable communicator can't be agreed on.
  * fan_executor_options.workers counts the local workers of each rank; 0 is the rank's part of its
- * host's cores.
+ * host's cores. Where another host has several ranks, one of them passes on what rank 0 has for the
+ * others (fan_mpi_options.leaders).
  *
  * Fanfold never calls MPI_Init, MPI_Finalize or MPI_Abort on a program's behalf, and never uses its
  * communicator: it dups it. After opening it makes no collective call but MPI_Comm_free, and never
@@ -52,11 +53,13 @@ typedef enum fan_mpi_progress {
 } fan_mpi_progress;
 
 /* Whether rank 0 exchanges messages with hosts instead of ranks while work goes on: where ranks of
- * another host share memory, the lowest of them passes on what is for the others. */
+ * a host other than rank 0's share memory, the lowest of them passes on what is for the others. It
+ * has to be inside fan_serve, or have a progress thread, for all of them. Changes nothing but
+ * speed. */
 typedef enum fan_mpi_leaders {
-    FAN_MPI_LEADERS_AUTO, /* where a host other than rank 0's has at least two ranks */
-    FAN_MPI_LEADERS_ON,   /* the same at present */
-    FAN_MPI_LEADERS_OFF,
+    FAN_MPI_LEADERS_AUTO, /* where it pays; now the same as ON (docs/scaling.md) */
+    FAN_MPI_LEADERS_ON,   /* on every such host of at least two ranks */
+    FAN_MPI_LEADERS_OFF,  /* rank 0 talks to every rank */
 } fan_mpi_leaders;
 
 /* fan_executor_options.plugin_options of the MPI executor. */
