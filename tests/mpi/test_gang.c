@@ -82,7 +82,7 @@ FAN_TEST(mpi_gang, processes_inside_ranks_are_members_too)
 /* Orders, replies and what members say all travel in parts. */
 FAN_TEST(mpi_gang, messages_longer_than_a_part_come_whole)
 {
-    const struct fani_mpi_testing testing = {.message_limit = 512};
+    const struct fani_mpi_testing testing = {.message_limit = 512, .host = the_world()->host};
     enum { VALUES = 4000 };
     fan_mpi_options mpi = world_options();
     mpi.testing = &testing;

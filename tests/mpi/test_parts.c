@@ -11,7 +11,8 @@ enum { LIMIT = 4096 };
 
 static fan_executor *open_limited(const char *local, const char *host)
 {
-    const struct fani_mpi_testing testing = {.message_limit = LIMIT, .host = host};
+    const struct fani_mpi_testing testing = {.message_limit = LIMIT,
+                                             .host = host ? host : the_world()->host};
     fan_mpi_options mpi = world_options();
     mpi.local = local;
     mpi.testing = &testing;
