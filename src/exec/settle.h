@@ -16,6 +16,8 @@ typedef struct fani_care {
     bool linked;
     size_t pieces; /* locked: pieces still out */
     unsigned pins; /* locked: threads that hold its address; while there are any, its end waits */
+    bool settling; /* locked: its end is being seen to, or it was not posted yet: nobody is to take
+                      hold of it */
     bool ended;    /* locked: it came to an end meanwhile, namely: */
     fani_verdict verdict;
     char *text;
@@ -64,10 +66,10 @@ void fani_mark_overtime(fani_batch *batch);
  * released. */
 void fani_detach(fani_front *front, fani_batch *batch);
 
-/* Ends a batch that nobody waits for any more, and the pieces it may have been split into: what
- * waits is cancelled; with `kill` what runs is asked to end; nothing of it runs again. True where
- * it (unsplit) was completed within. Its memory must stay valid until this returns. No lock is
- * held. */
+/* Ends a batch that nobody waits for any more, or what goes on in its place: what waits is
+ * cancelled. With `kill` also the pieces it may have been split into; what runs is asked to end,
+ * and nothing of it runs again. True where it (unsplit) was completed within. Its memory must stay
+ * valid until this returns. No lock is held. */
 bool fani_abandon(fani_front *front, fani_batch *batch, bool kill);
 
 /* The same for everything that is under way. */

@@ -305,6 +305,43 @@ FAN_TEST(front, kill_reaches_the_second_run_of_what_took_too_long)
     EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_DRAIN, fan_deadline_in_ms(WAIT_MS)), FAN_OK);
 }
 
+FAN_TEST(front, cancel_reaches_the_second_run_where_it_waits)
+{
+    held_executor held = {.depth = 1, .cancels = true};
+    fan_executor *executor = open_held(&held, &held_ops, 0);
+    fan_future *future = give_up_first_run(&held, executor);
+    EXPECT_I64(fan_future_cancel(future), FAN_OK);
+    EXPECT_I64(outcome_of(future).kind, FAN_OUTCOME_CANCELLED);
+    EXPECT_U64(outcome_of(future).attempt, 2);
+    EXPECT_I64(fan_future_cancel(future), FAN_E_BUSY);
+    fan_future_release(future);
+    held_finish(&held);
+    EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_DRAIN, fan_deadline_in_ms(WAIT_MS)), FAN_OK);
+}
+
+FAN_TEST(front, cancel_leaves_the_second_run_where_it_has_begun)
+{
+    held_executor held = {.depth = 1, .cancels = true};
+    fan_executor *executor = open_held(&held, &held_ops, 0);
+    fan_future *future = NULL;
+    const fan_submit_options patient = {.timeout_ms = WAIT_MS, .retries = 1, .backoff_ms = 1};
+    EXPECT_I64(fan_submit(executor, &fine_task, "x", 1, &patient, &future), FAN_OK);
+    EXPECT_TRUE(held_begin(&held) != NULL);
+    pthread_mutex_lock(&held.lock);
+    held.begun_ns -= INT64_C(2000000) * WAIT_MS; /* long ago */
+    pthread_mutex_unlock(&held.lock);
+    fani_batch *first = held.running;
+    await_held(&held, 1);
+    EXPECT_TRUE(held_begin(&held) != NULL);
+    EXPECT_I64(fan_future_cancel(future), FAN_E_BUSY);
+    held_finish(&held);
+    EXPECT_I64(outcome_of(future).kind, FAN_OUTCOME_OK);
+    fan_future_release(future);
+    held.running = first;
+    held_finish(&held);
+    EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_DRAIN, fan_deadline_in_ms(WAIT_MS)), FAN_OK);
+}
+
 /* The outcome of the second run counts, whichever ends first, and close waits for the first one. */
 FAN_TEST(front, the_second_run_gives_the_outcome_in_every_order)
 {
