@@ -307,11 +307,11 @@ static sequel after_failure(fani_front *front, fani_batch *batch)
 
 /* ---- Detached batches ------------------------------------------------------------------------ */
 
-void fani_mark_overtime(fani_batch *batch)
+void fani_mark_overtime(fani_batch *batch, const char *why)
 {
-    char text[80];
-    (void)snprintf(text, sizeof text, "ran longer than %lld ms",
-                   (long long)(batch->timeout_ns / 1000000));
+    char text[160];
+    (void)snprintf(text, sizeof text, "ran longer than %lld ms%s%s",
+                   (long long)(batch->timeout_ns / 1000000), *why ? ": " : "", why);
     mark_all(batch, FANI_SLOT_TIMED_OUT, text);
 }
 
@@ -422,7 +422,7 @@ void fani_detach(fani_front *front, fani_batch *batch)
     if (front->ops->revoke)
         front->ops->revoke(front->self, batch, true);
     if (other) {
-        fani_mark_overtime(other);
+        fani_mark_overtime(other, "");
         if (front->trace)
             fani_trace_batch(front->trace, other, will_retry(other));
         if (after_failure(front, other) != AGAIN)
@@ -460,7 +460,7 @@ static void mark_end(fani_batch *batch, fani_verdict verdict, bool overtime, con
     else if (verdict == FANI_FAILED)
         mark_all(batch, FANI_SLOT_FAILED, text);
     else if (overtime)
-        fani_mark_overtime(batch);
+        fani_mark_overtime(batch, text);
     else if (verdict == FANI_CANCELLED)
         mark_all(batch, FANI_SLOT_CANCELLED, "cancelled");
     else if (!batch->replies.complete || batch->replies.count != batch->items.count)

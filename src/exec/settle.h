@@ -58,8 +58,8 @@ void fani_unpin(fani_front *front, fani_care *care);
  * run. Who gave it up since then looked for it in vain. No lock is held. */
 void fani_post_pinned(fani_front *front, fani_batch *batch);
 
-/* The outcome of a batch that took too long. */
-void fani_mark_overtime(fani_batch *batch);
+/* The outcome of a batch that took too long; `why` is what is known of the reason, or empty. */
+void fani_mark_overtime(fani_batch *batch, const char *why);
 
 /* Gives a batch that runs too long, where it can't be ended, its outcome (or another try) at once,
  * and has it asked to end. It is detached: what it still answers is dropped. The lock is held, and
