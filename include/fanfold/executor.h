@@ -45,9 +45,11 @@ typedef struct fan_executor_options {
     const fan_executor_kind
         *plugin; /* an executor from another library (fan_mpi_kind()): kind is then NULL */
     const void *plugin_options; /* what that library documents (fan_mpi_options) */
-    size_t queue_items;         /* most unfinished items before submit waits; 0: 65536 */
-    size_t queue_bytes; /* most unfinished input bytes before submit waits; 0: 256 MiB; one item may
-                           always be in flight */
+    size_t queue_items; /* most unfinished items before submit waits, and of a map's items those not
+                           yet delivered; 0: 64 for each worker there may be, at most queue_bytes /
+                           64, at least 65536 */
+    size_t queue_bytes; /* most unfinished input bytes (with what is fed) before submit waits; 0:
+                           256 MiB; one item may always be in flight */
     size_t reply_limit; /* largest reply of an item in bytes; 0: 2^31 - 1 - 4096 */
     unsigned crash_limit;       /* how often one item may lose its worker before it is lost; 0: 3 */
     const char *worker_program; /* processes: program of the worker images; NULL: this one (needs

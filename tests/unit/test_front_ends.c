@@ -531,6 +531,22 @@ FAN_TEST(front, the_queue_keeps_its_limit_whoever_submits)
     pthread_barrier_destroy(&c.barrier);
 }
 
+FAN_TEST(front, the_queue_has_room_for_all_workers_there_may_be)
+{
+    held_executor held = {.depth = 1};
+    fan_executor_kind kind = {.ops = &held_ops};
+    fan_executor *executor = NULL;
+    fan_executor_options options = {
+        .plugin = &kind, .plugin_options = &held, .workers = 1, .workers_max = 2000};
+    ASSERT_I64(fan_executor_open(&options, &executor, NULL), FAN_OK);
+    EXPECT_U64(fani_executor_front(executor)->queue_items_max, 128000);
+    EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_DRAIN, FAN_FOREVER), FAN_OK);
+    options.queue_items = 7;
+    ASSERT_I64(fan_executor_open(&options, &executor, NULL), FAN_OK);
+    EXPECT_U64(fani_executor_front(executor)->queue_items_max, 7);
+    EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_DRAIN, FAN_FOREVER), FAN_OK);
+}
+
 enum { FED_BYTES = 900 };
 
 static fan_status large_run(fan_run *run, fan_items in)
