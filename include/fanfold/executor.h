@@ -191,7 +191,11 @@ typedef struct fan_submit_options {
                             (FAN_CAP_KILLS) it is ended; else fan_run_cancelled tells it, and what
                             it still answers is dropped */
     uint32_t retries;    /* how often a failed or timed-out item runs again */
-    int priority;        /* higher ones begin first, of equals the oldest */
+    int priority;        /* higher ones begin first, of equals the oldest. What a worker has been
+                            given already stays before them: nothing on serial and threads, about 1 ms
+                            of short items on processes (of items of 2 to 200 us a higher one began
+                            after 0.7 to 1.5 ms in the median), about 0.1 ms with MPI, two items at
+                            least. To call that back for each would cost more than the items */
     uint32_t backoff_ms; /* the pause before the first retry, doubled for each other one up to 30 s;
                             0: 10 ms */
     fan_future *const *after; /* it begins when these futures of the same executor are done; where
