@@ -31,7 +31,7 @@ static void *look(void *user)
         s->backwards |= stamp < last;
         last = stamp;
         if (i % (ROUNDS / 4) == 0) /* a rule that is long past */
-            nanosleep(&(struct timespec){.tv_nsec = 3 * NS_PER_MS}, NULL);
+            nanosleep(&(struct timespec){.tv_nsec = 3L * NS_PER_MS}, NULL);
     }
     return NULL;
 }
@@ -61,5 +61,5 @@ FAN_TEST(stamp, survives_a_counter_that_jumps)
     fani_stamp_now.ticks -= UINT64_C(1) << 40;
     int64_t ahead = fani_stamp_ns(), now = fani_clock_ns();
     EXPECT_TRUE(ahead >= back);
-    EXPECT_TRUE(ahead <= now + 2 * NS_PER_MS);
+    EXPECT_TRUE(ahead <= now + INT64_C(2) * NS_PER_MS);
 }

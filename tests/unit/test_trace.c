@@ -279,7 +279,7 @@ FAN_TEST(trace, odd_records_lie_among_plain_ones)
     fani_trace_detach(source);
     expect_close(trace);
     EXPECT_TRUE(trace_read(path, &file));
-    EXPECT_U64(file.count, TURNS * KINDS);
+    EXPECT_U64(file.count, (uint64_t)TURNS * KINDS);
     EXPECT_U64(file.dropped, 0);
     for (size_t i = 0; i < file.count; i++) {
         const trace_event *e = &file.events[i];
