@@ -9,8 +9,8 @@
 #include "loads.h"
 
 enum {
-    QUEUE_ITEMS = 65536,     /* of an executor that was not told otherwise */
     BATCH_ITEMS_MAX = 65536, /* map.c */
+    QUEUE_BYTES = 256 << 20, /* of an executor that was not told otherwise */
     AHEAD = 512,             /* map.c: twice the front's depth, which is 256 a worker */
     AHEAD_HOST = 8,          /* as map.c does with what is work for all of a host */
     PUSH_EVERY = 64,         /* dispatch.c */
@@ -500,9 +500,15 @@ static bool receive_asks(simulation *s, double *clock)
 
 /* ---- The map -------------------------------------------------------------------------------- */
 
+static size_t queue_items(const simulation *s)
+{
+    return s->system->queue_items ? s->system->queue_items
+                                  : fani_batching_queue_items(s->all_workers, QUEUE_BYTES);
+}
+
 static size_t items_max(const simulation *s)
 {
-    size_t most = s->system->queue_items ? s->system->queue_items : QUEUE_ITEMS;
+    size_t most = queue_items(s);
     if (!s->system->batch)
         most /= (size_t)2 * s->all_workers;
     return most < 1 ? 1 : most < BATCH_ITEMS_MAX ? most : BATCH_ITEMS_MAX;
@@ -553,7 +559,7 @@ static size_t batch_items(const simulation *s)
 
 static bool room(const simulation *s)
 {
-    size_t queue = s->system->queue_items ? s->system->queue_items : QUEUE_ITEMS;
+    size_t queue = queue_items(s);
     bool splits = s->system->shape == SCALE_SPLIT;
     uint64_t ahead = s->system->ahead ? s->system->ahead : splits ? AHEAD_HOST : AHEAD;
     uint64_t takers = splits ? s->peer_count : s->all_workers;

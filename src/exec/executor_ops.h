@@ -92,7 +92,8 @@ typedef enum fani_verdict {
 
 typedef struct fani_outcome {
     fani_verdict verdict;
-    const char *text; /* for LOST and FAILED; copied */
+    const char *text; /* for LOST and FAILED, and what is told of a run that took too long and was
+                         CANCELLED for that, or NULL; copied */
 } fani_outcome;
 
 /* What open tells the front about the opened instance. */
