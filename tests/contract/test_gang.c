@@ -312,15 +312,22 @@ CONTRACT(gang_ends_with_a_member_that_fails)
     with_gangs(target, 1, fail);
 }
 
-static void crash(fan_executor *executor, size_t most, ends *e)
+static void crash_one(fan_executor *executor, size_t most, size_t culprit, ends *e)
 {
     fan_executor_stats before, after;
     fan_executor_get_stats(executor, &before);
-    run(executor, most, GANG_CRASH, 1, e);
+    run(executor, most, GANG_CRASH, culprit, e);
     fan_executor_get_stats(executor, &after);
     EXPECT_U64(after.workers_lost, before.workers_lost + 1); /* it does not run again */
-    EXPECT_I64(e->kinds[1], FAN_OUTCOME_LOST);
-    expect_end(executor, e, FAN_E_LOST, 1, "SIGSEGV");
+    EXPECT_I64(e->kinds[culprit], FAN_OUTCOME_LOST);
+    expect_end(executor, e, FAN_E_LOST, culprit, "SIGSEGV");
+}
+
+/* Over ranks the last member is on another one than the caller. */
+static void crash(fan_executor *executor, size_t most, ends *e)
+{
+    crash_one(executor, most, 1, e);
+    crash_one(executor, most, most - 1, e);
 }
 
 CONTRACT(gang_ends_with_a_member_that_crashes)

@@ -567,7 +567,7 @@ void fani_mpi_answers_came(fani_mpi *self, fani_message *message)
     fan_status status = self->rank == 0 ? fani_answers_open(&answers, message->bytes, message->size)
                                         : FAN_E_PROTOCOL;
     if (!status) {
-        self->peers[message->peer].workers_lost = answers.head.workers_lost;
+        fani_mpi_lost_there(self, message->peer, answers.head.workers_lost);
         status = redeem(self, message->peer, answers, &chain);
     }
     while (chain) {

@@ -198,6 +198,17 @@ bool fani_mpi_step(fani_mpi *self);
  * nothing where this thread may make no MPI calls, or another one does. No lock held. */
 void fani_mpi_push(fani_mpi *self);
 
+/* Workers that this rank's inner executor has lost so far. Every message that brings outcomes to
+ * rank 0 carries it, so that a fault is counted when its item has ended. Any thread. */
+uint64_t fani_mpi_lost_here(fani_mpi *self);
+
+/* Rank 0: a rank says how many it has lost; what was said before may come after. Under `drive`. */
+static inline void fani_mpi_lost_there(fani_mpi *self, int rank, uint64_t lost)
+{
+    if (self->peers[rank].workers_lost < lost)
+        self->peers[rank].workers_lost = lost;
+}
+
 /* FAN_E_UNSUPPORTED where this thread may not make the MPI calls that waiting needs. */
 fan_status fani_mpi_may_wait(const fani_mpi *self);
 

@@ -551,7 +551,7 @@ void fani_ranges_claimed_came(fani_mpi *self, fani_message *message)
     if (!status) {
         pthread_mutex_lock(&self->ranges.lock);
         if (message->peer)
-            self->peers[message->peer].workers_lost = answers.head.workers_lost;
+            fani_mpi_lost_there(self, message->peer, answers.head.workers_lost);
         for (uint32_t i = 0; i < answers.count && !status; i++) {
             status = fani_answer_next(&answers, &answer);
             if (!status)
