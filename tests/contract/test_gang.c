@@ -512,9 +512,12 @@ CONTRACT(gang_inside_a_task_is_refused)
 
 static void resize_between(fan_executor *executor, void *context)
 {
-    const unsigned sizes[] = {3, 1, 2, 3};
     ends e = {0};
+    fan_executor_stats stats = {0};
     (void)context;
+    fan_executor_get_stats(executor, &stats);
+    const unsigned most = stats.ranks * 3;
+    const unsigned sizes[] = {3, 1, 2, most < MEMBERS_MAX ? most : MEMBERS_MAX};
     for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
         if (fan_executor_resize(executor, sizes[k]) == FAN_E_UNSUPPORTED)
             return;

@@ -67,7 +67,8 @@ static void leave(fani_answers *answers)
         return;
     end_many(answers);
     const fani_answers_head head = {.magic = FANI_ANSWERS_MAGIC,
-                                    .dry = atomic_load(&self->runs_out) <= self->claims_workers,
+                                    .dry = atomic_load(&self->runs_out) <=
+                                           atomic_load(&self->own_workers),
                                     .count = answers->count,
                                     .workers_lost = fani_mpi_lost_here(self),
                                     .rank = (uint32_t)self->rank,

@@ -344,6 +344,8 @@ static int least_loaded(const fani_mpi *self, double batch_ns, double waits_ns)
     double least = 0;
     for (int r = 1; r < ranks; r++) {
         const fani_peer *peer = &self->peers[r];
+        if (!peer->workers)
+            continue;
         double mine = (peer->out_ns + peer->tickets.out) / peer->workers;
         if ((best && mine >= least) ||
             !fani_batching_room(peer->workers, peer->tickets.out, peer->out_ns, batch_ns,
@@ -684,7 +686,8 @@ bool fani_mpi_answers_due(fani_mpi *self)
     fani_lock_take(&self->queue);
     for (int r = 1; r < self->size && !due; r++) {
         const fani_peer *peer = &self->peers[r];
-        due = peer->tickets.out && peer->out_ns < (double)peer->workers * DUE_NS;
+        unsigned workers = peer->workers ? peer->workers : 1; /* one does what it still has */
+        due = peer->tickets.out && peer->out_ns < (double)workers * DUE_NS;
     }
     fani_lock_give(&self->queue);
     return due;

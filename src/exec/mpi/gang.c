@@ -472,27 +472,6 @@ void fani_mpi_gang_clear(fani_mpi *self)
 
 /* ---- The operation ------------------------------------------------------------------------- */
 
-/* One member after the other to each rank in turn that has a worker left. */
-static uint32_t *spread(const fani_mpi *self, size_t members)
-{
-    uint32_t *counts = calloc((size_t)self->size, sizeof *counts);
-    while (counts && members) {
-        bool any = false;
-        for (int r = 0; r < self->size && members; r++) {
-            if (counts[r] >= self->peers[r].workers)
-                continue;
-            counts[r]++;
-            members--;
-            any = true;
-        }
-        if (!any) { /* the front has seen to it that there are enough */
-            free(counts);
-            return NULL;
-        }
-    }
-    return counts;
-}
-
 static void tell(fani_mpi_gang *gang, uint32_t kind, const void *bytes, size_t size, int rank)
 {
     const fani_gang_head head = {.kind = kind, .value = gang->members};
@@ -529,7 +508,7 @@ static void forget(fani_mpi_gang *gang)
 
 static fan_status begin(fani_mpi *self, fani_gang *outer, fan_error *error)
 {
-    uint32_t *counts = spread(self, outer->members);
+    uint32_t *counts = fani_mpi_spread(self, outer->members, false);
     fani_mpi_gang *gang = counts ? make(self, outer->id, outer->members, counts) : NULL;
     if (!gang) {
         free(counts);

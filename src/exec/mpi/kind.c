@@ -137,6 +137,7 @@ const fani_executor_ops fani_mpi_ops = {
     .share = fani_mpi_share_op,
     .gang = fani_mpi_gang_op,
     .progress = progress,
+    .resize = fani_mpi_resize,
     .stats = stats,
     .close = close_executor,
 };
