@@ -216,15 +216,27 @@ static size_t parts(const load *taken, unsigned workers)
 
 /* ---- To rank 0's own inner executor -------------------------------------------------------- */
 
-/* How many inner batches more the own workers can use. Processes want some at hand: what they need
- * goes through a ring. Under `queue`. */
+/* How many batches the own workers may have. Processes want some at hand: what they need goes
+ * through a ring. But only a part of what waits, so that none waits here for a worker while another
+ * rank has an idle one. Under `queue`. */
+static unsigned own_credit(fani_mpi *self)
+{
+    unsigned workers = self->peers[0].workers;
+    if (!self->isolates)
+        return workers;
+    unsigned most =
+        fani_batching_credit(workers, expected_ns(self, fani_queue_first(&self->posted)));
+    size_t share = workers * self->posted.count / ((size_t)2 * self->all_workers);
+    if (most > share)
+        most = (unsigned)share;
+    return most > workers ? most : workers;
+}
+
+/* How many inner batches more they can use. Under `queue`. */
 static unsigned own_room(fani_mpi *self)
 {
-    unsigned workers = self->peers[0].workers, out = atomic_load(&self->runs_out), most = workers;
-    if (!self->posted.count)
-        return 0;
-    if (self->isolates)
-        most = fani_batching_credit(workers, expected_ns(self, fani_queue_first(&self->posted)));
+    unsigned workers = self->peers[0].workers, out = atomic_load(&self->runs_out);
+    unsigned most = self->posted.count ? own_credit(self) : 0;
     if (out >= most)
         return 0;
     return most - out < workers ? most - out : workers;
