@@ -336,8 +336,8 @@ const fan_task task_place = {.name = "place", .version = 1, .run = run_place};
 const fan_task task_drowsy = {.name = "drowsy", .version = 1, .run = run_drowsy};
 
 const fan_task *const world_tasks[WORLD_TASKS + 1] = {
-    &task_mix,    &task_index,  &task_echo,     &task_digest,  &task_grow,
-    &task_picky,  &task_where,  &task_patient,  &task_mortal,  &task_sum,
-    &task_burn,   &task_fault,  &task_launcher, &task_combine, &task_gang,
-    &task_ragged, &task_drowsy, &task_place,    NULL,
+    &task_mix,    &task_index,  &task_echo,     &task_digest,   &task_grow,
+    &task_picky,  &task_where,  &task_patient,  &task_mortal,   &task_sum,
+    &task_burn,   &task_fault,  &task_launcher, &task_combine,  &task_gang,
+    &task_ragged, &task_drowsy, &task_place,    &task_stubborn, NULL,
 };

@@ -74,7 +74,7 @@ FAN_TEST(mpi_resize, workers_are_one_on_each_rank_in_turn)
 
 /* ---- In the middle of a range -------------------------------------------------------------- */
 
-enum { COUNT = 800, ITEM_US = 500, SOON = 20 };
+enum { COUNT = 800, ITEM_US = 200, SOON = 20 };
 
 typedef struct ended {
     atomic_bool done;
