@@ -131,8 +131,11 @@ FAN_API const char *fan_executor_kind_name(size_t i, const char **summary);
 FAN_API fan_status fan_executor_probe(const char *kind, fan_error *error);
 
 /* Changes the number of workers to 1..workers_max (or fewer: at least 1), while work goes on.
- * Workers beyond it end after what they run. Errors: FAN_E_ARGUMENT, FAN_E_UNSUPPORTED (serial,
- * mpi), FAN_E_BUSY (a gang runs), FAN_E_SYSTEM. */
+ * Workers beyond it end after what they run. On MPI workers and workers_max were given for each
+ * rank, and this is the number of all ranks together, as in the statistics, spread evenly; one that
+ * is left without workers does what it has and gets nothing more. Errors: FAN_E_ARGUMENT (out of
+ * range), FAN_E_UNSUPPORTED (serial has 1 and no other number), FAN_E_BUSY (a gang runs),
+ * FAN_E_MEMORY, FAN_E_SYSTEM; FAN_E_LOST, FAN_E_MPI: other ranks can't be reached. */
 FAN_API fan_status fan_executor_resize(fan_executor *executor, unsigned workers);
 
 /* *fd becomes readable whenever an item has come to its outcome: for poll, epoll and event loops.

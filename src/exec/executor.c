@@ -137,7 +137,9 @@ fan_status fan_executor_open_sized(const fan_executor_options *given, size_t giv
         fani_front_release(front);
         return status;
     }
-    front->workers_max = options.workers_max ? options.workers_max : front->opened.workers;
+    front->workers_max = front->opened.workers_max ? front->opened.workers_max
+                         : options.workers_max     ? options.workers_max
+                                                   : front->opened.workers;
     limit_queue(front, &options);
     atomic_init(&front->workers, front->opened.workers);
     atomic_init(&front->depth, front->opened.depth);
@@ -282,11 +284,13 @@ fan_status fan_executor_get_stats_sized(fan_executor *executor, fan_executor_sta
 
 fan_status fan_executor_resize(fan_executor *executor, unsigned workers)
 {
-    if (!executor || !executor->front.ops->resize)
+    if (!executor)
         return FAN_E_UNSUPPORTED;
     fani_front *front = &executor->front;
     if (!workers || workers > front->workers_max)
         return FAN_E_ARGUMENT;
+    if (!front->ops->resize)
+        return workers == front->opened.workers ? FAN_OK : FAN_E_UNSUPPORTED;
     fani_shard *shard = fani_front_enter(front);
     pthread_mutex_lock(&front->share_lock);
     fan_status status = FAN_E_BUSY;

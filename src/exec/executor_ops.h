@@ -99,6 +99,7 @@ typedef struct fani_outcome {
 /* What open tells the front about the opened instance. */
 typedef struct fani_opened {
     unsigned workers;
+    unsigned workers_max; /* what it may be resized to; 0: what the options say */
     unsigned ranks;
     unsigned capabilities; /* FAN_CAP_ bits */
     unsigned depth;      /* batches posted at once that keep every worker busy: what map aims at */

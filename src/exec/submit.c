@@ -18,8 +18,11 @@ void fani_future_charge_input(fan_future *future)
 {
     fani_batch *batch = &future->batch;
     batch->input_bytes = charge(future->front, batch->items.size);
-    if (batch->input_bytes)
-        atomic_fetch_add(&fani_front_shard(future->front)->bytes_in, batch->input_bytes);
+    batch->charged = batch->input_bytes != 0;
+    if (batch->charged) {
+        fani_shard *shard = fani_front_shard(future->front);
+        fani_tally(shard, &shard->bytes_in, batch->input_bytes);
+    }
 }
 
 /* What other shards may still take without looking. */

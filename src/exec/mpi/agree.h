@@ -13,6 +13,8 @@ typedef struct fani_hello {
     int32_t leader;
     uint32_t workers;
     uint32_t capabilities; /* of its inner executor */
+    uint32_t workers_max;  /* what that may be resized to */
+    uint32_t unused;
 } fani_hello;
 
 /* Whether all ranks run the same build of Fanfold: to be asked before anything else, whose messages

@@ -216,15 +216,27 @@ static size_t parts(const load *taken, unsigned workers)
 
 /* ---- To rank 0's own inner executor -------------------------------------------------------- */
 
-/* How many inner batches more the own workers can use. Processes want some at hand: what they need
- * goes through a ring. Under `queue`. */
+/* How many batches the own workers may have. Processes want some at hand: what they need goes
+ * through a ring. But only a part of what waits, so that none waits here for a worker while another
+ * rank has an idle one. Under `queue`. */
+static unsigned own_credit(fani_mpi *self)
+{
+    unsigned workers = self->peers[0].workers;
+    if (!self->isolates)
+        return workers;
+    unsigned most =
+        fani_batching_credit(workers, expected_ns(self, fani_queue_first(&self->posted)));
+    size_t share = workers * self->posted.count / ((size_t)2 * self->all_workers);
+    if (most > share)
+        most = (unsigned)share;
+    return most > workers ? most : workers;
+}
+
+/* How many inner batches more they can use. Under `queue`. */
 static unsigned own_room(fani_mpi *self)
 {
-    unsigned workers = self->peers[0].workers, out = atomic_load(&self->runs_out), most = workers;
-    if (!self->posted.count)
-        return 0;
-    if (self->isolates)
-        most = fani_batching_credit(workers, expected_ns(self, fani_queue_first(&self->posted)));
+    unsigned workers = self->peers[0].workers, out = atomic_load(&self->runs_out);
+    unsigned most = self->posted.count ? own_credit(self) : 0;
     if (out >= most)
         return 0;
     return most - out < workers ? most - out : workers;
@@ -344,6 +356,8 @@ static int least_loaded(const fani_mpi *self, double batch_ns, double waits_ns)
     double least = 0;
     for (int r = 1; r < ranks; r++) {
         const fani_peer *peer = &self->peers[r];
+        if (!peer->workers)
+            continue;
         double mine = (peer->out_ns + peer->tickets.out) / peer->workers;
         if ((best && mine >= least) ||
             !fani_batching_room(peer->workers, peer->tickets.out, peer->out_ns, batch_ns,
@@ -567,7 +581,7 @@ void fani_mpi_answers_came(fani_mpi *self, fani_message *message)
     fan_status status = self->rank == 0 ? fani_answers_open(&answers, message->bytes, message->size)
                                         : FAN_E_PROTOCOL;
     if (!status) {
-        self->peers[message->peer].workers_lost = answers.head.workers_lost;
+        fani_mpi_lost_there(self, message->peer, answers.head.workers_lost);
         status = redeem(self, message->peer, answers, &chain);
     }
     while (chain) {
@@ -684,7 +698,8 @@ bool fani_mpi_answers_due(fani_mpi *self)
     fani_lock_take(&self->queue);
     for (int r = 1; r < self->size && !due; r++) {
         const fani_peer *peer = &self->peers[r];
-        due = peer->tickets.out && peer->out_ns < (double)peer->workers * DUE_NS;
+        unsigned workers = peer->workers ? peer->workers : 1; /* one does what it still has */
+        due = peer->tickets.out && peer->out_ns < (double)workers * DUE_NS;
     }
     fani_lock_give(&self->queue);
     return due;

@@ -19,6 +19,7 @@ enum {
     FANI_TAG_SHARE_ANSWER, /* r -> 0: fani_mpi_share_answer */
     FANI_TAG_CLOSE,        /* 0 -> r: nothing more will come; with a text: because of it */
     FANI_TAG_GOODBYE,      /* r -> 0: nor from here */
+    FANI_TAG_WORKERS,      /* 0 -> r: how many of its workers to use from now on (resize.c) */
     FANI_TAG_GANG,         /* any -> any: see gang.c */
     FANI_TAG_HEARTBEAT,    /* 0 -> r: are you there? r -> 0: yes, and from the first on I promise
                               to answer */
