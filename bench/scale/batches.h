@@ -17,6 +17,7 @@ typedef struct scale_batch {
     int32_t next_message; /* where it is the first of a message */
     int32_t next_cut;     /* the batch that the map cut after this one */
     bool finished;
+    bool dry; /* when it was answered its peer had nothing left but what ran */
     double run_ns;
 } scale_batch;
 

@@ -52,7 +52,7 @@ static const char usage[] =
     "  --batch N            items a batch, 1 to 65536; default: chosen\n"
     "  --least T            what if: a batch has at least so much work for each worker in the "
     "world\n"
-    "  --queue-items N      of the executor; default 65536\n"
+    "  --queue-items N      of the executor; default 64 a worker, at least 65536\n"
     "  --seed N  --spare-core  --completed  --learn-own\n"
     "                       ranks have a core for dispatch; outcomes as they come; batch times\n"
     "                       learned from rank 0 alone, not from all ranks\n"

@@ -9,10 +9,11 @@
 #include "loads.h"
 
 enum {
-    QUEUE_ITEMS = 65536,     /* of an executor that was not told otherwise */
     BATCH_ITEMS_MAX = 65536, /* map.c */
+    QUEUE_BYTES = 256 << 20, /* of an executor that was not told otherwise */
     AHEAD = 512,             /* map.c: twice the front's depth, which is 256 a worker */
-    AHEAD_HOST = 8,          /* as map.c does with what is work for all of a host */
+    AHEAD_HOST = 8,          /* as map.c does with what is work for all of a host, */
+    AHEAD_LEARNING = 8,      /* and while it does not know what an item takes */
     PUSH_EVERY = 64,         /* dispatch.c */
     SHORT_NS = 20000,        /* dispatch.c */
     LEAST_NS = 100,          /* dispatch.c */
@@ -39,6 +40,7 @@ typedef struct peer {
     uint32_t taken;       /* batches begun by its workers to the last item, and not told yet */
     uint32_t asks;        /* so many of them rank 0 has heard of */
     uint32_t next_asking; /* the peer that asked after this one */
+    double credit_ns;     /* rank 0: work that each of its workers may have, as dispatch.c has it */
     bool answered;        /* and nothing has come since */
     bool remote;
 } peer;
@@ -328,6 +330,7 @@ static void answer(simulation *s, uint32_t p, double *clock)
     scale_list message = scale_list_empty;
     while (here->finished.first != SCALE_NONE) {
         int32_t b = scale_list_take(&s->batches, &here->finished);
+        s->batches.all[b].dry = here->waiting.first == SCALE_NONE;
         scale_list_add(&s->batches, &message, b);
         spend(s, here, clock, bytes_cost(s, &s->batches.all[b], s->system->reply_bytes));
         spend(s, here, clock, leads ? s->costs.relay : 0);
@@ -413,7 +416,9 @@ static bool room_for_batch(const simulation *s, uint32_t *p)
     size_t out = s->loads.out[*p];
     if (s->system->shape == SCALE_SPLIT && out)
         out--;
-    return fani_batching_room(s->loads.slots[*p], out, (double)out * s->batch_ns, s->batch_ns, 0);
+    double share = s->batch_ns * (double)s->posted_count / (2.0 * s->all_workers);
+    return fani_batching_room(s->loads.slots[*p], out, (double)out * s->batch_ns, s->batch_ns,
+                              fmin(s->peers[*p].credit_ns, share));
 }
 
 /* How many batches a peer gets at once: of short ones as much work as the policy says. */
@@ -470,6 +475,15 @@ static void send_messages(simulation *s, double *clock)
     }
 }
 
+/* A message of answers has come, this one the first in it. Leaders that split ask for batches
+ * instead. */
+static void adapt(simulation *s, const scale_batch *first)
+{
+    peer *from = &s->peers[first->peer];
+    if (s->system->shape != SCALE_SPLIT)
+        from->credit_ns = fani_batching_adapt(from->credit_ns, first->dry && s->posted_count > 0);
+}
+
 static bool receive_messages(simulation *s, double *clock)
 {
     peer *own = &s->peers[0];
@@ -477,6 +491,7 @@ static bool receive_messages(simulation *s, double *clock)
     for (; left && own->arrived.first != SCALE_NONE; left--) {
         scale_list message = {scale_message_take(&s->batches, &own->arrived), SCALE_NONE};
         spend(s, own, clock, s->costs.receive);
+        adapt(s, &s->batches.all[message.first]);
         while (message.first != SCALE_NONE) {
             int32_t b = scale_list_take(&s->batches, &message);
             spend(s, own, clock, bytes_cost(s, &s->batches.all[b], s->system->reply_bytes));
@@ -502,9 +517,15 @@ static bool receive_asks(simulation *s, double *clock)
 
 /* ---- The map -------------------------------------------------------------------------------- */
 
+static size_t queue_items(const simulation *s)
+{
+    return s->system->queue_items ? s->system->queue_items
+                                  : fani_batching_queue_items(s->all_workers, QUEUE_BYTES);
+}
+
 static size_t items_max(const simulation *s)
 {
-    size_t most = s->system->queue_items ? s->system->queue_items : QUEUE_ITEMS;
+    size_t most = queue_items(s);
     if (!s->system->batch)
         most /= (size_t)2 * s->all_workers;
     return most < 1 ? 1 : most < BATCH_ITEMS_MAX ? most : BATCH_ITEMS_MAX;
@@ -555,9 +576,11 @@ static size_t batch_items(const simulation *s)
 
 static bool room(const simulation *s)
 {
-    size_t queue = s->system->queue_items ? s->system->queue_items : QUEUE_ITEMS;
+    size_t queue = queue_items(s);
     bool splits = s->system->shape == SCALE_SPLIT;
     uint64_t ahead = s->system->ahead ? s->system->ahead : splits ? AHEAD_HOST : AHEAD;
+    if (!s->system->batch && s->item_ns <= 0 && ahead > AHEAD_LEARNING)
+        ahead = AHEAD_LEARNING;
     uint64_t takers = splits ? s->peer_count : s->all_workers;
     return s->taken < s->work->count && s->out < ahead * takers &&
            (s->held_items == 0 || s->held_items + batch_items(s) <= queue);

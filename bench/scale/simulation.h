@@ -32,7 +32,7 @@ typedef struct scale_system {
     uint32_t batch;     /* items a batch; 0: chosen by fani_batching_items */
     double least_ns;    /* what if a batch had at least so much work for each worker that there is,
                            beside what the policy wants; 0: as it is */
-    size_t queue_items; /* as fan_executor_options; 0: 65536 */
+    size_t queue_items; /* as fan_executor_options */
     uint32_t ahead;     /* batches that the map has out for each worker; 0: 512; where
                            leaders split for each host, 0: 8 */
     uint32_t item_bytes, reply_bytes;

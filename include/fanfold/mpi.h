@@ -13,8 +13,9 @@
  * given to fan_start; opening compares them. Opening succeeds on all ranks or fails on all, with a
  * text that names the rank at fault; only options without a usable communicator can't be agreed on.
  * fan_executor_options.workers counts the local workers of each rank; 0 is the rank's part of its
- * host's cores. Where another host has several ranks, one of them passes on what rank 0 has for the
- * others (fan_mpi_options.leaders).
+ * host's cores. So does workers_max; fan_executor_resize then counts all ranks' workers together.
+ * Where another host has several ranks, one of them passes on what rank 0 has for the others
+ * (fan_mpi_options.leaders).
  *
  * Fanfold never calls MPI_Init, MPI_Finalize or MPI_Abort on a program's behalf, and never uses its
  * communicator: it dups it. After opening it makes no collective call but MPI_Comm_free, and never

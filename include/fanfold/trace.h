@@ -18,10 +18,11 @@
  * Hosts have clocks of their own. Each rank's is shifted so that no run begins before it was handed
  * out and none ends after rank 0 knew of it; `otherData` says by how much a shift may be wrong.
  *
- * Cost: a run is kept as 80 bytes by the thread that completes it; text is made of it only when the
- * trace is closed. Memory is bounded (16 MiB, and 10 KiB a thread): more goes to a temporary file
- * beside the trace (or in $TMPDIR). Where that file is too slow, events are left out rather than
- * the work held up, and `otherData` has their number as dropped_batches. */
+ * Cost: a run is kept as 32 bytes (128 where it did not end well, or took more than 4 s) by the
+ * thread that completes it; text is made of it only when the trace is closed. Memory is bounded
+ * (16 MiB, and 13 KiB a thread): more goes to a temporary file beside the trace (or in $TMPDIR).
+ * Where that file is too slow, events are left out rather than the work held up, and `otherData`
+ * has their number as dropped_batches. */
 #ifndef FANFOLD_TRACE_H
 #define FANFOLD_TRACE_H
 

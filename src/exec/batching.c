@@ -30,6 +30,14 @@ size_t fani_batching_items(const fani_batching *known)
     return items;
 }
 
+size_t fani_batching_queue_items(size_t workers, size_t queue_bytes)
+{
+    enum { LEAST = 65536, A_WORKER = 64, ITEM_BYTES = 64 };
+    size_t fit = queue_bytes / ITEM_BYTES,
+           wanted = fit / A_WORKER < workers ? fit : workers * A_WORKER;
+    return wanted > LEAST ? wanted : LEAST;
+}
+
 bool fani_batching_room(unsigned workers, size_t out, double out_ns, double batch_ns,
                         double credit_ns)
 {

@@ -23,6 +23,12 @@ typedef struct fani_batching {
  * away, and at most remaining / (2 x workers), so that the tail stays balanced. */
 size_t fani_batching_items(const fani_batching *known);
 
+/* Unfinished items that may be under way at most, where nobody says otherwise (queue_items): 64 for
+ * each worker, as far as their inputs fit into `queue_bytes`, at least 65536. In index order
+ * finished items wait behind an unfinished one: with a few for each worker a single long item would
+ * hold back all others. */
+size_t fani_batching_queue_items(size_t workers, size_t queue_bytes);
+
 /* Whether `workers` workers of one rank, which hold `out` batches of together `out_ns`, should be
  * given one more of `batch_ns` (expected; 0: not known). Credit is time: about 120 us of work for
  * each worker, or `credit_ns` where that is more, so that none waits for a message; two batches

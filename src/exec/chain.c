@@ -62,8 +62,11 @@ static void learn(fan_future *future, fan_future *from)
                        fan_outcome_name(outcome.kind), outcome.text);
         future->why_not = strdup(text);
     }
-    if (outcome.kind == FAN_OUTCOME_OK && future->feed &&
-        !fani_future_give_input(future, outcome.bytes, outcome.size))
+    if (outcome.kind != FAN_OUTCOME_OK || !future->feed)
+        return;
+    if (fani_future_give_input(future, outcome.bytes, outcome.size))
+        fani_future_charge_input(future);
+    else
         future->why_not = strdup("out of memory");
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "exec/batching.h"
 #include "exec/front.h"
 #include "exec/settle.h"
 #include "exec/watch.h"
@@ -13,7 +14,6 @@
 
 enum {
     WORKERS_MAX = 4096,
-    QUEUE_ITEMS = 65536,
     CRASH_LIMIT = 3,
     CRASH_LIMIT_MAX = 1000,
     UNCHARGED_BYTES = 64,
@@ -78,10 +78,6 @@ static fani_front *make_front(const fan_executor_kind *kind, const fan_executor_
     memset(executor, 0, sizeof *executor);
     fani_front *front = &executor->front;
     front->ops = kind->ops;
-    front->queue_items_max = options->queue_items ? options->queue_items : QUEUE_ITEMS;
-    front->queue_bytes_max = options->queue_bytes ? options->queue_bytes : queue_bytes_default;
-    if (front->queue_bytes_max / front->queue_items_max >= UNCHARGED_BYTES)
-        front->uncharged = UNCHARGED_BYTES;
     front->reply_limit = options->reply_limit ? options->reply_limit : reply_limit_default;
     front->crash_limit = options->crash_limit ? options->crash_limit : CRASH_LIMIT;
     front->warn = options->warn;
@@ -94,6 +90,18 @@ static fani_front *make_front(const fan_executor_kind *kind, const fan_executor_
     pthread_mutex_init(&front->lock, NULL);
     pthread_mutex_init(&front->share_lock, NULL);
     return front;
+}
+
+/* The limits of the queue, once it is known how many workers there are. */
+static void limit_queue(fani_front *front, const fan_executor_options *options)
+{
+    front->queue_bytes_max = options->queue_bytes ? options->queue_bytes : queue_bytes_default;
+    front->queue_items_max = options->queue_items;
+    if (!front->queue_items_max)
+        front->queue_items_max =
+            fani_batching_queue_items(front->workers_max, front->queue_bytes_max);
+    if (front->queue_bytes_max / front->queue_items_max >= UNCHARGED_BYTES)
+        front->uncharged = UNCHARGED_BYTES;
 }
 
 fan_status fan_executor_open_sized(const fan_executor_options *given, size_t given_size,
@@ -129,7 +137,10 @@ fan_status fan_executor_open_sized(const fan_executor_options *given, size_t giv
         fani_front_release(front);
         return status;
     }
-    front->workers_max = options.workers_max ? options.workers_max : front->opened.workers;
+    front->workers_max = front->opened.workers_max ? front->opened.workers_max
+                         : options.workers_max     ? options.workers_max
+                                                   : front->opened.workers;
+    limit_queue(front, &options);
     atomic_init(&front->workers, front->opened.workers);
     atomic_init(&front->depth, front->opened.depth);
     if (options.trace)
@@ -273,11 +284,13 @@ fan_status fan_executor_get_stats_sized(fan_executor *executor, fan_executor_sta
 
 fan_status fan_executor_resize(fan_executor *executor, unsigned workers)
 {
-    if (!executor || !executor->front.ops->resize)
+    if (!executor)
         return FAN_E_UNSUPPORTED;
     fani_front *front = &executor->front;
     if (!workers || workers > front->workers_max)
         return FAN_E_ARGUMENT;
+    if (!front->ops->resize)
+        return workers == front->opened.workers ? FAN_OK : FAN_E_UNSUPPORTED;
     fani_shard *shard = fani_front_enter(front);
     pthread_mutex_lock(&front->share_lock);
     fan_status status = FAN_E_BUSY;

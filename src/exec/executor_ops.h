@@ -92,12 +92,14 @@ typedef enum fani_verdict {
 
 typedef struct fani_outcome {
     fani_verdict verdict;
-    const char *text; /* for LOST and FAILED; copied */
+    const char *text; /* for LOST and FAILED, and what is told of a run that took too long and was
+                         CANCELLED for that, or NULL; copied */
 } fani_outcome;
 
 /* What open tells the front about the opened instance. */
 typedef struct fani_opened {
     unsigned workers;
+    unsigned workers_max; /* what it may be resized to; 0: what the options say */
     unsigned ranks;
     unsigned capabilities; /* FAN_CAP_ bits */
     unsigned depth;      /* batches posted at once that keep every worker busy: what map aims at */

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/stamp.h"
 #include "exec/settle.h"
 #include "exec/watch.h"
 #include "task/registry.h"
@@ -161,7 +162,7 @@ void fani_front_post(fani_front *front, fani_batch *batch, uint64_t number)
     if (front->trace) {
         batch->begun_ns = 0;
         batch->where = (fani_where){0};
-        batch->posted_ns = fani_clock_ns();
+        batch->posted_ns = fani_stamp_ns();
         batch->traced = true;
     }
     if (batch->timeout_ns && front->ops->begun)

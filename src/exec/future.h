@@ -50,6 +50,10 @@ void fani_future_free(fan_future *future);
 /* Copies an item's input into the future; false: out of memory. */
 bool fani_future_give_input(fan_future *future, const void *input, size_t size);
 
+/* submit.c: counts an input that a future was given after its submit. It may go beyond the limit:
+ * what waits for a place then waits for this one's end too. */
+void fani_future_charge_input(fan_future *future);
+
 /* A future's batch was detached and has ended. */
 void fani_future_batch_gone(fani_batch *batch);
 

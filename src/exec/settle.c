@@ -218,6 +218,7 @@ static sequel post_again(fani_front *front, fani_batch *batch, int64_t delay_ns)
 {
     pthread_mutex_lock(&front->lock);
     bool ends = unwanted(front, batch);
+    batch->care->settling = ends;
     if (!ends && delay_ns)
         fani_watch_delay(front, batch, delay_ns);
     else if (!ends)
@@ -306,11 +307,11 @@ static sequel after_failure(fani_front *front, fani_batch *batch)
 
 /* ---- Detached batches ------------------------------------------------------------------------ */
 
-void fani_mark_overtime(fani_batch *batch)
+void fani_mark_overtime(fani_batch *batch, const char *why)
 {
-    char text[80];
-    (void)snprintf(text, sizeof text, "ran longer than %lld ms",
-                   (long long)(batch->timeout_ns / 1000000));
+    char text[160];
+    (void)snprintf(text, sizeof text, "ran longer than %lld ms%s%s",
+                   (long long)(batch->timeout_ns / 1000000), *why ? ": " : "", why);
     mark_all(batch, FANI_SLOT_TIMED_OUT, text);
 }
 
@@ -414,6 +415,7 @@ void fani_detach(fani_front *front, fani_batch *batch)
         care->detached = true;
         front->detached++;
         unlink_piece(front, care);
+        other->care->settling = true;
         link_piece(front, other->care);
     }
     fani_pin(care);
@@ -421,7 +423,7 @@ void fani_detach(fani_front *front, fani_batch *batch)
     if (front->ops->revoke)
         front->ops->revoke(front->self, batch, true);
     if (other) {
-        fani_mark_overtime(other);
+        fani_mark_overtime(other, "");
         if (front->trace)
             fani_trace_batch(front->trace, other, will_retry(other));
         if (after_failure(front, other) != AGAIN)
@@ -442,6 +444,7 @@ static bool settled(fani_front *front, fani_batch *batch, fani_outcome outcome)
     pthread_mutex_lock(&front->lock);
     bool deferred = defer(care, outcome);
     bool detached = care->detached;
+    care->settling = !deferred;
     if (care->listed == FANI_TIMED)
         fani_watch_forget(front, care);
     pthread_mutex_unlock(&front->lock);
@@ -458,7 +461,7 @@ static void mark_end(fani_batch *batch, fani_verdict verdict, bool overtime, con
     else if (verdict == FANI_FAILED)
         mark_all(batch, FANI_SLOT_FAILED, text);
     else if (overtime)
-        fani_mark_overtime(batch);
+        fani_mark_overtime(batch, text);
     else if (verdict == FANI_CANCELLED)
         mark_all(batch, FANI_SLOT_CANCELLED, "cancelled");
     else if (!batch->replies.complete || batch->replies.count != batch->items.count)
@@ -514,7 +517,8 @@ static void cancel_delayed(fani_front *front, const fani_batch *root)
 static fani_care *hold_piece(fani_front *front, const fani_batch *root)
 {
     for (fani_care *care = front->cares; care; care = care->next_piece) {
-        if (fani_root_of(care->batch) != root || atomic_load(&care->batch->unwanted))
+        if (care->settling || fani_root_of(care->batch) != root ||
+            atomic_load(&care->batch->unwanted))
             continue;
         atomic_store(&care->batch->unwanted, true);
         fani_pin(care);
@@ -533,6 +537,23 @@ static void revoke_pieces(fani_front *front, const fani_batch *root, bool kill)
         pthread_mutex_lock(&front->lock);
     }
     pthread_mutex_unlock(&front->lock);
+}
+
+/* Asks for what goes on in a detached batch's place; true where that waited. */
+static bool cancel_stand_in(fani_front *front, const fani_batch *root)
+{
+    pthread_mutex_lock(&front->lock);
+    fani_care *care = front->cares;
+    while (care && (care->stands_for != root || care->settling))
+        care = care->next_piece;
+    if (care)
+        fani_pin(care);
+    pthread_mutex_unlock(&front->lock);
+    if (!care)
+        return false;
+    bool taken = front->ops->revoke(front->self, care->batch, false);
+    fani_unpin(front, care);
+    return taken;
 }
 
 bool fani_abandon(fani_front *front, fani_batch *batch, bool kill)
@@ -554,6 +575,8 @@ bool fani_abandon(fani_front *front, fani_batch *batch, bool kill)
         taken = front->ops->revoke(front->self, batch, kill);
     if (front->ops->revoke && kill)
         revoke_pieces(front, batch, kill);
+    else if (front->ops->revoke && !taken && !care)
+        taken = cancel_stand_in(front, batch);
     fani_front_leave(shard);
     return taken || care;
 }

@@ -16,6 +16,8 @@ typedef struct fani_care {
     bool linked;
     size_t pieces; /* locked: pieces still out */
     unsigned pins; /* locked: threads that hold its address; while there are any, its end waits */
+    bool settling; /* locked: its end is being seen to, or it was not posted yet: nobody is to take
+                      hold of it */
     bool ended;    /* locked: it came to an end meanwhile, namely: */
     fani_verdict verdict;
     char *text;
@@ -56,18 +58,18 @@ void fani_unpin(fani_front *front, fani_care *care);
  * run. Who gave it up since then looked for it in vain. No lock is held. */
 void fani_post_pinned(fani_front *front, fani_batch *batch);
 
-/* The outcome of a batch that took too long. */
-void fani_mark_overtime(fani_batch *batch);
+/* The outcome of a batch that took too long; `why` is what is known of the reason, or empty. */
+void fani_mark_overtime(fani_batch *batch, const char *why);
 
 /* Gives a batch that runs too long, where it can't be ended, its outcome (or another try) at once,
  * and has it asked to end. It is detached: what it still answers is dropped. The lock is held, and
  * released. */
 void fani_detach(fani_front *front, fani_batch *batch);
 
-/* Ends a batch that nobody waits for any more, and the pieces it may have been split into: what
- * waits is cancelled; with `kill` what runs is asked to end; nothing of it runs again. True where
- * it (unsplit) was completed within. Its memory must stay valid until this returns. No lock is
- * held. */
+/* Ends a batch that nobody waits for any more, or what goes on in its place: what waits is
+ * cancelled. With `kill` also the pieces it may have been split into; what runs is asked to end,
+ * and nothing of it runs again. True where it (unsplit) was completed within. Its memory must stay
+ * valid until this returns. No lock is held. */
 bool fani_abandon(fani_front *front, fani_batch *batch, bool kill);
 
 /* The same for everything that is under way. */

@@ -14,6 +14,17 @@ static size_t charge(const fani_front *front, size_t size)
     return size > front->uncharged ? size : 0;
 }
 
+void fani_future_charge_input(fan_future *future)
+{
+    fani_batch *batch = &future->batch;
+    batch->input_bytes = charge(future->front, batch->items.size);
+    batch->charged = batch->input_bytes != 0;
+    if (batch->charged) {
+        fani_shard *shard = fani_front_shard(future->front);
+        fani_tally(shard, &shard->bytes_in, batch->input_bytes);
+    }
+}
+
 /* What other shards may still take without looking. */
 static uint64_t allowed_to_others(const fani_front *front, const fani_shard *own)
 {

@@ -1,7 +1,8 @@
-/* Traces: keeping what ran. A batch is a fixed record in a buffer of the thread that it was
- * completed on, without a lock. Full buffers are handed on; a thread of the trace moves them to a
- * temporary file when too many wait. Text is made at close: making it meanwhile would take the CPU
- * from the workers that are traced.
+/* Traces: keeping what ran. A batch is a short record in a buffer of the thread that it was
+ * completed on, without a lock: 32 bytes, as memory that is written costs more than the writing.
+ * Full buffers are handed on; a thread of the trace moves them to a temporary file when too many
+ * wait. Text is made at close: making it meanwhile would take the CPU from the workers that are
+ * traced.
  *
  * When no buffer is free, records are dropped and counted. Waiting would be worse: a completion may
  * run on the thread that hears the heartbeats of ranks, and a disk that hangs would hang the run.
@@ -24,18 +25,28 @@
 #include "exec/trace_record.h"
 
 enum {
-    RECORDS = 128,      /* in a buffer: 10 KiB */
+    SLOTS = 320,        /* in a buffer: 10 KiB */
     KEPT = 64,          /* full buffers that stay in memory */
     MOVED = 128,        /* when as many are full, all but those are moved, in few wake-ups */
     AT_ONCE = 64,       /* buffers written by one call */
     BUFFERS_MAX = 1600, /* full and spare ones: 16 MiB */
+    ORIGINS_MAX = 1024, /* what comes from others is written in full */
+    ORIGINS_KNOWN = 64, /* to a lane */
+    AT_A_TIME = 64,     /* records made of slots at close */
 };
 
 typedef struct buffer {
     struct buffer *next;
     size_t used;
-    fani_trace_record records[RECORDS];
+    size_t records;
+    fani_trace_slot slots[SLOTS];
 } buffer;
+
+/* An origin that a lane has had, with its number. */
+typedef struct known_origin {
+    fani_trace_origin origin;
+    uint16_t number;
+} known_origin;
 
 /* What a thread fills. Only that thread touches it, and whoever closes the trace: all executors of
  * it are closed by then. */
@@ -44,6 +55,7 @@ typedef struct lane {
     const void *thread; /* the place of a variable of that thread */
     buffer *buffer;     /* or NULL */
     uint64_t dropped;
+    known_origin known[ORIGINS_KNOWN]; /* by a hash; task is NULL where there is none */
 } lane;
 
 struct fan_trace {
@@ -67,6 +79,8 @@ struct fan_trace {
     fani_trace_source *sources[FANI_TRACE_SOURCES_MAX];
     unsigned source_count;
     unsigned attached;
+    fani_trace_origin origins[ORIGINS_MAX];
+    unsigned origin_count;
 };
 
 /* ---- Buffers ------------------------------------------------------------------------------- */
@@ -120,21 +134,33 @@ static lane *find_lane(fan_trace *t, const void *thread)
     return found;
 }
 
-/* The calling thread's lane, looked up when the thread comes from another trace. A later trace at
- * the same address was opened at a later time. */
+static void count_dropped(fan_trace *t)
+{
+    pthread_mutex_lock(&t->lock);
+    t->dropped++;
+    pthread_mutex_unlock(&t->lock);
+}
+
+/* Which trace this thread added to added_to. */
+static _Thread_local struct {
+    const fan_trace *trace;
+    int64_t base_ns;
+    lane *lane;
+} added_to __attribute__((tls_model("initial-exec")));
+
+/* The calling thread's lane, looked up when the thread comes from another trace; NULL, and the
+ * record is counted, where there is no memory for one. A later trace at the same address was opened
+ * at a later time. */
 static lane *own_lane(fan_trace *t)
 {
-    static _Thread_local struct {
-        const fan_trace *trace;
-        int64_t base_ns;
-        lane *lane;
-    } last;
-    if (last.trace == t && last.base_ns == t->base_ns)
-        return last.lane;
-    lane *found = find_lane(t, &last);
-    last.trace = found ? t : NULL;
-    last.base_ns = t->base_ns;
-    last.lane = found;
+    if (added_to.trace == t && added_to.base_ns == t->base_ns)
+        return added_to.lane;
+    lane *found = find_lane(t, &added_to);
+    added_to.trace = found ? t : NULL;
+    added_to.base_ns = t->base_ns;
+    added_to.lane = found;
+    if (!found)
+        count_dropped(t);
     return found;
 }
 
@@ -146,39 +172,70 @@ static void refill(fan_trace *t, lane *own)
         return;
     if (own->buffer)
         hand_on(t, own->buffer);
-    empty->used = 0;
+    empty->used = empty->records = 0;
     own->buffer = empty;
 }
 
-static void count_dropped(fan_trace *t)
+/* Places for a record of so many slots; NULL, and it is counted, where there are none. */
+static fani_trace_slot *take_slots(fan_trace *t, lane *own, size_t count)
 {
-    pthread_mutex_lock(&t->lock);
-    t->dropped++;
-    pthread_mutex_unlock(&t->lock);
-}
-
-/* A place for a record; NULL, and it is counted, where there is none. */
-static fani_trace_record *take_place(fan_trace *t)
-{
-    lane *own = own_lane(t);
-    if (!own) {
-        count_dropped(t);
+    if (!own->buffer || own->buffer->used + count > SLOTS)
+        refill(t, own);
+    buffer *place = own->buffer;
+    if (!place || place->used + count > SLOTS) {
+        own->dropped++;
         return NULL;
     }
-    if (!own->buffer || own->buffer->used == RECORDS)
-        refill(t, own);
-    if (own->buffer && own->buffer->used < RECORDS)
-        return &own->buffer->records[own->buffer->used++];
-    own->dropped++;
-    return NULL;
+    fani_trace_slot *slots = place->slots + place->used;
+    place->used += count;
+    place->records++;
+    return slots;
 }
+
+/* ---- Origins ------------------------------------------------------------------------------- */
+
+static bool is_origin(const fani_trace_origin *origin, const fani_trace_source *source,
+                      const fani_batch *batch)
+{
+    const fani_where *a = &origin->where, *b = &batch->where;
+    return origin->task == batch->task->name && a->thread == b->thread && a->pid == b->pid &&
+           a->worker == b->worker && a->rank == b->rank && origin->source == source->number;
+}
+
+/* The number of a batch's origin, given to it where it has none; FANI_TRACE_WHOLE: all are given.
+ */
+static uint16_t number_origin(const fani_trace_source *source, const fani_batch *batch)
+{
+    fan_trace *t = source->trace;
+    pthread_mutex_lock(&t->lock);
+    unsigned i = 0;
+    while (i < t->origin_count && !is_origin(&t->origins[i], source, batch))
+        i++;
+    bool room = i < ORIGINS_MAX;
+    if (room && i == t->origin_count)
+        t->origins[t->origin_count++] = (fani_trace_origin){
+            .task = batch->task->name, .where = batch->where, .source = source->number};
+    pthread_mutex_unlock(&t->lock);
+    return room ? (uint16_t)i : FANI_TRACE_WHOLE;
+}
+
+static uint16_t find_origin(const fani_trace_source *source, lane *own, const fani_batch *batch)
+{
+    size_t hash = batch->where.worker + ((uintptr_t)batch->task >> 5) + source->number;
+    known_origin *known = &own->known[hash % ORIGINS_KNOWN];
+    if (!is_origin(&known->origin, source, batch))
+        *known = (known_origin){
+            .origin = {.task = batch->task->name, .where = batch->where, .source = source->number},
+            .number = number_origin(source, batch)};
+    return known->number;
+}
+
+/* ---- Adding -------------------------------------------------------------------------------- */
 
 /* Counts the items that are not ok. */
 static void look_at_outcomes(const fani_batch *batch, fani_trace_record *record)
 {
     const fani_replies *replies = &batch->replies;
-    if (replies->complete && !replies->slots)
-        return;
     for (size_t i = 0; i < replies->count; i++) {
         if (replies->complete && replies->slots[i].state <= FANI_SLOT_REPLY)
             continue;
@@ -189,12 +246,47 @@ static void look_at_outcomes(const fani_batch *batch, fani_trace_record *record)
     }
 }
 
-void fani_trace_batch(fani_trace_source *source, const fani_batch *batch, bool again)
+static bool all_ok(const fani_replies *replies)
 {
-    fani_trace_record *record = take_place(source->trace);
-    if (!record)
+    if (!replies->slots || !replies->complete)
+        return replies->complete;
+    size_t i = 0;
+    while (i < replies->count && replies->slots[i].state <= FANI_SLOT_REPLY)
+        i++;
+    return i == replies->count;
+}
+
+static uint16_t attempt_of(const fani_batch *batch)
+{
+    return batch->attempt < UINT16_MAX ? (uint16_t)batch->attempt : UINT16_MAX;
+}
+
+/* Adds a batch that ran here, ended well and whose times are short; false: it is none. */
+static bool add_plain(fani_trace_source *source, lane *own, const fani_batch *batch)
+{
+    int64_t wait = batch->begun_ns - batch->posted_ns;
+    if (!batch->begun_ns || batch->where.rank || wait > UINT32_MAX || batch->run_ns > UINT32_MAX ||
+        !all_ok(&batch->replies))
+        return false;
+    uint16_t number = find_origin(source, own, batch);
+    fani_trace_slot *slot = number != FANI_TRACE_WHOLE ? take_slots(source->trace, own, 1) : NULL;
+    if (slot)
+        *slot = (fani_trace_slot){.begun_ns = batch->begun_ns,
+                                  .first = batch->items.first,
+                                  .wait_ns = wait > 0 ? (uint32_t)wait : 0,
+                                  .run_ns = (uint32_t)batch->run_ns,
+                                  .count = (uint32_t)batch->items.count,
+                                  .attempt = attempt_of(batch),
+                                  .origin = number};
+    return number != FANI_TRACE_WHOLE;
+}
+
+static void add_whole(fani_trace_source *source, lane *own, const fani_batch *batch, bool again)
+{
+    fani_trace_slot *slots = take_slots(source->trace, own, FANI_TRACE_WHOLE_SLOTS);
+    if (!slots)
         return;
-    *record = (fani_trace_record){
+    fani_trace_record record = {
         .task = batch->task->name,
         .posted_ns = batch->posted_ns,
         .begun_ns = batch->begun_ns,
@@ -202,13 +294,22 @@ void fani_trace_batch(fani_trace_source *source, const fani_batch *batch, bool a
         .ended_ns = batch->where.rank ? fani_clock_ns() : 0,
         .first = batch->items.first,
         .count = (uint32_t)batch->items.count,
-        .attempt = batch->attempt < UINT16_MAX ? (uint16_t)batch->attempt : UINT16_MAX,
+        .attempt = attempt_of(batch),
         .source = source->number,
         .flags = again ? FANI_TRACE_AGAIN : 0,
         .where = batch->where,
     };
-    if (!again)
-        look_at_outcomes(batch, record);
+    if (!again && !all_ok(&batch->replies))
+        look_at_outcomes(batch, &record);
+    slots->origin = FANI_TRACE_WHOLE;
+    memcpy(slots + 1, &record, sizeof record);
+}
+
+void fani_trace_batch(fani_trace_source *source, const fani_batch *batch, bool again)
+{
+    lane *own = own_lane(source->trace);
+    if (own && (again || !add_plain(source, own, batch)))
+        add_whole(source, own, batch, again);
 }
 
 /* ---- The temporary file -------------------------------------------------------------------- */
@@ -249,8 +350,8 @@ static int write_whole(int fd, const buffer *list)
     struct iovec parts[AT_ONCE];
     int count = 0;
     for (; list; list = list->next)
-        parts[count++] = (struct iovec){.iov_base = (void *)list->records,
-                                        .iov_len = list->used * sizeof *list->records};
+        parts[count++] = (struct iovec){.iov_base = (void *)list->slots,
+                                        .iov_len = list->used * sizeof *list->slots};
     for (int at = 0; at < count;) {
         ssize_t n = writev(fd, parts + at, count - at);
         if (n < 0 && errno == EINTR)
@@ -271,11 +372,11 @@ static int write_whole(int fd, const buffer *list)
 static buffer *take_full(fan_trace *t, buffer **last, uint64_t *records)
 {
     buffer *first = t->full_first, *at = first;
-    *records = at->used;
+    *records = at->records;
     t->full--;
     for (int i = 1; i < AT_ONCE && at->next; i++, t->full--) {
         at = at->next;
-        *records += at->used;
+        *records += at->records;
     }
     t->full_first = at->next;
     if (!at->next)
@@ -476,6 +577,40 @@ fan_status fan_trace_open(const char *path, fan_trace **trace, fan_error *error)
 typedef fan_status (*visitor)(void *context, const fani_trace_record *records, size_t count,
                               fan_error *error);
 
+/* Makes a record of what begins at a slot; the slots that it takes. */
+static size_t unpack(const fan_trace *t, const fani_trace_slot *slot, fani_trace_record *record)
+{
+    if (slot->origin == FANI_TRACE_WHOLE) {
+        memcpy(record, slot + 1, sizeof *record);
+        return FANI_TRACE_WHOLE_SLOTS;
+    }
+    const fani_trace_origin *origin = &t->origins[slot->origin];
+    *record = (fani_trace_record){.task = origin->task,
+                                  .posted_ns = slot->begun_ns - slot->wait_ns,
+                                  .begun_ns = slot->begun_ns,
+                                  .run_ns = slot->run_ns,
+                                  .first = slot->first,
+                                  .count = slot->count,
+                                  .attempt = slot->attempt,
+                                  .source = origin->source,
+                                  .where = origin->where};
+    return 1;
+}
+
+static fan_status each_of_slots(const fan_trace *t, const fani_trace_slot *slots, size_t count,
+                                visitor visit, void *context, fan_error *error)
+{
+    fani_trace_record records[AT_A_TIME];
+    fan_status status = FAN_OK;
+    for (size_t at = 0; at < count && status == FAN_OK;) {
+        size_t made = 0;
+        while (made < AT_A_TIME && at < count)
+            at += unpack(t, slots + at, &records[made++]);
+        status = visit(context, records, made, error);
+    }
+    return status;
+}
+
 static fan_status each_of_spool(fan_trace *t, visitor visit, void *context, fan_error *error)
 {
     off_t size = t->spool < 0 ? 0 : lseek(t->spool, 0, SEEK_END);
@@ -486,7 +621,8 @@ static fan_status each_of_spool(fan_trace *t, visitor visit, void *context, fan_
         return fani_error_errno(error, FAN_E_OUTPUT, errno, "%s: its temporary file can't be read",
                                 t->path);
     (void)madvise(bytes, (size_t)size, MADV_SEQUENTIAL); /* for speed only */
-    fan_status status = visit(context, bytes, (size_t)size / sizeof(fani_trace_record), error);
+    fan_status status =
+        each_of_slots(t, bytes, (size_t)size / sizeof(fani_trace_slot), visit, context, error);
     (void)munmap(bytes, (size_t)size);
     return status;
 }
@@ -496,10 +632,10 @@ static fan_status each_record(void *user, visitor visit, void *context, fan_erro
     fan_trace *t = user;
     fan_status status = each_of_spool(t, visit, context, error);
     for (const buffer *b = t->full_first; b && status == FAN_OK; b = b->next)
-        status = visit(context, b->records, b->used, error);
+        status = each_of_slots(t, b->slots, b->used, visit, context, error);
     for (const lane *at = t->lanes; at && status == FAN_OK; at = at->next)
         if (at->buffer)
-            status = visit(context, at->buffer->records, at->buffer->used, error);
+            status = each_of_slots(t, at->buffer->slots, at->buffer->used, visit, context, error);
     return status;
 }
 

@@ -24,6 +24,31 @@ typedef struct fani_trace_record {
 
 enum { FANI_TRACE_AGAIN = 128, FANI_TRACE_SOURCES_MAX = 255 };
 
+/* A record as it lies in memory and in the temporary file. Of most there is nothing to say but
+ * this; of any other the whole record follows, in so many slots as it takes. */
+typedef struct fani_trace_slot {
+    int64_t begun_ns;
+    uint64_t first;
+    uint32_t wait_ns; /* before it began */
+    uint32_t run_ns;
+    uint32_t count;
+    uint16_t attempt;
+    uint16_t origin; /* number of a fani_trace_origin, or FANI_TRACE_WHOLE */
+} fani_trace_slot;
+
+enum {
+    FANI_TRACE_WHOLE = UINT16_MAX,
+    FANI_TRACE_WHOLE_SLOTS =
+        1 + (sizeof(fani_trace_record) + sizeof(fani_trace_slot) - 1) / sizeof(fani_trace_slot),
+};
+
+/* What many records have in common. */
+typedef struct fani_trace_origin {
+    const char *task;
+    fani_where where;
+    uint8_t source;
+} fani_trace_origin;
+
 /* Where another host's clock stands: between these two must lie what is to be added to its times.
  */
 typedef struct fani_trace_clock {

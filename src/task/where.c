@@ -4,7 +4,9 @@
 
 fani_where fani_where_here(uint32_t worker)
 {
-    static _Thread_local fani_where here; /* both system calls cost more than a small task */
+    /* Both system calls cost more than a small task, and the way to a variable of a thread as much
+     * as the rest of this. */
+    static _Thread_local fani_where here __attribute__((tls_model("initial-exec")));
     if (!here.pid)
         here = (fani_where){.pid = getpid(), .thread = gettid()};
     here.worker = worker;

@@ -81,7 +81,7 @@ comma_locale() {
 run() {
     local log code=0
     log=$(mktemp)
-    "$@" >"$log" 2>&1 </dev/null || code=$?
+    GTEST_COLOR=no "$@" >"$log" 2>&1 </dev/null || code=$? # mpirun gives ranks a terminal
     if [ "$code" -ne 0 ]; then
         grep -v -e '^\[ *OK' -e '^\[-*\]' "$log" | tail -n 100
         echo "$what: exit code $code"

@@ -495,10 +495,15 @@ static void resizing(fan_executor *executor, void *context)
 {
     (void)context;
     uint64_t squares[500];
-    unsigned sizes[] = {3, 1, 2, 3, 1};
     fan_executor_stats stats;
-    if (fan_executor_resize(executor, 2) == FAN_E_UNSUPPORTED)
+    EXPECT_I64(fan_executor_get_stats(executor, &stats), FAN_OK);
+    const unsigned most = stats.ranks * 3;
+    const unsigned sizes[] = {3, 1, 2, most, 1};
+    if (fan_executor_resize(executor, 2) == FAN_E_UNSUPPORTED) {
+        EXPECT_I64(fan_executor_resize(executor, 1), FAN_OK); /* it is what there is */
+        EXPECT_U64(stats.workers, 1);
         return;
+    }
     for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
         EXPECT_I64(fan_executor_resize(executor, sizes[k]), FAN_OK);
         EXPECT_I64(fan_executor_get_stats(executor, &stats), FAN_OK);
@@ -510,11 +515,68 @@ static void resizing(fan_executor *executor, void *context)
         for (uint64_t i = 0; i < 500; i++)
             EXPECT_U64(squares[i], i * i);
     }
-    EXPECT_I64(fan_executor_resize(executor, 4), FAN_E_ARGUMENT);
+    EXPECT_I64(fan_executor_resize(executor, most + 1), FAN_E_ARGUMENT);
     EXPECT_I64(fan_executor_resize(executor, 0), FAN_E_ARGUMENT);
 }
 
 CONTRACT(resizing_while_open_keeps_every_item)
 {
     contract_with(target, (fan_executor_options){.workers = 1, .workers_max = 3}, resizing, NULL);
+}
+
+typedef struct changes {
+    fan_executor *executor;
+    uint64_t next;
+    unsigned most;
+    bool changes;
+} changes;
+
+static fan_status change_sometimes(void *user, const fan_outcome *outcomes, size_t count,
+                                   fan_error *error)
+{
+    changes *c = user;
+    (void)error;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t square = 0;
+        EXPECT_U64(outcomes[i].index, c->next++);
+        EXPECT_I64(outcomes[i].kind, FAN_OUTCOME_OK);
+        if (outcomes[i].size == sizeof square)
+            memcpy(&square, outcomes[i].bytes, sizeof square);
+        EXPECT_U64(square, outcomes[i].index * outcomes[i].index);
+        if (c->changes && outcomes[i].index % 100 == 50)
+            EXPECT_I64(
+                fan_executor_resize(c->executor, 1 + (unsigned)(c->next / 100 * 7 % c->most)),
+                FAN_OK);
+    }
+    return FAN_OK;
+}
+
+/* With inputs of their own, and as an index range. */
+static void resizing_meanwhile(fan_executor *executor, void *context)
+{
+    enum { COUNT = 3000 };
+    static uint64_t numbers[COUNT];
+    fan_executor_stats stats;
+    (void)context;
+    EXPECT_I64(fan_executor_get_stats(executor, &stats), FAN_OK);
+    changes c = {.executor = executor, .most = stats.ranks * 4};
+    c.changes = fan_executor_resize(executor, 2) != FAN_E_UNSUPPORTED;
+    for (uint64_t i = 0; i < COUNT; i++)
+        numbers[i] = i;
+    EXPECT_I64(fan_map(executor, &task_square, fan_source_array(numbers, sizeof *numbers, COUNT),
+                       fan_sink_callback(change_sometimes, &c), &(fan_map_options){.batch = 1},
+                       NULL),
+               FAN_OK);
+    EXPECT_U64(c.next, COUNT);
+    c.next = 0;
+    EXPECT_I64(fan_map(executor, &task_square, fan_source_range(0, COUNT),
+                       fan_sink_callback(change_sometimes, &c), NULL, NULL),
+               FAN_OK);
+    EXPECT_U64(c.next, COUNT);
+}
+
+CONTRACT(resizing_while_work_goes_on_keeps_every_item)
+{
+    contract_with(target, (fan_executor_options){.workers = 2, .workers_max = 4},
+                  resizing_meanwhile, NULL);
 }

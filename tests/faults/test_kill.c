@@ -1,5 +1,7 @@
 /* Ending what runs: asked first, killed when it does not answer. */
+#include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 
 #include "faults.h"
 
@@ -91,6 +93,47 @@ FAN_TEST(kill, who_does_not_answer_is_replaced_and_nothing_of_it_runs_on)
     EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_DRAIN, fan_deadline_in_ms(20000)), FAN_OK);
     fault_expect_children(0);
     fault_marks_close(&marks);
+}
+
+/* What an item of one worker that is `stopped` from outside while it runs, or not, came to. */
+static void overrun(bool stopped, char *text, size_t size)
+{
+    const fault_order order = {.stage = FAULT_RUN, .kind = FAULT_LOOP, .mark = 0};
+    fault_marks marks;
+    int64_t pid = 0;
+    fan_future *future = NULL;
+    fan_outcome outcome = {.kind = FAN_OUTCOME_OK, .text = ""};
+    fan_executor *executor = fault_open(1);
+    if (!executor || !fault_marks_open(&marks, 1))
+        return;
+    EXPECT_I64(fan_map(executor, &task_pid, fan_source_range(0, 1),
+                       fan_sink_array(&pid, sizeof pid, 1), NULL, NULL),
+               FAN_OK);
+    const fan_submit_options options = {
+        .args = marks.path, .args_size = strlen(marks.path), .timeout_ms = 300};
+    EXPECT_I64(fan_submit(executor, &task_fault, &order, sizeof order, &options, &future), FAN_OK);
+    EXPECT_TRUE(fault_marks_wait(&marks, 0));
+    if (stopped)
+        EXPECT_I64(kill((pid_t)pid, SIGSTOP), 0);
+    EXPECT_I64(fan_future_result(future, fan_deadline_in_ms(20000), &outcome), FAN_OK);
+    EXPECT_I64(outcome.kind, FAN_OUTCOME_TIMED_OUT);
+    snprintf(text, size, "%s", outcome.text);
+    fan_future_release(future);
+    EXPECT_I64(fan_map(executor, &task_pid, fan_source_range(0, 1),
+                       fan_sink_array(&pid, sizeof pid, 1), NULL, NULL),
+               FAN_OK); /* by its successor */
+    EXPECT_U64(workers_lost(executor), 1);
+    EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_DRAIN, fan_deadline_in_ms(20000)), FAN_OK);
+    fault_marks_close(&marks);
+}
+
+FAN_TEST(kill, an_item_whose_worker_was_stopped_from_outside_says_so)
+{
+    char text[200] = "";
+    overrun(true, text, sizeof text);
+    EXPECT_STR(text, "ran longer than 300 ms: its worker was stopped by a signal");
+    overrun(false, text, sizeof text);
+    EXPECT_STR(text, "ran longer than 300 ms");
 }
 
 static fan_status check_order(void *user, const fan_outcome *outcomes, size_t count,

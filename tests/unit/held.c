@@ -122,10 +122,13 @@ static bool held_revoke(void *self, fani_batch *batch, bool kill)
     (void)kill;
     atomic_fetch_add(&h->revokes, 1);
     batch = held_take(h, batch);
-    if (batch)
+    bool cancels = batch && atomic_load(&h->cancels);
+    if (cancels)
+        fani_front_complete(h->front, batch, (fani_outcome){.verdict = FANI_CANCELLED});
+    else if (batch)
         held_end(h, batch, atomic_load(&h->lose));
     linger(h);
-    return false;
+    return cancels;
 }
 
 static fan_status held_progress(void *self, fan_deadline deadline)

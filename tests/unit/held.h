@@ -21,9 +21,10 @@ typedef struct held_executor {
     fani_batch *held[HELD_MAX];
     unsigned count;
     _Atomic unsigned posts;
-    _Atomic int inside; /* threads in a slow operation */
-    _Atomic bool slow;  /* operations take SLOW_MS after their work is done */
-    _Atomic bool lose;  /* revoke: the batch loses its worker, else it runs to its end */
+    _Atomic int inside;   /* threads in a slow operation */
+    _Atomic bool slow;    /* operations take SLOW_MS after their work is done */
+    _Atomic bool lose;    /* revoke: the batch loses its worker, else it runs to its end */
+    _Atomic bool cancels; /* revoke: or is cancelled, as executors do with what waits */
     _Atomic bool closed;
     _Atomic bool late; /* an operation was still inside when close freed the instance */
     _Atomic unsigned revokes;

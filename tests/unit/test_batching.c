@@ -99,3 +99,15 @@ FAN_TEST(batching, room_is_time_and_at_least_one_batch_in_advance)
     EXPECT_TRUE(fani_batching_room(5, 15, 15 * 4e4, 4e4, 1e6)); /* a rank that ran dry */
     EXPECT_TRUE(!fani_batching_room(5, 5, 1e9, 2e8, 1e9));      /* long ones: none in advance */
 }
+
+FAN_TEST(batching, large_worlds_have_room_for_many_items)
+{
+    const size_t bytes = (size_t)256 << 20;
+    EXPECT_U64(fani_batching_queue_items(1, bytes), 65536);
+    EXPECT_U64(fani_batching_queue_items(1024, bytes), 65536);
+    EXPECT_U64(fani_batching_queue_items(1025, bytes), 65600);
+    EXPECT_U64(fani_batching_queue_items(10000, bytes), 640000);
+    EXPECT_U64(fani_batching_queue_items(100000, bytes), 4194304);
+    EXPECT_U64(fani_batching_queue_items(100000, 1), 65536);
+    EXPECT_U64(fani_batching_queue_items(SIZE_MAX, SIZE_MAX), SIZE_MAX / 64);
+}

@@ -305,6 +305,43 @@ FAN_TEST(front, kill_reaches_the_second_run_of_what_took_too_long)
     EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_DRAIN, fan_deadline_in_ms(WAIT_MS)), FAN_OK);
 }
 
+FAN_TEST(front, cancel_reaches_the_second_run_where_it_waits)
+{
+    held_executor held = {.depth = 1, .cancels = true};
+    fan_executor *executor = open_held(&held, &held_ops, 0);
+    fan_future *future = give_up_first_run(&held, executor);
+    EXPECT_I64(fan_future_cancel(future), FAN_OK);
+    EXPECT_I64(outcome_of(future).kind, FAN_OUTCOME_CANCELLED);
+    EXPECT_U64(outcome_of(future).attempt, 2);
+    EXPECT_I64(fan_future_cancel(future), FAN_E_BUSY);
+    fan_future_release(future);
+    held_finish(&held);
+    EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_DRAIN, fan_deadline_in_ms(WAIT_MS)), FAN_OK);
+}
+
+FAN_TEST(front, cancel_leaves_the_second_run_where_it_has_begun)
+{
+    held_executor held = {.depth = 1, .cancels = true};
+    fan_executor *executor = open_held(&held, &held_ops, 0);
+    fan_future *future = NULL;
+    const fan_submit_options patient = {.timeout_ms = WAIT_MS, .retries = 1, .backoff_ms = 1};
+    EXPECT_I64(fan_submit(executor, &fine_task, "x", 1, &patient, &future), FAN_OK);
+    EXPECT_TRUE(held_begin(&held) != NULL);
+    pthread_mutex_lock(&held.lock);
+    held.begun_ns -= INT64_C(2000000) * WAIT_MS; /* long ago */
+    pthread_mutex_unlock(&held.lock);
+    fani_batch *first = held.running;
+    await_held(&held, 1);
+    EXPECT_TRUE(held_begin(&held) != NULL);
+    EXPECT_I64(fan_future_cancel(future), FAN_E_BUSY);
+    held_finish(&held);
+    EXPECT_I64(outcome_of(future).kind, FAN_OUTCOME_OK);
+    fan_future_release(future);
+    held.running = first;
+    held_finish(&held);
+    EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_DRAIN, fan_deadline_in_ms(WAIT_MS)), FAN_OK);
+}
+
 /* The outcome of the second run counts, whichever ends first, and close waits for the first one. */
 FAN_TEST(front, the_second_run_gives_the_outcome_in_every_order)
 {
@@ -492,4 +529,86 @@ FAN_TEST(front, the_queue_keeps_its_limit_whoever_submits)
     EXPECT_U64(atomic_load(&c.taken), PLACES);
     EXPECT_I64(fan_executor_close(c.executor, FAN_CLOSE_ABANDON, FAN_FOREVER), FAN_OK);
     pthread_barrier_destroy(&c.barrier);
+}
+
+FAN_TEST(front, the_queue_has_room_for_all_workers_there_may_be)
+{
+    held_executor held = {.depth = 1};
+    fan_executor_kind kind = {.ops = &held_ops};
+    fan_executor *executor = NULL;
+    fan_executor_options options = {
+        .plugin = &kind, .plugin_options = &held, .workers = 1, .workers_max = 2000};
+    ASSERT_I64(fan_executor_open(&options, &executor, NULL), FAN_OK);
+    EXPECT_U64(fani_executor_front(executor)->queue_items_max, 128000);
+    EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_DRAIN, FAN_FOREVER), FAN_OK);
+    options.queue_items = 7;
+    ASSERT_I64(fan_executor_open(&options, &executor, NULL), FAN_OK);
+    EXPECT_U64(fani_executor_front(executor)->queue_items_max, 7);
+    EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_DRAIN, FAN_FOREVER), FAN_OK);
+}
+
+enum { FED_BYTES = 900 };
+
+static fan_status large_run(fan_run *run, fan_items in)
+{
+    (void)in;
+    return fan_run_reply_array(run, FED_BYTES) ? FAN_OK : FAN_E_MEMORY;
+}
+
+static const fan_task large_task = {.name = "large", .version = 1, .run = large_run};
+
+/* Whether another item of 200 bytes is taken; it is run. */
+static bool has_room(held_executor *h, fan_executor *executor)
+{
+    static const unsigned char input[200];
+    const fan_submit_options at_once = {.no_wait = true, .priority = 1};
+    fan_future *future = NULL;
+    fan_status status = fan_submit(executor, &fine_task, input, sizeof input, &at_once, &future);
+    if (status == FAN_E_BUSY)
+        return false;
+    EXPECT_I64(status, FAN_OK);
+    EXPECT_I64(fan_future_kill(future), FAN_OK);
+    EXPECT_TRUE(h->count <= 1);
+    EXPECT_I64(outcome_of(future).kind, FAN_OUTCOME_CANCELLED);
+    fan_future_release(future);
+    return true;
+}
+
+/* What is fed to an item counts like what is submitted with it, until it ends in whatever way. */
+FAN_TEST(front, fed_bytes_count_until_their_item_ends)
+{
+    for (int way = 0; way < 3; way++) {
+        held_executor held = {.depth = 1, .cancels = true};
+        fan_executor_kind kind = {.ops = &held_ops};
+        fan_executor *executor = NULL;
+        fan_future *first = NULL, *second = NULL;
+        ASSERT_I64(fan_executor_open(&(fan_executor_options){.plugin = &kind,
+                                                             .plugin_options = &held,
+                                                             .workers = 1,
+                                                             .queue_bytes = 1000},
+                                     &executor, NULL),
+                   FAN_OK);
+        const fan_submit_options fed = {.after = &first, .after_count = 1, .feed = true};
+        EXPECT_I64(fan_submit(executor, &large_task, NULL, 0, NULL, &first), FAN_OK);
+        if (way == 2) /* fed within its submit */
+            EXPECT_TRUE(held_step(&held, false));
+        EXPECT_I64(fan_submit(executor, &large_task, NULL, 0, &fed, &second), FAN_OK);
+        if (way != 2) {
+            EXPECT_TRUE(has_room(&held, executor));
+            EXPECT_TRUE(held_step(&held, false));
+        }
+        EXPECT_TRUE(!has_room(&held, executor)); /* the second one waits */
+        if (way == 1)
+            EXPECT_I64(fan_future_cancel(second), FAN_OK);
+        else
+            EXPECT_TRUE(held_step(&held, false));
+        EXPECT_I64(outcome_of(second).kind, way == 1 ? FAN_OUTCOME_CANCELLED : FAN_OUTCOME_OK);
+        for (int i = 0; i < 3; i++) /* what was taken is back, and not more */
+            EXPECT_TRUE(has_room(&held, executor));
+        EXPECT_U64(fani_front_bytes(fani_executor_front(executor)), 0);
+        fan_future_release(first);
+        fan_future_release(second);
+        EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_DRAIN, fan_deadline_in_ms(WAIT_MS)),
+                   FAN_OK);
+    }
 }

@@ -16,7 +16,7 @@
 #include "fanfold/trace.h"
 #include "shim.h"
 
-enum { MANY = 20000, THREADS = 4, A_THREAD = 5000 };
+enum { MANY = 50000, THREADS = 4, A_THREAD = 5000 };
 
 static fan_status nothing(fan_run *run, fan_items in)
 {
@@ -249,6 +249,49 @@ FAN_TEST(trace, a_temporary_file_that_fails_is_reported)
     EXPECT_I64(stat(path, &info), 0);
     EXPECT_I64(info.st_size, 4); /* as it was */
     unlink(path);
+}
+
+/* What is kept in short, and what is not, from the same thread in turns; more of them than a buffer
+ * takes. */
+FAN_TEST(trace, odd_records_lie_among_plain_ones)
+{
+    enum { TURNS = 1000, KINDS = 6 };
+    const int64_t long_ns = INT64_C(5000000000);
+    char path[64];
+    fan_trace *trace = NULL;
+    trace_file file = {0};
+    trace_name(path);
+    expect_open(path, &trace);
+    ASSERT_TRUE(trace != NULL);
+    fani_trace_source *source = attach(trace, &(fani_opened){.ranks = 1});
+    for (uint32_t i = 0; i < TURNS * KINDS; i++) {
+        /* Each in a row of its own, as times are made up; more rows than a lane knows. */
+        fani_batch batch =
+            batch_of(i, (fani_where){.worker = i % 300, .pid = getpid(), .thread = (int32_t)i + 1});
+        batch.run_ns = i % KINDS == 1 ? (uint64_t)long_ns : 77;
+        batch.posted_ns = batch.begun_ns - (i % KINDS == 2 ? long_ns : 55);
+        batch.attempt = i % KINDS == 3 ? 2 : 1;
+        batch.items.count = batch.replies.count = i % KINDS == 4 ? 9 : 1;
+        if (i % KINDS == 5)
+            batch.begun_ns = 0;
+        fani_trace_batch(source, &batch, false);
+    }
+    fani_trace_detach(source);
+    expect_close(trace);
+    EXPECT_TRUE(trace_read(path, &file));
+    EXPECT_U64(file.count, (uint64_t)TURNS * KINDS);
+    EXPECT_U64(file.dropped, 0);
+    for (size_t i = 0; i < file.count; i++) {
+        const trace_event *e = &file.events[i];
+        unsigned kind = (unsigned)(e->item % KINDS);
+        EXPECT_I64(e->phase, kind == 5 ? 'i' : 'X');
+        EXPECT_I64(e->run_ns, kind == 5 ? 0 : kind == 1 ? long_ns : 77);
+        EXPECT_I64(e->wait_ns, kind == 5 ? 0 : kind == 2 ? long_ns : 55);
+        EXPECT_U64(e->attempt, kind == 3 ? 2 : 1);
+        EXPECT_U64(e->count, kind == 4 ? 9 : 1);
+        EXPECT_I64(e->thread, kind == 5 ? e->thread : (int64_t)e->item + 1);
+    }
+    trace_clear(&file);
 }
 
 /* Two ranks; the other one's clock began long after ours. */

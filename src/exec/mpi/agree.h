@@ -14,7 +14,7 @@ typedef struct fani_hello {
     uint32_t workers;
     uint32_t capabilities; /* of its inner executor */
     uint32_t leaders;      /* of rank 0: 1: with a leader for each host (relay.h) */
-    uint32_t unused;
+    uint32_t workers_max;  /* what that may be resized to */
 } fani_hello;
 
 /* Whether all ranks run the same build of Fanfold: to be asked before anything else, whose messages

@@ -66,13 +66,11 @@ static void leave(fani_answers *answers)
     if (!message)
         return;
     end_many(answers);
-    fan_executor_stats stats = {0};
-    if (self->isolates)
-        fan_executor_get_stats(self->inner, &stats);
     const fani_answers_head head = {.magic = FANI_ANSWERS_MAGIC,
-                                    .dry = atomic_load(&self->runs_out) <= self->claims_workers,
+                                    .dry = atomic_load(&self->runs_out) <=
+                                           atomic_load(&self->own_workers),
                                     .count = answers->count,
-                                    .workers_lost = stats.workers_lost,
+                                    .workers_lost = fani_mpi_lost_here(self),
                                     .rank = (uint32_t)self->rank,
                                     .pid = (int32_t)getpid()};
     memcpy(message->bytes, &head, sizeof head);

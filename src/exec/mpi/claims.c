@@ -32,6 +32,7 @@ struct fani_claimer {
     _Atomic uint64_t *word;
     atomic_bool stopped;
     atomic_size_t users;
+    unsigned workers;  /* when it began */
     unsigned revokers; /* guarded, like the next two, by `packing` */
     fani_batch *buried;
     fani_batch *turns[]; /* one for each worker; NULL: it has ended */
@@ -255,7 +256,7 @@ static void bury(fani_claimer *claimer, fani_batch *inner)
     pthread_mutex_t *packing = &claimer->self->packing;
     pthread_mutex_lock(packing);
     bool wanted_by_others = claimer->revokers > 0;
-    for (unsigned i = 0; i < claimer->self->claims_workers; i++)
+    for (unsigned i = 0; i < claimer->workers; i++)
         if (claimer->turns[i] == inner)
             claimer->turns[i] = NULL;
     if (wanted_by_others) {
@@ -310,12 +311,15 @@ static void start_turn(fani_claimer *claimer)
 bool fani_claims_start(fani_mpi *self, const fani_announced *range, const fani_order *order,
                        const fan_task *task, fan_items args, fani_message *came)
 {
-    unsigned workers = self->claims_workers;
+    /* A rank of a leader's host is told though it is to do nothing: it says that it is through. */
+    bool idle = self->rank != 0 && !self->peers[self->rank].workers;
+    unsigned workers = idle ? 0 : atomic_load(&self->own_workers);
     fani_claimer *claimer = calloc(1, sizeof *claimer + workers * sizeof claimer->turns[0]);
     if (!claimer)
         return false;
     claimer->self = self;
     claimer->came = came;
+    claimer->workers = workers;
     claimer->range = *range;
     claimer->task = task;
     claimer->items = order->items;
@@ -361,7 +365,7 @@ void fani_claims_stop(fani_mpi *self, uint64_t part, bool kill)
         return;
     atomic_store(&claimer->stopped, true);
     fani_claims_exhaust(self, claimer->range.slot, claimer->range.key);
-    for (unsigned i = 0; i < self->claims_workers; i++) {
+    for (unsigned i = 0; i < claimer->workers; i++) {
         pthread_mutex_lock(&self->packing);
         fani_batch *inner = claimer->turns[i];
         pthread_mutex_unlock(&self->packing);

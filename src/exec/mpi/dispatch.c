@@ -208,15 +208,27 @@ static size_t parts(const fani_load *taken, unsigned workers)
 
 /* ---- To rank 0's own inner executor -------------------------------------------------------- */
 
-/* How many inner batches more the own workers can use. Processes want some at hand: what they need
- * goes through a ring. Under `queue`. */
+/* How many batches the own workers may have. Processes want some at hand: what they need goes
+ * through a ring. But only a part of what waits, so that none waits here for a worker while another
+ * rank has an idle one. Under `queue`. */
+static unsigned own_credit(fani_mpi *self)
+{
+    unsigned workers = self->peers[0].workers;
+    if (!self->isolates)
+        return workers;
+    unsigned most =
+        fani_batching_credit(workers, expected_ns(self, fani_queue_first(&self->posted)));
+    size_t share = workers * self->posted.count / ((size_t)2 * self->all_workers);
+    if (most > share)
+        most = (unsigned)share;
+    return most > workers ? most : workers;
+}
+
+/* How many inner batches more they can use. Under `queue`. */
 static unsigned own_room(fani_mpi *self)
 {
-    unsigned workers = self->peers[0].workers, out = atomic_load(&self->runs_out), most = workers;
-    if (!self->posted.count)
-        return 0;
-    if (self->isolates)
-        most = fani_batching_credit(workers, expected_ns(self, fani_queue_first(&self->posted)));
+    unsigned workers = self->peers[0].workers, out = atomic_load(&self->runs_out);
+    unsigned most = self->posted.count ? own_credit(self) : 0;
     if (out >= most)
         return 0;
     return most - out < workers ? most - out : workers;
@@ -337,6 +349,8 @@ static int least_loaded(const fani_mpi *self, double batch_ns, double waits_ns)
     double least = 0;
     for (int t = 0; t < targets; t++) {
         const fani_peer *peer = &self->peers[self->targets[t]];
+        if (!peer->serves)
+            continue;
         double mine = (peer->out_ns + peer->tickets.out) / peer->serves;
         if ((best && mine >= least) ||
             !fani_batching_room(peer->serves, peer->tickets.out, peer->out_ns, batch_ns,
@@ -511,7 +525,7 @@ static bool give_some(fani_mpi *self)
         whole = give_ticket(self, batch, rank);
     if (!whole)
         drop_load(self, &taken, rank, no_memory);
-    else if (peer->serves > peer->workers)
+    else if (peer->carries)
         write_more(self, &taken, rank);
     else
         send_load(self, &taken, rank);
@@ -711,7 +725,8 @@ bool fani_mpi_answers_due(fani_mpi *self)
     fani_lock_take(&self->queue);
     for (int t = 0; t < self->target_count && !due; t++) {
         const fani_peer *peer = &self->peers[self->targets[t]];
-        due = peer->tickets.out && peer->out_ns < (double)peer->serves * DUE_NS;
+        unsigned workers = peer->serves ? peer->serves : 1; /* one does what it still has */
+        due = peer->tickets.out && peer->out_ns < (double)workers * DUE_NS;
     }
     fani_lock_give(&self->queue);
     return due;

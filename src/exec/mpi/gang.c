@@ -185,8 +185,10 @@ static void member_done(fani_batch *inner)
     fan_outcome outcome = fani_replies_outcome(&inner->replies, 0);
     if (outcome.kind != FAN_OUTCOME_OK) /* it may have died without a word */
         fani_gang_fault(&gang->link, (size_t)inner->items.first, &outcome);
-    const fani_gang_head head = {
-        .gang = gang->id, .kind = FANI_GANG_OUTCOME, .from = (uint32_t)inner->items.first};
+    const fani_gang_head head = {.gang = gang->id,
+                                 .kind = FANI_GANG_OUTCOME,
+                                 .from = (uint32_t)inner->items.first,
+                                 .value = fani_mpi_lost_here(self)};
     send_outcome(self, &head, inner);
     fani_batch_free(inner);
     fani_bell_ring(&self->bell);
@@ -194,7 +196,8 @@ static void member_done(fani_batch *inner)
 
 static void refuse_member(fani_mpi *self, uint64_t id, uint32_t member, const char *text)
 {
-    const fani_gang_head head = {.gang = id, .kind = FANI_GANG_OUTCOME, .from = member};
+    const fani_gang_head head = {
+        .gang = id, .kind = FANI_GANG_OUTCOME, .from = member, .value = fani_mpi_lost_here(self)};
     fani_batch said = {.reply_limit = FANI_MPI_TEXT_SIZE};
     fani_gang_member_ended(&said, FANI_SLOT_FAILED, text);
     send_outcome(self, &head, &said);
@@ -364,6 +367,7 @@ static void outcome_came(fani_mpi_gang *gang, int rank, const fani_gang_head *he
         return;
     }
     gang->out[head->from] = NULL;
+    fani_mpi_lost_there(gang->self, rank, head->value);
     fan_status status =
         fani_wire_replies_read(bytes, size, &posting, &batch->run_ns, &batch->replies);
     if (status == FAN_OK)
@@ -468,27 +472,6 @@ void fani_mpi_gang_clear(fani_mpi *self)
 
 /* ---- The operation ------------------------------------------------------------------------- */
 
-/* One member after the other to each rank in turn that has a worker left. */
-static uint32_t *spread(const fani_mpi *self, size_t members)
-{
-    uint32_t *counts = calloc((size_t)self->size, sizeof *counts);
-    while (counts && members) {
-        bool any = false;
-        for (int r = 0; r < self->size && members; r++) {
-            if (counts[r] >= self->peers[r].workers)
-                continue;
-            counts[r]++;
-            members--;
-            any = true;
-        }
-        if (!any) { /* the front has seen to it that there are enough */
-            free(counts);
-            return NULL;
-        }
-    }
-    return counts;
-}
-
 static void tell(fani_mpi_gang *gang, uint32_t kind, const void *bytes, size_t size, int rank)
 {
     const fani_gang_head head = {.kind = kind, .value = gang->members};
@@ -525,7 +508,7 @@ static void forget(fani_mpi_gang *gang)
 
 static fan_status begin(fani_mpi *self, fani_gang *outer, fan_error *error)
 {
-    uint32_t *counts = spread(self, outer->members);
+    uint32_t *counts = fani_mpi_spread(self, outer->members, false);
     fani_mpi_gang *gang = counts ? make(self, outer->id, outer->members, counts) : NULL;
     if (!gang) {
         free(counts);

@@ -16,7 +16,7 @@ enum {
     FANI_GANG_BEGIN = 1, /* 0 -> r: the members of each rank, as uint32_t */
     FANI_GANG_BEGUN,     /* r -> 0: value is a fan_status, behind it the text */
     FANI_GANG_RUN,       /* 0 -> r: a member's batch (task/wire.h) */
-    FANI_GANG_OUTCOME,   /* r -> 0: replies of member `from` (task/wire.h) */
+    FANI_GANG_OUTCOME,   /* r -> 0: replies of member `from` (task/wire.h); value: workers lost */
     FANI_GANG_DATA,      /* any -> any: bytes from `from` to `to` */
     FANI_GANG_TAKEN,     /* any -> any: `to` has taken what `from` sent up to position `value` */
     FANI_GANG_LEFT,      /* any -> any: `from` has returned */

@@ -15,7 +15,7 @@ fan_status fani_mpi_answers_open(fani_mpi *self, const fani_message *message,
     if (self->peers[rank].via != message->peer)
         return FAN_E_PROTOCOL;
     if (rank) {
-        self->peers[rank].workers_lost = answers->head.workers_lost;
+        fani_mpi_lost_there(self, rank, answers->head.workers_lost);
         fani_mpi_heard(self, rank);
     }
     return FAN_OK;

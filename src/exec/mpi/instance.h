@@ -70,7 +70,9 @@ typedef struct fani_load {
 
 /* What rank 0 knows of a rank (of itself too). */
 typedef struct fani_peer {
-    unsigned workers;
+    unsigned workers;     /* that are to be used; 0: it is given nothing. Under `queue`, and
+                             written under the lock of `ranges` too; elsewhere under `drive` */
+    unsigned workers_max; /* that it may have */
     uint32_t heard;       /* the tick of its last message */
     bool asked;           /* since then, whether it lives */
     bool answers;         /* it has promised to answer, and has not said goodbye */
@@ -80,6 +82,7 @@ typedef struct fani_peer {
     uint64_t told;        /* messages of orders and ranges sent to it; under `queue` */
     int leader;           /* who holds the memory of its host */
     int via;              /* who carries messages about its work: its host's leader, or itself */
+    bool carries;         /* it is the leader of others */
     unsigned serves;      /* workers that its orders are for: its own and those it passes them on
                              to; 0: it gets them from a leader */
     uint32_t member;      /* on its leader: its place there */
@@ -172,7 +175,7 @@ struct fani_mpi {
     pthread_mutex_t packing; /* guards the list, not what is in it */
     fani_packet *packets;    /* that this rank's inner executor runs */
     atomic_uint runs_out;    /* inner batches that are out for them */
-    unsigned claims_workers; /* of the own inner executor */
+    atomic_uint own_workers; /* of the inner executor, at least 1 */
     fani_claims claims;
     fani_ranges ranges; /* rank 0 */
 
@@ -218,6 +221,17 @@ bool fani_mpi_step(fani_mpi *self);
 /* Rank 0: sends what is due, and takes nothing in: for threads that post and do not wait. Does
  * nothing where this thread may make no MPI calls, or another one does. No lock held. */
 void fani_mpi_push(fani_mpi *self);
+
+/* Workers that this rank's inner executor has lost so far. Every message that brings outcomes to
+ * rank 0 carries it, so that a fault is counted when its item has ended. Any thread. */
+uint64_t fani_mpi_lost_here(fani_mpi *self);
+
+/* Rank 0: a rank says how many it has lost; what was said before may come after. Under `drive`. */
+static inline void fani_mpi_lost_there(fani_mpi *self, int rank, uint64_t lost)
+{
+    if (self->peers[rank].workers_lost < lost)
+        self->peers[rank].workers_lost = lost;
+}
 
 /* FAN_E_UNSUPPORTED where this thread may not make the MPI calls that waiting needs. */
 fan_status fani_mpi_may_wait(const fani_mpi *self);
@@ -320,6 +334,18 @@ void fani_mpi_answers_came(fani_mpi *self, const fani_message *message);
  * sense. Under `drive`. */
 fan_status fani_mpi_answers_open(fani_mpi *self, const fani_message *message,
                                  fani_answers_read *answers);
+/* ---- resize.c ------------------------------------------------------------------------------ */
+
+/* Rank 0: the resize operation. */
+fan_status fani_mpi_resize(void *self, unsigned workers, fan_error *error);
+
+/* WORKERS; the message stays the caller's. Under `drive`. */
+void fani_mpi_workers_came(fani_mpi *self, const fani_message *message);
+
+/* Rank 0: `count` workers over the ranks, one after the other to each rank in turn that has one
+ * left: of those that it uses, or (`all`) of those that it may have. One count a rank, malloc'd;
+ * NULL: out of memory, or there are not so many. While no resize is under way. */
+uint32_t *fani_mpi_spread(const fani_mpi *self, size_t count, bool all);
 
 /* ---- work.c: ranks other than 0 ------------------------------------------------------------ */
 

@@ -116,12 +116,18 @@ static fan_status close_executor(void *user, fan_deadline deadline)
     return status ? status : fani_mpi_free(self, deadline);
 }
 
+uint64_t fani_mpi_lost_here(fani_mpi *self)
+{
+    fan_executor_stats stats = {0};
+    if (self->isolates) /* threads are never lost */
+        fan_executor_get_stats(self->inner, &stats);
+    return stats.workers_lost;
+}
+
 static void stats(void *user, fan_executor_stats *out)
 {
     fani_mpi *self = user;
-    fan_executor_stats own = {0};
-    fan_executor_get_stats(self->inner, &own);
-    out->workers_lost += own.workers_lost;
+    out->workers_lost += fani_mpi_lost_here(self);
     pthread_mutex_lock(&self->drive);
     for (int r = 1; r < self->size; r++)
         out->workers_lost += self->peers[r].workers_lost;
@@ -138,6 +144,7 @@ const fani_executor_ops fani_mpi_ops = {
     .share = fani_mpi_share_op,
     .gang = fani_mpi_gang_op,
     .progress = progress,
+    .resize = fani_mpi_resize,
     .stats = stats,
     .close = close_executor,
 };

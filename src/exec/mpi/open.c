@@ -104,8 +104,21 @@ static const char *inner_kind(const char *local, bool *one_worker)
     return strcmp(local, "processes") ? NULL : "processes";
 }
 
+/* How many workers a rank begins with, and may be resized to. */
+static void count_workers(const fan_executor_options *options, const fani_host *host,
+                          bool one_worker, fani_hello *mine)
+{
+    mine->workers = mine->workers_max = 1;
+    if (one_worker)
+        return;
+    mine->workers = options->workers ? options->workers : part_of_cores(host);
+    if (options->workers_max && mine->workers > options->workers_max)
+        mine->workers = options->workers_max;
+    mine->workers_max = options->workers_max ? options->workers_max : mine->workers;
+}
+
 static fan_status open_inner(fani_mpi *self, const fan_executor_options *options,
-                             const fan_mpi_options *mpi, const fani_host *host, unsigned *workers,
+                             const fan_mpi_options *mpi, const fani_host *host, fani_hello *mine,
                              fan_error *error)
 {
     bool one_worker;
@@ -115,10 +128,11 @@ static fan_status open_inner(fani_mpi *self, const fan_executor_options *options
                               "there is no executor \"%s\" inside a rank: expected threads, "
                               "processes or serial",
                               mpi->local);
-    *workers = one_worker ? 1 : options->workers ? options->workers : part_of_cores(host);
+    count_workers(options, host, one_worker, mine);
     const fan_executor_options inner = {
         .kind = kind,
-        .workers = *workers,
+        .workers = mine->workers,
+        .workers_max = mine->workers_max,
         .reply_limit = options->reply_limit,
         .crash_limit = options->crash_limit,
         .worker_program = options->worker_program,
@@ -177,6 +191,9 @@ static void handle(void *user, fani_message *message)
     case FANI_TAG_ARGS_DROP:
         fani_mpi_args_drop_came(self, message);
         return;
+    case FANI_TAG_WORKERS:
+        fani_mpi_workers_came(self, message);
+        break;
     case FANI_TAG_GANG:
         fani_mpi_gang_came(self, message);
         return;
@@ -199,7 +216,7 @@ static void handle(void *user, fani_message *message)
 
 /* Everything that can fail on one rank alone, before the ranks agree. */
 static fan_status prepare(fani_mpi *self, const fan_executor_options *options,
-                          const fan_mpi_options *mpi, const fani_host *host, unsigned *workers,
+                          const fan_mpi_options *mpi, const fani_host *host, fani_hello *mine,
                           fan_error *error)
 {
     fan_status status = check_level(self, mpi, error);
@@ -221,7 +238,7 @@ static fan_status prepare(fani_mpi *self, const fan_executor_options *options,
     if (!self->peers || (self->rank == 0 && (!self->who || !self->targets)) ||
         !fani_relay_init(&self->relay, host->ranks))
         return fani_error_set(error, FAN_E_MEMORY, "no memory for %d ranks", self->size);
-    status = open_inner(self, options, mpi, host, workers, error);
+    status = open_inner(self, options, mpi, host, mine, error);
     if (!status && self->pumped)
         status = fani_mpi_pump_start(self, error);
     return status;
@@ -265,21 +282,24 @@ static fani_mpi *make(fani_front *front, MPI_Comm comm, int rank, int size, fan_
 static void learn(fani_mpi *self, const fani_hello *hellos, fani_opened *opened)
 {
     bool all_isolate = true, all_kill = true, none_isolates = true;
-    uint64_t workers = 0;
+    uint64_t workers = 0, workers_max = 0;
     for (int r = 0; r < self->size; r++) {
         self->peers[r].workers = hellos[r].workers;
         self->peers[r].leader = hellos[r].leader;
+        self->peers[r].workers_max = hellos[r].workers_max;
         workers += hellos[r].workers;
+        workers_max += hellos[r].workers_max;
         none_isolates = none_isolates && !(hellos[r].capabilities & FAN_CAP_ISOLATES);
         all_isolate = all_isolate && (hellos[r].capabilities & FAN_CAP_ISOLATES);
         all_kill = all_kill && (hellos[r].capabilities & FAN_CAP_KILLS);
     }
     fani_relay_arrange(self, hellos[0].leaders);
     self->all_workers = (unsigned)workers;
-    self->claims_workers = self->peers[self->rank].workers;
+    atomic_store(&self->own_workers, self->peers[self->rank].workers);
     self->isolates = fan_executor_capabilities(self->inner) & FAN_CAP_ISOLATES;
     *opened = (fani_opened){
         .workers = (unsigned)workers,
+        .workers_max = (unsigned)workers_max,
         .ranks = (unsigned)self->size,
         .capabilities = FAN_CAP_SPANS_HOSTS | (all_isolate ? FAN_CAP_ISOLATES : 0) |
                         (all_kill ? FAN_CAP_KILLS : 0),
@@ -346,7 +366,7 @@ static fan_status open_on(fani_mpi *self, MPI_Comm comm, int rank, int size,
     if (self && status)
         *error = of_hosts;
     else if (self)
-        status = prepare(self, options, mpi, &host, &mine.workers, error);
+        status = prepare(self, options, mpi, &host, &mine, error);
     if (self) {
         mine.status = (int32_t)status;
         mine.capabilities = fan_executor_capabilities(self->inner);

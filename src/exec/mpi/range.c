@@ -33,7 +33,9 @@ struct fani_range {
     fani_range *next;
     fani_batch *batch; /* NULL: it has ended, but not every rank has said so */
     uint64_t given, done;
-    unsigned parts; /* out */
+    unsigned parts;  /* out */
+    fani_part *back; /* what is left of parts that came back: given out before the rest */
+    uint64_t back_items;
     bool revoked;
     unsigned char *have; /* a bit for each item that is done */
     odd *odds;
@@ -49,26 +51,36 @@ struct fani_part {
     unsigned ranks; /* that may still claim */
     fani_mpi_args *args;
     bool starts_here; /* rank 0's own workers are still to be set to it */
+    bool comes_back;  /* nobody claims any more: what is left is for other workers */
     fani_announced told;
     fani_order order;
 };
 
 /* ---- Open ---------------------------------------------------------------------------------- */
 
-bool fani_ranges_open(fani_mpi *self)
+void fani_ranges_count_workers(fani_mpi *self)
 {
     fani_ranges *all = &self->ranges;
-    all->hosts = calloc((size_t)self->size, sizeof *all->hosts);
+    for (unsigned h = 0; h < all->host_count; h++)
+        all->hosts[h].ranks = all->hosts[h].workers = 0;
     for (int r = 0; all->hosts && r < self->size; r++) {
         unsigned h = 0;
         while (h < all->host_count && all->hosts[h].leader != self->peers[r].leader)
             h++;
         if (h == all->host_count)
             all->hosts[all->host_count++].leader = self->peers[r].leader;
-        all->hosts[h].ranks++;
+        /* A leader tells all of its host, and those that may do nothing say so. */
+        all->hosts[h].ranks +=
+            self->peers[r].workers > 0 || self->peers[self->peers[r].via].carries;
         all->hosts[h].workers += self->peers[r].workers;
     }
-    return all->hosts != NULL;
+}
+
+bool fani_ranges_open(fani_mpi *self)
+{
+    self->ranges.hosts = calloc((size_t)self->size, sizeof *self->ranges.hosts);
+    fani_ranges_count_workers(self);
+    return self->ranges.hosts != NULL;
 }
 
 static void free_range(fani_range *range)
@@ -81,6 +93,10 @@ static void free_range(fani_range *range)
     for (stint *s = range->stints, *next; s; s = next) {
         next = s->next;
         free(s);
+    }
+    for (fani_part *part = range->back, *next; part; part = next) {
+        next = part->next;
+        free(part);
     }
     free(range->have);
     free(range);
@@ -105,12 +121,18 @@ void fani_ranges_close(fani_mpi *self)
 
 /* ---- Out ----------------------------------------------------------------------------------- */
 
+/* Items that no host has. */
+static uint64_t left_of(const fani_range *range)
+{
+    return range->batch->items.count - range->given + range->back_items;
+}
+
 /* Guided: a share of what is left, but enough to be worth the messages. */
 static uint64_t part_items(const fani_mpi *self, const fani_range *range,
                            const fani_range_host *host, double item_ns)
 {
     const fani_batch *batch = range->batch;
-    uint64_t left = batch->items.count - range->given;
+    uint64_t left = left_of(range);
     if (self->ranges.host_count == 1)
         return left;
     double share = (double)left * host->workers / (2.0 * self->all_workers);
@@ -122,6 +144,32 @@ static uint64_t part_items(const fani_mpi *self, const fani_range *range,
     return items < 1 ? 1 : items < left ? items : left;
 }
 
+/* The next items in a row that no host has: at most *count, from *first on. */
+static void choose(const fani_range *range, uint64_t *first, uint64_t *count)
+{
+    uint64_t most = range->back ? range->back->count : range->batch->items.count - range->given;
+    *first = range->back ? range->back->first : range->given;
+    if (*count > most)
+        *count = most;
+}
+
+/* Notes that these are given. */
+static void given(fani_range *range, uint64_t count)
+{
+    fani_part *back = range->back;
+    if (!back) {
+        range->given += count;
+        return;
+    }
+    range->back_items -= count;
+    back->first += count;
+    back->count -= count;
+    if (back->count)
+        return;
+    range->back = back->next;
+    free(back);
+}
+
 /* Tells the host's ranks, or their leader; rank 0 itself is told when no lock is held. Under `lock`
  * and `queue`. */
 static void announce(fani_mpi *self, fani_part *part)
@@ -129,7 +177,8 @@ static void announce(fani_mpi *self, fani_part *part)
     const fani_range_host *host = &self->ranges.hosts[part->host];
     fani_mpi_args *args = part->args;
     for (int r = self->size - 1; r > 0; r--) {
-        if (self->peers[r].leader != host->leader || self->peers[r].via != r)
+        if (self->peers[r].leader != host->leader || self->peers[r].via != r ||
+            (!self->peers[r].workers && !self->peers[r].carries))
             continue;
         fani_order order = part->order;
         if (args && args->told[r] != FANI_ARGS_THERE) {
@@ -187,12 +236,12 @@ static bool give_part(fani_mpi *self, fani_range *range, unsigned h)
     *part = (fani_part){.next = all->parts,
                         .range = range,
                         .id = ++all->next_part,
-                        .first = range->given,
                         .count = part_items(self, range, host, item_ns),
                         .host = h,
                         .slot = (unsigned)slot,
                         .key = ++host->keys[slot],
                         .ranks = host->ranks};
+    choose(range, &part->first, &part->count);
     bool told = !batch->args.count || (part->args = fani_mpi_args_use(self, &batch->args, false));
     if (told) {
         describe(self, part, item_ns);
@@ -205,7 +254,7 @@ static bool give_part(fani_mpi *self, fani_range *range, unsigned h)
     }
     host->busy[slot] = true;
     range->parts++;
-    range->given += part->count;
+    given(range, part->count);
     all->parts = part;
     return true;
 }
@@ -223,7 +272,7 @@ static unsigned parts_at(const fani_mpi *self, const fani_range *range, unsigned
 static void give_parts(fani_mpi *self, fani_range *range)
 {
     for (unsigned h = 0; h < self->ranges.host_count; h++)
-        while (range->batch && !range->revoked && range->given < range->batch->items.count &&
+        while (self->ranges.hosts[h].workers && range->batch && !range->revoked && left_of(range) &&
                parts_at(self, range, h) < PARTS_OUT && give_part(self, range, h)) {
         }
 }
@@ -307,7 +356,7 @@ static void end_range(fani_mpi *self, fani_range *range)
 {
     fani_batch *batch = range->batch;
     bool whole = batch && range->done == batch->items.count;
-    if (!batch || (!whole && range->parts))
+    if (!batch || (!whole && (range->parts || (left_of(range) && !range->revoked))))
         return;
     range->batch = NULL;
     if (!range->done) {
@@ -332,6 +381,39 @@ static void drop_range(fani_mpi *self, fani_range *range)
     free_range(range);
 }
 
+static const char no_memory[] = "no rank had memory to run it";
+
+/* What is left of a part that no rank works on any more: claims are made from its beginning on, and
+ * all that was claimed is answered. */
+static void part_over(fani_part *part)
+{
+    fani_range *range = part->range;
+    if (part->done == part->count || range->revoked || !range->batch) {
+        free(part);
+    } else if (part->comes_back) {
+        part->first += part->done;
+        part->count -= part->done;
+        part->next = range->back;
+        range->back = part;
+        range->back_items += part->count;
+    } else {
+        range->revoked = true; /* no more of it is given out */
+        snprintf(range->text, sizeof range->text, no_memory);
+        free(part);
+    }
+}
+
+/* No host has anything, and none could be given anything: what there is would wait for ever. */
+static void give_up(fani_mpi *self)
+{
+    for (fani_range *range = self->ranges.ranges; range && !self->ranges.parts; range = range->next)
+        if (range->batch && !range->revoked && left_of(range)) {
+            range->revoked = true;
+            snprintf(range->text, sizeof range->text, no_memory);
+            atomic_store(&self->ranges.some_end, true);
+        }
+}
+
 /* A rank claims no more of a part. Under `drive` and `lock`. */
 static void rank_over(fani_mpi *self, fani_part *part)
 {
@@ -348,12 +430,9 @@ static void rank_over(fani_mpi *self, fani_part *part)
     fani_lock_take(&self->queue);
     fani_mpi_args_release(part->args, NULL);
     fani_lock_give(&self->queue);
-    if (part->done < part->count && !range->revoked) {
-        range->revoked = true; /* no more of it is given out */
-        snprintf(range->text, sizeof range->text, "no rank had memory to run it");
-    }
-    free(part);
+    part_over(part);
     give_all(self);
+    give_up(self);
     end_range(self, range);
     if (!range->parts && !range->batch)
         drop_range(self, range);
@@ -600,30 +679,60 @@ static void send_stop(fani_mpi *self, const fani_part *part, bool kill)
     fani_lock_give(&self->queue);
 }
 
-/* Takes all that is left of the parts of a range. Under `lock`. */
+/* Takes all that is left of a part. Under `lock`. */
+static void stop_part(fani_mpi *self, const fani_part *part, bool kill)
+{
+    if (self->ranges.hosts[part->host].leader == self->peers[0].leader)
+        fani_claims_exhaust(self, part->slot, part->key);
+    send_stop(self, part, kill);
+}
+
+/* The same of all parts of a range. Under `lock`. */
 static void stop_range(fani_mpi *self, fani_range *range, bool kill)
 {
     range->revoked = true;
     atomic_store(&self->ranges.some_end, true);
-    for (fani_part *part = self->ranges.parts; part; part = part->next) {
-        if (part->range != range)
-            continue;
-        if (self->ranges.hosts[part->host].leader == self->peers[0].leader)
-            fani_claims_exhaust(self, part->slot, part->key);
-        send_stop(self, part, kill);
-    }
+    for (const fani_part *part = self->ranges.parts; part; part = part->next)
+        if (part->range == range)
+            stop_part(self, part, kill);
 }
 
-/* The id of a part, above `after`, of a revoked range; 0: none. */
-static uint64_t next_stopped(fani_mpi *self, uint64_t after)
+static bool is_revoked(const fani_part *part)
+{
+    return part->range->revoked;
+}
+
+static bool comes_back(const fani_part *part)
+{
+    return part->comes_back;
+}
+
+/* The id of such a part, above `after`; 0: none. */
+static uint64_t next_part(fani_mpi *self, bool (*such)(const fani_part *part), uint64_t after)
 {
     uint64_t next = 0;
     pthread_mutex_lock(&self->ranges.lock);
     for (const fani_part *part = self->ranges.parts; part; part = part->next)
-        if (part->range->revoked && part->id > after && (!next || part->id < next))
+        if (such(part) && part->id > after && (!next || part->id < next))
             next = part->id;
     pthread_mutex_unlock(&self->ranges.lock);
     return next;
+}
+
+void fani_ranges_share_anew(fani_mpi *self)
+{
+    fani_ranges *all = &self->ranges;
+    if (!all->hosts)
+        return;
+    pthread_mutex_lock(&all->lock);
+    for (fani_part *part = all->parts; part; part = part->next)
+        if (!part->comes_back && !part->range->revoked && part->done < part->count) {
+            part->comes_back = true;
+            stop_part(self, part, false);
+        }
+    pthread_mutex_unlock(&all->lock);
+    for (uint64_t part = 0; (part = next_part(self, comes_back, part));)
+        fani_claims_stop(self, part, false);
 }
 
 void fani_ranges_revoke(fani_mpi *self, const fani_batch *batch, bool kill)
@@ -636,7 +745,7 @@ void fani_ranges_revoke(fani_mpi *self, const fani_batch *batch, bool kill)
         if (range->batch && (!batch || range->batch == batch))
             stop_range(self, range, kill);
     pthread_mutex_unlock(&all->lock);
-    for (uint64_t part = 0; (part = next_stopped(self, part));)
+    for (uint64_t part = 0; (part = next_part(self, is_revoked, part));)
         fani_claims_stop(self, part, kill);
     fani_bell_ring(&self->bell);
 }

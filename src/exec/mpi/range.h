@@ -35,6 +35,13 @@ typedef struct fani_ranges {
 bool fani_ranges_open(fani_mpi *self);
 void fani_ranges_close(fani_mpi *self);
 
+/* How many workers each host has, from those of its ranks. Under `lock`, but for opening. */
+void fani_ranges_count_workers(fani_mpi *self);
+
+/* The workers are others now: what is not yet claimed of any range is given out anew. Any thread,
+ * no lock held. */
+void fani_ranges_share_anew(fani_mpi *self);
+
 /* Takes a divisible batch; false: it must go the usual way. Any thread, no lock held. */
 bool fani_ranges_take(fani_mpi *self, fani_batch *batch);
 

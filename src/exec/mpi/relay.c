@@ -70,6 +70,7 @@ void fani_relay_arrange(fani_mpi *self, bool wanted)
     for (int r = 0; r < self->size; r++) {
         fani_peer *peer = &self->peers[r];
         peer->via = wanted && peer->leader != self->peers[0].leader ? peer->leader : r;
+        self->peers[peer->via].carries |= peer->via != r;
         if (self->rank == 0 && r > 0 && peer->via == r)
             self->targets[self->target_count++] = r;
     }
@@ -154,12 +155,14 @@ static uint32_t least_loaded(const fani_mpi *self)
     const fani_relay *relay = &self->relay;
     uint32_t best = 0;
     double least = 0;
+    bool any = false;
     for (uint32_t m = 0; m < relay->count; m++) {
         const fani_member *member = &relay->members[m];
         unsigned workers = self->peers[member->rank].workers;
-        double mine = (member->out_ns + member->out) / (workers ? workers : 1);
-        if (m && mine >= least)
+        double mine = workers ? (member->out_ns + member->out) / workers : 0;
+        if (!workers || (any && mine >= least))
             continue;
+        any = true;
         best = m;
         least = mine;
     }
@@ -557,7 +560,8 @@ static bool expects_answers(const fani_mpi *self)
     const fani_relay *relay = &self->relay;
     for (uint32_t m = 1; m < relay->count; m++) {
         const fani_member *member = &relay->members[m];
-        if (member->out && member->out_ns < (double)self->peers[member->rank].workers * DUE_NS)
+        unsigned workers = self->peers[member->rank].workers;
+        if (member->out && member->out_ns < (workers ? workers : 1.0) * DUE_NS)
             return true;
     }
     return false;

@@ -23,6 +23,8 @@ enum {
     FANI_TAG_CLOSE,        /* 0 -> r, leader -> its host: nothing more will come; with a text:
                               because of it */
     FANI_TAG_GOODBYE,      /* r -> 0, r -> its leader: nor from here */
+    FANI_TAG_WORKERS,      /* 0 -> r: how many of its workers to use from now on; to leaders, those
+                              of a rank of its host too (resize.c) */
     FANI_TAG_GANG,         /* any -> any: see gang.c */
     FANI_TAG_HEARTBEAT,    /* 0 -> r: are you there? r -> 0: yes, and from the first on I promise
                               to answer */

@@ -1,5 +1,6 @@
 /* Workers begin and end here. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,8 @@ static const fan_deadline START_LIMIT = 10000 * MS; /* from the start to the fir
 static const fan_deadline LAST_WORDS = 1000 * MS;   /* from a closed socket to the end */
 static const fan_deadline DEATH_LIMIT = 10000 * MS; /* from SIGKILL to the end, at close */
 static const fan_deadline PAUSE_MAX = 1000 * MS;    /* between two failing starts */
+
+static const char was_stopped[] = "its worker was stopped by a signal";
 
 /* ---- Beginning ----------------------------------------------------------------------------- */
 
@@ -289,8 +292,9 @@ void fani_processes_bury(fani_processes_pool *pool, fani_processes_worker *worke
                        "the worker program %s did not call fan_start (%s)%s", pool->program.name,
                        reason, last_words);
     plan_start(pool, worker, failed ? &trouble : NULL);
-    if (begun)
-        fani_processes_complete(pool, begun, verdict, reason);
+    if (begun) /* of one that was ended only a stop is worth telling */
+        fani_processes_complete(pool, begun, verdict,
+                                verdict != FANI_CANCELLED || reason == was_stopped ? reason : NULL);
 }
 
 /* ---- Keeping ------------------------------------------------------------------------------- */
@@ -327,10 +331,38 @@ static bool overdue(fani_processes_worker *worker, fan_deadline now)
     return due <= now && atomic_compare_exchange_strong(&worker->kill_due, &due, FAN_FOREVER);
 }
 
+/* The first `size` bytes of a file in /proc as text, empty where they can't be read. */
+static void read_proc(const char *path, char *text, size_t size)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t count = fd >= 0 ? read(fd, text, size - 1) : 0;
+    text[count > 0 ? count : 0] = '\0';
+    if (fd >= 0)
+        (void)close(fd); /* nothing was written */
+}
+
+/* Whether someone has stopped a worker (SIGSTOP), or a debugger has. Its process id is still its
+ * own: it was not buried yet. */
+static bool is_stopped(const fani_processes_worker *worker)
+{
+    char path[64], text[512];
+    snprintf(path, sizeof path, "/proc/self/fdinfo/%d", worker->pidfd);
+    read_proc(path, text, sizeof text);
+    const char *line = strstr(text, "\nPid:");
+    long pid = line ? strtol(line + sizeof "\nPid:" - 1, NULL, 10) : 0;
+    if (pid <= 0)
+        return false;
+    snprintf(path, sizeof path, "/proc/%ld/stat", pid);
+    read_proc(path, text, sizeof text);
+    const char *state = strrchr(text, ')'); /* the name before it may hold anything */
+    return state && (strncmp(state, ") T", 3) == 0 || strncmp(state, ") t", 3) == 0);
+}
+
 static void execute(fani_processes_pool *pool, fani_processes_worker *worker)
 {
+    bool stopped = is_stopped(worker);
     retire(pool, worker, FAN_FOREVER);
-    kill_worker(worker, NULL);
+    kill_worker(worker, stopped ? was_stopped : NULL);
 }
 
 /* Fills the places that are wanted; a worker in another one ends after what it runs. */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/stamp.h"
 #include "task/where.h"
 #include "team.h"
 
@@ -12,6 +13,7 @@ enum {
     SPINS_ALONE = 20, /* offered to others */
     CLOCK_EVERY = 8,  /* short batches between two looks at the clock */
     SHORT_NS = 2000,
+    ODD = 8,          /* a batch alone that takes so many times the mean moves it little */
     WAKES_NS = 50000, /* work before those who wait for it are woken */
     GATHER = 8,       /* batches of a stream of short ones that are waited for, */
     GATHER_SPINS = 8, /* and how long: below a microsecond */
@@ -129,10 +131,11 @@ static fani_batch *begin_next(fani_member *m)
 
 /* ---- Running ------------------------------------------------------------------------------- */
 
-/* Reads the clock at the end of `batches` batches since it was last read; what they took. */
-static uint64_t read_clock(fani_member *m, double batches)
+/* At the end, `now`, of `batches` batches since the clock was last read; what they took. */
+static uint64_t set_clock(fani_member *m, int64_t now, double batches)
 {
-    int64_t now = fani_clock_ns(), elapsed = now - m->clock_ns;
+    now = now > m->clock_ns ? now : m->clock_ns; /* a stamp may be a little ahead */
+    int64_t elapsed = now - m->clock_ns;
     double mean = (double)elapsed / batches + 1;
     m->mean_ns = m->mean_ns > 0 ? 0.75 * m->mean_ns + 0.25 * mean : mean;
     m->clock_ns = now;
@@ -146,7 +149,7 @@ static uint64_t time_spent(fani_member *m)
 {
     if (m->mean_ns > 0 && m->mean_ns < SHORT_NS && ++m->unclocked < CLOCK_EVERY)
         return 0;
-    return read_clock(m, m->unclocked ? m->unclocked : 1);
+    return set_clock(m, fani_clock_ns(), m->unclocked ? m->unclocked : 1);
 }
 
 static void wake_waiters(fani_member *m)
@@ -176,9 +179,12 @@ static fan_status run_task(fani_member *m, fani_batch *batch)
         batch->run_ns = time_spent(m);
         return status;
     }
-    /* One batch begins where the last one ended: reading the clock twice would double the cost. */
+    /* One batch begins where the last one ended: reading the clock twice would double the cost. One
+     * that lost its core to the waiter that was woken is not to have the next wake each waiter. */
+    int64_t now = fani_stamp_ns();
+    double took = (double)(now - m->clock_ns), most = ODD * m->mean_ns;
     batch->begun_ns = m->clock_ns;
-    batch->run_ns = read_clock(m, 1);
+    batch->run_ns = set_clock(m, now, most > 0 && took > most ? took / most : 1);
     return status;
 }
 
