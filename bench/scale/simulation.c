@@ -19,8 +19,6 @@ enum {
     LEAST_NS = 100,          /* dispatch.c */
     ANSWERS_NS = 50000,      /* answers.c: WAIT_NS */
     MATCHES_A_STEP = 32,     /* link.c */
-    RANKS_MAX = 1 << 24,
-    WORKERS_MAX = 4096,
 };
 
 /* Someone that rank 0 sends batches to: a rank, or a host through its leader. Peer 0 is rank 0. */
@@ -696,16 +694,6 @@ static void step_rank0(simulation *s, double at)
 
 /* ---- All ------------------------------------------------------------------------------------ */
 
-static fan_status check(const scale_system *system, const scale_workload *work)
-{
-    bool fits = system->ranks >= 1 && system->ranks <= RANKS_MAX && system->workers >= 1 &&
-                system->workers <= WORKERS_MAX && system->ranks_a_host >= 1 &&
-                system->batch <= BATCH_ITEMS_MAX && system->shape < SCALE_SHAPES &&
-                (uint64_t)system->ranks * system->workers <= (uint64_t)1 << 30 &&
-                work->law < SCALE_LAWS;
-    return fits ? FAN_OK : FAN_E_ARGUMENT;
-}
-
 static fan_status begin(simulation *s)
 {
     const scale_system *system = s->system;
@@ -789,7 +777,7 @@ fan_status scale_simulate(const scale_system *system, const scale_workload *work
                     .ready = scale_list_empty,
                     .cut_first = SCALE_NONE,
                     .cut_last = SCALE_NONE};
-    fan_status status = check(system, work);
+    fan_status status = scale_check(system, work);
     if (!status)
         status = begin(&s);
     if (!status)

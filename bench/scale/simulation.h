@@ -62,6 +62,9 @@ typedef struct scale_observer {
 fan_status scale_simulate(const scale_system *system, const scale_workload *work,
                           const scale_observer *observer, scale_result *result);
 
+/* FAN_E_ARGUMENT: something is out of its range. */
+fan_status scale_check(const scale_system *system, const scale_workload *work);
+
 /* Peers of rank 0, itself among them, that are one rank: they come first. Where leaders relay,
  * those of its own host. */
 uint32_t scale_direct_ranks(const scale_system *system);
