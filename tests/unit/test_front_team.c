@@ -474,6 +474,49 @@ FAN_TEST(team, a_range_that_is_given_up_tells_what_was_run)
     close_it(executor, FAN_CLOSE_DRAIN);
 }
 
+/* The first item waits until the last one runs, so that another member than the first has that. */
+static fan_status ends_run(fan_run *run, fan_items in)
+{
+    if (in.first == 0) {
+        EXPECT_TRUE(reaches(&begun, 1));
+    } else if (in.first + in.count == RANGE) {
+        wait_for_gate(run, true);
+        atomic_fetch_add(&longs_done, 1);
+    }
+    atomic_fetch_add(&shorts_done, (unsigned)in.count);
+    return fan_run_reply_array(run, 1) ? FAN_OK : FAN_E_MEMORY;
+}
+
+static const fan_task ends_task = {.name = "ends", .version = 1, .run = ends_run};
+
+/* Who took the batch has left it: the end that is asked for reaches who joined. */
+FAN_TEST(team, a_range_is_given_up_by_whoever_has_the_rest_of_it)
+{
+    fan_executor *executor = open_with((fan_executor_options){.workers = 2});
+    fani_front *front = fani_executor_front(executor);
+    fani_batch *batch = fani_batch_new();
+    _Atomic bool done = false;
+    ASSERT_TRUE(batch != NULL);
+    forget_all();
+    batch->task = &ends_task;
+    batch->items.count = RANGE;
+    batch->divisible = true;
+    batch->grain = 1;
+    batch->done = set_flag;
+    batch->user = &done;
+    ASSERT_I64(fani_front_send(front, batch), FAN_OK);
+    EXPECT_TRUE(reaches(&shorts_done, RANGE - 1));
+    for (int i = 0; i < 20; i++)
+        pause_us(1000); /* until it has left, mostly */
+    (void)fani_abandon(front, batch, true);
+    EXPECT_TRUE(reaches(&longs_done, 1));
+    EXPECT_U64(atomic_load(&gave_up), 0); /* it was told, and did not run into its limit */
+    while (!atomic_load(&done))
+        pause_us(50);
+    fani_batch_free(batch);
+    close_it(executor, FAN_CLOSE_DRAIN);
+}
+
 /* ---- Resizing ------------------------------------------------------------------------------ */
 
 typedef struct resizer {

@@ -278,7 +278,7 @@ static void expect_clean(held_executor *h, fan_executor *executor, const fani_ba
 
 FAN_TEST(settle, a_future_that_is_used_again_has_nothing_of_the_one_before)
 {
-    static const unsigned char input[200];
+    static const unsigned char input[20]; /* it has room in the future */
     const fan_submit_options ways[] = {
         {.priority = 7},
         {.args = "arguments", .args_size = 9},
@@ -301,6 +301,30 @@ FAN_TEST(settle, a_future_that_is_used_again_has_nothing_of_the_one_before)
         EXPECT_TRUE(fan_future_done(future));
         fan_future_release(future);
         expect_clean(&held, executor, used);
+    }
+    close_it(executor);
+}
+
+/* Neither run is over when the future is released; the memory is used again whichever ends last. */
+FAN_TEST(settle, a_future_that_was_given_up_is_used_again)
+{
+    const fan_submit_options hasty = {.timeout_ms = 20, .retries = 1, .backoff_ms = 1};
+    held_executor held = {.depth = 1};
+    fan_executor *executor = open_held(&held, &held_ops, 0);
+    for (int order = 0; order < 4; order++) {
+        fan_future *future = NULL;
+        ASSERT_I64(fan_submit(executor, &busy_task, NULL, 0, &hasty, &future), FAN_OK);
+        EXPECT_TRUE(held_begin(&held) != NULL && await_first(&held, 1) != NULL);
+        if (order & 1)
+            held_finish(&held);
+        if (order & 2)
+            fan_future_release(future);
+        EXPECT_TRUE(held_step(&held, false));
+        if (!(order & 1))
+            held_finish(&held);
+        if (!(order & 2))
+            fan_future_release(future);
+        EXPECT_U64(fani_executor_front(executor)->futures, 1);
     }
     close_it(executor);
 }
