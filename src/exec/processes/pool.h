@@ -146,7 +146,7 @@ typedef struct fani_processes_pool {
 static inline void fani_processes_expect(const fani_batch *batch)
 {
     for (size_t at = 0; batch && at < sizeof *batch; at += 64)
-        __builtin_prefetch((const char *)batch + at, 1);
+        fani_processes_fetch((const char *)batch + at);
 }
 
 /* ---- load.c: batches as messages in a worker's ring ------------------------------------------ */

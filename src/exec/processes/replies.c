@@ -183,6 +183,15 @@ static void drop_outside(fani_processes_worker *worker, const fani_processes_mes
         fani_processes_fd_close(&fd);
 }
 
+static void note_who(const fani_processes_pool *pool, const fani_processes_worker *worker,
+                     const arrival *a)
+{
+    int32_t pid = atomic_load_explicit(&worker->region->pid, memory_order_relaxed);
+    a->batch->begun_ns = a->begun_ns;
+    a->batch->where =
+        (fani_where){.worker = (uint32_t)(worker - pool->workers), .pid = pid, .thread = pid};
+}
+
 /* Reads one answer; a batch that has its replies then waits to be reported with the others. */
 static void read_arrival(fani_processes_pool *pool, fani_processes_worker *worker, arrival *a)
 {
@@ -195,10 +204,8 @@ static void read_arrival(fani_processes_pool *pool, fani_processes_worker *worke
         return;
     }
     a->batch->run_ns = a->run_ns;
-    a->batch->begun_ns = a->begun_ns;
-    int32_t pid = atomic_load_explicit(&worker->region->pid, memory_order_relaxed);
-    a->batch->where =
-        (fani_where){.worker = (uint32_t)(worker - pool->workers), .pid = pid, .thread = pid};
+    if (a->batch->traced)
+        note_who(pool, worker, a);
     read_message(worker, &a->message, a->batch, &r);
     if (a->ended && r.verdict != FANI_LOST) {
         r.verdict = FANI_CANCELLED;
@@ -225,7 +232,7 @@ bool fani_processes_collect(fani_processes_pool *pool, fani_processes_worker *wo
         worker->failures = 0;
     for (unsigned i = 0; i < count; i++) {
         if (i + AHEAD < count && arrivals[i + AHEAD].batch)
-            __builtin_prefetch(arrivals[i + AHEAD].batch->replies.bytes.data, 1);
+            fani_processes_fetch(arrivals[i + AHEAD].batch->replies.bytes.data);
         read_arrival(pool, worker, &arrivals[i]);
     }
     fani_processes_ring_release(&worker->replies);
