@@ -331,22 +331,36 @@ static bool is_done(void *user)
     return atomic_load(&future->state) & FANI_FUTURE_DONE;
 }
 
-/* Sleeps on the future itself, so that no other's end wakes this thread. */
-static bool sleep_on(fan_future *future, fan_deadline deadline)
+/* Looks at the future for a moment. */
+static bool soon_done(fan_future *future)
 {
-    for (int i = 0; i < SPINS && deadline != FAN_NOW; i++) {
+    if (future->front->ops->attend) {
+        uint32_t state = atomic_load(&future->state);
+        if (!(state & FANI_FUTURE_DONE))
+            fani_front_sleep(future->front, &future->state, state, FAN_NOW);
+        return is_done(future);
+    }
+    for (int i = 0; i < SPINS; i++) {
         fani_cpu_relax();
         if (is_done(future))
             return true;
     }
-    int64_t nap = NAP_FIRST_NS;
+    return false;
+}
+
+/* Sleeps on the future itself, so that no other's end wakes this thread. */
+static bool sleep_on(fan_future *future, fan_deadline deadline)
+{
+    if (deadline != FAN_NOW && soon_done(future))
+        return true;
+    int64_t nap = future->front->ops->attend ? NAP_MOST_NS : NAP_FIRST_NS;
     for (int64_t now = fani_clock_ns(); now < deadline; now = fani_clock_ns()) {
         uint32_t state = atomic_fetch_or(&future->state, FANI_FUTURE_WATCHED);
         if (state & FANI_FUTURE_DONE)
             return true;
         /* Its wake may be noted and not yet given (fani_wakes). */
-        (void)fani_futex_wait(&future->state, state | FANI_FUTURE_WATCHED,
-                              deadline - now < nap ? deadline : now + nap);
+        fani_front_sleep(future->front, &future->state, state | FANI_FUTURE_WATCHED,
+                         deadline - now < nap ? deadline : now + nap);
         nap = nap < NAP_MOST_NS ? 2 * nap : nap;
     }
     return is_done(future);

@@ -24,6 +24,7 @@ enum {
     CODE_USAGE = 2,       /* started by hand, or by another build */
     CODE_PROTOCOL = 70,   /* what the program sent makes no sense, or no memory to begin */
     SPINS = 40,           /* looks at the ring before sleeping */
+    SPINS_UNHEARD = 10,   /* and before calling the pump: who waits may take the replies unasked */
     PAUSES = 8,           /* between them: who looks all the time hinders who writes */
     STRIDE_MAX = 16,      /* batches to a look at the clock */
     STRIDE_NS = 2000,     /* and at least a look in so long */
@@ -241,29 +242,42 @@ static bool request_waits(image *self, size_t size)
     return fani_processes_ring_waiting(&self->requests);
 }
 
-/* Wakes the pump where it sleeps. */
+/* Wakes the pump where it sleeps, or who does its work. */
 static void call_pump(image *self)
 {
-    uint64_t one = 1;
+    uint64_t one = 1, at = atomic_exchange(&self->region->ring_at, FANI_PROCESSES_NEVER);
     self->unheard = false;
-    if (atomic_exchange(&self->region->ring_at, FANI_PROCESSES_NEVER) == FANI_PROCESSES_NEVER)
+    if (at == FANI_PROCESSES_NEVER)
         return;
+    if (at & FANI_PROCESSES_CALL) {
+        atomic_fetch_add(&self->region->calls, 1);
+        if (fani_futex_wake(&self->region->calls, 1))
+            return;
+    }
     while (write(FANI_PROCESSES_FD_BELL, &one, sizeof one) < 0 && errno == EINTR)
         ;
 }
 
-/* Calls the pump for replies that it may not know of, where it sleeps and wants that now. `last`:
- * there will be no other chance soon. */
-static void ring_bell(image *self, bool last)
+/* Calls the pump for replies that it may not know of, where it sleeps and wants that now. The look
+ * may come too early, by the time it takes to publish one: the next one makes that good, or a nap
+ * of the pump. */
+static void ring_bell(image *self)
 {
-    if (!self->unheard)
+    if (self->unheard &&
+        self->requests.at > atomic_load_explicit(&self->region->ring_at, memory_order_relaxed))
+        call_pump(self);
+}
+
+/* The same where there is no more to do, so that every reply must be heard of. `at_last`: it can't
+ * wait any longer. */
+static void ring_last_bell(image *self, bool at_last)
+{
+    if (!self->unheard ||
+        (!at_last && (atomic_load_explicit(&self->region->ring_at, memory_order_relaxed) &
+                      FANI_PROCESSES_PATIENT)))
         return;
-    /* Adding nothing orders the look behind what was published; without it the look may come too
-     * early, which the next one makes good, or a nap of the pump. */
-    _Atomic uint64_t *ring_at = &self->region->ring_at;
-    uint64_t at =
-        last ? atomic_fetch_add(ring_at, 0) : atomic_load_explicit(ring_at, memory_order_relaxed);
-    if (self->requests.at > at)
+    self->unheard = !fani_processes_ring_drained(&self->replies);
+    if (self->unheard)
         call_pump(self);
 }
 
@@ -279,8 +293,9 @@ static int next_request(image *self, fani_processes_message *message)
             if (i == 0) {
                 fani_processes_ring_release(&self->requests);
                 self->streak.since = 0;
-                ring_bell(self, true);
             }
+            if (i == SPINS_UNHEARD || i == SPINS - 1)
+                ring_last_bell(self, i == SPINS - 1);
             /* Where there are more threads than cores, who should write waits for this core. */
             if (i % 2)
                 sched_yield();
@@ -667,7 +682,7 @@ static int serve_one(image *self, fani_processes_message *message)
         error = run_message(self, message, mine);
     fani_processes_ring_pass(&self->requests);
     fani_processes_ring_release_some(&self->requests);
-    ring_bell(self, false);
+    ring_bell(self);
     return error;
 }
 

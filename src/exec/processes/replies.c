@@ -151,6 +151,7 @@ static bool find_batches(fani_processes_pool *pool, fani_processes_worker *worke
     unsigned found = 0;
     uint64_t run_ns = 0;
     pthread_mutex_lock(&pool->lock);
+    pool->collecting = true;
     worker->heard = worker->replies.at;
     while (found < *count &&
            fani_processes_land(worker, arrivals[found].message.posting, &arrivals[found].batch)) {
@@ -167,6 +168,7 @@ static bool find_batches(fani_processes_pool *pool, fani_processes_worker *worke
         pool->blameless = 0;
         fani_processes_dispatch(pool);
     }
+    pool->collecting = false;
     pthread_mutex_unlock(&pool->lock);
     bool sound = found == *count;
     *count = found;
@@ -219,11 +221,21 @@ static void read_arrival(fani_processes_pool *pool, fani_processes_worker *worke
     a->batch = NULL;
 }
 
-bool fani_processes_collect(fani_processes_pool *pool, fani_processes_worker *worker)
+/* Completes a batch that has its replies, or leaves that to the pump. */
+static void hand_in(fani_processes_pool *pool, fani_batch *batch, bool attendant)
+{
+    if (attendant && fani_front_observed(batch))
+        fani_fifo_push(&pool->passed, batch);
+    else
+        fani_processes_complete(pool, batch, FANI_DONE, "");
+}
+
+bool fani_processes_collect(fani_processes_pool *pool, fani_processes_worker *worker,
+                            bool attendant)
 {
     arrival arrivals[TURN];
     unsigned count;
-    if (!worker->region || worker->deaf || !fani_processes_ring_waiting(&worker->replies))
+    if (!fani_processes_replies_wait(worker))
         return false;
     bool sound = find_messages(worker, arrivals, &count);
     sound &= find_batches(pool, worker, arrivals, &count);
@@ -241,7 +253,7 @@ bool fani_processes_collect(fani_processes_pool *pool, fani_processes_worker *wo
         fani_processes_distrust(pool, worker, "sent a malformed reply");
     for (unsigned i = 0; i < count; i++)
         if (arrivals[i].batch)
-            fani_processes_complete(pool, arrivals[i].batch, FANI_DONE, "");
+            hand_in(pool, arrivals[i].batch, attendant);
     return true;
 }
 

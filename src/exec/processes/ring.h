@@ -105,6 +105,12 @@ bool fani_processes_ring_take_back(fani_processes_ring *ring, uint64_t position)
 /* Producer: whether the consumer has begun, and not released, the frame at `position`. */
 bool fani_processes_ring_begun(const fani_processes_ring *ring, uint64_t position);
 
+/* Producer: whether the consumer has released all that was published. */
+static inline bool fani_processes_ring_drained(const fani_processes_ring *ring)
+{
+    return atomic_load_explicit(&ring->ends->tail, memory_order_relaxed) == ring->at;
+}
+
 /* Consumer: whether a frame waits. */
 static inline bool fani_processes_ring_waiting(const fani_processes_ring *ring)
 {
