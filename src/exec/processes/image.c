@@ -26,6 +26,7 @@ enum {
     SPINS = 40,           /* looks at the ring before sleeping */
     SPINS_UNHEARD = 10,   /* and before calling the pump: who waits may take the replies unasked */
     PAUSES = 8,           /* between them: who looks all the time hinders who writes */
+    PAUSES_MAX = 64,      /* before the first one, where requests follow each other closely */
     STRIDE_MAX = 16,      /* batches to a look at the clock */
     STRIDE_NS = 2000,     /* and at least a look in so long */
     KEEP_BYTES = 1 << 20, /* memory for replies that is kept for the next batch */
@@ -68,6 +69,7 @@ typedef struct image {
     fani_processes_streams streams;
     char memory_text[96]; /* what FAN_E_MEMORY means here */
     bool unheard;         /* replies were given since the bell last rang */
+    unsigned pauses;      /* before the first look at an empty ring */
     context contexts[FANI_PROCESSES_CONTEXTS];
     pace streak;
 } image;
@@ -281,6 +283,17 @@ static void ring_last_bell(image *self, bool at_last)
         call_pump(self);
 }
 
+/* A request has come to an empty ring. Where several come in the time that is waited, it is better
+ * to wait longer: each look takes a line away from who writes. One alone is not to wait. */
+static void learn_pauses(image *self)
+{
+    bool several = self->requests.far - self->requests.at > FANI_PROCESSES_LINE;
+    if (several && self->pauses < PAUSES_MAX)
+        self->pauses *= 2;
+    else if (!several && self->pauses > PAUSES)
+        self->pauses /= 2;
+}
+
 /* The next request. Answers 0 or an errno: EPIPE at the end. */
 static int next_request(image *self, fani_processes_message *message)
 {
@@ -288,8 +301,11 @@ static int next_request(image *self, fani_processes_message *message)
         for (int i = 0; i < SPINS; i++) {
             if (fani_processes_ring_peek(&self->requests, message) != FAN_OK)
                 return EPROTO;
-            if (message->frame)
+            if (message->frame) {
+                if (i == 1)
+                    learn_pauses(self);
                 return 0;
+            }
             if (i == 0) {
                 fani_processes_ring_release(&self->requests);
                 self->streak.since = 0;
@@ -299,7 +315,7 @@ static int next_request(image *self, fani_processes_message *message)
             /* Where there are more threads than cores, who should write waits for this core. */
             if (i % 2)
                 sched_yield();
-            for (int k = 0; k < PAUSES; k++)
+            for (unsigned k = i ? PAUSES : self->pauses; k > 0; k--)
                 fani_cpu_relax();
         }
         int error = doze(self, request_waits, 0);
@@ -702,6 +718,7 @@ static int serve(image *self)
 static int serve_region(fani_processes_region *region)
 {
     image self = {.region = region,
+                  .pauses = PAUSES,
                   .requests = fani_processes_region_requests(region),
                   .replies = fani_processes_region_replies(region)};
     snprintf(self.memory_text, sizeof self.memory_text,
