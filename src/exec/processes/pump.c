@@ -1,5 +1,5 @@
-/* The pump: the thread that starts workers and buries them, and hears from them where no thread that
- * waits does (attend.c). */
+/* The pump: the thread that starts workers and buries them, and hears from them where no thread
+ * that waits does (attend.c). */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
