@@ -270,12 +270,13 @@ static bool give_part(fani_mpi *self, fani_range *range, unsigned h)
     return true;
 }
 
-/* Of this range at this host, parts that are not done. Under `lock`. */
+/* Of this range at this host, parts that are not done and that it still claims of. Under `lock`. */
 static unsigned parts_at(const fani_mpi *self, const fani_range *range, unsigned host)
 {
     unsigned count = 0;
     for (const fani_part *part = self->ranges.parts; part; part = part->next)
-        count += part->range == range && part->host == host && part->done < part->count;
+        count += part->range == range && part->host == host && part->done < part->count &&
+                 !part->comes_back;
     return count;
 }
 
@@ -557,6 +558,22 @@ static void note_stint(fani_range *range, uint64_t at, const fani_answer *answer
     range->stints = s;
 }
 
+/* Of a part nothing will be claimed from `at` on: that comes back, while what was claimed before
+ * still runs. Without memory for it it comes back when that has ended. Under `lock`. */
+static void cut_part(fani_part *part, uint64_t at)
+{
+    fani_range *range = part->range;
+    fani_part *rest = NULL;
+    if (part->comes_back && at < part->count && !range->revoked && range->batch)
+        rest = calloc(1, sizeof *rest);
+    if (!rest)
+        return;
+    *rest = (fani_part){.next = range->back, .first = part->first + at, .count = part->count - at};
+    range->back = rest;
+    range->back_items += rest->count;
+    part->count = at;
+}
+
 static fani_part *find_part(const fani_mpi *self, uint64_t id)
 {
     fani_part *part = self->ranges.parts;
@@ -604,6 +621,11 @@ static fan_status claimed(fani_mpi *self, int rank, const fani_answer *answer,
         return FAN_OK;
     }
     fani_range *range = part->range;
+    if (answer->verdict == FANI_CANCELLED) {
+        cut_part(part, answer->first);
+        give_parts(self, range);
+        return FAN_OK;
+    }
     uint64_t before = part->done;
     fan_status status = answer->many ? parts_done(part, answer) : part_done(part, answer);
     if (status)
@@ -694,12 +716,15 @@ static void send_stop(fani_mpi *self, const fani_part *part, bool kill)
     fani_lock_give(&self->queue);
 }
 
-/* Takes all that is left of a part. Under `lock`. */
-static void stop_part(fani_mpi *self, const fani_part *part, bool kill)
+/* Takes all that is left of a part; returns how many items had been claimed, as fani_claims_exhaust
+ * does (UINT64_MAX for those of another host). Under `lock`. */
+static uint64_t stop_part(fani_mpi *self, const fani_part *part, bool kill)
 {
+    uint64_t claimed_before = UINT64_MAX;
     if (self->ranges.hosts[part->host].leader == self->peers[0].leader)
-        fani_claims_exhaust(self, part->slot, part->key);
+        claimed_before = fani_claims_exhaust(self, part->slot, part->key);
     send_stop(self, part, kill);
+    return claimed_before;
 }
 
 /* The same of all parts of a range. Under `lock`. */
@@ -743,9 +768,11 @@ void fani_ranges_share_anew(fani_mpi *self)
     for (fani_part *part = all->parts; part; part = part->next)
         if (!part->comes_back && !part->range->revoked && part->done < part->count) {
             part->comes_back = true;
-            stop_part(self, part, false);
+            cut_part(part, stop_part(self, part, false));
         }
+    give_all(self);
     pthread_mutex_unlock(&all->lock);
+    start_own(self, false);
     for (uint64_t part = 0; (part = next_part(self, comes_back, part));)
         fani_claims_stop(self, part, false);
 }
