@@ -164,9 +164,10 @@ static void take_in(fani_journal_scan *s, const fani_journal_step *step)
     else if (step->mark.kind == FANI_JOURNAL_SNAPSHOT)
         s->base = step->to;
     else if (step->mark.kind == FANI_JOURNAL_NOTE && step->mark.size == 8) {
+        /* Where bytes before it are gone, all that is left before it was synced. */
         uint64_t synced = fani_journal_u64_get(step->payload);
-        if (synced <= step->from && synced > s->synced)
-            s->synced = synced;
+        synced = synced < step->from ? synced : step->from;
+        s->synced = synced > s->synced ? synced : s->synced;
     }
 }
 
