@@ -123,6 +123,8 @@ fani_journal_life fani_journal_holder_life(const fani_journal_holder *holder,
                                            const fani_journal_holder *self)
 {
     bool boots = known(holder->boot) && known(self->boot);
+    if (holder->pid == 0)
+        return FANI_JOURNAL_DEAD;
     if (boots && strcmp(holder->boot, self->boot) == 0 && holder->processes == self->processes)
         return process_life(holder);
     if (boots && strcmp(holder->boot, self->boot) != 0 && known(self->host) &&
@@ -165,7 +167,7 @@ bool fani_journal_holder_parse(char text[static FANI_JOURNAL_HOLDER_SIZE],
         &h->nonce, &h->beats, &h->epoch, &h->beat_ms, h->host, h->boot, &h->processes, &pid,
         &h->started, h->job, h->cluster, &h->restarts, h->since);
     h->pid = pid;
-    return fields == 13 && h->nonce && pid > 0;
+    return fields == 13 && h->nonce && pid >= 0;
 }
 
 void fani_journal_holder_describe(const fani_journal_holder *holder, char *text, size_t size)

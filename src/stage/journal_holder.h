@@ -16,9 +16,9 @@ typedef struct fani_journal_holder {
     char host[128];
     char boot[64];      /* of the running system of the host; "-": unknown, here and below */
     uint64_t processes; /* the namespace of its pid; 0: unknown */
-    pid_t pid;
-    uint64_t started; /* by the host's clock of processes; 0: unknown */
-    char job[64];     /* Slurm's */
+    pid_t pid;          /* 0: given back, by one who could not remove it */
+    uint64_t started;   /* by the host's clock of processes; 0: unknown */
+    char job[64];       /* Slurm's */
     char cluster[64];
     uint32_t restarts; /* of that job */
     char since[32];

@@ -19,6 +19,13 @@ static int link_at(int folder, const char *from, const char *to)
     return linkat(folder, from, folder, to, 0);
 }
 
+static int link_fd(int fd, int folder, const char *to)
+{
+    char path[32];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    return linkat(AT_FDCWD, path, folder, to, AT_SYMLINK_FOLLOW);
+}
+
 static int rename_at(int folder, const char *from, const char *to)
 {
     return renameat(folder, from, folder, to);
@@ -36,6 +43,7 @@ const fani_journal_io fani_journal_system_io = {
     .fsync = fsync,
     .truncate = ftruncate,
     .link_at = link_at,
+    .link_fd = link_fd,
     .rename_at = rename_at,
     .unlink_at = unlink_at,
     .close = close,

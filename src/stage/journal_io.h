@@ -16,6 +16,7 @@ typedef struct fani_journal_io {
     int (*fsync)(int fd);
     int (*truncate)(int fd, off_t size);
     int (*link_at)(int folder, const char *from, const char *to);
+    int (*link_fd)(int fd, int folder, const char *to); /* a first name for an O_TMPFILE */
     int (*rename_at)(int folder, const char *from, const char *to);
     int (*unlink_at)(int folder, const char *name);
     int (*close)(int fd);

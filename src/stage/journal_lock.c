@@ -23,13 +23,16 @@
 
 enum {
     NS_PER_MS = 1000000,
-    PATIENCE_MS = 10000, /* with others that are taking the lock at this moment */
+    PATIENCE_MS = 10000,      /* with others that are taking the lock at this moment */
+    PATIENCE_NS = 1000000000, /* behind that, for those that come and go */
     PAUSE_MS = 5,
     SLURM_MS = 15000,
     STILL_PERIODS = 3,
     BEAT_MOST_MS = 60000, /* of what a lock says, so that a wrong one does not make us wait long */
     CLAIM_DEPTH = 8,
     LOOKS = 4, /* at holders of which only time tells whether they live */
+    REMADE_MOST = 100,
+    NAMELESS_MOST = 10, /* where that never works, a name of our own may */
     CHECK_NS = 1000000000,
     NAME_ROOM = 32, /* behind NAME.lock */
 };
@@ -41,7 +44,8 @@ typedef struct taking {
     const fani_journal_lock_options *options;
     fan_deadline deadline;
     uint64_t broken; /* the one holder that break_lock is for: the first seen; 0: none yet */
-    char *fresh;     /* the name of our own file, NULL: not made */
+    char *fresh;     /* the name of our own file, NULL: it has none */
+    int remade;      /* how often our file lost its name */
     bool doubtful;
     bool copied; /* no hard links here: our file is not the one that has the lock's name */
     int looks;
@@ -102,24 +106,55 @@ static int write_self(fani_journal_lock *lock)
     return fani_journal_write_all(lock->place->io, lock->fd, text, sizeof text);
 }
 
-/* Makes our own file under a name that nobody else has. */
+/* A file without a name, which leaves nothing behind when we are killed. False: not here. */
+static bool make_nameless(fani_journal_lock *lock)
+{
+    int fd =
+        lock->place->io->open_at(lock->place->folder, ".", O_RDWR | O_TMPFILE | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return false;
+    if (access("/proc/self/fd", F_OK) == 0) {
+        lock->fd = fd;
+        return true;
+    }
+    (void)fani_journal_close_fd(lock->place->io, fd); /* it could never get a name */
+    return false;
+}
+
+/* Makes our own file, under a name that nobody else has where it needs one. */
 static fan_status make_fresh(taking *t)
 {
     fani_journal_lock *lock = t->lock;
-    if (t->fresh)
+    if (lock->fd >= 0)
         return FAN_OK;
-    char *name;
-    if (asprintf(&name, NEW_NAME, lock->name, lock->self.nonce) < 0)
-        return fani_error_set(t->error, FAN_E_MEMORY, "out of memory");
-    lock->fd = lock->place->io->open_at(lock->place->folder, name,
-                                        O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-    if (lock->fd < 0) {
-        fan_status status = lock_error(lock, "created", t->error);
-        free(name);
-        return status;
+    if (t->remade > NAMELESS_MOST || !make_nameless(lock)) {
+        if (asprintf(&t->fresh, NEW_NAME, lock->name, lock->self.nonce) < 0) {
+            t->fresh = NULL;
+            return fani_error_set(t->error, FAN_E_MEMORY, "out of memory");
+        }
+        lock->fd =
+            lock->place->io->open_at(lock->place->folder, t->fresh,
+                                     O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+        if (lock->fd < 0)
+            return lock_error(lock, "created", t->error);
     }
-    t->fresh = name;
     return write_self(lock) ? lock_error(lock, "written", t->error) : FAN_OK;
+}
+
+/* A file that has lost its only name gets none again: the next try makes another one. */
+static int link_own(taking *t, const char *name)
+{
+    const fani_journal_place *place = t->lock->place;
+    int code = t->fresh ? place->io->link_at(place->folder, t->fresh, name)
+                        : place->io->link_fd(t->lock->fd, place->folder, name);
+    if (code && errno == ENOENT && t->remade++ < REMADE_MOST) {
+        (void)fani_journal_close_fd(place->io, t->lock->fd); /* nobody sees it any more */
+        t->lock->fd = -1;
+        free(t->fresh);
+        t->fresh = NULL;
+        errno = EEXIST;
+    }
+    return code;
 }
 
 /* Where a file system has no hard links: exclusive all the same, but not whole at once. */
@@ -139,13 +174,12 @@ static int copy_to(const fani_journal_lock *lock, const char *name)
 /* Gives our file one more name, which nothing has yet. *mine: whether it has it now. */
 static fan_status link_fresh(taking *t, const char *name, bool *mine)
 {
-    const fani_journal_place *place = t->lock->place;
     fani_journal_holder holder;
     *mine = false;
     fan_status status = make_fresh(t);
     if (status != FAN_OK)
         return status;
-    int code = place->io->link_at(place->folder, t->fresh, name);
+    int code = link_own(t, name);
     if (code && (errno == EPERM || errno == ENOTSUP || errno == ENOSYS))
         t->copied = (code = copy_to(t->lock, name)) == 0;
     if (code && errno != EEXIST)
@@ -378,8 +412,12 @@ fan_status fani_journal_lock_take(const fani_journal_place *place,
     fan_status status = FAN_OK;
     if (!fani_journal_holder_self(options->beat_ms, &lock->self))
         status = fani_error_errno(error, FAN_E_SYSTEM, errno, "no random number for a lock");
-    while (status == FAN_OK && !taken)
+    while (status == FAN_OK && !taken) {
         status = step(&t, &taken);
+        if (status == FAN_OK && !taken && fani_clock_ns() > t.deadline + PATIENCE_NS)
+            status = fani_error_set(error, FAN_E_BUSY,
+                                    "others take the lock %.200s again and again", lock->name);
+    }
     if (status == FAN_OK && t.copied)
         status = adopt_copy(lock, error);
     if (t.fresh)
@@ -435,8 +473,11 @@ fan_status fani_journal_lock_give(fani_journal_lock *lock, fan_error *error)
     if (!lock->name)
         return FAN_OK;
     if (read_holder(lock, lock->name, &holder) == FOUND && holder.nonce == lock->self.nonce &&
-        lock->place->io->unlink_at(lock->place->folder, lock->name))
+        lock->place->io->unlink_at(lock->place->folder, lock->name)) {
         status = lock_error(lock, "removed", error);
+        lock->self.pid = 0; /* if it stays, it says at least that nobody has it */
+        (void)write_self(lock);
+    }
     forget(lock);
     return status;
 }

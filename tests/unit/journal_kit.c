@@ -265,6 +265,11 @@ static int kit_link_at(int folder, const char *from, const char *to)
     return fails(false) ? -1 : linkat(folder, from, folder, to, 0);
 }
 
+static int kit_link_fd(int fd, int folder, const char *to)
+{
+    return fails(false) ? -1 : fani_journal_system_io.link_fd(fd, folder, to);
+}
+
 static int kit_rename_at(int folder, const char *from, const char *to)
 {
     return fails(false) ? -1 : renameat(folder, from, folder, to);
@@ -292,6 +297,7 @@ const fani_journal_io kit_io = {
     .fsync = kit_fsync,
     .truncate = kit_truncate,
     .link_at = kit_link_at,
+    .link_fd = kit_link_fd,
     .rename_at = kit_rename_at,
     .unlink_at = kit_unlink_at,
     .close = kit_close,
