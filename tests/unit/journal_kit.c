@@ -179,11 +179,12 @@ kit_script kit_now;
 
 void kit_script_set(kit_mode mode, int at, int every, int errno_code)
 {
-    memset(&kit_now, 0, sizeof kit_now);
+    kit_now.at = 0; /* nothing goes wrong while the rest is set */
+    kit_now.calls = kit_now.fired = kit_now.syncs = kit_now.slow_sync_ms = kit_now.stuck = 0;
     kit_now.mode = mode;
-    kit_now.at = at;
     kit_now.every = every;
     kit_now.errno_code = errno_code;
+    kit_now.at = at;
 }
 
 /* Whether this call is to go wrong. */

@@ -62,20 +62,21 @@ typedef enum kit_mode {
 
 typedef struct kit_script {
     _Atomic int calls;
-    int at;    /* the call to go wrong, from 1; 0: none */
-    int every; /* and each so many calls after it; 0: only that */
-    kit_mode mode;
-    int errno_code;
+    _Atomic int at;    /* the call to go wrong, from 1; 0: none */
+    _Atomic int every; /* and each so many calls after it; 0: only that */
+    _Atomic kit_mode mode;
+    _Atomic int errno_code;
     _Atomic int fired;
-    _Atomic int syncs;       /* of data: fdatasync */
-    int slow_sync_ms;        /* that each takes */
-    _Atomic int64_t durable; /* size of the journal's file at the last sync of it that ended */
-    _Atomic int stuck;       /* writes wait while it is set */
-    int order[64];           /* descriptors in the order of their syncs */
+    _Atomic int syncs;        /* of data: fdatasync */
+    _Atomic int slow_sync_ms; /* that each takes */
+    _Atomic int64_t durable;  /* size of the journal's file at the last sync of it that ended */
+    _Atomic int stuck;        /* writes wait while it is set */
+    _Atomic int order[64];    /* descriptors in the order of their syncs */
 } kit_script;
 
 extern kit_script kit_now; /* what kit_io follows */
 extern const fani_journal_io kit_io;
+/* Begins to count calls anew. */
 void kit_script_set(kit_mode mode, int at, int every, int errno_code);
 
 #endif

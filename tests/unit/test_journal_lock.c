@@ -314,7 +314,7 @@ FAN_TEST(journal_lock, slurm_is_understood)
     EXPECT_I64(ask_slurm(&k, away, "echo JobState=TIMEOUT"), FANI_SLURM_UNKNOWN);
     EXPECT_I64(ask_slurm(&k, "echo something else", "exit 1"), FANI_SLURM_UNKNOWN);
     EXPECT_I64(fani_slurm_ask("1; rm -r x", fan_deadline_in_ms(LONG_MS)), FANI_SLURM_UNKNOWN);
-    put_slurm(&k, "sleep 60", "exit 1");
+    put_slurm(&k, "exec sleep 60", "exit 1");
     int64_t from = fani_clock_ns();
     EXPECT_I64(fani_slurm_ask("123", fan_deadline_in_ms(100)), FANI_SLURM_UNKNOWN);
     EXPECT_TRUE(fani_clock_ns() - from < 30000000000);
@@ -454,11 +454,11 @@ static void write_and_wait(const kit_folder *k, old_one *o)
     kit_seen seen;
     fani_journal *journal;
     fani_journal_options options = lock_options(&seen);
-    options.write_ms = options.beat_ms = LONG_MS;
+    options.write_ms = options.sync_ms = options.beat_ms = LONG_MS;
     if (fani_journal_open(&options, k->path, &journal, NULL) != FAN_OK)
         return;
     kit_append(journal, 1, 5);
-    (void)fani_journal_flush(journal, true, FAN_FOREVER, NULL);
+    (void)fani_journal_flush(journal, false, FAN_FOREVER, NULL);
     kit_append(journal, 6, 3);
     atomic_store(&o->ready, 1);
     while (!atomic_load(&o->go))
