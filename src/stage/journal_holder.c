@@ -13,7 +13,14 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { STAT_SIZE = 1024, DECIMAL = 10 };
+enum {
+    STAT_SIZE = 1024,
+    DECIMAL = 10,
+    HEX = 16,
+    FIRST_NUMBER = 4, /* fields of /proc/PID/stat, from 1 */
+    THREADS = 20,
+    STARTED = 22,
+};
 
 /* The first bytes of a small file as text, its line end cut off. */
 static bool read_small(const char *path, char *text, size_t size)
@@ -51,13 +58,17 @@ static bool process_stat(pid_t pid, char *state, uint64_t *threads, uint64_t *st
     if (!read_small(path, text, sizeof text))
         return false;
     /* The second field is a name in parentheses and may hold anything. */
-    const char *at = strrchr(text, ')');
-    if (!at)
+    char *at = strrchr(text, ')');
+    if (!at || at[1] != ' ')
         return false;
-    return sscanf(at + 1,
-                  " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %" SCNu64
-                  " %*d %" SCNu64,
-                  state, threads, started) == 3;
+    *state = at[2];
+    at += 3;
+    uint64_t fields[STARTED + 1] = {0};
+    for (int i = FIRST_NUMBER; i <= STARTED; i++)
+        fields[i] = strtoull(at, &at, DECIMAL);
+    *threads = fields[THREADS];
+    *started = fields[STARTED];
+    return *started > 0;
 }
 
 static uint64_t own_namespace(void)
@@ -152,22 +163,48 @@ void fani_journal_holder_text(const fani_journal_holder *holder,
     memset(text + n, '\n', (size_t)(FANI_JOURNAL_HOLDER_SIZE - n));
 }
 
+/* What follows a key at the start of a line; "" where the key is not there. */
+static const char *value_of(const char *text, const char *key)
+{
+    const char *at = strstr(text, key);
+    return at ? at + strlen(key) : "";
+}
+
+static void word_of(const char *text, const char *key, char *word, size_t size)
+{
+    const char *value = value_of(text, key);
+    size_t length = strcspn(value, "\n");
+    snprintf(word, size, "%.*s", (int)length, length ? value : "-");
+}
+
+static uint64_t number_of(const char *text, const char *key)
+{
+    return strtoull(value_of(text, key), NULL, DECIMAL);
+}
+
 bool fani_journal_holder_parse(char text[static FANI_JOURNAL_HOLDER_SIZE],
                                fani_journal_holder *holder)
 {
-    fani_journal_holder *h = holder;
-    int pid;
+    static const char first[] = "fanfold lock 1\n";
     text[FANI_JOURNAL_HOLDER_SIZE - 1] = '\0';
-    *h = (fani_journal_holder){0};
-    int fields = sscanf(
-        text,
-        "fanfold lock 1 nonce %16" SCNx64 " beats %20" SCNu64 " epoch %10" SCNu32
-        " beat_ms %10" SCNu32 " host %127s boot %63s processes %20" SCNu64
-        " pid %11d started %20" SCNu64 " job %63s cluster %63s restarts %10" SCNu32 " since %31s",
-        &h->nonce, &h->beats, &h->epoch, &h->beat_ms, h->host, h->boot, &h->processes, &pid,
-        &h->started, h->job, h->cluster, &h->restarts, h->since);
-    h->pid = pid;
-    return fields == 13 && h->nonce && pid >= 0;
+    *holder = (fani_journal_holder){
+        .nonce = strtoull(value_of(text, "\nnonce "), NULL, HEX),
+        .beats = number_of(text, "\nbeats "),
+        .epoch = (uint32_t)number_of(text, "\nepoch "),
+        .beat_ms = (uint32_t)number_of(text, "\nbeat_ms "),
+        .processes = number_of(text, "\nprocesses "),
+        .pid = (pid_t)number_of(text, "\npid "),
+        .started = number_of(text, "\nstarted "),
+        .restarts = (uint32_t)number_of(text, "\nrestarts "),
+    };
+    word_of(text, "\nhost ", holder->host, sizeof holder->host);
+    word_of(text, "\nboot ", holder->boot, sizeof holder->boot);
+    word_of(text, "\njob ", holder->job, sizeof holder->job);
+    word_of(text, "\ncluster ", holder->cluster, sizeof holder->cluster);
+    word_of(text, "\nsince ", holder->since, sizeof holder->since);
+    /* The last line is there only when all of it is. */
+    return strncmp(text, first, strlen(first)) == 0 && holder->nonce && holder->pid >= 0 &&
+           strchr(value_of(text, "\nsince "), '\n');
 }
 
 void fani_journal_holder_describe(const fani_journal_holder *holder, char *text, size_t size)

@@ -22,25 +22,27 @@ struct fani_journal {
     fani_journal_lock lock;
     unsigned char *identity;
     size_t identity_size;
-    uint32_t epoch;
 
     int64_t write_ns, sync_ns, beat_ns;
     uint64_t sync_bytes, compact_bytes;
-    uint32_t compact_times;
     size_t half; /* bytes of each of the two buffers */
+    uint32_t compact_times;
+    uint32_t epoch;
 
-    fani_lock gate;       /* guards these five, and `id` against a compaction */
     unsigned char *front; /* what was appended and is not being written */
     size_t used;
-    int64_t since; /* when the first of it came */
-    uint64_t next; /* the next record's number */
-    bool held;     /* a compaction has begun: appends wait */
+    int64_t since;               /* when the first of it came */
+    uint64_t next;               /* the next record's number */
+    bool held;                   /* a compaction has begun: appends wait */
+    bool has_writer, has_syncer; /* of those who start and stop */
+    _Atomic bool stop_writer, stop_syncer, failed;
+    fani_lock gate; /* guards front, used, since, next and held, and `id` against a compaction */
 
     /* The journal's threads hold this shared while they use the file; a compaction alone. */
     pthread_rwlock_t in_use;
-    int fd;
-    uint64_t id;
     unsigned char *back; /* what is being written */
+    uint64_t id;
+    int fd;
 
     _Atomic uint64_t written, synced;           /* numbers of records */
     _Atomic uint64_t want_written, want_synced; /* that somebody waits for */
@@ -51,14 +53,11 @@ struct fani_journal {
     _Atomic uint64_t note;                /* synced bytes, to be noted in the file, or 0 */
 
     pthread_t writer, syncer;
-    bool has_writer, has_syncer;
-    _Atomic bool stop_writer, stop_syncer;
     fani_event work;     /* for the writer */
     fani_event due;      /* for the syncer */
     fani_event progress; /* for everybody else */
 
     pthread_mutex_t failure_lock; /* guards `failure` until `failed` is set */
-    _Atomic bool failed;
     fan_error failure;
 
     pthread_mutex_t attached_lock; /* guards the list; a sync holds it */
