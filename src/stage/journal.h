@@ -71,7 +71,11 @@ typedef struct fani_journal_visitor {
 typedef struct fani_journal_options {
     const fani_journal_fact *identity;
     size_t identity_count;
-    bool resume;            /* go on with a file that exists; where there is none, begin one */
+    bool resume; /* go on with a file that exists; where there is none, begin one */
+    /* Without `resume`: whether a file that exists is to be replaced by a new one. Asked with the
+     * lock held. NULL: it is not. */
+    bool (*replaces)(void *user);
+    void *replaces_user;
     bool repair;            /* go on although synced records are damaged: they are told as lost */
     bool break_lock;        /* take the lock from whoever has it now */
     uint32_t write_ms;      /* longest that a record waits in memory: 50 */

@@ -63,7 +63,7 @@ static fan_status finish_draft(fani_journal *j, fani_journal_draft *draft, bool 
     return FAN_OK;
 }
 
-static fan_status create(fani_journal *j, fan_error *error)
+static fan_status create(fani_journal *j, bool is_new, fan_error *error)
 {
     fani_journal_draft draft;
     j->epoch = j->lock.replaced + 1;
@@ -73,7 +73,7 @@ static fan_status create(fani_journal *j, fan_error *error)
     status = fani_journal_draft_begin(&j->place, j->epoch, j->identity, j->identity_size, 1, &draft,
                                       error);
     if (status == FAN_OK)
-        status = finish_draft(j, &draft, true, error);
+        status = finish_draft(j, &draft, is_new, error);
     fani_journal_draft_drop(&draft);
     return status;
 }
@@ -264,9 +264,12 @@ static fan_status open_locked(opening *o)
         place->io->open_at(place->folder, place->name,
                            O_RDWR | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY, 0);
     if (j->fd < 0 && errno == ENOENT)
-        status = create(j, o->error);
+        status = create(j, true, o->error);
     else if (j->fd < 0)
         status = fani_journal_place_error(place, FAN_E_OUTPUT, errno, "opened", o->error);
+    else if (!o->options->resume && o->options->replaces &&
+             o->options->replaces(o->options->replaces_user))
+        status = create(j, false, o->error);
     else if (!o->options->resume) {
         status = fani_error_set(o->error, FAN_E_ARGUMENT, "%.300s exists: --resume goes on with it",
                                 place->path);
