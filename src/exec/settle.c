@@ -282,7 +282,6 @@ static sequel retry_several(fani_front *front, fani_batch *batch)
         pieces = piece;
         count++;
     }
-    care->retries = 0; /* the pieces have them now */
     return count ? send_pieces(front, batch, pieces, count, pause) : BLAMED;
 }
 

@@ -22,7 +22,7 @@ static fan_status held_open(fani_front *front, const fan_executor_options *optio
     pthread_mutex_init(&h->lock, NULL);
     *opened = (fani_opened){.workers = 1,
                             .ranks = 1,
-                            .capabilities = FAN_CAP_SHARES_MEMORY,
+                            .capabilities = FAN_CAP_SHARES_MEMORY | h->capabilities,
                             .depth = h->depth,
                             .submits = true};
     *self = h;

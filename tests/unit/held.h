@@ -11,13 +11,14 @@
 #include "shim.h"
 #include "task/worker.h"
 
-enum { HELD_MAX = 64, SLOW_MS = 60, WAIT_MS = 20000 };
+enum { HELD_MAX = 128, SLOW_MS = 60, WAIT_MS = 20000 };
 
 /* Holds what is posted until the test runs or loses it. */
 typedef struct held_executor {
     fani_front *front;
     unsigned depth;
-    pthread_mutex_t lock; /* guards the list */
+    unsigned capabilities; /* beside FAN_CAP_SHARES_MEMORY */
+    pthread_mutex_t lock;  /* guards the list */
     fani_batch *held[HELD_MAX];
     unsigned count;
     _Atomic unsigned posts;

@@ -198,11 +198,14 @@ FAN_TEST(team, long_no_item_is_slept_through)
     submit_singles(300000, 3);
 }
 
-static _Atomic unsigned low_before_high, low_done;
+static _Atomic unsigned low_before_high, low_done, low_next, low_overtaken;
 
 static fan_status low_run(fan_run *run, fan_items in)
 {
-    (void)in;
+    unsigned number;
+    memcpy(&number, in.bytes, sizeof number);
+    if (number != atomic_fetch_add(&low_next, 1))
+        atomic_fetch_add(&low_overtaken, 1);
     if (atomic_fetch_add(&low_done, 1) == 0) {
         atomic_store(&gate, false);
         wait_for_gate(run, false);
@@ -226,19 +229,61 @@ FAN_TEST(team, priorities_come_before_the_lists_of_members)
     fan_executor *executor = open_with((fan_executor_options){.workers = 1});
     forget_all();
     atomic_store(&low_done, 0);
+    atomic_store(&low_next, 0);
+    atomic_store(&low_overtaken, 0);
     submit_and_forget(executor, &long_task, 0); /* at the gate while the others gather */
     EXPECT_TRUE(reaches(&begun, 1));
     for (unsigned i = 0; i < 2000; i++)
         submit_and_forget(executor, &short_task, 0); /* the member learns that items are short */
-    for (unsigned i = 0; i < 100; i++)
-        submit_and_forget(executor, &low_task, 0);
+    for (unsigned i = 0; i < 100; i++) {
+        fan_future *future = NULL;
+        EXPECT_I64(fan_submit(executor, &low_task, &i, sizeof i, NULL, &future), FAN_OK);
+        fan_future_release(future);
+    }
     atomic_store(&gate, true);
     EXPECT_TRUE(reaches(&begun, 2)); /* the first one waits, others are in the list */
     submit_and_forget(executor, &high_task, 5);
     atomic_store(&gate, true);
     EXPECT_TRUE(reaches(&low_done, 100));
     EXPECT_U64(atomic_load(&low_before_high), 1);
+    EXPECT_U64(atomic_load(&low_overtaken), 0); /* those given back for it are in order again */
     EXPECT_U64(atomic_load(&gave_up), 0);
+    close_it(executor, FAN_CLOSE_DRAIN);
+}
+
+/* A member that rests still knows what it ran last. Another item with the same memory waits: its
+ * time has not begun. */
+FAN_TEST(team, time_counts_from_the_run_and_not_from_one_before)
+{
+    const fan_submit_options timed = {.timeout_ms = 300};
+    fan_executor *executor = open_with((fan_executor_options){.workers = 2});
+    fan_future *blocker = NULL, *futures[2] = {NULL};
+    fan_outcome outcome = {.kind = FAN_OUTCOME_LOST};
+    forget_all();
+    for (int i = 0; i < 2; i++) /* each is one member's last */
+        ASSERT_I64(fan_submit(executor, &long_task, NULL, 0, &timed, &futures[i]), FAN_OK);
+    EXPECT_TRUE(reaches(&begun, 2));
+    atomic_store(&gate, true);
+    EXPECT_TRUE(reaches(&longs_done, 2));
+    EXPECT_I64(fan_wait_all(futures, 2, fan_deadline_in_ms(WAIT_MS)), FAN_OK);
+    EXPECT_I64(fan_executor_resize(executor, 1), FAN_OK);
+    atomic_store(&gate, false);
+    ASSERT_I64(fan_submit(executor, &long_task, NULL, 0, NULL, &blocker), FAN_OK);
+    EXPECT_TRUE(reaches(&begun, 3));
+    for (int i = 0; i < 2; i++)
+        fan_future_release(futures[i]);
+    for (int i = 0; i < 2; i++)
+        ASSERT_I64(fan_submit(executor, &short_task, NULL, 0, &timed, &futures[i]), FAN_OK);
+    for (int i = 0; i < 600; i++)
+        pause_us(1000);
+    for (int i = 0; i < 2; i++)
+        EXPECT_TRUE(!fan_future_done(futures[i]));
+    atomic_store(&gate, true);
+    for (int i = 0; i < 2; i++) {
+        EXPECT_I64(fan_future_result(futures[i], fan_deadline_in_ms(WAIT_MS), &outcome), FAN_OK);
+        fan_future_release(futures[i]);
+    }
+    fan_future_release(blocker);
     close_it(executor, FAN_CLOSE_DRAIN);
 }
 
@@ -426,6 +471,49 @@ FAN_TEST(team, a_range_that_is_given_up_tells_what_was_run)
         EXPECT_TRUE(ok < batch->items.count);
         fani_batch_free(batch);
     }
+    close_it(executor, FAN_CLOSE_DRAIN);
+}
+
+/* The first item waits until the last one runs, so that another member than the first has that. */
+static fan_status ends_run(fan_run *run, fan_items in)
+{
+    if (in.first == 0) {
+        EXPECT_TRUE(reaches(&begun, 1));
+    } else if (in.first + in.count == RANGE) {
+        wait_for_gate(run, true);
+        atomic_fetch_add(&longs_done, 1);
+    }
+    atomic_fetch_add(&shorts_done, (unsigned)in.count);
+    return fan_run_reply_array(run, 1) ? FAN_OK : FAN_E_MEMORY;
+}
+
+static const fan_task ends_task = {.name = "ends", .version = 1, .run = ends_run};
+
+/* Who took the batch has left it: the end that is asked for reaches who joined. */
+FAN_TEST(team, a_range_is_given_up_by_whoever_has_the_rest_of_it)
+{
+    fan_executor *executor = open_with((fan_executor_options){.workers = 2});
+    fani_front *front = fani_executor_front(executor);
+    fani_batch *batch = fani_batch_new();
+    _Atomic bool done = false;
+    ASSERT_TRUE(batch != NULL);
+    forget_all();
+    batch->task = &ends_task;
+    batch->items.count = RANGE;
+    batch->divisible = true;
+    batch->grain = 1;
+    batch->done = set_flag;
+    batch->user = &done;
+    ASSERT_I64(fani_front_send(front, batch), FAN_OK);
+    EXPECT_TRUE(reaches(&shorts_done, RANGE - 1));
+    for (int i = 0; i < 20; i++)
+        pause_us(1000); /* until it has left, mostly */
+    (void)fani_abandon(front, batch, true);
+    EXPECT_TRUE(reaches(&longs_done, 1));
+    EXPECT_U64(atomic_load(&gave_up), 0); /* it was told, and did not run into its limit */
+    while (!atomic_load(&done))
+        pause_us(50);
+    fani_batch_free(batch);
     close_it(executor, FAN_CLOSE_DRAIN);
 }
 

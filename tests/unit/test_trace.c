@@ -2,10 +2,12 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -131,6 +133,56 @@ FAN_TEST(trace, a_full_disk_is_reported)
     EXPECT_I64(fan_trace_close(trace, &error), FAN_E_OUTPUT);
     EXPECT_I64(error.errno_code, ENOSPC);
     EXPECT_STR(error.file, "/dev/full");
+}
+
+static _Atomic unsigned slow_items;
+
+static fan_status slowly(fan_run *run, fan_items in)
+{
+    atomic_fetch_add(&slow_items, (unsigned)in.count);
+    (void)nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
+    return nothing(run, in);
+}
+
+static const fan_task slow_task = {.name = "slow", .version = 1, .run = slowly};
+
+static void set_flag(fani_batch *batch)
+{
+    atomic_store((_Atomic bool *)batch->user, true);
+}
+
+/* Of a range that is given up also what nobody has run is told. */
+FAN_TEST(trace, has_all_of_a_range_that_is_given_up)
+{
+    enum { ITEMS = 3000, RUN = 20 };
+    char path[64];
+    fan_trace *trace = NULL;
+    trace_file file = {0};
+    _Atomic bool done = false;
+    trace_name(path);
+    expect_open(path, &trace);
+    fan_executor *executor = open_on("threads", trace);
+    fani_batch *batch = fani_batch_new();
+    ASSERT_TRUE(trace && executor && batch);
+    batch->task = &slow_task;
+    batch->items.count = ITEMS;
+    batch->divisible = true;
+    batch->grain = 1;
+    batch->done = set_flag;
+    batch->user = &done;
+    ASSERT_I64(fani_front_send(fani_executor_front(executor), batch), FAN_OK);
+    while (atomic_load(&slow_items) < RUN)
+        (void)nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
+    (void)fani_front_revoke(fani_executor_front(executor), batch, true);
+    while (!atomic_load(&done))
+        (void)nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
+    fani_batch_free(batch);
+    EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_DRAIN, FAN_FOREVER), FAN_OK);
+    expect_close(trace);
+    EXPECT_TRUE(atomic_load(&slow_items) < ITEMS);
+    if (trace_read(path, &file))
+        trace_expect_items(&file, "slow", 0, ITEMS, false);
+    trace_clear(&file);
 }
 
 /* ---- Records without an executor ----------------------------------------------------------- */
