@@ -183,7 +183,8 @@ void kit_script_set(kit_mode mode, int at, int every, int errno_code)
 {
     kit_now.at = 0; /* nothing goes wrong while the rest is set */
     kit_now.calls = kit_now.fired = kit_now.syncs = kit_now.slow_sync_ms = kit_now.stuck = 0;
-    kit_now.durable = kit_now.named_unsynced = kit_now.named = kit_now.settled = 0;
+    kit_now.durable = 0;
+    kit_now.named_unsynced = kit_now.named = kit_now.settled = 0;
     kit_now.mode = mode;
     kit_now.every = every;
     kit_now.errno_code = errno_code;
