@@ -191,27 +191,26 @@ static fan_status resume_scanned(opening *o)
     return o->survey.damages || j->lock.doubtful ? rewrite(o) : go_on(o);
 }
 
-static fan_status resume(opening *o)
+static fan_status resume(const opening *o)
 {
     fani_journal *j = o->journal;
     struct stat info;
     fan_error why = {0};
-    fan_error *error = o->error;
-    o->error = &why;
+    opening inner = {.options = o->options, .journal = j, .error = &why};
     if (fstat(j->fd, &info))
         fani_error_errno(&why, FAN_E_INPUT, errno, "can't be looked at");
     else if (!S_ISREG(info.st_mode))
         fani_error_set(&why, FAN_E_INPUT, "is no journal: it is no file");
     else
-        why.status = fani_journal_scan_open(j->fd, &o->scan, &why);
+        why.status = fani_journal_scan_open(j->fd, &inner.scan, &why);
     if (why.status == FAN_OK) {
-        why.status = resume_scanned(o);
-        fani_journal_scan_close(&o->scan);
+        why.status = resume_scanned(&inner);
+        fani_journal_scan_close(&inner.scan);
     }
     if (why.status != FAN_OK) {
         fani_journal_scan_name(j->place.path, &why);
-        if (error)
-            *error = why;
+        if (o->error)
+            *o->error = why;
     }
     return why.status;
 }

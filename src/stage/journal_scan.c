@@ -20,6 +20,7 @@ enum {
 static bool fill(fani_journal_scan *s, uint64_t offset, size_t size)
 {
     size_t want = size > CHUNK ? size : CHUNK;
+    want = want < s->capacity ? want : s->capacity;
     s->window_from = offset;
     s->window_size = 0;
     while (s->window_size < want) {
@@ -78,7 +79,8 @@ fan_status fani_journal_scan_open(int fd, fani_journal_scan *scan, fan_error *er
     if (fstat(fd, &info))
         return fani_error_errno(error, FAN_E_INPUT, errno, "can't be looked at");
     scan->size = (uint64_t)info.st_size;
-    scan->window = malloc(WINDOW);
+    scan->capacity = scan->size < WINDOW ? (size_t)scan->size + 1 : WINDOW;
+    scan->window = malloc(scan->capacity);
     if (!scan->window)
         return fani_error_set(error, FAN_E_MEMORY, "out of memory");
     fan_status status = look(scan, 0, FANI_JOURNAL_HEAD, &head, error);
@@ -188,7 +190,9 @@ fan_status fani_journal_scan_next(fani_journal_scan *scan, fani_journal_step *st
         return pass_damage(s, found, mark, step, error);
     if (mark.kind == FANI_JOURNAL_IDENTITY && s->offset == FANI_JOURNAL_HEAD)
         s->expected = mark.sequence;
-    bool may_go_back = mark.kind == FANI_JOURNAL_EPOCH || mark.kind == FANI_JOURNAL_GAP;
+    /* Numbers go back where a new writer did not see all that the old one wrote. */
+    bool may_go_back =
+        (mark.kind == FANI_JOURNAL_EPOCH && mark.epoch > s->epoch) || mark.kind == FANI_JOURNAL_GAP;
     bool stale = mark.epoch < s->epoch || (mark.sequence < s->expected && !may_go_back);
     if (!stale && pass_gap(s, mark, step))
         return FAN_OK;

@@ -26,6 +26,7 @@ typedef struct fani_journal_scan {
     uint64_t size;
     uint64_t id;
     unsigned char *window; /* bytes [window_from, window_from + window_size) of the file */
+    size_t capacity;       /* of the window: a record of any size, or the whole file */
     uint64_t window_from;
     size_t window_size;
     uint64_t offset;   /* of the next step */

@@ -57,7 +57,7 @@ static int ms_left(fan_deadline deadline)
 static bool read_output(int fd, char text[static OUTPUT], fan_deadline deadline)
 {
     size_t used = 0;
-    char spill[256];
+    char spill[256] = "";
     for (;;) {
         struct pollfd entry = {.fd = fd, .events = POLLIN};
         int ready = poll(&entry, 1, ms_left(deadline));

@@ -93,7 +93,9 @@ static fan_status see_record(void *user, const fani_journal_record *record, fan_
     unsigned char payload[256];
     size_t size = kit_payload(record->sequence, payload);
     seen->wrong += size != record->size || record->kind != kit_kind(record->sequence) ||
-                   memcmp(payload, record->payload, size) != 0 || record->sequence <= seen->last;
+                   memcmp(payload, record->payload, size) != 0 || record->sequence <= seen->last ||
+                   record->epoch < seen->epoch;
+    seen->epoch = record->epoch;
     seen->gaps += record->sequence != seen->last + 1;
     seen->first = seen->count++ ? seen->first : record->sequence;
     seen->last = record->sequence;
@@ -181,6 +183,8 @@ void kit_script_set(kit_mode mode, int at, int every, int errno_code)
 {
     kit_now.at = 0; /* nothing goes wrong while the rest is set */
     kit_now.calls = kit_now.fired = kit_now.syncs = kit_now.slow_sync_ms = kit_now.stuck = 0;
+    kit_now.durable = 0;
+    kit_now.named_unsynced = kit_now.named = kit_now.settled = 0;
     kit_now.mode = mode;
     kit_now.every = every;
     kit_now.errno_code = errno_code;
@@ -253,7 +257,20 @@ static int kit_fsync(int fd)
         return -1;
     if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode))
         atomic_store(&kit_now.durable, info.st_size);
+    else
+        atomic_store(&kit_now.settled, atomic_load(&kit_now.named));
     return 0;
+}
+
+/* A journal's new file gets its name. */
+static void note_naming(int folder, const char *from)
+{
+    struct stat info;
+    if (!strstr(from, ".tmp-"))
+        return;
+    atomic_fetch_add(&kit_now.named, 1);
+    if (fstatat(folder, from, &info, 0) != 0 || info.st_size != atomic_load(&kit_now.durable))
+        atomic_fetch_add(&kit_now.named_unsynced, 1);
 }
 
 static int kit_truncate(int fd, off_t size)
@@ -263,7 +280,10 @@ static int kit_truncate(int fd, off_t size)
 
 static int kit_link_at(int folder, const char *from, const char *to)
 {
-    return fails(false) ? -1 : linkat(folder, from, folder, to, 0);
+    if (fails(false))
+        return -1;
+    note_naming(folder, from);
+    return linkat(folder, from, folder, to, 0);
 }
 
 static int kit_link_fd(int fd, int folder, const char *to)
@@ -273,7 +293,10 @@ static int kit_link_fd(int fd, int folder, const char *to)
 
 static int kit_rename_at(int folder, const char *from, const char *to)
 {
-    return fails(false) ? -1 : renameat(folder, from, folder, to);
+    if (fails(false))
+        return -1;
+    note_naming(folder, from);
+    return renameat(folder, from, folder, to);
 }
 
 static int kit_unlink_at(int folder, const char *name)

@@ -32,8 +32,9 @@ size_t kit_payload(uint64_t sequence, unsigned char payload[static 256]);
 typedef struct kit_seen {
     uint64_t count, first, last;
     uint64_t synced; /* the last record that was said to be synced */
-    int wrong;       /* records whose contents are not those of their number */
-    int gaps;        /* places where numbers are missing */
+    uint32_t epoch;  /* of the last */
+    int wrong; /* records whose contents are not those of their number, or of an older epoch */
+    int gaps;  /* places where numbers are missing */
     int facts;
     int losses;
     fani_journal_loss lost[KIT_LOSSES];
@@ -67,11 +68,13 @@ typedef struct kit_script {
     _Atomic kit_mode mode;
     _Atomic int errno_code;
     _Atomic int fired;
-    _Atomic int syncs;        /* of data: fdatasync */
-    _Atomic int slow_sync_ms; /* that each takes */
-    _Atomic int64_t durable;  /* size of the journal's file at the last sync of it that ended */
-    _Atomic int stuck;        /* writes wait while it is set */
-    _Atomic int order[64];    /* descriptors in the order of their syncs */
+    _Atomic int syncs;          /* of data: fdatasync */
+    _Atomic int slow_sync_ms;   /* that each takes */
+    _Atomic int64_t durable;    /* size of the journal's file at the last sync of it that ended */
+    _Atomic int named_unsynced; /* new files of journals that got their name before their sync */
+    _Atomic int named, settled; /* that got it; syncs of the folder after which none is unsynced */
+    _Atomic int stuck;          /* writes wait while it is set */
+    _Atomic int order[64];      /* descriptors in the order of their syncs */
 } kit_script;
 
 extern kit_script kit_now; /* what kit_io follows */

@@ -412,6 +412,19 @@ FAN_TEST(journal_faults, a_lost_machine_keeps_what_was_synced)
     kit_remove(&k);
 }
 
+FAN_TEST(journal_faults, new_files_are_synced_before_they_have_their_name)
+{
+    kit_folder k;
+    told t = {0};
+    kit_make(&k);
+    kit_script_set(KIT_FAIL, 0, 0, 0);
+    EXPECT_I64(script(k.path, false, &t, NULL), FAN_OK);
+    EXPECT_I64(atomic_load(&kit_now.named), 2); /* made, and compacted */
+    EXPECT_I64(atomic_load(&kit_now.named_unsynced), 0);
+    EXPECT_I64(atomic_load(&kit_now.settled), 2);
+    kit_remove(&k);
+}
+
 FAN_TEST(journal_faults, data_files_are_synced_before_the_journal)
 {
     kit_folder k;
