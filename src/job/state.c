@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -142,7 +143,12 @@ fan_status fani_state_open(fani_job_run *run, fan_error *error)
     state->written = state->resumed.done;
     take_counts(run, &state->resumed);
     if (fani_state_complete(state) && !fani_writer_part_exists(output, part_suffix))
-        return FAN_OK;
+        return access(output, F_OK) == 0
+                   ? FAN_OK
+                   : fani_error_set(error, FAN_E_OUTPUT,
+                                    "%.300s is gone, but its run was complete: --restart begins "
+                                    "again",
+                                    output);
     return open_part(run, state, error);
 }
 
