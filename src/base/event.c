@@ -4,6 +4,7 @@
 #include <linux/futex.h>
 #include <stddef.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -20,11 +21,26 @@ bool fani_futex_wait(_Atomic uint32_t *word, uint32_t value, int64_t deadline)
     return result == 0 || errno != ETIMEDOUT;
 }
 
-void fani_futex_wake(_Atomic uint32_t *word, uint32_t count)
+uint32_t fani_futex_wake(_Atomic uint32_t *word, uint32_t count)
 {
     /* Its memory may be gone by now, where the waiter it was for has looked without sleeping: then
      * there is nobody to wake, and the error does not matter. */
-    (void)syscall(SYS_futex, word, FUTEX_WAKE, count, NULL, NULL, 0);
+    long woken = syscall(SYS_futex, word, FUTEX_WAKE, count, NULL, NULL, 0);
+    return woken > 0 ? (uint32_t)woken : 0;
+}
+
+bool fani_futex_wait_any(const fani_futex *futexes, unsigned count, int64_t deadline)
+{
+    struct futex_waitv all[FANI_FUTEXES_MAX];
+    struct timespec until;
+    if (deadline != INT64_MAX)
+        until = fani_clock_timespec(deadline);
+    for (unsigned i = 0; i < count; i++)
+        all[i] = (struct futex_waitv){
+            .val = futexes[i].value, .uaddr = (uintptr_t)futexes[i].word, .flags = FUTEX_32};
+    long result = syscall(SYS_futex_waitv, all, count, 0, deadline == INT64_MAX ? NULL : &until,
+                          CLOCK_MONOTONIC);
+    return result >= 0 || (errno != ENOSYS && errno != EPERM);
 }
 
 uint32_t fani_event_prepare(fani_event *event)

@@ -47,7 +47,18 @@ static inline void fani_event_notify_one(fani_event *event)
 /* The bare sleep beneath it: until *word is not `value` any more and a wake comes, or the deadline.
  * False: the deadline has passed. */
 bool fani_futex_wait(_Atomic uint32_t *word, uint32_t value, int64_t deadline);
-void fani_futex_wake(_Atomic uint32_t *word, uint32_t count);
+
+/* Wakes up to `count` of those who sleep there; how many there were. */
+uint32_t fani_futex_wake(_Atomic uint32_t *word, uint32_t count);
+
+/* The bare sleep on any of several words, FANI_FUTEXES_MAX at most. False: there is none, before
+ * Linux 5.16. May return early. */
+typedef struct fani_futex {
+    _Atomic uint32_t *word;
+    uint32_t value;
+} fani_futex;
+enum { FANI_FUTEXES_MAX = 128 };
+bool fani_futex_wait_any(const fani_futex *futexes, unsigned count, int64_t deadline);
 
 /* Tells the core that this is a loop that waits. */
 static inline void fani_cpu_relax(void)

@@ -159,6 +159,13 @@ typedef struct fani_executor_ops {
      * if that stays so until the next post. */
     fan_status (*progress)(void *self, fan_deadline deadline);
 
+    /* Optional. A thread that waits for a batch sleeps as by fani_futex_wait(word, value,
+     * deadline), and meanwhile takes in what has come, so that what it waits for ends on its own
+     * core. FAN_NOW: it looks for a moment, and does not sleep; without a word (NULL) it looks
+     * once, as who hands out many batches does now and then. May return early. Any thread, no lock
+     * held. */
+    void (*attend)(void *self, _Atomic uint32_t *word, uint32_t value, fan_deadline deadline);
+
     /* Optional. When a posted batch began to run (monotonic clock); 0: it has not. The front asks
      * for batches with a timeout, and revokes with `kill` what runs too long. Without this op the
      * executor sees to timeouts itself (mpi: the inner executors do). */
@@ -190,6 +197,9 @@ struct fan_executor_kind {
 
 /* Reports what became of a posted batch, exactly once per posting. The batch is gone afterwards. */
 void fani_front_complete(fani_front *front, fani_batch *batch, fani_outcome outcome);
+
+/* Whether the end of a batch calls somebody back, which may take long. */
+bool fani_front_observed(const fani_batch *batch);
 
 /* Wakes that can wait a moment: a thread that completes one short batch after another notes whom to
  * wake for them, and wakes them all at once when it has nothing more at hand, or after some tens of

@@ -296,6 +296,33 @@ static bool progress(fani_front *front, fan_deadline deadline)
     return moved;
 }
 
+void fani_front_sleep(fani_front *front, _Atomic uint32_t *word, uint32_t value,
+                      fan_deadline deadline)
+{
+    bool sleeps = deadline != FAN_NOW;
+    if (front->ops->attend) {
+        fani_shard *shard = fani_front_enter(front);
+        if (!atomic_load(&front->closed)) {
+            front->ops->attend(front->self, word, value, deadline);
+            sleeps = false;
+        }
+        fani_front_leave(shard);
+    }
+    if (sleeps)
+        (void)fani_futex_wait(word, value, deadline);
+}
+
+void fani_front_look(fani_front *front)
+{
+    if (front->ops->attend)
+        fani_front_sleep(front, NULL, 0, FAN_NOW);
+}
+
+bool fani_front_observed(const fani_batch *batch)
+{
+    return batch->submitted && fani_future_observed(batch);
+}
+
 bool fani_front_wait(fani_front *front, fani_event *event, bool (*ready)(void *user), void *user,
                      fan_deadline deadline)
 {
@@ -307,10 +334,9 @@ bool fani_front_wait(fani_front *front, fani_event *event, bool (*ready)(void *u
             continue;
         /* What is posted, or ends, from here on brings the event about. */
         uint32_t key = fani_event_prepare(event);
-        if (progress(front, deadline) || ready(user))
-            fani_event_cancel(event);
-        else
-            (void)fani_event_wait(event, key, deadline);
+        if (!progress(front, deadline) && !ready(user))
+            fani_front_sleep(front, &event->epoch, key, deadline);
+        fani_event_cancel(event);
     }
     return true;
 }

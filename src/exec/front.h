@@ -192,6 +192,16 @@ uint64_t fani_front_sum(const fani_front *front, size_t offset);
 bool fani_front_wait(fani_front *front, fani_event *event, bool (*ready)(void *user), void *user,
                      fan_deadline deadline);
 
+/* Sleeps until *word is not `value` any more and a wake comes, or the deadline; executors may have
+ * this thread take in what has come meanwhile. FAN_NOW: only that. May return early. No lock is
+ * held. */
+void fani_front_sleep(fani_front *front, _Atomic uint32_t *word, uint32_t value,
+                      fan_deadline deadline);
+
+/* For who hands out many batches: every so many it looks whether some have come back. */
+enum { FANI_LOOK_EVERY = 64 };
+void fani_front_look(fani_front *front);
+
 /* Whether this thread may wait for this front: not inside a task or a callback, but for a task's
  * own executor. */
 bool fani_front_may_wait(const fani_front *front);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/fetch.h"
 #include "exec/settle.h"
 
 enum {
@@ -357,28 +358,42 @@ static bool is_done(void *user)
 static void fetch_next(const fan_future *future)
 {
     const fani_batch *next = &future[1].batch;
-    __builtin_prefetch(&next->task, 1);
-    __builtin_prefetch(next->input, 1);
+    fani_fetch_to_write(&next->task);
+    fani_fetch_to_write(next->input);
     __builtin_prefetch(&next->replies);
-    __builtin_prefetch(next->reply, 1);
+    fani_fetch_to_write(next->reply);
+}
+
+/* Looks at the future for a moment. */
+static bool soon_done(fan_future *future)
+{
+    if (future->front->ops->attend) {
+        uint32_t state = atomic_load(&future->batch.state);
+        if (!(state & FANI_FUTURE_DONE))
+            fani_front_sleep(future->front, &future->batch.state, state, FAN_NOW);
+        return is_done(future);
+    }
+    for (int i = 0; i < SPINS; i++) {
+        fani_cpu_relax();
+        if (is_done(future))
+            return true;
+    }
+    return false;
 }
 
 /* Sleeps on the future itself, so that no other's end wakes this thread. */
 static bool sleep_on(fan_future *future, fan_deadline deadline)
 {
-    for (int i = 0; i < SPINS && deadline != FAN_NOW; i++) {
-        fani_cpu_relax();
-        if (is_done(future))
-            return true;
-    }
-    int64_t nap = NAP_FIRST_NS;
+    if (deadline != FAN_NOW && soon_done(future))
+        return true;
+    int64_t nap = future->front->ops->attend ? NAP_MOST_NS : NAP_FIRST_NS;
     for (int64_t now = fani_clock_ns(); now < deadline; now = fani_clock_ns()) {
         uint32_t state = atomic_fetch_or(&future->batch.state, FANI_FUTURE_WATCHED);
         if (state & FANI_FUTURE_DONE)
             return true;
         /* Its wake may be noted and not yet given (fani_wakes). */
-        (void)fani_futex_wait(&future->batch.state, state | FANI_FUTURE_WATCHED,
-                              deadline - now < nap ? deadline : now + nap);
+        fani_front_sleep(future->front, &future->batch.state, state | FANI_FUTURE_WATCHED,
+                         deadline - now < nap ? deadline : now + nap);
         nap = nap < NAP_MOST_NS ? 2 * nap : nap;
     }
     return is_done(future);

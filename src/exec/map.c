@@ -363,7 +363,8 @@ static fan_status send_items(fan_mapping *map, const fan_items *items, fan_error
     }
     map->last_batch = items->count;
     map->taken += items->count;
-    map->summary.batches++;
+    if (++map->summary.batches % FANI_LOOK_EVERY == 0)
+        fani_front_look(map->front);
     return FAN_OK;
 }
 

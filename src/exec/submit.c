@@ -144,6 +144,8 @@ static fan_status send(fani_front *front, const fan_task *task, const void *inpu
         status = fani_future_after(future, options->after, options->after_count);
     else if (status == FAN_OK)
         fani_front_post(front, &future->batch, number);
+    if (status == FAN_OK && number / 4 / FANI_SHARDS % FANI_LOOK_EVERY == 0)
+        fani_front_look(front);
     if (status == FAN_OK)
         return FAN_OK;
     *made = NULL;

@@ -442,6 +442,40 @@ static void storm_of_submits(fan_executor *executor, void *context)
     EXPECT_I64(atomic_load(&s.ended), threads ? 12000 : 3000);
 }
 
+enum { WAITERS = 3, WAITED = 400, HELD = 7 };
+
+/* Submits a few at a time, more each time up to a limit, and waits for each. */
+static void *waiting_thread(void *executor)
+{
+    fan_future *held[HELD];
+    for (int done = 0, width = 1; done < WAITED; done += width, width = width % HELD + 1) {
+        for (int i = 0; i < width; i++)
+            held[i] = submit_number(executor, &task_square, (uint64_t)(done + i));
+        for (int i = 0; i < width; i++) {
+            expect_square(held[i], (uint64_t)(done + i));
+            fan_future_release(held[i]);
+        }
+    }
+    return NULL;
+}
+
+static void waits_of_several(fan_executor *executor, void *context)
+{
+    bool threads = *(bool *)context;
+    pthread_t waiters[WAITERS];
+    for (size_t i = 0; threads && i < WAITERS; i++)
+        ASSERT_I64(pthread_create(&waiters[i], NULL, waiting_thread, executor), 0);
+    waiting_thread(executor);
+    for (size_t i = 0; threads && i < WAITERS; i++)
+        pthread_join(waiters[i], NULL);
+}
+
+CONTRACT(waits_of_several_threads_all_end)
+{
+    bool threads = target->any_thread;
+    contract_with(target, (fan_executor_options){.workers = 2}, waits_of_several, &threads);
+}
+
 CONTRACT(submits_from_several_threads_all_end)
 {
     bool threads = target->any_thread;

@@ -114,6 +114,34 @@ FAN_TEST(event, a_notification_after_prepare_is_not_slept_through)
     EXPECT_U64(atomic_load(&event.waiters), 0);
 }
 
+static void *wake_second(void *user)
+{
+    _Atomic uint32_t *words = user;
+    nanosleep(&(struct timespec){.tv_nsec = 5L * NS_PER_MS}, NULL);
+    atomic_store(&words[1], 1);
+    while (!fani_futex_wake(&words[1], 1) && !atomic_load(&words[2]))
+        nanosleep(&(struct timespec){.tv_nsec = NS_PER_MS}, NULL);
+    return NULL;
+}
+
+FAN_TEST(event, a_sleep_on_several_words_ends_with_any_or_at_its_deadline)
+{
+    _Atomic uint32_t words[3] = {0};
+    const fani_futex sleeps[] = {{.word = &words[0]}, {.word = &words[1]}};
+    int64_t begun = fani_clock_ns();
+    if (!fani_futex_wait_any(sleeps, 2, begun + INT64_C(5) * NS_PER_MS))
+        SKIP("this system can't sleep on several words");
+    EXPECT_TRUE(fani_clock_ns() - begun >= INT64_C(5) * NS_PER_MS);
+    pthread_t waker;
+    ASSERT_I64(pthread_create(&waker, NULL, wake_second, words), 0);
+    EXPECT_TRUE(fani_futex_wait_any(sleeps, 2, begun + INT64_C(20000) * NS_PER_MS));
+    EXPECT_U64(atomic_load(&words[1]), 1);
+    atomic_store(&words[2], 1);
+    pthread_join(waker, NULL);
+    EXPECT_TRUE(fani_futex_wait_any(sleeps, 2, INT64_MAX)); /* one has changed already */
+    EXPECT_TRUE(fani_clock_ns() - begun < INT64_C(10000) * NS_PER_MS);
+}
+
 typedef struct rally {
     meeting here, there;
 } rally;

@@ -58,11 +58,34 @@ void fani_processes_wake_due(fani_processes_pool *pool)
     }
 }
 
-uint64_t fani_processes_middle(const fani_processes_worker *worker)
+static uint64_t place_of(const fani_processes_worker *worker, uint64_t i)
+{
+    return worker->flights[(worker->first + i) % FANI_PROCESSES_WINDOW].position;
+}
+
+uint64_t fani_processes_bell_place(const fani_processes_worker *worker, fani_processes_bell bell)
 {
     unsigned half = (worker->last - worker->first - 1) / 2, most = worker->window / 2 - 1;
-    unsigned middle = worker->first + (half < most ? half : most);
-    return worker->flights[middle % FANI_PROCESSES_WINDOW].position;
+    if (bell == FANI_PROCESSES_AT_THE_END)
+        return (place_of(worker, 0) +
+                (uint64_t)FANI_PROCESSES_LINE * (worker->window * 7 / 8 - 1)) |
+               FANI_PROCESSES_PATIENT;
+    return place_of(worker, half < most ? half : most) |
+           (bell == FANI_PROCESSES_FOR_ATTENDANT ? FANI_PROCESSES_CALL : 0);
+}
+
+/* Each reply that waits is a line at least, so there are not more of them than lines. */
+bool fani_processes_may_have_passed(const fani_processes_worker *worker, uint64_t place)
+{
+    uint64_t head = atomic_load(&worker->region->reply_ends.head);
+    uint64_t waiting = (head - worker->replies.at) / FANI_PROCESSES_LINE;
+    return waiting >= worker->in_flight || place_of(worker, waiting) > place;
+}
+
+void fani_processes_set_bell(fani_processes_worker *worker, uint64_t at)
+{
+    worker->bell_at = at;
+    atomic_exchange(&worker->region->ring_at, at);
 }
 
 /* ---- Completing ---------------------------------------------------------------------------- */
@@ -166,6 +189,17 @@ static bool load(fani_processes_pool *pool, fani_batch *batch)
         if (fani_processes_load(pool, worker, batch) != FANI_PROCESSES_NO_ROOM)
             return true;
     return false;
+}
+
+uint64_t fani_processes_most_wait_ns(const fani_processes_pool *pool)
+{
+    uint64_t most = 0;
+    for (unsigned i = 0; i < pool->count; i++) {
+        const fani_processes_worker *worker = &pool->workers[i];
+        uint64_t wait = worker->in_flight * batch_ns(worker);
+        most = wait > most ? wait : most;
+    }
+    return most;
 }
 
 void fani_processes_dispatch(fani_processes_pool *pool)

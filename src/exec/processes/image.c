@@ -24,7 +24,9 @@ enum {
     CODE_USAGE = 2,       /* started by hand, or by another build */
     CODE_PROTOCOL = 70,   /* what the program sent makes no sense, or no memory to begin */
     SPINS = 40,           /* looks at the ring before sleeping */
+    SPINS_UNHEARD = 10,   /* and before calling the pump: who waits may take the replies unasked */
     PAUSES = 8,           /* between them: who looks all the time hinders who writes */
+    PAUSES_MAX = 64,      /* before the first one, where requests follow each other closely */
     STRIDE_MAX = 16,      /* batches to a look at the clock */
     STRIDE_NS = 2000,     /* and at least a look in so long */
     KEEP_BYTES = 1 << 20, /* memory for replies that is kept for the next batch */
@@ -67,6 +69,7 @@ typedef struct image {
     fani_processes_streams streams;
     char memory_text[96]; /* what FAN_E_MEMORY means here */
     bool unheard;         /* replies were given since the bell last rang */
+    unsigned pauses;      /* before the first look at an empty ring */
     context contexts[FANI_PROCESSES_CONTEXTS];
     pace streak;
 } image;
@@ -241,30 +244,54 @@ static bool request_waits(image *self, size_t size)
     return fani_processes_ring_waiting(&self->requests);
 }
 
-/* Wakes the pump where it sleeps. */
+/* Wakes the pump where it sleeps, or who does its work. */
 static void call_pump(image *self)
 {
-    uint64_t one = 1;
+    uint64_t one = 1, at = atomic_exchange(&self->region->ring_at, FANI_PROCESSES_NEVER);
     self->unheard = false;
-    if (atomic_exchange(&self->region->ring_at, FANI_PROCESSES_NEVER) == FANI_PROCESSES_NEVER)
+    if (at == FANI_PROCESSES_NEVER)
         return;
+    if (at & FANI_PROCESSES_CALL) {
+        atomic_fetch_add(&self->region->calls, 1);
+        if (fani_futex_wake(&self->region->calls, 1))
+            return;
+    }
     while (write(FANI_PROCESSES_FD_BELL, &one, sizeof one) < 0 && errno == EINTR)
         ;
 }
 
-/* Calls the pump for replies that it may not know of, where it sleeps and wants that now. `last`:
- * there will be no other chance soon. */
-static void ring_bell(image *self, bool last)
+/* Calls the pump for replies that it may not know of, where it sleeps and wants that now. The look
+ * may come too early, by the time it takes to publish one: the next one makes that good, or a nap
+ * of the pump. */
+static void ring_bell(image *self)
 {
-    if (!self->unheard)
-        return;
-    /* Adding nothing orders the look behind what was published; without it the look may come too
-     * early, which the next one makes good, or a nap of the pump. */
-    _Atomic uint64_t *ring_at = &self->region->ring_at;
-    uint64_t at =
-        last ? atomic_fetch_add(ring_at, 0) : atomic_load_explicit(ring_at, memory_order_relaxed);
-    if (self->requests.at > at)
+    if (self->unheard &&
+        self->requests.at > atomic_load_explicit(&self->region->ring_at, memory_order_relaxed))
         call_pump(self);
+}
+
+/* The same where there is no more to do, so that every reply must be heard of. `at_last`: it can't
+ * wait any longer. */
+static void ring_last_bell(image *self, bool at_last)
+{
+    if (!self->unheard ||
+        (!at_last && (atomic_load_explicit(&self->region->ring_at, memory_order_relaxed) &
+                      FANI_PROCESSES_PATIENT)))
+        return;
+    self->unheard = !fani_processes_ring_drained(&self->replies);
+    if (self->unheard)
+        call_pump(self);
+}
+
+/* A request has come to an empty ring. Where several come in the time that is waited, it is better
+ * to wait longer: each look takes a line away from who writes. One alone is not to wait. */
+static void learn_pauses(image *self)
+{
+    bool several = self->requests.far - self->requests.at > FANI_PROCESSES_LINE;
+    if (several && self->pauses < PAUSES_MAX)
+        self->pauses *= 2;
+    else if (!several && self->pauses > PAUSES)
+        self->pauses /= 2;
 }
 
 /* The next request. Answers 0 or an errno: EPIPE at the end. */
@@ -274,17 +301,21 @@ static int next_request(image *self, fani_processes_message *message)
         for (int i = 0; i < SPINS; i++) {
             if (fani_processes_ring_peek(&self->requests, message) != FAN_OK)
                 return EPROTO;
-            if (message->frame)
+            if (message->frame) {
+                if (i == 1)
+                    learn_pauses(self);
                 return 0;
+            }
             if (i == 0) {
                 fani_processes_ring_release(&self->requests);
                 self->streak.since = 0;
-                ring_bell(self, true);
             }
+            if (i == SPINS_UNHEARD || i == SPINS - 1)
+                ring_last_bell(self, i == SPINS - 1);
             /* Where there are more threads than cores, who should write waits for this core. */
             if (i % 2)
                 sched_yield();
-            for (int k = 0; k < PAUSES; k++)
+            for (unsigned k = i ? PAUSES : self->pauses; k > 0; k--)
                 fani_cpu_relax();
         }
         int error = doze(self, request_waits, 0);
@@ -667,7 +698,7 @@ static int serve_one(image *self, fani_processes_message *message)
         error = run_message(self, message, mine);
     fani_processes_ring_pass(&self->requests);
     fani_processes_ring_release_some(&self->requests);
-    ring_bell(self, false);
+    ring_bell(self);
     return error;
 }
 
@@ -687,6 +718,7 @@ static int serve(image *self)
 static int serve_region(fani_processes_region *region)
 {
     image self = {.region = region,
+                  .pauses = PAUSES,
                   .requests = fani_processes_region_requests(region),
                   .replies = fani_processes_region_replies(region)};
     snprintf(self.memory_text, sizeof self.memory_text,

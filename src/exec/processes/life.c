@@ -182,6 +182,7 @@ static void retire(fani_processes_pool *pool, fani_processes_worker *worker, fan
         pool->serving--;
     worker->state = FANI_PROCESSES_ENDING;
     worker->due = due;
+    pool->stirred = true;
     pthread_mutex_unlock(&pool->lock);
 }
 
@@ -275,7 +276,7 @@ void fani_processes_bury(fani_processes_pool *pool, fani_processes_worker *worke
         return;
     worker->killed = true;
     retire(pool, worker, FAN_FOREVER);
-    while (fani_processes_collect(pool, worker))
+    while (fani_processes_collect(pool, worker, false))
         ; /* what it had answered counts */
     const char *reason = worker->reason ? worker->reason : text;
     fani_batch *begun = clear_ring(pool, worker, &verdict);
@@ -414,6 +415,7 @@ fan_status fani_processes_resize(void *self, unsigned workers, fan_error *error)
 fan_deadline fani_processes_keep_alive(fani_processes_pool *pool)
 {
     fit_all(pool);
+    pool->stirred = false;
     fan_deadline now = fani_clock_ns(), next = FAN_FOREVER;
     unsigned starts = 0;
     for (unsigned i = 0; i < pool->count; i++) {

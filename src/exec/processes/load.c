@@ -245,13 +245,17 @@ static fani_processes_loaded put_wire(fani_processes_pool *pool, fani_processes_
     return error ? FANI_PROCESSES_HOPELESS : FANI_PROCESSES_LOADED;
 }
 
-/* A pump that sleeps is to be rung for where it could not know of this batch: at the end of a batch
- * that has none before it; and at once, to look after it for a moment, where it waits behind one
- * that may take long. */
+/* A pump that sleeps is to be rung for where it could not know of this batch: where it has none
+ * before it, at the middle of the work that may follow, or when the worker has done all there is;
+ * and at once, to look after it for a moment, where it waits behind one that may take long. */
 static void tell_pump(fani_processes_pool *pool, fani_processes_worker *worker)
 {
     if (worker->in_flight == 0) {
-        atomic_store_explicit(&worker->region->ring_at, worker->requests.at, memory_order_relaxed);
+        worker->bell_at =
+            worker->requests.at + FANI_PROCESSES_LINE * (uint64_t)(worker->window / 2 - 1);
+        if (pool->attending)
+            worker->bell_at |= FANI_PROCESSES_PATIENT;
+        atomic_store_explicit(&worker->region->ring_at, worker->bell_at, memory_order_relaxed);
     } else if (pool->rest == FANI_PROCESSES_SLEEPING) {
         pool->rest = FANI_PROCESSES_NAPPING;
         fani_processes_ring_bell(pool);
@@ -277,7 +281,7 @@ static void take_off(fani_processes_pool *pool, fani_processes_worker *worker,
     batch->mark = flight;
     worker->in_flight++;
     worker->outside += outside;
-    if (pthread_equal(pthread_self(), pool->pump))
+    if (pool->collecting || pthread_equal(pthread_self(), pool->pump))
         pool->wakes_due = worker->wake_due = true;
     else
         fani_processes_wake(worker);

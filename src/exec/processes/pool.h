@@ -48,7 +48,7 @@ typedef struct fani_processes_context {
 
 /* A place for a worker, whatever image fills it just now. */
 typedef struct fani_processes_worker {
-    /* Touched by the pump only. */
+    /* The pump's: touched by who has its role. */
     fani_processes_ring replies;
     fani_processes_inbox inbox;
     fani_processes_streams streams;
@@ -76,6 +76,7 @@ typedef struct fani_processes_worker {
     uint64_t item_ns;               /* smoothed time of a batch */
     uint64_t contexts_told[FANI_PROCESSES_CONTEXTS]; /* their numbers */
     uint64_t heard;                                  /* its replies up to this position are known */
+    uint64_t bell_at;                                /* what its ring_at was set to */
     uint64_t controls;       /* messages sent that its frames may need, WAKE not counted */
     uint64_t shares_told;    /* up to this number of pool->shares_made */
     bool full;               /* takes no batch until it has made progress */
@@ -108,8 +109,18 @@ typedef struct fani_processes_pool {
     int epoll;            /* the bell, the workers' sockets and pidfds */
     pthread_t pump;
     fani_wakes wakes; /* the pump's */
-    bool dismissed;   /* these two are the pump's: the workers were asked to end */
+    bool dismissed;   /* these two also: the workers were asked to end */
+    bool calls;       /* the attendant is to be woken once the role is free */
+
+    /* Who has the role pumps: the pump itself, or while that rests a thread that waits: see
+     * attend.c. It comes before all other locks. Guards what follows, and what a worker's record
+     * says is the pump's. */
+    pthread_mutex_t role;
     bool wakes_due;   /* some worker's wake_due is set */
+    bool attended;    /* a waiting thread has taken replies, the pump has not heard */
+    bool stirred;     /* and something is due now that the pump does not know of */
+    fani_fifo passed; /* batches that it has left to the pump to complete */
+    _Atomic uint32_t *_Atomic attendant; /* what that thread waits on, or NULL; not guarded */
 
     pthread_mutex_t lock;       /* guards all below, and what a worker's record says it does */
     pthread_cond_t changed;     /* for open: something about starting has changed */
@@ -124,6 +135,9 @@ typedef struct fani_processes_pool {
     fani_processes_share *shares;
     uint64_t shares_made;
     fani_processes_rest rest; /* of the pump */
+    unsigned attending;       /* threads took replies of their own accord; times the pump has lain
+                                 down since without that are taken off */
+    bool collecting;          /* who has the lock has the role too, and gives wakes afterwards */
     unsigned next;            /* where the search for a worker begins */
     unsigned wanted;          /* workers there are to be */
     _Atomic bool resized;     /* the pump has yet to see to that */
@@ -142,11 +156,15 @@ typedef struct fani_processes_pool {
     fani_processes_worker workers[];
 } fani_processes_pool;
 
-/* Asks for the memory of a batch that another core has written, to have it when it is wanted. */
+/* Asks for what a batch becomes and where it queues, when another core has written them. */
 static inline void fani_processes_expect(const fani_batch *batch)
 {
-    for (size_t at = 0; batch && at < sizeof *batch; at += 64)
-        __builtin_prefetch((const char *)batch + at, 1);
+    if (!batch)
+        return;
+    __builtin_prefetch(&batch->task);
+    fani_fetch_to_write(&batch->replies);
+    fani_fetch_to_write(batch->reply);
+    fani_fetch_to_write(&batch->posting);
 }
 
 /* ---- load.c: batches as messages in a worker's ring ------------------------------------------ */
@@ -171,6 +189,9 @@ void fani_processes_free_contexts(fani_processes_pool *pool);
 
 /* The post operation. Any thread. */
 void fani_processes_post(void *self, fani_batch *batch);
+
+/* How long some worker is thought to need for all that it has. The lock is held. */
+uint64_t fani_processes_most_wait_ns(const fani_processes_pool *pool);
 
 /* Gives queued batches to workers that have room. The lock is held. */
 void fani_processes_dispatch(fani_processes_pool *pool);
@@ -221,9 +242,23 @@ fani_batch *fani_processes_ground(fani_processes_pool *pool, fani_processes_work
  * started. The lock is held. */
 void fani_processes_refuse(fani_processes_pool *pool, fani_batch *batch, int error);
 
-/* The middle of what a worker has, of a full window at most: the bell is wanted there. The lock is
- * held. */
-uint64_t fani_processes_middle(const fani_processes_worker *worker);
+/* When a worker is to ring. In any case it rings when it has done all that it has. */
+typedef enum fani_processes_bell {
+    FANI_PROCESSES_IN_THE_MIDDLE, /* of what it has: for who sleeps, and is to bring more in time */
+    FANI_PROCESSES_FOR_ATTENDANT, /* the same, and the attendant is called, not the pump */
+    FANI_PROCESSES_AT_THE_END,    /* of most of a full window: for who comes again by itself */
+} fani_processes_bell;
+
+/* The position behind which it then rings; it has work. The lock is held. */
+uint64_t fani_processes_bell_place(const fani_processes_worker *worker, fani_processes_bell bell);
+
+/* Whether a worker may have passed a place, or all that it has, before its bell was set to there,
+ * so that it does not ring. The lock and the role are held. */
+bool fani_processes_may_have_passed(const fani_processes_worker *worker, uint64_t place);
+
+/* Has a worker ring when it has passed a position (FANI_PROCESSES_NEVER), and orders the looks
+ * behind it: what the worker has answered before is seen, or it rings. The lock is held. */
+void fani_processes_set_bell(fani_processes_worker *worker, uint64_t at);
 
 /* Reports an outcome. No lock held. */
 void fani_processes_complete(fani_processes_pool *pool, fani_batch *batch, fani_verdict verdict,
@@ -278,11 +313,19 @@ int fani_processes_tell_shares(fani_processes_pool *pool, fani_processes_worker 
 
 void fani_processes_free_shares(fani_processes_pool *pool);
 
-/* ---- replies.c: what comes back; pump only, no lock held, but for has_answered
- * ------------------------------------ */
+/* ---- replies.c: what comes back. For who has the role, no other lock held, but for has_answered.
+ */
 
-/* Takes the replies that wait in a worker's ring; true where there was one. */
-bool fani_processes_collect(fani_processes_pool *pool, fani_processes_worker *worker);
+/* Takes the replies that wait in a worker's ring; true where there was one. An `attendant` passes
+ * batches with callbacks on to the pump: they may take long, and it has a caller to return to. */
+bool fani_processes_collect(fani_processes_pool *pool, fani_processes_worker *worker,
+                            bool attendant);
+
+/* Whether replies wait in a worker's ring. */
+static inline bool fani_processes_replies_wait(const fani_processes_worker *worker)
+{
+    return worker->region && !worker->deaf && fani_processes_ring_waiting(&worker->replies);
+}
 
 /* Whether the answer to a posting waits in a worker's ring. Any thread; the lock is held. */
 bool fani_processes_has_answered(const fani_processes_worker *worker, uint64_t posting);
@@ -333,6 +376,15 @@ int fani_processes_watch_bell(const fani_processes_pool *pool);
 /* Also watches for room in a worker's socket. The lock is held. */
 void fani_processes_watch_room(fani_processes_pool *pool, fani_processes_worker *worker,
                                bool wanted);
+
+/* ---- attend.c ------------------------------------------------------------------------------ */
+
+/* The attend operation. Any thread that may wait. */
+void fani_processes_attend(void *self, _Atomic uint32_t *word, uint32_t value,
+                           fan_deadline deadline);
+
+/* Wakes the thread that waits here, if there is one. */
+void fani_processes_wake_attendant(fani_processes_pool *pool);
 
 /* ---- image.c ------------------------------------------------------------------------------- */
 

@@ -72,6 +72,7 @@ static void free_pool(fani_processes_pool *pool)
     fani_processes_fd_close(&pool->epoll);
     fani_processes_program_clear(&pool->program);
     pthread_cond_destroy(&pool->changed);
+    pthread_mutex_destroy(&pool->role);
     pthread_mutex_destroy(&pool->lock);
     free(pool);
 }
@@ -89,7 +90,9 @@ static int init_lock(fani_processes_pool *pool)
     pthread_mutexattr_destroy(&spins);
     if (error)
         return error;
-    error = pthread_condattr_init(&attributes);
+    error = pthread_mutex_init(&pool->role, NULL);
+    if (!error)
+        error = pthread_condattr_init(&attributes);
     if (!error) {
         error = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
         if (!error)
@@ -246,6 +249,7 @@ static const fani_executor_ops ops = {
     .begun = fani_processes_begun,
     .resize = fani_processes_resize,
     .gang = fani_processes_gang_op,
+    .attend = fani_processes_attend,
     .stats = stats,
     .close = close_pool,
 };

@@ -1,4 +1,5 @@
-/* The pump: the one thread of the program that hears from workers, starts and buries them. */
+/* The pump: the thread that starts workers and buries them, and hears from them where no thread
+ * that waits does (attend.c). */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +14,7 @@ enum {
     TURNS_PER_LOOK = 64, /* turns full of replies between two looks at the descriptors */
     NAP_NS =
         5000000, /* shorter ones make the timer of the core be set each time: dear in a guest */
+    HANDED_NS = 300000, /* a thread that was called takes the replies sooner, or the pump does */
 };
 
 /* How the pump comes to rest while workers have work. Naps end by themselves: after one without a
@@ -62,16 +64,22 @@ void fani_processes_watch_room(fani_processes_pool *pool, fani_processes_worker 
 
 /* ---- Rest ---------------------------------------------------------------------------------- */
 
-static bool replies_wait(const fani_processes_worker *worker)
-{
-    return worker->region && !worker->deaf && fani_processes_ring_waiting(&worker->replies);
-}
-
 static bool any_replies_wait(const fani_processes_pool *pool)
 {
     for (unsigned i = 0; i < pool->count; i++)
-        if (replies_wait(&pool->workers[i]))
+        if (fani_processes_replies_wait(&pool->workers[i]))
             return true;
+    return false;
+}
+
+/* Whether a worker, whose bell was just set, may not ring for what it has answered. */
+static bool any_passed(const fani_processes_pool *pool)
+{
+    for (unsigned i = 0; i < pool->count; i++) {
+        const fani_processes_worker *worker = &pool->workers[i];
+        if (worker->in_flight && fani_processes_may_have_passed(worker, worker->bell_at))
+            return true;
+    }
     return false;
 }
 
@@ -86,15 +94,16 @@ static bool any_in_flight(const fani_processes_pool *pool)
 /* Tells the workers when to ring. Those without work are told with their next batch. */
 static void set_bells(fani_processes_pool *pool, fani_processes_rest rest, calmness calm)
 {
+    fani_processes_bell bell =
+        pool->attending ? FANI_PROCESSES_AT_THE_END : FANI_PROCESSES_IN_THE_MIDDLE;
     pool->rest = rest;
     for (unsigned i = 0; i < pool->count; i++) {
         fani_processes_worker *worker = &pool->workers[i];
         if (!worker->in_flight)
             continue;
-        uint64_t at = rest == FANI_PROCESSES_AWAKE ? FANI_PROCESSES_NEVER
-                      : calm == BUSY               ? fani_processes_middle(worker)
-                                                   : 0;
-        atomic_exchange(&worker->region->ring_at, at);
+        fani_processes_set_bell(worker, rest == FANI_PROCESSES_AWAKE ? FANI_PROCESSES_NEVER
+                                        : calm == BUSY ? fani_processes_bell_place(worker, bell)
+                                                       : 0);
     }
 }
 
@@ -105,18 +114,20 @@ static void note_stalls(fani_processes_pool *pool)
         fani_processes_note_stall(&pool->workers[i], NAP_NS);
 }
 
-/* Tells the workers to ring, then looks once more: a reply is seen here or rings. False: stay up.
+/* Tells the workers to ring, then looks once more: a reply is seen here or rings. Where a waiting
+ * thread has `attended` to replies they are left to it while they are few. False: stay up.
  * Otherwise *nap tells whether to wake without a bell. */
-static bool lie_down(fani_processes_pool *pool, calmness calm, bool *nap)
+static bool lie_down(fani_processes_pool *pool, calmness calm, bool attended, bool *nap)
 {
     pthread_mutex_lock(&pool->lock);
     if (calm != BUSY)
         note_stalls(pool);
     fani_processes_balance(pool);
     fani_processes_wake_due(pool);
-    *nap = calm != STILL && any_in_flight(pool);
+    *nap = calm != STILL && (pool->attending || any_in_flight(pool));
+    pool->attending -= pool->attending && !attended;
     set_bells(pool, *nap ? FANI_PROCESSES_NAPPING : FANI_PROCESSES_SLEEPING, calm);
-    bool quiet = !pool->refused.first && !any_replies_wait(pool);
+    bool quiet = !pool->refused.first && !(attended ? any_passed(pool) : any_replies_wait(pool));
     if (!quiet)
         set_bells(pool, FANI_PROCESSES_AWAKE, calm);
     pthread_mutex_unlock(&pool->lock);
@@ -172,9 +183,19 @@ static int wait_events(const fani_processes_pool *pool, struct epoll_event *even
 static bool look(fani_processes_pool *pool, int64_t ns)
 {
     struct epoll_event events[EVENTS];
+    if (ns) {
+        bool calls = pool->calls;
+        pool->calls = false;
+        pthread_mutex_unlock(&pool->role);
+        if (calls) /* it is to find the role free */
+            fani_processes_wake_attendant(pool);
+    }
     int count = wait_events(pool, events, ns);
-    if (ns)
-        get_up(pool);
+    if (ns) {
+        pthread_mutex_lock(&pool->role);
+        if (count || !pool->attended) /* else the bells are as who attended wants them */
+            get_up(pool);
+    }
     for (int i = 0; i < count; i++)
         handle(pool, &events[i]);
     fani_processes_wake_due(pool);
@@ -212,29 +233,54 @@ static void fail_refused(fani_processes_pool *pool)
     }
 }
 
+/* Completes what others have left to the pump. */
+static void complete_passed(fani_processes_pool *pool)
+{
+    fani_batch *batch;
+    while ((batch = fani_fifo_pop(&pool->passed)))
+        fani_processes_complete(pool, batch, FANI_DONE, "");
+}
+
 /* Takes what has come; true where that was something. */
 static bool work(fani_processes_pool *pool)
 {
     bool any = false;
-    fail_refused(pool);
     for (unsigned i = 0; i < pool->count; i++)
-        any |= fani_processes_collect(pool, &pool->workers[i]);
+        any |= fani_processes_collect(pool, &pool->workers[i], false);
     fani_front_wake_deferred(&pool->wakes);
     return any;
 }
 
-/* Sleeps until there is something to do. True: there is. */
-static bool rest(fani_processes_pool *pool, fan_deadline due, calmness calm)
+/* Until `due`, and `most` at most (negative: no limit). */
+static int64_t time_until(fan_deadline due, int64_t most)
 {
-    bool nap = false;
-    if (!lie_down(pool, calm, &nap))
-        return true;
     int64_t ns = due == FAN_FOREVER ? -1 : due - fani_clock_ns();
     if (due != FAN_FOREVER && ns <= 0)
         ns = 1;
-    if (nap && (ns < 0 || ns > NAP_NS))
-        ns = NAP_NS;
-    return look(pool, ns);
+    return most >= 0 && (ns < 0 || ns > most) ? most : ns;
+}
+
+/* Sleeps until there is something to do. True: there is. */
+static bool rest(fani_processes_pool *pool, fan_deadline due, calmness calm, bool attended)
+{
+    bool nap = false;
+    if (!lie_down(pool, calm, attended, &nap))
+        return true;
+    return look(pool, time_until(due, nap ? NAP_NS : -1));
+}
+
+/* Leaves the replies that wait to a thread that waits for them; false where there is none. Whether
+ * it has come is seen afterwards. */
+static bool hand_over(fani_processes_pool *pool, fan_deadline due)
+{
+    if (!any_replies_wait(pool) || !atomic_load(&pool->attendant))
+        return false;
+    pool->calls = true;
+    pthread_mutex_lock(&pool->lock);
+    pool->rest = FANI_PROCESSES_NAPPING;
+    pthread_mutex_unlock(&pool->lock);
+    (void)look(pool, time_until(due, HANDED_NS));
+    return true;
 }
 
 static bool closed(fani_processes_pool *pool)
@@ -252,22 +298,36 @@ void *fani_processes_pump(void *argument)
     fani_processes_pool *pool = argument;
     calmness calm = STILL;
     unsigned turns = 0;
-    if (pool->has_mask) /* the opener may be pinned to one core: see base/cores.h */
+    bool handed = false; /* and not taken yet */
+    if (pool->has_mask)  /* the opener may be pinned to one core: see base/cores.h */
         (void)pthread_setaffinity_np(pthread_self(), sizeof pool->mask, &pool->mask);
     (void)pthread_setname_np(pthread_self(), "fan-processes");
     fani_front_defer_wakes(&pool->wakes); /* work() gives them */
+    pthread_mutex_lock(&pool->role);
     while (!closed(pool)) {
         fan_deadline due = fani_processes_keep_alive(pool);
-        if (work(pool)) {
+        fail_refused(pool);
+        complete_passed(pool);
+        bool attended = pool->attended;
+        pool->attended = false;
+        if (attended) {
+            calm = BUSY;
+        } else if (!handed && hand_over(pool, due)) {
+            handed = true;
+            continue;
+        }
+        handed = false;
+        if (!attended && work(pool)) {
             calm = BUSY;
             if (++turns % TURNS_PER_LOOK == 0)
                 look(pool, 0);
-        } else if (rest(pool, due, calm)) {
+        } else if (rest(pool, due, calm, attended)) {
             calm = BUSY;
         } else if (calm != STILL) {
             calm++;
         }
         fani_front_wake_deferred(&pool->wakes); /* of workers that died */
     }
+    pthread_mutex_unlock(&pool->role);
     return NULL;
 }

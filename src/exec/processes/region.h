@@ -49,8 +49,12 @@ typedef enum fani_processes_reply_kind {
     FANI_PROCESSES_REFUSED,        /* the batch can't be run; a text with NUL */
 } fani_processes_reply_kind;
 
-/* Of fani_processes_region.ring_at. */
+/* Of fani_processes_region.ring_at. In a position, a bit says that a worker which has run out of
+ * work should wait as long as it can before it rings: somebody is likely to come unasked. */
 #define FANI_PROCESSES_NEVER UINT64_MAX
+#define FANI_PROCESSES_PATIENT UINT64_C(1)
+/* And another bit that a thread sleeps on `calls`, to be woken instead of the pump. */
+#define FANI_PROCESSES_CALL UINT64_C(2)
 
 typedef struct fani_processes_region {
     uint64_t magic;
@@ -67,6 +71,7 @@ typedef struct fani_processes_region {
     /* The bell is wanted when a reply waits and requests beyond this position have been passed. The
      * pump names the middle of what a worker has, so that it sleeps long and comes in time. */
     _Alignas(64) _Atomic uint64_t ring_at;
+    _Atomic uint32_t calls;
     _Alignas(64) _Atomic uint64_t current_item;
     _Atomic int32_t pid; /* of the worker */
     /* Ending a batch that runs: see revoke.c. Postings; 0: none. */
@@ -80,7 +85,7 @@ typedef struct fani_processes_region {
 } fani_processes_region;
 
 /* Names this layout: another build's worker program is refused, not misread. */
-#define FANI_PROCESSES_MAGIC UINT64_C(0x33302d646c6f6646)
+#define FANI_PROCESSES_MAGIC UINT64_C(0x34302d646c6f6646)
 
 /* Makes a region and its memory's descriptor. The mask is the worker's; NULL leaves its CPUs
  * alone. Answers 0 or an errno. */

@@ -151,6 +151,7 @@ static bool find_batches(fani_processes_pool *pool, fani_processes_worker *worke
     unsigned found = 0;
     uint64_t run_ns = 0;
     pthread_mutex_lock(&pool->lock);
+    pool->collecting = true;
     worker->heard = worker->replies.at;
     while (found < *count &&
            fani_processes_land(worker, arrivals[found].message.posting, &arrivals[found].batch)) {
@@ -167,6 +168,7 @@ static bool find_batches(fani_processes_pool *pool, fani_processes_worker *worke
         pool->blameless = 0;
         fani_processes_dispatch(pool);
     }
+    pool->collecting = false;
     pthread_mutex_unlock(&pool->lock);
     bool sound = found == *count;
     *count = found;
@@ -183,6 +185,15 @@ static void drop_outside(fani_processes_worker *worker, const fani_processes_mes
         fani_processes_fd_close(&fd);
 }
 
+static void note_who(const fani_processes_pool *pool, const fani_processes_worker *worker,
+                     const arrival *a)
+{
+    int32_t pid = atomic_load_explicit(&worker->region->pid, memory_order_relaxed);
+    a->batch->begun_ns = a->begun_ns;
+    a->batch->where =
+        (fani_where){.worker = (uint32_t)(worker - pool->workers), .pid = pid, .thread = pid};
+}
+
 /* Reads one answer; a batch that has its replies then waits to be reported with the others. */
 static void read_arrival(fani_processes_pool *pool, fani_processes_worker *worker, arrival *a)
 {
@@ -195,10 +206,8 @@ static void read_arrival(fani_processes_pool *pool, fani_processes_worker *worke
         return;
     }
     a->batch->run_ns = a->run_ns;
-    a->batch->begun_ns = a->begun_ns;
-    int32_t pid = atomic_load_explicit(&worker->region->pid, memory_order_relaxed);
-    a->batch->where =
-        (fani_where){.worker = (uint32_t)(worker - pool->workers), .pid = pid, .thread = pid};
+    if (a->batch->traced)
+        note_who(pool, worker, a);
     read_message(worker, &a->message, a->batch, &r);
     if (a->ended && r.verdict != FANI_LOST) {
         r.verdict = FANI_CANCELLED;
@@ -212,11 +221,21 @@ static void read_arrival(fani_processes_pool *pool, fani_processes_worker *worke
     a->batch = NULL;
 }
 
-bool fani_processes_collect(fani_processes_pool *pool, fani_processes_worker *worker)
+/* Completes a batch that has its replies, or leaves that to the pump. */
+static void hand_in(fani_processes_pool *pool, fani_batch *batch, bool attendant)
+{
+    if (attendant && fani_front_observed(batch))
+        fani_fifo_push(&pool->passed, batch);
+    else
+        fani_processes_complete(pool, batch, FANI_DONE, "");
+}
+
+bool fani_processes_collect(fani_processes_pool *pool, fani_processes_worker *worker,
+                            bool attendant)
 {
     arrival arrivals[TURN];
     unsigned count;
-    if (!worker->region || worker->deaf || !fani_processes_ring_waiting(&worker->replies))
+    if (!fani_processes_replies_wait(worker))
         return false;
     bool sound = find_messages(worker, arrivals, &count);
     sound &= find_batches(pool, worker, arrivals, &count);
@@ -225,7 +244,7 @@ bool fani_processes_collect(fani_processes_pool *pool, fani_processes_worker *wo
         worker->failures = 0;
     for (unsigned i = 0; i < count; i++) {
         if (i + AHEAD < count && arrivals[i + AHEAD].batch)
-            __builtin_prefetch(arrivals[i + AHEAD].batch->replies.bytes.data, 1);
+            fani_fetch_to_write(arrivals[i + AHEAD].batch->replies.bytes.data);
         read_arrival(pool, worker, &arrivals[i]);
     }
     fani_processes_ring_release(&worker->replies);
@@ -234,7 +253,7 @@ bool fani_processes_collect(fani_processes_pool *pool, fani_processes_worker *wo
         fani_processes_distrust(pool, worker, "sent a malformed reply");
     for (unsigned i = 0; i < count; i++)
         if (arrivals[i].batch)
-            fani_processes_complete(pool, arrivals[i].batch, FANI_DONE, "");
+            hand_in(pool, arrivals[i].batch, attendant);
     return true;
 }
 

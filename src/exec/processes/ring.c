@@ -26,7 +26,7 @@ static fani_processes_frame *frame_at(const fani_processes_ring *ring, uint64_t 
  * last. */
 static void expect(const fani_processes_ring *ring, uint64_t position)
 {
-    __builtin_prefetch(ring->bytes + (position & (ring->capacity - 1)), 1);
+    fani_fetch_to_write(ring->bytes + (position & (ring->capacity - 1)));
 }
 
 static bool has_room(fani_processes_ring *ring, uint64_t bytes)

@@ -5,6 +5,7 @@
 #ifndef FANI_PROCESSES_RING_H
 #define FANI_PROCESSES_RING_H
 
+#include "base/fetch.h"
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -93,6 +94,12 @@ bool fani_processes_ring_take_back(fani_processes_ring *ring, uint64_t position)
 
 /* Producer: whether the consumer has begun, and not released, the frame at `position`. */
 bool fani_processes_ring_begun(const fani_processes_ring *ring, uint64_t position);
+
+/* Producer: whether the consumer has released all that was published. */
+static inline bool fani_processes_ring_drained(const fani_processes_ring *ring)
+{
+    return atomic_load_explicit(&ring->ends->tail, memory_order_relaxed) == ring->at;
+}
 
 /* Consumer: whether a frame waits. */
 static inline bool fani_processes_ring_waiting(const fani_processes_ring *ring)

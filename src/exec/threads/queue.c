@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fetch.h"
+
 enum { SIZE_FIRST = 1024 };
 
 /* Places are counted from here, so that there is always one before the first. */
@@ -168,8 +170,8 @@ static void fetch(const fani_batch *batch)
 {
     __builtin_prefetch(&batch->task);
     __builtin_prefetch(batch->input);
-    __builtin_prefetch(&batch->replies, 1);
-    __builtin_prefetch(batch->reply, 1);
+    fani_fetch_to_write(&batch->replies);
+    fani_fetch_to_write(batch->reply);
 }
 
 fani_batch *fani_hand_pop(fani_hand *hand)
