@@ -6,9 +6,10 @@
  *     fani_journal_wait_written(journal, sequence, deadline, &error); then it may be reported done
  *     fani_journal_close(journal, deadline, &error);
  *
- * One writer a file, kept out by a lock file beside it (NAME.lock); any number of readers. Records
- * are numbered from 1 without gaps. Two threads of the journal hand what was appended to the system
- * and sync it in groups; they have all signals blocked. */
+ * One writer a file: others are kept out by a lock file beside it (NAME.lock); any number of
+ * readers. Records are numbered from 1 without gaps; a compaction's snapshot goes on with the
+ * numbers. Two threads of the journal hand what was appended to the system and sync it in groups;
+ * they have all signals blocked. */
 #ifndef FANI_JOURNAL_H
 #define FANI_JOURNAL_H
 
@@ -57,7 +58,8 @@ typedef struct fani_journal_loss {
 } fani_journal_loss;
 
 /* Who looks at the records of a file; each function may be NULL. They are called on the thread that
- * opens or reads, in the order of the file. A `record` that answers an error ends the reading or
+ * opens or reads, in the order of the file, which is that of the numbers: only where a repair told
+ * that they were given twice may they go back. A `record` that answers an error ends the reading or
  * opening with it. */
 typedef struct fani_journal_visitor {
     fan_status (*record)(void *user, const fani_journal_record *record, fan_error *error);

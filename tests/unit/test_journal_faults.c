@@ -250,8 +250,22 @@ FAN_TEST(journal_faults, a_failed_sync_is_final)
 
 /* ---- Killed ---------------------------------------------------------------------------------- */
 
+/* A writer that ends without giving its lock back. */
+static void leave_lock(const char *path)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        kit_seen seen;
+        fani_journal *journal;
+        fani_journal_options options = kit_options(&seen);
+        options.resume = true;
+        _exit(fani_journal_open(&options, path, &journal, NULL) == FAN_OK ? 0 : 1);
+    }
+    EXPECT_I64(reap(pid), 0);
+}
+
 /* A kill before each call in turn: of making, appending, compacting, closing. `resume` has it begin
- * with a file that has a torn tail. */
+ * with a file that has a torn tail, and a dead writer's lock. */
 static void kill_everywhere(bool resume)
 {
     kit_folder k;
@@ -264,6 +278,7 @@ static void kill_everywhere(bool resume)
         kit_make(&k);
         if (resume) {
             kit_write(&k, 2, 5);
+            leave_lock(k.path);
             EXPECT_I64(truncate(k.path, 600), 0);
         }
         kit_script_set(KIT_KILL, at, 0, 0);
