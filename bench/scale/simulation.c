@@ -12,13 +12,12 @@ enum {
     BATCH_ITEMS_MAX = 65536, /* map.c */
     QUEUE_BYTES = 256 << 20, /* of an executor that was not told otherwise */
     AHEAD = 512,             /* map.c: twice the front's depth, which is 256 a worker */
-    AHEAD_HOST = 8,          /* as map.c does with what is work for all of a host, */
-    AHEAD_LEARNING = 8,      /* and while it does not know what an item takes */
-    PUSH_EVERY = 64,         /* dispatch.c */
-    SHORT_NS = 20000,        /* dispatch.c */
-    LEAST_NS = 100,          /* dispatch.c */
-    ANSWERS_NS = 50000,      /* answers.c: WAIT_NS */
-    MATCHES_A_STEP = 32,     /* link.c */
+    AHEAD_FEW = 8,    /* and of what is work for all of a host, or until an item's time is known */
+    PUSH_EVERY = 64,  /* dispatch.c */
+    SHORT_NS = 20000, /* dispatch.c */
+    LEAST_NS = 100,   /* dispatch.c */
+    ANSWERS_NS = 50000,  /* answers.c: WAIT_NS */
+    MATCHES_A_STEP = 32, /* link.c */
     RANKS_MAX = 1 << 24,
     WORKERS_MAX = 4096,
 };
@@ -400,10 +399,9 @@ static void step_rank(simulation *s, uint32_t p, double at)
 static void write_message(simulation *s, int32_t number)
 {
     peer *to = &s->peers[s->batches.all[number].peer];
-    bool begins = to->writing.first == SCALE_NONE;
-    scale_list_add(&s->batches, &to->writing, number);
-    if (begins)
+    if (to->writing.first == SCALE_NONE)
         scale_message_add(&s->batches, &s->messages, number);
+    scale_list_add(&s->batches, &to->writing, number);
 }
 
 /* Who has the least, if it has room. A batch that is split keeps all workers of its host busy, and
@@ -412,8 +410,7 @@ static bool room_for_batch(const simulation *s, uint32_t *p)
 {
     *p = scale_loads_least(&s->loads);
     size_t out = s->loads.out[*p];
-    if (s->system->shape == SCALE_SPLIT && out)
-        out--;
+    out -= s->system->shape == SCALE_SPLIT && out;
     double share = s->batch_ns * (double)s->posted_count / (2.0 * s->all_workers);
     return fani_batching_room(s->loads.slots[*p], out, (double)out * s->batch_ns, s->batch_ns,
                               fmin(s->peers[*p].credit_ns, share));
@@ -473,15 +470,6 @@ static void send_messages(simulation *s, double *clock)
     }
 }
 
-/* A message of answers has come, this one the first in it. Leaders that split ask for batches
- * instead. */
-static void adapt(simulation *s, const scale_batch *first)
-{
-    peer *from = &s->peers[first->peer];
-    if (s->system->shape != SCALE_SPLIT)
-        from->credit_ns = fani_batching_adapt(from->credit_ns, first->dry && s->posted_count > 0);
-}
-
 static bool receive_messages(simulation *s, double *clock)
 {
     peer *own = &s->peers[0];
@@ -489,7 +477,9 @@ static bool receive_messages(simulation *s, double *clock)
     for (; left && own->arrived.first != SCALE_NONE; left--) {
         scale_list message = {scale_message_take(&s->batches, &own->arrived), SCALE_NONE};
         spend(s, own, clock, s->costs.receive);
-        adapt(s, &s->batches.all[message.first]);
+        const scale_batch *first = &s->batches.all[message.first];
+        double *credit = &s->peers[first->peer].credit_ns;
+        *credit = fani_batching_adapt(*credit, first->dry && s->posted_count > 0);
         while (message.first != SCALE_NONE) {
             int32_t b = scale_list_take(&s->batches, &message);
             spend(s, own, clock, bytes_cost(s, &s->batches.all[b], s->system->reply_bytes));
@@ -576,9 +566,8 @@ static bool room(const simulation *s)
 {
     size_t queue = queue_items(s);
     bool splits = s->system->shape == SCALE_SPLIT;
-    uint64_t ahead = s->system->ahead ? s->system->ahead : splits ? AHEAD_HOST : AHEAD;
-    if (!s->system->batch && s->item_ns <= 0 && ahead > AHEAD_LEARNING)
-        ahead = AHEAD_LEARNING;
+    bool few = splits || (!s->system->batch && s->item_ns <= 0);
+    uint64_t ahead = s->system->ahead ? s->system->ahead : few ? AHEAD_FEW : AHEAD;
     uint64_t takers = splits ? s->peer_count : s->all_workers;
     return s->taken < s->work->count && s->out < ahead * takers &&
            (s->held_items == 0 || s->held_items + batch_items(s) <= queue);

@@ -132,20 +132,6 @@ static fan_status run_where(fan_run *run, fan_items in)
     return FAN_OK;
 }
 
-static fan_status run_place(fan_run *run, fan_items in)
-{
-    const fan_items args = fan_run_args(run);
-    const uint64_t us = word_at(&args, 0);
-    uint64_t *out = fan_run_reply_array(run, sizeof *out);
-    if (!out)
-        return FAN_E_MEMORY;
-    for (size_t i = 0; i < in.count; i++) {
-        (void)nanosleep(&(struct timespec){.tv_nsec = (long)us * 1000}, NULL);
-        out[i] = (uint64_t)getpid();
-    }
-    return FAN_OK;
-}
-
 static fan_status run_burn(fan_run *run, fan_items in)
 {
     uint64_t *out = fan_run_reply_array(run, sizeof *out);
@@ -332,12 +318,11 @@ const fan_task task_launcher = {.name = "launcher", .version = 1, .run = run_lau
 const fan_task task_sum = {.name = "sum", .version = 1, .run = run_sum};
 const fan_task task_combine = {.name = "combine", .version = 1, .run = run_combine};
 const fan_task task_ragged = {.name = "ragged", .version = 1, .run = run_ragged};
-const fan_task task_place = {.name = "place", .version = 1, .run = run_place};
 const fan_task task_drowsy = {.name = "drowsy", .version = 1, .run = run_drowsy};
 
 const fan_task *const world_tasks[WORLD_TASKS + 1] = {
     &task_mix,    &task_index,  &task_echo,     &task_digest,   &task_grow,
     &task_picky,  &task_where,  &task_patient,  &task_mortal,   &task_sum,
     &task_burn,   &task_fault,  &task_launcher, &task_combine,  &task_gang,
-    &task_ragged, &task_drowsy, &task_place,    &task_stubborn, NULL,
+    &task_ragged, &task_drowsy, &task_gated,    &task_stubborn, NULL,
 };

@@ -56,9 +56,9 @@ extern const fan_task task_sum;      /* args: fan_shared of bytes; u64 -> their 
 extern const fan_task task_combine;  /* a pair of u64 -> u64 that shows their order */
 
 extern const fan_task task_ragged; /* index, args: u64 salt -> ragged_size bytes, or it fails */
-extern const fan_task task_place;  /* index, args: u64 us -> pid, after us of sleep */
 extern const fan_task task_drowsy; /* index -> u64 0, after 1 ms unless it is cancelled */
 
+extern const fan_task task_gated;    /* test_resize.c: index, args: a path -> pid */
 extern const fan_task task_stubborn; /* test_ended.c: two u64, args: a path -> nothing, ever */
 
 enum { WORLD_TASKS = 19 };

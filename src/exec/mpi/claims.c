@@ -107,14 +107,15 @@ static uint64_t claimed(const fani_claimer *claimer)
     return atomic_load_explicit(claimer->word, memory_order_relaxed) & offset_mask;
 }
 
-void fani_claims_exhaust(fani_mpi *self, uint32_t slot, uint32_t key)
+uint64_t fani_claims_exhaust(fani_mpi *self, uint32_t slot, uint32_t key)
 {
-    _Atomic uint64_t *word = &self->claims.slots[slot].word;
-    const uint64_t wanted = key;
-    start_slot(word, wanted);
     /* Half the room: claims that follow add to it. */
-    atomic_store(word,
-                 wanted << FANI_CLAIM_OFFSET_BITS | (uint64_t)1 << (FANI_CLAIM_OFFSET_BITS - 1));
+    const uint64_t wanted = key, exhausted = (uint64_t)1 << (FANI_CLAIM_OFFSET_BITS - 1);
+    _Atomic uint64_t *word = &self->claims.slots[slot].word;
+    start_slot(word, wanted);
+    uint64_t before = atomic_exchange(word, wanted << FANI_CLAIM_OFFSET_BITS | exhausted);
+    before &= offset_mask;
+    return before < exhausted ? before : UINT64_MAX;
 }
 
 /* One worker's turn. */
@@ -356,13 +357,29 @@ static fani_claimer *join(fani_mpi *self, uint64_t part)
     return users ? claimer : NULL;
 }
 
+/* Tells rank 0 that from `at` on nobody of this host will claim the part. */
+static void tell_cut(const fani_claimer *claimer, uint64_t at)
+{
+    fani_answers answers;
+    fani_answers_begin(&answers, claimer->self, FANI_TAG_CLAIMED);
+    fani_answers_add(&answers,
+                     &(fani_answer){.ticket = claimer->range.part,
+                                    .verdict = FANI_CANCELLED,
+                                    .first = at,
+                                    .count = claimer->items.count - at},
+                     0, true);
+    fani_answers_end(&answers);
+}
+
 void fani_claims_stop(fani_mpi *self, uint64_t part, bool kill)
 {
     fani_claimer *claimer = join(self, part);
     if (!claimer)
         return;
     atomic_store(&claimer->stopped, true);
-    fani_claims_exhaust(self, claimer->range.slot, claimer->range.key);
+    uint64_t at = fani_claims_exhaust(self, claimer->range.slot, claimer->range.key);
+    if (self->rank != 0 && at < claimer->items.count)
+        tell_cut(claimer, at);
     for (unsigned i = 0; i < claimer->workers; i++) {
         pthread_mutex_lock(&self->packing);
         fani_batch *inner = claimer->turns[i];

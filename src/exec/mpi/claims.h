@@ -57,7 +57,9 @@ void fani_claims_range_came(fani_mpi *self, fani_message *message);
  * no lock held. */
 void fani_claims_stop(fani_mpi *self, uint64_t part, bool kill);
 
-/* Takes all that is left, so that nobody of the host finds any more. Any thread. */
-void fani_claims_exhaust(fani_mpi *self, uint32_t slot, uint32_t key);
+/* Takes all that is left, so that nobody of the host finds any more. Returns how many items had
+ * been claimed (perhaps more than there are); UINT64_MAX where all that was left had been taken so
+ * before. Any thread. */
+uint64_t fani_claims_exhaust(fani_mpi *self, uint32_t slot, uint32_t key);
 
 #endif

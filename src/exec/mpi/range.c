@@ -162,10 +162,10 @@ static void given(fani_range *range, uint64_t count)
     range->back_items -= count;
     back->first += count;
     back->count -= count;
-    if (back->count)
-        return;
-    range->back = back->next;
-    free(back);
+    if (!back->count) {
+        range->back = back->next;
+        free(back);
+    }
 }
 
 static fani_message *announcement(const fani_announced *range, const fani_order *order, int rank)
@@ -199,8 +199,7 @@ static void announce(fani_mpi *self, fani_part *part)
         fani_link_send(&self->link, announcement(&part->told, &order, r));
         self->peers[r].told++;
     }
-    part->starts_here = self->peers[0].leader == host->leader;
-    if (part->starts_here)
+    if ((part->starts_here = self->peers[0].leader == host->leader))
         atomic_store(&self->ranges.some_start, true);
 }
 
@@ -270,12 +269,13 @@ static bool give_part(fani_mpi *self, fani_range *range, unsigned h)
     return true;
 }
 
-/* Of this range at this host, parts that are not done. Under `lock`. */
+/* Of this range at this host, parts that are not done and that it still claims of. Under `lock`. */
 static unsigned parts_at(const fani_mpi *self, const fani_range *range, unsigned host)
 {
     unsigned count = 0;
     for (const fani_part *part = self->ranges.parts; part; part = part->next)
-        count += part->range == range && part->host == host && part->done < part->count;
+        count += part->range == range && part->host == host && part->done < part->count &&
+                 !part->comes_back;
     return count;
 }
 
@@ -557,6 +557,21 @@ static void note_stint(fani_range *range, uint64_t at, const fani_answer *answer
     range->stints = s;
 }
 
+/* Of a part nothing will be claimed from `at` on: that comes back, while what was claimed before
+ * still runs. Without memory for it it comes back when that has ended. Under `lock`. */
+static void cut_part(fani_part *part, uint64_t at)
+{
+    fani_range *range = part->range;
+    bool back = part->comes_back && at < part->count && !range->revoked && range->batch;
+    fani_part *rest = back ? calloc(1, sizeof *rest) : NULL;
+    if (!rest)
+        return;
+    *rest = (fani_part){.next = range->back, .first = part->first + at, .count = part->count - at};
+    range->back = rest;
+    range->back_items += rest->count;
+    part->count = at;
+}
+
 static fani_part *find_part(const fani_mpi *self, uint64_t id)
 {
     fani_part *part = self->ranges.parts;
@@ -604,6 +619,11 @@ static fan_status claimed(fani_mpi *self, int rank, const fani_answer *answer,
         return FAN_OK;
     }
     fani_range *range = part->range;
+    if (answer->verdict == FANI_CANCELLED) {
+        cut_part(part, answer->first);
+        give_parts(self, range);
+        return FAN_OK;
+    }
     uint64_t before = part->done;
     fan_status status = answer->many ? parts_done(part, answer) : part_done(part, answer);
     if (status)
@@ -694,12 +714,14 @@ static void send_stop(fani_mpi *self, const fani_part *part, bool kill)
     fani_lock_give(&self->queue);
 }
 
-/* Takes all that is left of a part. Under `lock`. */
-static void stop_part(fani_mpi *self, const fani_part *part, bool kill)
+/* Takes all that is left of a part; returns how many items had been claimed, as fani_claims_exhaust
+ * does (UINT64_MAX for those of another host). Under `lock`. */
+static uint64_t stop_part(fani_mpi *self, const fani_part *part, bool kill)
 {
-    if (self->ranges.hosts[part->host].leader == self->peers[0].leader)
-        fani_claims_exhaust(self, part->slot, part->key);
+    bool own = self->ranges.hosts[part->host].leader == self->peers[0].leader;
+    uint64_t before = own ? fani_claims_exhaust(self, part->slot, part->key) : UINT64_MAX;
     send_stop(self, part, kill);
+    return before;
 }
 
 /* The same of all parts of a range. Under `lock`. */
@@ -712,23 +734,14 @@ static void stop_range(fani_mpi *self, fani_range *range, bool kill)
             stop_part(self, part, kill);
 }
 
-static bool is_revoked(const fani_part *part)
-{
-    return part->range->revoked;
-}
-
-static bool comes_back(const fani_part *part)
-{
-    return part->comes_back;
-}
-
-/* The id of such a part, above `after`; 0: none. */
-static uint64_t next_part(fani_mpi *self, bool (*such)(const fani_part *part), uint64_t after)
+/* The id of a part, above `after`, of a revoked range or (`back`) that comes back; 0: none. */
+static uint64_t next_part(fani_mpi *self, bool back, uint64_t after)
 {
     uint64_t next = 0;
     pthread_mutex_lock(&self->ranges.lock);
     for (const fani_part *part = self->ranges.parts; part; part = part->next)
-        if (such(part) && part->id > after && (!next || part->id < next))
+        if ((back ? part->comes_back : part->range->revoked) && part->id > after &&
+            (!next || part->id < next))
             next = part->id;
     pthread_mutex_unlock(&self->ranges.lock);
     return next;
@@ -743,10 +756,12 @@ void fani_ranges_share_anew(fani_mpi *self)
     for (fani_part *part = all->parts; part; part = part->next)
         if (!part->comes_back && !part->range->revoked && part->done < part->count) {
             part->comes_back = true;
-            stop_part(self, part, false);
+            cut_part(part, stop_part(self, part, false));
         }
+    give_all(self);
     pthread_mutex_unlock(&all->lock);
-    for (uint64_t part = 0; (part = next_part(self, comes_back, part));)
+    start_own(self, false);
+    for (uint64_t part = 0; (part = next_part(self, true, part));)
         fani_claims_stop(self, part, false);
 }
 
@@ -760,7 +775,7 @@ void fani_ranges_revoke(fani_mpi *self, const fani_batch *batch, bool kill)
         if (range->batch && (!batch || range->batch == batch))
             stop_range(self, range, kill);
     pthread_mutex_unlock(&all->lock);
-    for (uint64_t part = 0; (part = next_part(self, is_revoked, part));)
+    for (uint64_t part = 0; (part = next_part(self, false, part));)
         fani_claims_stop(self, part, kill);
     fani_bell_ring(&self->bell);
 }
