@@ -447,7 +447,7 @@ static fan_status run_lines(fani_job_run *run, fani_reader *reader, uint64_t *in
         if (status == FAN_OK)
             status = run_items(run, reader, &items, index, error);
     } while (status == FAN_OK && items.count);
-    return status;
+    return status == FAN_OK ? fani_state_read_all(run->state, error) : status;
 }
 
 static fan_status run_inputs(fani_job_run *run, uint64_t *index, fan_error *error)

@@ -123,8 +123,10 @@ static fan_status pull(void *user, size_t max_items, size_t max_bytes, fan_items
     }
     if (status != FAN_OK && error)
         *error = lr->read_error;
-    if (status != FAN_OK || items->count || fani_reader_ended(lr->reader))
+    if (status != FAN_OK || items->count)
         return status;
+    if (fani_reader_ended(lr->reader))
+        return fani_state_read_all(lr->run->state, error);
     status = fani_writer_show(lr->run->writer, error);
     return status == FAN_OK ? FAN_E_BUSY : status;
 }
@@ -141,10 +143,7 @@ static fan_status skip_done(list_run *lr, fan_error *error)
             fani_state_read_limit(lr->run->state, left < SKIP_ITEMS ? (size_t)left : SKIP_ITEMS);
         status = fani_reader_pull(lr->reader, most, SKIP_BYTES, true, &items, error);
         if (status == FAN_OK && !items.count)
-            return fani_error_set(error, FAN_E_ARGUMENT,
-                                  "the input is not the one that this run was begun with: it ends "
-                                  "after %" PRIu64 " items, of which %" PRIu64 " were done",
-                                  skipped, done);
+            return fani_state_read_all(lr->run->state, error);
         if (status == FAN_OK)
             status = fani_state_read(lr->run->state, &items, error);
         skipped += items.count;

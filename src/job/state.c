@@ -21,10 +21,11 @@ struct fani_state {
     fani_ledger_state now;     /* what is to be written down next */
     fani_ledger_state resumed; /* what the ledger said at the opening */
     fani_input_hash *hash;
-    bool found;   /* there was a state */
-    bool dirty;   /* something was done since it was written down */
-    bool restart; /* whatever there is, it is begun anew */
-    bool malformed;
+    bool found;       /* there was a state */
+    bool dirty;       /* something was done since it was written down */
+    bool restart;     /* whatever there is, it is begun anew */
+    bool malformed;   /* a record can't be read */
+    bool foreign;     /* the input is not that of the run that is gone on with */
     uint64_t written; /* items that the ledger says are done */
     int64_t written_ns;
     fan_buffer scratch;
@@ -183,7 +184,8 @@ fan_status fani_state_read(fani_state *state, const fan_items *items, fan_error 
         return FAN_OK;
     fani_input_hash_add(state->hash, items);
     uint64_t count = fani_input_hash_count(state->hash), hash = fani_input_hash_value(state->hash);
-    if (count == state->resumed.read && hash != state->resumed.read_hash)
+    state->foreign |= count == state->resumed.read && hash != state->resumed.read_hash;
+    if (state->foreign)
         return fani_error_set(
             error, FAN_E_ARGUMENT,
             "the input is not the one that this run was begun with: its first %llu items hash to "
@@ -193,6 +195,23 @@ fan_status fani_state_read(fani_state *state, const fan_items *items, fan_error 
     state->now.read = count;
     state->now.read_hash = hash;
     return FAN_OK;
+}
+
+/* Whether all that an earlier run has read was read again, and was the same. */
+static bool is_verified(const fani_state *state)
+{
+    return !state->foreign && fani_input_hash_count(state->hash) >= state->resumed.read;
+}
+
+fan_status fani_state_read_all(const fani_state *state, fan_error *error)
+{
+    if (!state || is_verified(state))
+        return FAN_OK;
+    return fani_error_set(error, FAN_E_ARGUMENT,
+                          "the input is not the one that this run was begun with: it ends after "
+                          "%llu items, and %llu were read",
+                          (unsigned long long)fani_input_hash_count(state->hash),
+                          (unsigned long long)state->resumed.read);
 }
 
 /* ---- Writing down ---------------------------------------------------------------------------- */
@@ -221,10 +240,13 @@ static void count(fani_job_run *run)
     to->bad = run->result->bad_inputs;
 }
 
-/* The output first: what the ledger speaks of is there. */
+/* The output first: what the ledger speaks of is there. Before the input is known to be the right
+ * one nothing is written down. */
 static fan_status write_down(fani_job_run *run, fan_error *error)
 {
     fani_state *state = run->state;
+    if (!is_verified(state))
+        return FAN_OK;
     count(run);
     fan_status status = fani_writer_flush(run->writer, error);
     if (status == FAN_OK && fani_ledger_put_state(&state->now, &state->scratch) != FAN_OK)

@@ -12,9 +12,10 @@ typedef struct fani_state fani_state;
 bool fani_state_wanted(const fan_job *job);
 
 /* Opens or makes the ledger and the output's part, and sets run->state, run->writer and what was
- * counted in run->result. A run that was complete leaves run->state->... : see
- * fani_state_complete. Errors: of the journal and the writer; FAN_E_ARGUMENT: there is a run that
- * did not end and the job says neither `resume` nor `restart`, or it is another job's. */
+ * counted in run->result. Where there is nothing to be done but to say so
+ * (fani_state_complete), the writer may stay NULL. Errors: of the journal and the writer;
+ * FAN_E_ARGUMENT: there is a run that did not end and the job says neither `resume` nor `restart`,
+ * or it is another job's. */
 fan_status fani_state_open(fani_job_run *run, fan_error *error);
 
 /* Whether the run that is gone on with was complete: nothing is to be done but to publish. */
@@ -30,6 +31,9 @@ size_t fani_state_read_limit(const fani_state *state, size_t most);
 /* Items were read, in order, those that are done too. FAN_E_ARGUMENT: the input is another one than
  * the run was begun with. */
 fan_status fani_state_read(fani_state *state, const fan_items *items, fan_error *error);
+
+/* There are no more items. FAN_E_ARGUMENT: an earlier run has read more. */
+fan_status fani_state_read_all(const fani_state *state, fan_error *error);
 
 /* An item did not end well; its line of output (size 0: none) begins at the output's present end.
  * Before the item is counted as done. */
