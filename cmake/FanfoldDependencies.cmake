@@ -6,6 +6,8 @@ pkg_check_modules(gmp REQUIRED IMPORTED_TARGET gmp)
 pkg_check_modules(jansson REQUIRED IMPORTED_TARGET jansson)
 pkg_check_modules(inih REQUIRED IMPORTED_TARGET inih)
 pkg_check_modules(libcrypto REQUIRED IMPORTED_TARGET libcrypto)
+# Its header alone: what hashes is compiled in, so that nothing more is linked.
+pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 find_package(FLINT REQUIRED)
 if(FANFOLD_MPI)
     include(FanfoldMPI)

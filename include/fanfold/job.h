@@ -89,6 +89,7 @@ typedef struct fan_job_result {
     double seconds; /* wall clock */
     int exit_code;  /* DESIGN: 0 all ok, 1 items failed, 2 bad input, 3 input or output error, 4
                        infrastructure lost, 75 stopped */
+    bool resumable; /* it did not come to its end, and a run with the key resume goes on with it */
 } fan_job_result;
 
 /* Runs the job. Results go to the output key's file (published atomically: complete or not at all)

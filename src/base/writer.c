@@ -26,9 +26,10 @@ struct fani_writer {
     char *name;   /* as the caller gave it, for messages */
     char *target; /* where links at its end lead; NULL: the caller's descriptor */
     int fd;
-    int folder;         /* -1: no file to publish */
-    bool owned;         /* fd is ours to close */
-    char temporary[40]; /* the new file's name; "": it has none yet */
+    int folder;      /* -1: no file to publish */
+    bool owned;      /* fd is ours to close */
+    char *temporary; /* the new file's name; NULL: it has none yet */
+    bool stays;      /* also where it is not published */
     unsigned char *buffer;
     size_t used;
     int64_t waiting_since; /* when the oldest byte in the buffer came; 0: not known yet */
@@ -137,8 +138,11 @@ static int make_temporary(fani_writer *w, int fd)
         char path[32];
         if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random)
             break;
-        snprintf(w->temporary, sizeof w->temporary, ".fanfold-%016llx.tmp",
-                 (unsigned long long)random);
+        free(w->temporary);
+        if (asprintf(&w->temporary, ".fanfold-%016llx.tmp", (unsigned long long)random) < 0) {
+            w->temporary = NULL;
+            break;
+        }
         descriptor_path(fd, path);
         int made = fd < 0 ? openat(w->folder, w->temporary,
                                    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666)
@@ -148,19 +152,26 @@ static int make_temporary(fani_writer *w, int fd)
         if (errno != EEXIST)
             break;
     }
-    w->temporary[0] = '\0';
+    free(w->temporary);
+    w->temporary = NULL;
     return -1;
 }
 
-static fan_status open_beside(fani_writer *w, fan_error *error)
+static fan_status open_own_folder(fani_writer *w, fan_error *error)
 {
     if (!*base_name(w->target)) {
         errno = EISDIR;
         return fail(w, "written", error);
     }
     w->folder = open_folder(w->target, O_RDONLY);
-    if (w->folder < 0)
-        return fail(w, "created", error);
+    return w->folder < 0 ? fail(w, "created", error) : FAN_OK;
+}
+
+static fan_status open_beside(fani_writer *w, fan_error *error)
+{
+    fan_status status = open_own_folder(w, error);
+    if (status != FAN_OK)
+        return status;
     w->fd = open_nameless(w);
     if (w->fd < 0)
         w->fd = make_temporary(w, -1);
@@ -252,6 +263,107 @@ fan_status fani_writer_to_file(const char *path, fani_writer **writer, fan_error
     }
     *writer = w;
     return FAN_OK;
+}
+
+/* ---- Parts that stay ------------------------------------------------------------------------- */
+
+/* Goes on with what is there: -1 with errno. */
+static int open_part(const fani_writer *w, uint64_t keep)
+{
+    struct stat info;
+    int fd = openat(w->folder, w->temporary, O_WRONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        return -1;
+    int code = 0;
+    if (fstat(fd, &info))
+        code = errno;
+    else if (!S_ISREG(info.st_mode) || info.st_uid != geteuid())
+        code = EPERM;
+    else if ((uint64_t)info.st_size < keep)
+        code = ENODATA;
+    else if (ftruncate(fd, (off_t)keep) || lseek(fd, (off_t)keep, SEEK_SET) < 0)
+        code = errno;
+    if (!code)
+        return fd;
+    (void)close(fd); /* nothing was written */
+    errno = code;
+    return -1;
+}
+
+static int new_part(const fani_writer *w)
+{
+    if (unlinkat(w->folder, w->temporary, 0) && errno != ENOENT)
+        return -1;
+    return openat(w->folder, w->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                  0666);
+}
+
+static fan_status open_stays(fani_writer *w, const char *suffix, uint64_t keep, fan_error *error)
+{
+    if (follow_links(w))
+        return fail(w, "created", error);
+    fan_status status = open_own_folder(w, error);
+    if (status != FAN_OK)
+        return status;
+    if (asprintf(&w->temporary, "%s%s", base_name(w->target), suffix) < 0) {
+        w->temporary = NULL;
+        return fani_error_set(error, FAN_E_MEMORY, "out of memory");
+    }
+    w->stays = true;
+    w->fd = keep == UINT64_MAX ? new_part(w) : open_part(w, keep);
+    if (w->fd < 0)
+        return fail(w, keep == UINT64_MAX ? "created" : "gone on with", error);
+    w->owned = true;
+    w->bytes = keep == UINT64_MAX ? 0 : keep;
+    return FAN_OK;
+}
+
+fan_status fani_writer_to_part(const char *path, const char *suffix, uint64_t keep,
+                               fani_writer **writer, fan_error *error)
+{
+    fani_writer *w = make(path, error);
+    if (!w)
+        return FAN_E_MEMORY;
+    w->target = strdup(path);
+    fan_status status = w->target ? open_stays(w, suffix, keep, error)
+                                  : fani_error_set(error, FAN_E_MEMORY, "out of memory");
+    if (status != FAN_OK) {
+        fani_writer_free(w);
+        return status;
+    }
+    *writer = w;
+    return FAN_OK;
+}
+
+bool fani_writer_part_exists(const char *path, const char *suffix)
+{
+    struct stat info;
+    char *part = NULL;
+    fani_writer w = {.fd = -1, .folder = -1, .target = strdup(path)};
+    bool exists = w.target && follow_links(&w) == 0 && w.fd < 0 &&
+                  asprintf(&part, "%s%s", w.target, suffix) >= 0 && lstat(part, &info) == 0;
+    if (w.fd >= 0)
+        (void)close(w.fd); /* a copy */
+    free(part);
+    free(w.target);
+    return exists;
+}
+
+bool fani_writer_publishes(const char *path)
+{
+    struct stat info;
+    fani_writer w = {.fd = -1, .folder = -1, .target = strdup(path)};
+    bool file = w.target && follow_links(&w) == 0 && w.fd < 0 &&
+                (stat(w.target, &info) ? errno == ENOENT : S_ISREG(info.st_mode));
+    if (w.fd >= 0)
+        (void)close(w.fd); /* a copy */
+    free(w.target);
+    return file;
+}
+
+int fani_writer_fd(const fani_writer *writer)
+{
+    return writer->fd;
 }
 
 fan_status fani_writer_make_private(fani_writer *writer, fan_error *error)
@@ -351,13 +463,14 @@ static fan_status move_into_place(fani_writer *w, fan_error *error)
 {
     if (fsync(w->fd))
         return fail(w, "synced", error);
-    if (!w->temporary[0] && make_temporary(w, w->fd) < 0)
+    if (!w->temporary && make_temporary(w, w->fd) < 0)
         return fail(w, "given its name", error);
     if (close_own(w))
         return fail(w, "closed", error);
     if (renameat(w->folder, w->temporary, w->folder, base_name(w->target)))
         return fail(w, "renamed into place", error);
-    w->temporary[0] = '\0';
+    free(w->temporary);
+    w->temporary = NULL;
     return sync_folder(w->folder) ? fail(w, "synced with its folder", error) : FAN_OK;
 }
 
@@ -379,12 +492,13 @@ void fani_writer_free(fani_writer *writer)
     if (writer->fd >= 0)
         (void)close_own(writer);
     if (writer->folder >= 0) {
-        if (writer->temporary[0])
+        if (writer->temporary && !writer->stays)
             (void)unlinkat(writer->folder, writer->temporary, 0);
         (void)close(writer->folder);
     }
     free(writer->name);
     free(writer->target);
+    free(writer->temporary);
     free(writer->buffer);
     free(writer);
 }

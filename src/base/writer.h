@@ -3,6 +3,7 @@
 #ifndef FANI_WRITER_H
 #define FANI_WRITER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "fanfold/status.h"
@@ -22,6 +23,23 @@ fan_status fani_writer_to_fd(int fd, const char *name, fani_writer **writer, fan
  * (/dev/stdout, /dev/fd/3), whatever it is open on. Errors: FAN_E_OUTPUT with
  * file and errno, FAN_E_MEMORY. */
 fan_status fani_writer_to_file(const char *path, fani_writer **writer, fan_error *error);
+
+/* As fani_writer_to_file, but the new file has a name from the beginning, the target's with
+ * `suffix` behind it, and stays when the writer is freed without publishing: another run goes on
+ * with it. `keep`: bytes of an existing one to go on after; what follows them is cut off.
+ * UINT64_MAX: begin with an empty one in its place. Links at that name are not followed. Errors:
+ * FAN_E_OUTPUT (also where it is no plain file of ours, or shorter than `keep`), FAN_E_MEMORY. */
+fan_status fani_writer_to_part(const char *path, const char *suffix, uint64_t keep,
+                               fani_writer **writer, fan_error *error);
+
+/* Whether there is such a part of this target. */
+bool fani_writer_part_exists(const char *path, const char *suffix);
+
+/* Whether a file can be published under this name: it is one, or nothing yet. */
+bool fani_writer_publishes(const char *path);
+
+/* The descriptor that is written to: the writer's. */
+int fani_writer_fd(const fani_writer *writer);
 
 /* Makes the file to be published readable and writable by its owner alone; to be called before
  * anything is added. Changes nothing where bytes go elsewhere. Errors: FAN_E_OUTPUT. */

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "job/integral_spec.h"
 #include "job/record.h"
+#include "job/state.h"
 #include "stage/reader.h"
 
 enum {
@@ -255,18 +256,35 @@ static const char *count_failure(fan_summary *summary, fan_status status)
     }
 }
 
-/* Reports an integral that has no value and writes the line that stands for it. */
-static fan_status put_failure(fani_job_run *run, uint64_t index, const char *status_name,
-                              const fan_error *what, fan_error *error)
+static uint32_t outcome_of(fan_status status)
+{
+    return status == FAN_E_LOST      ? FAN_OUTCOME_LOST
+           : status == FAN_E_TIMEOUT ? FAN_OUTCOME_TIMED_OUT
+                                     : FAN_OUTCOME_FAILED;
+}
+
+/* Reports an integral that has no value, writes the line that stands for it, and notes it down. */
+static fan_status put_failure(fani_job_run *run, uint64_t index, uint32_t outcome,
+                              const char *status_name, const fan_error *what, fan_error *error)
 {
     fan_buffer out = {0};
     fani_run_report(run, what);
+    fani_ledger_failure failure = {.index = index,
+                                   .outcome = outcome,
+                                   .attempt = 1,
+                                   .output_at = fani_writer_bytes(run->writer),
+                                   .line = what->line,
+                                   .column = what->column,
+                                   .file = what->file,
+                                   .text = what->text};
     fan_status status = format_failure(run->format, index, status_name, what, &out);
     if (status != FAN_OK) {
         fan_buffer_clear(&out);
         return fani_error_set(error, status, "out of memory");
     }
-    return write_out(run, &out, error);
+    status = write_out(run, &out, error);
+    failure.output_size = fani_writer_bytes(run->writer) - failure.output_at;
+    return status == FAN_OK ? fani_state_failed(run->state, &failure, error) : status;
 }
 
 /* Integrates and writes. `file` and `line` are the integral's place, if it has one. */
@@ -285,7 +303,8 @@ static fan_status do_integral(fani_job_run *run, const fani_integral_spec *spec,
     if (status != FAN_OK) {
         what.status = status;
         fani_error_place(&what, place->file, place->line, place->column);
-        return put_failure(run, index, count_failure(&run->result->summary, status), &what, error);
+        return put_failure(run, index, outcome_of(status),
+                           count_failure(&run->result->summary, status), &what, error);
     }
     run->result->summary.ok++;
     fan_buffer out = {0};
@@ -324,6 +343,12 @@ static fan_status check_integrate(const fan_job *job, fan_error *error)
     return status;
 }
 
+/* Whether an earlier run has done it. */
+static bool is_done(const fani_job_run *run, uint64_t index)
+{
+    return index < fani_state_done(run->state);
+}
+
 static fan_status run_expressions(fani_job_run *run, uint64_t *index, fan_error *error)
 {
     static const fan_error nowhere = {0};
@@ -331,10 +356,15 @@ static fan_status run_expressions(fani_job_run *run, uint64_t *index, fan_error 
     const char *expression;
     for (size_t i = 0; status == FAN_OK && (expression = expression_at(run->job, i)); i++) {
         fani_integral_spec spec;
+        uint64_t number = (*index)++;
+        if (is_done(run, number))
+            continue;
         status = fani_integral_from_job(run->job, expression, &spec, error);
         if (status == FAN_OK)
-            status = do_integral(run, &spec, (*index)++, &nowhere, error);
+            status = do_integral(run, &spec, number, &nowhere, error);
         fani_integral_clear(&spec);
+        if (status == FAN_OK)
+            status = fani_state_tick(run, number + 1, false, error);
     }
     return status;
 }
@@ -376,11 +406,30 @@ static fan_status run_line(fani_job_run *run, const fani_reader *reader, uint64_
         fani_error_set(error, status, "out of memory");
     } else if (what.status != FAN_OK) {
         run->result->bad_inputs++;
-        status = put_failure(run, index, "bad input", &what, error);
+        status = put_failure(run, index, FANI_LEDGER_BAD_INPUT, "bad input", &what, error);
     } else {
         status = do_integral(run, &spec, index, &what, error);
     }
     fani_integral_clear(&spec);
+    return status;
+}
+
+static fan_status run_items(fani_job_run *run, fani_reader *reader, const fan_items *items,
+                            uint64_t *index, fan_error *error)
+{
+    fan_status status = fani_state_read(run->state, items, error);
+    for (size_t i = 0; status == FAN_OK && i < items->count; i++) {
+        size_t size;
+        uint64_t item = items->first + i;
+        bool is_integral = *fan_items_at(items, i, &size) != '#';
+        if (is_integral && !is_done(run, *index)) {
+            status = run_line(run, reader, item, *index, items, error);
+            if (status == FAN_OK)
+                status = fani_state_tick(run, *index + 1, false, error);
+        }
+        *index += is_integral;
+        fani_reader_forget(reader, item + 1);
+    }
     return status;
 }
 
@@ -393,15 +442,12 @@ static fan_status run_lines(fani_job_run *run, fani_reader *reader, uint64_t *in
     do {
         status = fani_writer_show(run->writer, error);
         if (status == FAN_OK)
-            status = fani_reader_pull(reader, SIZE_MAX, SIZE_MAX, true, &items, error);
-        for (size_t i = 0; status == FAN_OK && i < items.count; i++) {
-            size_t size;
-            if (*fan_items_at(&items, i, &size) != '#')
-                status = run_line(run, reader, items.first + i, (*index)++, &items, error);
-            fani_reader_forget(reader, items.first + i + 1);
-        }
+            status = fani_reader_pull(reader, fani_state_read_limit(run->state, SIZE_MAX), SIZE_MAX,
+                                      true, &items, error);
+        if (status == FAN_OK)
+            status = run_items(run, reader, &items, index, error);
     } while (status == FAN_OK && items.count);
-    return status;
+    return status == FAN_OK ? fani_state_read_all(run->state, error) : status;
 }
 
 static fan_status run_inputs(fani_job_run *run, uint64_t *index, fan_error *error)

@@ -30,6 +30,11 @@ typedef enum fani_key {
     FANI_KEY_BASE,
     FANI_KEY_STRICT,
     FANI_KEY_FAIL_ON_WEAK,
+    FANI_KEY_RESUME,
+    FANI_KEY_RESTART,
+    FANI_KEY_NO_JOURNAL,
+    FANI_KEY_REPAIR,
+    FANI_KEY_BREAK_LOCK,
     FANI_KEY_COUNT,
 } fani_key;
 
@@ -78,6 +83,7 @@ struct fani_job_run {
     fan_job_events events;
     fan_job_result *result;
     fani_writer *writer;
+    struct fani_state *state; /* state.h; NULL: the output is no file */
     fani_format format;
     bool header_written;
     uint64_t total; /* items in all; UINT64_MAX: not known */

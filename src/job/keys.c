@@ -142,6 +142,32 @@ static const key_entry table[FANI_KEY_COUNT] = {
                                 "end with exit code 1 where keys share a factor", false},
                                .rule = RULE_CHOICE,
                                .choices = "true false"},
+    [FANI_KEY_RESUME] =
+        {{"resume", "*", NULL,
+          "go on with the run that writes the same --output file; without one begin", false},
+         .rule = RULE_CHOICE,
+         .choices = "true false"},
+    [FANI_KEY_RESTART] =
+        {{"restart", "*", NULL,
+          "begin again although a run that writes the same --output file has not ended", false},
+         .rule = RULE_CHOICE,
+         .choices = "true false"},
+    [FANI_KEY_NO_JOURNAL] =
+        {{"no-journal", "*", NULL,
+          "keep no journal beside the output: a run that ends early begins anew", false},
+         .rule = RULE_CHOICE,
+         .choices = "true false"},
+    [FANI_KEY_REPAIR] =
+        {{"repair", "*", NULL,
+          "with --resume: go on although the journal is damaged; what is lost is done again",
+          false},
+         .rule = RULE_CHOICE,
+         .choices = "true false"},
+    [FANI_KEY_BREAK_LOCK] =
+        {{"break-lock", "*", NULL,
+          "take the output over from a run on another host that is known to be dead", false},
+         .rule = RULE_CHOICE,
+         .choices = "true false"},
 };
 
 const fan_job_key *fan_job_key_at(size_t i)

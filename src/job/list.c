@@ -7,6 +7,9 @@
 
 #include "base/error.h"
 #include "job/record.h"
+#include "job/state.h"
+
+enum { SKIP_ITEMS = 1 << 16, SKIP_BYTES = 1 << 20 };
 
 typedef struct list_run {
     fani_job_run *run;
@@ -15,6 +18,8 @@ typedef struct list_run {
     fan_buffer scratch;
     fan_status read_status; /* what ended the reading, and why */
     fan_error read_error;
+    fan_status idle_status; /* what ended the run while nothing came, and why */
+    fan_error idle_error;
 } list_run;
 
 /* ---- Inputs ---------------------------------------------------------------------------------- */
@@ -106,8 +111,11 @@ static fan_status pull(void *user, size_t max_items, size_t max_bytes, fan_items
                        fan_error *error)
 {
     list_run *lr = user;
+    max_items = fani_state_read_limit(lr->run->state, max_items);
     fan_status status =
         fani_reader_pull(lr->reader, max_items, max_bytes, false, items, &lr->read_error);
+    if (status == FAN_OK)
+        status = fani_state_read(lr->run->state, items, &lr->read_error);
     if (status == FAN_E_INPUT) {
         lr->read_status = status;
         *items = (fan_items){0};
@@ -115,13 +123,54 @@ static fan_status pull(void *user, size_t max_items, size_t max_bytes, fan_items
     }
     if (status != FAN_OK && error)
         *error = lr->read_error;
-    if (status != FAN_OK || items->count || fani_reader_ended(lr->reader))
+    if (status != FAN_OK || items->count)
         return status;
+    if (fani_reader_ended(lr->reader))
+        return fani_state_read_all(lr->run->state, error);
     status = fani_writer_show(lr->run->writer, error);
     return status == FAN_OK ? FAN_E_BUSY : status;
 }
 
+/* Reads over what an earlier run has done. */
+static fan_status skip_done(list_run *lr, fan_error *error)
+{
+    uint64_t done = fani_state_done(lr->run->state), skipped = 0;
+    fan_status status = FAN_OK;
+    while (status == FAN_OK && skipped < done) {
+        fan_items items;
+        uint64_t left = done - skipped;
+        size_t most =
+            fani_state_read_limit(lr->run->state, left < SKIP_ITEMS ? (size_t)left : SKIP_ITEMS);
+        status = fani_reader_pull(lr->reader, most, SKIP_BYTES, true, &items, error);
+        if (status == FAN_OK && !items.count)
+            return fani_state_read_all(lr->run->state, error);
+        if (status == FAN_OK)
+            status = fani_state_read(lr->run->state, &items, error);
+        skipped += items.count;
+        fani_reader_forget(lr->reader, skipped);
+    }
+    return status;
+}
+
 /* ---- Outcomes -------------------------------------------------------------------------------- */
+
+/* Writes down that an item is not ok. */
+static fan_status note_failure(list_run *lr, const fan_outcome *outcome, uint32_t kind,
+                               const fan_error *what, uint64_t output_at, fan_error *error)
+{
+    return fani_state_failed(
+        lr->run->state,
+        &(fani_ledger_failure){.index = outcome->index,
+                               .outcome = kind,
+                               .attempt = outcome->attempt,
+                               .output_at = output_at,
+                               .output_size = fani_writer_bytes(lr->run->writer) - output_at,
+                               .line = what->line,
+                               .column = what->column,
+                               .file = what->file,
+                               .text = what->text},
+        error);
+}
 
 /* Writes the line that stands for an entry that has no record. */
 static fan_status put_failure(list_run *lr, uint64_t index, const char *status_text,
@@ -149,7 +198,11 @@ static fan_status put_bad(list_run *lr, const fan_outcome *outcome, const fani_a
     fani_reader_explain(lr->reader, place, answer->offset, answer->note, &what);
     lr->run->result->bad_inputs++;
     fani_run_report(lr->run, &what);
-    return put_failure(lr, outcome->index, "bad input", &what, error);
+    uint64_t output_at = fani_writer_bytes(lr->run->writer);
+    fan_status status = put_failure(lr, outcome->index, "bad input", &what, error);
+    return status == FAN_OK
+               ? note_failure(lr, outcome, FANI_LEDGER_BAD_INPUT, &what, output_at, error)
+               : status;
 }
 
 /* An item that was run: output, and what is to be said about it. */
@@ -167,14 +220,18 @@ static fan_status put_answer(list_run *lr, const fan_outcome *outcome, fan_error
         summary->failed++;
     else
         summary->ok++;
+    fan_error what;
     if (answer.flags) {
-        fan_error what;
         fani_place place = fani_reader_place(lr->reader, outcome->index);
         fani_reader_explain(lr->reader, place, 0, answer.note, &what);
         what.status = answer.flags & FANI_RECORD_PARTIAL ? FAN_E_EFFORT : FAN_OK;
         fani_run_report(lr->run, &what);
     }
-    return fani_writer_add(lr->run->writer, answer.output, answer.output_size, error);
+    uint64_t output_at = fani_writer_bytes(lr->run->writer);
+    fan_status status = fani_writer_add(lr->run->writer, answer.output, answer.output_size, error);
+    if (status == FAN_OK && (answer.flags & FANI_RECORD_PARTIAL))
+        status = note_failure(lr, outcome, FANI_LEDGER_PARTIAL, &what, output_at, error);
+    return status;
 }
 
 static fan_status put_not_ok(list_run *lr, const fan_outcome *outcome, fan_error *error)
@@ -193,7 +250,12 @@ static fan_status put_not_ok(list_run *lr, const fan_outcome *outcome, fan_error
     summary->lost += outcome->kind == FAN_OUTCOME_LOST;
     summary->timed_out += outcome->kind == FAN_OUTCOME_TIMED_OUT;
     summary->cancelled += outcome->kind == FAN_OUTCOME_CANCELLED;
-    return put_failure(lr, outcome->index, fan_outcome_name(outcome->kind), &what, error);
+    uint64_t output_at = fani_writer_bytes(lr->run->writer);
+    fan_status status =
+        put_failure(lr, outcome->index, fan_outcome_name(outcome->kind), &what, error);
+    return status == FAN_OK
+               ? note_failure(lr, outcome, (uint32_t)outcome->kind, &what, output_at, error)
+               : status;
 }
 
 static fan_status put(void *user, const fan_outcome *outcomes, size_t count, fan_error *error)
@@ -207,12 +269,23 @@ static fan_status put(void *user, const fan_outcome *outcomes, size_t count, fan
     }
     if (status != FAN_OK || !count)
         return status;
-    fani_reader_forget(lr->reader, outcomes[count - 1].index + 1);
-    fani_run_progress(lr->run, lr->run->result->summary.items + lr->run->result->bad_inputs, false);
-    return fani_writer_tick(lr->run->writer, error);
+    uint64_t done = outcomes[count - 1].index + 1;
+    fani_reader_forget(lr->reader, done);
+    status = fani_state_tick(lr->run, done, false, error);
+    fani_run_progress(lr->run, lr->run->state ? fani_state_written(lr->run->state) : done, false);
+    return status == FAN_OK ? fani_writer_tick(lr->run->writer, error) : status;
 }
 
 /* ---- The run --------------------------------------------------------------------------------- */
+
+/* Asked again and again, also while nothing comes: what was done meanwhile is written down. */
+static bool stop(void *user)
+{
+    list_run *lr = user;
+    const fan_job_events *events = &lr->run->events;
+    lr->idle_status = fani_state_idle(lr->run, &lr->idle_error);
+    return lr->idle_status != FAN_OK || (events->stop && events->stop(events->user));
+}
 
 static fan_status map_all(list_run *lr, fan_error *error)
 {
@@ -223,14 +296,20 @@ static fan_status map_all(list_run *lr, fan_error *error)
     fan_map_options options = {.args = &args,
                                .args_size = sizeof args,
                                .batch = (size_t)fani_job_count(run->job, FANI_KEY_BATCH, 0),
-                               .stop = run->events.stop,
-                               .stop_user = run->events.user,
+                               .stop = stop,
+                               .stop_user = lr,
                                .timeout_ms = fani_job_ms(run->job, FANI_KEY_TIMEOUT),
                                .retries = (uint32_t)fani_job_count(run->job, FANI_KEY_RETRIES, 0),
                                .backoff_ms = fani_job_ms(run->job, FANI_KEY_BACKOFF)};
-    fan_status status =
-        fan_map(run->executor, lr->list->task, fan_source_callback(pull, lr, UINT64_MAX),
-                fan_sink_callback(put, lr), &options, &summary);
+    fan_source source = fan_source_callback(pull, lr, UINT64_MAX);
+    source.first = fani_state_done(run->state);
+    fan_status status = fan_map(run->executor, lr->list->task, source, fan_sink_callback(put, lr),
+                                &options, &summary);
+    if (lr->idle_status != FAN_OK) {
+        if (error)
+            *error = lr->idle_error;
+        return lr->idle_status;
+    }
     run->result->summary.batches = summary.batches;
     run->result->summary.run_ns = summary.run_ns;
     run->result->summary.error = summary.error;
@@ -247,6 +326,8 @@ fan_status fani_list_run(fani_job_run *run, const fani_list *list, fan_error *er
 {
     list_run lr = {.run = run, .list = list};
     fan_status status = make_reader(&lr, error);
+    if (status == FAN_OK)
+        status = skip_done(&lr, error);
     if (status == FAN_OK)
         status = map_all(&lr, error);
     fani_run_progress(run, run->result->summary.items + run->result->bad_inputs, true);

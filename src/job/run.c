@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "job/state.h"
 
 enum { PROGRESS_NS = 100000000 };
 
@@ -58,21 +59,35 @@ static fani_format format_of(const fan_job *job)
 static fan_status open_output(fani_job_run *run, fan_error *error)
 {
     const char *path = fani_job_text(run->job, FANI_KEY_OUTPUT);
+    if (fani_state_wanted(run->job))
+        return fani_state_open(run, error);
     if (path && strcmp(path, "-") != 0)
         return fani_writer_to_file(path, &run->writer, error);
     return fani_writer_to_fd(run->events.output_fd, "(standard output)", &run->writer, error);
 }
 
-/* A run that came to its end publishes; of one that did not, what was written to a stream stays. */
+static fan_status publish(fani_job_run *run, fan_error *error)
+{
+    return run->state ? fani_state_publish(run, error) : fani_writer_publish(run->writer, error);
+}
+
+/* A run that came to its end publishes; of one that did not, what was written to a stream stays,
+ * and what a journal speaks of. */
 static fan_status close_output(fani_job_run *run, fan_status status, fan_error *error)
 {
-    if (status == FAN_OK)
-        status = fani_writer_publish(run->writer, error);
-    else if (status != FAN_E_OUTPUT)
+    bool published = false;
+    if (status == FAN_OK) {
+        status = publish(run, error);
+        published = status == FAN_OK;
+    } else if (status != FAN_E_OUTPUT && run->writer) {
         (void)fani_writer_flush(run->writer, NULL); /* the first error is the one to tell */
-    run->result->output_bytes = fani_writer_bytes(run->writer);
+    }
+    run->result->resumable = run->state && !published && fani_state_written(run->state) > 0;
+    fan_status closed = fani_state_close(run, status == FAN_OK ? error : NULL);
+    if (run->writer)
+        run->result->output_bytes = fani_writer_bytes(run->writer);
     fani_writer_free(run->writer);
-    return status;
+    return status == FAN_OK ? closed : status;
 }
 
 static int exit_code(fan_status status, const fan_job_result *result)
@@ -82,6 +97,7 @@ static int exit_code(fan_status status, const fan_job_result *result)
         break;
     case FAN_E_INPUT:
     case FAN_E_OUTPUT:
+    case FAN_E_BUSY: /* another run writes the same output */
         return 3;
     case FAN_E_CANCELLED:
         return 75;
@@ -106,11 +122,11 @@ static int exit_code(fan_status status, const fan_job_result *result)
 static fan_status run_job(fani_job_run *run, fan_error *error)
 {
     fan_status status = fan_job_check(run->job, error);
-    if (status == FAN_OK)
-        status = open_output(run, error);
     if (status != FAN_OK)
         return status;
-    status = run->job->kind->run(run, error);
+    status = open_output(run, error);
+    if (status == FAN_OK && !fani_state_complete(run->state))
+        status = run->job->kind->run(run, error);
     return close_output(run, status, error);
 }
 

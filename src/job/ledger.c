@@ -1,0 +1,167 @@
+#include "job/ledger.h"
+
+#include <endian.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "job/record.h"
+
+/* ---- Numbers --------------------------------------------------------------------------------- */
+
+enum { STATE_NUMBERS = 12, FAILURE_NUMBERS = 6, CELL_NUMBERS = 2 };
+
+static fan_status put_numbers(const uint64_t *numbers, size_t count, fan_buffer *to)
+{
+    fan_status status = FAN_OK;
+    for (size_t i = 0; status == FAN_OK && i < count; i++) {
+        uint64_t number = htole64(numbers[i]);
+        status = fani_bytes_add(to, &number, sizeof number);
+    }
+    return status;
+}
+
+/* Reads numbers off the front of a payload. */
+static bool get_numbers(const unsigned char **payload, size_t *size, uint64_t *numbers,
+                        size_t count)
+{
+    if (*size < count * sizeof *numbers)
+        return false;
+    memcpy(numbers, *payload, count * sizeof *numbers);
+    for (size_t i = 0; i < count; i++)
+        numbers[i] = le64toh(numbers[i]);
+    *payload += count * sizeof *numbers;
+    *size -= count * sizeof *numbers;
+    return true;
+}
+
+/* ---- State ----------------------------------------------------------------------------------- */
+
+fan_status fani_ledger_put_state(const fani_ledger_state *s, fan_buffer *to)
+{
+    const uint64_t numbers[STATE_NUMBERS] = {s->done, s->output_bytes, s->ok,        s->failed,
+                                             s->lost, s->timed_out,    s->cancelled, s->bad,
+                                             s->read, s->read_hash,    s->run_ns,    s->finished};
+    to->size = 0;
+    return put_numbers(numbers, STATE_NUMBERS, to);
+}
+
+bool fani_ledger_get_state(const void *payload, size_t size, fani_ledger_state *state)
+{
+    const unsigned char *at = payload;
+    uint64_t n[STATE_NUMBERS];
+    if (!get_numbers(&at, &size, n, STATE_NUMBERS) || size || n[11] > 1)
+        return false;
+    *state = (fani_ledger_state){.done = n[0],
+                                 .output_bytes = n[1],
+                                 .ok = n[2],
+                                 .failed = n[3],
+                                 .lost = n[4],
+                                 .timed_out = n[5],
+                                 .cancelled = n[6],
+                                 .bad = n[7],
+                                 .read = n[8],
+                                 .read_hash = n[9],
+                                 .run_ns = n[10],
+                                 .finished = n[11]};
+    return true;
+}
+
+/* ---- Failures -------------------------------------------------------------------------------- */
+
+fan_status fani_ledger_put_failure(const fani_ledger_failure *f, fan_buffer *to)
+{
+    const uint64_t numbers[FAILURE_NUMBERS] = {f->index,       f->outcome,
+                                               f->attempt,     f->output_at,
+                                               f->output_size, (uint64_t)f->line << 32 | f->column};
+    to->size = 0;
+    fan_status status = put_numbers(numbers, FAILURE_NUMBERS, to);
+    if (status == FAN_OK)
+        status = fani_bytes_add(to, f->file, strlen(f->file) + 1);
+    return status == FAN_OK ? fani_bytes_add(to, f->text, strlen(f->text) + 1) : status;
+}
+
+bool fani_ledger_get_failure(const void *payload, size_t size, fani_ledger_failure *failure)
+{
+    const unsigned char *at = payload;
+    uint64_t n[FAILURE_NUMBERS];
+    if (!get_numbers(&at, &size, n, FAILURE_NUMBERS))
+        return false;
+    const char *file = (const char *)at;
+    size_t file_size = strnlen(file, size);
+    if (file_size == size)
+        return false;
+    const char *text = file + file_size + 1;
+    size -= file_size + 1;
+    if (!size || strnlen(text, size) != size - 1)
+        return false;
+    *failure = (fani_ledger_failure){.index = n[0],
+                                     .outcome = (uint32_t)n[1],
+                                     .attempt = (uint32_t)n[2],
+                                     .output_at = n[3],
+                                     .output_size = n[4],
+                                     .line = (uint32_t)(n[5] >> 32),
+                                     .column = (uint32_t)n[5],
+                                     .file = file,
+                                     .text = text};
+    return true;
+}
+
+const char *fani_ledger_outcome_name(uint32_t outcome)
+{
+    if (outcome == FANI_LEDGER_BAD_INPUT)
+        return "bad input";
+    if (outcome == FANI_LEDGER_PARTIAL)
+        return "partial";
+    return fan_outcome_name((fan_outcome_kind)outcome);
+}
+
+/* ---- Indices and cells ----------------------------------------------------------------------- */
+
+fan_status fani_ledger_put_index(uint64_t index, fan_buffer *to)
+{
+    to->size = 0;
+    return put_numbers(&index, 1, to);
+}
+
+bool fani_ledger_get_index(const void *payload, size_t size, uint64_t *index)
+{
+    const unsigned char *at = payload;
+    return get_numbers(&at, &size, index, 1) && !size;
+}
+
+fan_status fani_ledger_put_cell(const fani_ledger_cell *cell, fan_buffer *to)
+{
+    const uint64_t numbers[CELL_NUMBERS] = {cell->item, cell->part};
+    to->size = 0;
+    fan_status status = put_numbers(numbers, CELL_NUMBERS, to);
+    return status == FAN_OK ? fani_bytes_add(to, cell->bytes, cell->size) : status;
+}
+
+bool fani_ledger_get_cell(const void *payload, size_t size, fani_ledger_cell *cell)
+{
+    const unsigned char *at = payload;
+    uint64_t n[CELL_NUMBERS];
+    if (!get_numbers(&at, &size, n, CELL_NUMBERS))
+        return false;
+    *cell = (fani_ledger_cell){.item = n[0], .part = n[1], .bytes = at, .size = size};
+    return true;
+}
+
+/* ---- Names ----------------------------------------------------------------------------------- */
+
+static char *with_suffix(const char *output, const char *suffix)
+{
+    char *path;
+    return asprintf(&path, "%s%s", output, suffix) < 0 ? NULL : path;
+}
+
+char *fani_ledger_path(const char *output)
+{
+    return with_suffix(output, ".journal");
+}
+
+char *fani_ledger_part_path(const char *output)
+{
+    return with_suffix(output, ".part");
+}

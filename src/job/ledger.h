@@ -1,0 +1,67 @@
+/* The ledger: what the journal of a job says. A journal's last STATE counts; FAILED, MENDED and
+ * CELL records add up. All numbers are little-endian. */
+#ifndef FANI_LEDGER_H
+#define FANI_LEDGER_H
+
+#include "fanfold/executor.h"
+
+typedef enum fani_ledger_kind {
+    FANI_LEDGER_STATE = 1,  /* how far the run has come */
+    FANI_LEDGER_FAILED = 2, /* an item that is not ok */
+    FANI_LEDGER_MENDED = 3, /* u64: the index of one that failed before and now is ok */
+    FANI_LEDGER_CELL = 4,   /* a part of an item that takes long, and what it came to */
+} fani_ledger_kind;
+
+/* All items below `done` have their outcomes, and the first output_bytes of the output say so. */
+typedef struct fani_ledger_state {
+    uint64_t done;
+    uint64_t output_bytes;
+    uint64_t ok, failed, lost, timed_out, cancelled, bad; /* of the items done */
+    uint64_t read;                                        /* items that were read from the input, */
+    uint64_t read_hash;                                   /* and what they hash to (input_hash.h) */
+    uint64_t run_ns;                                      /* in workers */
+    bool finished; /* the output was complete; it is published, or about to be */
+} fani_ledger_state;
+
+/* The outcome of an entry that is no valid input: beyond those of fan_outcome_kind. */
+enum { FANI_LEDGER_BAD_INPUT = 100, FANI_LEDGER_PARTIAL = 101 };
+
+typedef struct fani_ledger_failure {
+    uint64_t index;
+    uint32_t outcome; /* fan_outcome_kind, or one of the two above */
+    uint32_t attempt;
+    uint64_t output_at, output_size; /* the lines that stand for it in the output */
+    uint32_t line, column;           /* where it stands in its input; 0: not known */
+    const char *file;                /* "": not known */
+    const char *text;
+} fani_ledger_failure;
+
+typedef struct fani_ledger_cell {
+    uint64_t item;
+    uint64_t part; /* of the item */
+    const unsigned char *bytes;
+    size_t size;
+} fani_ledger_cell;
+
+/* Replace the buffer's bytes by a record's payload. FAN_E_MEMORY. */
+fan_status fani_ledger_put_state(const fani_ledger_state *state, fan_buffer *to);
+fan_status fani_ledger_put_failure(const fani_ledger_failure *failure, fan_buffer *to);
+fan_status fani_ledger_put_index(uint64_t index, fan_buffer *to);
+fan_status fani_ledger_put_cell(const fani_ledger_cell *cell, fan_buffer *to);
+
+/* Read a payload; texts and bytes point into it, and texts end with a NUL there. False: malformed.
+ */
+bool fani_ledger_get_state(const void *payload, size_t size, fani_ledger_state *state);
+bool fani_ledger_get_failure(const void *payload, size_t size, fani_ledger_failure *failure);
+bool fani_ledger_get_index(const void *payload, size_t size, uint64_t *index);
+bool fani_ledger_get_cell(const void *payload, size_t size, fani_ledger_cell *cell);
+
+/* "ok", "failed", ..., "bad input", "partial". */
+const char *fani_ledger_outcome_name(uint32_t outcome);
+
+/* Where the ledger and the output that is not yet complete are kept: beside the output. malloc'd;
+ * NULL: out of memory. */
+char *fani_ledger_path(const char *output);
+char *fani_ledger_part_path(const char *output);
+
+#endif

@@ -1,0 +1,316 @@
+#include "job/state.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "job/identity.h"
+#include "job/input_hash.h"
+#include "stage/journal.h"
+
+/* What was done reaches the system within 50 ms: half of it here, half in the journal. */
+enum { TICK_NS = 25000000, WRITE_MS = 25 };
+
+static const char part_suffix[] = ".part";
+
+struct fani_state {
+    fani_journal *journal;
+    char *path;                /* the journal's */
+    fani_ledger_state now;     /* what is to be written down next */
+    fani_ledger_state resumed; /* what the ledger said at the opening */
+    fani_input_hash *hash;
+    bool found;       /* there was a state */
+    bool dirty;       /* something was done since it was written down */
+    bool restart;     /* whatever there is, it is begun anew */
+    bool malformed;   /* a record can't be read */
+    bool foreign;     /* the input is not that of the run that is gone on with */
+    uint64_t written; /* items that the ledger says are done */
+    int64_t written_ns;
+    fan_buffer scratch;
+};
+
+bool fani_state_wanted(const fan_job *job)
+{
+    const char *path = fani_job_text(job, FANI_KEY_OUTPUT);
+    return path && strcmp(path, "-") != 0 && !fani_job_flag(job, FANI_KEY_NO_JOURNAL) &&
+           fani_writer_publishes(path);
+}
+
+/* ---- What the ledger says -------------------------------------------------------------------- */
+
+static fan_status visit(void *user, const fani_journal_record *record, fan_error *error)
+{
+    fani_state *state = user;
+    (void)error;
+    if (record->kind != FANI_LEDGER_STATE)
+        return FAN_OK;
+    if (fani_ledger_get_state(record->payload, record->size, &state->resumed))
+        state->found = true;
+    else
+        state->malformed = true;
+    return FAN_OK;
+}
+
+/* Whether what there is may be replaced: it was complete, or that is wanted. */
+static bool may_replace(void *user)
+{
+    fani_state *state = user;
+    fani_state seen = {0};
+    fani_journal_visitor visitor = {.record = visit, .user = &seen};
+    return state->restart || (fani_journal_read(state->path, false, &visitor, NULL) == FAN_OK &&
+                              seen.found && seen.resumed.finished);
+}
+
+/* ---- Opening --------------------------------------------------------------------------------- */
+
+static fan_status explain(fan_status status, const char *output, fan_error *error)
+{
+    if (status != FAN_E_ARGUMENT || !error || !strstr(error->text, "exists: --resume"))
+        return status;
+    return fani_error_set(error, status,
+                          "a run that writes %.300s was begun and has not ended: --resume goes on "
+                          "with it, --restart begins again",
+                          output);
+}
+
+static fan_status open_journal(const fan_job *job, fani_state *state, fan_error *error)
+{
+    fani_identity identity;
+    fan_status status = fani_identity_of(job, &identity);
+    fani_journal_options options = {
+        .identity = identity.facts,
+        .identity_count = identity.count,
+        .resume = fani_job_flag(job, FANI_KEY_RESUME),
+        .replaces = may_replace,
+        .replaces_user = state,
+        .repair = fani_job_flag(job, FANI_KEY_REPAIR),
+        .break_lock = fani_job_flag(job, FANI_KEY_BREAK_LOCK),
+        .write_ms = WRITE_MS,
+        .visitor = {.record = visit, .user = state},
+    };
+    if (status == FAN_OK)
+        status = fani_journal_open(&options, state->path, &state->journal, error);
+    else
+        fani_error_set(error, status, "%s", fan_status_text(status));
+    fani_identity_clear(&identity);
+    if (status == FAN_OK && state->malformed)
+        status =
+            fani_error_set(error, FAN_E_INPUT, "%.300s: a record of another Fanfold", state->path);
+    return explain(status, fani_job_text(job, FANI_KEY_OUTPUT), error);
+}
+
+/* A run that was complete has its output in place, unless it ended just before. */
+static fan_status open_part(fani_job_run *run, fani_state *state, fan_error *error)
+{
+    const char *output = fani_job_text(run->job, FANI_KEY_OUTPUT);
+    uint64_t keep = state->found ? state->resumed.output_bytes : UINT64_MAX;
+    fan_status status = fani_writer_to_part(output, part_suffix, keep, &run->writer, error);
+    if (status == FAN_OK)
+        status = fani_journal_attach(state->journal, fani_writer_fd(run->writer), output, error);
+    return status;
+}
+
+static void take_counts(fani_job_run *run, const fani_ledger_state *from)
+{
+    fan_summary *to = &run->result->summary;
+    to->ok = from->ok;
+    to->failed = from->failed;
+    to->lost = from->lost;
+    to->timed_out = from->timed_out;
+    to->cancelled = from->cancelled;
+    to->items = from->ok + from->failed + from->lost + from->timed_out + from->cancelled;
+    run->result->bad_inputs = from->bad;
+    run->header_written = from->output_bytes > 0;
+}
+
+fan_status fani_state_open(fani_job_run *run, fan_error *error)
+{
+    const char *output = fani_job_text(run->job, FANI_KEY_OUTPUT);
+    fani_state *state = calloc(1, sizeof *state);
+    if (state) {
+        state->path = fani_ledger_path(output);
+        state->hash = fani_input_hash_new();
+        state->restart = fani_job_flag(run->job, FANI_KEY_RESTART);
+    }
+    run->state = state;
+    if (!state || !state->path || !state->hash)
+        return fani_error_set(error, FAN_E_MEMORY, "out of memory");
+    fan_status status = open_journal(run->job, state, error);
+    if (status != FAN_OK)
+        return status;
+    state->now = state->resumed;
+    state->written = state->resumed.done;
+    take_counts(run, &state->resumed);
+    if (fani_state_complete(state) && !fani_writer_part_exists(output, part_suffix))
+        return access(output, F_OK) == 0
+                   ? FAN_OK
+                   : fani_error_set(error, FAN_E_OUTPUT,
+                                    "%.300s is gone, but its run was complete: --restart begins "
+                                    "again",
+                                    output);
+    return open_part(run, state, error);
+}
+
+bool fani_state_complete(const fani_state *state)
+{
+    return state && state->found && state->resumed.finished;
+}
+
+uint64_t fani_state_done(const fani_state *state)
+{
+    return state ? state->resumed.done : 0;
+}
+
+uint64_t fani_state_written(const fani_state *state)
+{
+    return state->written;
+}
+
+/* ---- Input ----------------------------------------------------------------------------------- */
+
+size_t fani_state_read_limit(const fani_state *state, size_t most)
+{
+    uint64_t count = state ? fani_input_hash_count(state->hash) : UINT64_MAX;
+    if (!state || count >= state->resumed.read || state->resumed.read - count > most)
+        return most;
+    return (size_t)(state->resumed.read - count);
+}
+
+fan_status fani_state_read(fani_state *state, const fan_items *items, fan_error *error)
+{
+    if (!state || !items->count)
+        return FAN_OK;
+    fani_input_hash_add(state->hash, items);
+    uint64_t count = fani_input_hash_count(state->hash), hash = fani_input_hash_value(state->hash);
+    state->foreign |= count == state->resumed.read && hash != state->resumed.read_hash;
+    if (state->foreign)
+        return fani_error_set(
+            error, FAN_E_ARGUMENT,
+            "the input is not the one that this run was begun with: its first %llu items hash to "
+            "%016llx, and not to %016llx",
+            (unsigned long long)count, (unsigned long long)hash,
+            (unsigned long long)state->resumed.read_hash);
+    state->now.read = count;
+    state->now.read_hash = hash;
+    return FAN_OK;
+}
+
+/* Whether all that an earlier run has read was read again, and was the same. */
+static bool is_verified(const fani_state *state)
+{
+    return !state->foreign && fani_input_hash_count(state->hash) >= state->resumed.read;
+}
+
+fan_status fani_state_read_all(const fani_state *state, fan_error *error)
+{
+    if (!state || is_verified(state))
+        return FAN_OK;
+    return fani_error_set(error, FAN_E_ARGUMENT,
+                          "the input is not the one that this run was begun with: it ends after "
+                          "%llu items, and %llu were read",
+                          (unsigned long long)fani_input_hash_count(state->hash),
+                          (unsigned long long)state->resumed.read);
+}
+
+/* ---- Writing down ---------------------------------------------------------------------------- */
+
+fan_status fani_state_failed(fani_state *state, const fani_ledger_failure *failure,
+                             fan_error *error)
+{
+    if (!state)
+        return FAN_OK;
+    if (fani_ledger_put_failure(failure, &state->scratch) != FAN_OK)
+        return fani_error_set(error, FAN_E_MEMORY, "out of memory");
+    return fani_journal_append(state->journal, FANI_LEDGER_FAILED, state->scratch.bytes,
+                               state->scratch.size, FAN_FOREVER, NULL, error);
+}
+
+static void count(fani_job_run *run)
+{
+    fani_ledger_state *to = &run->state->now;
+    const fan_summary *from = &run->result->summary;
+    to->output_bytes = fani_writer_bytes(run->writer);
+    to->ok = from->ok;
+    to->failed = from->failed;
+    to->lost = from->lost;
+    to->timed_out = from->timed_out;
+    to->cancelled = from->cancelled;
+    to->bad = run->result->bad_inputs;
+}
+
+/* The output first: what the ledger speaks of is there. Before the input is known to be the right
+ * one nothing is written down. */
+static fan_status write_down(fani_job_run *run, fan_error *error)
+{
+    fani_state *state = run->state;
+    if (!is_verified(state))
+        return FAN_OK;
+    count(run);
+    fan_status status = fani_writer_flush(run->writer, error);
+    if (status == FAN_OK && fani_ledger_put_state(&state->now, &state->scratch) != FAN_OK)
+        status = fani_error_set(error, FAN_E_MEMORY, "out of memory");
+    if (status == FAN_OK)
+        status = fani_journal_append(state->journal, FANI_LEDGER_STATE, state->scratch.bytes,
+                                     state->scratch.size, FAN_FOREVER, NULL, error);
+    state->written = state->now.done;
+    state->written_ns = fani_clock_ns();
+    state->dirty = false;
+    return status;
+}
+
+fan_status fani_state_idle(fani_job_run *run, fan_error *error)
+{
+    const fani_state *state = run->state;
+    if (!state || !state->dirty || fani_clock_ns() - state->written_ns < TICK_NS)
+        return FAN_OK;
+    return write_down(run, error);
+}
+
+fan_status fani_state_tick(fani_job_run *run, uint64_t done, bool now, fan_error *error)
+{
+    fani_state *state = run->state;
+    if (!state)
+        return FAN_OK;
+    state->now.done = done;
+    state->dirty = true;
+    return now ? write_down(run, error) : fani_state_idle(run, error);
+}
+
+/* ---- The end --------------------------------------------------------------------------------- */
+
+fan_status fani_state_publish(fani_job_run *run, fan_error *error)
+{
+    fani_state *state = run->state;
+    fan_status status = FAN_OK;
+    if (!run->writer) /* it was complete, and is in its place */
+        return FAN_OK;
+    if (!fani_state_complete(state)) {
+        state->now.finished = true;
+        status = write_down(run, error);
+    }
+    if (status == FAN_OK)
+        status = fani_journal_flush(state->journal, true, FAN_FOREVER, error);
+    if (status == FAN_OK)
+        status = fani_journal_detach(state->journal, fani_writer_fd(run->writer), error);
+    return status == FAN_OK ? fani_writer_publish(run->writer, error) : status;
+}
+
+fan_status fani_state_close(fani_job_run *run, fan_error *error)
+{
+    fani_state *state = run->state;
+    fan_status status = FAN_OK;
+    if (!state)
+        return FAN_OK;
+    if (state->journal && state->dirty && run->writer)
+        status = write_down(run, error);
+    fan_status closed =
+        fani_journal_close(state->journal, FAN_FOREVER, status == FAN_OK ? error : NULL);
+    fani_input_hash_free(state->hash);
+    fan_buffer_clear(&state->scratch);
+    free(state->path);
+    free(state);
+    run->state = NULL;
+    return status == FAN_OK ? closed : status;
+}

@@ -1,0 +1,59 @@
+/* The state of a run whose output is a file: its ledger, the output as far as it has come, and
+ * where a run that goes on with another begins. Used by the caller's thread of a run alone. */
+#ifndef FANI_STATE_H
+#define FANI_STATE_H
+
+#include "job/job_internal.h"
+#include "job/ledger.h"
+
+typedef struct fani_state fani_state;
+
+/* Whether this job's runs keep a state. */
+bool fani_state_wanted(const fan_job *job);
+
+/* Opens or makes the ledger and the output's part, and sets run->state, run->writer and what was
+ * counted in run->result. Where there is nothing to be done but to say so
+ * (fani_state_complete), the writer may stay NULL. Errors: of the journal and the writer;
+ * FAN_E_ARGUMENT: there is a run that did not end and the job says neither `resume` nor `restart`,
+ * or it is another job's. */
+fan_status fani_state_open(fani_job_run *run, fan_error *error);
+
+/* Whether the run that is gone on with was complete: nothing is to be done but to publish. */
+bool fani_state_complete(const fani_state *state);
+
+/* Items that need not be done: 0 for a new run, and where state is NULL. */
+uint64_t fani_state_done(const fani_state *state);
+
+/* The most items that may be read next, out of `most`: so that what an earlier run has read can be
+ * compared at its end. */
+size_t fani_state_read_limit(const fani_state *state, size_t most);
+
+/* Items were read, in order, those that are done too. FAN_E_ARGUMENT: the input is another one than
+ * the run was begun with. */
+fan_status fani_state_read(fani_state *state, const fan_items *items, fan_error *error);
+
+/* There are no more items. FAN_E_ARGUMENT: an earlier run has read more. */
+fan_status fani_state_read_all(const fani_state *state, fan_error *error);
+
+/* An item did not end well; its line of output (size 0: none) begins at the output's present end.
+ * Before the item is counted as done. */
+fan_status fani_state_failed(fani_state *state, const fani_ledger_failure *failure,
+                             fan_error *error);
+
+/* All items below `done` are in the output and in run->result. Writes it down when it is time, at
+ * least every 50 ms while this is called, or `now`. */
+fan_status fani_state_tick(fani_job_run *run, uint64_t done, bool now, fan_error *error);
+
+/* As tick where nothing new was done since. */
+fan_status fani_state_idle(fani_job_run *run, fan_error *error);
+
+/* How far the ledger says that the run has come: what may be told to others. */
+uint64_t fani_state_written(const fani_state *state);
+
+/* The output is complete: publishes it. */
+fan_status fani_state_publish(fani_job_run *run, fan_error *error);
+
+/* Writes down and closes, whatever has ended the run; frees. Errors as of the journal. */
+fan_status fani_state_close(fani_job_run *run, fan_error *error);
+
+#endif
