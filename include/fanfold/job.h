@@ -69,7 +69,7 @@ typedef struct fan_job_events {
     void (*report)(void *user, const fan_error *error);
     /* Items done and in all (UINT64_MAX: not known), about ten times a second. May be NULL. */
     void (*progress)(void *user, uint64_t done, uint64_t total);
-    /* True: stop as soon as possible (FAN_E_CANCELLED). May be NULL. */
+    /* True, and from then on always: hand out nothing more (FAN_E_CANCELLED). May be NULL. */
     bool (*stop)(void *user);
     void *user;
     int output_fd; /* where results go when the job has no output key: usually 1 */
@@ -80,15 +80,21 @@ typedef struct fan_job_events {
     /* What an item wrote to its standard output and error, where the executor captures it: once an
      * item, in input order. `item` names it ("item 3"); valid during the call. May be NULL. */
     void (*wrote)(void *user, const char *item, const fan_captured *text);
+    /* Asked once stop was true, about ten times a second: true drops what still runs, instead of
+     * writing the results that come in without a gap. Integrals and key scans, of which parts are
+     * of no use, are dropped at once. NULL: all are. */
+    bool (*hurry)(void *user);
 } fan_job_events;
 
 typedef struct fan_job_result {
     fan_summary summary;
     uint64_t bad_inputs; /* tokens, lines or files that were refused and reported */
     uint64_t output_bytes;
-    double seconds; /* wall clock */
-    int exit_code;  /* DESIGN: 0 all ok, 1 items failed, 2 bad input, 3 input or output error, 4
-                       infrastructure lost, 75 stopped */
+    double seconds;     /* wall clock */
+    int exit_code;      /* DESIGN: 0 all ok, 1 items failed, 2 bad input, 3 input or output error, 4
+                           infrastructure lost, 75 stopped */
+    const char *resume; /* of a run that was stopped: what a later one can go on from; NULL: nothing
+                         */
 } fan_job_result;
 
 /* Runs the job. Results go to the output key's file (published atomically: complete or not at all)

@@ -15,7 +15,28 @@ typedef struct list_run {
     fan_buffer scratch;
     fan_status read_status; /* what ended the reading, and why */
     fan_error read_error;
+    bool stopping; /* stop was asked for: what is written is shown at once */
 } list_run;
+
+/* Whoever stops a run may not wait for its end: what is there goes out first. An error of it is
+ * kept by the writer. */
+static bool stop_asked(void *user)
+{
+    list_run *lr = user;
+    const fan_job_events *events = &lr->run->events;
+    if (!events->stop || !events->stop(events->user))
+        return false;
+    if (!lr->stopping)
+        (void)fani_writer_show(lr->run->writer, NULL);
+    lr->stopping = true;
+    return true;
+}
+
+static bool is_hurried(void *user)
+{
+    const fan_job_events *events = &((list_run *)user)->run->events;
+    return !events->hurry || events->hurry(events->user);
+}
 
 /* ---- Inputs ---------------------------------------------------------------------------------- */
 
@@ -91,8 +112,8 @@ static fan_status make_reader(list_run *lr, fan_error *error)
     fani_reader_options options = {
         .unit = lr->list->unit,
         .token_max = (size_t)fani_job_count(job, FANI_KEY_MAX_DIGITS, 0),
-        .stop = lr->run->events.stop,
-        .stop_user = lr->run->events.user,
+        .stop = stop_asked,
+        .stop_user = lr,
     };
     fan_status status = fani_reader_new(&options, &lr->reader);
     if (status == FAN_OK)
@@ -209,7 +230,8 @@ static fan_status put(void *user, const fan_outcome *outcomes, size_t count, fan
         return status;
     fani_reader_forget(lr->reader, outcomes[count - 1].index + 1);
     fani_run_progress(lr->run, lr->run->result->summary.items + lr->run->result->bad_inputs, false);
-    return fani_writer_tick(lr->run->writer, error);
+    return lr->stopping ? fani_writer_show(lr->run->writer, error)
+                        : fani_writer_tick(lr->run->writer, error);
 }
 
 /* ---- The run --------------------------------------------------------------------------------- */
@@ -223,8 +245,9 @@ static fan_status map_all(list_run *lr, fan_error *error)
     fan_map_options options = {.args = &args,
                                .args_size = sizeof args,
                                .batch = (size_t)fani_job_count(run->job, FANI_KEY_BATCH, 0),
-                               .stop = run->events.stop,
-                               .stop_user = run->events.user,
+                               .stop = stop_asked,
+                               .hurry = is_hurried,
+                               .stop_user = lr,
                                .timeout_ms = fani_job_ms(run->job, FANI_KEY_TIMEOUT),
                                .retries = (uint32_t)fani_job_count(run->job, FANI_KEY_RETRIES, 0),
                                .backoff_ms = fani_job_ms(run->job, FANI_KEY_BACKOFF)};
