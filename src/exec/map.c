@@ -55,6 +55,7 @@ struct fan_mapping {
     bool source_waits; /* the source has nothing at the moment */
     bool ended;        /* every outcome was given */
     bool stopping;     /* stop was asked for: nothing is sent any more */
+    bool cut;          /* items were taken back: the map can't end well */
     bool divides;      /* batches are divisible */
     size_t last_batch;
 
@@ -519,10 +520,11 @@ static fan_status last_batches(fan_mapping *map, sent **given, fan_error *error)
     while ((s = finished_batch(map)) && is_cut(s)) {
         if (map->options.order == FAN_ORDER_INDEX) /* what follows would leave a gap */
             return fani_error_set(error, FAN_E_CANCELLED, "stopped on request");
+        map->cut = true;
         drop_sent(map, s);
     }
     *given = s;
-    if (s || (map->source_ended && !map->first))
+    if (s || (map->source_ended && !map->first && !map->cut))
         return FAN_OK;
     return !map->out || time_is_up(map)
                ? fani_error_set(error, FAN_E_CANCELLED, "stopped on request")
@@ -574,7 +576,7 @@ static fan_status next_batch(fan_mapping *map, fan_deadline deadline, fan_error 
             map->delivering = finished_batch(map);
         if (status != FAN_OK)
             return status;
-        map->ended = map->source_ended && !map->first;
+        map->ended = map->source_ended && !map->first && !map->cut;
         if (!map->delivering && !map->ended && (map->stopping || map->source_waits || !room(map)))
             status = wait_for_change(map, deadline);
     }
