@@ -188,40 +188,6 @@ static size_t batch_bytes(const fan_mapping *map)
     return left < BATCH_BYTES_MAX ? left : BATCH_BYTES_MAX;
 }
 
-/* Copies a source's items into one block that goes with the batch; a stored array is only borrowed.
- */
-static bool keep_items(fani_batch *batch, const fan_items *items, bool borrowed)
-{
-    size_t bytes = fani_items_bytes(items);
-    size_t table = items->offsets ? (items->count + 1) * sizeof *items->offsets : 0;
-    size_t head = (table + 15) / 16 * 16;
-    batch->items = *items;
-    batch->input_bytes = bytes;
-    if (borrowed || (!items->bytes && !items->offsets))
-        return true;
-    if (!items->offsets && bytes <= sizeof batch->input) {
-        memcpy(batch->input, items->bytes, bytes);
-        batch->items.bytes = batch->input;
-        return true;
-    }
-    unsigned char *block = aligned_alloc(16, (head + bytes + 15) / 16 * 16 + 16);
-    if (!block)
-        return false;
-    batch->storage = block;
-    batch->items.bytes = block + head;
-    if (items->offsets) {
-        uint64_t *offsets = (void *)block;
-        for (size_t i = 0; i <= items->count; i++)
-            offsets[i] = items->offsets[i] - items->offsets[0];
-        batch->items.offsets = offsets;
-        if (items->bytes)
-            memcpy(block + head, items->bytes + items->offsets[0], bytes);
-    } else {
-        memcpy(block + head, items->bytes, bytes);
-    }
-    return true;
-}
-
 static void link_sent(fan_mapping *map, sent *s)
 {
     s->previous = map->last;
@@ -332,7 +298,7 @@ static sent *new_sent(fan_mapping *map, const fan_items *items)
     if (!s)
         return NULL;
     fani_batch *batch = &s->original;
-    if (!keep_items(batch, items, borrowed) || apply_options(map, batch) != FAN_OK) {
+    if (!fani_items_keep(batch, items, borrowed) || apply_options(map, batch) != FAN_OK) {
         fani_batch_free(batch);
         free(s);
         return NULL;
