@@ -319,13 +319,18 @@ typedef struct fan_map_options {
     size_t batch; /* items a message, at most queue_items and 65536; 0: chosen by Fanfold. Changes
                      nothing but speed */
     bool (*stop)(void *user); /* polled about every 100 ms and between batches: true ends the map
-                                 early with FAN_E_CANCELLED */
+                                 early with FAN_E_CANCELLED, unless all had been handed out and ends
+                                 well. Stays true */
     void *stop_user;
     uint32_t timeout_ms; /* these four: as in fan_submit_options. With a timeout, executors that
                             can't end an item run batches of one */
     uint32_t retries;
     int priority;
     uint32_t backoff_ms;
+    bool (*hurry)(void *user); /* with stop_user. Once stop was true, nothing more is handed out,
+                                  and outcomes of what runs are still given (in index order: up to
+                                  the first item that is missing) until this, polled likewise, is
+                                  true too. NULL: it is at once */
 } fan_map_options;
 
 typedef struct fan_summary {

@@ -63,13 +63,17 @@ FAN_API fan_status fan_job_add_argument(fan_job *job, const char *text, fan_erro
  * text goes on in two more lines: what was read and a caret under the column. */
 FAN_API fan_status fan_job_check(const fan_job *job, fan_error *error);
 
+/* Whether a run of this job that ends early can be gone on with (key resume): its output is a file,
+ * and a journal is kept beside it. */
+FAN_API bool fan_job_is_resumable(const fan_job *job);
+
 typedef struct fan_job_events {
     /* A bad token, an unreadable entry, a failed item: said once each, in input order. The caller
      * prints it. May be NULL. */
     void (*report)(void *user, const fan_error *error);
     /* Items done and in all (UINT64_MAX: not known), about ten times a second. May be NULL. */
     void (*progress)(void *user, uint64_t done, uint64_t total);
-    /* True: stop as soon as possible (FAN_E_CANCELLED). May be NULL. */
+    /* True, and from then on always: hand out nothing more (FAN_E_CANCELLED). May be NULL. */
     bool (*stop)(void *user);
     void *user;
     int output_fd; /* where results go when the job has no output key: usually 1 */
@@ -80,16 +84,21 @@ typedef struct fan_job_events {
     /* What an item wrote to its standard output and error, where the executor captures it: once an
      * item, in input order. `item` names it ("item 3"); valid during the call. May be NULL. */
     void (*wrote)(void *user, const char *item, const fan_captured *text);
+    /* Asked once stop was true, about ten times a second: true drops what still runs, instead of
+     * writing the results that come in without a gap. Integrals and key scans, of which parts are
+     * of no use, are dropped at once. NULL: all are. */
+    bool (*hurry)(void *user);
 } fan_job_events;
 
 typedef struct fan_job_result {
     fan_summary summary;
     uint64_t bad_inputs; /* tokens, lines or files that were refused and reported */
     uint64_t output_bytes;
-    double seconds; /* wall clock */
-    int exit_code;  /* DESIGN: 0 all ok, 1 items failed, 2 bad input, 3 input or output error, 4
-                       infrastructure lost, 75 stopped */
-    bool resumable; /* it did not come to its end, and a run with the key resume goes on with it */
+    double seconds;     /* wall clock */
+    int exit_code;      /* DESIGN: 0 all ok, 1 items failed, 2 bad input, 3 input or output error, 4
+                           infrastructure lost, 75 stopped */
+    const char *resume; /* of a run that was stopped: what a later one can go on from; NULL: nothing
+                         */
 } fan_job_result;
 
 /* Runs the job. Results go to the output key's file (published atomically: complete or not at all)

@@ -335,6 +335,11 @@ fan_status fani_writer_to_part(const char *path, const char *suffix, uint64_t ke
     return FAN_OK;
 }
 
+void fani_writer_discard(fani_writer *writer)
+{
+    writer->stays = false;
+}
+
 bool fani_writer_part_exists(const char *path, const char *suffix)
 {
     struct stat info;

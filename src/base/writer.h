@@ -32,6 +32,9 @@ fan_status fani_writer_to_file(const char *path, fani_writer **writer, fan_error
 fan_status fani_writer_to_part(const char *path, const char *suffix, uint64_t keep,
                                fani_writer **writer, fan_error *error);
 
+/* The part is not to stay after all: it goes when the writer is freed. */
+void fani_writer_discard(fani_writer *writer);
+
 /* Whether there is such a part of this target. */
 bool fani_writer_part_exists(const char *path, const char *suffix);
 

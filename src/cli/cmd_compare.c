@@ -214,9 +214,9 @@ static void build_line(const comparison *c, const compare_row *row, const char *
     snprintf(texts->workers, sizeof texts->workers, "%u", is_mpi ? 1 : row->workers);
     if (is_mpi)
         child_add_mpirun(line, &c->mpirun, row->workers, true, texts->ranks);
-    const char *const words[] = {c->self,     "run",          "--executor", row->executor,
-                                 "--workers", texts->workers, "--output",   output,
-                                 "--record",  record,         "--progress", "never"};
+    const char *const words[] = {
+        c->self, "run",      "--executor", row->executor, "--workers", texts->workers, "--output",
+        output,  "--record", record,       "--progress",  "never",     "--grace",      "0"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         child_add(line, words[i]);
     if (trace) {
@@ -380,7 +380,7 @@ static int compare(comparison *c)
         message_error("out of memory");
         return 4;
     }
-    signals_install(0);
+    signals_install(SIGNALS_NO_LIMIT, false, SIGNALS_WORKS);
     if (!child_folder_make(c->folder, sizeof c->folder))
         return 3;
     find_mpi(c);
@@ -388,8 +388,9 @@ static int compare(comparison *c)
     child_folder_remove(c->folder);
     int number = signals_caught();
     if (number) {
-        message_error("stopped by signal %d (%s)", number, sigabbrev_np(number));
-        return 128 + number;
+        message_error("stopped by signal %d (%s); there is nothing to resume from", number,
+                      sigabbrev_np(number));
+        return signals_code();
     }
     return conclude(c);
 }

@@ -50,13 +50,13 @@ static int run(const cli_options *o)
     }
     if (o->as_rank)
         return doctor_as_rank();
-    signals_install(0);
+    signals_install(SIGNALS_NO_LIMIT, false, SIGNALS_WORKS);
     doctor d = {.problems = 0};
     void (*const checks[])(doctor *) = {doctor_machine, doctor_executors, doctor_mpi};
     for (size_t i = 0; i < sizeof checks / sizeof *checks && !signals_caught(); i++)
         checks[i](&d);
     if (signals_caught())
-        return 128 + signals_caught();
+        return signals_code();
     if (d.problems)
         printf("\n%u problem%s found.\n", d.problems, d.problems == 1 ? "" : "s");
     else

@@ -11,6 +11,7 @@
 #include "launch.h"
 #include "message.h"
 #include "signals.h"
+#include "stopped.h"
 #include "values.h"
 
 /* ---- The job ----------------------------------------------------------------------------------
@@ -209,14 +210,18 @@ static bool stop(void *user)
     return signals_caught() != 0;
 }
 
-/* The exit code of a run that has come to its end, or to what ended it. */
-static int code_of_run(fan_status status, const fan_job_result *result, const fan_error *error)
+static bool hurry(void *user)
 {
-    int number = signals_caught();
-    if (number && status != FAN_OK) {
-        message_error("stopped by signal %d (%s)", number, sigabbrev_np(number));
-        return 128 + number;
-    }
+    (void)user;
+    return signals_hurry();
+}
+
+/* The exit code of a run that has come to its end, or to what ended it. */
+static int code_of_run(const cli_options *o, const fan_job *job, fan_status status,
+                       const fan_job_result *result, const fan_error *error)
+{
+    if (signals_caught() && status == FAN_E_CANCELLED)
+        return stopped_say(o, job, result->resume != NULL);
     if (status != FAN_OK)
         message_record(error, NULL, NULL, false);
     return status == FAN_OK || result->exit_code ? result->exit_code : exit_code_of(status);
@@ -248,19 +253,21 @@ int job_command_work(const cli_options *o, fan_job *job, fan_executor *executor)
                              .report = report,
                              .progress = progress,
                              .stop = stop,
+                             .hurry = hurry,
                              .note = note,
                              .output_fd = STDOUT_FILENO};
     fan_job_result result = {0};
     fan_error error = {0};
+    stopped_prepare(o, job, fan_job_is_resumable(job));
     fan_status status = fan_job_run(job, executor, &events, &result, &error);
     progress_end();
-    int code = code_of_run(status, &result, &error);
+    int code = code_of_run(o, job, status, &result, &error);
+    signals_set_last_words(NULL);
     if (o->record && status == FAN_OK && !write_record(o, executor, &result) && code == 0)
         code = 3;
     bool interrupted = signals_caught() != 0;
     status = fan_executor_close(executor, interrupted ? FAN_CLOSE_ABANDON : FAN_CLOSE_DRAIN,
-                                interrupted && o->grace_ms ? fan_deadline_in_ms(o->grace_ms)
-                                                           : FAN_FOREVER);
+                                signals_close_by());
     if (status != FAN_OK && !interrupted) {
         message_error("closing the executor: %s", fan_status_text(status));
         if (code == 0)
@@ -361,7 +368,7 @@ int job_command_run_here(const cli_options *o, fan_job *job, const executor_choi
         job_command_print_dry_run(o, job, choice);
         return 0;
     }
-    signals_install(o->grace_ms);
+    signals_set_role(SIGNALS_WORKS);
     fan_executor_options opened = job_command_executor_options(choice);
     fan_executor *executor = NULL;
     fan_error error = {0};
@@ -378,6 +385,8 @@ int job_command_run(const cli_options *o)
 {
     launch l = launch_read();
     const char *set = o->executor ? o->executor : o->default_executor;
+    signals_install(o->grace_ms, l.variable != NULL,
+                    l.rank > 0 && l.variable ? SIGNALS_SERVES : SIGNALS_STARTS);
     if (set ? strcmp(set, "mpi") == 0 : l.variable != NULL)
         return rank_command_run(o, NULL);
     message_silence(false);

@@ -13,7 +13,7 @@ enum {
     WORKERS_MAX = 4096,
     CRASH_LIMIT_MAX = 1000,
     REPEAT_MAX = 1000,
-    GRACE_MS = 2000,
+    GRACE_MS = 10000,
     TIME_LIMIT_MS = 600 * 1000
 };
 enum { HEARTBEAT_MAX_MS = 86400 * 1000 };
@@ -265,8 +265,8 @@ static const struct option_spec {
       TAKES_JOB},
      store_queue_memory},
     {{"grace", 0, "TIME",
-      "how long an interrupted run may take to end in order, like 10s or 5m "
-      "(default: 2s; 0: as long as it takes)",
+      "after a first SIGINT, SIGTERM, SIGHUP or SIGUSR1: how long running items may take to end, "
+      "like 30s or 5m (default: 10s; 0: they are dropped)",
       TAKES_JOB},
      store_grace},
     {{"progress", 0, "WHEN", "auto, always or never (default: auto)", TAKES_JOB}, store_progress},

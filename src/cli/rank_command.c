@@ -147,9 +147,9 @@ static int run_as_rank(const cli_options *o, const fan_ranks *ranks, fan_job **j
         return exit_code_of(status);
     }
     message_silence(rank != 0);
+    signals_set_role(rank == 0 ? SIGNALS_WORKS : SIGNALS_SERVES);
     if (rank != 0 && !isatty(STDIN_FILENO))
         drain_stdin();
-    signals_install(o->grace_ms);
     agreement a = {.course = COURSE_END};
     fan_trace *trace = NULL; /* rank 0's alone */
     if (rank == 0)
@@ -174,6 +174,9 @@ int rank_command_run(const cli_options *o, fan_job *job)
 {
     const fan_ranks *ranks = NULL;
     fan_error error = {0};
+    launch l = launch_read();
+    /* Ranks begin together: a signal meanwhile stops the run once it has begun. */
+    signals_set_role(l.rank > 0 ? SIGNALS_SERVES : SIGNALS_WORKS);
     fan_status status = launch_load_ranks(&ranks, &error);
     int code;
     if (status == FAN_OK) {
@@ -183,7 +186,6 @@ int rank_command_run(const cli_options *o, fan_job *job)
         if (alone)
             code = job_command_run_here(o, job, &choice);
     } else {
-        launch l = launch_read();
         message_record(&error, NULL, NULL, false);
         if (l.variable && !o->executor)
             message_error("mpi was chosen because %s is set; --executor threads runs without it",

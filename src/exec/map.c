@@ -54,6 +54,8 @@ struct fan_mapping {
     bool source_ended;
     bool source_waits; /* the source has nothing at the moment */
     bool ended;        /* every outcome was given */
+    bool stopping;     /* stop was asked for: nothing is sent any more */
+    bool cut;          /* items were taken back: the map can't end well */
     bool divides;      /* batches are divisible */
     size_t last_batch;
 
@@ -186,40 +188,6 @@ static size_t batch_bytes(const fan_mapping *map)
     return left < BATCH_BYTES_MAX ? left : BATCH_BYTES_MAX;
 }
 
-/* Copies a source's items into one block that goes with the batch; a stored array is only borrowed.
- */
-static bool keep_items(fani_batch *batch, const fan_items *items, bool borrowed)
-{
-    size_t bytes = fani_items_bytes(items);
-    size_t table = items->offsets ? (items->count + 1) * sizeof *items->offsets : 0;
-    size_t head = (table + 15) / 16 * 16;
-    batch->items = *items;
-    batch->input_bytes = bytes;
-    if (borrowed || (!items->bytes && !items->offsets))
-        return true;
-    if (!items->offsets && bytes <= sizeof batch->input) {
-        memcpy(batch->input, items->bytes, bytes);
-        batch->items.bytes = batch->input;
-        return true;
-    }
-    unsigned char *block = aligned_alloc(16, (head + bytes + 15) / 16 * 16 + 16);
-    if (!block)
-        return false;
-    batch->storage = block;
-    batch->items.bytes = block + head;
-    if (items->offsets) {
-        uint64_t *offsets = (void *)block;
-        for (size_t i = 0; i <= items->count; i++)
-            offsets[i] = items->offsets[i] - items->offsets[0];
-        batch->items.offsets = offsets;
-        if (items->bytes)
-            memcpy(block + head, items->bytes + items->offsets[0], bytes);
-    } else {
-        memcpy(block + head, items->bytes, bytes);
-    }
-    return true;
-}
-
 static void link_sent(fan_mapping *map, sent *s)
 {
     s->previous = map->last;
@@ -330,7 +298,7 @@ static sent *new_sent(fan_mapping *map, const fan_items *items)
     if (!s)
         return NULL;
     fani_batch *batch = &s->original;
-    if (!keep_items(batch, items, borrowed) || apply_options(map, batch) != FAN_OK) {
+    if (!fani_items_keep(batch, items, borrowed) || apply_options(map, batch) != FAN_OK) {
         fani_batch_free(batch);
         free(s);
         return NULL;
@@ -483,6 +451,52 @@ static uint32_t worth_waking(const fan_mapping *map)
     return ends < 1 || most < 1 ? 1 : ends < most ? (uint32_t)ends : most;
 }
 
+/* Hands out no more: what has not begun comes back as cancelled. */
+static void begin_stopping(fan_mapping *map)
+{
+    map->stopping = true;
+    map->source_waits = false;
+    collect_ended(map);
+    for (sent *s = map->first; s; s = s->next)
+        if (!s->finished)
+            fani_abandon(map->front, &s->original, false);
+}
+
+/* Whether what runs has had its time to end. */
+static bool time_is_up(const fan_mapping *map)
+{
+    return !map->options.hurry || map->options.hurry(map->options.stop_user);
+}
+
+/* Whether items of a finished batch were taken back. */
+static bool is_cut(const sent *s)
+{
+    for (size_t i = 0; i < s->batch->items.count; i++)
+        if (fani_replies_outcome(&s->batch->replies, i).kind == FAN_OUTCOME_CANCELLED)
+            return true;
+    return false;
+}
+
+/* As finished_batch, once stop was asked for. FAN_E_CANCELLED: nothing more will come that could be
+ * given, or there is no more time to wait for it. */
+static fan_status last_batches(fan_mapping *map, sent **given, fan_error *error)
+{
+    sent *s;
+    collect_ended(map);
+    while ((s = finished_batch(map)) && is_cut(s)) {
+        if (map->options.order == FAN_ORDER_INDEX) /* what follows would leave a gap */
+            return fani_error_set(error, FAN_E_CANCELLED, "stopped on request");
+        map->cut = true;
+        drop_sent(map, s);
+    }
+    *given = s;
+    if (s || (map->source_ended && !map->first && !map->cut))
+        return FAN_OK;
+    return !map->out || time_is_up(map)
+               ? fani_error_set(error, FAN_E_CANCELLED, "stopped on request")
+               : FAN_OK;
+}
+
 /* Waits until something changed; FAN_E_TIMEOUT at the deadline. */
 static fan_status wait_for_change(fan_mapping *map, fan_deadline deadline)
 {
@@ -501,19 +515,35 @@ static fan_status wait_for_change(fan_mapping *map, fan_deadline deadline)
     return deadline == FAN_FOREVER || fani_clock_ns() < deadline ? FAN_OK : FAN_E_TIMEOUT;
 }
 
+/* Sends what there is room for, or what a stop leaves to do. A source that a stop has cut short is
+ * no error. */
+static fan_status send_more(fan_mapping *map, fan_error *error)
+{
+    if (!map->stopping && stop_asked(map))
+        begin_stopping(map);
+    if (map->stopping)
+        return FAN_OK;
+    fan_status status = feed(map, error);
+    if (status != FAN_E_CANCELLED || !stop_asked(map))
+        return status;
+    begin_stopping(map);
+    return FAN_OK;
+}
+
 /* Sends what there is room for and takes the next batch to deliver; sets `ended` after the last. */
 static fan_status next_batch(fan_mapping *map, fan_deadline deadline, fan_error *error)
 {
     fan_status status = FAN_OK;
     while (status == FAN_OK && !map->delivering && !map->ended) {
-        if (stop_asked(map))
-            return fani_error_set(error, FAN_E_CANCELLED, "stopped on request");
-        status = feed(map, error);
+        status = send_more(map, error);
+        if (status == FAN_OK && map->stopping)
+            status = last_batches(map, &map->delivering, error);
+        else if (status == FAN_OK)
+            map->delivering = finished_batch(map);
         if (status != FAN_OK)
             return status;
-        map->delivering = finished_batch(map);
-        map->ended = map->source_ended && !map->first;
-        if (!map->delivering && !map->ended && (map->source_waits || !room(map)))
+        map->ended = map->source_ended && !map->first && !map->cut;
+        if (!map->delivering && !map->ended && (map->stopping || map->source_waits || !room(map)))
             status = wait_for_change(map, deadline);
     }
     return status;

@@ -1,9 +1,11 @@
 /* The ready-made sources and sinks. */
 #include "exec/source.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
+#include "task/wire.h"
 
 fan_source fan_source_array(const void *items, size_t size, uint64_t count)
 {
@@ -127,4 +129,36 @@ fan_status fani_sink_put(const fan_sink *sink, uint64_t first, const fan_outcome
     for (size_t i = 0; i < count && status == FAN_OK; i++)
         status = put_in_array(sink, first, &outcomes[i], error);
     return status;
+}
+
+bool fani_items_keep(fani_batch *batch, const fan_items *items, bool borrowed)
+{
+    size_t bytes = fani_items_bytes(items);
+    size_t table = items->offsets ? (items->count + 1) * sizeof *items->offsets : 0;
+    size_t head = (table + 15) / 16 * 16;
+    batch->items = *items;
+    batch->input_bytes = bytes;
+    if (borrowed || (!items->bytes && !items->offsets))
+        return true;
+    if (!items->offsets && bytes <= sizeof batch->input) {
+        memcpy(batch->input, items->bytes, bytes);
+        batch->items.bytes = batch->input;
+        return true;
+    }
+    unsigned char *block = aligned_alloc(16, (head + bytes + 15) / 16 * 16 + 16);
+    if (!block)
+        return false;
+    batch->storage = block;
+    batch->items.bytes = block + head;
+    if (items->offsets) {
+        uint64_t *offsets = (void *)block;
+        for (size_t i = 0; i <= items->count; i++)
+            offsets[i] = items->offsets[i] - items->offsets[0];
+        batch->items.offsets = offsets;
+        if (items->bytes)
+            memcpy(block + head, items->bytes + items->offsets[0], bytes);
+    } else {
+        memcpy(block + head, items->bytes, bytes);
+    }
+    return true;
 }

@@ -2,7 +2,7 @@
 #ifndef FANI_SOURCE_H
 #define FANI_SOURCE_H
 
-#include "fanfold/executor.h"
+#include "exec/executor_ops.h"
 
 fan_status fani_source_check(const fan_source *source, fan_error *error);
 
@@ -15,5 +15,9 @@ fan_status fani_source_pull(const fan_source *source, uint64_t taken, size_t max
 /* Outcomes to the sink; `first` is the source's first index. */
 fan_status fani_sink_put(const fan_sink *sink, uint64_t first, const fan_outcome *outcomes,
                          size_t count, fan_error *error);
+
+/* Copies items into one block that goes with the batch; `borrowed` ones (a stored array's) stay
+ * where they are. False: out of memory. */
+bool fani_items_keep(fani_batch *batch, const fan_items *items, bool borrowed);
 
 #endif

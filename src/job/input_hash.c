@@ -2,6 +2,8 @@
 
 #include <endian.h>
 #include <stdlib.h>
+
+#define XXH_INLINE_ALL
 #include <xxhash.h>
 
 struct fani_input_hash {

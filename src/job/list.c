@@ -20,7 +20,29 @@ typedef struct list_run {
     fan_error read_error;
     fan_status idle_status; /* what ended the run while nothing came, and why */
     fan_error idle_error;
+    bool stopping; /* stop was asked for: what is written is shown at once */
 } list_run;
+
+/* Asked again and again, also while nothing comes: what was done meanwhile is written down. Whoever
+ * stops a run may not wait for its end: what is there goes out first. An error of the output is
+ * kept by the writer. */
+static bool stop_asked(void *user)
+{
+    list_run *lr = user;
+    const fan_job_events *events = &lr->run->events;
+    bool stops = events->stop && events->stop(events->user);
+    if (stops && !lr->stopping)
+        (void)fani_writer_show(lr->run->writer, NULL);
+    lr->idle_status = fani_state_idle(lr->run, stops && !lr->stopping, &lr->idle_error);
+    lr->stopping = stops;
+    return stops || lr->idle_status != FAN_OK;
+}
+
+static bool is_hurried(void *user)
+{
+    const fan_job_events *events = &((list_run *)user)->run->events;
+    return !events->hurry || events->hurry(events->user);
+}
 
 /* ---- Inputs ---------------------------------------------------------------------------------- */
 
@@ -96,8 +118,8 @@ static fan_status make_reader(list_run *lr, fan_error *error)
     fani_reader_options options = {
         .unit = lr->list->unit,
         .token_max = (size_t)fani_job_count(job, FANI_KEY_MAX_DIGITS, 0),
-        .stop = lr->run->events.stop,
-        .stop_user = lr->run->events.user,
+        .stop = stop_asked,
+        .stop_user = lr,
     };
     fan_status status = fani_reader_new(&options, &lr->reader);
     if (status == FAN_OK)
@@ -271,21 +293,15 @@ static fan_status put(void *user, const fan_outcome *outcomes, size_t count, fan
         return status;
     uint64_t done = outcomes[count - 1].index + 1;
     fani_reader_forget(lr->reader, done);
-    status = fani_state_tick(lr->run, done, false, error);
+    status = fani_state_tick(lr->run, done, lr->stopping, error);
     fani_run_progress(lr->run, lr->run->state ? fani_state_written(lr->run->state) : done, false);
-    return status == FAN_OK ? fani_writer_tick(lr->run->writer, error) : status;
+    if (status != FAN_OK)
+        return status;
+    return lr->stopping ? fani_writer_show(lr->run->writer, error)
+                        : fani_writer_tick(lr->run->writer, error);
 }
 
 /* ---- The run --------------------------------------------------------------------------------- */
-
-/* Asked again and again, also while nothing comes: what was done meanwhile is written down. */
-static bool stop(void *user)
-{
-    list_run *lr = user;
-    const fan_job_events *events = &lr->run->events;
-    lr->idle_status = fani_state_idle(lr->run, &lr->idle_error);
-    return lr->idle_status != FAN_OK || (events->stop && events->stop(events->user));
-}
 
 static fan_status map_all(list_run *lr, fan_error *error)
 {
@@ -296,7 +312,8 @@ static fan_status map_all(list_run *lr, fan_error *error)
     fan_map_options options = {.args = &args,
                                .args_size = sizeof args,
                                .batch = (size_t)fani_job_count(run->job, FANI_KEY_BATCH, 0),
-                               .stop = stop,
+                               .stop = stop_asked,
+                               .hurry = is_hurried,
                                .stop_user = lr,
                                .timeout_ms = fani_job_ms(run->job, FANI_KEY_TIMEOUT),
                                .retries = (uint32_t)fani_job_count(run->job, FANI_KEY_RETRIES, 0),

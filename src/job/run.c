@@ -59,7 +59,7 @@ static fani_format format_of(const fan_job *job)
 static fan_status open_output(fani_job_run *run, fan_error *error)
 {
     const char *path = fani_job_text(run->job, FANI_KEY_OUTPUT);
-    if (fani_state_wanted(run->job))
+    if (fan_job_is_resumable(run->job))
         return fani_state_open(run, error);
     if (path && strcmp(path, "-") != 0)
         return fani_writer_to_file(path, &run->writer, error);
@@ -82,7 +82,8 @@ static fan_status close_output(fani_job_run *run, fan_status status, fan_error *
     } else if (status != FAN_E_OUTPUT && run->writer) {
         (void)fani_writer_flush(run->writer, NULL); /* the first error is the one to tell */
     }
-    run->result->resumable = run->state && !published && fani_state_written(run->state) > 0;
+    if (run->state && !published && fani_state_written(run->state))
+        run->result->resume = fani_job_text(run->job, FANI_KEY_OUTPUT);
     fan_status closed = fani_state_close(run, status == FAN_OK ? error : NULL);
     if (run->writer)
         run->result->output_bytes = fani_writer_bytes(run->writer);

@@ -22,6 +22,7 @@ struct fani_state {
     fani_ledger_state resumed; /* what the ledger said at the opening */
     fani_input_hash *hash;
     bool found;       /* there was a state */
+    bool wrote;       /* this run has written something down */
     bool dirty;       /* something was done since it was written down */
     bool restart;     /* whatever there is, it is begun anew */
     bool malformed;   /* a record can't be read */
@@ -31,7 +32,7 @@ struct fani_state {
     fan_buffer scratch;
 };
 
-bool fani_state_wanted(const fan_job *job)
+bool fan_job_is_resumable(const fan_job *job)
 {
     const char *path = fani_job_text(job, FANI_KEY_OUTPUT);
     return path && strcmp(path, "-") != 0 && !fani_job_flag(job, FANI_KEY_NO_JOURNAL) &&
@@ -53,14 +54,14 @@ static fan_status visit(void *user, const fani_journal_record *record, fan_error
     return FAN_OK;
 }
 
-/* Whether what there is may be replaced: it was complete, or that is wanted. */
+/* Whether what there is may be replaced: it was complete, or had not begun, or that is wanted. */
 static bool may_replace(void *user)
 {
     fani_state *state = user;
     fani_state seen = {0};
     fani_journal_visitor visitor = {.record = visit, .user = &seen};
     return state->restart || (fani_journal_read(state->path, false, &visitor, NULL) == FAN_OK &&
-                              seen.found && seen.resumed.finished);
+                              (!seen.found || seen.resumed.finished));
 }
 
 /* ---- Opening --------------------------------------------------------------------------------- */
@@ -254,16 +255,17 @@ static fan_status write_down(fani_job_run *run, fan_error *error)
     if (status == FAN_OK)
         status = fani_journal_append(state->journal, FANI_LEDGER_STATE, state->scratch.bytes,
                                      state->scratch.size, FAN_FOREVER, NULL, error);
+    state->wrote = true;
     state->written = state->now.done;
     state->written_ns = fani_clock_ns();
     state->dirty = false;
     return status;
 }
 
-fan_status fani_state_idle(fani_job_run *run, fan_error *error)
+fan_status fani_state_idle(fani_job_run *run, bool now, fan_error *error)
 {
     const fani_state *state = run->state;
-    if (!state || !state->dirty || fani_clock_ns() - state->written_ns < TICK_NS)
+    if (!state || !state->dirty || (!now && fani_clock_ns() - state->written_ns < TICK_NS))
         return FAN_OK;
     return write_down(run, error);
 }
@@ -275,7 +277,7 @@ fan_status fani_state_tick(fani_job_run *run, uint64_t done, bool now, fan_error
         return FAN_OK;
     state->now.done = done;
     state->dirty = true;
-    return now ? write_down(run, error) : fani_state_idle(run, error);
+    return fani_state_idle(run, now, error);
 }
 
 /* ---- The end --------------------------------------------------------------------------------- */
@@ -297,6 +299,16 @@ fan_status fani_state_publish(fani_job_run *run, fan_error *error)
     return status == FAN_OK ? fani_writer_publish(run->writer, error) : status;
 }
 
+/* A run that came to nothing leaves nothing. The lock is still held. */
+static void discard(fani_job_run *run)
+{
+    fani_state *state = run->state;
+    if (!state->journal || state->found || state->wrote || !run->writer)
+        return;
+    (void)unlink(state->path); /* without it the next run begins anew all the same */
+    fani_writer_discard(run->writer);
+}
+
 fan_status fani_state_close(fani_job_run *run, fan_error *error)
 {
     fani_state *state = run->state;
@@ -305,6 +317,7 @@ fan_status fani_state_close(fani_job_run *run, fan_error *error)
         return FAN_OK;
     if (state->journal && state->dirty && run->writer)
         status = write_down(run, error);
+    discard(run);
     fan_status closed =
         fani_journal_close(state->journal, FAN_FOREVER, status == FAN_OK ? error : NULL);
     fani_input_hash_free(state->hash);

@@ -1,5 +1,6 @@
-/* The state of a run whose output is a file: its ledger, the output as far as it has come, and
- * where a run that goes on with another begins. Used by the caller's thread of a run alone. */
+/* The state of a run whose output is a file (fan_job_is_resumable): its ledger, the output as far
+ * as it has come, and where a run that goes on with another begins. Used by the caller's thread of
+ * a run alone. */
 #ifndef FANI_STATE_H
 #define FANI_STATE_H
 
@@ -7,9 +8,6 @@
 #include "job/ledger.h"
 
 typedef struct fani_state fani_state;
-
-/* Whether this job's runs keep a state. */
-bool fani_state_wanted(const fan_job *job);
 
 /* Opens or makes the ledger and the output's part, and sets run->state, run->writer and what was
  * counted in run->result. Where there is nothing to be done but to say so
@@ -45,7 +43,7 @@ fan_status fani_state_failed(fani_state *state, const fani_ledger_failure *failu
 fan_status fani_state_tick(fani_job_run *run, uint64_t done, bool now, fan_error *error);
 
 /* As tick where nothing new was done since. */
-fan_status fani_state_idle(fani_job_run *run, fan_error *error);
+fan_status fani_state_idle(fani_job_run *run, bool now, fan_error *error);
 
 /* How far the ledger says that the run has come: what may be told to others. */
 uint64_t fani_state_written(const fani_state *state);

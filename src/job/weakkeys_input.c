@@ -1,13 +1,16 @@
 /* The keys of a weakkeys job: read from files of any form into one list. */
 #include <errno.h>
+#include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "job/weakkeys.h"
 
-enum { KEYS_BETWEEN_STOPS = 256 };
+enum { KEYS_BETWEEN_STOPS = 256, STOP_POLL_MS = 100 };
 
 typedef struct key_reading {
     fani_job_run *run;
@@ -95,6 +98,32 @@ static fan_status take_key(void *context, const fani_rsa_key *key, fan_error *er
 
 /* ---- Files ----------------------------------------------------------------------------------- */
 
+/* What may keep a reader waiting for ever, read so that a stop is seen meanwhile. */
+typedef struct waiting_stream {
+    const fani_job_run *run;
+    int fd;
+} waiting_stream;
+
+static ssize_t read_waiting(void *cookie, char *bytes, size_t size)
+{
+    const waiting_stream *w = cookie;
+    struct pollfd entry = {.fd = w->fd, .events = POLLIN};
+    int ready;
+    while ((ready = poll(&entry, 1, STOP_POLL_MS)) == 0 || (ready < 0 && errno == EINTR))
+        if (is_stopped(w->run)) {
+            errno = EINTR;
+            return -1;
+        }
+    return read(w->fd, bytes, size);
+}
+
+/* Standard input; *w must outlive it. NULL with errno. */
+static FILE *open_stdin(const fani_job_run *run, waiting_stream *w)
+{
+    *w = (waiting_stream){.run = run, .fd = STDIN_FILENO};
+    return fopencookie(w, "rb", (cookie_io_functions_t){.read = read_waiting});
+}
+
 /* A folder opens, but gives no bytes: it counts as a file that can't be opened. */
 static FILE *open_file(const char *path)
 {
@@ -126,7 +155,8 @@ static fan_status read_file(key_reading *reading, const char *path, fan_error *e
                                   .key = take_key,
                                   .problem = take_problem,
                                   .context = reading};
-    FILE *stream = is_stdin ? stdin : open_file(path);
+    waiting_stream waiting;
+    FILE *stream = is_stdin ? open_stdin(run, &waiting) : open_file(path);
     if (!stream) {
         report_unopened(run, path, errno);
         return FAN_OK;
@@ -136,9 +166,8 @@ static fan_status read_file(key_reading *reading, const char *path, fan_error *e
         fani_error_set(error, status, "no memory to read %s", name);
     else
         status = fani_rsa_keys_read_stream(stream, name, &reader, &input->counts, error);
-    if (!is_stdin)
-        fclose(stream); /* only read from */
-    /* A signal that stops the job also ends a read that waits for input. */
+    fclose(stream); /* only read from; standard input stays open */
+    /* A stop also ends a read that waits for input. */
     if (status == FAN_E_INPUT && is_stopped(run))
         return fani_error_set(error, FAN_E_CANCELLED, "stopped while reading %s", name);
     /* To the job a reader that is missing is input that can't be read; no worker was lost. */

@@ -526,7 +526,7 @@ FAN_TEST(job_faults, a_missing_input_is_reported_and_a_folder_ends_it)
 FAN_TEST(job_faults, an_output_file_is_whole_or_not_there)
 {
     outcome o;
-    char path[32];
+    char path[48];
     make_input(path, "old");
     run_task(&o, "factor", "output", path, "input", "/tmp", NULL, NULL);
     EXPECT_I64(o.result.exit_code, 3);
@@ -541,6 +541,8 @@ FAN_TEST(job_faults, an_output_file_is_whole_or_not_there)
     EXPECT_I64(read(fd, text, sizeof text - 1), 10);
     close(fd);
     EXPECT_STR(text, "12: 2 2 3\n");
+    unlink(path);
+    strcat(path, ".journal");
     unlink(path);
 }
 

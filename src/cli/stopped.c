@@ -1,0 +1,59 @@
+#include "stopped.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "launch.h"
+#include "message.h"
+#include "quote.h"
+#include "signals.h"
+
+/* How to go on, after "stopped by ...". Freed by the caller; NULL: out of memory. */
+static char *advice(const cli_options *o, const fan_job *job, bool resumable)
+{
+    char *text = NULL;
+    const char *output = fan_job_get(job, "output"), *input = fan_job_get(job, "input");
+    if (!resumable && output && strcmp(output, "-") != 0)
+        return asprintf(&text, "nothing was kept to resume from, and %s was not written", output) <
+                       0
+                   ? NULL
+                   : text;
+    if (!resumable)
+        return strdup("what was written stands; there is nothing to resume from");
+    char *line = quote_resume(o->argc, o->argv);
+    int size =
+        line ? asprintf(&text, "resume%s%s with:\n  %s",
+                        launch_read().variable ? " under the same launcher" : "",
+                        input && strcmp(input, "-") == 0 ? " on the same standard input" : "", line)
+             : -1;
+    free(line);
+    return size < 0 ? NULL : text;
+}
+
+void stopped_prepare(const cli_options *o, const fan_job *job, bool resumable)
+{
+    /* What the handler may be saying is never freed. */
+    static const char *kept[2];
+    char *how = advice(o, job, resumable), *text = NULL;
+    if (how && !kept[resumable] &&
+        asprintf(&text, "fanfold: stopped by a signal, with work that did not end in time; %s\n",
+                 how) >= 0)
+        kept[resumable] = text;
+    free(how);
+    signals_set_last_words(
+        kept[resumable] ? kept[resumable]
+                        : "fanfold: stopped by a signal, with work that did not end in time\n");
+}
+
+int stopped_say(const cli_options *o, const fan_job *job, bool resumable)
+{
+    int number = signals_caught();
+    char *how = advice(o, job, resumable);
+    signals_set_last_words(NULL);
+    message_error("stopped by signal %d (%s); %s", number, sigabbrev_np(number),
+                  how ? how : "out of memory");
+    free(how);
+    return SIGNALS_STOPPED;
+}

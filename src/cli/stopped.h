@@ -1,0 +1,15 @@
+/* What is said when a signal has stopped a run. */
+#ifndef CLI_STOPPED_H
+#define CLI_STOPPED_H
+
+#include "fanfold/job.h"
+#include "options.h"
+
+/* Makes ready what is said where time runs out before the run has ended in order. `resumable`: a
+ * later run can go on from what this one kept. May be called again. */
+void stopped_prepare(const cli_options *o, const fan_job *job, bool resumable);
+
+/* Says which signal stopped the run and how to go on; the exit code. */
+int stopped_say(const cli_options *o, const fan_job *job, bool resumable);
+
+#endif
