@@ -58,17 +58,12 @@ static int run_command(int argc, char **argv, bool other_rank)
     if (!c)
         return 2;
     cli_options o;
-    int code = 2;
-    if (!options_parse(&o, c, argc, argv, 2)) {
-        code = 2;
-    } else if (other_rank && is_for_rank_0(&o)) {
-        code = 0;
-    } else if (o.help) {
+    int code = options_parse(&o, c, argc, argv, 2);
+    bool to_do = code == 0 && !(other_rank && is_for_rank_0(&o));
+    if (to_do && o.help)
         help_print(c);
-        code = 0;
-    } else {
+    else if (to_do)
         code = c->run(&o);
-    }
     options_free(&o);
     return code;
 }
