@@ -8,6 +8,7 @@
 
 #include "fanfold/job.h"
 #include "launch.h"
+#include "memory.h"
 #include "message.h"
 #include "options.h"
 #include "version.h"
@@ -94,6 +95,7 @@ int main(int argc, char **argv)
     int code;
     if (fan_start(&argc, &argv, fan_job_tasks(), &code))
         return code;
+    memory_install();
     fill_standard_streams();
     signal(SIGPIPE, SIG_IGN);
     launch l = launch_read();
