@@ -82,27 +82,45 @@ FAN_TEST(memory, allocations_of_worker_images_fail)
     tidy();
 }
 
-FAN_TEST(memory, long_every_allocation_fails)
+/* Each allocation; some where a proof of primality or libcrypto makes thousands. */
+static void refuse_everywhere(const char *job, unsigned long step)
 {
-    static const char *const jobs[] = {
-        "gcd 12 18 30",
-        "factor 1000000000000000000000000000057 91",
-        "divisors 720720",
-        "integrate exp(-x*x) --over x=0:1",
-        "weakkeys " FAN_TEST_SOURCE_DIR "/tests/data/keys/pkcs1.pem",
-    };
     static const char *const executors[] = {"serial", "threads -j2", "processes -j2"};
-    char arguments[300];
-    for (size_t j = 0; j < sizeof jobs / sizeof *jobs; j++)
-        for (size_t e = 0; e < 3; e++) {
-            snprintf(arguments, sizeof arguments, "%s --executor %s", jobs[j], executors[e]);
-            for (int onward = 0; onward < 2; onward++) {
-                refuse(arguments, "root", onward, 1);
-                if (e == 2)
-                    refuse(arguments, "children", onward, 1);
-            }
+    char arguments[400];
+    for (size_t e = 0; e < 3; e++) {
+        snprintf(arguments, sizeof arguments, "%s --executor %s", job, executors[e]);
+        for (int onward = 0; onward < 2; onward++) {
+            refuse(arguments, "root", onward, step);
+            if (e == 2)
+                refuse(arguments, "children", onward, step);
         }
+    }
     tidy();
+}
+
+FAN_TEST(memory, long_every_allocation_of_gcd_fails)
+{
+    refuse_everywhere("gcd 12 18 30", 1);
+}
+
+FAN_TEST(memory, long_many_allocations_of_factor_fail)
+{
+    refuse_everywhere("factor 1000000000000000000000000000057 91", 37);
+}
+
+FAN_TEST(memory, long_every_allocation_of_divisors_fails)
+{
+    refuse_everywhere("divisors 720720", 1);
+}
+
+FAN_TEST(memory, long_every_allocation_of_integrate_fails)
+{
+    refuse_everywhere("integrate exp(-x*x) --over x=0:1", 1);
+}
+
+FAN_TEST(memory, long_many_allocations_of_weakkeys_fail)
+{
+    refuse_everywhere("weakkeys " FAN_TEST_SOURCE_DIR "/jobs/data/weak-a.pem", 53);
 }
 
 /* ---- What the system refuses ----------------------------------------------------------------- */
