@@ -412,3 +412,30 @@ FAN_TEST(output, a_fifo_in_the_targets_place_is_written)
     close(fd);
     tidy();
 }
+
+/* The drawing of a comparison, in one run where it is well and two where it fails. */
+FAN_TEST(output, a_timeline_follows_no_link_and_appears_whole)
+{
+    static const char compare[] = "compare " FAN_TEST_SOURCE_DIR "/jobs/classic-gcd.job --executors"
+                                  " serial --workers 1 --repeat 1 --timeline @/target";
+    static const char *const calls[] = {"fsync", "open", "none"};
+    char text[TEXT];
+    ran r;
+    write_text(in_folder("victim"), "dear\n");
+    ASSERT_I64(symlink(in_folder("victim"), in_folder("target.part")), 0);
+    for (size_t c = 0; c < 3; c++) {
+        bool fails = c < 2;
+        setting how = {.fault = {.call = calls[c], .what = "EIO", .who = "root", .at = 1}};
+        how.fault.path = folder();
+        place_old(true);
+        run(&how, compare, &r);
+        SHIM_CHECK(r.fired == fails && r.code == (fails ? 3 : 0), (void)0,
+                   "%s: %u, code %d: %.300s", calls[c], r.fired, r.code, r.err);
+        read_text(in_folder("target"), text);
+        EXPECT_TRUE(fails ? !strcmp(text, old_text) : strstr(text, "<svg") != NULL);
+        read_text(in_folder("victim"), text);
+        EXPECT_STR(text, "dear\n");
+        EXPECT_U64(entries("target"), 2);
+    }
+    tidy();
+}
