@@ -82,6 +82,14 @@ FAN_TEST(memory, allocations_of_worker_images_fail)
     tidy();
 }
 
+/* GMP and FLINT know no errors: what they do without memory is the command's to say. */
+FAN_TEST(memory, allocations_of_large_numbers_fail)
+{
+    refuse("factor 100000000000000000000000000000 91 --executor serial", "root", false, 7);
+    refuse("divisors 100000000000000000000 91 --executor threads -j2", "root", true, 11);
+    tidy();
+}
+
 /* Each allocation; some where a proof of primality or libcrypto makes thousands. */
 static void refuse_everywhere(const char *job, unsigned long step)
 {
