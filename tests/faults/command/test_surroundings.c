@@ -90,8 +90,15 @@ FAN_TEST(surroundings, a_trace_that_can_not_be_written)
 FAN_TEST(surroundings, another_locale)
 {
     ran usual, r;
+    setting how = {.program = "/usr/bin/printf", .variable = "LC_ALL", .value = "de_DE.UTF-8"};
+    run(&how, "%.1f 1,5", &r);
+    if (strcmp(r.out, "1,5") != 0) {
+        tidy();
+        SKIP("there is no locale with a decimal comma here");
+    }
+    how.program = NULL;
     run(&(setting){.variable = "LC_ALL", .value = "C"}, job, &usual);
-    run(&(setting){.variable = "LC_ALL", .value = "de_DE.UTF-8"}, job, &r);
+    run(&how, job, &r);
     EXPECT_I64(usual.code, 0);
     EXPECT_I64(r.code, 0);
     EXPECT_STR(r.out, usual.out);
