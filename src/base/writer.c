@@ -149,7 +149,7 @@ static int make_temporary(fani_writer *w, int fd)
                           : linkat(AT_FDCWD, path, w->folder, w->temporary, AT_SYMLINK_FOLLOW);
         if (made >= 0)
             return made;
-        if (errno != EEXIST)
+        if (errno != EEXIST && errno != EINTR)
             break;
     }
     free(w->temporary);
@@ -458,21 +458,41 @@ static int close_own(fani_writer *w)
     return w->owned && close(fd) != 0 && errno != EINTR ? -1 : 0;
 }
 
+/* An interrupted one has not failed: it is asked again. Any other error is final, because a later
+ * call may answer that all is well when the bytes are gone. */
+static int sync_to_disk(int fd)
+{
+    int result;
+    do
+        result = fsync(fd);
+    while (result != 0 && errno == EINTR);
+    return result;
+}
+
 /* Some file systems can't sync a folder and say so. */
 static int sync_folder(int folder)
 {
-    return fsync(folder) != 0 && errno != EINVAL && errno != ENOTSUP ? -1 : 0;
+    return sync_to_disk(folder) != 0 && errno != EINVAL && errno != ENOTSUP ? -1 : 0;
+}
+
+static int rename_into_place(const fani_writer *w)
+{
+    int result;
+    do
+        result = renameat(w->folder, w->temporary, w->folder, base_name(w->target));
+    while (result != 0 && errno == EINTR);
+    return result;
 }
 
 static fan_status move_into_place(fani_writer *w, fan_error *error)
 {
-    if (fsync(w->fd))
+    if (sync_to_disk(w->fd))
         return fail(w, "synced", error);
     if (!w->temporary && make_temporary(w, w->fd) < 0)
         return fail(w, "given its name", error);
     if (close_own(w))
         return fail(w, "closed", error);
-    if (renameat(w->folder, w->temporary, w->folder, base_name(w->target)))
+    if (rename_into_place(w))
         return fail(w, "renamed into place", error);
     free(w->temporary);
     w->temporary = NULL;

@@ -8,6 +8,7 @@
 
 #include "fanfold/job.h"
 #include "launch.h"
+#include "memory.h"
 #include "message.h"
 #include "options.h"
 #include "version.h"
@@ -58,17 +59,12 @@ static int run_command(int argc, char **argv, bool other_rank)
     if (!c)
         return 2;
     cli_options o;
-    int code = 2;
-    if (!options_parse(&o, c, argc, argv, 2)) {
-        code = 2;
-    } else if (other_rank && is_for_rank_0(&o)) {
-        code = 0;
-    } else if (o.help) {
+    int code = options_parse(&o, c, argc, argv, 2);
+    bool to_do = code == 0 && !(other_rank && is_for_rank_0(&o));
+    if (to_do && o.help)
         help_print(c);
-        code = 0;
-    } else {
+    else if (to_do)
         code = c->run(&o);
-    }
     options_free(&o);
     return code;
 }
@@ -99,6 +95,7 @@ int main(int argc, char **argv)
     int code;
     if (fan_start(&argc, &argv, fan_job_tasks(), &code))
         return code;
+    memory_install();
     fill_standard_streams();
     signal(SIGPIPE, SIG_IGN);
     launch l = launch_read();

@@ -515,7 +515,7 @@ static bool read_environment(cli_options *o)
            store_count(&o->default_workers, "FANFOLD_WORKERS", value, WORKERS_MAX);
 }
 
-bool options_parse(cli_options *o, const cli_command *c, int argc, char **argv, int first)
+int options_parse(cli_options *o, const cli_command *c, int argc, char **argv, int first)
 {
     *o = (cli_options){.command = c,
                        .argc = argc,
@@ -528,7 +528,7 @@ bool options_parse(cli_options *o, const cli_command *c, int argc, char **argv, 
     o->arguments = calloc((size_t)argc + 1, sizeof *o->arguments);
     if (!o->settings || !o->arguments) {
         message_error("out of memory");
-        return false;
+        return 4;
     }
     bool ended = false;
     cursor args = {.at = first, .argc = argc, .argv = argv};
@@ -544,10 +544,10 @@ bool options_parse(cli_options *o, const cli_command *c, int argc, char **argv, 
         else
             o->arguments[o->argument_count++] = word;
         if (!good)
-            return false;
+            return 2;
     }
     message_quiet(o->quiet);
-    return o->help || read_environment(o);
+    return o->help || read_environment(o) ? 0 : 2;
 }
 
 void options_free(cli_options *o)

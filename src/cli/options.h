@@ -69,9 +69,10 @@ bool option_at(size_t i, option_info *info);
  * first. */
 bool option_is_job_key(const cli_command *c, size_t i);
 
-/* Reads argv[first...] for a command, then the environment's defaults. False: said why (exit 2).
- * Texts are borrowed from argv and the environment. options_free in either case. */
-bool options_parse(cli_options *o, const cli_command *c, int argc, char **argv, int first);
+/* Reads argv[first...] for a command, then the environment's defaults. Answers 0, or the exit code
+ * after saying why: 2, or 4 without memory. Texts are borrowed from argv and the environment.
+ * options_free in either case. */
+int options_parse(cli_options *o, const cli_command *c, int argc, char **argv, int first);
 
 void options_free(cli_options *o);
 

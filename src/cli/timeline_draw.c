@@ -1,11 +1,13 @@
 /* Drawing panels: plain SVG 1.1, no scripts, no fonts of its own, readable on light paper. */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "message.h"
@@ -372,6 +374,40 @@ static void find_extent(drawing *d)
     }
 }
 
+/* ---- The file -------------------------------------------------------------------------------- */
+
+/* A new file beside the target, under a name that nobody can foresee; links are not followed. */
+static FILE *open_beside(const char *path, char **beside)
+{
+    uint64_t random;
+    if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random ||
+        asprintf(beside, "%s.%016llx.part", path, (unsigned long long)random) < 0) {
+        *beside = NULL;
+        return NULL;
+    }
+    int fd = open(*beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
+    if (!file) {
+        int error = errno;
+        if (fd >= 0) {
+            (void)close(fd);
+            (void)unlink(*beside);
+        }
+        free(*beside);
+        *beside = NULL;
+        errno = error;
+    }
+    return file;
+}
+
+/* Closes what is complete and gives it its place. */
+static bool finish(FILE *file, const char *beside, const char *path)
+{
+    bool good = !ferror(file) && fflush(file) == 0 && (!beside || fsync(fileno(file)) == 0);
+    good &= fclose(file) == 0;
+    return good && (!beside || rename(beside, path) == 0);
+}
+
 /* A new file that takes the place of the old one; what is no file (a device) is written as it is.
  */
 bool timeline_draw(const char *path, const char *title, const compare_row *rows,
@@ -379,22 +415,17 @@ bool timeline_draw(const char *path, const char *title, const compare_row *rows,
 {
     drawing d = {.rows = rows, .panels = panels, .count = count, .base = compare_base(rows, count)};
     char *beside = NULL;
-    bool direct = strncmp(path, "/dev/", 5) == 0;
     find_extent(&d);
     errno = 0;
-    if (direct || asprintf(&beside, "%s.part", path) < 0)
-        beside = NULL;
-    d.file = direct || beside ? fopen(direct ? path : beside, "we") : NULL;
+    d.file = strncmp(path, "/dev/", 5) == 0 ? fopen(path, "we") : open_beside(path, &beside);
     bool good = d.file != NULL;
     if (d.file) {
         draw_all(&d, title);
-        good = !ferror(d.file);
-        good &= fclose(d.file) == 0;
-        good = good && (direct || rename(beside, path) == 0);
+        good = finish(d.file, beside, path);
     }
     if (!good) {
         message_error("--timeline: %s can't be written: %s", path, strerror(errno));
-        if (d.file && beside)
+        if (beside)
             (void)unlink(beside);
     }
     free(beside);

@@ -171,6 +171,12 @@ static fan_status check_parts(const fani_integral_spec *spec, fan_error *error)
     return FAN_OK;
 }
 
+static fan_status encode_first(const fani_integral_spec *spec, fan_buffer *bytes, fan_error *error)
+{
+    fan_status status = fani_integral_encode(spec, 0, bytes);
+    return status == FAN_OK ? status : fani_error_set(error, status, "out of memory");
+}
+
 /* Parses and plans the whole and the first part, so that no worker meets an error. */
 static fan_status check(const fani_integral_spec *spec, fan_error *error)
 {
@@ -181,7 +187,7 @@ static fan_status check(const fani_integral_spec *spec, fan_error *error)
     fan_buffer bytes = {0};
     fani_ready_integral ready = {0};
     if (status == FAN_OK)
-        status = fani_integral_encode(spec, 0, &bytes);
+        status = encode_first(spec, &bytes, error);
     if (status == FAN_OK) {
         status = fani_integral_ready(bytes.bytes, bytes.size, &ready, error);
         if (status == FAN_E_SYNTAX)

@@ -149,6 +149,8 @@ fan_status fan_job_run_sized(fan_job *job, fan_executor *executor, const fan_job
     fan_status status = run_job(&run, &local);
     filled.seconds = (double)(fani_clock_ns() - begun) * 1e-9;
     filled.exit_code = exit_code(status, &filled);
+    if (status != FAN_OK && local.status == FAN_OK) /* nobody said more than this */
+        fani_error_set(&local, status, "%s", fan_status_text(status));
     if (status != FAN_OK && error)
         *error = local;
     if (result)

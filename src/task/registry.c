@@ -7,13 +7,17 @@
 #include "task/gang.h"
 #include "task/leaf.h"
 
-enum { NAME_MAX_BYTES = 200 };
+enum {
+    NAME_MAX_BYTES = 200,
+    FEW = 64, /* tasks that need no memory of their own */
+};
 
 /* Written once by the first fan_start, before `started` is set; the one mutable global. */
 static struct {
     _Atomic int claimed;
     _Atomic bool started;
     const fan_task *const *tasks;
+    const fan_task *few[FEW + 1];
     const char *program;
 } record;
 
@@ -27,7 +31,7 @@ bool fani_registry_set(const fan_task *const tasks[], const char *program)
         count++;
     /* Kept as a copy: a list written inside `if (fan_start(...))` ends with that statement. It
      * lives as long as the program. */
-    const fan_task **copy = calloc(count + 1, sizeof(const fan_task *));
+    const fan_task **copy = count <= FEW ? record.few : calloc(count + 1, sizeof(const fan_task *));
     for (size_t i = 0; copy && i < count; i++)
         copy[i] = tasks[i];
     record.tasks = copy;

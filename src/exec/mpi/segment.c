@@ -22,8 +22,10 @@ fan_status fani_segment_create(fani_segment *segment, size_t size, fan_error *er
     int fd = memfd_create("fanfold-share", MFD_CLOEXEC);
     if (fd < 0)
         return fani_error_errno(error, FAN_E_SYSTEM, errno, "memfd_create");
+    int code = fchmod(fd, 0600) ? errno : 0; /* it begins open to all, whatever the umask */
     /* Reserved now: memory that runs out later would end the process by SIGBUS. */
-    int code = posix_fallocate(fd, 0, (off_t)mapped(size));
+    if (!code)
+        code = posix_fallocate(fd, 0, (off_t)mapped(size));
     void *bytes = MAP_FAILED;
     if (!code) {
         bytes = mmap(NULL, mapped(size), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);

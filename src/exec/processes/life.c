@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/oom.h"
 #include "memory.h"
 #include "pool.h"
 
@@ -266,6 +267,17 @@ static fani_batch *clear_ring(fani_processes_pool *pool, fani_processes_worker *
     return begun;
 }
 
+/* A SIGKILL that came while the kernel was ending processes for want of memory says so. */
+static void name_oom_kill(fani_processes_pool *pool, char *text, size_t text_size)
+{
+    if (strcmp(text, "killed by SIGKILL") != 0)
+        return;
+    uint64_t kills = fani_oom_kills("");
+    if (kills > pool->oom_kills)
+        snprintf(text, text_size, "killed by SIGKILL: the system ran out of memory (OOM killer)");
+    pool->oom_kills = kills;
+}
+
 void fani_processes_bury(fani_processes_pool *pool, fani_processes_worker *worker)
 {
     char text[128], last_words[160];
@@ -274,6 +286,7 @@ void fani_processes_bury(fani_processes_pool *pool, fani_processes_worker *worke
     if (!worker->region ||
         !fani_processes_reap(worker->pidfd, pool->worker_memory, text, sizeof text))
         return;
+    name_oom_kill(pool, text, sizeof text);
     worker->killed = true;
     retire(pool, worker, FAN_FOREVER);
     while (fani_processes_collect(pool, worker, false))

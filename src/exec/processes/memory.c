@@ -37,7 +37,13 @@ static int open_memory(void)
     int fd = memfd_create("fanfold", flags | NO_EXEC_SEAL);
     if (fd < 0 && errno == EINVAL)
         fd = memfd_create("fanfold", flags);
-    return fani_processes_fd_above(fd);
+    fd = fani_processes_fd_above(fd);
+    if (fd >= 0 && fchmod(fd, 0600) != 0) { /* it begins open to all, whatever the umask */
+        int error = errno;
+        fani_processes_fd_close(&fd);
+        errno = error;
+    }
+    return fd;
 }
 
 /* Gives memory its size for good. */

@@ -105,6 +105,7 @@ typedef struct fani_processes_pool {
     cpu_set_t mask;
     bool has_mask;
     size_t worker_memory; /* see fan_executor_options; 0: no limit */
+    uint64_t oom_kills;   /* fani_oom_kills when last looked */
     int bell;             /* eventfd: wakes the pump; workers and posting threads ring it */
     int epoll;            /* the bell, the workers' sockets and pidfds */
     pthread_t pump;

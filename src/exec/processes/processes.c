@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/cores.h"
 #include "base/error.h"
+#include "base/oom.h"
 #include "memory.h"
 #include "pool.h"
 #include "task/registry.h"
@@ -207,6 +208,7 @@ static fan_status open_pool(fani_front *front, const fan_executor_options *optio
     if (!pool)
         return fani_error_set(error, FAN_E_MEMORY, "no memory for %u workers", options->workers);
     pool->worker_memory = options->worker_memory;
+    pool->oom_kills = fani_oom_kills("");
     status = fani_processes_program_init(&pool->program, options->worker_program, error);
     if (status == FAN_OK)
         status = open_descriptors(pool, error);

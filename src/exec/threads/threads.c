@@ -3,6 +3,7 @@
  * not used (omp taskloop turns serial under load, a region per map would pay its fork and join each
  * time). */
 #include <errno.h>
+#include <execinfo.h>
 #include <omp.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -164,12 +165,20 @@ static unsigned wait_for_team(fani_team *team)
     }
 }
 
+/* The threads of a team that ends call pthread_exit, for which the C library loads the unwinder; it
+ * aborts where it has no memory for that then. So it loads it now, where want of it can be told. */
+static bool load_unwinder(void)
+{
+    void *frame;
+    return backtrace(&frame, 1) > 0;
+}
+
 static fan_status threads_open(fani_front *front, const fan_executor_options *options,
                                fani_opened *opened, void **self, fan_error *error)
 {
     unsigned count =
         options->workers_max > options->workers ? options->workers_max : options->workers;
-    fani_team *team = team_new(front, count, options->workers);
+    fani_team *team = load_unwinder() ? team_new(front, count, options->workers) : NULL;
     if (!team)
         return fani_error_set(error, FAN_E_MEMORY, "no memory for %u threads", count);
     int code = start_host(team);

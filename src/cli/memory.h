@@ -1,0 +1,9 @@
+/* What happens where GMP and FLINT get no memory: they know no errors, and abort. */
+#ifndef CLI_MEMORY_H
+#define CLI_MEMORY_H
+
+/* From here on this process then says so and ends with code 4; only a program may decide this, not
+ * a library. Worker images are left alone: their item is lost, and no other. */
+void memory_install(void);
+
+#endif
