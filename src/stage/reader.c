@@ -270,6 +270,19 @@ static void refuse_token(fani_reader *r)
     refuse(r, FANI_FLAW_TOKEN_LONG, r->token_start, r->token_limit);
 }
 
+/* What breaks both limits is refused for the one that it broke first, so that it does not matter
+ * how many bytes a read brought. */
+static void check_limits(fani_reader *r)
+{
+    size_t line_size = r->out_used - r->item_start, line_max = r->options.line_max;
+    size_t token_over = r->token_size > r->token_limit ? r->token_size - r->token_limit : 0;
+    size_t line_over = line_size > line_max ? line_size - line_max : 0;
+    if (token_over && token_over >= line_over)
+        refuse_token(r);
+    else if (line_over)
+        refuse(r, FANI_FLAW_LINE_LONG, r->item_start, line_max);
+}
+
 static void take_token(fani_reader *r)
 {
     if (!r->in_token)
@@ -281,10 +294,7 @@ static void take_token(fani_reader *r)
         return;
     append(r, r->chunk + from, r->at - from);
     r->token_size += r->at - from;
-    if (r->token_size > r->token_limit)
-        refuse_token(r);
-    else if (r->out_used - r->item_start > r->options.line_max)
-        refuse(r, FANI_FLAW_LINE_LONG, r->item_start, r->options.line_max);
+    check_limits(r);
 }
 
 /* One blank; where items are lines, blanks inside an item are part of it. */
