@@ -117,6 +117,20 @@ static bool sets_known_key(const job_file *file, size_t at)
     return false;
 }
 
+/* As the ini library sees it. */
+static bool is_blank(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/* Where a comment begins that stands behind a value; the line's size where there is none. */
+static size_t find_comment(const job_file *file, size_t at)
+{
+    while (at < file->line_size && !(file->line[at] == ';' && at && is_blank(file->line[at - 1])))
+        at++;
+    return at;
+}
+
 /* Serves a line as fgets does. Indentation is taken from keys: for the ini library an indented line
  * goes on with the value above it. */
 static char *serve(char *to, int size, void *stream)
@@ -134,6 +148,9 @@ static char *serve(char *to, int size, void *stream)
     size_t indent = skip_blanks(file, 0);
     file->continues = indent && !sets_known_key(file, indent);
     size_t from = file->continues ? 0 : indent;
+    /* In a line that goes on with a value not every version of the ini library looks for comments.
+     */
+    size_t to_size = (file->continues ? find_comment(file, indent) : file->line_size) - from;
     if (file->line_size - from + 2 > (size_t)size) {
         char text[128];
         snprintf(text, sizeof text,
@@ -142,8 +159,8 @@ static char *serve(char *to, int size, void *stream)
         refuse(file, FAN_E_SYNTAX, file->line_number, (uint32_t)size - 1, text);
         return NULL;
     }
-    memcpy(to, file->line + from, file->line_size - from);
-    memcpy(to + file->line_size - from, "\n", 2);
+    memcpy(to, file->line + from, to_size);
+    memcpy(to + to_size, "\n", 2);
     return to;
 }
 

@@ -45,6 +45,17 @@ FAN_TEST(job_file, keys_are_those_of_the_command_line)
     fan_job_free(job);
 }
 
+FAN_TEST(job_file, comments_stand_behind_every_line_of_a_value)
+{
+    fan_job *job = load("[job]\ntask = integrate ; what\nexpression = x + ; one\n  y;2 +\t; two\n"
+                        "  ; three\n  z\nover = x=0:1 ; four\n  y=0:2 ; five\n");
+    ASSERT_TRUE(job != NULL);
+    EXPECT_STR(fan_job_get(job, "task"), "integrate");
+    EXPECT_STR(fan_job_get(job, "expression"), "x + y;2 + z");
+    EXPECT_STR(fan_job_get(job, "over"), "y=0:2");
+    fan_job_free(job);
+}
+
 FAN_TEST(job_file, paths_are_relative_to_the_file)
 {
     fan_job *job = load("[job]\ntask = gcd\ninput = data/x.txt\noutput = out.txt\n");
