@@ -19,7 +19,8 @@ enum { FILE_MAX = 1 << 20 };
 
 typedef struct pair {
     char *key, *value;
-    uint32_t line, key_column, value_column;
+    uint32_t key_line, key_column;
+    uint32_t line, value_column; /* where the value begins */
 } pair;
 
 typedef struct job_file {
@@ -188,13 +189,17 @@ static bool repeats(const char *name)
     return false;
 }
 
-static fan_status append_value(pair *p, const char *value)
+static fan_status append_value(pair *p, const job_file *file, const char *value)
 {
     size_t size = strlen(p->value) + strlen(value) + 2;
     char *joined = malloc(size);
     if (!joined)
         return FAN_E_MEMORY;
-    snprintf(joined, size, "%s %s", p->value, value);
+    snprintf(joined, size, "%s%s%s", p->value, *p->value ? " " : "", value);
+    if (!*p->value) { /* it begins here */
+        p->line = file->line_number;
+        p->value_column = value_column(file);
+    }
     free(p->value);
     p->value = joined;
     return FAN_OK;
@@ -209,6 +214,7 @@ static fan_status add_pair(job_file *file, const char *name, const char *value)
     pair *p = &pairs[file->count];
     *p = (pair){.key = strdup(name),
                 .value = strdup(value),
+                .key_line = file->line_number,
                 .line = file->line_number,
                 .key_column = (uint32_t)skip_blanks(file, 0) + 1,
                 .value_column = value_column(file)};
@@ -240,8 +246,9 @@ static int handle(void *user, const char *section, const char *name, const char 
         refuse(file, FAN_E_SYNTAX, file->line_number, 1, text);
         return 0;
     }
-    if (file->count && file->continues && !repeats(name)) {
-        status = append_value(&file->pairs[file->count - 1], value);
+    pair *last = file->count ? &file->pairs[file->count - 1] : NULL;
+    if (last && file->continues && (!repeats(name) || !*last->value)) {
+        status = append_value(last, file, value);
     } else if (!repeats(name) && find_pair(file, name)) {
         snprintf(text, sizeof text, "%.50s is set twice: expected it once", name);
         refuse(file, FAN_E_SYNTAX, file->line_number, 1, text);
@@ -297,7 +304,7 @@ static fan_status set_pair(job_file *file, const pair *p, fan_job *job)
     fan_error error = {0};
     fan_status status = fani_key_find(job->kind, p->key, &key, &error);
     if (status != FAN_OK)
-        return refuse(file, status, p->line, p->key_column, error.text);
+        return refuse(file, status, p->key_line, p->key_column, error.text);
     char *value =
         fani_key_is_path(key) && p->value[0] ? resolve(file->path, p->value) : strdup(p->value);
     if (!value)

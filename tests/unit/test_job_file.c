@@ -56,6 +56,18 @@ FAN_TEST(job_file, comments_stand_behind_every_line_of_a_value)
     fan_job_free(job);
 }
 
+FAN_TEST(job_file, values_may_begin_in_the_next_line)
+{
+    fan_job *job = load("[job]\ntask =\n  integrate\npoints = ; how many\n  100\nexpression =\n"
+                        "  x +\n  y\nover =\n  x=0:1\n  y=0:2\n");
+    ASSERT_TRUE(job != NULL);
+    EXPECT_STR(fan_job_get(job, "task"), "integrate");
+    EXPECT_STR(fan_job_get(job, "points"), "100");
+    EXPECT_STR(fan_job_get(job, "expression"), "x + y");
+    EXPECT_I64(fan_job_check(job, NULL), FAN_OK);
+    fan_job_free(job);
+}
+
 FAN_TEST(job_file, paths_are_relative_to_the_file)
 {
     fan_job *job = load("[job]\ntask = gcd\ninput = data/x.txt\noutput = out.txt\n");
@@ -92,6 +104,8 @@ FAN_TEST(job_file, what_is_wrong_is_told_with_its_place)
         {"[job\ntask = gcd\n", FAN_E_SYNTAX, 1, 1, "'[job]'"},
         {"[job]\ntask = gcd\n[other]\ninput = x\n", FAN_E_SYNTAX, 4, 1, "section [other]"},
         {"[job]\ntask = gcd\ninput =\n", FAN_E_ARGUMENT, 3, 8, "input is empty"},
+        {"[job]\ntask = gcd\nworkers =\n   many\n", FAN_E_ARGUMENT, 4, 4, "from 1 to 4096"},
+        {"[job]\ntask = gcd\ncolour =\n   red\n", FAN_E_ARGUMENT, 3, 1, "unknown key 'colour'"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char path[40];
