@@ -390,6 +390,11 @@ static unsigned char *build_answers(fuzz_bytes *in, size_t *size)
     return message;
 }
 
+static unsigned char *build_integral(fuzz_bytes *in, size_t *size)
+{
+    return fuzz_build_flat_integral(fuzz_byte(in), size);
+}
+
 /* Up to three bytes are changed, and perhaps the end is cut off. */
 static void damage(fuzz_bytes *in, unsigned char *message, size_t *size)
 {
@@ -408,10 +413,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         void (*check)(const unsigned char *message, size_t size);
         unsigned char *(*build)(fuzz_bytes *in, size_t *size); /* NULL: only as it comes */
     } kinds[] = {
-        {check_batch, build_batch},   {check_replies, build_wire_replies},
-        {check_orders, build_orders}, {check_answers, build_answers},
-        {fuzz_record, NULL},          {check_ring, NULL},
-        {fuzz_flat_integral, NULL},
+        {check_batch, build_batch},
+        {check_replies, build_wire_replies},
+        {check_orders, build_orders},
+        {check_answers, build_answers},
+        {fuzz_record, NULL},
+        {check_ring, NULL},
+        {fuzz_flat_integral, build_integral},
     };
     fuzz_bytes in = {.at = data, .left = size};
     unsigned choice = fuzz_byte(&in), kind = (choice & 127) % (sizeof kinds / sizeof *kinds);

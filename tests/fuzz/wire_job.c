@@ -44,3 +44,21 @@ void fuzz_flat_integral(const unsigned char *message, size_t size)
         REQUIRE(ready.plan && ready.expression);
     fani_integral_ready_clear(&ready);
 }
+
+unsigned char *fuzz_build_flat_integral(unsigned choice, size_t *size)
+{
+    static const char *const lines[] = {"x*y; over x=0:1; over y=-inf:2",
+                                        "x^2; over x=0:1; parts 3",
+                                        "1/z; over z=0:1; rule simpson; points 6"};
+    fan_job *job;
+    fani_integral_spec spec;
+    fan_buffer bytes = {0};
+    const char *line = lines[choice % (sizeof lines / sizeof *lines)];
+    REQUIRE(fan_job_new("integrate", &job, NULL) == FAN_OK);
+    REQUIRE(fani_integral_from_line(job, line, &spec, NULL) == FAN_OK);
+    REQUIRE(fani_integral_encode(&spec, choice % spec.parts, &bytes) == FAN_OK);
+    fani_integral_clear(&spec);
+    fan_job_free(job);
+    *size = bytes.size;
+    return bytes.bytes;
+}

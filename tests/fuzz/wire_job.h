@@ -10,4 +10,7 @@ void fuzz_record(const unsigned char *message, size_t size);
 /* An integral as workers get it. */
 void fuzz_flat_integral(const unsigned char *message, size_t size);
 
+/* One such message that is sound; the caller frees it. */
+unsigned char *fuzz_build_flat_integral(unsigned choice, size_t *size);
+
 #endif
