@@ -94,9 +94,15 @@ static fan_status refuse(job_file *file, fan_status status, uint32_t line, uint3
     return status;
 }
 
+/* As the ini library sees it. */
+static bool is_blank(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
 static size_t skip_blanks(const job_file *file, size_t at)
 {
-    while (at < file->line_size && (file->line[at] == ' ' || file->line[at] == '\t'))
+    while (at < file->line_size && is_blank(file->line[at]))
         at++;
     return at;
 }
@@ -116,12 +122,6 @@ static bool sets_known_key(const job_file *file, size_t at)
         name = key ? key->name : NULL;
     }
     return false;
-}
-
-/* As the ini library sees it. */
-static bool is_blank(char c)
-{
-    return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
 /* Where a comment begins that stands behind a value; the line's size where there is none. */

@@ -68,6 +68,15 @@ FAN_TEST(job_file, values_may_begin_in_the_next_line)
     fan_job_free(job);
 }
 
+FAN_TEST(job_file, any_blanks_may_stand_before_a_key)
+{
+    fan_job *job = load("[job]\n\ftask = gcd\n\vworkers = 2\n\r format = tsv\n");
+    ASSERT_TRUE(job != NULL);
+    EXPECT_STR(fan_job_get(job, "workers"), "2");
+    EXPECT_STR(fan_job_get(job, "format"), "tsv");
+    fan_job_free(job);
+}
+
 FAN_TEST(job_file, paths_are_relative_to_the_file)
 {
     fan_job *job = load("[job]\ntask = gcd\ninput = data/x.txt\noutput = out.txt\n");
