@@ -444,10 +444,13 @@ static fan_status fill(fani_reader *r, bool wait, bool *got)
 {
     input *in = &r->inputs[r->current];
     ssize_t n;
-    r->chunk_position += r->end;
-    r->at = r->end = 0;
-    do { /* at the start until it is clear whether there is a mark */
-        fan_status status = await(r, in, wait || r->end > 0, got);
+    if (!in->at_start) {
+        r->chunk_position += r->end;
+        r->end = 0;
+    }
+    do { /* at the start until it is clear whether there is a mark, also over several pulls */
+        r->at = r->end;
+        fan_status status = await(r, in, wait, got);
         if (status != FAN_OK || !*got)
             return status;
         n = read(in->fd, r->chunk + r->end, CHUNK - r->end);
@@ -455,6 +458,7 @@ static fan_status fill(fani_reader *r, bool wait, bool *got)
             r->end += (size_t)n;
     } while ((n < 0 && (errno == EINTR || errno == EAGAIN)) ||
              (n > 0 && in->at_start && r->end < MARK && begins_like_mark(r)));
+    r->at = 0;
     if (n < 0) {
         r->failed = FAN_E_INPUT;
         r->failed_errno = errno;

@@ -125,6 +125,37 @@ FAN_TEST(reader, what_is_too_long_twice_is_refused_for_what_was_first)
                  input, sizeof input - 1, "1:1:12 34 5...!2|2:1:1 2345 ...!2|3:1:1 2 3 4...!2");
 }
 
+static bool third_time(void *user)
+{
+    int *asked = user;
+    return ++*asked >= 3;
+}
+
+FAN_TEST(reader, half_a_mark_makes_nobody_wait)
+{
+    int pair[2], asked = 0;
+    fani_reader *reader;
+    fan_items items;
+    char text[100];
+    ASSERT_I64(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+    ASSERT_I64(
+        fani_reader_new(&(fani_reader_options){.stop = third_time, .stop_user = &asked}, &reader),
+        FAN_OK);
+    ASSERT_I64(fani_reader_add_text(reader, "1"), FAN_OK);
+    ASSERT_I64(fani_reader_add_fd(reader, pair[0], "socket"), FAN_OK);
+    ASSERT_I64(send(pair[1], "\xEF", 1, 0), 1);
+    EXPECT_I64(fani_reader_pull(reader, 10, 100, false, &items, NULL), FAN_OK);
+    EXPECT_U64(items.count, 1);
+    EXPECT_I64(fani_reader_pull(reader, 10, 100, false, &items, NULL), FAN_OK);
+    EXPECT_U64(items.count, 0);
+    ASSERT_I64(send(pair[1], "\xBB\xBF 7", 4, 0), 4);
+    ASSERT_I64(close(pair[1]), 0);
+    gather(reader, 10, text, sizeof text);
+    EXPECT_STR(text, "1:2:7");
+    fani_reader_free(reader);
+    ASSERT_I64(close(pair[0]), 0);
+}
+
 /* ---- Files ----------------------------------------------------------------------------------- */
 
 static void read_files(const char *const paths[], size_t count, size_t max_items, char *text,
