@@ -171,50 +171,69 @@ static void keep(const list *l, const fani_reader *reader, const fan_items *item
     }
 }
 
-/* Each packet is one read of the reader; `sizes` says how much is in it, or it is all one packet.
- */
-static int send_in_pieces(const uint8_t *text, size_t size, bool whole, fuzz_bytes sizes)
+/* Both inputs on their way: each packet is one read of the reader. */
+typedef struct sender {
+    const list *list;
+    fuzz_bytes sizes; /* how much is in each packet */
+    bool whole;       /* or all in one */
+    int from[INPUTS], to[INPUTS];
+    size_t sent[INPUTS];
+    unsigned input; /* the one being sent; INPUTS: all were */
+} sender;
+
+static void send_one(sender *s)
 {
-    int pair[2];
-    size_t least = whole ? size : size / PACKETS_MAX + 1;
-    REQUIRE(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
-    while (size) {
-        size_t piece = least + fuzz_byte(&sizes) % 16;
-        piece = piece < size ? piece : size;
-        REQUIRE(send(pair[1], text, piece, 0) == (ssize_t)piece);
-        text += piece;
-        size -= piece;
+    unsigned i = s->input;
+    size_t left = s->list->size[i] - s->sent[i];
+    size_t piece = s->list->size[i] / PACKETS_MAX + 1 + fuzz_byte(&s->sizes) % 16;
+    piece = piece < left && !s->whole ? piece : left;
+    if (piece)
+        REQUIRE(send(s->to[i], s->list->text[i] + s->sent[i], piece, 0) == (ssize_t)piece);
+    s->sent[i] += piece;
+    if (piece == left) {
+        REQUIRE(close(s->to[i]) == 0);
+        s->input++;
     }
-    REQUIRE(close(pair[1]) == 0);
-    return pair[0];
 }
 
-/* Reads the inputs and returns the trace's size. Pulls are bounded by the bytes of `pulls`. */
-static size_t read_list(const list *l, fuzz_bytes pieces, bool whole, fuzz_bytes pulls,
-                        unsigned char *trace)
+static void open_sender(sender *s, fani_reader *reader)
+{
+    for (int i = 0; i < INPUTS; i++) {
+        int pair[2];
+        REQUIRE(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
+        s->from[i] = pair[0];
+        s->to[i] = pair[1];
+        REQUIRE(fani_reader_add_fd(reader, pair[0], "input") == FAN_OK);
+    }
+}
+
+/* Reads the inputs and returns the trace's size. Of the first `pauses` packets each is sent after a
+ * pull; pulls are bounded by the bytes of `pulls`. */
+static size_t read_list(sender *s, unsigned pauses, fuzz_bytes pulls, unsigned char *trace)
 {
     fani_reader *reader;
-    int fds[INPUTS];
     size_t used = 0, next = 0;
     fan_items items;
-    REQUIRE(fani_reader_new(&l->options, &reader) == FAN_OK);
-    for (int i = 0; i < INPUTS; i++) {
-        fds[i] = send_in_pieces(l->text[i], l->size[i], whole, pieces);
-        REQUIRE(fani_reader_add_fd(reader, fds[i], "input") == FAN_OK);
-    }
+    REQUIRE(fani_reader_new(&s->list->options, &reader) == FAN_OK);
+    open_sender(s, reader);
     do {
-        size_t max_items = whole ? SIZE_MAX : 1 + fuzz_byte(&pulls) % 8;
-        size_t max_bytes = whole ? SIZE_MAX : 1 + fuzz_byte(&pulls);
-        REQUIRE(fani_reader_pull(reader, max_items, max_bytes, true, &items, NULL) == FAN_OK);
+        size_t max_items = s->whole ? SIZE_MAX : 1 + fuzz_byte(&pulls) % 8;
+        size_t max_bytes = s->whole ? SIZE_MAX : 1 + fuzz_byte(&pulls);
+        do {
+            if (s->input < INPUTS)
+                send_one(s);
+        } while (s->input < INPUTS && !pauses);
+        bool wait = s->input == INPUTS;
+        pauses -= pauses > 0;
+        REQUIRE(fani_reader_pull(reader, max_items, max_bytes, wait, &items, NULL) == FAN_OK);
         REQUIRE(items.first == next && items.count <= max_items);
         next += items.count;
-        keep(l, reader, &items, trace, &used);
+        keep(s->list, reader, &items, trace, &used);
         fani_reader_forget(reader, next);
-    } while (items.count);
-    REQUIRE(fani_reader_ended(reader));
+    } while (items.count || s->input < INPUTS || !fani_reader_ended(reader));
     fani_reader_free(reader);
     for (int i = 0; i < INPUTS; i++)
-        REQUIRE(close(fds[i]) == 0);
+        REQUIRE(close(s->from[i]) == 0);
     return used;
 }
 
@@ -226,14 +245,17 @@ static void check_list(fuzz_bytes in, unsigned choice)
                           .token_max = limits[choice >> 1 & 7],
                           .line_max = limits[choice >> 4 & 7]}};
     fuzz_bytes pieces, pulls;
+    unsigned pauses = fuzz_byte(&in); /* each may take 2 ms, so mostly there are none */
+    pauses = pauses <= 4 ? pauses : 0;
     pieces.at = fuzz_take(&in, 1 + in.left / 8, &pieces.left);
     pulls.at = fuzz_take(&in, in.left / 16, &pulls.left);
     size_t first = in.left * fuzz_byte(&in) / 255;
     l.text[0] = fuzz_take(&in, first, &l.size[0]);
     l.text[1] = fuzz_take(&in, in.left, &l.size[1]);
-    size_t cut = read_list(&l, pieces, false, pulls, traces[0]);
-    size_t whole = read_list(&l, pieces, true, pulls, traces[1]);
-    REQUIRE(cut == whole && !memcmp(traces[0], traces[1], cut));
+    sender cut = {.list = &l, .sizes = pieces}, whole = {.list = &l, .whole = true};
+    size_t size_cut = read_list(&cut, pauses, pulls, traces[0]);
+    size_t size_whole = read_list(&whole, 0, pulls, traces[1]);
+    REQUIRE(size_cut == size_whole && !memcmp(traces[0], traces[1], size_cut));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -127,6 +127,9 @@ static void check_replies(const unsigned char *message, size_t size)
     fani_where where;
     if (fani_wire_replies_read(message, size, &posting, &run_ns, &replies) == FAN_OK) {
         fani_wire_replies_stamped(message, &begun_ns, &where);
+        for (size_t k = 0; k < replies.captures_count; k++) /* each belongs to an item, in order */
+            REQUIRE(replies.captures[k].item < replies.count &&
+                    (!k || replies.captures[k - 1].item < replies.captures[k].item));
         size_t written = fani_wire_replies_size(&replies);
         REQUIRE(written <= size + replies.captures_count);
         unsigned char *copy = malloc(written);
@@ -239,23 +242,24 @@ static void check_answers(const unsigned char *message, size_t size)
 
 /* ---- Rings ----------------------------------------------------------------------------------- */
 
-/* A consumer whose producer wrote what it liked, and says that it has written as much. */
+/* A consumer whose producer wrote what it liked, and says that it has written as much. Its first
+ * byte says where in the ring the consumer stands. */
 static void check_ring(const unsigned char *message, size_t size)
 {
-    enum { CAPACITY = 4096 };
+    enum { CAPACITY = 512 };
     fani_processes_ends ends = {0};
-    uint64_t head = 0;
     fani_processes_ring ring = {.ends = &ends, .capacity = CAPACITY};
     fani_processes_message found;
-    if (size < sizeof head)
+    uint64_t head;
+    if (size < 1 + sizeof head)
         return;
-    memcpy(&head, message, sizeof head);
+    ring.at = ring.far = ring.next = ring.released = (uint64_t)message[0] * FANI_PROCESSES_LINE;
+    memcpy(&head, message + 1, sizeof head);
+    atomic_store(&ends.head, ring.at + head);
     ring.bytes = aligned_alloc(64, CAPACITY);
     REQUIRE(ring.bytes);
-    size_t given = size - sizeof head < CAPACITY ? size - sizeof head : CAPACITY;
-    memset(ring.bytes, 0, CAPACITY);
-    memcpy(ring.bytes, message + sizeof head, given);
-    atomic_store(&ends.head, head);
+    for (size_t i = 0, from = 1 + sizeof head; i < CAPACITY; i++)
+        ring.bytes[(ring.at + i) % CAPACITY] = from + i < size ? message[from + i] : 0;
     unsigned frames = 0;
     while (fani_processes_ring_peek(&ring, &found) == FAN_OK && found.frame) {
         REQUIRE(++frames <= CAPACITY / FANI_PROCESSES_LINE);
