@@ -19,7 +19,8 @@ enum { FILE_MAX = 1 << 20 };
 
 typedef struct pair {
     char *key, *value;
-    uint32_t line, key_column, value_column;
+    uint32_t key_line, key_column;
+    uint32_t line, value_column; /* where the value begins */
 } pair;
 
 typedef struct job_file {
@@ -93,9 +94,15 @@ static fan_status refuse(job_file *file, fan_status status, uint32_t line, uint3
     return status;
 }
 
+/* As the ini library sees it. */
+static bool is_blank(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
 static size_t skip_blanks(const job_file *file, size_t at)
 {
-    while (at < file->line_size && (file->line[at] == ' ' || file->line[at] == '\t'))
+    while (at < file->line_size && is_blank(file->line[at]))
         at++;
     return at;
 }
@@ -117,6 +124,14 @@ static bool sets_known_key(const job_file *file, size_t at)
     return false;
 }
 
+/* Where a comment begins that stands behind a value; the line's size where there is none. */
+static size_t find_comment(const job_file *file, size_t at)
+{
+    while (at < file->line_size && !(file->line[at] == ';' && at && is_blank(file->line[at - 1])))
+        at++;
+    return at;
+}
+
 /* Serves a line as fgets does. Indentation is taken from keys: for the ini library an indented line
  * goes on with the value above it. */
 static char *serve(char *to, int size, void *stream)
@@ -134,6 +149,9 @@ static char *serve(char *to, int size, void *stream)
     size_t indent = skip_blanks(file, 0);
     file->continues = indent && !sets_known_key(file, indent);
     size_t from = file->continues ? 0 : indent;
+    /* In a line that goes on with a value not every version of the ini library looks for comments.
+     */
+    size_t to_size = (file->continues ? find_comment(file, indent) : file->line_size) - from;
     if (file->line_size - from + 2 > (size_t)size) {
         char text[128];
         snprintf(text, sizeof text,
@@ -142,8 +160,8 @@ static char *serve(char *to, int size, void *stream)
         refuse(file, FAN_E_SYNTAX, file->line_number, (uint32_t)size - 1, text);
         return NULL;
     }
-    memcpy(to, file->line + from, file->line_size - from);
-    memcpy(to + file->line_size - from, "\n", 2);
+    memcpy(to, file->line + from, to_size);
+    memcpy(to + to_size, "\n", 2);
     return to;
 }
 
@@ -171,13 +189,17 @@ static bool repeats(const char *name)
     return false;
 }
 
-static fan_status append_value(pair *p, const char *value)
+static fan_status append_value(pair *p, const job_file *file, const char *value)
 {
     size_t size = strlen(p->value) + strlen(value) + 2;
     char *joined = malloc(size);
     if (!joined)
         return FAN_E_MEMORY;
-    snprintf(joined, size, "%s %s", p->value, value);
+    snprintf(joined, size, "%s%s%s", p->value, *p->value ? " " : "", value);
+    if (!*p->value) { /* it begins here */
+        p->line = file->line_number;
+        p->value_column = value_column(file);
+    }
     free(p->value);
     p->value = joined;
     return FAN_OK;
@@ -192,6 +214,7 @@ static fan_status add_pair(job_file *file, const char *name, const char *value)
     pair *p = &pairs[file->count];
     *p = (pair){.key = strdup(name),
                 .value = strdup(value),
+                .key_line = file->line_number,
                 .line = file->line_number,
                 .key_column = (uint32_t)skip_blanks(file, 0) + 1,
                 .value_column = value_column(file)};
@@ -223,8 +246,9 @@ static int handle(void *user, const char *section, const char *name, const char 
         refuse(file, FAN_E_SYNTAX, file->line_number, 1, text);
         return 0;
     }
-    if (file->count && file->continues && !repeats(name)) {
-        status = append_value(&file->pairs[file->count - 1], value);
+    pair *last = file->count ? &file->pairs[file->count - 1] : NULL;
+    if (last && file->continues && (!repeats(name) || !*last->value)) {
+        status = append_value(last, file, value);
     } else if (!repeats(name) && find_pair(file, name)) {
         snprintf(text, sizeof text, "%.50s is set twice: expected it once", name);
         refuse(file, FAN_E_SYNTAX, file->line_number, 1, text);
@@ -280,7 +304,7 @@ static fan_status set_pair(job_file *file, const pair *p, fan_job *job)
     fan_error error = {0};
     fan_status status = fani_key_find(job->kind, p->key, &key, &error);
     if (status != FAN_OK)
-        return refuse(file, status, p->line, p->key_column, error.text);
+        return refuse(file, status, p->key_line, p->key_column, error.text);
     char *value =
         fani_key_is_path(key) && p->value[0] ? resolve(file->path, p->value) : strdup(p->value);
     if (!value)

@@ -270,6 +270,19 @@ static void refuse_token(fani_reader *r)
     refuse(r, FANI_FLAW_TOKEN_LONG, r->token_start, r->token_limit);
 }
 
+/* What breaks both limits is refused for the one that it broke first, so that it does not matter
+ * how many bytes a read brought. */
+static void check_limits(fani_reader *r)
+{
+    size_t line_size = r->out_used - r->item_start, line_max = r->options.line_max;
+    size_t token_over = r->token_size > r->token_limit ? r->token_size - r->token_limit : 0;
+    size_t line_over = line_size > line_max ? line_size - line_max : 0;
+    if (token_over && token_over >= line_over)
+        refuse_token(r);
+    else if (line_over)
+        refuse(r, FANI_FLAW_LINE_LONG, r->item_start, line_max);
+}
+
 static void take_token(fani_reader *r)
 {
     if (!r->in_token)
@@ -281,10 +294,7 @@ static void take_token(fani_reader *r)
         return;
     append(r, r->chunk + from, r->at - from);
     r->token_size += r->at - from;
-    if (r->token_size > r->token_limit)
-        refuse_token(r);
-    else if (r->out_used - r->item_start > r->options.line_max)
-        refuse(r, FANI_FLAW_LINE_LONG, r->item_start, r->options.line_max);
+    check_limits(r);
 }
 
 /* One blank; where items are lines, blanks inside an item are part of it. */
@@ -434,10 +444,13 @@ static fan_status fill(fani_reader *r, bool wait, bool *got)
 {
     input *in = &r->inputs[r->current];
     ssize_t n;
-    r->chunk_position += r->end;
-    r->at = r->end = 0;
-    do { /* at the start until it is clear whether there is a mark */
-        fan_status status = await(r, in, wait || r->end > 0, got);
+    if (!in->at_start) {
+        r->chunk_position += r->end;
+        r->end = 0;
+    }
+    do { /* at the start until it is clear whether there is a mark, also over several pulls */
+        r->at = r->end;
+        fan_status status = await(r, in, wait, got);
         if (status != FAN_OK || !*got)
             return status;
         n = read(in->fd, r->chunk + r->end, CHUNK - r->end);
@@ -445,6 +458,7 @@ static fan_status fill(fani_reader *r, bool wait, bool *got)
             r->end += (size_t)n;
     } while ((n < 0 && (errno == EINTR || errno == EAGAIN)) ||
              (n > 0 && in->at_start && r->end < MARK && begins_like_mark(r)));
+    r->at = 0;
     if (n < 0) {
         r->failed = FAN_E_INPUT;
         r->failed_errno = errno;

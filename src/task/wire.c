@@ -179,10 +179,12 @@ fan_status fani_wire_batch_read(const unsigned char *message, size_t size, fani_
     const unsigned char *bytes = take(&r, header.bytes_size);
     if (header.flags & HAS_BYTES)
         batch->items.bytes = bytes;
-    if (r.broken || r.left)
+    if (r.broken || r.left || (header.bytes_size && !batch->items.bytes))
         return FAN_E_PROTOCOL;
     if (batch->items.offsets)
         return offsets_ascend(&batch->items, header.bytes_size) ? FAN_OK : FAN_E_PROTOCOL;
+    if (!batch->items.bytes)
+        batch->items.size = 0; /* a range has nothing to read */
     if (batch->items.bytes && (__builtin_mul_overflow(header.item_size, header.count, &total) ||
                                total != header.bytes_size))
         return FAN_E_PROTOCOL;

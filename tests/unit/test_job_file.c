@@ -45,6 +45,38 @@ FAN_TEST(job_file, keys_are_those_of_the_command_line)
     fan_job_free(job);
 }
 
+FAN_TEST(job_file, comments_stand_behind_every_line_of_a_value)
+{
+    fan_job *job = load("[job]\ntask = integrate ; what\nexpression = x + ; one\n  y;2 +\t; two\n"
+                        "  ; three\n  z\nover = x=0:1 ; four\n  y=0:2 ; five\n");
+    ASSERT_TRUE(job != NULL);
+    EXPECT_STR(fan_job_get(job, "task"), "integrate");
+    EXPECT_STR(fan_job_get(job, "expression"), "x + y;2 + z");
+    EXPECT_STR(fan_job_get(job, "over"), "y=0:2");
+    fan_job_free(job);
+}
+
+FAN_TEST(job_file, values_may_begin_in_the_next_line)
+{
+    fan_job *job = load("[job]\ntask =\n  integrate\npoints = ; how many\n  100\nexpression =\n"
+                        "  x +\n  y\nover =\n  x=0:1\n  y=0:2\n");
+    ASSERT_TRUE(job != NULL);
+    EXPECT_STR(fan_job_get(job, "task"), "integrate");
+    EXPECT_STR(fan_job_get(job, "points"), "100");
+    EXPECT_STR(fan_job_get(job, "expression"), "x + y");
+    EXPECT_I64(fan_job_check(job, NULL), FAN_OK);
+    fan_job_free(job);
+}
+
+FAN_TEST(job_file, any_blanks_may_stand_before_a_key)
+{
+    fan_job *job = load("[job]\n\ftask = gcd\n\vworkers = 2\n\r format = tsv\n");
+    ASSERT_TRUE(job != NULL);
+    EXPECT_STR(fan_job_get(job, "workers"), "2");
+    EXPECT_STR(fan_job_get(job, "format"), "tsv");
+    fan_job_free(job);
+}
+
 FAN_TEST(job_file, paths_are_relative_to_the_file)
 {
     fan_job *job = load("[job]\ntask = gcd\ninput = data/x.txt\noutput = out.txt\n");
@@ -81,6 +113,8 @@ FAN_TEST(job_file, what_is_wrong_is_told_with_its_place)
         {"[job\ntask = gcd\n", FAN_E_SYNTAX, 1, 1, "'[job]'"},
         {"[job]\ntask = gcd\n[other]\ninput = x\n", FAN_E_SYNTAX, 4, 1, "section [other]"},
         {"[job]\ntask = gcd\ninput =\n", FAN_E_ARGUMENT, 3, 8, "input is empty"},
+        {"[job]\ntask = gcd\nworkers =\n   many\n", FAN_E_ARGUMENT, 4, 4, "from 1 to 4096"},
+        {"[job]\ntask = gcd\ncolour =\n   red\n", FAN_E_ARGUMENT, 3, 1, "unknown key 'colour'"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char path[40];

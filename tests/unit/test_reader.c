@@ -33,12 +33,11 @@ static void gather(fani_reader *reader, size_t max_items, char *text, size_t siz
 }
 
 /* Reads `input` from packets cut at a and b: each packet is one read. */
-static void read_cut(fani_unit unit, size_t token_max, const char *input, size_t size, size_t a,
+static void read_cut(const fani_reader_options *options, const char *input, size_t size, size_t a,
                      size_t b, char *text, size_t text_size)
 {
     int pair[2];
     fani_reader *reader;
-    fani_reader_options options = {.unit = unit, .token_max = token_max};
     text[0] = '\0';
     ASSERT_I64(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
     const size_t cuts[] = {0, a, b, size};
@@ -47,7 +46,7 @@ static void read_cut(fani_unit unit, size_t token_max, const char *input, size_t
             ASSERT_I64(send(pair[1], input + cuts[i], cuts[i + 1] - cuts[i], 0),
                        (long long)(cuts[i + 1] - cuts[i]));
     ASSERT_I64(close(pair[1]), 0);
-    ASSERT_I64(fani_reader_new(&options, &reader), FAN_OK);
+    ASSERT_I64(fani_reader_new(options, &reader), FAN_OK);
     ASSERT_I64(fani_reader_add_fd(reader, pair[0], "socket"), FAN_OK);
     gather(reader, 3, text, text_size);
     fani_reader_free(reader);
@@ -55,19 +54,20 @@ static void read_cut(fani_unit unit, size_t token_max, const char *input, size_t
 }
 
 /* The same items and places wherever the input is cut into reads. */
-static void expect_items(fani_unit unit, size_t token_max, const char *input, size_t size,
+static void expect_items(fani_reader_options options, const char *input, size_t size,
                          const char *expected)
 {
     char text[2000];
     for (size_t a = 0; a <= size && !shim_failed(); a++)
         for (size_t b = a; b <= size && !shim_failed(); b++) {
-            read_cut(unit, token_max, input, size, a, b, text, sizeof text);
+            read_cut(&options, input, size, a, b, text, sizeof text);
             EXPECT_STR(text, expected);
         }
 }
 
-#define ITEMS(unit, token_max, input, expected)                                                    \
-    expect_items(unit, token_max, input, sizeof(input) - 1, expected)
+#define ITEMS(unit_, token_max_, input, expected)                                                  \
+    expect_items((fani_reader_options){.unit = (unit_), .token_max = (token_max_)}, input,         \
+                 sizeof(input) - 1, expected)
 
 FAN_TEST(reader, tokens_at_every_boundary)
 {
@@ -114,6 +114,46 @@ FAN_TEST(reader, a_token_too_long_is_an_excerpt)
 FAN_TEST(reader, a_line_is_refused_for_one_long_token)
 {
     ITEMS(FANI_UNIT_LINE, 3, "1 2\n7 12345 6\n8 9", "1:1:1 2|2:3:123...!1|3:1:8 9");
+}
+
+FAN_TEST(reader, what_is_too_long_twice_is_refused_for_what_was_first)
+{
+    const char input[] = "12 34 567890 1\n1 2345 67 890123\n1 2 3 456\n";
+    const fani_reader_options options = {.unit = FANI_UNIT_LINE, .token_max = 3, .line_max = 9};
+    expect_items(options, input, sizeof input - 1, "1:7:567...!1|2:3:234...!1|3:1:1 2 3 456");
+    expect_items((fani_reader_options){.unit = FANI_UNIT_LINE, .token_max = 5, .line_max = 7},
+                 input, sizeof input - 1, "1:1:12 34 5...!2|2:1:1 2345 ...!2|3:1:1 2 3 4...!2");
+}
+
+static bool third_time(void *user)
+{
+    int *asked = user;
+    return ++*asked >= 3;
+}
+
+FAN_TEST(reader, half_a_mark_makes_nobody_wait)
+{
+    int pair[2], asked = 0;
+    fani_reader *reader;
+    fan_items items;
+    char text[100];
+    ASSERT_I64(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+    ASSERT_I64(
+        fani_reader_new(&(fani_reader_options){.stop = third_time, .stop_user = &asked}, &reader),
+        FAN_OK);
+    ASSERT_I64(fani_reader_add_text(reader, "1"), FAN_OK);
+    ASSERT_I64(fani_reader_add_fd(reader, pair[0], "socket"), FAN_OK);
+    ASSERT_I64(send(pair[1], "\xEF", 1, 0), 1);
+    EXPECT_I64(fani_reader_pull(reader, 10, 100, false, &items, NULL), FAN_OK);
+    EXPECT_U64(items.count, 1);
+    EXPECT_I64(fani_reader_pull(reader, 10, 100, false, &items, NULL), FAN_OK);
+    EXPECT_U64(items.count, 0);
+    ASSERT_I64(send(pair[1], "\xBB\xBF 7", 4, 0), 4);
+    ASSERT_I64(close(pair[1]), 0);
+    gather(reader, 10, text, sizeof text);
+    EXPECT_STR(text, "1:2:7");
+    fani_reader_free(reader);
+    ASSERT_I64(close(pair[0]), 0);
 }
 
 /* ---- Files ----------------------------------------------------------------------------------- */

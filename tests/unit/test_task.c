@@ -174,6 +174,32 @@ FAN_TEST(wire, damaged_replies_are_refused_or_harmless)
     free(message);
 }
 
+/* The flags of a message follow its magic. */
+static fan_status read_with_flags(unsigned char *message, size_t size, uint32_t flags,
+                                  fani_wire_batch *back)
+{
+    memcpy(message + 4, &flags, sizeof flags);
+    return fani_wire_batch_read(message, size, back);
+}
+
+FAN_TEST(wire, inputs_without_their_bytes_are_refused)
+{
+    enum { OFFSETS = 1, BYTES = 2, ARGS = 4 };
+    uint64_t offsets[4];
+    fani_wire_batch batch = example(offsets), back;
+    size_t size;
+    unsigned char *message = encode_batch(&batch, &size);
+    EXPECT_I64(read_with_flags(message, size, OFFSETS | BYTES | ARGS, &back), FAN_OK);
+    EXPECT_I64(read_with_flags(message, size, OFFSETS | ARGS, &back), FAN_E_PROTOCOL);
+    EXPECT_I64(read_with_flags(message, size, ARGS, &back), FAN_E_PROTOCOL);
+    free(message);
+    batch.items = (fan_items){.size = 8, .count = 3};
+    message = encode_batch(&batch, &size);
+    ASSERT_I64(fani_wire_batch_read(message, size, &back), FAN_OK);
+    EXPECT_U64(back.items.size, 0);
+    free(message);
+}
+
 FAN_TEST(wire, range_and_empty_batches)
 {
     fani_wire_batch range = {

@@ -200,7 +200,7 @@ static fan_status read_items(fani_parcel *parcel, uint32_t flags, uint64_t bytes
                              fan_items *items)
 {
     uint64_t total;
-    if (items->count > UINT64_MAX / 16)
+    if (items->count > UINT64_MAX / 16 || (!(flags & HAS_BYTES) && bytes_size))
         return FAN_E_PROTOCOL;
     if (flags & HAS_OFFSETS) {
         const void *offsets =
@@ -208,8 +208,9 @@ static fan_status read_items(fani_parcel *parcel, uint32_t flags, uint64_t bytes
         items->offsets = offsets;
         if (!offsets)
             return FAN_E_PROTOCOL;
-    } else if (flags & HAS_BYTES &&
-               (__builtin_mul_overflow(items->size, items->count, &total) || total != bytes_size)) {
+    } else if (!(flags & HAS_BYTES)) {
+        items->size = 0; /* a range has nothing to read */
+    } else if (__builtin_mul_overflow(items->size, items->count, &total) || total != bytes_size) {
         return FAN_E_PROTOCOL;
     }
     const unsigned char *bytes = take(&parcel->at, &parcel->left, bytes_size);
@@ -227,6 +228,8 @@ static fan_status read_args(fani_parcel *parcel, uint32_t flags, fani_order *ord
     if (!bytes)
         return FAN_E_PROTOCOL;
     memcpy(&args, bytes, sizeof args);
+    if (!args.id) /* that is how an order says that it has none */
+        return FAN_E_PROTOCOL;
     order->args = args.id;
     order->args_size = (size_t)args.size;
     if (flags & BRINGS_ARGS)
