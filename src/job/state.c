@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "job/identity.h"
 #include "job/input_hash.h"
+#include "job/ledger_compact.h"
 #include "stage/journal.h"
 
 /* What was done reaches the system within 50 ms: half of it here, half in the journal. */
@@ -254,6 +255,8 @@ static fan_status write_down(fani_job_run *run, fan_error *error)
     if (status == FAN_OK)
         status = fani_journal_append(state->journal, FANI_LEDGER_STATE, state->scratch.bytes,
                                      state->scratch.size, FAN_FOREVER, NULL, error);
+    if (status == FAN_OK && fani_journal_wants_compact(state->journal))
+        status = fani_ledger_compact(state->journal, state->path, FAN_FOREVER, error);
     state->written = state->now.done;
     state->written_ns = fani_clock_ns();
     state->dirty = false;
