@@ -80,6 +80,10 @@ typedef struct fan_job_events {
     /* What an item wrote to its standard output and error, where the executor captures it: once an
      * item, in input order. `item` names it ("item 3"); valid during the call. May be NULL. */
     void (*wrote)(void *user, const char *item, const fan_captured *text);
+    /* For OUTPUT.run.json, which says what a run with a journal was: the command line that asked
+     * for it, NULL-terminated; the MPI library's name and version where ranks work. May be NULL. */
+    const char *const *arguments;
+    const char *mpi;
 } fan_job_events;
 
 typedef struct fan_job_result {

@@ -169,6 +169,11 @@ uint64_t fani_state_written(const fani_state *state)
     return state->written;
 }
 
+const fani_ledger_state *fani_state_now(const fani_state *state)
+{
+    return &state->now;
+}
+
 /* ---- Input ----------------------------------------------------------------------------------- */
 
 size_t fani_state_read_limit(const fani_state *state, size_t most)
