@@ -88,6 +88,10 @@ typedef struct fan_job_events {
      * writing the results that come in without a gap. Integrals and key scans, of which parts are
      * of no use, are dropped at once. NULL: all are. */
     bool (*hurry)(void *user);
+    /* For OUTPUT.run.json, which says what a run with a journal was: the command line that asked
+     * for it, NULL-terminated; the MPI library's name and version where ranks work. May be NULL. */
+    const char *const *arguments;
+    const char *mpi;
 } fan_job_events;
 
 typedef struct fan_job_result {

@@ -13,6 +13,7 @@ enum {
     TAKES_COMPARE = 2,
     TAKES_DOCTOR = 4,
     TAKES_NOTHING = 8,
+    TAKES_RESULTS = 16,
 };
 
 typedef struct cli_command {
@@ -29,7 +30,7 @@ typedef struct cli_command {
 } cli_command;
 
 extern const cli_command command_gcd, command_factor, command_divisors, command_integrate,
-    command_weakkeys, command_run, command_compare, command_doctor, command_help;
+    command_weakkeys, command_run, command_results, command_compare, command_doctor, command_help;
 
 /* Command number i from 0; NULL past the last. */
 const cli_command *command_at(size_t i);

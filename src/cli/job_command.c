@@ -241,6 +241,14 @@ static bool write_record(const cli_options *o, fan_executor *executor, const fan
     return record_write(o->record, 0, &record);
 }
 
+/* The MPI library's name and version where the executor is over ranks; NULL: it is not. */
+static const char *mpi_of(const fan_executor *executor)
+{
+    const fan_ranks *ranks = NULL;
+    bool is_mpi = strcmp(fan_executor_name(executor), "mpi") == 0;
+    return is_mpi && launch_load_ranks(&ranks, NULL) == FAN_OK ? ranks->version() : NULL;
+}
+
 int job_command_work(const cli_options *o, fan_job *job, fan_executor *executor)
 {
     const char *task = fan_job_get(job, "task");
@@ -255,7 +263,9 @@ int job_command_work(const cli_options *o, fan_job *job, fan_executor *executor)
                              .stop = stop,
                              .hurry = hurry,
                              .note = note,
-                             .output_fd = STDOUT_FILENO};
+                             .output_fd = STDOUT_FILENO,
+                             .arguments = (const char *const *)o->argv,
+                             .mpi = mpi_of(executor)};
     fan_job_result result = {0};
     fan_error error = {0};
     stopped_prepare(o, job, fan_job_is_resumable(job));

@@ -291,6 +291,9 @@ static const struct option_spec {
      store_time_limit},
     {{"format", 0, "FORMAT", "of the table: text, tsv or ndjson (default: text)", TAKES_COMPARE},
      store_table_format},
+    {{"format", 0, "FORMAT", "text, tsv (the failed items alone) or ndjson (default: text)",
+      TAKES_RESULTS},
+     store_table_format},
     {{"timeline", 0, "FILE", "draw who ran what when in the last run of each, as SVG",
       TAKES_COMPARE},
      store_timeline},
@@ -302,7 +305,8 @@ static const struct option_spec {
     {{"quiet", 'q', NULL, "no progress and no warnings; errors are still said",
       TAKES_JOB | TAKES_COMPARE},
      store_quiet},
-    {{"help", 'h', NULL, "this text", TAKES_JOB | TAKES_COMPARE | TAKES_DOCTOR | TAKES_NOTHING},
+    {{"help", 'h', NULL, "this text",
+      TAKES_JOB | TAKES_COMPARE | TAKES_DOCTOR | TAKES_RESULTS | TAKES_NOTHING},
      store_help},
 };
 enum { SPEC_COUNT = sizeof specs / sizeof *specs };

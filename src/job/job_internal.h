@@ -88,6 +88,7 @@ struct fani_job_run {
     bool header_written;
     uint64_t total; /* items in all; UINT64_MAX: not known */
     int64_t last_progress_ns;
+    int64_t begun_at; /* seconds since 1970 */
 };
 
 /* ---- kinds.c --------------------------------------------------------------------------------- */

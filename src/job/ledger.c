@@ -165,3 +165,8 @@ char *fani_ledger_part_path(const char *output)
 {
     return with_suffix(output, ".part");
 }
+
+char *fani_ledger_run_json_path(const char *output)
+{
+    return with_suffix(output, ".run.json");
+}

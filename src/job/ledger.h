@@ -59,9 +59,11 @@ bool fani_ledger_get_cell(const void *payload, size_t size, fani_ledger_cell *ce
 /* "ok", "failed", ..., "bad input", "partial". */
 const char *fani_ledger_outcome_name(uint32_t outcome);
 
-/* Where the ledger and the output that is not yet complete are kept: beside the output. malloc'd;
- * NULL: out of memory. */
+/* Where the ledger, the output that is not complete, and what the run was are kept: beside the
+ * output. malloc'd; NULL: out of memory.
+ */
 char *fani_ledger_path(const char *output);
 char *fani_ledger_part_path(const char *output);
+char *fani_ledger_run_json_path(const char *output);
 
 #endif

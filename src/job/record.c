@@ -251,25 +251,25 @@ static fan_status failure_tsv(const fani_failure *f, fan_buffer *out)
     return status;
 }
 
-/* A string as JSON; one that is not UTF-8 with its foreign bytes replaced. */
-static json_t *any_string(const char *text)
+json_t *fani_json_text(const char *text)
 {
     json_t *string = json_string(text);
-    if (string)
+    char *clean = string ? NULL : strdup(text);
+    if (!clean)
         return string;
-    char clean[sizeof((fan_error *)0)->text];
-    snprintf(clean, sizeof clean, "%s", text);
     for (char *at = clean; *at; at++)
-        *at = (unsigned char)*at < 0x80 ? *at : '?';
-    return json_string(clean);
+        *at = (char)((unsigned char)*at < 0x80 ? *at : '?');
+    string = json_string(clean);
+    free(clean);
+    return string;
 }
 
 static fan_status failure_json(const fani_failure *f, fan_buffer *out)
 {
     json_t *object = json_head(f->task, f->index, f->status);
-    int failed = !object || json_object_set_new(object, "text", any_string(f->error->text));
+    int failed = !object || json_object_set_new(object, "text", fani_json_text(f->error->text));
     if (!failed && f->error->file[0])
-        failed = json_object_set_new(object, "file", any_string(f->error->file));
+        failed = json_object_set_new(object, "file", fani_json_text(f->error->file));
     if (!failed && f->error->line)
         failed = json_object_set_new(object, "line", json_integer(f->error->line)) ||
                  json_object_set_new(object, "column", json_integer(f->error->column));

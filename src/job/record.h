@@ -49,6 +49,9 @@ char *fani_bytes_room(fan_buffer *buffer, size_t size);
 /* Appends a JSON object as a line. The object is released. FAN_E_MEMORY. */
 fan_status fani_bytes_add_json(fan_buffer *buffer, json_t *object);
 
+/* A string as JSON; of one that is not UTF-8 the foreign bytes become '?'. NULL: out of memory. */
+json_t *fani_json_text(const char *text);
+
 /* Reads the arguments of a run. */
 fani_list_args fani_record_args(const fan_run *run);
 

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "job/run_json.h"
 #include "job/state.h"
 
 enum { PROGRESS_NS = 100000000 };
@@ -71,26 +72,6 @@ static fan_status publish(fani_job_run *run, fan_error *error)
     return run->state ? fani_state_publish(run, error) : fani_writer_publish(run->writer, error);
 }
 
-/* A run that came to its end publishes; of one that did not, what was written to a stream stays,
- * and what a journal speaks of. */
-static fan_status close_output(fani_job_run *run, fan_status status, fan_error *error)
-{
-    bool published = false;
-    if (status == FAN_OK) {
-        status = publish(run, error);
-        published = status == FAN_OK;
-    } else if (status != FAN_E_OUTPUT && run->writer) {
-        (void)fani_writer_flush(run->writer, NULL); /* the first error is the one to tell */
-    }
-    if (run->state && !published && fani_state_written(run->state))
-        run->result->resume = fani_job_text(run->job, FANI_KEY_OUTPUT);
-    fan_status closed = fani_state_close(run, status == FAN_OK ? error : NULL);
-    if (run->writer)
-        run->result->output_bytes = fani_writer_bytes(run->writer);
-    fani_writer_free(run->writer);
-    return status == FAN_OK ? closed : status;
-}
-
 static int exit_code(fan_status status, const fan_job_result *result)
 {
     switch (status) {
@@ -120,12 +101,39 @@ static int exit_code(fan_status status, const fan_job_result *result)
     return result->summary.ok < result->summary.items ? 1 : 0;
 }
 
+/* A run that came to its end publishes; of one that did not, what was written to a stream stays,
+ * and what a journal speaks of. What the run was is said while nobody else can write it. */
+static fan_status close_output(fani_job_run *run, fan_status status, fan_error *error)
+{
+    bool published = false;
+    if (status == FAN_OK) {
+        status = publish(run, error);
+        published = status == FAN_OK;
+    } else if (status != FAN_E_OUTPUT && run->writer) {
+        (void)fani_writer_flush(run->writer, NULL); /* the first error is the one to tell */
+    }
+    if (run->state && !published && fani_state_written(run->state))
+        run->result->resume = fani_job_text(run->job, FANI_KEY_OUTPUT);
+    if (run->state) {
+        fan_status said = fani_run_json_end(run, status, exit_code(status, run->result),
+                                            status == FAN_OK ? error : NULL);
+        status = status == FAN_OK ? said : status;
+    }
+    fan_status closed = fani_state_close(run, status == FAN_OK ? error : NULL);
+    if (run->writer)
+        run->result->output_bytes = fani_writer_bytes(run->writer);
+    fani_writer_free(run->writer);
+    return status == FAN_OK ? closed : status;
+}
+
 static fan_status run_job(fani_job_run *run, fan_error *error)
 {
     fan_status status = fan_job_check(run->job, error);
     if (status != FAN_OK)
         return status;
     status = open_output(run, error);
+    if (status == FAN_OK)
+        status = fani_run_json_begin(run, error);
     if (status == FAN_OK && !fani_state_complete(run->state))
         status = run->job->kind->run(run, error);
     return close_output(run, status, error);

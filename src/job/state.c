@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "job/identity.h"
 #include "job/input_hash.h"
+#include "job/ledger_compact.h"
 #include "stage/journal.h"
 
 /* What was done reaches the system within 50 ms: half of it here, half in the journal. */
@@ -169,6 +170,11 @@ uint64_t fani_state_written(const fani_state *state)
     return state->written;
 }
 
+const fani_ledger_state *fani_state_now(const fani_state *state)
+{
+    return &state->now;
+}
+
 /* ---- Input ----------------------------------------------------------------------------------- */
 
 size_t fani_state_read_limit(const fani_state *state, size_t most)
@@ -255,6 +261,8 @@ static fan_status write_down(fani_job_run *run, fan_error *error)
     if (status == FAN_OK)
         status = fani_journal_append(state->journal, FANI_LEDGER_STATE, state->scratch.bytes,
                                      state->scratch.size, FAN_FOREVER, NULL, error);
+    if (status == FAN_OK && fani_journal_wants_compact(state->journal))
+        status = fani_ledger_compact(state->journal, state->path, FAN_FOREVER, error);
     state->wrote = true;
     state->written = state->now.done;
     state->written_ns = fani_clock_ns();
@@ -305,7 +313,11 @@ static void discard(fani_job_run *run)
     fani_state *state = run->state;
     if (!state->journal || state->found || state->wrote || !run->writer)
         return;
-    (void)unlink(state->path); /* without it the next run begins anew all the same */
+    char *what_it_was = fani_ledger_run_json_path(fani_job_text(run->job, FANI_KEY_OUTPUT));
+    (void)unlink(state->path); /* with them the next run begins anew all the same */
+    if (what_it_was)
+        (void)unlink(what_it_was);
+    free(what_it_was);
     fani_writer_discard(run->writer);
 }
 

@@ -48,6 +48,9 @@ fan_status fani_state_idle(fani_job_run *run, bool now, fan_error *error);
 /* How far the ledger says that the run has come: what may be told to others. */
 uint64_t fani_state_written(const fani_state *state);
 
+/* What is written down next, or was last. */
+const fani_ledger_state *fani_state_now(const fani_state *state);
+
 /* The output is complete: publishes it. */
 fan_status fani_state_publish(fani_job_run *run, fan_error *error);
 

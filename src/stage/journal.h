@@ -114,6 +114,12 @@ fan_status fani_journal_open(const fani_journal_options *options, const char *pa
 fan_status fani_journal_read(const char *path, bool repair, const fani_journal_visitor *visitor,
                              fan_error *error);
 
+/* The same for a file that is open, which stays so; `name` is for messages. One descriptor can be
+ * read several times, and is the same file also when its name has meanwhile gone to a compacted
+ * one. A negative descriptor, with errno: the file could not be opened. */
+fan_status fani_journal_read_fd(int fd, const char *name, bool repair,
+                                const fani_journal_visitor *visitor, fan_error *error);
+
 /* Appends a record: a copy into memory, no system call but to wake the journal's thread. Waits only
  * while `buffer_bytes` are full or a compaction runs, until the deadline. *sequence (may be NULL)
  * is its number: larger than of all records appended before. Any thread. Errors: FAN_E_ARGUMENT

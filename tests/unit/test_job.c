@@ -542,8 +542,12 @@ FAN_TEST(job_faults, an_output_file_is_whole_or_not_there)
     close(fd);
     EXPECT_STR(text, "12: 2 2 3\n");
     unlink(path);
-    strcat(path, ".journal");
-    unlink(path);
+    char beside[64];
+    static const char *const suffixes[] = {".journal", ".run.json"};
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(beside, sizeof beside, "%s%s", path, suffixes[i]);
+        unlink(beside);
+    }
 }
 
 static bool always(void *user)

@@ -120,7 +120,7 @@ static const char *make_file(const char *name, const char *text)
 
 static void clear_files(void)
 {
-    static const char *const names[] = {"keys", "more", "out", "out.journal"};
+    static const char *const names[] = {"keys", "more", "out", "out.journal", "out.run.json"};
     char path[128];
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         snprintf(path, sizeof path, "%s/%s", folder, names[i]);

@@ -27,7 +27,7 @@ static const char old_text[] = "an older file\n";
 /* A job whose output is @/target, on one executor. */
 static void with_output(const char *job, const char *executor, char text[400])
 {
-    snprintf(text, 400, "%s --executor %s --output @/target", job, executor);
+    snprintf(text, 400, "%s --executor %s --output @/target --no-journal", job, executor);
 }
 
 /* What it writes when nothing fails. */
@@ -192,7 +192,8 @@ FAN_TEST(output, long_every_call_of_every_job_fails_everywhere)
 static void much(unsigned long step)
 {
     char expected[] = "",
-         arguments[] = "factor --executor threads -j2 --input @/many --output @/target";
+         arguments[] =
+             "factor --executor threads -j2 --input @/many --output @/target --no-journal";
     FILE *many = fopen(in_folder("many"), "we");
     ASSERT_TRUE(many != NULL);
     for (int i = 0; i < 100000; i++)

@@ -51,12 +51,13 @@ FAN_TEST(surroundings, a_tiny_disk)
     ASSERT_I64(fclose(many), 0);
     write_text(in_folder("tiny/target"), "old\n");
     setting how = {.variable = "TMPDIR", .value = in_folder("tiny")};
-    run(&how, "factor --input @/many --executor threads -j2 --output @/tiny/target", &r);
+    run(&how, "factor --input @/many --executor threads -j2 --output @/tiny/target --no-journal",
+        &r);
     EXPECT_I64(r.code, 3);
     EXPECT_CONTAINS(r.err, "No space left on device");
     read_text(in_folder("tiny/target"), text);
     EXPECT_STR(text, "old\n");
-    run(&how, "factor 12 --executor threads -j2 --output @/tiny/target", &r);
+    run(&how, "factor 12 --executor threads -j2 --output @/tiny/target --no-journal", &r);
     EXPECT_I64(r.code, 0);
     read_text(in_folder("tiny/target"), text);
     EXPECT_STR(text, "12: 2 2 3\n");

@@ -1,0 +1,60 @@
+/* What came of a run: read from the journal beside its output, also while it runs and after it was
+ * killed. */
+#ifndef FANFOLD_RESULTS_H
+#define FANFOLD_RESULTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "fanfold/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct fan_results {
+    bool finished; /* it came to its end, and the output is in its place */
+    uint64_t done; /* entries of the input, from the first on, whose outcomes are known */
+    uint64_t items, ok, failed, lost, timed_out, cancelled; /* of these; items is their sum */
+    uint64_t bad_inputs;                                    /* entries that are no valid input */
+    uint64_t output_bytes;
+} fan_results;
+
+/* An entry that is not ok. Texts are valid during the visit. */
+typedef struct fan_results_failure {
+    uint64_t index;
+    const char *outcome;   /* "failed", "lost", "timed out", "cancelled", "bad input", or "partial":
+                              it has a result which is not all of it */
+    uint32_t attempt;      /* from 1; 0: not known */
+    uint32_t line, column; /* where it stands in its input, from 1; 0: not known */
+    const char *file;      /* "": not known */
+    const char *text;      /* the reason */
+} fan_results_failure;
+
+/* Who looks at them; each function may be NULL. */
+typedef struct fan_results_visitor {
+    /* What the run is, as a resume compares it: "task", "input", ... First of all. */
+    void (*fact)(void *user, const char *key, const char *value);
+    /* Once, before the failures; another answer than FAN_OK ends the reading with it. */
+    fan_status (*summary)(void *user, const fan_results *results, fan_error *error);
+    /* By growing index, but for those that were done again: each index at most once. As summary. */
+    fan_status (*failure)(void *user, const fan_results_failure *failure, fan_error *error);
+    void *user;
+} fan_results_visitor;
+
+/* Reads what the journal of the output `output` says (the file OUTPUT.journal). Takes no lock and
+ * changes nothing. Memory does not grow with the number of failures, but for those that were done
+ * again. Any thread. Errors: FAN_E_ARGUMENT: there is no journal; FAN_E_INPUT: it can't be read, or
+ * is damaged (with file, and errno or offset); FAN_E_MEMORY; what the visitor answered. */
+FAN_API fan_status fan_results_read_sized(const char *output, const fan_results_visitor *visitor,
+                                          size_t visitor_size, fan_error *error);
+static inline fan_status fan_results_read(const char *output, const fan_results_visitor *visitor,
+                                          fan_error *error)
+{
+    return fan_results_read_sized(output, visitor, sizeof *visitor, error);
+}
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,220 @@
+#include "results.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Text --------------------------------------------------------------------------------------
+ */
+
+/* A word as a shell reads it back. */
+static void print_quoted(const char *word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "_@%+=:,./-";
+    if (*word && !word[strspn(word, plain)]) {
+        fputs(word, stdout);
+        return;
+    }
+    putchar('\'');
+    for (; *word; word++)
+        if (*word == '\'')
+            fputs("'\\''", stdout);
+        else
+            putchar(*word);
+    putchar('\'');
+}
+
+static bool is_about_resuming(const char *word)
+{
+    return strcmp(word, "--resume") == 0 || strcmp(word, "--restart") == 0;
+}
+
+/* The command line that the run was begun with, and --resume. */
+static void print_resume(const json_t *run)
+{
+    const json_t *words = json_object_get(run, "arguments"),
+                 *ranks = json_object_get(json_object_get(run, "executor"), "ranks");
+    size_t count = json_array_size(words);
+    if (count < 2) {
+        printf("  it goes on when it is started again with --resume\n");
+        return;
+    }
+    printf("  it goes on with%s:", json_integer_value(ranks) > 1 ? ", under its launcher" : "");
+    for (size_t i = 0; i < count; i++) {
+        const char *word = json_string_value(json_array_get(words, i));
+        if (word && !is_about_resuming(word)) {
+            putchar(' ');
+            print_quoted(word);
+        }
+        if (i == 1) /* behind the subcommand: there may be a "--" later */
+            fputs(" --resume", stdout);
+    }
+    putchar('\n');
+}
+
+static const char *text_of(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text ? text : "not known";
+}
+
+static void print_run(const json_t *run)
+{
+    const json_t *executor = json_object_get(run, "executor");
+    int64_t ranks = json_integer_value(json_object_get(executor, "ranks"));
+    printf("  task        %s\n", text_of(json_object_get(run, "identity"), "task"));
+    printf("  executor    %s, workers: %" PRId64, text_of(executor, "kind"),
+           (int64_t)json_integer_value(json_object_get(executor, "workers")));
+    if (ranks > 1)
+        printf(", ranks: %" PRId64, ranks);
+    printf(", on %s\n", text_of(json_object_get(run, "machine"), "host"));
+    printf("  fanfold     %s\n", text_of(json_object_get(run, "fanfold"), "version"));
+}
+
+static void print_count(const char *name, uint64_t count)
+{
+    if (count)
+        printf(", %" PRIu64 " %s", count, name);
+}
+
+static void summary_text(const results_view *view)
+{
+    const fan_results *r = &view->results;
+    printf("%s: %s\n", view->output, r->finished ? "finished" : "not finished");
+    if (!r->finished)
+        print_resume(view->run);
+    printf("  items       %" PRIu64 ": %" PRIu64 " ok", r->items, r->ok);
+    print_count("failed", r->failed);
+    print_count("lost", r->lost);
+    print_count("timed out", r->timed_out);
+    print_count("cancelled", r->cancelled);
+    putchar('\n');
+    if (r->bad_inputs)
+        printf("  bad inputs  %" PRIu64 "\n", r->bad_inputs);
+    printf("  output      %" PRIu64 " bytes\n", r->output_bytes);
+    if (view->run)
+        print_run(view->run);
+}
+
+/* Text on one line: what would move a terminal's cursor or end a column becomes a blank. */
+static void print_line_text(const char *text)
+{
+    for (; *text; text++)
+        putchar((unsigned char)*text < ' ' || *text == 0x7f ? ' ' : *text);
+}
+
+static void failure_text(results_view *view, const fan_results_failure *f)
+{
+    if (!view->in_list)
+        printf("  not ok:\n");
+    view->in_list = true;
+    fputs("    ", stdout);
+    if (*f->file)
+        print_line_text(f->file);
+    if (*f->file && f->line)
+        printf(":%" PRIu32, f->line);
+    if (*f->file && f->line && f->column)
+        printf(":%" PRIu32, f->column);
+    printf("%sitem %" PRIu64 " %s", *f->file ? ": " : "", f->index, f->outcome);
+    if (f->attempt > 1)
+        printf(" (attempt %" PRIu32 ")", f->attempt);
+    if (*f->text)
+        fputs(": ", stdout);
+    print_line_text(f->text);
+    putchar('\n');
+}
+
+/* ---- TSV ---------------------------------------------------------------------------------------
+ */
+
+static void failure_tsv(const results_view *view, const fan_results_failure *f)
+{
+    print_line_text(view->output);
+    printf("\t%" PRIu64 "\t%s\t%" PRIu32 "\t", f->index, f->outcome, f->attempt);
+    print_line_text(f->file);
+    printf("\t%" PRIu32 "\t%" PRIu32 "\t", f->line, f->column);
+    print_line_text(f->text);
+    putchar('\n');
+}
+
+/* ---- NDJSON ------------------------------------------------------------------------------------
+ */
+
+/* A string; of one that is not UTF-8 the foreign bytes become '?'. NULL: out of memory. */
+static json_t *any_string(const char *text)
+{
+    json_t *string = json_string(text);
+    char *clean = string ? NULL : strdup(text);
+    if (!clean)
+        return string;
+    for (char *at = clean; *at; at++)
+        *at = (char)((unsigned char)*at < 0x80 ? *at : '?');
+    string = json_string(clean);
+    free(clean);
+    return string;
+}
+
+/* Prints an object as a line and releases it; NULL: out of memory. */
+static fan_status print_json(json_t *object)
+{
+    char *line = object ? json_dumps(object, JSON_COMPACT) : NULL;
+    json_decref(object);
+    if (!line)
+        return FAN_E_MEMORY;
+    puts(line);
+    free(line);
+    return FAN_OK;
+}
+
+static fan_status summary_ndjson(const results_view *view)
+{
+    const fan_results *r = &view->results;
+    return print_json(json_pack(
+        "{s:s, s:s, s:o, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "schema",
+        "fanfold.results/1", "record", "summary", "output", any_string(view->output), "finished",
+        r->finished, "done", (json_int_t)r->done, "items", (json_int_t)r->items, "ok",
+        (json_int_t)r->ok, "failed", (json_int_t)r->failed, "lost", (json_int_t)r->lost,
+        "timed_out", (json_int_t)r->timed_out, "cancelled", (json_int_t)r->cancelled, "bad_inputs",
+        (json_int_t)r->bad_inputs, "output_bytes", (json_int_t)r->output_bytes, "run",
+        view->run ? json_incref(view->run) : json_null()));
+}
+
+static fan_status failure_ndjson(const results_view *view, const fan_results_failure *f)
+{
+    return print_json(json_pack(
+        "{s:s, s:s, s:o, s:I, s:s, s:I, s:o, s:I, s:I, s:o}", "schema", "fanfold.results/1",
+        "record", "failure", "output", any_string(view->output), "index", (json_int_t)f->index,
+        "outcome", f->outcome, "attempt", (json_int_t)f->attempt, "file", any_string(f->file),
+        "line", (json_int_t)f->line, "column", (json_int_t)f->column, "text", any_string(f->text)));
+}
+
+/* ---- All formats -------------------------------------------------------------------------------
+ */
+
+void results_print_header(const char *format)
+{
+    if (strcmp(format, "tsv") == 0)
+        puts("output\tindex\toutcome\tattempt\tfile\tline\tcolumn\ttext");
+}
+
+fan_status results_print_summary(results_view *view)
+{
+    if (strcmp(view->format, "ndjson") == 0)
+        return summary_ndjson(view);
+    if (strcmp(view->format, "text") == 0)
+        summary_text(view);
+    return FAN_OK;
+}
+
+fan_status results_print_failure(results_view *view, const fan_results_failure *failure)
+{
+    if (strcmp(view->format, "ndjson") == 0)
+        return failure_ndjson(view, failure);
+    if (strcmp(view->format, "text") == 0)
+        failure_text(view, failure);
+    else
+        failure_tsv(view, failure);
+    return FAN_OK;
+}

@@ -1,0 +1,239 @@
+#include "job/ledger_read.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "stage/journal.h"
+
+/* What the last STATE of an epoch says. */
+typedef struct epoch_end {
+    uint32_t epoch;
+    uint64_t done;
+    uint64_t sequence; /* of that STATE */
+} epoch_end;
+
+/* A record about an item that an earlier record may have been about. */
+typedef struct change {
+    uint64_t index;
+    uint64_t sequence;
+    uint32_t epoch;
+} change;
+
+typedef struct reading {
+    const fani_ledger_visitor *visitor;
+    fani_ledger_seen seen;
+    epoch_end *ends; /* by epoch: they only grow */
+    size_t end_count, end_room;
+    change *changes; /* by index, then sequence, once the first pass is over */
+    size_t change_count, change_room;
+    uint64_t beyond; /* the first index that no FAILED record was about */
+} reading;
+
+static fan_status out_of_memory(fan_error *error)
+{
+    return fani_error_set(error, FAN_E_MEMORY, "out of memory");
+}
+
+static fan_status of_another(fan_error *error)
+{
+    return fani_error_set(error, FAN_E_INPUT, "a record of another Fanfold");
+}
+
+/* Room for one more of `size` bytes; NULL: out of memory. The memory is the caller's as before. */
+static void *grow(void *at, size_t count, size_t *room, size_t size)
+{
+    if (count < *room)
+        return at;
+    size_t more = *room ? 2 * *room : 16;
+    void *grown = realloc(at, more * size);
+    if (grown)
+        *room = more;
+    return grown;
+}
+
+/* ---- The first pass: how far each epoch came, and what was done again --------------------------
+ */
+
+static fan_status note_state(reading *r, const fani_journal_record *record, fan_error *error)
+{
+    if (!fani_ledger_get_state(record->payload, record->size, &r->seen.state))
+        return of_another(error);
+    r->seen.has_state = true;
+    if (!r->end_count || r->ends[r->end_count - 1].epoch != record->epoch) {
+        epoch_end *ends = grow(r->ends, r->end_count, &r->end_room, sizeof *ends);
+        if (!ends)
+            return out_of_memory(error);
+        r->ends = ends;
+        r->end_count++;
+    }
+    r->ends[r->end_count - 1] = (epoch_end){
+        .epoch = record->epoch, .done = r->seen.state.done, .sequence = record->sequence};
+    return FAN_OK;
+}
+
+static fan_status note_change(reading *r, const fani_journal_record *record, uint64_t index,
+                              fan_error *error)
+{
+    change *changes = grow(r->changes, r->change_count, &r->change_room, sizeof *changes);
+    if (!changes)
+        return out_of_memory(error);
+    r->changes = changes;
+    changes[r->change_count++] =
+        (change){.index = index, .sequence = record->sequence, .epoch = record->epoch};
+    return FAN_OK;
+}
+
+/* A run's failures come by growing index: only one that is not beyond all others may be about an
+ * item that had one. */
+static fan_status note_failure(reading *r, const fani_journal_record *record, fan_error *error)
+{
+    fani_ledger_failure failure;
+    if (!fani_ledger_get_failure(record->payload, record->size, &failure))
+        return of_another(error);
+    if (failure.index < r->beyond)
+        return note_change(r, record, failure.index, error);
+    r->beyond = failure.index + 1;
+    return FAN_OK;
+}
+
+static fan_status first_pass(void *user, const fani_journal_record *record, fan_error *error)
+{
+    reading *r = user;
+    uint64_t index;
+    switch (record->kind) {
+    case FANI_LEDGER_STATE:
+        return note_state(r, record, error);
+    case FANI_LEDGER_FAILED:
+        return note_failure(r, record, error);
+    case FANI_LEDGER_MENDED:
+        return fani_ledger_get_index(record->payload, record->size, &index)
+                   ? note_change(r, record, index, error)
+                   : of_another(error);
+    case FANI_LEDGER_CELL:
+        return FAN_OK;
+    default:
+        return of_another(error);
+    }
+}
+
+static void fact(void *user, const char *key, const char *value)
+{
+    const reading *r = user;
+    if (r->visitor->fact)
+        r->visitor->fact(r->visitor->user, key, value);
+}
+
+/* ---- Between -----------------------------------------------------------------------------------
+ */
+
+/* Whether a record about an item counts. */
+static bool counts(const reading *r, uint32_t epoch, uint64_t sequence, uint64_t index)
+{
+    size_t low = 0, high = r->end_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (r->ends[middle].epoch < epoch)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < r->end_count && r->ends[low].epoch == epoch && sequence < r->ends[low].sequence &&
+           index < r->ends[low].done;
+}
+
+static int compare_changes(const void *left, const void *right)
+{
+    const change *a = left, *b = right;
+    if (a->index != b->index)
+        return a->index < b->index ? -1 : 1;
+    return a->sequence < b->sequence ? -1 : a->sequence > b->sequence;
+}
+
+static void keep_changes_that_count(reading *r)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < r->change_count; i++)
+        if (counts(r, r->changes[i].epoch, r->changes[i].sequence, r->changes[i].index))
+            r->changes[kept++] = r->changes[i];
+    r->change_count = kept;
+    if (kept)
+        qsort(r->changes, kept, sizeof *r->changes, compare_changes);
+}
+
+/* Whether a later record about the item takes this one's place. */
+static bool is_replaced(const reading *r, uint64_t sequence, uint64_t index)
+{
+    size_t low = 0, high = r->change_count;
+    while (low < high) { /* the first change of a larger index */
+        size_t middle = low + (high - low) / 2;
+        if (r->changes[middle].index <= index)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low && r->changes[low - 1].index == index && r->changes[low - 1].sequence > sequence;
+}
+
+/* ---- The second pass: what counts is given ------------------------------------------------------
+ */
+
+static fan_status give_failure(const reading *r, const fani_journal_record *record,
+                               fan_error *error)
+{
+    fani_ledger_failure failure;
+    if (!fani_ledger_get_failure(record->payload, record->size, &failure))
+        return of_another(error);
+    if (!r->visitor->failure || !counts(r, record->epoch, record->sequence, failure.index) ||
+        is_replaced(r, record->sequence, failure.index))
+        return FAN_OK;
+    return r->visitor->failure(r->visitor->user, &failure, error);
+}
+
+static fan_status give_cell(const reading *r, const fani_journal_record *record, fan_error *error)
+{
+    fani_ledger_cell cell;
+    if (!fani_ledger_get_cell(record->payload, record->size, &cell))
+        return of_another(error);
+    if (!r->visitor->cell || cell.item < r->seen.state.done)
+        return FAN_OK;
+    return r->visitor->cell(r->visitor->user, &cell, error);
+}
+
+static fan_status second_pass(void *user, const fani_journal_record *record, fan_error *error)
+{
+    const reading *r = user;
+    if (record->kind == FANI_LEDGER_FAILED)
+        return give_failure(r, record, error);
+    return record->kind == FANI_LEDGER_CELL ? give_cell(r, record, error) : FAN_OK;
+}
+
+/* Both passes look at one file, also where a writer compacts its journal between them; what it only
+ * appends comes behind the last STATE that the first pass saw. */
+static fan_status read_both(reading *r, int fd, const char *path, fan_error *error)
+{
+    fani_journal_visitor first = {.record = first_pass, .fact = fact, .user = r};
+    fani_journal_visitor second = {.record = second_pass, .user = r};
+    fan_status status = fani_journal_read_fd(fd, path, false, &first, error);
+    if (status != FAN_OK)
+        return status;
+    keep_changes_that_count(r);
+    if (r->visitor->seen)
+        status = r->visitor->seen(r->visitor->user, &r->seen, error);
+    bool more = r->visitor->failure || r->visitor->cell;
+    return status == FAN_OK && more ? fani_journal_read_fd(fd, path, false, &second, error)
+                                    : status;
+}
+
+fan_status fani_ledger_read(const char *path, const fani_ledger_visitor *visitor, fan_error *error)
+{
+    reading r = {.visitor = visitor};
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    fan_status status = read_both(&r, fd, path, error);
+    if (fd >= 0)
+        (void)close(fd); /* only read */
+    free(r.ends);
+    free(r.changes);
+    return status;
+}

@@ -1,0 +1,292 @@
+#include "job/run_json.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <time.h>
+
+#include "base/error.h"
+#include "fanfold/machine.h"
+#include "job/identity.h"
+#include "job/record.h"
+#include "job/state.h"
+
+/* Which of Slurm's variables say which job a run was part of, and what that job had. */
+static const char *const slurm_names[] = {
+    "SLURM_JOB_ID",         "SLURM_JOB_NAME",         "SLURM_ARRAY_JOB_ID",
+    "SLURM_ARRAY_TASK_ID",  "SLURM_ARRAY_TASK_COUNT", "SLURM_ARRAY_TASK_MIN",
+    "SLURM_ARRAY_TASK_MAX", "SLURM_ARRAY_TASK_STEP",  "SLURM_RESTART_COUNT",
+    "SLURM_CLUSTER_NAME",   "SLURM_JOB_PARTITION",    "SLURM_JOB_NODELIST",
+    "SLURM_JOB_NUM_NODES",  "SLURM_NTASKS",           "SLURM_CPUS_PER_TASK",
+    "SLURM_STEP_ID",        "SLURM_SUBMIT_DIR",       "SLURM_SUBMIT_HOST",
+};
+
+/* An object under construction: after the first failure (no memory) nothing more is added. */
+typedef struct building {
+    json_t *object;
+    bool failed;
+} building;
+
+static building begin_object(void)
+{
+    building b = {.object = json_object()};
+    b.failed = !b.object;
+    return b;
+}
+
+/* Takes the value over; a NULL one is a failure. */
+static void add(building *b, const char *key, json_t *value)
+{
+    b->failed = json_object_set_new(b->object, key, value) || b->failed;
+}
+
+static void add_text(building *b, const char *key, const char *text)
+{
+    add(b, key, fani_json_text(text));
+}
+
+static void add_number(building *b, const char *key, uint64_t number)
+{
+    add(b, key, json_integer((json_int_t)number));
+}
+
+static void add_built(building *to, const char *key, building *part)
+{
+    to->failed = to->failed || part->failed;
+    add(to, key, part->object);
+}
+
+/* ---- Parts -------------------------------------------------------------------------------------
+ */
+
+static json_t *texts(const char *const *at, size_t count)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; array && i < count; i++)
+        if (json_array_append_new(array, fani_json_text(at[i]))) {
+            json_decref(array);
+            array = NULL;
+        }
+    return array;
+}
+
+static void add_arguments(building *b, const fani_job_run *run)
+{
+    size_t count = 0;
+    const char *const *arguments = run->events.arguments;
+    while (arguments && arguments[count])
+        count++;
+    if (arguments)
+        add(b, "arguments", texts(arguments, count));
+}
+
+static void add_program(building *b, const fani_job_run *run)
+{
+    building program = begin_object();
+    char id[64];
+    add_text(&program, "version", FANFOLD_VERSION);
+    if (fan_build_id((const void *)slurm_names, id, sizeof id))
+        add_text(&program, "build", id);
+    if (run->events.mpi)
+        add_text(&program, "mpi", run->events.mpi);
+    add_built(b, "fanfold", &program);
+}
+
+/* What a resume compares, among it the task with its version, the instruction set and libm. */
+static void add_identity(building *b, const fan_job *job)
+{
+    fani_identity identity;
+    building facts = begin_object();
+    facts.failed |= fani_identity_of(job, &identity) != FAN_OK;
+    for (size_t i = 0; i < identity.count; i++)
+        add_text(&facts, identity.facts[i].key, identity.facts[i].value);
+    fani_identity_clear(&identity);
+    add_built(b, "identity", &facts);
+}
+
+static void add_keys(building *b, const fan_job *job)
+{
+    building keys = begin_object();
+    for (size_t i = 0; i < FANI_KEY_COUNT; i++) {
+        const fan_job_key *key = fani_key_info((fani_key)i);
+        const fani_strings *values = &job->values[i];
+        if (values->count && key->repeats)
+            add(&keys, key->name, texts((const char *const *)values->at, values->count));
+        else if (values->count)
+            add_text(&keys, key->name, values->at[values->count - 1]);
+    }
+    add_built(b, "keys", &keys);
+}
+
+static json_t *input(const char *name)
+{
+    building b = begin_object();
+    struct stat info;
+    add_text(&b, "name", name);
+    if (strcmp(name, "-") != 0 && stat(name, &info) == 0 && S_ISREG(info.st_mode))
+        add_number(&b, "bytes", (uint64_t)info.st_size);
+    if (!b.failed)
+        return b.object;
+    json_decref(b.object);
+    return NULL;
+}
+
+static void add_inputs(building *b, const fan_job *job)
+{
+    const fani_strings *names = &job->values[FANI_KEY_INPUT];
+    json_t *array = json_array();
+    for (size_t i = 0; i < names->count; i++)
+        b->failed |= json_array_append_new(array, input(names->at[i])) != 0;
+    add(b, "inputs", array);
+}
+
+static void add_executor(building *b, const fani_job_run *run)
+{
+    fan_executor_stats stats = {0};
+    building executor = begin_object();
+    if (fan_executor_get_stats(run->executor, &stats) == FAN_OK) {
+        add_text(&executor, "kind", fan_executor_name(run->executor));
+        add_number(&executor, "workers", stats.workers);
+        add_number(&executor, "ranks", stats.ranks);
+    }
+    add_built(b, "executor", &executor);
+}
+
+static void add_machine(building *b)
+{
+    fan_machine_info info;
+    struct utsname name;
+    building machine = begin_object();
+    fan_machine(&info);
+    if (uname(&name) == 0) {
+        add_text(&machine, "host", name.nodename);
+        add_text(&machine, "system", name.sysname);
+        add_text(&machine, "release", name.release);
+    }
+    add_number(&machine, "cores_usable", info.cores_usable);
+    add_text(&machine, "limited_by", info.limited_by);
+    add_number(&machine, "cores_online", info.cores_online);
+    add_number(&machine, "cores_affinity", info.cores_affinity);
+    add_number(&machine, "cores_pinned", info.cores_pinned);
+    if (info.quota > 0)
+        add(&machine, "quota", json_real(info.quota));
+    add_built(b, "machine", &machine);
+}
+
+static void add_slurm(building *b)
+{
+    building slurm = begin_object();
+    for (size_t i = 0; i < sizeof slurm_names / sizeof *slurm_names; i++) {
+        const char *value = getenv(slurm_names[i]);
+        if (value && *value)
+            add_text(&slurm, slurm_names[i], value);
+    }
+    if (slurm.object && json_object_size(slurm.object) == 0)
+        json_decref(slurm.object);
+    else
+        add_built(b, "slurm", &slurm);
+}
+
+static void add_time(building *b, const char *key, int64_t seconds)
+{
+    char text[32];
+    time_t when = (time_t)seconds;
+    struct tm parts;
+    if (gmtime_r(&when, &parts) && strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts))
+        add_text(b, key, text);
+}
+
+/* What is known at the end alone. */
+static void add_end(building *b, const fani_job_run *run, int exit_code)
+{
+    const fani_ledger_state *now = fani_state_now(run->state);
+    building items = begin_object();
+    char hash[17];
+    snprintf(hash, sizeof hash, "%016" PRIx64, now->read_hash);
+    add_number(&items, "read", now->read);
+    add_text(&items, "hash", hash);
+    add_built(b, "items", &items);
+    add(b, "exit_code", json_integer(exit_code));
+    add(b, "resumable", json_boolean(run->result->resume != NULL));
+}
+
+/* ---- The file ----------------------------------------------------------------------------------
+ */
+
+static fan_status save(const char *path, const fan_buffer *text, fan_error *error)
+{
+    fani_writer *writer = NULL;
+    fan_status status = fani_writer_to_file(path, &writer, error);
+    if (status == FAN_OK)
+        status = fani_writer_add(writer, text->bytes, text->size, error);
+    if (status == FAN_OK)
+        status = fani_writer_publish(writer, error);
+    fani_writer_free(writer);
+    return status;
+}
+
+static json_t *describe(const fani_job_run *run, bool ended, int exit_code)
+{
+    building b = begin_object(), timings = begin_object();
+    add_text(&b, "schema", "fanfold.run/1");
+    add_text(&b, "state", ended ? "ended" : "begun");
+    if (ended)
+        add_end(&b, run, exit_code);
+    add_arguments(&b, run);
+    add_program(&b, run);
+    add_identity(&b, run->job);
+    add_keys(&b, run->job);
+    add_inputs(&b, run->job);
+    add_executor(&b, run);
+    add_machine(&b);
+    add_slurm(&b);
+    add_time(&timings, "begun", run->begun_at);
+    if (ended)
+        add_time(&timings, "ended", (int64_t)time(NULL));
+    add_built(&b, "timings", &timings);
+    if (!b.failed)
+        return b.object;
+    json_decref(b.object);
+    return NULL;
+}
+
+static int add_piece(const char *bytes, size_t size, void *buffer)
+{
+    return fani_bytes_add(buffer, bytes, size) == FAN_OK ? 0 : -1;
+}
+
+static fan_status write_all(const fani_job_run *run, bool ended, int exit_code, fan_error *error)
+{
+    fan_buffer text = {0};
+    char *path = fani_ledger_run_json_path(fani_job_text(run->job, FANI_KEY_OUTPUT));
+    if (!path)
+        return fani_error_set(error, FAN_E_MEMORY, "out of memory");
+    json_t *object = describe(run, ended, exit_code);
+    bool made = object && !json_dump_callback(object, add_piece, &text, JSON_INDENT(2)) &&
+                fani_bytes_add(&text, "\n", 1) == FAN_OK;
+    fan_status status =
+        made ? save(path, &text, error) : fani_error_set(error, FAN_E_MEMORY, "out of memory");
+    json_decref(object);
+    fan_buffer_clear(&text);
+    free(path);
+    return status;
+}
+
+fan_status fani_run_json_begin(fani_job_run *run, fan_error *error)
+{
+    run->begun_at = (int64_t)time(NULL);
+    if (!run->state || !run->writer || fani_state_done(run->state))
+        return FAN_OK;
+    return write_all(run, false, 0, error);
+}
+
+fan_status fani_run_json_end(const fani_job_run *run, fan_status status, int exit_code,
+                             fan_error *error)
+{
+    if (!run->state || !run->writer || status == FAN_E_ARGUMENT)
+        return FAN_OK;
+    return write_all(run, true, exit_code, error);
+}
