@@ -91,7 +91,7 @@ static void stop_in_order(fan_executor *executor, void *context)
 {
     stopping s = {.count = ITEMS, .source_is_stopped = *(bool *)context};
     for (size_t i = 0; i < ITEMS; i++)
-        s.ms[i] = i ? 150 : 20;
+        s.ms[i] = i ? 400 : 250; /* time for a second worker to begin */
     EXPECT_I64(stopped_map(executor, &s), FAN_E_CANCELLED);
     EXPECT_TRUE(s.outcomes < ITEMS);
     if (runs_beside(executor))
