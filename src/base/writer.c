@@ -267,21 +267,25 @@ fan_status fani_writer_to_file(const char *path, fani_writer **writer, fan_error
 
 /* ---- Parts that stay ------------------------------------------------------------------------- */
 
+/* Whether a part can be gone on with: 0 or an errno code. */
+static int check_part(int fd, uint64_t keep)
+{
+    struct stat info;
+    if (fstat(fd, &info))
+        return errno;
+    if (!S_ISREG(info.st_mode) || info.st_uid != geteuid())
+        return EPERM;
+    return (uint64_t)info.st_size < keep ? ENODATA : 0;
+}
+
 /* Goes on with what is there: -1 with errno. */
 static int open_part(const fani_writer *w, uint64_t keep)
 {
-    struct stat info;
     int fd = openat(w->folder, w->temporary, O_WRONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY);
     if (fd < 0)
         return -1;
-    int code = 0;
-    if (fstat(fd, &info))
-        code = errno;
-    else if (!S_ISREG(info.st_mode) || info.st_uid != geteuid())
-        code = EPERM;
-    else if ((uint64_t)info.st_size < keep)
-        code = ENODATA;
-    else if (ftruncate(fd, (off_t)keep) || lseek(fd, (off_t)keep, SEEK_SET) < 0)
+    int code = check_part(fd, keep);
+    if (!code && (ftruncate(fd, (off_t)keep) || lseek(fd, (off_t)keep, SEEK_SET) < 0))
         code = errno;
     if (!code)
         return fd;
