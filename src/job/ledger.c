@@ -163,7 +163,7 @@ char *fani_ledger_path(const char *output)
 
 char *fani_ledger_part_path(const char *output)
 {
-    return with_suffix(output, ".part");
+    return with_suffix(output, FANI_LEDGER_PART);
 }
 
 char *fani_ledger_run_json_path(const char *output)

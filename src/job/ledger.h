@@ -59,6 +59,9 @@ bool fani_ledger_get_cell(const void *payload, size_t size, fani_ledger_cell *ce
 /* "ok", "failed", ..., "bad input", "partial". */
 const char *fani_ledger_outcome_name(uint32_t outcome);
 
+/* Behind the output's name, while it is not complete. */
+#define FANI_LEDGER_PART ".part"
+
 /* Where the ledger, the output that is not complete, and what the run was are kept: beside the
  * output. malloc'd; NULL: out of memory.
  */

@@ -14,8 +14,6 @@
 /* What was done reaches the system within 50 ms: half of it here, half in the journal. */
 enum { TICK_NS = 25000000, WRITE_MS = 25 };
 
-static const char part_suffix[] = ".part";
-
 struct fani_state {
     fani_journal *journal;
     char *path;                /* the journal's */
@@ -108,7 +106,7 @@ static fan_status open_part(fani_job_run *run, fani_state *state, fan_error *err
 {
     const char *output = fani_job_text(run->job, FANI_KEY_OUTPUT);
     uint64_t keep = state->found ? state->resumed.output_bytes : UINT64_MAX;
-    fan_status status = fani_writer_to_part(output, part_suffix, keep, &run->writer, error);
+    fan_status status = fani_writer_to_part(output, FANI_LEDGER_PART, keep, &run->writer, error);
     if (status == FAN_OK)
         status = fani_journal_attach(state->journal, fani_writer_fd(run->writer), output, error);
     return status;
@@ -145,7 +143,7 @@ fan_status fani_state_open(fani_job_run *run, fan_error *error)
     state->now = state->resumed;
     state->written = state->resumed.done;
     take_counts(run, &state->resumed);
-    if (fani_state_complete(state) && !fani_writer_part_exists(output, part_suffix))
+    if (fani_state_complete(state) && !fani_writer_part_exists(output, FANI_LEDGER_PART))
         return access(output, F_OK) == 0
                    ? FAN_OK
                    : fani_error_set(error, FAN_E_OUTPUT,
@@ -263,11 +261,13 @@ static fan_status write_down(fani_job_run *run, fan_error *error)
                                      state->scratch.size, FAN_FOREVER, NULL, error);
     if (status == FAN_OK && fani_journal_wants_compact(state->journal))
         status = fani_ledger_compact(state->journal, state->path, FAN_FOREVER, error);
+    if (status != FAN_OK)
+        return status; /* it does not count as written */
     state->wrote = true;
     state->written = state->now.done;
     state->written_ns = fani_clock_ns();
     state->dirty = false;
-    return status;
+    return FAN_OK;
 }
 
 fan_status fani_state_idle(fani_job_run *run, bool now, fan_error *error)
