@@ -258,9 +258,11 @@ FAN_API fan_status fan_wait_all(fan_future *const futures[], size_t count, fan_d
 
 /* Where a map's items come from. pull gives the next items: between 1 and max_items of them, or 0
  * at the end, about max_bytes at most (one item may exceed it). What *items points to stays valid
- * until the next pull; `first` is filled by the caller. FAN_E_BUSY: nothing at the moment, ask
- * again (outcomes that are ready are given meanwhile). Another status ends the map with it. Called
- * only on the map caller's thread. Make one with fan_source_*. */
+ * until the next pull. Items are counted on from `first`; where the source is `numbered`, pull sets
+ * items->first itself: at least the index after the last one given before, so that indices may be
+ * left out between two pulls. FAN_E_BUSY: nothing at the moment, ask again (outcomes that are ready
+ * are given meanwhile). Another status ends the map with it. Called only on the map caller's
+ * thread. Make one with fan_source_*. */
 typedef struct fan_source {
     fan_status (*pull)(void *user, size_t max_items, size_t max_bytes, fan_items *items,
                        fan_error *error);
@@ -269,7 +271,8 @@ typedef struct fan_source {
     uint64_t count;    /* items in all, UINT64_MAX where not known */
     const void *array; /* these three serve fan_source_array and fan_source_range */
     size_t item_size;
-    const void *reserved[2]; /* NULL: room for fields to come */
+    bool numbered;           /* pull says where its items stand; not for a fold */
+    const void *reserved[1]; /* NULL: room for fields to come */
 } fan_source;
 
 /* `count` items of `size` bytes each, borrowed until the map ends. Indices from 0. */

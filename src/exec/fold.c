@@ -300,6 +300,8 @@ fan_status fan_fold_sized(fan_executor *executor, const fan_task *task, fan_sour
                                .priority = plan.priority,
                                .backoff_ms = plan.backoff_ms};
     fan_status status = c.worker ? fani_source_check(&source, &reason) : FAN_E_MEMORY;
+    if (status == FAN_OK && source.numbered)
+        status = fani_error_set(&reason, FAN_E_ARGUMENT, "the source of a fold can't be numbered");
     if (status == FAN_OK)
         status = fill_leaf_args(executor, task, plan.combine, &args, &reason);
     if (status == FAN_OK)

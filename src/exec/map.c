@@ -51,6 +51,7 @@ struct fan_mapping {
     const fan_sink *direct; /* an array that replies are written into at once, or NULL */
     fani_args *args;
     uint64_t taken; /* items pulled from the source */
+    uint64_t next;  /* the least index that the next one may have */
     bool source_ended;
     bool source_waits; /* the source has nothing at the moment */
     bool ended;        /* every outcome was given */
@@ -385,6 +386,19 @@ static void collect_ended(fan_mapping *map)
     }
 }
 
+/* What is given in index order is sent in it. */
+static fan_status check_number(fan_mapping *map, const fan_items *items, fan_error *error)
+{
+    uint64_t first = items->first;
+    if (first < map->next || items->count > UINT64_MAX - first)
+        return fani_error_set(
+            error, FAN_E_ARGUMENT,
+            "the source gave %zu items from index %llu on; the next index is %llu", items->count,
+            (unsigned long long)first, (unsigned long long)map->next);
+    map->next = first + items->count;
+    return FAN_OK;
+}
+
 /* Sends batches while there is room for them. */
 static fan_status feed(fan_mapping *map, fan_error *error)
 {
@@ -398,9 +412,13 @@ static fan_status feed(fan_mapping *map, fan_error *error)
         map->source_waits = status == FAN_E_BUSY;
         if (map->source_waits)
             return FAN_OK;
-        if (status == FAN_OK && !items.count)
+        if (status == FAN_OK && !items.count) {
             map->source_ended = true;
-        else if (status == FAN_OK)
+            continue;
+        }
+        if (status == FAN_OK && map->source.numbered)
+            status = check_number(map, &items, error);
+        if (status == FAN_OK)
             status = send_items(map, &items, error);
         if (status != FAN_OK)
             return status;

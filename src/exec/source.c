@@ -68,7 +68,8 @@ fan_status fani_source_pull(const fan_source *source, uint64_t taken, size_t max
     if (status == FAN_OK && items->offsets && !items->bytes &&
         items->offsets[items->count] != items->offsets[0])
         status = fani_error_set(error, FAN_E_ARGUMENT, "the source gave offsets without bytes");
-    items->first = source->first + taken;
+    if (!source->numbered)
+        items->first = source->first + taken;
     return status;
 }
 
@@ -76,6 +77,8 @@ fan_status fani_source_check(const fan_source *source, fan_error *error)
 {
     uint64_t end, bytes;
     bool known = source->count != UINT64_MAX;
+    if (source->numbered && !source->pull)
+        return fani_error_set(error, FAN_E_ARGUMENT, "an array or a range can't be numbered");
     if (!source->pull && !known)
         return fani_error_set(error, FAN_E_ARGUMENT, "an array or a range needs its count");
     if (known && __builtin_add_overflow(source->first, source->count, &end))

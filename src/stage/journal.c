@@ -62,6 +62,7 @@ fan_status fani_journal_append(fani_journal *journal, uint32_t kind, const void 
     fani_journal_record_put(j->front + j->used, j->id, mark, payload);
     size_t before = j->used;
     j->used += need;
+    atomic_fetch_add(&j->waiting, need);
     if (!before)
         j->since = fani_clock_ns();
     fani_lock_give(&j->gate);
@@ -197,7 +198,8 @@ uint64_t fani_journal_bytes(const fani_journal *journal)
 
 bool fani_journal_wants_compact(const fani_journal *journal)
 {
-    uint64_t bytes = atomic_load(&journal->bytes);
+    /* What waits counts too: a slow disk writes it all at once. */
+    uint64_t bytes = atomic_load(&journal->bytes) + atomic_load(&journal->waiting);
     return bytes > journal->compact_bytes &&
            bytes / journal->compact_times > atomic_load(&journal->base);
 }

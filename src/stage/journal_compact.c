@@ -74,6 +74,7 @@ static void adopt(fani_journal *j, fani_journal_draft *draft)
     j->id = draft->id;
     j->next = draft->next;
     j->used = 0;
+    atomic_store(&j->waiting, 0);
     fani_lock_give(&j->gate);
     j->fd = fani_journal_draft_take_fd(draft);
     atomic_store(&j->bytes, draft->bytes);

@@ -111,6 +111,7 @@ static void put_group(fani_journal *j)
     fani_event_notify(&j->progress); /* there is room again */
     if (!put(j, group, size))
         return;
+    atomic_fetch_sub(&j->waiting, size);
     int64_t none = 0;
     atomic_store(&j->written, last);
     atomic_compare_exchange_strong(&j->unsynced_since, &none, fani_clock_ns());

@@ -47,6 +47,7 @@ struct fani_journal {
     _Atomic uint64_t written, synced;           /* numbers of records */
     _Atomic uint64_t want_written, want_synced; /* that somebody waits for */
     _Atomic uint64_t bytes;                     /* of the file */
+    _Atomic uint64_t waiting;                   /* bytes appended that `bytes` does not count yet */
     _Atomic uint64_t base;                /* of it, after the last compaction or when opened */
     _Atomic uint64_t grown, grown_synced; /* bytes of records written, and synced, by us */
     _Atomic int64_t unsynced_since;       /* when the first unsynced record was written, or 0 */

@@ -587,3 +587,95 @@ CONTRACT(map_refuses_arrays_that_are_not_there)
 {
     contract_with(target, (fan_executor_options){.workers = 1}, no_arrays, NULL);
 }
+
+/* ---- A source that numbers its items ------------------------------------------------------- */
+
+typedef struct gaps {
+    uint64_t next, end;
+    uint64_t back; /* so far back from where it is (once, in the middle) */
+    uint64_t given, seen;
+    fan_order order;
+} gaps;
+
+/* Up to three indices, then as many are left out. */
+static fan_status pull_gaps(void *user, size_t max_items, size_t max_bytes, fan_items *items,
+                            fan_error *error)
+{
+    gaps *g = user;
+    (void)max_bytes, (void)error;
+    if (g->next >= g->end)
+        return FAN_OK;
+    if (g->next > g->end / 2 && g->back) {
+        g->next -= g->back;
+        g->back = 0;
+    }
+    items->first = g->next;
+    items->count = max_items < 3 ? max_items : 3;
+    g->given += items->count;
+    g->next += 2 * items->count;
+    return FAN_OK;
+}
+
+static fan_status check_gaps(void *user, const fan_outcome *outcomes, size_t count,
+                             fan_error *error)
+{
+    gaps *g = user;
+    (void)error;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t square = outcomes[i].index * outcomes[i].index;
+        EXPECT_TRUE(outcomes[i].size == 8 && !memcmp(outcomes[i].bytes, &square, 8));
+        EXPECT_TRUE(outcomes[i].index / 3 % 2 == 0); /* batches hold three */
+        if (g->order == FAN_ORDER_INDEX)
+            EXPECT_U64(outcomes[i].index, g->seen / 3 * 6 + g->seen % 3);
+        g->seen++;
+    }
+    return FAN_OK;
+}
+
+static void numbered(fan_executor *executor, void *context)
+{
+    static const fan_order orders[] = {FAN_ORDER_INDEX, FAN_ORDER_COMPLETED};
+    (void)context;
+    for (size_t i = 0; i < 2; i++) {
+        gaps g = {.end = 600, .order = orders[i]};
+        fan_source source = fan_source_callback(pull_gaps, &g, UINT64_MAX);
+        source.numbered = true;
+        EXPECT_I64(fan_map(executor, &task_square, source, fan_sink_callback(check_gaps, &g),
+                           &(fan_map_options){.order = orders[i], .batch = 3}, NULL),
+                   FAN_OK);
+        EXPECT_U64(g.given, 300);
+        EXPECT_U64(g.seen, 300);
+    }
+}
+
+CONTRACT(map_leaves_out_what_its_source_leaves_out)
+{
+    contract_with(target, (fan_executor_options){.workers = 2}, numbered, NULL);
+}
+
+static void numbered_wrongly(fan_executor *executor, void *context)
+{
+    uint64_t y[4], x[4] = {0};
+    fan_buffer result;
+    fan_summary summary;
+    gaps g = {.end = 600, .back = 4, .order = FAN_ORDER_COMPLETED};
+    fan_source source = fan_source_callback(pull_gaps, &g, UINT64_MAX);
+    (void)context;
+    source.numbered = true;
+    EXPECT_I64(fan_map(executor, &task_square, source, fan_sink_callback(check_gaps, &g),
+                       &(fan_map_options){.order = g.order, .batch = 3}, &summary),
+               FAN_E_ARGUMENT);
+    EXPECT_CONTAINS(summary.error.text, "from index 302 on; the next index is 303");
+    EXPECT_I64(fan_fold(executor, &task_square, source, &(fan_fold_plan){.combine = &task_add},
+                        &result, NULL),
+               FAN_E_ARGUMENT);
+    source = fan_source_array(x, 8, 4);
+    source.numbered = true;
+    EXPECT_I64(fan_map(executor, &task_square, source, fan_sink_array(y, 8, 4), NULL, NULL),
+               FAN_E_ARGUMENT);
+}
+
+CONTRACT(map_refuses_indices_that_go_back)
+{
+    contract_with(target, (fan_executor_options){.workers = 2}, numbered_wrongly, NULL);
+}
