@@ -34,6 +34,8 @@ struct fani_writer {
     size_t used;
     int64_t waiting_since; /* when the oldest byte in the buffer came; 0: not known yet */
     uint64_t bytes;
+    void (*seen)(void *user, const void *bytes, size_t size); /* or NULL */
+    void *seen_user;
     fan_status failed;
     int failed_errno;
     const char *failed_doing;
@@ -344,18 +346,40 @@ void fani_writer_discard(fani_writer *writer)
     writer->stays = false;
 }
 
+/* The path of a target's part. NULL: there can't be one, or errno says why it is not known. */
+static char *part_path(const char *path, const char *suffix)
+{
+    char *part = NULL;
+    fani_writer w = {.fd = -1, .folder = -1, .target = strdup(path)};
+    errno = ENOENT;
+    if (w.target && follow_links(&w) == 0 && w.fd < 0 &&
+        asprintf(&part, "%s%s", w.target, suffix) < 0)
+        part = NULL;
+    if (w.fd >= 0)
+        (void)close(w.fd); /* a copy */
+    free(w.target);
+    return part;
+}
+
 bool fani_writer_part_exists(const char *path, const char *suffix)
 {
     struct stat info;
-    char *part = NULL;
-    fani_writer w = {.fd = -1, .folder = -1, .target = strdup(path)};
-    bool exists = w.target && follow_links(&w) == 0 && w.fd < 0 &&
-                  asprintf(&part, "%s%s", w.target, suffix) >= 0 && lstat(part, &info) == 0;
-    if (w.fd >= 0)
-        (void)close(w.fd); /* a copy */
+    char *part = part_path(path, suffix);
+    bool exists = part && lstat(part, &info) == 0;
     free(part);
-    free(w.target);
     return exists;
+}
+
+int fani_writer_part_open(const char *path, const char *suffix)
+{
+    char *part = part_path(path, suffix);
+    if (!part)
+        return -1;
+    int fd = open(part, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    int code = errno;
+    free(part);
+    errno = code;
+    return fd;
 }
 
 bool fani_writer_publishes(const char *path)
@@ -384,6 +408,13 @@ fan_status fani_writer_make_private(fani_writer *writer, fan_error *error)
 
 /* ---- Writing --------------------------------------------------------------------------------- */
 
+void fani_writer_watch(fani_writer *writer,
+                       void (*seen)(void *user, const void *bytes, size_t size), void *user)
+{
+    writer->seen = seen;
+    writer->seen_user = user;
+}
+
 /* Writes all of it, through short writes, interruptions and descriptors that do not block. */
 static int write_all(int fd, const unsigned char *bytes, size_t size)
 {
@@ -404,6 +435,15 @@ static int write_all(int fd, const unsigned char *bytes, size_t size)
     return 0;
 }
 
+static fan_status put_out(fani_writer *w, const void *bytes, size_t size, fan_error *error)
+{
+    if (write_all(w->fd, bytes, size))
+        return fail(w, "written", error);
+    if (w->seen)
+        w->seen(w->seen_user, bytes, size);
+    return FAN_OK;
+}
+
 fan_status fani_writer_flush(fani_writer *writer, fan_error *error)
 {
     if (writer->failed != FAN_OK || !writer->used)
@@ -411,7 +451,7 @@ fan_status fani_writer_flush(fani_writer *writer, fan_error *error)
     size_t size = writer->used;
     writer->used = 0;
     writer->waiting_since = 0;
-    return write_all(writer->fd, writer->buffer, size) ? fail(writer, "written", error) : FAN_OK;
+    return put_out(writer, writer->buffer, size, error);
 }
 
 fan_status fani_writer_add(fani_writer *writer, const void *bytes, size_t size, fan_error *error)
@@ -425,7 +465,7 @@ fan_status fani_writer_add(fani_writer *writer, const void *bytes, size_t size, 
         if (status != FAN_OK)
             return status;
         if (size >= BUFFER)
-            return write_all(w->fd, bytes, size) ? fail(w, "written", error) : FAN_OK;
+            return put_out(w, bytes, size, error);
     }
     memcpy(w->buffer + w->used, bytes, size);
     w->used += size;

@@ -38,6 +38,15 @@ void fani_writer_discard(fani_writer *writer);
 /* Whether there is such a part of this target. */
 bool fani_writer_part_exists(const char *path, const char *suffix);
 
+/* Opens such a part to look at it; a link is not followed. The caller closes it. -1: there is none
+ * (ENOENT), or it can't be read (errno). */
+int fani_writer_part_open(const char *path, const char *suffix);
+
+/* Has `seen` called with all bytes that go out, in order, when they do: what was added is seen by
+ * the next flush that ends well. */
+void fani_writer_watch(fani_writer *writer,
+                       void (*seen)(void *user, const void *bytes, size_t size), void *user);
+
 /* Whether a file can be published under this name: it is one, or nothing yet. */
 bool fani_writer_publishes(const char *path);
 

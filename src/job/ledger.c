@@ -9,7 +9,7 @@
 
 /* ---- Numbers --------------------------------------------------------------------------------- */
 
-enum { STATE_NUMBERS = 12, FAILURE_NUMBERS = 6, CELL_NUMBERS = 2 };
+enum { STATE_NUMBERS = 13, FAILURE_NUMBERS = 6, CELL_NUMBERS = 2 };
 
 static fan_status put_numbers(const uint64_t *numbers, size_t count, fan_buffer *to)
 {
@@ -39,9 +39,10 @@ static bool get_numbers(const unsigned char **payload, size_t *size, uint64_t *n
 
 fan_status fani_ledger_put_state(const fani_ledger_state *s, fan_buffer *to)
 {
-    const uint64_t numbers[STATE_NUMBERS] = {s->done, s->output_bytes, s->ok,        s->failed,
-                                             s->lost, s->timed_out,    s->cancelled, s->bad,
-                                             s->read, s->read_hash,    s->run_ns,    s->finished};
+    const uint64_t numbers[STATE_NUMBERS] = {
+        s->done,      s->output_bytes, s->ok,      s->failed, s->lost,
+        s->timed_out, s->cancelled,    s->bad,     s->read,   s->read_hash,
+        s->run_ns,    s->output_hash,  s->finished};
     to->size = 0;
     return put_numbers(numbers, STATE_NUMBERS, to);
 }
@@ -50,7 +51,7 @@ bool fani_ledger_get_state(const void *payload, size_t size, fani_ledger_state *
 {
     const unsigned char *at = payload;
     uint64_t n[STATE_NUMBERS];
-    if (!get_numbers(&at, &size, n, STATE_NUMBERS) || size || n[11] > 1)
+    if (!get_numbers(&at, &size, n, STATE_NUMBERS) || size || n[12] > 1)
         return false;
     *state = (fani_ledger_state){.done = n[0],
                                  .output_bytes = n[1],
@@ -63,7 +64,8 @@ bool fani_ledger_get_state(const void *payload, size_t size, fani_ledger_state *
                                  .read = n[8],
                                  .read_hash = n[9],
                                  .run_ns = n[10],
-                                 .finished = n[11]};
+                                 .output_hash = n[11],
+                                 .finished = n[12]};
     return true;
 }
 

@@ -20,7 +20,8 @@ typedef struct fani_ledger_state {
     uint64_t read;                                        /* items that were read from the input, */
     uint64_t read_hash;                                   /* and what they hash to (input_hash.h) */
     uint64_t run_ns;                                      /* in workers */
-    bool finished; /* the output was complete; it is published, or about to be */
+    uint64_t output_hash; /* of these output bytes (output_hash.h) */
+    bool finished;        /* the output was complete; it is published, or about to be */
 } fani_ledger_state;
 
 /* The outcome of an entry that is no valid input: beyond those of fan_outcome_kind. */

@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "stage/journal.h"
 
-/* What the last STATE of an epoch says. */
+/* What the last STATE of an epoch says, and what a later one left of it. */
 typedef struct epoch_end {
     uint32_t epoch;
     uint64_t done;
@@ -56,11 +56,20 @@ static void *grow(void *at, size_t count, size_t *room, size_t size)
 /* ---- The first pass: how far each epoch came, and what was done again --------------------------
  */
 
+/* Items from `done` on are done again, whatever was said of them before. */
+static void go_back(reading *r, uint64_t done)
+{
+    for (size_t i = 0; i < r->end_count; i++)
+        if (r->ends[i].done > done)
+            r->ends[i].done = done;
+}
+
 static fan_status note_state(reading *r, const fani_journal_record *record, fan_error *error)
 {
     if (!fani_ledger_get_state(record->payload, record->size, &r->seen.state))
         return of_another(error);
     r->seen.has_state = true;
+    go_back(r, r->seen.state.done);
     if (!r->end_count || r->ends[r->end_count - 1].epoch != record->epoch) {
         epoch_end *ends = grow(r->ends, r->end_count, &r->end_room, sizeof *ends);
         if (!ends)

@@ -33,9 +33,9 @@ typedef struct fani_ledger_visitor {
  * item is done: what an opening wrote behind its last STATE is void, since the next one did these
  * items again. Of those that count the last one of an item does: MENDED takes a failure away.
  *
- * Records that were not synced count like others. After a lost machine some of them may be gone,
- * from one place on, and STATEs may speak of output that is not there: that is for whoever goes on
- * with the run, who finds the output too short. What a failure says stands whole in its record. */
+ * A STATE that says less than those before it voids what they said of the items that it leaves out:
+ * a run that finds its output without the bytes that the last STATE speaks of (part_check.h) goes
+ * back to one that is right, and says so first. */
 fan_status fani_ledger_read(const char *path, const fani_ledger_visitor *visitor, fan_error *error);
 
 #endif

@@ -9,6 +9,8 @@
 #include "job/identity.h"
 #include "job/input_hash.h"
 #include "job/ledger_compact.h"
+#include "job/output_hash.h"
+#include "job/part_check.h"
 #include "stage/journal.h"
 
 /* What was done reaches the system within 50 ms: half of it here, half in the journal. */
@@ -18,9 +20,13 @@ struct fani_state {
     fani_journal *journal;
     char *path;                /* the journal's */
     fani_ledger_state now;     /* what is to be written down next */
-    fani_ledger_state resumed; /* what the ledger said at the opening */
+    fani_ledger_state resumed; /* the last one of the ledger that is right */
+    fani_ledger_state said;    /* the last one of the ledger */
+    fani_part_check *check;
     fani_input_hash *hash;
+    fani_output_hash *output;
     bool found;       /* there was a state */
+    bool right;       /* the part has what the last one speaks of */
     bool wrote;       /* this run has written something down */
     bool dirty;       /* something was done since it was written down */
     bool restart;     /* whatever there is, it is begun anew */
@@ -40,13 +46,13 @@ bool fan_job_is_resumable(const fan_job *job)
 
 /* ---- What the ledger says -------------------------------------------------------------------- */
 
-static fan_status visit(void *user, const fani_journal_record *record, fan_error *error)
+static fan_status see(void *user, const fani_journal_record *record, fan_error *error)
 {
     fani_state *state = user;
     (void)error;
     if (record->kind != FANI_LEDGER_STATE)
         return FAN_OK;
-    if (fani_ledger_get_state(record->payload, record->size, &state->resumed))
+    if (fani_ledger_get_state(record->payload, record->size, &state->said))
         state->found = true;
     else
         state->malformed = true;
@@ -58,9 +64,23 @@ static bool may_replace(void *user)
 {
     fani_state *state = user;
     fani_state seen = {0};
-    fani_journal_visitor visitor = {.record = visit, .user = &seen};
+    fani_journal_visitor visitor = {.record = see, .user = &seen};
     return state->restart || (fani_journal_read(state->path, false, &visitor, NULL) == FAN_OK &&
-                              (!seen.found || seen.resumed.finished));
+                              (!seen.found || seen.said.finished));
+}
+
+/* Sees a record of the run that is gone on with. */
+static fan_status visit(void *user, const fani_journal_record *record, fan_error *error)
+{
+    fani_state *state = user;
+    if (record->kind != FANI_LEDGER_STATE)
+        return FAN_OK;
+    fan_status status = see(state, record, error);
+    if (status == FAN_OK && !state->malformed)
+        status = fani_part_check_state(state->check, &state->said, &state->right, error);
+    if (state->right)
+        state->resumed = state->said;
+    return status;
 }
 
 /* ---- Opening --------------------------------------------------------------------------------- */
@@ -101,14 +121,42 @@ static fan_status open_journal(const fan_job *job, fani_state *state, fan_error 
     return explain(status, fani_job_text(job, FANI_KEY_OUTPUT), error);
 }
 
+static void goes_out(void *user, const void *bytes, size_t size)
+{
+    fani_output_hash_add(user, bytes, size);
+}
+
 /* A run that was complete has its output in place, unless it ended just before. */
 static fan_status open_part(fani_job_run *run, fani_state *state, fan_error *error)
 {
     const char *output = fani_job_text(run->job, FANI_KEY_OUTPUT);
-    uint64_t keep = state->found ? state->resumed.output_bytes : UINT64_MAX;
+    uint64_t keep = state->resumed.output_bytes ? state->resumed.output_bytes : UINT64_MAX;
     fan_status status = fani_writer_to_part(output, FANI_LEDGER_PART, keep, &run->writer, error);
-    if (status == FAN_OK)
-        status = fani_journal_attach(state->journal, fani_writer_fd(run->writer), output, error);
+    if (status != FAN_OK)
+        return status;
+    fani_output_hash_copy(state->output, fani_part_check_hash(state->check));
+    fani_writer_watch(run->writer, goes_out, state->output);
+    return fani_journal_attach(state->journal, fani_writer_fd(run->writer), output, error);
+}
+
+/* The part has not all that the ledger speaks of: its machine was lost, or somebody changed it. The
+ * ledger is told first of all, so that what it says of the items that are done again is void. */
+static fan_status go_back(fani_job_run *run, fani_state *state, fan_error *error)
+{
+    fan_error what;
+    uint64_t again = state->said.done - state->resumed.done;
+    if (!state->found || state->right)
+        return FAN_OK;
+    if (fani_ledger_put_state(&state->resumed, &state->scratch) != FAN_OK)
+        return fani_error_set(error, FAN_E_MEMORY, "out of memory");
+    fan_status status = fani_journal_append(state->journal, FANI_LEDGER_STATE, state->scratch.bytes,
+                                            state->scratch.size, FAN_FOREVER, NULL, error);
+    fani_error_set(&what, FAN_OK,
+                   "%.300s" FANI_LEDGER_PART " does not have all that its journal speaks of: it is "
+                   "right up to byte %llu, and %llu items are done again",
+                   fani_job_text(run->job, FANI_KEY_OUTPUT),
+                   (unsigned long long)state->resumed.output_bytes, (unsigned long long)again);
+    fani_run_report(run, &what);
     return status;
 }
 
@@ -132,12 +180,16 @@ fan_status fani_state_open(fani_job_run *run, fan_error *error)
     if (state) {
         state->path = fani_ledger_path(output);
         state->hash = fani_input_hash_new();
+        state->output = fani_output_hash_new();
+        state->check = fani_part_check_new(output);
         state->restart = fani_job_flag(run->job, FANI_KEY_RESTART);
     }
     run->state = state;
-    if (!state || !state->path || !state->hash)
+    if (!state || !state->path || !state->hash || !state->output || !state->check)
         return fani_error_set(error, FAN_E_MEMORY, "out of memory");
     fan_status status = open_journal(run->job, state, error);
+    if (status == FAN_OK)
+        status = go_back(run, state, error);
     if (status != FAN_OK)
         return status;
     state->now = state->resumed;
@@ -254,6 +306,7 @@ static fan_status write_down(fani_job_run *run, fan_error *error)
         return FAN_OK;
     count(run);
     fan_status status = fani_writer_flush(run->writer, error);
+    state->now.output_hash = fani_output_hash_value(state->output);
     if (status == FAN_OK && fani_ledger_put_state(&state->now, &state->scratch) != FAN_OK)
         status = fani_error_set(error, FAN_E_MEMORY, "out of memory");
     if (status == FAN_OK)
@@ -332,7 +385,11 @@ fan_status fani_state_close(fani_job_run *run, fan_error *error)
     discard(run);
     fan_status closed =
         fani_journal_close(state->journal, FAN_FOREVER, status == FAN_OK ? error : NULL);
+    if (run->writer)
+        fani_writer_watch(run->writer, NULL, NULL);
     fani_input_hash_free(state->hash);
+    fani_output_hash_free(state->output);
+    fani_part_check_free(state->check);
     fan_buffer_clear(&state->scratch);
     free(state->path);
     free(state);

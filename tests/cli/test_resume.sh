@@ -5,7 +5,7 @@ set -u
 . "$(dirname "$0")/lib.sh"
 cd "$tmp" || exit 1
 
-seq 100000000000000000 100000000000250000 >numbers
+seq 100000000000000000 100000000000080000 >numbers
 printf 'no-number\n-5\n' >>numbers
 seq 7 1000 >>numbers
 
@@ -48,7 +48,7 @@ gone plain.journal plain.part
 for executor in threads processes; do
     what="$executor, killed"
     fires=0
-    for seconds in 0.01 0.1 0 0.05 0.02; do
+    for seconds in 0 0.02 0 0.01 0; do
         killed_at_work "$executor" "$seconds" "$fanfold" factor --executor "$executor" -j 2 --input numbers \
             --format tsv --output "$executor" --resume
         [ "$fired" = no ] || fires=$((fires + 1))
@@ -76,6 +76,29 @@ code=0
 "$fanfold" factor -j 2 --format tsv --output piped --resume <numbers >out 2>err || code=$?
 expect 2
 same piped
+
+# ---- The part is not what the ledger says -----------------------------------------------------
+
+# As a lost machine may leave it: the last blocks never reached the disk.
+for damage in hole cut none; do
+    what="a part with a $damage"
+    killed_at_work "$damage" 0.2 "$fanfold" factor -j 2 --input numbers --format tsv --output "$damage"
+    checks=$((checks + 1))
+    [ "$fired" = yes ] || fail "$what: it was not at work when it was killed"
+    case $damage in
+    hole) dd if=/dev/zero of="$damage.part" bs=1 seek=30 count=20 conv=notrunc status=none ;;
+    cut) truncate -s 30 "$damage.part" ;;
+    none) rm "$damage.part" ;;
+    esac
+    run "$fanfold" factor -j 2 --input numbers --format tsv --output "$damage" --resume
+    expect 2
+    says 'items are done again'
+    same "$damage"
+    gone "$damage.part"
+    run "$fanfold" results --format tsv "$damage"
+    checks=$((checks + 1))
+    [ "$(grep -c 'bad input' out)" -eq 2 ] || fail "$what: the results do not say so"
+done
 
 # ---- What is refused --------------------------------------------------------------------------
 

@@ -187,6 +187,29 @@ FAN_TEST(ledger, what_was_done_again_counts_as_done_last)
     kit_remove(&k);
 }
 
+FAN_TEST(ledger, a_state_that_goes_back_voids_what_was_said_beyond_it)
+{
+    kit_folder k;
+    told t;
+    kit_make(&k);
+    fani_journal *journal = open_ledger(k.path);
+    fail(journal, 2, "two");
+    state(journal, 4);
+    fail(journal, 5, "five");
+    fail(journal, 7, "seven");
+    state(journal, 9);
+    EXPECT_I64(fani_journal_close(journal, FAN_FOREVER, NULL), FAN_OK);
+    journal = open_ledger(k.path); /* of the output there is what four items came to */
+    state(journal, 4);
+    fail(journal, 7, "seven again");
+    state(journal, 8);
+    EXPECT_I64(fani_journal_close(journal, FAN_FOREVER, NULL), FAN_OK);
+    read_ledger(k.path, &t);
+    EXPECT_STR(t.text, "task=factor, version 1; 2 two; 7 seven again; ");
+    EXPECT_U64(t.seen.state.done, 8);
+    kit_remove(&k);
+}
+
 FAN_TEST(ledger, a_compacted_one_says_the_same)
 {
     kit_folder k;
