@@ -1,6 +1,6 @@
 /* Map: batches out, outcomes back in order. Everything here runs on the caller's thread but
  * map_done, which puts a batch on a list that the caller empties. */
-#include "exec/front.h"
+#include "exec/map.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,60 +24,9 @@ enum {
     NS_PER_MS = 1000000,
     STOP_POLL_MS = 100,
     SOURCE_POLL_MS = 20,
-    OUTCOMES_AT_ONCE = 256,
 };
 
 #define ONE_END ((uint64_t)1 << 32)
-
-/* A batch of a map, from sending to delivery. */
-typedef struct sent {
-    _Alignas(128) fani_batch original; /* as it was sent */
-    fani_batch
-        *batch; /* with the outcomes, once finished: another where that one ran on too long */
-    _Atomic unsigned holders; /* of this record: the map, and what runs on */
-    fan_mapping *mapping;
-    size_t held_bytes; /* of its input while it is out, of its replies once finished */
-    bool finished;
-    struct sent *next, *previous; /* in index order */
-    struct sent *ready_next;      /* among those that ended, then in the ready list */
-} sent;
-
-/* The caller's own, but for the part that workers touch. */
-struct fan_mapping {
-    fani_front *front;
-    const fan_task *task;
-    fan_source source;
-    fan_map_options options;
-    const fan_sink *direct; /* an array that replies are written into at once, or NULL */
-    fani_args *args;
-    uint64_t taken; /* items pulled from the source */
-    uint64_t next;  /* the least index that the next one may have */
-    bool source_ended;
-    bool source_waits; /* the source has nothing at the moment */
-    bool ended;        /* every outcome was given */
-    bool stopping;     /* stop was asked for: nothing is sent any more */
-    bool cut;          /* items were taken back: the map can't end well */
-    bool divides;      /* batches are divisible */
-    size_t last_batch;
-
-    sent *spare;                    /* records to be used again */
-    sent *first, *last;             /* all not yet delivered, in index order */
-    sent *ready_first, *ready_last; /* FAN_ORDER_COMPLETED: finished ones as they came */
-    size_t items_held;              /* items of these, and their bytes */
-    size_t bytes_held;
-    unsigned out;       /* batches sent and not seen to have ended */
-    uint32_t collected; /* batches seen to have ended, ever */
-    double item_ns;     /* smoothed time of one item; 0: not known yet */
-
-    sent *delivering;
-    size_t delivered; /* items of it that were given */
-    fan_summary summary;
-
-    /* Shared with those who end batches. */
-    sent *_Atomic ended_last; /* batches that have ended, the last first */
-    _Atomic uint64_t ends;    /* how many ever, in the high half; in the low one the count
-                                 that the caller sleeps for */
-};
 
 /* ---- Out ----------------------------------------------------------------------------------- */
 
@@ -549,7 +498,7 @@ static fan_status send_more(fan_mapping *map, fan_error *error)
 }
 
 /* Sends what there is room for and takes the next batch to deliver; sets `ended` after the last. */
-static fan_status next_batch(fan_mapping *map, fan_deadline deadline, fan_error *error)
+fan_status fani_map_next_batch(fan_mapping *map, fan_deadline deadline, fan_error *error)
 {
     fan_status status = FAN_OK;
     while (status == FAN_OK && !map->delivering && !map->ended) {
@@ -590,7 +539,7 @@ static void count_outcome(fan_summary *summary, fan_outcome_kind kind)
 }
 
 /* Up to `max` outcomes of the batch being delivered. */
-static size_t take_outcomes(fan_mapping *map, fan_outcome *outcomes, size_t max)
+size_t fani_map_take_outcomes(fan_mapping *map, fan_outcome *outcomes, size_t max)
 {
     const fani_batch *batch = map->delivering->batch;
     size_t count = batch->items.count - map->delivered;
@@ -607,7 +556,7 @@ static size_t take_outcomes(fan_mapping *map, fan_outcome *outcomes, size_t max)
 }
 
 /* Frees the batch being delivered once all of it was given. */
-static void end_delivery(fan_mapping *map)
+void fani_map_end_delivery(fan_mapping *map)
 {
     if (!map->delivering || map->delivered < map->delivering->batch->items.count)
         return;
@@ -679,15 +628,15 @@ fan_status fan_map_next(fan_mapping *map, fan_deadline deadline, fan_outcome *ou
 {
     if (!fani_front_may_wait(map->front))
         return fani_error_set(error, FAN_E_ARGUMENT, "a map can't be waited for here");
-    end_delivery(map);
-    fan_status status = map->delivering ? FAN_OK : next_batch(map, deadline, error);
+    fani_map_end_delivery(map);
+    fan_status status = map->delivering ? FAN_OK : fani_map_next_batch(map, deadline, error);
     if (status == FAN_E_CLOSED) /* a cut must not look like the end */
         return fani_error_set(error, FAN_E_CANCELLED, "the executor was closed");
     if (status != FAN_OK)
         return status;
     if (!map->delivering)
         return FAN_E_CLOSED;
-    take_outcomes(map, outcome, 1);
+    fani_map_take_outcomes(map, outcome, 1);
     return FAN_OK;
 }
 
@@ -729,84 +678,4 @@ void fan_map_end(fan_mapping *map, fan_summary *summary, size_t summary_size)
     fani_args_release(map->args);
     fani_front_release(map->front);
     free(map);
-}
-
-/* ---- The push form ------------------------------------------------------------------------- */
-
-/* A batch whose replies are one array of a sink array's item size is copied whole: for tiny items
- * outcome by outcome is most of what a map costs. False: it must go the long way. */
-static bool deliver_array(fan_mapping *map, const fan_sink *sink)
-{
-    const fani_batch *batch = map->delivering->batch;
-    const fani_replies *replies = &batch->replies;
-    uint64_t place = batch->items.first - map->source.first, count = batch->items.count;
-    if (sink->put || !replies->array || replies->slots || replies->item_size != sink->item_size ||
-        place > sink->count || count > sink->count - place)
-        return false;
-    unsigned char *places = (unsigned char *)sink->array + place * sink->item_size;
-    if (sink->item_size && replies->bytes.data != places)
-        memcpy(places, replies->bytes.data, count * sink->item_size);
-    map->summary.items += count;
-    map->summary.ok += count;
-    map->delivered = count;
-    return true;
-}
-
-static fan_status deliver_some(fan_mapping *map, const fan_sink *sink, fan_error *error)
-{
-    fan_outcome outcomes[OUTCOMES_AT_ONCE];
-    if (map->delivered == 0 && deliver_array(map, sink))
-        return FAN_OK;
-    size_t count = take_outcomes(map, outcomes, OUTCOMES_AT_ONCE);
-    return fani_sink_put(sink, map->source.first, outcomes, count, error);
-}
-
-/* Whether every reply has a place in the sink's array. */
-static bool writes_direct(const fan_mapping *map, const fan_sink *sink)
-{
-    size_t aligned = sink->item_size & -sink->item_size; /* what tasks may rely on */
-    if (aligned > 16)
-        aligned = 16;
-    return !sink->put && sink->item_size && map->source.count <= sink->count &&
-           (uintptr_t)sink->array % aligned == 0;
-}
-
-static fan_status deliver_all(fan_mapping *map, const fan_sink *sink, fan_error *error)
-{
-    fan_status status = FAN_OK;
-    for (;;) {
-        if (!map->delivering)
-            status = next_batch(map, FAN_FOREVER, error);
-        if (status != FAN_OK || !map->delivering)
-            return status;
-        status = deliver_some(map, sink, error);
-        if (status != FAN_OK)
-            return status;
-        end_delivery(map);
-    }
-}
-
-fan_status fan_map_sized(fan_executor *executor, const fan_task *task, fan_source source,
-                         fan_sink sink, const fan_map_options *options, size_t options_size,
-                         fan_summary *summary, size_t summary_size)
-{
-    fan_mapping *map = NULL;
-    fan_error error = {0};
-    fan_summary whole = {0};
-    fan_status status = fani_sink_check(&sink, &error);
-    if (status == FAN_OK)
-        status = fan_map_begin_sized(executor, task, source, options, options_size, &map, &error);
-    if (status == FAN_OK && map) {
-        if (map->divides && !map->source.pull && writes_direct(map, &sink))
-            map->direct = &sink;
-        status = deliver_all(map, &sink, &error);
-        fan_map_end(map, &whole, sizeof whole);
-    }
-    if (status != FAN_OK && error.status == FAN_OK)
-        fani_error_set(&error, status, "%s", fan_status_text(status));
-    if (status != FAN_OK) /* a source may have set it and gone on */
-        whole.error = error;
-    if (summary)
-        memcpy(summary, &whole, summary_size < sizeof whole ? summary_size : sizeof whole);
-    return status;
 }
