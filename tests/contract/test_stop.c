@@ -87,17 +87,29 @@ static fan_status stopped_map(fan_executor *executor, stopping *s)
 
 /* ---- Time to end --------------------------------------------------------------------------- */
 
+enum { ROUNDS = 10 };
+
+static void stop_once(fan_executor *executor, bool source_is_stopped, stopping *s)
+{
+    *s = (stopping){.count = ITEMS, .source_is_stopped = source_is_stopped};
+    for (size_t i = 0; i < ITEMS; i++)
+        s->ms[i] = i ? 400 : 250; /* time for a second worker to begin */
+    EXPECT_I64(stopped_map(executor, s), FAN_E_CANCELLED);
+    EXPECT_TRUE(s->outcomes < ITEMS);
+    for (size_t i = 0; i < s->outcomes; i++)
+        EXPECT_U64(s->given[i], i);
+}
+
+/* Item 1 is given too where it ran when item 0 ended: on a busy machine not every time. */
 static void stop_in_order(fan_executor *executor, void *context)
 {
-    stopping s = {.count = ITEMS, .source_is_stopped = *(bool *)context};
-    for (size_t i = 0; i < ITEMS; i++)
-        s.ms[i] = i ? 400 : 250; /* time for a second worker to begin */
-    EXPECT_I64(stopped_map(executor, &s), FAN_E_CANCELLED);
-    EXPECT_TRUE(s.outcomes < ITEMS);
-    if (runs_beside(executor))
-        EXPECT_TRUE(s.outcomes >= 2); /* item 1 ran when item 0 ended */
-    for (size_t i = 0; i < s.outcomes; i++)
-        EXPECT_U64(s.given[i], i);
+    stopping s = {.outcomes = 0};
+    for (int round = 0; round < ROUNDS && s.outcomes < 2 && !shim_failed(); round++) {
+        stop_once(executor, *(bool *)context, &s);
+        if (!runs_beside(executor))
+            return;
+    }
+    EXPECT_TRUE(s.outcomes >= 2);
 }
 
 CONTRACT(map_stopped_gives_what_still_ends)
@@ -110,18 +122,27 @@ CONTRACT(map_stopped_with_its_source_gives_what_still_ends)
     contract_with(target, (fan_executor_options){.workers = 2}, stop_in_order, &(bool){true});
 }
 
+static bool has_first(const stopping *s)
+{
+    for (size_t i = 0; i < s->outcomes; i++)
+        if (s->given[i] == 0)
+            return true;
+    return false;
+}
+
+/* Item 0 is given where it had begun when another ended. */
 static void stop_completed(fan_executor *executor, void *context)
 {
+    stopping s = {.outcomes = 0};
     (void)context;
-    stopping s = {.count = ITEMS, .order = FAN_ORDER_COMPLETED};
-    for (size_t i = 0; i < ITEMS; i++)
-        s.ms[i] = i ? 20 : 250;
-    EXPECT_I64(stopped_map(executor, &s), FAN_E_CANCELLED);
-    EXPECT_TRUE(s.outcomes < ITEMS);
-    bool has_0 = false;
-    for (size_t i = 0; i < s.outcomes; i++)
-        has_0 |= s.given[i] == 0;
-    EXPECT_TRUE(has_0);
+    for (int round = 0; round < ROUNDS && !has_first(&s) && !shim_failed(); round++) {
+        s = (stopping){.count = ITEMS, .order = FAN_ORDER_COMPLETED};
+        for (size_t i = 0; i < ITEMS; i++)
+            s.ms[i] = i ? 20 : 250;
+        EXPECT_I64(stopped_map(executor, &s), FAN_E_CANCELLED);
+        EXPECT_TRUE(s.outcomes < ITEMS);
+    }
+    EXPECT_TRUE(has_first(&s));
 }
 
 CONTRACT(map_stopped_as_completed_gives_what_still_ends)
@@ -131,12 +152,16 @@ CONTRACT(map_stopped_as_completed_gives_what_still_ends)
 
 static void stop_at_end(fan_executor *executor, void *context)
 {
+    stopping s = {.outcomes = 0};
     (void)context;
-    stopping s = {.count = 2, .ms = {20, 150}};
-    fan_status status = stopped_map(executor, &s);
-    EXPECT_I64(status, s.outcomes == 2 ? FAN_OK : FAN_E_CANCELLED);
-    if (runs_beside(executor))
-        EXPECT_U64(s.outcomes, 2);
+    for (int round = 0; round < ROUNDS && s.outcomes < 2 && !shim_failed(); round++) {
+        s = (stopping){.count = 2, .ms = {20, 150}};
+        fan_status status = stopped_map(executor, &s);
+        EXPECT_I64(status, s.outcomes == 2 ? FAN_OK : FAN_E_CANCELLED);
+        if (!runs_beside(executor))
+            return;
+    }
+    EXPECT_U64(s.outcomes, 2);
 }
 
 CONTRACT(map_stopped_when_all_runs_ends_well)
