@@ -23,7 +23,7 @@ struct fani_state {
     fani_ledger_state resumed; /* the last one of the ledger that is right */
     fani_ledger_state said;    /* the last one of the ledger */
     fani_part_check *check;
-    fani_input_hash *hash;
+    fani_input_hash hash;
     fani_output_hash *output;
     bool found;       /* there was a state */
     bool right;       /* the part has what the last one speaks of */
@@ -179,13 +179,12 @@ fan_status fani_state_open(fani_job_run *run, fan_error *error)
     fani_state *state = calloc(1, sizeof *state);
     if (state) {
         state->path = fani_ledger_path(output);
-        state->hash = fani_input_hash_new();
         state->output = fani_output_hash_new();
         state->check = fani_part_check_new(output);
         state->restart = fani_job_flag(run->job, FANI_KEY_RESTART);
     }
     run->state = state;
-    if (!state || !state->path || !state->hash || !state->output || !state->check)
+    if (!state || !state->path || !state->output || !state->check)
         return fani_error_set(error, FAN_E_MEMORY, "out of memory");
     fan_status status = open_journal(run->job, state, error);
     if (status == FAN_OK)
@@ -229,7 +228,7 @@ const fani_ledger_state *fani_state_now(const fani_state *state)
 
 size_t fani_state_read_limit(const fani_state *state, size_t most)
 {
-    uint64_t count = state ? fani_input_hash_count(state->hash) : UINT64_MAX;
+    uint64_t count = state ? state->hash.count : UINT64_MAX;
     if (!state || count >= state->resumed.read || state->resumed.read - count > most)
         return most;
     return (size_t)(state->resumed.read - count);
@@ -239,8 +238,8 @@ fan_status fani_state_read(fani_state *state, const fan_items *items, fan_error 
 {
     if (!state || !items->count)
         return FAN_OK;
-    fani_input_hash_add(state->hash, items);
-    uint64_t count = fani_input_hash_count(state->hash), hash = fani_input_hash_value(state->hash);
+    fani_input_hash_add(&state->hash, items);
+    uint64_t count = state->hash.count, hash = state->hash.value;
     state->foreign |= count == state->resumed.read && hash != state->resumed.read_hash;
     if (state->foreign)
         return fani_error_set(
@@ -257,7 +256,7 @@ fan_status fani_state_read(fani_state *state, const fan_items *items, fan_error 
 /* Whether all that an earlier run has read was read again, and was the same. */
 static bool is_verified(const fani_state *state)
 {
-    return !state->foreign && fani_input_hash_count(state->hash) >= state->resumed.read;
+    return !state->foreign && state->hash.count >= state->resumed.read;
 }
 
 fan_status fani_state_read_all(const fani_state *state, fan_error *error)
@@ -267,7 +266,7 @@ fan_status fani_state_read_all(const fani_state *state, fan_error *error)
     return fani_error_set(error, FAN_E_ARGUMENT,
                           "the input is not the one that this run was begun with: it ends after "
                           "%llu items, and %llu were read",
-                          (unsigned long long)fani_input_hash_count(state->hash),
+                          (unsigned long long)state->hash.count,
                           (unsigned long long)state->resumed.read);
 }
 
@@ -387,7 +386,6 @@ fan_status fani_state_close(fani_job_run *run, fan_error *error)
         fani_journal_close(state->journal, FAN_FOREVER, status == FAN_OK ? error : NULL);
     if (run->writer)
         fani_writer_watch(run->writer, NULL, NULL);
-    fani_input_hash_free(state->hash);
     fani_output_hash_free(state->output);
     fani_part_check_free(state->check);
     fan_buffer_clear(&state->scratch);
