@@ -115,6 +115,11 @@ FAN_API unsigned fan_executor_capabilities(const fan_executor *executor);
 /* The kind's name ("threads"); lives as long as the program. */
 FAN_API const char *fan_executor_name(const fan_executor *executor);
 
+/* The name of the host that a rank runs on, valid until the executor is closed. NULL: it is not
+ * known here (ranks other than 0, and all executors but mpi, whose workers are on this host), or
+ * there is no such rank. */
+FAN_API const char *fan_executor_host(const fan_executor *executor, unsigned rank);
+
 /* Counters so far. */
 FAN_API fan_status fan_executor_get_stats_sized(fan_executor *executor, fan_executor_stats *stats,
                                                 size_t stats_size);

@@ -253,6 +253,14 @@ unsigned fan_executor_capabilities(const fan_executor *executor)
     return executor ? executor->front.opened.capabilities : 0;
 }
 
+const char *fan_executor_host(const fan_executor *executor, unsigned rank)
+{
+    const fani_opened *opened = executor ? &executor->front.opened : NULL;
+    return opened && opened->hosts && rank < opened->ranks
+               ? opened->hosts + rank * opened->hosts_stride
+               : NULL;
+}
+
 const char *fan_executor_name(const fan_executor *executor)
 {
     return executor ? executor->front.ops->name : "none";

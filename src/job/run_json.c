@@ -143,6 +143,18 @@ static void add_inputs(building *b, const fan_job *job)
     add(b, "inputs", array);
 }
 
+/* In the order of their first ranks, each with how many it has. */
+static void add_hosts(building *b, const fan_executor *executor, unsigned ranks)
+{
+    json_t *hosts = json_object();
+    for (unsigned r = 0; hosts && r < ranks; r++) {
+        const char *host = fan_executor_host(executor, r);
+        json_int_t before = json_integer_value(json_object_get(hosts, host));
+        b->failed |= json_object_set_new(hosts, host, json_integer(before + 1)) != 0;
+    }
+    add(b, "hosts", hosts);
+}
+
 static void add_executor(building *b, const fani_job_run *run)
 {
     fan_executor_stats stats = {0};
@@ -151,6 +163,8 @@ static void add_executor(building *b, const fani_job_run *run)
         add_text(&executor, "kind", fan_executor_name(run->executor));
         add_number(&executor, "workers", stats.workers);
         add_number(&executor, "ranks", stats.ranks);
+        if (fan_executor_host(run->executor, 0))
+            add_hosts(&executor, run->executor, stats.ranks);
     }
     add_built(b, "executor", &executor);
 }

@@ -102,4 +102,9 @@ rm bad.run.json && run "$fanfold" results bad && expect 1 && prints 'bad inputs'
 what='a run.json that cannot be written'
 mkdir -p taken.run.json/in-it
 run "$fanfold" factor 12 --output taken && expect 3 && says taken.run.json
+
+find_mpirun || finish
+what='the hosts of ranks'
+run "${mpirun[@]}" -n 3 "$fanfold" factor 12 15 --output ranks && expect 0
+tells ranks '"ranks": 3' && tells ranks "\"$(uname -n)\": 3"
 finish
