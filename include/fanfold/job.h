@@ -103,6 +103,7 @@ typedef struct fan_job_result {
                            infrastructure lost, 75 stopped */
     const char *resume; /* of a run that was stopped: what a later one can go on from; NULL: nothing
                          */
+    bool halted;        /* it was ended early, with FAN_E_FAILED, by the key max-fails */
 } fan_job_result;
 
 /* Runs the job. Results go to the output key's file (published atomically: complete or not at all)

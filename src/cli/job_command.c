@@ -222,6 +222,8 @@ static int code_of_run(const cli_options *o, const fan_job *job, fan_status stat
 {
     if (signals_caught() && status == FAN_E_CANCELLED)
         return stopped_say(o, job, result->resume != NULL);
+    if (result->halted)
+        return stopped_say_halted(o, job, error, result->resume != NULL);
     if (status != FAN_OK)
         message_record(error, NULL, NULL, false);
     return status == FAN_OK || result->exit_code ? result->exit_code : exit_code_of(status);
@@ -344,6 +346,8 @@ void job_command_print_dry_run(const cli_options *o, const fan_job *job,
     }
     if (!fan_job_get(job, "output"))
         printf("output     standard output\n");
+    if (o->crash_limit)
+        printf("crash-limit %u\n", o->crash_limit);
     if (o->queue_bytes)
         printf("queue      %zu bytes\n", o->queue_bytes);
     if (o->trace)

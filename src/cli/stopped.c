@@ -47,6 +47,16 @@ void stopped_prepare(const cli_options *o, const fan_job *job, bool resumable)
                         : "fanfold: stopped by a signal, with work that did not end in time\n");
 }
 
+int stopped_say_halted(const cli_options *o, const fan_job *job, const fan_error *why,
+                       bool resumable)
+{
+    char *how = advice(o, job, resumable);
+    message_record(why, NULL, NULL, false);
+    message_error("stopped by --max-fails; %s", how ? how : "out of memory");
+    free(how);
+    return exit_code_of(FAN_E_FAILED);
+}
+
 int stopped_say(const cli_options *o, const fan_job *job, bool resumable)
 {
     int number = signals_caught();

@@ -1,4 +1,4 @@
-/* What is said when a signal has stopped a run. */
+/* What is said when a signal, or too many failures, have stopped a run. */
 #ifndef CLI_STOPPED_H
 #define CLI_STOPPED_H
 
@@ -11,5 +11,9 @@ void stopped_prepare(const cli_options *o, const fan_job *job, bool resumable);
 
 /* Says which signal stopped the run and how to go on; the exit code. */
 int stopped_say(const cli_options *o, const fan_job *job, bool resumable);
+
+/* Says what ended a run of which too much failed, and how to go on: its exit code. */
+int stopped_say_halted(const cli_options *o, const fan_job *job, const fan_error *why,
+                       bool resumable);
 
 #endif

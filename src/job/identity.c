@@ -19,6 +19,8 @@ static bool changes_output(fani_key key)
     case FANI_KEY_TIMEOUT:
     case FANI_KEY_RETRIES:
     case FANI_KEY_BACKOFF:
+    case FANI_KEY_MAX_FAILS:
+    case FANI_KEY_HALT:
     case FANI_KEY_BATCH:
     case FANI_KEY_RESUME:
     case FANI_KEY_RESTART:

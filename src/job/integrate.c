@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "job/halt.h"
 #include "job/integral_spec.h"
 #include "job/record.h"
 #include "job/state.h"
@@ -284,6 +285,7 @@ static fan_status put_failure(fani_job_run *run, uint64_t index, uint32_t outcom
     }
     status = write_out(run, &out, error);
     failure.output_size = fani_writer_bytes(run->writer) - failure.output_at;
+    fani_halt_count(run, &failure);
     return status == FAN_OK ? fani_state_failed(run->state, &failure, error) : status;
 }
 
@@ -355,11 +357,13 @@ static fan_status run_expressions(fani_job_run *run, uint64_t *index, fan_error 
     fan_status status = FAN_OK;
     const char *expression;
     for (size_t i = 0; status == FAN_OK && (expression = expression_at(run->job, i)); i++) {
-        fani_integral_spec spec;
+        fani_integral_spec spec = {0};
         uint64_t number = (*index)++;
         if (is_done(run, number))
             continue;
-        status = fani_integral_from_job(run->job, expression, &spec, error);
+        status = fani_halt_status(run, error);
+        if (status == FAN_OK)
+            status = fani_integral_from_job(run->job, expression, &spec, error);
         if (status == FAN_OK)
             status = do_integral(run, &spec, number, &nowhere, error);
         fani_integral_clear(&spec);
@@ -423,7 +427,9 @@ static fan_status run_items(fani_job_run *run, fani_reader *reader, const fan_it
         uint64_t item = items->first + i;
         bool is_integral = *fan_items_at(items, i, &size) != '#';
         if (is_integral && !is_done(run, *index)) {
-            status = run_line(run, reader, item, *index, items, error);
+            status = fani_halt_status(run, error);
+            if (status == FAN_OK)
+                status = run_line(run, reader, item, *index, items, error);
             if (status == FAN_OK)
                 status = fani_state_tick(run, *index + 1, false, error);
         }

@@ -157,5 +157,9 @@ bool fani_job_flag(const fan_job *job, fani_key key)
 
 fan_status fan_job_check(const fan_job *job, fan_error *error)
 {
+    if (fani_job_text(job, FANI_KEY_HALT) && !fani_job_text(job, FANI_KEY_MAX_FAILS))
+        return fani_error_set(error, FAN_E_ARGUMENT,
+                              "halt is '%s', but max-fails, which it belongs to, is not given",
+                              fani_job_text(job, FANI_KEY_HALT));
     return job->kind->check ? job->kind->check(job, error) : FAN_OK;
 }

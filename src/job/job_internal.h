@@ -17,6 +17,8 @@ typedef enum fani_key {
     FANI_KEY_TIMEOUT,
     FANI_KEY_RETRIES,
     FANI_KEY_BACKOFF,
+    FANI_KEY_MAX_FAILS,
+    FANI_KEY_HALT,
     FANI_KEY_BATCH,
     FANI_KEY_NUMBERS,
     FANI_KEY_MAX_DIGITS,
@@ -77,6 +79,14 @@ struct fan_job {
     size_t origin_count;
 };
 
+/* When a run is ended because too much of it fails (halt.h). */
+typedef struct fani_halt {
+    uint64_t allowed; /* UINT64_MAX: any number */
+    uint64_t failed;
+    bool now;      /* what runs is ended too */
+    fan_error why; /* once there are more than allowed */
+} fani_halt;
+
 struct fani_job_run {
     const fan_job *job;
     fan_executor *executor;
@@ -89,6 +99,7 @@ struct fani_job_run {
     uint64_t total; /* items in all; UINT64_MAX: not known */
     int64_t last_progress_ns;
     int64_t begun_at; /* seconds since 1970 */
+    fani_halt halt;
 };
 
 /* ---- kinds.c --------------------------------------------------------------------------------- */

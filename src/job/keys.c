@@ -80,6 +80,19 @@ static const key_entry table[FANI_KEY_COUNT] = {
                           .rule = RULE_TIME,
                           .low = 1,
                           .high = 30000},
+    [FANI_KEY_MAX_FAILS] = {{"max-fails", "*", "N",
+                             "stop when more than N items have not ended well, 0 to 10^18: nothing "
+                             "more is handed out, and --resume goes on (default: no limit)",
+                             false},
+                            .rule = RULE_COUNT,
+                            .low = 0,
+                            .high = UINT64_C(1000000000000000000)},
+    [FANI_KEY_HALT] = {{"halt", "*", "WHEN",
+                        "with --max-fails: soon lets running items end and keeps their results, "
+                        "now ends them (default: soon)",
+                        false},
+                       .rule = RULE_CHOICE,
+                       .choices = "soon now"},
     [FANI_KEY_BATCH] = {{"batch", LISTS, "N",
                          "items that travel together, 1 to 1000000; changes nothing but speed "
                          "(default: chosen while running)",

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "job/halt.h"
 #include "job/record.h"
 #include "job/state.h"
 
@@ -30,7 +31,7 @@ static bool stop_asked(void *user)
 {
     list_run *lr = user;
     const fan_job_events *events = &lr->run->events;
-    bool stops = events->stop && events->stop(events->user);
+    bool stops = (events->stop && events->stop(events->user)) || fani_halt_reached(lr->run);
     if (stops && !lr->stopping)
         (void)fani_writer_show(lr->run->writer, NULL);
     lr->idle_status = fani_state_idle(lr->run, stops && !lr->stopping, &lr->idle_error);
@@ -38,9 +39,14 @@ static bool stop_asked(void *user)
     return stops || lr->idle_status != FAN_OK;
 }
 
+/* A run that only too many failures stop waits for what runs, unless it is told not to. */
 static bool is_hurried(void *user)
 {
-    const fan_job_events *events = &((list_run *)user)->run->events;
+    const fani_job_run *run = ((list_run *)user)->run;
+    const fan_job_events *events = &run->events;
+    if (fani_halt_reached(run) &&
+        (fani_halt_is_now(run) || !events->stop || !events->stop(events->user)))
+        return fani_halt_is_now(run);
     return !events->hurry || events->hurry(events->user);
 }
 
@@ -180,18 +186,17 @@ static fan_status skip_done(list_run *lr, fan_error *error)
 static fan_status note_failure(list_run *lr, const fan_outcome *outcome, uint32_t kind,
                                const fan_error *what, uint64_t output_at, fan_error *error)
 {
-    return fani_state_failed(
-        lr->run->state,
-        &(fani_ledger_failure){.index = outcome->index,
-                               .outcome = kind,
-                               .attempt = outcome->attempt,
-                               .output_at = output_at,
-                               .output_size = fani_writer_bytes(lr->run->writer) - output_at,
-                               .line = what->line,
-                               .column = what->column,
-                               .file = what->file,
-                               .text = what->text},
-        error);
+    fani_ledger_failure failure = {.index = outcome->index,
+                                   .outcome = kind,
+                                   .attempt = outcome->attempt,
+                                   .output_at = output_at,
+                                   .output_size = fani_writer_bytes(lr->run->writer) - output_at,
+                                   .line = what->line,
+                                   .column = what->column,
+                                   .file = what->file,
+                                   .text = what->text};
+    fani_halt_count(lr->run, &failure);
+    return fani_state_failed(lr->run->state, &failure, error);
 }
 
 /* Writes the line that stands for an entry that has no record. */
@@ -330,6 +335,8 @@ static fan_status map_all(list_run *lr, fan_error *error)
     run->result->summary.batches = summary.batches;
     run->result->summary.run_ns = summary.run_ns;
     run->result->summary.error = summary.error;
+    if (status == FAN_E_CANCELLED && fani_halt_reached(run))
+        return fani_halt_status(lr->run, error);
     if (status != FAN_OK && error)
         *error = summary.error;
     if (status != FAN_OK || lr->read_status == FAN_OK)

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "job/halt.h"
 #include "job/run_json.h"
 #include "job/state.h"
 
@@ -131,6 +132,7 @@ static fan_status run_job(fani_job_run *run, fan_error *error)
     fan_status status = fan_job_check(run->job, error);
     if (status != FAN_OK)
         return status;
+    fani_halt_begin(run);
     status = open_output(run, error);
     if (status == FAN_OK)
         status = fani_run_json_begin(run, error);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "job/halt.h"
 #include "job/weakkeys.h"
 
 enum { KEYS_BETWEEN_STOPS = 256, STOP_POLL_MS = 100 };
@@ -25,6 +26,18 @@ static bool is_stopped(const fani_job_run *run)
 
 /* ---- Entries --------------------------------------------------------------------------------- */
 
+/* Says that an entry or a file is of no use; FAN_E_FAILED where that is one too many. */
+static fan_status give_up(const key_reading *reading, const fan_error *what, fan_error *error)
+{
+    fani_run_report(reading->run, what);
+    fani_halt_count(reading->run, &(fani_ledger_failure){.index = FANI_HALT_NO_INDEX,
+                                                         .outcome = FANI_LEDGER_BAD_INPUT,
+                                                         .line = what->line,
+                                                         .column = what->column,
+                                                         .file = what->file});
+    return fani_halt_status(reading->run, error);
+}
+
 /* What an entry without a usable key means: said, or in a strict job the end. */
 static fan_status refuse(const key_reading *reading, const char *file, uint64_t line,
                          uint64_t column, const char *reason, fan_error *error)
@@ -33,10 +46,8 @@ static fan_status refuse(const key_reading *reading, const char *file, uint64_t 
     fani_error_set(&what, FAN_E_SYNTAX, "%s", reason);
     fani_error_place(&what, file, line < UINT32_MAX ? (uint32_t)line : UINT32_MAX,
                      column < UINT32_MAX ? (uint32_t)column : 0);
-    if (!reading->strict) {
-        fani_run_report(reading->run, &what);
-        return FAN_OK;
-    }
+    if (!reading->strict)
+        return give_up(reading, &what, error);
     if (error)
         *error = what;
     return what.status;
@@ -136,13 +147,14 @@ static FILE *open_file(const char *path)
     return NULL;
 }
 
-static void report_unopened(const fani_job_run *run, const char *path, int code)
+static fan_status skip_unopened(const key_reading *reading, const char *path, int code,
+                                fan_error *error)
 {
     fan_error what = {0};
     fani_error_errno(&what, FAN_E_INPUT, code, "%s can't be opened", path);
     fani_error_place(&what, path, 0, 0);
-    run->result->bad_inputs++;
-    fani_run_report(run, &what);
+    reading->run->result->bad_inputs++;
+    return give_up(reading, &what, error);
 }
 
 static fan_status read_file(key_reading *reading, const char *path, fan_error *error)
@@ -157,10 +169,8 @@ static fan_status read_file(key_reading *reading, const char *path, fan_error *e
                                   .context = reading};
     waiting_stream waiting;
     FILE *stream = is_stdin ? open_stdin(run, &waiting) : open_file(path);
-    if (!stream) {
-        report_unopened(run, path, errno);
-        return FAN_OK;
-    }
+    if (!stream)
+        return skip_unopened(reading, path, errno, error);
     fan_status status = fani_strings_add(&input->files, name);
     if (status != FAN_OK)
         fani_error_set(error, status, "no memory to read %s", name);
