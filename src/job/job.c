@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "job/shard.h"
 
 fan_status fani_strings_add(fani_strings *strings, const char *text)
 {
@@ -157,5 +158,8 @@ bool fani_job_flag(const fan_job *job, fani_key key)
 
 fan_status fan_job_check(const fan_job *job, fan_error *error)
 {
+    fan_status status = fani_shard_check(job, error);
+    if (status != FAN_OK)
+        return status;
     return job->kind->check ? job->kind->check(job, error) : FAN_OK;
 }
