@@ -19,6 +19,7 @@
 #include "base/error.h"
 #include "base/writer.h"
 #include "job/ledger_read.h"
+#include "job/output_hash.h"
 #include "job/record.h"
 #include "job/results.h"
 #include "job/shard.h"
@@ -37,10 +38,12 @@ typedef struct part {
     bool foreign;           /* its journal is of another run than the pin */
     const json_t *identity; /* the pin's */
     uint64_t items;
-    uint64_t size; /* of the file, as its ledger says */
-    uint64_t at;   /* bytes of it that were read */
-    int fd;        /* -1: opened for each read */
-    bool seen;     /* it was opened before: it must be the same file */
+    uint64_t size; /* of the file, as its ledger says; and what it hashes to */
+    uint64_t hash;
+    fani_output_hash *read; /* what was read of it */
+    uint64_t at;            /* bytes of it that were read */
+    int fd;                 /* -1: opened for each read */
+    bool seen;              /* it was opened before: it must be the same file */
     dev_t device;
     ino_t inode;
     unsigned char *buffer;
@@ -135,7 +138,7 @@ static fan_status check_shares(const merging *m, fan_error *error)
 
 typedef struct marking {
     merging *m;
-    const part *part;
+    part *part;
 } marking;
 
 static fan_status does_not_fit(const part *p, const char *how, fan_error *error)
@@ -155,10 +158,18 @@ static fan_status mark(void *user, const fani_ledger_failure *failure, fan_error
     return FAN_OK;
 }
 
-static fan_status mark_part(merging *m, const part *p, fan_error *error)
+static fan_status keep_hash(void *user, const fani_ledger_seen *seen, fan_error *error)
+{
+    const marking *marks = user;
+    (void)error;
+    marks->part->hash = seen->state.output_hash;
+    return FAN_OK;
+}
+
+static fan_status mark_part(merging *m, part *p, fan_error *error)
 {
     marking marks = {.m = m, .part = p};
-    fani_ledger_visitor visitor = {.failure = mark, .user = &marks};
+    fani_ledger_visitor visitor = {.seen = keep_hash, .failure = mark, .user = &marks};
     char *path = fani_ledger_path(p->path);
     fan_status status = path ? fani_ledger_read(path, &visitor, error) : out_of_memory(error);
     free(path);
@@ -233,6 +244,7 @@ static fan_status read_some(const merging *m, part *p, int fd, fan_error *error)
         return read_error(p, errno, "read", error);
     if (n == 0)
         return does_not_fit(p, "it ends too early", error);
+    fani_output_hash_add(p->read, p->buffer, (size_t)n);
     p->at += (uint64_t)n;
     p->from = 0;
     p->to = (size_t)n;
@@ -243,9 +255,11 @@ static fan_status read_some(const merging *m, part *p, int fd, fan_error *error)
 static fan_status refill(const merging *m, part *p, fan_error *error)
 {
     int fd = p->fd;
-    if (!p->buffer)
+    if (!p->buffer) {
         p->buffer = malloc(m->buffer_size);
-    if (!p->buffer)
+        p->read = fani_output_hash_new();
+    }
+    if (!p->buffer || !p->read)
         return out_of_memory(error);
     fan_status status = fd < 0 ? open_part(p, &fd, error) : FAN_OK;
     if (status != FAN_OK)
@@ -314,6 +328,8 @@ static fan_status check_ends(const merging *m, fan_error *error)
         const part *p = &m->parts[i];
         if (p->from < p->to || p->at < p->size)
             return does_not_fit(p, "it has more lines", error);
+        if (p->read && fani_output_hash_value(p->read) != p->hash)
+            return does_not_fit(p, "it has other bytes", error);
     }
     return FAN_OK;
 }
@@ -371,6 +387,7 @@ static void end(merging *m)
         if (m->parts[i].fd >= 0)
             (void)close(m->parts[i].fd); /* only read */
         free(m->parts[i].buffer);
+        fani_output_hash_free(m->parts[i].read);
         free(m->parts[i].path);
     }
     free(m->parts);

@@ -1,6 +1,6 @@
 /* Merging the outputs of shards: what comes out is what one run would have written, and what does
  * not fit is refused by name. The outputs and journals are made here, without runs. */
-#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +11,7 @@
 #include "fanfold/results.h"
 #include "job/job_internal.h"
 #include "job/ledger.h"
+#include "job/output_hash.h"
 #include "job/shard.h"
 #include "journal_kit.h"
 #include "shim/shim.h"
@@ -94,13 +95,27 @@ static uint64_t put_items(const setting *set, fani_slice slice, uint64_t items, 
     return bytes;
 }
 
-static void put_state(const setting *set, uint64_t items, uint64_t bytes, bool finished,
+static uint64_t hash_of(const char *output, uint64_t bytes)
+{
+    fani_output_hash *hash = fani_output_hash_new();
+    int fd = open(output, O_RDONLY);
+    EXPECT_TRUE(fd >= 0 && fani_output_hash_read(hash, fd, bytes));
+    EXPECT_I64(close(fd), 0);
+    uint64_t value = fani_output_hash_value(hash);
+    fani_output_hash_free(hash);
+    return value;
+}
+
+static void put_state(const char *output, uint64_t items, uint64_t bytes, bool finished,
                       fani_journal *journal)
 {
     fan_buffer record = {0};
-    fani_ledger_state state = {
-        .done = items, .output_bytes = bytes, .ok = items, .read = items, .finished = finished};
-    (void)set;
+    fani_ledger_state state = {.done = items,
+                               .output_bytes = bytes,
+                               .output_hash = hash_of(output, bytes),
+                               .ok = items,
+                               .read = items,
+                               .finished = finished};
     ASSERT_I64(fani_ledger_put_state(&state, &record), FAN_OK);
     append(journal, FANI_LEDGER_STATE, &record);
     fan_buffer_clear(&record);
@@ -147,7 +162,7 @@ static void make_shard(const scene *s, uint64_t number)
     ASSERT_TRUE(journal && file);
     uint64_t bytes = put_items(set, slice, items, file, journal);
     EXPECT_I64(fclose(file), 0);
-    put_state(set, items + (odd ? set->more_items : 0), bytes, !(odd && set->running), journal);
+    put_state(output, items + (odd ? set->more_items : 0), bytes, !(odd && set->running), journal);
     EXPECT_I64(fani_journal_close(journal, FAN_FOREVER, NULL), FAN_OK);
     if (odd)
         change_size(output, bytes, set->tail);
@@ -298,10 +313,11 @@ FAN_TEST(merge, refuses_what_has_not_finished)
                    "no run");
 }
 
-/* Lines that are too few or too many are seen, though the sizes are right. */
-FAN_TEST(merge, counts_lines)
+/* Lines that are too few or too many are seen, though the sizes are right; and other bytes. */
+FAN_TEST(merge, counts_lines_and_looks_at_bytes)
 {
-    for (int more = 0; more < 2; more++) {
+    static const char *const why[] = {"ends too early", "more lines", "other bytes"};
+    for (int how = 0; how < 3; how++) {
         scene s;
         fan_error error = {0};
         char *output;
@@ -311,14 +327,11 @@ FAN_TEST(merge, counts_lines)
         size_t size = kit_load(output, bytes, sizeof bytes);
         unsigned char *end = memchr(bytes, '\n', size);
         ASSERT_TRUE(end != NULL);
-        if (more)
-            bytes[0] = '\n';
-        else
-            *end = ' ';
+        *(how ? bytes : end) = how == 1 ? '\n' : ' ';
         kit_store(output, bytes, size);
         EXPECT_I64(fan_results_merge(s.output, &error), FAN_E_INPUT);
         EXPECT_CONTAINS(error.text, "out.shard-2 does not fit its journal");
-        EXPECT_CONTAINS(error.text, more ? "more lines" : "ends too early");
+        EXPECT_CONTAINS(error.text, why[how]);
         EXPECT_TRUE(!kit_exists(&s.folder, "out"));
         free(output);
         kit_remove(&s.folder);
