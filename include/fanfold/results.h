@@ -18,9 +18,13 @@ typedef struct fan_results {
     uint64_t items, ok, failed, lost, timed_out, cancelled; /* of these; items is their sum */
     uint64_t bad_inputs;                                    /* entries that are no valid input */
     uint64_t output_bytes;
+    /* Of an output that is written in shards, all else here is the sum over them: how many they
+     * are, how many of these were begun, and have finished. 0 of one that is not. */
+    uint64_t shards, shards_begun, shards_finished;
 } fan_results;
 
-/* An entry that is not ok. Texts are valid during the visit. */
+/* An entry that is not ok; its index is that in the whole input, also of a shard. Texts are valid
+ * during the visit. */
 typedef struct fan_results_failure {
     uint64_t index;
     const char *outcome;   /* "failed", "lost", "timed out", "cancelled", "bad input", or "partial":
@@ -37,12 +41,18 @@ typedef struct fan_results_visitor {
     void (*fact)(void *user, const char *key, const char *value);
     /* Once, before the failures; another answer than FAN_OK ends the reading with it. */
     fan_status (*summary)(void *user, const fan_results *results, fan_error *error);
-    /* By growing index, but for those that were done again: each index at most once. As summary. */
+    /* By growing index, but for those that were done again: each index at most once. Of an output
+     * in shards, shard after shard. As summary. */
     fan_status (*failure)(void *user, const fan_results_failure *failure, fan_error *error);
     void *user;
+    /* Of an output in shards, before the summary: what came of each, from number 1 on; NULL: it was
+     * not begun. `output` is its own. As summary. */
+    fan_status (*shard)(void *user, uint64_t number, const char *output, const fan_results *results,
+                        fan_error *error);
 } fan_results_visitor;
 
-/* Reads what the journal of the output `output` says (the file OUTPUT.journal). Takes no lock and
+/* Reads what the journal of the output `output` says (the file OUTPUT.journal), or the journals of
+ * its shards (key `shard`; OUTPUT.run.json says how many they are). Takes no lock and
  * changes nothing. Memory does not grow with the number of failures, but for those that were done
  * again. Any thread. Errors: FAN_E_ARGUMENT: there is no journal; FAN_E_INPUT: it can't be read, or
  * is damaged (with file, and errno or offset); FAN_E_MEMORY; what the visitor answered. */
@@ -53,6 +63,14 @@ static inline fan_status fan_results_read(const char *output, const fan_results_
 {
     return fan_results_read_sized(output, visitor, sizeof *visitor, error);
 }
+
+/* Puts the outputs of an output's shards together: writes `output`, which appears complete or not
+ * at all, with the bytes that a run without shards would have written. Their files stay. Memory:
+ * some 64 MB, and one bit for each item where some are not ok. Any thread. Errors: FAN_E_ARGUMENT:
+ * it has no shards, or one was not begun; FAN_E_BUSY: one has not finished (its name is in the
+ * text); FAN_E_INPUT: one can't be read, does not fit its journal, or the shards don't fit each
+ * other; FAN_E_OUTPUT; FAN_E_MEMORY. */
+FAN_API fan_status fan_results_merge(const char *output, fan_error *error);
 
 #ifdef __cplusplus
 }

@@ -528,19 +528,41 @@ static int rename_into_place(const fani_writer *w)
     return result;
 }
 
-static fan_status move_into_place(fani_writer *w, fan_error *error)
+/* Gives the file its name where nothing has that: by a link, or without links by a rename that
+ * replaces nothing. -1 with errno. */
+static int link_into_place(const fani_writer *w)
+{
+    const char *name = base_name(w->target);
+    if (linkat(w->folder, w->temporary, w->folder, name, 0) == 0)
+        return unlinkat(w->folder, w->temporary, 0);
+    if (errno == EEXIST)
+        return -1;
+    return renameat2(w->folder, w->temporary, w->folder, name, RENAME_NOREPLACE);
+}
+
+/* The bytes are on the disk, and the file has a name, if not its own. */
+static fan_status finish_file(fani_writer *w, fan_error *error)
 {
     if (sync_to_disk(w->fd))
         return fail(w, "synced", error);
     if (!w->temporary && make_temporary(w, w->fd) < 0)
         return fail(w, "given its name", error);
-    if (close_own(w))
-        return fail(w, "closed", error);
-    if (rename_into_place(w))
-        return fail(w, "renamed into place", error);
+    return close_own(w) ? fail(w, "closed", error) : FAN_OK;
+}
+
+static fan_status end_moving(fani_writer *w, fan_error *error)
+{
     free(w->temporary);
     w->temporary = NULL;
     return sync_folder(w->folder) ? fail(w, "synced with its folder", error) : FAN_OK;
+}
+
+static fan_status move_into_place(fani_writer *w, fan_error *error)
+{
+    fan_status status = finish_file(w, error);
+    if (status != FAN_OK)
+        return status;
+    return rename_into_place(w) ? fail(w, "renamed into place", error) : end_moving(w, error);
 }
 
 fan_status fani_writer_publish(fani_writer *writer, fan_error *error)
@@ -551,6 +573,22 @@ fan_status fani_writer_publish(fani_writer *writer, fan_error *error)
     if (writer->folder >= 0)
         return move_into_place(writer, error);
     return close_own(writer) ? fail(writer, "closed", error) : FAN_OK;
+}
+
+fan_status fani_writer_publish_new(fani_writer *writer, bool *exists, fan_error *error)
+{
+    *exists = false;
+    fan_status status = fani_writer_flush(writer, error);
+    if (status == FAN_OK && writer->folder < 0)
+        return fani_writer_publish(writer, error);
+    if (status == FAN_OK)
+        status = finish_file(writer, error);
+    if (status != FAN_OK)
+        return status;
+    if (link_into_place(writer) == 0)
+        return end_moving(writer, error);
+    *exists = errno == EEXIST;
+    return *exists ? FAN_OK : fail(writer, "given its place", error);
 }
 
 void fani_writer_free(fani_writer *writer)

@@ -73,6 +73,10 @@ fan_status fani_writer_tick(fani_writer *writer, fan_error *error);
  * last; a failed one leaves no file behind and an older one as it was. */
 fan_status fani_writer_publish(fani_writer *writer, fan_error *error);
 
+/* As publish, but what stands at the name already stays: then *exists is true, and what was written
+ * goes. Of several programs that do this at the same time one wins. */
+fan_status fani_writer_publish_new(fani_writer *writer, bool *exists, fan_error *error);
+
 /* Bytes added so far. */
 uint64_t fani_writer_bytes(const fani_writer *writer);
 

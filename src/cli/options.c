@@ -135,6 +135,13 @@ static bool store_quiet(cli_options *o, const char *label, const char *value)
     return true;
 }
 
+static bool store_merge(cli_options *o, const char *label, const char *value)
+{
+    (void)label, (void)value;
+    o->merge = true;
+    return true;
+}
+
 static bool store_dry_run(cli_options *o, const char *label, const char *value)
 {
     (void)label, (void)value;
@@ -294,6 +301,9 @@ static const struct option_spec {
     {{"format", 0, "FORMAT", "text, tsv (the failed items alone) or ndjson (default: text)",
       TAKES_RESULTS},
      store_table_format},
+    {{"merge", 0, NULL, "put the shards of each OUTPUT together once all have finished",
+      TAKES_RESULTS},
+     store_merge},
     {{"timeline", 0, "FILE", "draw who ran what when in the last run of each, as SVG",
       TAKES_COMPARE},
      store_timeline},

@@ -44,6 +44,7 @@ typedef struct cli_options {
     uint64_t time_limit_ms;
     const char *format;
     const char *timeline;
+    bool merge; /* results */
 
     bool as_rank; /* doctor: one of the ranks that it started to see whether they start */
 

@@ -13,6 +13,9 @@ typedef struct results_view {
     const char *format; /* "text", "tsv" or "ndjson" */
     json_t *run;        /* what OUTPUT.run.json says; NULL: there is none */
     fan_results results;
+    uint64_t
+        *unfinished; /* numbers of shards that have not finished, growing; freed by the owner */
+    size_t unfinished_count;
     bool in_list; /* text: the first failure has been shown */
 } results_view;
 

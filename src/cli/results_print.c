@@ -60,17 +60,42 @@ static const char *text_of(const json_t *object, const char *key)
     return text ? text : "not known";
 }
 
-static void print_run(const json_t *run)
+static void print_executor(const json_t *run, const json_t *executor)
 {
-    const json_t *executor = json_object_get(run, "executor");
     int64_t ranks = json_integer_value(json_object_get(executor, "ranks"));
-    printf("  task        %s\n", text_of(json_object_get(run, "identity"), "task"));
     printf("  executor    %s, workers: %" PRId64, text_of(executor, "kind"),
            (int64_t)json_integer_value(json_object_get(executor, "workers")));
     if (ranks > 1)
         printf(", ranks: %" PRId64, ranks);
     printf(", on %s\n", text_of(json_object_get(run, "machine"), "host"));
+}
+
+/* Of shards there is no executor: each has its own. */
+static void print_run(const json_t *run)
+{
+    const json_t *executor = json_object_get(run, "executor");
+    printf("  task        %s\n", text_of(json_object_get(run, "identity"), "task"));
+    if (executor)
+        print_executor(run, executor);
     printf("  fanfold     %s\n", text_of(json_object_get(run, "fanfold"), "version"));
+}
+
+/* How many shards there are, and which have not finished: "2-4, 7". */
+static void print_shards(const results_view *view)
+{
+    const fan_results *r = &view->results;
+    printf("  shards      %" PRIu64 ": %" PRIu64 " begun, %" PRIu64 " finished\n", r->shards,
+           r->shards_begun, r->shards_finished);
+    for (size_t i = 0, last; i < view->unfinished_count; i = last + 1) {
+        const uint64_t *n = view->unfinished;
+        for (last = i; last + 1 < view->unfinished_count && n[last + 1] == n[last] + 1;)
+            last++;
+        printf("%s%" PRIu64, i ? ", " : "  unfinished  ", n[i]);
+        if (last > i)
+            printf("-%" PRIu64, n[last]);
+    }
+    if (view->unfinished_count)
+        printf(": each goes on when it is started again with --resume\n");
 }
 
 static void print_count(const char *name, uint64_t count)
@@ -83,7 +108,9 @@ static void summary_text(const results_view *view)
 {
     const fan_results *r = &view->results;
     printf("%s: %s\n", view->output, r->finished ? "finished" : "not finished");
-    if (!r->finished)
+    if (r->shards)
+        print_shards(view);
+    else if (!r->finished)
         print_resume(view->run);
     printf("  items       %" PRIu64 ": %" PRIu64 " ok", r->items, r->ok);
     print_count("failed", r->failed);
@@ -168,17 +195,37 @@ static fan_status print_json(json_t *object)
     return FAN_OK;
 }
 
+/* What a summary of shards has about them; NULL: out of memory. */
+static json_t *shards_json(const results_view *view)
+{
+    const fan_results *r = &view->results;
+    json_t *unfinished = json_array();
+    for (size_t i = 0; unfinished && i < view->unfinished_count; i++)
+        if (json_array_append_new(unfinished, json_integer((json_int_t)view->unfinished[i]))) {
+            json_decref(unfinished);
+            return NULL;
+        }
+    return json_pack("{s:I, s:I, s:I, s:o}", "count", (json_int_t)r->shards, "begun",
+                     (json_int_t)r->shards_begun, "finished", (json_int_t)r->shards_finished,
+                     "not_finished", unfinished);
+}
+
 static fan_status summary_ndjson(const results_view *view)
 {
     const fan_results *r = &view->results;
-    return print_json(json_pack(
+    json_t *object = json_pack(
         "{s:s, s:s, s:o, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "schema",
         "fanfold.results/1", "record", "summary", "output", any_string(view->output), "finished",
         r->finished, "done", (json_int_t)r->done, "items", (json_int_t)r->items, "ok",
         (json_int_t)r->ok, "failed", (json_int_t)r->failed, "lost", (json_int_t)r->lost,
         "timed_out", (json_int_t)r->timed_out, "cancelled", (json_int_t)r->cancelled, "bad_inputs",
         (json_int_t)r->bad_inputs, "output_bytes", (json_int_t)r->output_bytes, "run",
-        view->run ? json_incref(view->run) : json_null()));
+        view->run ? json_incref(view->run) : json_null());
+    if (object && r->shards && json_object_set_new(object, "shards", shards_json(view))) {
+        json_decref(object);
+        return FAN_E_MEMORY;
+    }
+    return print_json(object);
 }
 
 static fan_status failure_ndjson(const results_view *view, const fan_results_failure *f)

@@ -8,6 +8,7 @@
 #include "job/halt.h"
 #include "job/integral_spec.h"
 #include "job/record.h"
+#include "job/shard.h"
 #include "job/state.h"
 #include "stage/reader.h"
 
@@ -270,7 +271,7 @@ static fan_status put_failure(fani_job_run *run, uint64_t index, uint32_t outcom
 {
     fan_buffer out = {0};
     fani_run_report(run, what);
-    fani_ledger_failure failure = {.index = index,
+    fani_ledger_failure failure = {.index = index / run->slice.count,
                                    .outcome = outcome,
                                    .attempt = 1,
                                    .output_at = fani_writer_bytes(run->writer),
@@ -345,10 +346,16 @@ static fan_status check_integrate(const fan_job *job, fan_error *error)
     return status;
 }
 
-/* Whether an earlier run has done it. */
-static bool is_done(const fani_job_run *run, uint64_t index)
+/* Whether it is this run's, and no earlier one has done it. */
+static bool is_to_do(const fani_job_run *run, uint64_t index)
 {
-    return index < fani_state_done(run->state);
+    return fani_slice_has(run->slice, index) &&
+           index / run->slice.count >= fani_state_done(run->state);
+}
+
+static fan_status tick(fani_job_run *run, uint64_t index, fan_error *error)
+{
+    return fani_state_tick(run, index / run->slice.count + 1, false, error);
 }
 
 static fan_status run_expressions(fani_job_run *run, uint64_t *index, fan_error *error)
@@ -359,7 +366,7 @@ static fan_status run_expressions(fani_job_run *run, uint64_t *index, fan_error 
     for (size_t i = 0; status == FAN_OK && (expression = expression_at(run->job, i)); i++) {
         fani_integral_spec spec = {0};
         uint64_t number = (*index)++;
-        if (is_done(run, number))
+        if (!is_to_do(run, number))
             continue;
         status = fani_halt_status(run, error);
         if (status == FAN_OK)
@@ -368,7 +375,7 @@ static fan_status run_expressions(fani_job_run *run, uint64_t *index, fan_error 
             status = do_integral(run, &spec, number, &nowhere, error);
         fani_integral_clear(&spec);
         if (status == FAN_OK)
-            status = fani_state_tick(run, number + 1, false, error);
+            status = tick(run, number, error);
     }
     return status;
 }
@@ -426,12 +433,12 @@ static fan_status run_items(fani_job_run *run, fani_reader *reader, const fan_it
         size_t size;
         uint64_t item = items->first + i;
         bool is_integral = *fan_items_at(items, i, &size) != '#';
-        if (is_integral && !is_done(run, *index)) {
+        if (is_integral && is_to_do(run, *index)) {
             status = fani_halt_status(run, error);
             if (status == FAN_OK)
                 status = run_line(run, reader, item, *index, items, error);
             if (status == FAN_OK)
-                status = fani_state_tick(run, *index + 1, false, error);
+                status = tick(run, *index, error);
         }
         *index += is_integral;
         fani_reader_forget(reader, item + 1);

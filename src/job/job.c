@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "job/shard.h"
 
 fan_status fani_strings_add(fani_strings *strings, const char *text)
 {
@@ -161,5 +162,8 @@ fan_status fan_job_check(const fan_job *job, fan_error *error)
         return fani_error_set(error, FAN_E_ARGUMENT,
                               "halt is '%s', but max-fails, which it belongs to, is not given",
                               fani_job_text(job, FANI_KEY_HALT));
+    fan_status status = fani_shard_check(job, error);
+    if (status != FAN_OK)
+        return status;
     return job->kind->check ? job->kind->check(job, error) : FAN_OK;
 }

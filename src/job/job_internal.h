@@ -37,6 +37,7 @@ typedef enum fani_key {
     FANI_KEY_NO_JOURNAL,
     FANI_KEY_REPAIR,
     FANI_KEY_BREAK_LOCK,
+    FANI_KEY_SHARD,
     FANI_KEY_COUNT,
 } fani_key;
 
@@ -57,6 +58,15 @@ typedef struct fani_origin {
     size_t index; /* among the key's values */
     uint32_t line, column;
 } fani_origin;
+
+enum { FANI_SLICES_MAX = 10000 };
+
+/* The items of a run: shard `number` (from 1) of `count` has those whose index in the whole input is
+ * number - 1 modulo count. 1 of 1: all. An item's place among them is its position: what the run's
+ * ledger, its map and its reader count. */
+typedef struct fani_slice {
+    uint64_t number, count;
+} fani_slice;
 
 typedef struct fani_job_run fani_job_run;
 
@@ -94,6 +104,8 @@ struct fani_job_run {
     fan_job_result *result;
     fani_writer *writer;
     struct fani_state *state; /* state.h; NULL: the output is no file */
+    char *output;             /* of a run with a state: the file that it writes (shard.h) */
+    fani_slice slice;
     fani_format format;
     bool header_written;
     uint64_t total; /* items in all; UINT64_MAX: not known */
@@ -130,6 +142,9 @@ bool fani_read_ms(const char *text, uint64_t *ms);
 
 /* Reads a size: bytes, or "64K", "64M", "64G". False: it is none, or above 2^64-1. */
 bool fani_read_size(const char *text, uint64_t *bytes);
+
+/* Reads a shard: "2/7". False: it is none. */
+bool fani_read_slice(const char *text, fani_slice *slice);
 
 /* ---- job.c ----------------------------------------------------------------------------------- */
 

@@ -14,6 +14,7 @@ typedef enum rule {
     RULE_SIZE,   /* bytes, or with K, M or G; from low to high */
     RULE_CHOICE, /* one of the blank-separated choices */
     RULE_RANGE,  /* name=lo:hi */
+    RULE_SHARD,  /* i/n */
 } rule;
 
 typedef struct key_entry {
@@ -181,6 +182,11 @@ static const key_entry table[FANI_KEY_COUNT] = {
           "take the output over from a run on another host that is known to be dead", false},
          .rule = RULE_CHOICE,
          .choices = "true false"},
+    [FANI_KEY_SHARD] = {{"shard", LISTS " integrate", "I/N",
+                         "do every N-th item alone, from number I on (1 to N, at most 10000), and "
+                         "write FILE.shard-I; results --merge FILE puts them together",
+                         false},
+                        .rule = RULE_SHARD},
 };
 
 const fan_job_key *fan_job_key_at(size_t i)
@@ -302,6 +308,32 @@ bool fani_read_size(const char *text, uint64_t *bytes)
     return factor && !__builtin_mul_overflow(count, factor, bytes);
 }
 
+/* Digits without a zero in front, so that each number has one text. */
+static bool read_ordinal(const char **text, uint64_t *value)
+{
+    return **text != '0' && read_digits(text, value);
+}
+
+bool fani_read_slice(const char *text, fani_slice *slice)
+{
+    fani_slice s;
+    if (!read_ordinal(&text, &s.number) || *text++ != '/' || !read_ordinal(&text, &s.count) ||
+        *text || s.number > s.count || s.count > FANI_SLICES_MAX)
+        return false;
+    *slice = s;
+    return true;
+}
+
+static fan_status check_slice(const key_entry *entry, const char *value, fan_error *error)
+{
+    fani_slice slice;
+    if (fani_read_slice(value, &slice))
+        return FAN_OK;
+    return fani_error_set(error, FAN_E_ARGUMENT,
+                          "%s is '%.64s': expected I/N, such as 1/8: I from 1 to N, N at most %d",
+                          entry->info.name, value, FANI_SLICES_MAX);
+}
+
 static fan_status check_time(const key_entry *entry, const char *value, fan_error *error)
 {
     uint64_t ms;
@@ -383,6 +415,8 @@ fan_status fani_key_check(fani_key key, const char *value, fan_error *error)
         return check_size(entry, value, error);
     case RULE_RANGE:
         return check_range(entry, value, error);
+    case RULE_SHARD:
+        return check_slice(entry, value, error);
     case RULE_CHOICE:
         if (has_word(entry->choices, value))
             return FAN_OK;

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "job/halt.h"
 #include "job/record.h"
+#include "job/shard.h"
 #include "job/state.h"
 
 enum { SKIP_ITEMS = 1 << 16, SKIP_BYTES = 1 << 20 };
@@ -48,6 +49,12 @@ static bool is_hurried(void *user)
         (fani_halt_is_now(run) || !events->stop || !events->stop(events->user)))
         return fani_halt_is_now(run);
     return !events->hurry || events->hurry(events->user);
+}
+
+/* The index in the whole input of an item of this run. */
+static uint64_t index_of(const list_run *lr, uint64_t position)
+{
+    return fani_slice_index(lr->run->slice, position);
 }
 
 /* ---- Inputs ---------------------------------------------------------------------------------- */
@@ -126,6 +133,8 @@ static fan_status make_reader(list_run *lr, fan_error *error)
         .token_max = (size_t)fani_job_count(job, FANI_KEY_MAX_DIGITS, 0),
         .stop = stop_asked,
         .stop_user = lr,
+        .first = lr->run->slice.number - 1,
+        .step = lr->run->slice.count,
     };
     fan_status status = fani_reader_new(&options, &lr->reader);
     if (status == FAN_OK)
@@ -204,7 +213,7 @@ static fan_status put_failure(list_run *lr, uint64_t index, const char *status_t
                               const fan_error *what, fan_error *error)
 {
     fani_failure failure = {.task = lr->list->name,
-                            .index = index,
+                            .index = index_of(lr, index),
                             .status = status_text,
                             .error = what,
                             .columns = lr->list->value_columns};
@@ -269,8 +278,8 @@ static fan_status put_not_ok(list_run *lr, const fan_outcome *outcome, fan_error
     fani_reader_explain(lr->reader, place, 0, outcome->text, &what);
     what.status = FAN_E_FAILED;
     fan_error said = what;
-    snprintf(said.text, sizeof said.text, "item %" PRIu64 " %s: %.400s", outcome->index,
-             fan_outcome_name(outcome->kind), outcome->text);
+    snprintf(said.text, sizeof said.text, "item %" PRIu64 " %s: %.400s",
+             index_of(lr, outcome->index), fan_outcome_name(outcome->kind), outcome->text);
     fani_run_report(lr->run, &said);
     summary->items++;
     summary->failed += outcome->kind == FAN_OUTCOME_FAILED;
@@ -290,7 +299,8 @@ static fan_status put(void *user, const fan_outcome *outcomes, size_t count, fan
     list_run *lr = user;
     fan_status status = fani_run_header(lr->run, lr->list->columns, error);
     for (size_t i = 0; status == FAN_OK && i < count; i++) {
-        fani_run_wrote(lr->run, outcomes[i].captured, "item %" PRIu64, outcomes[i].index);
+        fani_run_wrote(lr->run, outcomes[i].captured, "item %" PRIu64,
+                       index_of(lr, outcomes[i].index));
         status = outcomes[i].kind == FAN_OUTCOME_OK ? put_answer(lr, &outcomes[i], error)
                                                     : put_not_ok(lr, &outcomes[i], error);
     }
@@ -313,7 +323,9 @@ static fan_status map_all(list_run *lr, fan_error *error)
     const fani_job_run *run = lr->run;
     fan_summary summary = {0};
     fani_list_args args = {.format = (uint32_t)run->format,
-                           .effort = fani_job_count(run->job, FANI_KEY_EFFORT, 0)};
+                           .effort = fani_job_count(run->job, FANI_KEY_EFFORT, 0),
+                           .first = index_of(lr, 0),
+                           .step = run->slice.count};
     fan_map_options options = {.args = &args,
                                .args_size = sizeof args,
                                .batch = (size_t)fani_job_count(run->job, FANI_KEY_BATCH, 0),

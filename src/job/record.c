@@ -67,7 +67,7 @@ fan_status fani_bytes_add_json(fan_buffer *buffer, json_t *object)
 
 fani_list_args fani_record_args(const fan_run *run)
 {
-    fani_list_args args = {0};
+    fani_list_args args = {.step = 1};
     fan_items items = fan_run_args(run);
     size_t size = 0;
     const unsigned char *bytes = items.count ? fan_items_at(&items, 0, &size) : NULL;
@@ -215,6 +215,7 @@ fan_status fani_record_reply(fan_run *run, size_t i, uint64_t index, const fani_
                              const fani_record *record, fan_buffer *scratch)
 {
     scratch->size = 0;
+    index = args->first + index * args->step;
     fan_status status = begin_reply(scratch, record->flags, 0, record->note);
     if (status != FAN_OK) {
         json_decref(record->json);

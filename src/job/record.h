@@ -25,6 +25,7 @@ typedef struct fani_list_args {
     uint32_t format; /* fani_format */
     uint32_t reserved;
     uint64_t effort;
+    uint64_t first, step; /* item i of the run is item first + i * step of the whole input */
 } fani_list_args;
 
 /* One answered item, to be put into the job's format. */
@@ -55,7 +56,8 @@ json_t *fani_json_text(const char *text);
 /* Reads the arguments of a run. */
 fani_list_args fani_record_args(const fan_run *run);
 
-/* Answers item i (of index `index`) with a record. `scratch` is the worker's, for building it. */
+/* Answers item i (the run's item `index`) with a record. `scratch` is the worker's, for building
+ * it. */
 fan_status fani_record_reply(fan_run *run, size_t i, uint64_t index, const fani_list_args *args,
                              const fani_record *record, fan_buffer *scratch);
 

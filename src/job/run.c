@@ -3,12 +3,14 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "job/halt.h"
 #include "job/run_json.h"
+#include "job/shard.h"
 #include "job/state.h"
 
 enum { PROGRESS_NS = 100000000 };
@@ -58,11 +60,23 @@ static fani_format format_of(const fan_job *job)
     return strcmp(name, "tsv") == 0 ? FANI_FORMAT_TSV : FANI_FORMAT_NDJSON;
 }
 
+/* What pins the shards is looked at once more when this one can be seen by others. */
+static fan_status open_file(fani_job_run *run, fan_error *error)
+{
+    run->output = fani_shard_output(run->job);
+    if (!run->output)
+        return fani_error_set(error, FAN_E_MEMORY, "out of memory");
+    fan_status status = fani_shard_pin(run, error);
+    if (status == FAN_OK)
+        status = fani_state_open(run, error);
+    return status == FAN_OK ? fani_shard_is_pinned(run, error) : status;
+}
+
 static fan_status open_output(fani_job_run *run, fan_error *error)
 {
     const char *path = fani_job_text(run->job, FANI_KEY_OUTPUT);
     if (fan_job_is_resumable(run->job))
-        return fani_state_open(run, error);
+        return open_file(run, error);
     if (path && strcmp(path, "-") != 0)
         return fani_writer_to_file(path, &run->writer, error);
     return fani_writer_to_fd(run->events.output_fd, "(standard output)", &run->writer, error);
@@ -124,6 +138,7 @@ static fan_status close_output(fani_job_run *run, fan_status status, fan_error *
     if (run->writer)
         run->result->output_bytes = fani_writer_bytes(run->writer);
     fani_writer_free(run->writer);
+    free(run->output);
     return status == FAN_OK ? closed : status;
 }
 
@@ -151,6 +166,7 @@ fan_status fan_job_run_sized(fan_job *job, fan_executor *executor, const fan_job
                         .executor = executor,
                         .result = &filled,
                         .format = format_of(job),
+                        .slice = fani_shard_slice(job),
                         .total = UINT64_MAX};
     if (events_size > sizeof run.events)
         return fani_error_set(error, FAN_E_ARGUMENT, "the events are of a newer Fanfold");

@@ -96,14 +96,21 @@ static void add_program(building *b, const fani_job_run *run)
 }
 
 /* What a resume compares, among it the task with its version, the instruction set and libm. */
-static void add_identity(building *b, const fan_job *job)
+static building identity_of(const fan_job *job, bool of_shards)
 {
     fani_identity identity;
     building facts = begin_object();
     facts.failed |= fani_identity_of(job, &identity) != FAN_OK;
     for (size_t i = 0; i < identity.count; i++)
-        add_text(&facts, identity.facts[i].key, identity.facts[i].value);
+        if (!of_shards || strcmp(identity.facts[i].key, fani_key_info(FANI_KEY_SHARD)->name) != 0)
+            add_text(&facts, identity.facts[i].key, identity.facts[i].value);
     fani_identity_clear(&identity);
+    return facts;
+}
+
+static void add_identity(building *b, const fan_job *job, bool of_shards)
+{
+    building facts = identity_of(job, of_shards);
     add_built(b, "identity", &facts);
 }
 
@@ -227,17 +234,28 @@ static void add_end(building *b, const fani_job_run *run, int exit_code)
     add(b, "resumable", json_boolean(run->result->resume != NULL));
 }
 
+/* The object; NULL: out of memory. */
+static json_t *built(building *b)
+{
+    if (!b->failed)
+        return b->object;
+    json_decref(b->object);
+    return NULL;
+}
+
 /* ---- The file ----------------------------------------------------------------------------------
  */
 
-static fan_status save(const char *path, const fan_buffer *text, fan_error *error)
+/* Writes the file; with `exists` only where there is none. */
+static fan_status save(const char *path, const fan_buffer *text, bool *exists, fan_error *error)
 {
     fani_writer *writer = NULL;
     fan_status status = fani_writer_to_file(path, &writer, error);
     if (status == FAN_OK)
         status = fani_writer_add(writer, text->bytes, text->size, error);
     if (status == FAN_OK)
-        status = fani_writer_publish(writer, error);
+        status = exists ? fani_writer_publish_new(writer, exists, error)
+                        : fani_writer_publish(writer, error);
     fani_writer_free(writer);
     return status;
 }
@@ -251,7 +269,7 @@ static json_t *describe(const fani_job_run *run, bool ended, int exit_code)
         add_end(&b, run, exit_code);
     add_arguments(&b, run);
     add_program(&b, run);
-    add_identity(&b, run->job);
+    add_identity(&b, run->job, false);
     add_keys(&b, run->job);
     add_inputs(&b, run->job);
     add_executor(&b, run);
@@ -261,10 +279,20 @@ static json_t *describe(const fani_job_run *run, bool ended, int exit_code)
     if (ended)
         add_time(&timings, "ended", (int64_t)time(NULL));
     add_built(&b, "timings", &timings);
-    if (!b.failed)
-        return b.object;
-    json_decref(b.object);
-    return NULL;
+    return built(&b);
+}
+
+static json_t *describe_shards(const fani_job_run *run)
+{
+    building b = begin_object(), timings = begin_object();
+    add_text(&b, "schema", FANI_RUN_JSON_SHARDS);
+    add_number(&b, "shards", run->slice.count);
+    add_arguments(&b, run);
+    add_program(&b, run);
+    add_identity(&b, run->job, true);
+    add_time(&timings, "begun", (int64_t)time(NULL));
+    add_built(&b, "timings", &timings);
+    return built(&b);
 }
 
 static int add_piece(const char *bytes, size_t size, void *buffer)
@@ -272,21 +300,36 @@ static int add_piece(const char *bytes, size_t size, void *buffer)
     return fani_bytes_add(buffer, bytes, size) == FAN_OK ? 0 : -1;
 }
 
-static fan_status write_all(const fani_job_run *run, bool ended, int exit_code, fan_error *error)
+/* Writes the object, which is released, beside an output; `exists` as in save. */
+static fan_status write_object(json_t *object, const char *output, bool *exists, fan_error *error)
 {
     fan_buffer text = {0};
-    char *path = fani_ledger_run_json_path(fani_job_text(run->job, FANI_KEY_OUTPUT));
-    if (!path)
-        return fani_error_set(error, FAN_E_MEMORY, "out of memory");
-    json_t *object = describe(run, ended, exit_code);
-    bool made = object && !json_dump_callback(object, add_piece, &text, JSON_INDENT(2)) &&
+    char *path = fani_ledger_run_json_path(output);
+    bool made = path && object && !json_dump_callback(object, add_piece, &text, JSON_INDENT(2)) &&
                 fani_bytes_add(&text, "\n", 1) == FAN_OK;
-    fan_status status =
-        made ? save(path, &text, error) : fani_error_set(error, FAN_E_MEMORY, "out of memory");
+    fan_status status = made ? save(path, &text, exists, error)
+                             : fani_error_set(error, FAN_E_MEMORY, "out of memory");
     json_decref(object);
     fan_buffer_clear(&text);
     free(path);
     return status;
+}
+
+static fan_status write_all(const fani_job_run *run, bool ended, int exit_code, fan_error *error)
+{
+    return write_object(describe(run, ended, exit_code), run->output, NULL, error);
+}
+
+fan_status fani_run_json_pin(const fani_job_run *run, bool *exists, fan_error *error)
+{
+    const char *output = fani_job_text(run->job, FANI_KEY_OUTPUT);
+    return write_object(describe_shards(run), output, exists, error);
+}
+
+json_t *fani_run_json_shards_identity(const fan_job *job)
+{
+    building facts = identity_of(job, true);
+    return built(&facts);
 }
 
 fan_status fani_run_json_begin(fani_job_run *run, fan_error *error)

@@ -95,8 +95,9 @@ static fan_status explain(fan_status status, const char *output, fan_error *erro
                           output);
 }
 
-static fan_status open_journal(const fan_job *job, fani_state *state, fan_error *error)
+static fan_status open_journal(const fani_job_run *run, fani_state *state, fan_error *error)
 {
+    const fan_job *job = run->job;
     fani_identity identity;
     fan_status status = fani_identity_of(job, &identity);
     fani_journal_options options = {
@@ -118,7 +119,7 @@ static fan_status open_journal(const fan_job *job, fani_state *state, fan_error 
     if (status == FAN_OK && state->malformed)
         status =
             fani_error_set(error, FAN_E_INPUT, "%.300s: a record of another Fanfold", state->path);
-    return explain(status, fani_job_text(job, FANI_KEY_OUTPUT), error);
+    return explain(status, run->output, error);
 }
 
 static void goes_out(void *user, const void *bytes, size_t size)
@@ -129,7 +130,7 @@ static void goes_out(void *user, const void *bytes, size_t size)
 /* A run that was complete has its output in place, unless it ended just before. */
 static fan_status open_part(fani_job_run *run, fani_state *state, fan_error *error)
 {
-    const char *output = fani_job_text(run->job, FANI_KEY_OUTPUT);
+    const char *output = run->output;
     uint64_t keep = state->resumed.output_bytes ? state->resumed.output_bytes : UINT64_MAX;
     fan_status status = fani_writer_to_part(output, FANI_LEDGER_PART, keep, &run->writer, error);
     if (status != FAN_OK)
@@ -154,8 +155,8 @@ static fan_status go_back(fani_job_run *run, fani_state *state, fan_error *error
     fani_error_set(&what, FAN_OK,
                    "%.300s" FANI_LEDGER_PART " does not have all that its journal speaks of: it is "
                    "right up to byte %llu, and %llu items are done again",
-                   fani_job_text(run->job, FANI_KEY_OUTPUT),
-                   (unsigned long long)state->resumed.output_bytes, (unsigned long long)again);
+                   run->output, (unsigned long long)state->resumed.output_bytes,
+                   (unsigned long long)again);
     fani_run_report(run, &what);
     return status;
 }
@@ -175,7 +176,7 @@ static void take_counts(fani_job_run *run, const fani_ledger_state *from)
 
 fan_status fani_state_open(fani_job_run *run, fan_error *error)
 {
-    const char *output = fani_job_text(run->job, FANI_KEY_OUTPUT);
+    const char *output = run->output;
     fani_state *state = calloc(1, sizeof *state);
     if (state) {
         state->path = fani_ledger_path(output);
@@ -186,7 +187,7 @@ fan_status fani_state_open(fani_job_run *run, fan_error *error)
     run->state = state;
     if (!state || !state->path || !state->output || !state->check)
         return fani_error_set(error, FAN_E_MEMORY, "out of memory");
-    fan_status status = open_journal(run->job, state, error);
+    fan_status status = open_journal(run, state, error);
     if (status == FAN_OK)
         status = go_back(run, state, error);
     if (status != FAN_OK)
@@ -365,7 +366,7 @@ static void discard(fani_job_run *run)
     fani_state *state = run->state;
     if (!state->journal || state->found || state->wrote || !run->writer)
         return;
-    char *what_it_was = fani_ledger_run_json_path(fani_job_text(run->job, FANI_KEY_OUTPUT));
+    char *what_it_was = fani_ledger_run_json_path(run->output);
     (void)unlink(state->path); /* with them the next run begins anew all the same */
     if (what_it_was)
         (void)unlink(what_it_was);

@@ -20,6 +20,7 @@ enum {
     QUIET_MS = 2,        /* silence after which an input has nothing for now */
     TOKEN_MAX = 1000000,
     LINE_MAX_BYTES = 1 << 28,
+    PASSED_MAX = 1 << 20, /* bytes looked at before what there is is given, or stop is asked */
 };
 
 typedef struct input {
@@ -48,7 +49,10 @@ struct fani_reader {
     uint64_t *offsets;
     size_t count;
 
-    bool in_item, in_token, skipping; /* skipping: the rest of a refused entry */
+    bool in_item, in_token, skipping; /* skipping: the rest of a refused or passed-over entry */
+    bool passing;                     /* the entry being read is not wanted */
+    uint64_t to_pass;                 /* entries before the next one that is */
+    size_t looked_at;                 /* bytes, by this pull or since stop was asked */
     size_t item_start, token_start;   /* in out */
     size_t token_size, token_limit;
     fani_place item_place;
@@ -72,6 +76,7 @@ fan_status fani_reader_new(const fani_reader_options *options, fani_reader **rea
         r->options.line_max = LINE_MAX_BYTES;
     if (r->options.unit == FANI_UNIT_TOKEN)
         r->options.line_max = SIZE_MAX;
+    r->to_pass = r->options.first;
     r->line = 1;
     r->chunk = malloc(CHUNK);
     r->offsets = malloc((ITEMS_MAX + 1) * sizeof *r->offsets);
@@ -213,8 +218,20 @@ static void append(fani_reader *r, const unsigned char *bytes, size_t size)
     r->out_used += size;
 }
 
+/* An entry has ended that is not wanted. */
+static void finish_passed(fani_reader *r)
+{
+    r->to_pass--;
+    r->in_item = r->skipping = r->passing = false;
+}
+
 static void finish_item(fani_reader *r)
 {
+    if (r->passing) {
+        finish_passed(r);
+        return;
+    }
+    r->to_pass = r->options.step ? r->options.step - 1 : 0;
     r->places[r->next_index++ & (r->place_capacity - 1)] = r->item_place;
     r->offsets[++r->count] = r->out_used;
     r->in_item = r->in_token = r->skipping = false;
@@ -297,6 +314,22 @@ static void take_token(fani_reader *r)
     check_limits(r);
 }
 
+/* Goes on in an entry that is not wanted, to its end or the chunk's: nothing of it is kept. */
+static void pass_over(fani_reader *r)
+{
+    const unsigned char *end = NULL;
+    if (!r->in_item)
+        r->item_start = r->out_used;
+    r->in_item = r->skipping = r->passing = true;
+    if (r->options.unit == FANI_UNIT_LINE) {
+        end = memchr(r->chunk + r->at, '\n', r->end - r->at);
+        r->at = end ? (size_t)(end - r->chunk) : r->end;
+        return;
+    }
+    while (r->at < r->end && !is_blank(r->chunk[r->at]))
+        r->at++;
+}
+
 /* One blank; where items are lines, blanks inside an item are part of it. */
 static void take_blank(fani_reader *r)
 {
@@ -325,6 +358,8 @@ static fan_status cut(fani_reader *r, size_t max_items, size_t max_bytes)
     while (r->at < r->end && r->count < max_items && r->offsets[r->count] < max_bytes) {
         if (is_blank(r->chunk[r->at]))
             take_blank(r);
+        else if (r->in_item ? r->passing : r->to_pass > 0)
+            pass_over(r);
         else
             take_token(r);
     }
@@ -345,6 +380,10 @@ static void next_input(fani_reader *r)
 /* Begins and ends an item that is not cut from a chunk. */
 static fan_status whole_item(fani_reader *r, const char *text, size_t size, fani_flaw flaw)
 {
+    if (r->to_pass) {
+        r->to_pass--;
+        return FAN_OK;
+    }
     fan_status status = reserve_out(r, size + EXCERPT);
     if (status != FAN_OK)
         return status;
@@ -454,8 +493,10 @@ static fan_status fill(fani_reader *r, bool wait, bool *got)
         if (status != FAN_OK || !*got)
             return status;
         n = read(in->fd, r->chunk + r->end, CHUNK - r->end);
-        if (n > 0)
+        if (n > 0) {
             r->end += (size_t)n;
+            r->looked_at += (size_t)n;
+        }
     } while ((n < 0 && (errno == EINTR || errno == EAGAIN)) ||
              (n > 0 && in->at_start && r->end < MARK && begins_like_mark(r)));
     r->at = 0;
@@ -498,11 +539,28 @@ static fan_status advance(fani_reader *r, bool wait, bool *got)
     return fill(r, wait, got);
 }
 
+/* Where entries are passed over: whether so much was looked at that the items there are should be
+ * given; where there are none, stop is asked. */
+static bool looked_enough(fani_reader *r, fan_status *status)
+{
+    if (r->looked_at < PASSED_MAX)
+        return false;
+    r->looked_at = 0;
+    if (!r->count && r->options.stop && r->options.stop(r->options.stop_user))
+        *status = FAN_E_CANCELLED;
+    return r->count > 0;
+}
+
 static fan_status gather(fani_reader *r, size_t max_items, size_t max_bytes, bool wait)
 {
     bool got = true;
+    r->looked_at = 0;
     while (got && r->count < max_items && r->offsets[r->count] < max_bytes) {
-        fan_status status;
+        fan_status status = FAN_OK;
+        if (r->options.step > 1 && looked_enough(r, &status))
+            break;
+        if (status != FAN_OK)
+            return status;
         if (r->at < r->end)
             status = cut(r, max_items, max_bytes);
         else if (r->failed != FAN_OK || r->current == r->input_count)

@@ -37,6 +37,10 @@ typedef struct fani_reader_options {
     size_t line_max;          /* most bytes of a line; 0: 256 MiB */
     bool (*stop)(void *user); /* asked at least every 100 ms while nothing comes; may be NULL */
     void *stop_user;
+    /* Of all entries only every step-th is given, from number `first` (below step) on; what the
+     * reader refuses counts like the others. 0 and 0: all. What is passed over is not kept, and
+     * counted nowhere: items are numbered as given. */
+    uint64_t first, step;
 } fani_reader_options;
 
 /* Makes a reader without inputs. FAN_E_MEMORY. A reader belongs to one thread at a time. */
