@@ -35,6 +35,7 @@ typedef enum fani_key {
     FANI_KEY_NO_JOURNAL,
     FANI_KEY_REPAIR,
     FANI_KEY_BREAK_LOCK,
+    FANI_KEY_UNORDERED,
     FANI_KEY_COUNT,
 } fani_key;
 
@@ -84,6 +85,7 @@ struct fani_job_run {
     fan_job_result *result;
     fani_writer *writer;
     struct fani_state *state; /* state.h; NULL: the output is no file */
+    struct fani_held *held;   /* held.h; NULL: no list job, or not begun */
     fani_format format;
     bool header_written;
     uint64_t total; /* items in all; UINT64_MAX: not known */

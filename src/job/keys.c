@@ -168,6 +168,11 @@ static const key_entry table[FANI_KEY_COUNT] = {
           "take the output over from a run on another host that is known to be dead", false},
          .rule = RULE_CHOICE,
          .choices = "true false"},
+    [FANI_KEY_UNORDERED] = {{"unordered", LISTS, NULL,
+                             "write what comes of an item as soon as it is there, in any order",
+                             false},
+                            .rule = RULE_CHOICE,
+                            .choices = "true false"},
 };
 
 const fan_job_key *fan_job_key_at(size_t i)

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "job/held.h"
 #include "job/run_json.h"
 #include "job/state.h"
 
@@ -112,7 +113,8 @@ static fan_status close_output(fani_job_run *run, fan_status status, fan_error *
     } else if (status != FAN_E_OUTPUT && run->writer) {
         (void)fani_writer_flush(run->writer, NULL); /* the first error is the one to tell */
     }
-    if (run->state && !published && fani_state_written(run->state))
+    if (run->state && !published &&
+        (fani_state_written(run->state) || fani_held_written(run->held)))
         run->result->resume = fani_job_text(run->job, FANI_KEY_OUTPUT);
     if (run->state) {
         fan_status said = fani_run_json_end(run, status, exit_code(status, run->result),
@@ -123,6 +125,7 @@ static fan_status close_output(fani_job_run *run, fan_status status, fan_error *
     if (run->writer)
         run->result->output_bytes = fani_writer_bytes(run->writer);
     fani_writer_free(run->writer);
+    fani_held_free(run->held);
     return status == FAN_OK ? closed : status;
 }
 

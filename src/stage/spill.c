@@ -24,7 +24,8 @@ struct fani_spill {
     uint64_t size; /* of the file */
     uint64_t used;
     extents unused; /* by their places, none beside another */
-    extents given;  /* not to be used before it is settled */
+    extents given;  /* not to be used again yet */
+    extents marked; /* the same, until it is settled */
 };
 
 fani_spill *fani_spill_new(fani_spill_open open, void *user, const char *name)
@@ -45,6 +46,7 @@ void fani_spill_free(fani_spill *spill)
         return;
     free(spill->unused.items);
     free(spill->given.items);
+    free(spill->marked.items);
     free(spill->name);
     free(spill);
 }
@@ -225,13 +227,23 @@ void fani_spill_give(fani_spill *spill, uint64_t place, uint64_t size)
         (void)insert(given, given->count, (extent){.at = place, .size = size});
 }
 
+bool fani_spill_mark(fani_spill *spill)
+{
+    extents given = spill->given;
+    if (!given.count || spill->marked.count)
+        return false;
+    spill->given = spill->marked;
+    spill->marked = given;
+    return true;
+}
+
 fan_status fani_spill_settle(fani_spill *spill, fan_error *error)
 {
-    extents *given = &spill->given;
-    for (size_t i = 0; i < given->count; i++)
-        add_unused(&spill->unused, given->items[i]);
-    given->count = 0;
-    if (spill->used || !spill->size)
+    extents *marked = &spill->marked;
+    for (size_t i = 0; i < marked->count; i++)
+        add_unused(&spill->unused, marked->items[i]);
+    marked->count = 0;
+    if (spill->used || spill->given.count || !spill->size)
         return FAN_OK;
     while (ftruncate(spill->fd, 0))
         if (errno != EINTR)

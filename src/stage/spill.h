@@ -40,8 +40,10 @@ fan_status fani_spill_read(const fani_spill *spill, uint64_t place, size_t size,
 /* The piece is no longer needed. */
 void fani_spill_give(fani_spill *spill, uint64_t place, uint64_t size);
 
-/* What was given back may be used again; where nothing is in use the file is emptied. Errors:
- * FAN_E_OUTPUT with file and errno. */
+/* What was given back before the call of mark may be used again after the next settle: in between
+ * the journal comes to say so. mark: false where nothing new was given back. settle: where nothing
+ * is in use or given back since, the file is emptied; errors: FAN_E_OUTPUT with file and errno. */
+bool fani_spill_mark(fani_spill *spill);
 fan_status fani_spill_settle(fani_spill *spill, fan_error *error);
 
 /* Bytes in use; bytes of the file, with those that are not. */
