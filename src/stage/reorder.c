@@ -268,10 +268,9 @@ static fan_status bound_memory(fani_reorder *r, fan_error *error)
 {
     if (r->fresh_bytes <= r->options.memory_bytes || r->in_memory_alone)
         return FAN_OK;
-    fan_status status = write_fresh(r, error);
-    if (status == FAN_OK || r->options.must_spill)
-        return status;
-    r->in_memory_alone = true;
+    if (r->options.must_spill)
+        return write_fresh(r, error);
+    r->in_memory_alone = write_fresh(r, NULL) != FAN_OK;
     return FAN_OK;
 }
 
