@@ -14,7 +14,8 @@ extern "C" {
 
 typedef struct fan_results {
     bool finished; /* it came to its end, and the output is in its place */
-    uint64_t done; /* entries of the input, from the first on, whose outcomes are known */
+    uint64_t done; /* entries of the input whose outcomes are in the output: from the first on, but
+                      where they are written as they come */
     uint64_t items, ok, failed, lost, timed_out, cancelled; /* of these; items is their sum */
     uint64_t bad_inputs;                                    /* entries that are no valid input */
     uint64_t output_bytes;
@@ -41,8 +42,8 @@ typedef struct fan_results_visitor {
     void (*fact)(void *user, const char *key, const char *value);
     /* Once, before the failures; another answer than FAN_OK ends the reading with it. */
     fan_status (*summary)(void *user, const fan_results *results, fan_error *error);
-    /* By growing index, but for those that were done again: each index at most once. Of an output
-     * in shards, shard after shard. As summary. */
+    /* By growing index, but for those that were done again and where outcomes are written as they
+     * come: each index at most once. Of an output in shards, shard after shard. As summary. */
     fan_status (*failure)(void *user, const fan_results_failure *failure, fan_error *error);
     void *user;
     /* Of an output in shards, before the summary: what came of each, from number 1 on; NULL: it was

@@ -288,6 +288,22 @@ static fan_status send_items(fan_mapping *map, const fan_items *items, fan_error
 
 /* ---- In ------------------------------------------------------------------------------------ */
 
+/* Of those that are ready at the same time lower indices are given first: who puts them in order
+ * has less to keep. Mostly that is how they come. */
+static void add_ready(fan_mapping *map, sent *s)
+{
+    sent **at = &map->ready_first;
+    uint64_t index = s->original.items.first;
+    if (map->ready_last && map->ready_last->original.items.first < index)
+        at = &map->ready_last->ready_next;
+    while (*at && (*at)->original.items.first < index)
+        at = &(*at)->ready_next;
+    s->ready_next = *at;
+    *at = s;
+    if (!s->ready_next)
+        map->ready_last = s;
+}
+
 static void collect(fan_mapping *map, sent *s)
 {
     fani_batch *batch = s->batch;
@@ -310,11 +326,7 @@ static void collect(fan_mapping *map, sent *s)
     s->ready_next = NULL;
     if (map->options.order != FAN_ORDER_COMPLETED)
         return;
-    if (map->ready_last)
-        map->ready_last->ready_next = s;
-    else
-        map->ready_first = s;
-    map->ready_last = s;
+    add_ready(map, s);
 }
 
 /* Takes over the batches that have ended, the oldest first. */

@@ -38,6 +38,7 @@ typedef enum fani_key {
     FANI_KEY_REPAIR,
     FANI_KEY_BREAK_LOCK,
     FANI_KEY_SHARD,
+    FANI_KEY_UNORDERED,
     FANI_KEY_COUNT,
 } fani_key;
 
@@ -61,9 +62,9 @@ typedef struct fani_origin {
 
 enum { FANI_SLICES_MAX = 10000 };
 
-/* The items of a run: shard `number` (from 1) of `count` has those whose index in the whole input is
- * number - 1 modulo count. 1 of 1: all. An item's place among them is its position: what the run's
- * ledger, its map and its reader count. */
+/* The items of a run: shard `number` (from 1) of `count` has those whose index in the whole input
+ * is number - 1 modulo count. 1 of 1: all. An item's place among them is its position: what the
+ * run's ledger, its map and its reader count. */
 typedef struct fani_slice {
     uint64_t number, count;
 } fani_slice;
@@ -106,6 +107,7 @@ struct fani_job_run {
     struct fani_state *state; /* state.h; NULL: the output is no file */
     char *output;             /* of a run with a state: the file that it writes (shard.h) */
     fani_slice slice;
+    struct fani_held *held; /* held.h; NULL: no list job, or not begun */
     fani_format format;
     bool header_written;
     uint64_t total; /* items in all; UINT64_MAX: not known */

@@ -187,6 +187,11 @@ static const key_entry table[FANI_KEY_COUNT] = {
                          "write FILE.shard-I; results --merge FILE puts them together",
                          false},
                         .rule = RULE_SHARD},
+    [FANI_KEY_UNORDERED] = {{"unordered", LISTS, NULL,
+                             "write what comes of an item as soon as it is there, in any order",
+                             false},
+                            .rule = RULE_CHOICE,
+                            .choices = "true false"},
 };
 
 const fan_job_key *fan_job_key_at(size_t i)

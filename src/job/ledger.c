@@ -9,7 +9,7 @@
 
 /* ---- Numbers --------------------------------------------------------------------------------- */
 
-enum { STATE_NUMBERS = 13, FAILURE_NUMBERS = 6, CELL_NUMBERS = 2 };
+enum { STATE_NUMBERS = 13, FAILURE_NUMBERS = 6, CELL_NUMBERS = 2, HELD_NUMBERS = 5 };
 
 static fan_status put_numbers(const uint64_t *numbers, size_t count, fan_buffer *to)
 {
@@ -150,6 +150,51 @@ bool fani_ledger_get_cell(const void *payload, size_t size, fani_ledger_cell *ce
     return true;
 }
 
+/* ---- What is done, or waits ------------------------------------------------------------------ */
+
+/* No number of items that would be beyond all indices. */
+static bool are_indices(uint64_t first, uint64_t count)
+{
+    return count && count <= UINT64_MAX - first;
+}
+
+fan_status fani_ledger_put_held(const fani_ledger_held *h, fan_buffer *to)
+{
+    const uint64_t numbers[HELD_NUMBERS] = {h->first, h->count, h->place, h->size, h->hash};
+    to->size = 0;
+    return put_numbers(numbers, HELD_NUMBERS, to);
+}
+
+bool fani_ledger_get_held(const void *payload, size_t size, fani_ledger_held *held)
+{
+    const unsigned char *at = payload;
+    uint64_t n[HELD_NUMBERS];
+    if (!get_numbers(&at, &size, n, HELD_NUMBERS) || size || !are_indices(n[0], n[1]) ||
+        n[3] > UINT64_MAX - n[2])
+        return false;
+    *held =
+        (fani_ledger_held){.first = n[0], .count = n[1], .place = n[2], .size = n[3], .hash = n[4]};
+    return true;
+}
+
+fan_status fani_ledger_put_done(uint64_t first, uint64_t count, fan_buffer *to)
+{
+    const uint64_t numbers[] = {first, count};
+    to->size = 0;
+    return put_numbers(numbers, 2, to);
+}
+
+bool fani_ledger_get_done(const void *payload, size_t size, uint64_t *first, uint64_t *count)
+{
+    const unsigned char *at = payload;
+    uint64_t n[2];
+    if (!get_numbers(&at, &size, n, 2) || size || !are_indices(n[0], n[1]))
+        return false;
+    *first = n[0];
+    *count = n[1];
+    return true;
+}
+
 /* ---- Names ----------------------------------------------------------------------------------- */
 
 static char *with_suffix(const char *output, const char *suffix)
@@ -166,6 +211,11 @@ char *fani_ledger_path(const char *output)
 char *fani_ledger_part_path(const char *output)
 {
     return with_suffix(output, FANI_LEDGER_PART);
+}
+
+char *fani_ledger_waiting_path(const char *output)
+{
+    return with_suffix(output, ".waiting");
 }
 
 char *fani_ledger_run_json_path(const char *output)

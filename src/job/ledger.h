@@ -1,5 +1,5 @@
-/* The ledger: what the journal of a job says. A journal's last STATE counts; FAILED, MENDED and
- * CELL records add up. All numbers are little-endian. */
+/* The ledger: what the journal of a job says. A journal's last STATE counts; records of the
+ * other kinds add up. All numbers are little-endian. */
 #ifndef FANI_LEDGER_H
 #define FANI_LEDGER_H
 
@@ -10,6 +10,8 @@ typedef enum fani_ledger_kind {
     FANI_LEDGER_FAILED = 2, /* an item that is not ok */
     FANI_LEDGER_MENDED = 3, /* u64: the index of one that failed before and now is ok */
     FANI_LEDGER_CELL = 4,   /* a part of an item that takes long, and what it came to */
+    FANI_LEDGER_HELD = 5,   /* outcomes that wait for an earlier one, and where */
+    FANI_LEDGER_DONE = 6,   /* items beyond STATE's that are done */
 } fani_ledger_kind;
 
 /* All items below `done` have their outcomes, and the first output_bytes of the output say so. */
@@ -44,11 +46,21 @@ typedef struct fani_ledger_cell {
     size_t size;
 } fani_ledger_cell;
 
+/* The outcomes of `count` items from `first` on stand in OUTPUT.waiting: these bytes of it hash to
+ * `hash`. */
+typedef struct fani_ledger_held {
+    uint64_t first, count;
+    uint64_t place, size;
+    uint64_t hash;
+} fani_ledger_held;
+
 /* Replace the buffer's bytes by a record's payload. FAN_E_MEMORY. */
 fan_status fani_ledger_put_state(const fani_ledger_state *state, fan_buffer *to);
 fan_status fani_ledger_put_failure(const fani_ledger_failure *failure, fan_buffer *to);
 fan_status fani_ledger_put_index(uint64_t index, fan_buffer *to);
 fan_status fani_ledger_put_cell(const fani_ledger_cell *cell, fan_buffer *to);
+fan_status fani_ledger_put_held(const fani_ledger_held *held, fan_buffer *to);
+fan_status fani_ledger_put_done(uint64_t first, uint64_t count, fan_buffer *to);
 
 /* Read a payload; texts and bytes point into it, and texts end with a NUL there. False: malformed.
  */
@@ -56,6 +68,8 @@ bool fani_ledger_get_state(const void *payload, size_t size, fani_ledger_state *
 bool fani_ledger_get_failure(const void *payload, size_t size, fani_ledger_failure *failure);
 bool fani_ledger_get_index(const void *payload, size_t size, uint64_t *index);
 bool fani_ledger_get_cell(const void *payload, size_t size, fani_ledger_cell *cell);
+bool fani_ledger_get_held(const void *payload, size_t size, fani_ledger_held *held);
+bool fani_ledger_get_done(const void *payload, size_t size, uint64_t *first, uint64_t *count);
 
 /* "ok", "failed", ..., "bad input", "partial". */
 const char *fani_ledger_outcome_name(uint32_t outcome);
@@ -63,11 +77,11 @@ const char *fani_ledger_outcome_name(uint32_t outcome);
 /* Behind the output's name, while it is not complete. */
 #define FANI_LEDGER_PART ".part"
 
-/* Where the ledger, the output that is not complete, and what the run was are kept: beside the
- * output. malloc'd; NULL: out of memory.
- */
+/* Where the ledger, the output that is not complete, what waits for its turn, and what the run was
+ * are kept: beside the output. malloc'd; NULL: out of memory. */
 char *fani_ledger_path(const char *output);
 char *fani_ledger_part_path(const char *output);
+char *fani_ledger_waiting_path(const char *output);
 char *fani_ledger_run_json_path(const char *output);
 
 #endif

@@ -6,7 +6,8 @@
 typedef struct copying {
     const char *path;
     fani_journal_snapshot *to;
-    fani_ledger_seen seen;
+    fani_ledger_state state;
+    bool has_state;
     fan_buffer scratch;
 } copying;
 
@@ -30,12 +31,27 @@ static fan_status copy_cell(void *user, const fani_ledger_cell *cell, fan_error 
     return add(c, fani_ledger_put_cell(cell, &c->scratch), FANI_LEDGER_CELL, error);
 }
 
-static fan_status keep_seen(void *user, const fani_ledger_seen *seen, fan_error *error)
+static fan_status copy_held(void *user, const fani_ledger_held *held, fan_error *error)
 {
     copying *c = user;
-    (void)error;
-    c->seen = *seen;
-    return FAN_OK;
+    return add(c, fani_ledger_put_held(held, &c->scratch), FANI_LEDGER_HELD, error);
+}
+
+/* Keeps the state; of what is done beyond it each range is one record. */
+static fan_status copy_seen(void *user, const fani_ledger_seen *seen, fan_error *error)
+{
+    copying *c = user;
+    fan_status status = FAN_OK;
+    c->state = seen->state;
+    c->has_state = seen->has_state;
+    for (size_t i = 0; status == FAN_OK && i < seen->done.count; i++) {
+        const fani_range *range = &seen->done.at[i];
+        if (range->end <= seen->state.done)
+            continue;
+        status = add(c, fani_ledger_put_done(range->first, range->end - range->first, &c->scratch),
+                     FANI_LEDGER_DONE, error);
+    }
+    return status;
 }
 
 /* The STATE comes last: what stands before it counts by it, as records of this epoch. */
@@ -43,12 +59,15 @@ static fan_status snapshot(void *user, fani_journal_snapshot *to, fan_error *err
 {
     copying *c = user;
     c->to = to;
-    fani_ledger_visitor visitor = {
-        .seen = keep_seen, .failure = copy_failure, .cell = copy_cell, .user = c};
+    fani_ledger_visitor visitor = {.seen = copy_seen,
+                                   .failure = copy_failure,
+                                   .cell = copy_cell,
+                                   .held = copy_held,
+                                   .user = c};
     fan_status status = fani_ledger_read(c->path, &visitor, error);
-    if (status != FAN_OK || !c->seen.has_state)
+    if (status != FAN_OK || !c->has_state)
         return status;
-    return add(c, fani_ledger_put_state(&c->seen.state, &c->scratch), FANI_LEDGER_STATE, error);
+    return add(c, fani_ledger_put_state(&c->state, &c->scratch), FANI_LEDGER_STATE, error);
 }
 
 fan_status fani_ledger_compact(fani_journal *journal, const char *path, fan_deadline deadline,

@@ -11,13 +11,22 @@
 typedef struct epoch_end {
     uint32_t epoch;
     uint64_t done;
+    uint64_t bytes;    /* of the output */
     uint64_t sequence; /* of that STATE */
 } epoch_end;
+
+/* A DONE record. */
+typedef struct stretch {
+    uint64_t first, end;
+    uint64_t bytes; /* of the output, by the STATE behind it */
+    uint32_t epoch;
+} stretch;
 
 /* A record about an item that an earlier record may have been about. */
 typedef struct change {
     uint64_t index;
     uint64_t sequence;
+    uint64_t output_end; /* of what stands for it in the output; 0: nothing does */
     uint32_t epoch;
 } change;
 
@@ -28,7 +37,10 @@ typedef struct reading {
     size_t end_count, end_room;
     change *changes; /* by index, then sequence, once the first pass is over */
     size_t change_count, change_room;
-    uint64_t beyond; /* the first index that no FAILED record was about */
+    uint64_t beyond;       /* the first index that no FAILED record was about */
+    uint64_t output_bytes; /* by the last STATE */
+    stretch *stretches;    /* a STATE stands behind the first stretch_sure */
+    size_t stretch_count, stretch_sure, stretch_room;
 } reading;
 
 static fan_status out_of_memory(fan_error *error)
@@ -56,12 +68,50 @@ static void *grow(void *at, size_t count, size_t *room, size_t size)
 /* ---- The first pass: how far each epoch came, and what was done again --------------------------
  */
 
-/* Items from `done` on are done again, whatever was said of them before. */
-static void go_back(reading *r, uint64_t done)
+/* Items from `done` on are done again, whatever was said of them before; of those that were written
+ * as they came, those whose output is beyond this. */
+static void go_back(reading *r, const fani_ledger_state *to)
 {
-    for (size_t i = 0; i < r->end_count; i++)
-        if (r->ends[i].done > done)
-            r->ends[i].done = done;
+    size_t kept = 0;
+    bool fewer = to->output_bytes < r->output_bytes;
+    for (size_t i = 0; i < r->end_count; i++) {
+        epoch_end *end = &r->ends[i];
+        end->done = end->done < to->done ? end->done : to->done;
+        end->bytes = end->bytes < to->output_bytes ? end->bytes : to->output_bytes;
+    }
+    for (size_t i = 0; fewer && i < r->stretch_count; i++)
+        if (r->stretches[i].bytes <= to->output_bytes)
+            r->stretches[kept++] = r->stretches[i];
+    if (fewer)
+        r->stretch_count = r->stretch_sure = kept;
+    r->output_bytes = to->output_bytes;
+}
+
+/* The DONE records before a STATE count by it; those that another epoch left behind are void. */
+static void take_stretches(reading *r, const fani_journal_record *record)
+{
+    size_t kept = r->stretch_sure;
+    for (size_t i = kept; i < r->stretch_count; i++) {
+        if (r->stretches[i].epoch != record->epoch)
+            continue;
+        r->stretches[kept] = r->stretches[i];
+        r->stretches[kept++].bytes = r->seen.state.output_bytes;
+    }
+    r->stretch_count = r->stretch_sure = kept;
+}
+
+static fan_status note_done(reading *r, const fani_journal_record *record, fan_error *error)
+{
+    uint64_t first, count;
+    if (!fani_ledger_get_done(record->payload, record->size, &first, &count))
+        return of_another(error);
+    stretch *stretches = grow(r->stretches, r->stretch_count, &r->stretch_room, sizeof *stretches);
+    if (!stretches)
+        return out_of_memory(error);
+    r->stretches = stretches;
+    stretches[r->stretch_count++] =
+        (stretch){.first = first, .end = first + count, .epoch = record->epoch};
+    return FAN_OK;
 }
 
 static fan_status note_state(reading *r, const fani_journal_record *record, fan_error *error)
@@ -69,7 +119,8 @@ static fan_status note_state(reading *r, const fani_journal_record *record, fan_
     if (!fani_ledger_get_state(record->payload, record->size, &r->seen.state))
         return of_another(error);
     r->seen.has_state = true;
-    go_back(r, r->seen.state.done);
+    take_stretches(r, record);
+    go_back(r, &r->seen.state);
     if (!r->end_count || r->ends[r->end_count - 1].epoch != record->epoch) {
         epoch_end *ends = grow(r->ends, r->end_count, &r->end_room, sizeof *ends);
         if (!ends)
@@ -77,20 +128,24 @@ static fan_status note_state(reading *r, const fani_journal_record *record, fan_
         r->ends = ends;
         r->end_count++;
     }
-    r->ends[r->end_count - 1] = (epoch_end){
-        .epoch = record->epoch, .done = r->seen.state.done, .sequence = record->sequence};
+    r->ends[r->end_count - 1] = (epoch_end){.epoch = record->epoch,
+                                            .done = r->seen.state.done,
+                                            .bytes = r->seen.state.output_bytes,
+                                            .sequence = record->sequence};
     return FAN_OK;
 }
 
 static fan_status note_change(reading *r, const fani_journal_record *record, uint64_t index,
-                              fan_error *error)
+                              uint64_t output_end, fan_error *error)
 {
     change *changes = grow(r->changes, r->change_count, &r->change_room, sizeof *changes);
     if (!changes)
         return out_of_memory(error);
     r->changes = changes;
-    changes[r->change_count++] =
-        (change){.index = index, .sequence = record->sequence, .epoch = record->epoch};
+    changes[r->change_count++] = (change){.index = index,
+                                          .sequence = record->sequence,
+                                          .output_end = output_end,
+                                          .epoch = record->epoch};
     return FAN_OK;
 }
 
@@ -102,7 +157,8 @@ static fan_status note_failure(reading *r, const fani_journal_record *record, fa
     if (!fani_ledger_get_failure(record->payload, record->size, &failure))
         return of_another(error);
     if (failure.index < r->beyond)
-        return note_change(r, record, failure.index, error);
+        return note_change(r, record, failure.index, failure.output_at + failure.output_size,
+                           error);
     r->beyond = failure.index + 1;
     return FAN_OK;
 }
@@ -118,9 +174,12 @@ static fan_status first_pass(void *user, const fani_journal_record *record, fan_
         return note_failure(r, record, error);
     case FANI_LEDGER_MENDED:
         return fani_ledger_get_index(record->payload, record->size, &index)
-                   ? note_change(r, record, index, error)
+                   ? note_change(r, record, index, 0, error)
                    : of_another(error);
+    case FANI_LEDGER_DONE:
+        return note_done(r, record, error);
     case FANI_LEDGER_CELL:
+    case FANI_LEDGER_HELD:
         return FAN_OK;
     default:
         return of_another(error);
@@ -137,8 +196,8 @@ static void fact(void *user, const char *key, const char *value)
 /* ---- Between -----------------------------------------------------------------------------------
  */
 
-/* Whether a record about an item counts. */
-static bool counts(const reading *r, uint32_t epoch, uint64_t sequence, uint64_t index)
+/* The last STATE of a record's epoch; NULL: none stands behind the record. */
+static const epoch_end *end_behind(const reading *r, uint32_t epoch, uint64_t sequence)
 {
     size_t low = 0, high = r->end_count;
     while (low < high) {
@@ -148,8 +207,16 @@ static bool counts(const reading *r, uint32_t epoch, uint64_t sequence, uint64_t
         else
             high = middle;
     }
-    return low < r->end_count && r->ends[low].epoch == epoch && sequence < r->ends[low].sequence &&
-           index < r->ends[low].done;
+    const epoch_end *end = &r->ends[low];
+    return low < r->end_count && end->epoch == epoch && sequence < end->sequence ? end : NULL;
+}
+
+/* Whether a record about an item counts. */
+static bool counts(const reading *r, const change *about)
+{
+    const epoch_end *end = end_behind(r, about->epoch, about->sequence);
+    return end && (about->index < end->done || (about->output_end <= end->bytes &&
+                                                fani_ranges_has(&r->seen.done, about->index)));
 }
 
 static int compare_changes(const void *left, const void *right)
@@ -160,11 +227,20 @@ static int compare_changes(const void *left, const void *right)
     return a->sequence < b->sequence ? -1 : a->sequence > b->sequence;
 }
 
+/* What is done beyond the last STATE, as ranges. */
+static fan_status join_stretches(reading *r, fan_error *error)
+{
+    fan_status status = FAN_OK;
+    for (size_t i = 0; status == FAN_OK && i < r->stretch_sure; i++)
+        status = fani_ranges_add(&r->seen.done, r->stretches[i].first, r->stretches[i].end);
+    return status == FAN_OK ? FAN_OK : out_of_memory(error);
+}
+
 static void keep_changes_that_count(reading *r)
 {
     size_t kept = 0;
     for (size_t i = 0; i < r->change_count; i++)
-        if (counts(r, r->changes[i].epoch, r->changes[i].sequence, r->changes[i].index))
+        if (counts(r, &r->changes[i]))
             r->changes[kept++] = r->changes[i];
     r->change_count = kept;
     if (kept)
@@ -194,7 +270,11 @@ static fan_status give_failure(const reading *r, const fani_journal_record *reco
     fani_ledger_failure failure;
     if (!fani_ledger_get_failure(record->payload, record->size, &failure))
         return of_another(error);
-    if (!r->visitor->failure || !counts(r, record->epoch, record->sequence, failure.index) ||
+    change about = {.index = failure.index,
+                    .sequence = record->sequence,
+                    .output_end = failure.output_at + failure.output_size,
+                    .epoch = record->epoch};
+    if (!r->visitor->failure || !counts(r, &about) ||
         is_replaced(r, record->sequence, failure.index))
         return FAN_OK;
     return r->visitor->failure(r->visitor->user, &failure, error);
@@ -210,12 +290,30 @@ static fan_status give_cell(const reading *r, const fani_journal_record *record,
     return r->visitor->cell(r->visitor->user, &cell, error);
 }
 
+static fan_status give_held(const reading *r, const fani_journal_record *record, fan_error *error)
+{
+    fani_ledger_held held;
+    if (!fani_ledger_get_held(record->payload, record->size, &held))
+        return of_another(error);
+    if (!r->visitor->held || !end_behind(r, record->epoch, record->sequence) ||
+        held.first < r->seen.state.done || held.first + held.count > r->seen.state.read)
+        return FAN_OK;
+    return r->visitor->held(r->visitor->user, &held, error);
+}
+
 static fan_status second_pass(void *user, const fani_journal_record *record, fan_error *error)
 {
     const reading *r = user;
-    if (record->kind == FANI_LEDGER_FAILED)
+    switch (record->kind) {
+    case FANI_LEDGER_FAILED:
         return give_failure(r, record, error);
-    return record->kind == FANI_LEDGER_CELL ? give_cell(r, record, error) : FAN_OK;
+    case FANI_LEDGER_CELL:
+        return give_cell(r, record, error);
+    case FANI_LEDGER_HELD:
+        return give_held(r, record, error);
+    default:
+        return FAN_OK;
+    }
 }
 
 /* Both passes look at one file, also where a writer compacts its journal between them; what it only
@@ -225,12 +323,14 @@ static fan_status read_both(reading *r, int fd, const char *path, fan_error *err
     fani_journal_visitor first = {.record = first_pass, .fact = fact, .user = r};
     fani_journal_visitor second = {.record = second_pass, .user = r};
     fan_status status = fani_journal_read_fd(fd, path, false, &first, error);
+    if (status == FAN_OK)
+        status = join_stretches(r, error);
     if (status != FAN_OK)
         return status;
     keep_changes_that_count(r);
     if (r->visitor->seen)
         status = r->visitor->seen(r->visitor->user, &r->seen, error);
-    bool more = r->visitor->failure || r->visitor->cell;
+    bool more = r->visitor->failure || r->visitor->cell || r->visitor->held;
     return status == FAN_OK && more ? fani_journal_read_fd(fd, path, false, &second, error)
                                     : status;
 }
@@ -244,5 +344,7 @@ fan_status fani_ledger_read(const char *path, const fani_ledger_visitor *visitor
         (void)close(fd); /* only read */
     free(r.ends);
     free(r.changes);
+    free(r.stretches);
+    fani_ranges_clear(&r.seen.done);
     return status;
 }

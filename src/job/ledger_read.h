@@ -3,35 +3,43 @@
 #define FANI_LEDGER_READ_H
 
 #include "job/ledger.h"
+#include "job/ranges.h"
 
-/* What there is besides the failures and cells. */
+/* What there is besides the failures, cells and what is held. */
 typedef struct fani_ledger_seen {
     fani_ledger_state state; /* the last one; zeroes where there is none */
     bool has_state;
+    fani_ranges done; /* items that are done beyond those of the state; valid during the call */
 } fani_ledger_seen;
 
 /* Who looks at what counts; each function may be NULL. An error that one answers ends the reading.
  * Texts are valid during the call. */
 typedef struct fani_ledger_visitor {
     void (*fact)(void *user, const char *key, const char *value); /* of the run's identity */
-    /* Once, before the failures and cells. */
+    /* Once, before the others. */
     fan_status (*seen)(void *user, const fani_ledger_seen *seen, fan_error *error);
     /* Items that are not ok, in the order of the file: by their indices, but for those that were
-     * done again. Each index at most once. */
+     * done again and where outcomes were written as they came. Each index at most once. */
     fan_status (*failure)(void *user, const fani_ledger_failure *failure, fan_error *error);
     /* Parts of items that are not done. One that was written twice may come twice. */
     fan_status (*cell)(void *user, const fani_ledger_cell *cell, fan_error *error);
+    /* Outcomes that wait, of items that are not done. What is held of an item may come several
+     * times: where its bytes are not what they were, another record's may be. */
+    fan_status (*held)(void *user, const fani_ledger_held *held, fan_error *error);
     void *user;
 } fani_ledger_visitor;
 
 /* Reads the journal at `path` twice, without a lock, also beside its writer; what the writer adds
- * meanwhile is not seen. Memory: about 1 MB, and some bytes for each opening of the file and each
- * item that was done again. Errors: FAN_E_INPUT with file and errno or offset (can't be opened, no
- * journal, damaged, records of another Fanfold), FAN_E_MEMORY, and what the visitor answered.
+ * meanwhile is not seen. Memory: about 1 MB, and some bytes for each opening of the file, each item
+ * that was done again, each DONE record and each failure among such. Errors: FAN_E_INPUT with file
+ * and errno or offset (can't be opened, no journal, damaged, records of another Fanfold),
+ * FAN_E_MEMORY, and what the visitor answered.
  *
- * What counts. A FAILED or MENDED record counts when a later STATE of its own epoch says that its
- * item is done: what an opening wrote behind its last STATE is void, since the next one did these
- * items again. Of those that count the last one of an item does: MENDED takes a failure away.
+ * What counts. A FAILED or MENDED record counts when a later STATE of its own epoch, or a DONE
+ * before that, says that its item is done: what an opening wrote behind its last STATE is void,
+ * since the next one did these items again. Of those that count the last one of an item does:
+ * MENDED takes a failure away. DONE and HELD records count when a later STATE of their own epoch
+ * stands behind them; HELD not where the last STATE says that its items are done.
  *
  * A STATE that says less than those before it voids what they said of the items that it leaves out:
  * a run that finds its output without the bytes that the last STATE speaks of (part_check.h) goes

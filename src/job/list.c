@@ -7,6 +7,8 @@
 
 #include "base/error.h"
 #include "job/halt.h"
+#include "job/held.h"
+#include "job/outcome_bytes.h"
 #include "job/record.h"
 #include "job/shard.h"
 #include "job/state.h"
@@ -17,6 +19,10 @@ typedef struct list_run {
     fani_job_run *run;
     const fani_list *list;
     fani_reader *reader;
+    fani_places *places;
+    const fani_place *place; /* of the outcome that is written, where it was kept with it */
+    uint64_t read;           /* items that were read */
+    uint64_t done; /* items whose outcomes were written: of an ordered run the first ones */
     fan_buffer scratch;
     fan_status read_status; /* what ended the reading, and why */
     fan_error read_error;
@@ -142,54 +148,12 @@ static fan_status make_reader(list_run *lr, fan_error *error)
     return status == FAN_OK ? FAN_OK : fani_error_set(error, status, "out of memory");
 }
 
-/* The source. While a slow input has nothing more, what is finished is shown. A read error ends the
- * items, not the map: what was read before it is still done. */
-static fan_status pull(void *user, size_t max_items, size_t max_bytes, fan_items *items,
-                       fan_error *error)
-{
-    list_run *lr = user;
-    max_items = fani_state_read_limit(lr->run->state, max_items);
-    fan_status status =
-        fani_reader_pull(lr->reader, max_items, max_bytes, false, items, &lr->read_error);
-    if (status == FAN_OK)
-        status = fani_state_read(lr->run->state, items, &lr->read_error);
-    if (status == FAN_E_INPUT) {
-        lr->read_status = status;
-        *items = (fan_items){0};
-        return FAN_OK;
-    }
-    if (status != FAN_OK && error)
-        *error = lr->read_error;
-    if (status != FAN_OK || items->count)
-        return status;
-    if (fani_reader_ended(lr->reader))
-        return fani_state_read_all(lr->run->state, error);
-    status = fani_writer_show(lr->run->writer, error);
-    return status == FAN_OK ? FAN_E_BUSY : status;
-}
-
-/* Reads over what an earlier run has done. */
-static fan_status skip_done(list_run *lr, fan_error *error)
-{
-    uint64_t done = fani_state_done(lr->run->state), skipped = 0;
-    fan_status status = FAN_OK;
-    while (status == FAN_OK && skipped < done) {
-        fan_items items;
-        uint64_t left = done - skipped;
-        size_t most =
-            fani_state_read_limit(lr->run->state, left < SKIP_ITEMS ? (size_t)left : SKIP_ITEMS);
-        status = fani_reader_pull(lr->reader, most, SKIP_BYTES, true, &items, error);
-        if (status == FAN_OK && !items.count)
-            return fani_state_read_all(lr->run->state, error);
-        if (status == FAN_OK)
-            status = fani_state_read(lr->run->state, &items, error);
-        skipped += items.count;
-        fani_reader_forget(lr->reader, skipped);
-    }
-    return status;
-}
-
 /* ---- Outcomes -------------------------------------------------------------------------------- */
+
+static fani_place place_of(const list_run *lr, const fan_outcome *outcome)
+{
+    return lr->place ? *lr->place : fani_places_at(lr->places, outcome->index);
+}
 
 /* Writes down that an item is not ok. */
 static fan_status note_failure(list_run *lr, const fan_outcome *outcome, uint32_t kind,
@@ -230,7 +194,7 @@ static fan_status put_bad(list_run *lr, const fan_outcome *outcome, const fani_a
                           fan_error *error)
 {
     fan_error what;
-    fani_place place = fani_reader_place(lr->reader, outcome->index);
+    fani_place place = place_of(lr, outcome);
     fani_reader_explain(lr->reader, place, answer->offset, answer->note, &what);
     lr->run->result->bad_inputs++;
     fani_run_report(lr->run, &what);
@@ -258,7 +222,7 @@ static fan_status put_answer(list_run *lr, const fan_outcome *outcome, fan_error
         summary->ok++;
     fan_error what;
     if (answer.flags) {
-        fani_place place = fani_reader_place(lr->reader, outcome->index);
+        fani_place place = place_of(lr, outcome);
         fani_reader_explain(lr->reader, place, 0, answer.note, &what);
         what.status = answer.flags & FANI_RECORD_PARTIAL ? FAN_E_EFFORT : FAN_OK;
         fani_run_report(lr->run, &what);
@@ -274,7 +238,7 @@ static fan_status put_not_ok(list_run *lr, const fan_outcome *outcome, fan_error
 {
     fan_summary *summary = &lr->run->result->summary;
     fan_error what;
-    fani_place place = fani_reader_place(lr->reader, outcome->index);
+    fani_place place = place_of(lr, outcome);
     fani_reader_explain(lr->reader, place, 0, outcome->text, &what);
     what.status = FAN_E_FAILED;
     fan_error said = what;
@@ -294,26 +258,227 @@ static fan_status put_not_ok(list_run *lr, const fan_outcome *outcome, fan_error
                : status;
 }
 
+/* Writes one outcome, whatever it is. */
+static fan_status put_one(list_run *lr, const fan_outcome *outcome, fan_error *error)
+{
+    fani_run_wrote(lr->run, outcome->captured, "item %" PRIu64, index_of(lr, outcome->index));
+    fan_status status = outcome->kind == FAN_OUTCOME_OK ? put_answer(lr, outcome, error)
+                                                        : put_not_ok(lr, outcome, error);
+    lr->done += status == FAN_OK;
+    return status;
+}
+
+/* Writes outcomes of items that follow each other, in the order of their indices. */
+static fan_status put_now(list_run *lr, const fan_outcome *outcomes, size_t count, fan_error *error)
+{
+    fan_status status = fani_run_header(lr->run, lr->list->columns, error);
+    for (size_t i = 0; status == FAN_OK && i < count; i++)
+        status = put_one(lr, &outcomes[i], error);
+    return status;
+}
+
+/* Writes the outcomes of a record that has waited. */
+static fan_status put_record(list_run *lr, const fani_reorder_record *record, fan_error *error)
+{
+    const unsigned char *bytes = record->bytes;
+    size_t size = record->size;
+    fani_outcome_read read;
+    fan_status status = FAN_OK;
+    lr->place = &read.place;
+    for (uint64_t i = 0; status == FAN_OK && i < record->count; i++)
+        status = fani_outcome_from_bytes(&bytes, &size, record->first + i, &read)
+                     ? put_now(lr, &read.outcome, 1, error)
+                     : fani_error_set(error, FAN_E_PROTOCOL, "what has waited is malformed");
+    lr->place = NULL;
+    return status;
+}
+
+/* Writes what has waited for those that were just written. What an earlier run has left is written
+ * once its items were read again. */
+static fan_status put_waiting(list_run *lr, fan_error *error)
+{
+    fani_reorder *buffer = fani_held_buffer(lr->run->held);
+    fani_reorder_record record;
+    fan_status status;
+    bool took = false;
+    do {
+        status = fani_reorder_take(buffer, lr->read, &record, error);
+        if (status == FAN_OK && record.count)
+            status = put_record(lr, &record, error);
+        took |= record.count > 0;
+    } while (status == FAN_OK && record.count);
+    return status == FAN_OK && took ? fani_held_took(lr->run->held, error) : status;
+}
+
+/* Outcomes of items that follow each other: written, or kept until those before them have come. */
+static fan_status put_in_order(list_run *lr, const fan_outcome *outcomes, size_t count,
+                               fan_error *error)
+{
+    fani_reorder *buffer = fani_held_buffer(lr->run->held);
+    fan_buffer bytes = {0};
+    if (outcomes->index != fani_reorder_next(buffer)) {
+        fan_status status = fani_outcomes_to_bytes(outcomes, count, lr->places, &bytes);
+        return status == FAN_OK ? fani_reorder_put(buffer, outcomes->index, count, &bytes, error)
+                                : fani_error_set(error, status, "out of memory");
+    }
+    fan_status status = put_now(lr, outcomes, count, error);
+    if (status != FAN_OK)
+        return status;
+    fani_reorder_pass(buffer, count);
+    return fani_reorder_waiting(buffer) ? put_waiting(lr, error) : FAN_OK;
+}
+
+static fan_status put_as_it_comes(list_run *lr, const fan_outcome *outcomes, size_t count,
+                                  fan_error *error)
+{
+    fan_status status = put_now(lr, outcomes, count, error);
+    return status == FAN_OK ? fani_held_done(lr->run->held, outcomes->index, count, error) : status;
+}
+
+/* How many of these outcomes are of items that follow each other: mostly all. */
+static size_t count_neighbours(const fan_outcome *outcomes, size_t count)
+{
+    size_t same = 1;
+    while (same < count && outcomes[same].index == outcomes->index + same)
+        same++;
+    return same;
+}
+
+static fan_status put_all(list_run *lr, const fan_outcome *outcomes, size_t count, fan_error *error)
+{
+    bool unordered = fani_held_is_unordered(lr->run->held);
+    fan_status status = FAN_OK;
+    for (size_t step; status == FAN_OK && count; outcomes += step, count -= step) {
+        step = count_neighbours(outcomes, count);
+        status = unordered ? put_as_it_comes(lr, outcomes, step, error)
+                           : put_in_order(lr, outcomes, step, error);
+        fani_places_drop(lr->places, outcomes->index, step);
+    }
+    return status;
+}
+
+/* Items that are done as far as others may be told: what waits is counted, once it is safe. */
+static uint64_t progress_of(const list_run *lr)
+{
+    const fani_job_run *run = lr->run;
+    if (run->state)
+        return fani_state_written(run->state) + fani_held_written(run->held);
+    return lr->done + fani_reorder_waiting(fani_held_buffer(run->held));
+}
+
+/* After outcomes were written: what was written in part is not spoken of. */
+static fan_status tell_state(list_run *lr, fan_status status, fan_error *error)
+{
+    fani_held *held = lr->run->held;
+    if (status != FAN_OK) {
+        fani_state_spoil(lr->run->state);
+        return status;
+    }
+    uint64_t done = fani_held_is_unordered(held) ? fani_held_low(held)
+                                                 : fani_reorder_next(fani_held_buffer(held));
+    status = fani_state_tick(lr->run, done, lr->stopping, error);
+    fani_run_progress(lr->run, progress_of(lr), false);
+    return status;
+}
+
+/* The items of what an earlier run has left were read again. */
+static fan_status put_what_waited(list_run *lr, fan_error *error)
+{
+    return tell_state(lr, put_waiting(lr, error), error);
+}
+
 static fan_status put(void *user, const fan_outcome *outcomes, size_t count, fan_error *error)
 {
     list_run *lr = user;
-    fan_status status = fani_run_header(lr->run, lr->list->columns, error);
-    for (size_t i = 0; status == FAN_OK && i < count; i++) {
-        fani_run_wrote(lr->run, outcomes[i].captured, "item %" PRIu64,
-                       index_of(lr, outcomes[i].index));
-        status = outcomes[i].kind == FAN_OUTCOME_OK ? put_answer(lr, &outcomes[i], error)
-                                                    : put_not_ok(lr, &outcomes[i], error);
-    }
-    if (status != FAN_OK || !count)
-        return status;
-    uint64_t done = outcomes[count - 1].index + 1;
-    fani_reader_forget(lr->reader, done);
-    status = fani_state_tick(lr->run, done, lr->stopping, error);
-    fani_run_progress(lr->run, lr->run->state ? fani_state_written(lr->run->state) : done, false);
+    fan_status status = tell_state(lr, put_all(lr, outcomes, count, error), error);
     if (status != FAN_OK)
         return status;
     return lr->stopping ? fani_writer_show(lr->run->writer, error)
                         : fani_writer_tick(lr->run->writer, error);
+}
+
+/* ---- The source ------------------------------------------------------------------------------ */
+
+/* Reads items and tells the state. */
+static fan_status read_items(list_run *lr, size_t max_items, size_t max_bytes, bool wait,
+                             fan_items *items, fan_error *error)
+{
+    max_items = fani_state_read_limit(lr->run->state, max_items);
+    fan_status status = fani_reader_pull(lr->reader, max_items, max_bytes, wait, items, error);
+    if (status == FAN_OK)
+        status = fani_state_read(lr->run->state, items, error);
+    if (status == FAN_OK)
+        lr->read += items->count;
+    return status;
+}
+
+/* Nothing was read. While a slow input has nothing more, what is finished is shown. */
+static fan_status at_the_end(list_run *lr, fan_error *error)
+{
+    if (fani_reader_ended(lr->reader))
+        return fani_state_read_all(lr->run->state, error);
+    fan_status status = fani_writer_show(lr->run->writer, error);
+    return status == FAN_OK ? FAN_E_BUSY : status;
+}
+
+/* The next items that are to be done; those whose outcomes are there are read over. */
+static fan_status read_on(list_run *lr, size_t max_items, size_t max_bytes, fan_items *items,
+                          fan_error *error)
+{
+    for (;;) {
+        uint64_t before = 0, covered = fani_held_covers(lr->run->held, lr->read, &before);
+        uint64_t most = covered ? covered : before < max_items ? before : max_items;
+        fan_status status =
+            read_items(lr, most < SKIP_ITEMS ? (size_t)most : SKIP_ITEMS,
+                       covered ? SKIP_BYTES : max_bytes, false, items, &lr->read_error);
+        if (status != FAN_OK || !items->count)
+            return status;
+        if (!covered) {
+            status = fani_places_keep(lr->places, lr->reader, items);
+            return status == FAN_OK ? FAN_OK : fani_error_set(error, status, "out of memory");
+        }
+        fani_reader_forget(lr->reader, lr->read);
+        status = put_what_waited(lr, error);
+        if (status != FAN_OK)
+            return status;
+    }
+}
+
+/* The source. A read error ends the items, not the map: what was read before it is still done. */
+static fan_status pull(void *user, size_t max_items, size_t max_bytes, fan_items *items,
+                       fan_error *error)
+{
+    list_run *lr = user;
+    fan_error nobodys, *why = error ? error : &nobodys;
+    if (fani_held_is_full(lr->run->held))
+        return FAN_E_BUSY;
+    lr->read_error = (fan_error){0};
+    fan_status status = read_on(lr, max_items, max_bytes, items, why);
+    if (status == FAN_E_INPUT && lr->read_error.status == status) {
+        lr->read_status = status;
+        *items = (fan_items){0};
+        return FAN_OK;
+    }
+    if (status != FAN_OK && lr->read_error.status == status)
+        *why = lr->read_error;
+    return status != FAN_OK || items->count ? status : at_the_end(lr, why);
+}
+
+/* Reads over what an earlier run has done. */
+static fan_status skip_done(list_run *lr, fan_error *error)
+{
+    uint64_t done = fani_state_done(lr->run->state);
+    fan_status status = FAN_OK;
+    while (status == FAN_OK && lr->read < done) {
+        fan_items items;
+        uint64_t left = done - lr->read;
+        status = read_items(lr, left < SKIP_ITEMS ? (size_t)left : SKIP_ITEMS, SKIP_BYTES, true,
+                            &items, error);
+        if (status == FAN_OK && !items.count)
+            return fani_state_read_all(lr->run->state, error);
+        fani_reader_forget(lr->reader, lr->read);
+    }
+    return status;
 }
 
 /* ---- The run --------------------------------------------------------------------------------- */
@@ -328,6 +493,7 @@ static fan_status map_all(list_run *lr, fan_error *error)
                            .step = run->slice.count};
     fan_map_options options = {.args = &args,
                                .args_size = sizeof args,
+                               .order = FAN_ORDER_COMPLETED,
                                .batch = (size_t)fani_job_count(run->job, FANI_KEY_BATCH, 0),
                                .stop = stop_asked,
                                .hurry = is_hurried,
@@ -336,7 +502,7 @@ static fan_status map_all(list_run *lr, fan_error *error)
                                .retries = (uint32_t)fani_job_count(run->job, FANI_KEY_RETRIES, 0),
                                .backoff_ms = fani_job_ms(run->job, FANI_KEY_BACKOFF)};
     fan_source source = fan_source_callback(pull, lr, UINT64_MAX);
-    source.first = fani_state_done(run->state);
+    source.numbered = true; /* by the reader */
     fan_status status = fan_map(run->executor, lr->list->task, source, fan_sink_callback(put, lr),
                                 &options, &summary);
     if (lr->idle_status != FAN_OK) {
@@ -351,8 +517,12 @@ static fan_status map_all(list_run *lr, fan_error *error)
         return fani_halt_status(lr->run, error);
     if (status != FAN_OK && error)
         *error = summary.error;
-    if (status != FAN_OK || lr->read_status == FAN_OK)
+    if (status != FAN_OK)
         return status;
+    if (lr->read_status == FAN_OK)
+        return fani_reorder_waiting(fani_held_buffer(run->held))
+                   ? fani_error_set(error, FAN_E_PROTOCOL, "an item has come to nothing")
+                   : FAN_OK;
     if (error)
         *error = lr->read_error;
     return lr->read_status;
@@ -360,14 +530,18 @@ static fan_status map_all(list_run *lr, fan_error *error)
 
 fan_status fani_list_run(fani_job_run *run, const fani_list *list, fan_error *error)
 {
-    list_run lr = {.run = run, .list = list};
-    fan_status status = make_reader(&lr, error);
+    list_run lr = {.run = run, .list = list, .places = fani_places_new()};
+    fan_status status = lr.places ? fani_held_open(run, error)
+                                  : fani_error_set(error, FAN_E_MEMORY, "out of memory");
+    if (status == FAN_OK)
+        status = make_reader(&lr, error);
     if (status == FAN_OK)
         status = skip_done(&lr, error);
     if (status == FAN_OK)
         status = map_all(&lr, error);
     fani_run_progress(run, run->result->summary.items + run->result->bad_inputs, true);
     fani_reader_free(lr.reader);
+    fani_places_free(lr.places);
     fan_buffer_clear(&lr.scratch);
     return status;
 }

@@ -45,7 +45,7 @@ static fan_status seen(void *user, const fani_ledger_seen *what, fan_error *erro
 {
     const results_reading *r = user;
     const fani_ledger_state *s = &what->state;
-    fan_results results = {.done = s->done,
+    fan_results results = {.done = s->done + fani_ranges_total(&what->done, s->done),
                            .items = s->ok + s->failed + s->lost + s->timed_out + s->cancelled,
                            .ok = s->ok,
                            .failed = s->failed,

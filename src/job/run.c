@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "job/halt.h"
+#include "job/held.h"
 #include "job/run_json.h"
 #include "job/shard.h"
 #include "job/state.h"
@@ -127,7 +128,8 @@ static fan_status close_output(fani_job_run *run, fan_status status, fan_error *
     } else if (status != FAN_E_OUTPUT && run->writer) {
         (void)fani_writer_flush(run->writer, NULL); /* the first error is the one to tell */
     }
-    if (run->state && !published && fani_state_written(run->state))
+    if (run->state && !published &&
+        (fani_state_written(run->state) || fani_held_written(run->held)))
         run->result->resume = fani_job_text(run->job, FANI_KEY_OUTPUT);
     if (run->state) {
         fan_status said = fani_run_json_end(run, status, exit_code(status, run->result),
@@ -139,6 +141,7 @@ static fan_status close_output(fani_job_run *run, fan_status status, fan_error *
         run->result->output_bytes = fani_writer_bytes(run->writer);
     fani_writer_free(run->writer);
     free(run->output);
+    fani_held_free(run->held);
     return status == FAN_OK ? closed : status;
 }
 

@@ -335,7 +335,7 @@ json_t *fani_run_json_shards_identity(const fan_job *job)
 fan_status fani_run_json_begin(fani_job_run *run, fan_error *error)
 {
     run->begun_at = (int64_t)time(NULL);
-    if (!run->state || !run->writer || fani_state_done(run->state))
+    if (!run->state || !run->writer || fani_state_now(run->state)->read)
         return FAN_OK;
     return write_all(run, false, 0, error);
 }

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "job/held.h"
 #include "job/identity.h"
 #include "job/input_hash.h"
 #include "job/ledger_compact.h"
@@ -220,6 +221,17 @@ uint64_t fani_state_written(const fani_state *state)
     return state->written;
 }
 
+fani_journal *fani_state_journal(const fani_state *state)
+{
+    return state->journal;
+}
+
+void fani_state_spoil(fani_state *state)
+{
+    if (state)
+        state->dirty = false;
+}
+
 const fani_ledger_state *fani_state_now(const fani_state *state)
 {
     return &state->now;
@@ -302,18 +314,23 @@ static void count(fani_job_run *run)
 static fan_status write_down(fani_job_run *run, fan_error *error)
 {
     fani_state *state = run->state;
+    uint64_t sequence = 0;
     if (!is_verified(state))
         return FAN_OK;
     count(run);
     fan_status status = fani_writer_flush(run->writer, error);
     state->now.output_hash = fani_output_hash_value(state->output);
+    if (status == FAN_OK)
+        status = fani_held_write(run->held, error);
     if (status == FAN_OK && fani_ledger_put_state(&state->now, &state->scratch) != FAN_OK)
         status = fani_error_set(error, FAN_E_MEMORY, "out of memory");
     if (status == FAN_OK)
         status = fani_journal_append(state->journal, FANI_LEDGER_STATE, state->scratch.bytes,
-                                     state->scratch.size, FAN_FOREVER, NULL, error);
+                                     state->scratch.size, FAN_FOREVER, &sequence, error);
     if (status == FAN_OK && fani_journal_wants_compact(state->journal))
         status = fani_ledger_compact(state->journal, state->path, FAN_FOREVER, error);
+    if (status == FAN_OK)
+        status = fani_held_settle(run->held, sequence, error);
     if (status != FAN_OK)
         return status; /* it does not count as written */
     state->wrote = true;
@@ -357,6 +374,8 @@ fan_status fani_state_publish(fani_job_run *run, fan_error *error)
         status = fani_journal_flush(state->journal, true, FAN_FOREVER, error);
     if (status == FAN_OK)
         status = fani_journal_detach(state->journal, fani_writer_fd(run->writer), error);
+    if (status == FAN_OK)
+        fani_held_remove(fani_job_text(run->job, FANI_KEY_OUTPUT));
     return status == FAN_OK ? fani_writer_publish(run->writer, error) : status;
 }
 
@@ -371,6 +390,7 @@ static void discard(fani_job_run *run)
     if (what_it_was)
         (void)unlink(what_it_was);
     free(what_it_was);
+    fani_held_leave(run->held, true);
     fani_writer_discard(run->writer);
 }
 
@@ -383,6 +403,7 @@ fan_status fani_state_close(fani_job_run *run, fan_error *error)
     if (state->journal && state->dirty && run->writer)
         status = write_down(run, error);
     discard(run);
+    fani_held_leave(run->held, false);
     fan_status closed =
         fani_journal_close(state->journal, FAN_FOREVER, status == FAN_OK ? error : NULL);
     if (run->writer)

@@ -6,6 +6,7 @@
 
 #include "job/job_internal.h"
 #include "job/ledger.h"
+#include "stage/journal.h"
 
 typedef struct fani_state fani_state;
 
@@ -47,6 +48,13 @@ fan_status fani_state_idle(fani_job_run *run, bool now, fan_error *error);
 
 /* How far the ledger says that the run has come: what may be told to others. */
 uint64_t fani_state_written(const fani_state *state);
+
+/* The ledger: the state's. */
+fani_journal *fani_state_journal(const fani_state *state);
+
+/* An item's outcome went out in part: what was written since the last time is not to be spoken of.
+ * For a run that ends here. */
+void fani_state_spoil(fani_state *state);
 
 /* What is written down next, or was last. */
 const fani_ledger_state *fani_state_now(const fani_state *state);
