@@ -138,7 +138,7 @@ static fan_status take_up(fani_held *held, const fani_job_run *run, fan_error *e
 {
     fani_ledger_visitor visitor = {
         .seen = take_done, .held = held->unordered ? NULL : take_held, .user = held};
-    char *ledger = fani_ledger_path(fani_job_text(run->job, FANI_KEY_OUTPUT));
+    char *ledger = fani_ledger_path(run->output);
     if (!ledger)
         return fani_error_set(error, FAN_E_MEMORY, "out of memory");
     fan_status status = fani_journal_flush(held->journal, false, FAN_FOREVER, error);
@@ -158,7 +158,7 @@ fan_status fani_held_open(fani_job_run *run, fan_error *error)
     held->unordered = fani_job_flag(run->job, FANI_KEY_UNORDERED);
     if (run->state) {
         held->journal = fani_state_journal(run->state);
-        held->path = fani_ledger_waiting_path(fani_job_text(run->job, FANI_KEY_OUTPUT));
+        held->path = fani_ledger_waiting_path(run->output);
     }
     held->spill = fani_spill_new(make_file, held, held->path ? held->path : "(waiting outcomes)");
     fani_reorder_options options = {.next = fani_state_done(run->state),

@@ -34,7 +34,13 @@ static bool is_sharded(const fan_job *job)
 
 fan_status fani_shard_check(const fan_job *job, fan_error *error)
 {
-    if (!is_sharded(job) || fan_job_is_resumable(job))
+    if (!is_sharded(job))
+        return FAN_OK;
+    if (fani_job_flag(job, FANI_KEY_UNORDERED))
+        return fani_error_set(error, FAN_E_ARGUMENT,
+                              "shard can't be used with unordered: shards are put together line by "
+                              "line");
+    if (fan_job_is_resumable(job))
         return FAN_OK;
     if (fani_job_flag(job, FANI_KEY_NO_JOURNAL))
         return fani_error_set(error, FAN_E_ARGUMENT,

@@ -375,7 +375,7 @@ fan_status fani_state_publish(fani_job_run *run, fan_error *error)
     if (status == FAN_OK)
         status = fani_journal_detach(state->journal, fani_writer_fd(run->writer), error);
     if (status == FAN_OK)
-        fani_held_remove(fani_job_text(run->job, FANI_KEY_OUTPUT));
+        fani_held_remove(run->output);
     return status == FAN_OK ? fani_writer_publish(run->writer, error) : status;
 }
 

@@ -203,6 +203,10 @@ what='without a journal' && shard_of --shard 1/2 --no-journal && expect 2 && say
 what='keys' && run "$fanfold" weakkeys --shard 1/2 --output keys numbers && expect 2
 gone pinned.run.json
 
+what='unordered'
+run "$fanfold" factor --shard 1/2 --unordered --output mixed 12
+expect 2 ''
+says "shard can't be used with unordered"
 what='another number of shards'
 shard_of --shard 1/3 && expect 0
 cp pinned.run.json before

@@ -76,8 +76,8 @@ static void keep(entries *to, const fani_reader *reader, const fan_items *items,
     fan_error error = {0};
     fani_reader_explain(reader, place, 0, "", &error);
     ASSERT_TRUE(to->count < ENTRIES_MAX);
-    snprintf(to->at[to->count++], SHOWN, "%s:%u:%u!%u:%.*s", error.file, error.line, error.column,
-             place.flaw, (int)(size < 30 ? size : 30), (const char *)bytes);
+    snprintf(to->at[to->count++], SHOWN, "%.20s:%u:%u!%u:%.*s", error.file, error.line,
+             error.column, place.flaw, (int)(size < 30 ? size : 30), (const char *)bytes);
 }
 
 /* Sends the socket's text in packets: each is one read. */
