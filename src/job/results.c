@@ -53,7 +53,8 @@ static fan_status seen(void *user, const fani_ledger_seen *what, fan_error *erro
                            .timed_out = s->timed_out,
                            .cancelled = s->cancelled,
                            .bad_inputs = s->bad,
-                           .output_bytes = s->output_bytes};
+                           .output_bytes = s->output_bytes,
+                           .waiting = fani_ranges_total(&what->held, 0)};
     fan_status status = FAN_OK;
     if (s->finished)
         status = is_published(r->output, &results.finished, error);
