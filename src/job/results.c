@@ -149,6 +149,7 @@ static void add_up(fan_results *sum, const fan_results *one)
     sum->cancelled += one->cancelled;
     sum->bad_inputs += one->bad_inputs;
     sum->output_bytes += one->output_bytes;
+    sum->waiting += one->waiting;
     sum->shards_begun++;
     sum->shards_finished += one->finished;
 }

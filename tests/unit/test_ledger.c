@@ -56,6 +56,28 @@ static void cell(fani_journal *journal, uint64_t item, const char *text)
     append(journal, FANI_LEDGER_CELL, fani_ledger_put_cell(&of, &buffer), &buffer);
 }
 
+static void hold(fani_journal *journal, uint64_t first, uint64_t count, uint64_t hash)
+{
+    fan_buffer buffer = {0};
+    fani_ledger_held held = {
+        .first = first, .count = count, .place = 100, .size = 50, .hash = hash};
+    append(journal, FANI_LEDGER_HELD, fani_ledger_put_held(&held, &buffer), &buffer);
+}
+
+static void do_items(fani_journal *journal, uint64_t first, uint64_t count)
+{
+    fan_buffer buffer = {0};
+    append(journal, FANI_LEDGER_DONE, fani_ledger_put_done(first, count, &buffer), &buffer);
+}
+
+/* What was read, and what was written. */
+static void state_of(fani_journal *journal, uint64_t done, uint64_t read, uint64_t bytes)
+{
+    fan_buffer buffer = {0};
+    fani_ledger_state now = {.done = done, .read = read, .output_bytes = bytes};
+    append(journal, FANI_LEDGER_STATE, fani_ledger_put_state(&now, &buffer), &buffer);
+}
+
 static void state(fani_journal *journal, uint64_t done)
 {
     fan_buffer buffer = {0};
@@ -68,7 +90,8 @@ static void state(fani_journal *journal, uint64_t done)
 typedef struct told {
     char text[4096]; /* "3 text; 6 again; " */
     uint64_t failures;
-    fani_ledger_seen seen;
+    uint64_t held;         /* items */
+    fani_ledger_seen seen; /* its ranges are no longer there */
 } told;
 
 static void take_fact(void *user, const char *key, const char *value)
@@ -83,6 +106,26 @@ static fan_status take_seen(void *user, const fani_ledger_seen *seen, fan_error 
     told *t = user;
     (void)error;
     t->seen = *seen;
+    for (size_t i = 0; i < seen->done.count; i++) {
+        size_t used = strlen(t->text);
+        snprintf(t->text + used, sizeof t->text - used, "done %llu-%llu; ",
+                 (unsigned long long)seen->done.at[i].first,
+                 (unsigned long long)seen->done.at[i].end);
+    }
+    t->held = fani_ranges_total(&seen->held, 0);
+    return FAN_OK;
+}
+
+static fan_status take_held(void *user, const fani_ledger_held *held, fan_error *error)
+{
+    told *t = user;
+    size_t used = strlen(t->text);
+    (void)error;
+    EXPECT_U64(held->place, 100);
+    EXPECT_U64(held->size, 50);
+    snprintf(t->text + used, sizeof t->text - used, "held %llu+%llu:%llu; ",
+             (unsigned long long)held->first, (unsigned long long)held->count,
+             (unsigned long long)held->hash);
     return FAN_OK;
 }
 
@@ -115,6 +158,7 @@ static void read_ledger(const char *path, told *t)
                                    .seen = take_seen,
                                    .failure = take_failure,
                                    .cell = take_cell,
+                                   .held = take_held,
                                    .user = t};
     EXPECT_I64(fani_ledger_read(path, &visitor, &error), FAN_OK);
     EXPECT_STR(error.text, "");
@@ -223,6 +267,103 @@ FAN_TEST(ledger, a_compacted_one_says_the_same)
     kit_remove(&k);
 }
 
+/* ---- What waits, and what is done in any order -------------------------------------------------
+ */
+
+FAN_TEST(ledger, what_is_held_counts_until_its_items_are_done)
+{
+    kit_folder k;
+    told t;
+    kit_make(&k);
+    for (int compact = 0; compact < 2; compact++) {
+        fani_journal *journal = open_ledger(k.path);
+        hold(journal, 5, 3, 1);
+        hold(journal, 10, 2, 2);
+        hold(journal, 30, 2, 3); /* not read yet, as far as the STATE says */
+        state_of(journal, 5, 20, 0);
+        hold(journal, 12, 1, 4); /* nothing stands behind it */
+        EXPECT_I64(fani_journal_close(journal, FAN_FOREVER, NULL), FAN_OK);
+        read_ledger(k.path, &t);
+        EXPECT_STR(t.text, "task=factor, version 1; held 5+3:1; held 10+2:2; ");
+        EXPECT_U64(t.held, 5);
+        journal = open_ledger(k.path);
+        hold(journal, 10, 2, 5); /* its bytes were not what they were */
+        state_of(journal, 8, 20, 10);
+        if (compact)
+            EXPECT_I64(fani_ledger_compact(journal, k.path, FAN_FOREVER, NULL), FAN_OK);
+        EXPECT_I64(fani_journal_close(journal, FAN_FOREVER, NULL), FAN_OK);
+        read_ledger(k.path, &t);
+        EXPECT_STR(t.text, "task=factor, version 1; held 10+2:2; held 10+2:5; ");
+        EXPECT_U64(t.held, 2);
+        EXPECT_I64(unlink(k.path), 0);
+    }
+    kit_remove(&k);
+}
+
+/* Three openings: the first ends behind its last STATE; the third finds less output than the second
+ * has spoken of. */
+static void done_in_any_order(const char *path, bool compact)
+{
+    fani_journal *journal = open_ledger(path);
+    fail(journal, 6, "six");
+    do_items(journal, 5, 3);
+    fail(journal, 2, "two");
+    do_items(journal, 2, 1);
+    state_of(journal, 0, 20, 10);
+    fail(journal, 9, "void");
+    do_items(journal, 9, 1);
+    EXPECT_I64(fani_journal_close(journal, FAN_FOREVER, NULL), FAN_OK);
+    journal = open_ledger(path);
+    do_items(journal, 8, 2);
+    state_of(journal, 0, 20, 20);
+    fail(journal, 12, "beyond");
+    do_items(journal, 12, 1);
+    state_of(journal, 0, 20, 30);
+    EXPECT_I64(fani_journal_close(journal, FAN_FOREVER, NULL), FAN_OK);
+    journal = open_ledger(path);
+    state_of(journal, 0, 20, 20);
+    do_items(journal, 0, 2);
+    state_of(journal, 3, 20, 25);
+    if (compact)
+        EXPECT_I64(fani_ledger_compact(journal, path, FAN_FOREVER, NULL), FAN_OK);
+    EXPECT_I64(fani_journal_close(journal, FAN_FOREVER, NULL), FAN_OK);
+}
+
+FAN_TEST(ledger, ranges_that_are_done_count_as_far_as_their_output_is_there)
+{
+    static const char *const says[] = {
+        "task=factor, version 1; done 0-3; done 5-10; 6 six; 2 two; ",
+        "task=factor, version 1; done 5-10; 6 six; 2 two; ", /* STATE says the rest */
+    };
+    kit_folder k;
+    told t;
+    kit_make(&k);
+    for (int compact = 0; compact < 2; compact++) {
+        done_in_any_order(k.path, compact);
+        read_ledger(k.path, &t);
+        EXPECT_STR(t.text, says[compact]);
+        EXPECT_I64(unlink(k.path), 0);
+    }
+    kit_remove(&k);
+}
+
+FAN_TEST(ledger, malformed_records_of_what_waits_are_refused)
+{
+    fani_ledger_held held;
+    uint64_t first, count, five[5] = {5, 3, UINT64_MAX, 50, 1}, two[2] = {UINT64_MAX, 1};
+    EXPECT_TRUE(!fani_ledger_get_held(five, sizeof five, &held)); /* bytes beyond any file */
+    five[2] = 0;
+    EXPECT_TRUE(fani_ledger_get_held(five, sizeof five, &held));
+    EXPECT_TRUE(!fani_ledger_get_held(five, sizeof five - 1, &held));
+    five[1] = 0;
+    EXPECT_TRUE(!fani_ledger_get_held(five, sizeof five, &held));
+    EXPECT_TRUE(!fani_ledger_get_done(two, sizeof two, &first, &count));
+    two[0] = 7;
+    EXPECT_TRUE(fani_ledger_get_done(two, sizeof two, &first, &count));
+    EXPECT_U64(first, 7);
+    EXPECT_TRUE(!fani_ledger_get_done(two, 8, &first, &count));
+}
+
 FAN_TEST(ledger, records_of_another_kind_are_refused)
 {
     kit_folder k;
@@ -252,7 +393,7 @@ static void open_run(fani_job_run *run, fan_job **job, const char *output, fan_j
     EXPECT_I64(fan_job_set(*job, "output", output, NULL), FAN_OK);
     EXPECT_I64(fan_job_set(*job, "resume", "true", NULL), FAN_OK);
     *result = (fan_job_result){0};
-    *run = (fani_job_run){.job = *job, .result = result};
+    *run = (fani_job_run){.job = *job, .result = result, .output = strdup(output)};
     EXPECT_I64(fani_state_open(run, &error), FAN_OK);
     EXPECT_STR(error.text, "");
 }
@@ -261,6 +402,7 @@ static void close_run(fani_job_run *run, fan_job *job)
 {
     EXPECT_I64(fani_state_close(run, NULL), FAN_OK);
     fani_writer_free(run->writer);
+    free(run->output);
     fan_job_free(job);
 }
 
