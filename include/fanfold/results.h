@@ -19,6 +19,7 @@ typedef struct fan_results {
     uint64_t items, ok, failed, lost, timed_out, cancelled; /* of these; items is their sum */
     uint64_t bad_inputs;                                    /* entries that are no valid input */
     uint64_t output_bytes;
+    uint64_t waiting; /* entries whose outcomes are there and wait for those of an earlier one */
     /* Of an output that is written in shards, all else here is the sum over them: how many they
      * are, how many of these were begun, and have finished. 0 of one that is not. */
     uint64_t shards, shards_begun, shards_finished;

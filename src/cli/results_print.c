@@ -120,6 +120,8 @@ static void summary_text(const results_view *view)
     putchar('\n');
     if (r->bad_inputs)
         printf("  bad inputs  %" PRIu64 "\n", r->bad_inputs);
+    if (r->waiting)
+        printf("  waiting     %" PRIu64 " for an earlier item\n", r->waiting);
     printf("  output      %" PRIu64 " bytes\n", r->output_bytes);
     if (view->run)
         print_run(view->run);
@@ -214,13 +216,13 @@ static fan_status summary_ndjson(const results_view *view)
 {
     const fan_results *r = &view->results;
     json_t *object = json_pack(
-        "{s:s, s:s, s:o, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "schema",
+        "{s:s, s:s, s:o, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "schema",
         "fanfold.results/1", "record", "summary", "output", any_string(view->output), "finished",
         r->finished, "done", (json_int_t)r->done, "items", (json_int_t)r->items, "ok",
         (json_int_t)r->ok, "failed", (json_int_t)r->failed, "lost", (json_int_t)r->lost,
         "timed_out", (json_int_t)r->timed_out, "cancelled", (json_int_t)r->cancelled, "bad_inputs",
-        (json_int_t)r->bad_inputs, "output_bytes", (json_int_t)r->output_bytes, "run",
-        view->run ? json_incref(view->run) : json_null());
+        (json_int_t)r->bad_inputs, "output_bytes", (json_int_t)r->output_bytes, "waiting",
+        (json_int_t)r->waiting, "run", view->run ? json_incref(view->run) : json_null());
     if (object && r->shards && json_object_set_new(object, "shards", shards_json(view))) {
         json_decref(object);
         return FAN_E_MEMORY;

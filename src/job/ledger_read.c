@@ -15,12 +15,18 @@ typedef struct epoch_end {
     uint64_t sequence; /* of that STATE */
 } epoch_end;
 
-/* A DONE record. */
+/* A DONE or HELD record. */
 typedef struct stretch {
     uint64_t first, end;
     uint64_t bytes; /* of the output, by the STATE behind it */
     uint32_t epoch;
 } stretch;
+
+typedef struct stretches {
+    stretch *at;
+    size_t count, room;
+    size_t sure; /* so many have a STATE of their epoch behind them */
+} stretches;
 
 /* A record about an item that an earlier record may have been about. */
 typedef struct change {
@@ -39,8 +45,7 @@ typedef struct reading {
     size_t change_count, change_room;
     uint64_t beyond;       /* the first index that no FAILED record was about */
     uint64_t output_bytes; /* by the last STATE */
-    stretch *stretches;    /* a STATE stands behind the first stretch_sure */
-    size_t stretch_count, stretch_sure, stretch_room;
+    stretches done, held;
 } reading;
 
 static fan_status out_of_memory(fan_error *error)
@@ -79,39 +84,52 @@ static void go_back(reading *r, const fani_ledger_state *to)
         end->done = end->done < to->done ? end->done : to->done;
         end->bytes = end->bytes < to->output_bytes ? end->bytes : to->output_bytes;
     }
-    for (size_t i = 0; fewer && i < r->stretch_count; i++)
-        if (r->stretches[i].bytes <= to->output_bytes)
-            r->stretches[kept++] = r->stretches[i];
+    for (size_t i = 0; fewer && i < r->done.count; i++)
+        if (r->done.at[i].bytes <= to->output_bytes)
+            r->done.at[kept++] = r->done.at[i];
     if (fewer)
-        r->stretch_count = r->stretch_sure = kept;
+        r->done.count = r->done.sure = kept;
     r->output_bytes = to->output_bytes;
 }
 
-/* The DONE records before a STATE count by it; those that another epoch left behind are void. */
-static void take_stretches(reading *r, const fani_journal_record *record)
+/* Records before a STATE count by it; those that another epoch left behind are void. */
+static void make_sure(stretches *list, uint32_t epoch, uint64_t bytes)
 {
-    size_t kept = r->stretch_sure;
-    for (size_t i = kept; i < r->stretch_count; i++) {
-        if (r->stretches[i].epoch != record->epoch)
+    size_t kept = list->sure;
+    for (size_t i = kept; i < list->count; i++) {
+        if (list->at[i].epoch != epoch)
             continue;
-        r->stretches[kept] = r->stretches[i];
-        r->stretches[kept++].bytes = r->seen.state.output_bytes;
+        list->at[kept] = list->at[i];
+        list->at[kept++].bytes = bytes;
     }
-    r->stretch_count = r->stretch_sure = kept;
+    list->count = list->sure = kept;
+}
+
+static fan_status note_stretch(stretches *list, uint32_t epoch, uint64_t first, uint64_t count,
+                               fan_error *error)
+{
+    stretch *at = grow(list->at, list->count, &list->room, sizeof *at);
+    if (!at)
+        return out_of_memory(error);
+    list->at = at;
+    at[list->count++] = (stretch){.first = first, .end = first + count, .epoch = epoch};
+    return FAN_OK;
 }
 
 static fan_status note_done(reading *r, const fani_journal_record *record, fan_error *error)
 {
     uint64_t first, count;
-    if (!fani_ledger_get_done(record->payload, record->size, &first, &count))
-        return of_another(error);
-    stretch *stretches = grow(r->stretches, r->stretch_count, &r->stretch_room, sizeof *stretches);
-    if (!stretches)
-        return out_of_memory(error);
-    r->stretches = stretches;
-    stretches[r->stretch_count++] =
-        (stretch){.first = first, .end = first + count, .epoch = record->epoch};
-    return FAN_OK;
+    return fani_ledger_get_done(record->payload, record->size, &first, &count)
+               ? note_stretch(&r->done, record->epoch, first, count, error)
+               : of_another(error);
+}
+
+static fan_status note_held(reading *r, const fani_journal_record *record, fan_error *error)
+{
+    fani_ledger_held held;
+    return fani_ledger_get_held(record->payload, record->size, &held)
+               ? note_stretch(&r->held, record->epoch, held.first, held.count, error)
+               : of_another(error);
 }
 
 static fan_status note_state(reading *r, const fani_journal_record *record, fan_error *error)
@@ -119,7 +137,8 @@ static fan_status note_state(reading *r, const fani_journal_record *record, fan_
     if (!fani_ledger_get_state(record->payload, record->size, &r->seen.state))
         return of_another(error);
     r->seen.has_state = true;
-    take_stretches(r, record);
+    make_sure(&r->done, record->epoch, r->seen.state.output_bytes);
+    make_sure(&r->held, record->epoch, r->seen.state.output_bytes);
     go_back(r, &r->seen.state);
     if (!r->end_count || r->ends[r->end_count - 1].epoch != record->epoch) {
         epoch_end *ends = grow(r->ends, r->end_count, &r->end_room, sizeof *ends);
@@ -178,8 +197,9 @@ static fan_status first_pass(void *user, const fani_journal_record *record, fan_
                    : of_another(error);
     case FANI_LEDGER_DONE:
         return note_done(r, record, error);
-    case FANI_LEDGER_CELL:
     case FANI_LEDGER_HELD:
+        return note_held(r, record, error);
+    case FANI_LEDGER_CELL:
         return FAN_OK;
     default:
         return of_another(error);
@@ -227,12 +247,21 @@ static int compare_changes(const void *left, const void *right)
     return a->sequence < b->sequence ? -1 : a->sequence > b->sequence;
 }
 
-/* What is done beyond the last STATE, as ranges. */
+/* What is held counts where the last STATE has read it, and does not have it among what is done. */
+static bool is_held(const reading *r, uint64_t first, uint64_t end)
+{
+    return first >= r->seen.state.done && end <= r->seen.state.read;
+}
+
+/* What is done beyond the last STATE, and what waits, as ranges. */
 static fan_status join_stretches(reading *r, fan_error *error)
 {
     fan_status status = FAN_OK;
-    for (size_t i = 0; status == FAN_OK && i < r->stretch_sure; i++)
-        status = fani_ranges_add(&r->seen.done, r->stretches[i].first, r->stretches[i].end);
+    for (size_t i = 0; status == FAN_OK && i < r->done.sure; i++)
+        status = fani_ranges_add(&r->seen.done, r->done.at[i].first, r->done.at[i].end);
+    for (size_t i = 0; status == FAN_OK && i < r->held.sure; i++)
+        if (is_held(r, r->held.at[i].first, r->held.at[i].end))
+            status = fani_ranges_add(&r->seen.held, r->held.at[i].first, r->held.at[i].end);
     return status == FAN_OK ? FAN_OK : out_of_memory(error);
 }
 
@@ -296,7 +325,7 @@ static fan_status give_held(const reading *r, const fani_journal_record *record,
     if (!fani_ledger_get_held(record->payload, record->size, &held))
         return of_another(error);
     if (!r->visitor->held || !end_behind(r, record->epoch, record->sequence) ||
-        held.first < r->seen.state.done || held.first + held.count > r->seen.state.read)
+        !is_held(r, held.first, held.first + held.count))
         return FAN_OK;
     return r->visitor->held(r->visitor->user, &held, error);
 }
@@ -344,7 +373,9 @@ fan_status fani_ledger_read(const char *path, const fani_ledger_visitor *visitor
         (void)close(fd); /* only read */
     free(r.ends);
     free(r.changes);
-    free(r.stretches);
+    free(r.done.at);
+    free(r.held.at);
     fani_ranges_clear(&r.seen.done);
+    fani_ranges_clear(&r.seen.held);
     return status;
 }

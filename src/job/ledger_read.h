@@ -10,6 +10,7 @@ typedef struct fani_ledger_seen {
     fani_ledger_state state; /* the last one; zeroes where there is none */
     bool has_state;
     fani_ranges done; /* items that are done beyond those of the state; valid during the call */
+    fani_ranges held; /* items whose outcomes wait, as far as the ledger knows; the same */
 } fani_ledger_seen;
 
 /* Who looks at what counts; each function may be NULL. An error that one answers ends the reading.
@@ -31,7 +32,7 @@ typedef struct fani_ledger_visitor {
 
 /* Reads the journal at `path` twice, without a lock, also beside its writer; what the writer adds
  * meanwhile is not seen. Memory: about 1 MB, and some bytes for each opening of the file, each item
- * that was done again, each DONE record and each failure among such. Errors: FAN_E_INPUT with file
+ * that was done again, each DONE and HELD record and each failure beside DONE records. Errors: FAN_E_INPUT with file
  * and errno or offset (can't be opened, no journal, damaged, records of another Fanfold),
  * FAN_E_MEMORY, and what the visitor answered.
  *
