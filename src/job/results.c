@@ -53,7 +53,8 @@ static fan_status seen(void *user, const fani_ledger_seen *what, fan_error *erro
                            .timed_out = s->timed_out,
                            .cancelled = s->cancelled,
                            .bad_inputs = s->bad,
-                           .output_bytes = s->output_bytes};
+                           .output_bytes = s->output_bytes,
+                           .retries = s->retries};
     fan_status status = FAN_OK;
     if (s->finished)
         status = is_published(r->output, &results.finished, error);
@@ -148,6 +149,7 @@ static void add_up(fan_results *sum, const fan_results *one)
     sum->cancelled += one->cancelled;
     sum->bad_inputs += one->bad_inputs;
     sum->output_bytes += one->output_bytes;
+    sum->retries = one->retries > sum->retries ? one->retries : sum->retries;
     sum->shards_begun++;
     sum->shards_finished += one->finished;
 }
