@@ -23,6 +23,9 @@ typedef struct fan_results {
     /* Of an output that is written in shards, all else here is the sum over them: how many they
      * are, how many of these were begun, and have finished. 0 of one that is not. */
     uint64_t shards, shards_begun, shards_finished;
+    /* Passes over what failed that were begun (key retry-failed), of shards the most. Where the
+     * last of them has not finished, what it has not come to counts as it was. */
+    uint64_t retries;
 } fan_results;
 
 /* An entry that is not ok; its index is that in the whole input, also of a shard. Texts are valid

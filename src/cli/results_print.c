@@ -107,7 +107,8 @@ static void print_count(const char *name, uint64_t count)
 static void summary_text(const results_view *view)
 {
     const fan_results *r = &view->results;
-    printf("%s: %s\n", view->output, r->finished ? "finished" : "not finished");
+    printf("%s: %s%s\n", view->output, r->finished ? "finished" : "not finished",
+           r->retries && !r->finished && !r->shards ? ": doing again what failed" : "");
     if (r->shards)
         print_shards(view);
     else if (!r->finished)
@@ -216,13 +217,14 @@ static fan_status summary_ndjson(const results_view *view)
 {
     const fan_results *r = &view->results;
     json_t *object = json_pack(
-        "{s:s, s:s, s:o, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "schema",
-        "fanfold.results/1", "record", "summary", "output", any_string(view->output), "finished",
-        r->finished, "done", (json_int_t)r->done, "items", (json_int_t)r->items, "ok",
+        "{s:s, s:s, s:o, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}",
+        "schema", "fanfold.results/1", "record", "summary", "output", any_string(view->output),
+        "finished", r->finished, "done", (json_int_t)r->done, "items", (json_int_t)r->items, "ok",
         (json_int_t)r->ok, "failed", (json_int_t)r->failed, "lost", (json_int_t)r->lost,
         "timed_out", (json_int_t)r->timed_out, "cancelled", (json_int_t)r->cancelled, "bad_inputs",
         (json_int_t)r->bad_inputs, "output_bytes", (json_int_t)r->output_bytes, "waiting",
-        (json_int_t)r->waiting, "run", view->run ? json_incref(view->run) : json_null());
+        (json_int_t)r->waiting, "retries", (json_int_t)r->retries, "run",
+        view->run ? json_incref(view->run) : json_null());
     if (object && r->shards && json_object_set_new(object, "shards", shards_json(view))) {
         json_decref(object);
         return FAN_E_MEMORY;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "job/shard.h"
 #include "job/state.h"
 
 void fani_halt_begin(fani_job_run *run)
@@ -21,7 +22,7 @@ void fani_halt_count(fani_job_run *run, const fani_ledger_failure *failure)
         return;
     char item[32] = "this";
     if (failure->index != FANI_HALT_NO_INDEX)
-        snprintf(item, sizeof item, "item %" PRIu64, failure->index);
+        snprintf(item, sizeof item, "item %" PRIu64, fani_slice_index(run->slice, failure->index));
     fani_error_set(&halt->why, FAN_E_FAILED,
                    "%s (%s) is number %" PRIu64 " that did not end well, and max-fails is %" PRIu64,
                    item, fani_ledger_outcome_name(failure->outcome), halt->failed, halt->allowed);

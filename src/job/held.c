@@ -168,8 +168,7 @@ fan_status fani_held_open(fani_job_run *run, fan_error *error)
         held->buffer = fani_reorder_new(&options);
     if (!held->buffer || (run->state && !held->path))
         return fani_error_set(error, FAN_E_MEMORY, "out of memory");
-    return run->state && fani_job_flag(run->job, FANI_KEY_RESUME) ? take_up(held, run, error)
-                                                                  : FAN_OK;
+    return run->state && fani_job_resumes(run->job) ? take_up(held, run, error) : FAN_OK;
 }
 
 /* ---- While it runs --------------------------------------------------------------------------- */

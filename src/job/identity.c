@@ -23,6 +23,7 @@ static bool changes_output(fani_key key)
     case FANI_KEY_HALT:
     case FANI_KEY_BATCH:
     case FANI_KEY_RESUME:
+    case FANI_KEY_RETRY_FAILED:
     case FANI_KEY_RESTART:
     case FANI_KEY_NO_JOURNAL:
     case FANI_KEY_REPAIR:

@@ -8,6 +8,7 @@
 #include "job/halt.h"
 #include "job/integral_spec.h"
 #include "job/record.h"
+#include "job/retry.h"
 #include "job/shard.h"
 #include "job/state.h"
 #include "stage/reader.h"
@@ -270,10 +271,12 @@ static fan_status put_failure(fani_job_run *run, uint64_t index, uint32_t outcom
                               const char *status_name, const fan_error *what, fan_error *error)
 {
     fan_buffer out = {0};
-    fani_run_report(run, what);
+    bool is_known = fani_retry_was_bad(run->retry) && outcome == FANI_LEDGER_BAD_INPUT;
+    if (!is_known)
+        fani_run_report(run, what);
     fani_ledger_failure failure = {.index = index / run->slice.count,
                                    .outcome = outcome,
-                                   .attempt = 1,
+                                   .attempt = 1 + fani_retry_attempts(run->retry),
                                    .output_at = fani_writer_bytes(run->writer),
                                    .line = what->line,
                                    .column = what->column,
@@ -286,8 +289,15 @@ static fan_status put_failure(fani_job_run *run, uint64_t index, uint32_t outcom
     }
     status = write_out(run, &out, error);
     failure.output_size = fani_writer_bytes(run->writer) - failure.output_at;
-    fani_halt_count(run, &failure);
+    if (!is_known)
+        fani_halt_count(run, &failure);
     return status == FAN_OK ? fani_state_failed(run->state, &failure, error) : status;
+}
+
+/* A pass over what failed first takes what stands before the integral from the old output. */
+static fan_status before_one(fani_job_run *run, fan_error *error)
+{
+    return run->retry ? fani_retry_before(run, error) : FAN_OK;
 }
 
 /* Integrates and writes. `file` and `line` are the integral's place, if it has one. */
@@ -302,6 +312,9 @@ static fan_status do_integral(fani_job_run *run, const fani_integral_spec *spec,
             *error = what;
         return status;
     }
+    fan_status ready = before_one(run, error);
+    if (ready != FAN_OK)
+        return ready;
     run->result->summary.items++;
     if (status != FAN_OK) {
         what.status = status;
@@ -346,16 +359,29 @@ static fan_status check_integrate(const fan_job *job, fan_error *error)
     return status;
 }
 
-/* Whether it is this run's, and no earlier one has done it. */
+/* Whether it is this run's, and no earlier one has done it; or it is to be done again. */
 static bool is_to_do(const fani_job_run *run, uint64_t index)
 {
-    return fani_slice_has(run->slice, index) &&
-           index / run->slice.count >= fani_state_done(run->state);
+    uint64_t position = index / run->slice.count;
+    if (!fani_slice_has(run->slice, index))
+        return false;
+    return run->retry ? fani_retry_next(run->retry) == position
+                      : position >= fani_state_done(run->state);
 }
 
-static fan_status tick(fani_job_run *run, uint64_t index, fan_error *error)
+/* Before and after an integral is done. */
+static fan_status begin_one(fani_job_run *run, fan_error *error)
 {
-    return fani_state_tick(run, index / run->slice.count + 1, false, error);
+    fan_status status = fani_halt_status(run, error);
+    if (status == FAN_OK && run->retry)
+        fani_retry_give(run->retry, (fani_place){0});
+    return status;
+}
+
+static fan_status end_one(fani_job_run *run, uint64_t index, fan_error *error)
+{
+    return run->retry ? fani_retry_after(run, false, error)
+                      : fani_state_tick(run, index / run->slice.count + 1, false, error);
 }
 
 static fan_status run_expressions(fani_job_run *run, uint64_t *index, fan_error *error)
@@ -368,14 +394,14 @@ static fan_status run_expressions(fani_job_run *run, uint64_t *index, fan_error 
         uint64_t number = (*index)++;
         if (!is_to_do(run, number))
             continue;
-        status = fani_halt_status(run, error);
+        status = begin_one(run, error);
         if (status == FAN_OK)
             status = fani_integral_from_job(run->job, expression, &spec, error);
         if (status == FAN_OK)
             status = do_integral(run, &spec, number, &nowhere, error);
         fani_integral_clear(&spec);
         if (status == FAN_OK)
-            status = tick(run, number, error);
+            status = end_one(run, number, error);
     }
     return status;
 }
@@ -405,6 +431,16 @@ static fan_status read_line(const fan_job *job, const fani_reader *reader, uint6
     return status == FAN_E_MEMORY ? status : FAN_OK;
 }
 
+static fan_status put_bad(fani_job_run *run, uint64_t index, const fan_error *what,
+                          fan_error *error)
+{
+    fan_status status = before_one(run, error);
+    if (status != FAN_OK)
+        return status;
+    run->result->bad_inputs++;
+    return put_failure(run, index, FANI_LEDGER_BAD_INPUT, "bad input", what, error);
+}
+
 static fan_status run_line(fani_job_run *run, const fani_reader *reader, uint64_t item,
                            uint64_t index, const fan_items *items, fan_error *error)
 {
@@ -416,8 +452,7 @@ static fan_status run_line(fani_job_run *run, const fani_reader *reader, uint64_
     if (status != FAN_OK) {
         fani_error_set(error, status, "out of memory");
     } else if (what.status != FAN_OK) {
-        run->result->bad_inputs++;
-        status = put_failure(run, index, FANI_LEDGER_BAD_INPUT, "bad input", &what, error);
+        status = put_bad(run, index, &what, error);
     } else {
         status = do_integral(run, &spec, index, &what, error);
     }
@@ -434,11 +469,11 @@ static fan_status run_items(fani_job_run *run, fani_reader *reader, const fan_it
         uint64_t item = items->first + i;
         bool is_integral = *fan_items_at(items, i, &size) != '#';
         if (is_integral && is_to_do(run, *index)) {
-            status = fani_halt_status(run, error);
+            status = begin_one(run, error);
             if (status == FAN_OK)
                 status = run_line(run, reader, item, *index, items, error);
             if (status == FAN_OK)
-                status = tick(run, *index, error);
+                status = end_one(run, *index, error);
         }
         *index += is_integral;
         fani_reader_forget(reader, item + 1);
@@ -463,19 +498,33 @@ static fan_status run_lines(fani_job_run *run, fani_reader *reader, uint64_t *in
     return status == FAN_OK ? fani_state_read_all(run->state, error) : status;
 }
 
-static fan_status run_inputs(fani_job_run *run, uint64_t *index, fan_error *error)
+static fan_status make_reader(const fani_job_run *run, fani_reader **reader, fan_error *error)
 {
     const fani_strings *inputs = &run->job->values[FANI_KEY_INPUT];
     fani_reader_options options = {
         .unit = FANI_UNIT_LINE, .stop = run->events.stop, .stop_user = run->events.user};
-    fani_reader *reader = NULL;
-    fan_status status = fani_reader_new(&options, &reader);
+    fan_status status = fani_reader_new(&options, reader);
     for (size_t i = 0; status == FAN_OK && i < inputs->count; i++)
-        status = fani_reader_add_file(reader, inputs->at[i]);
-    if (status != FAN_OK)
-        fani_error_set(error, status, "out of memory");
-    else
+        status = fani_reader_add_file(*reader, inputs->at[i]);
+    return status == FAN_OK ? FAN_OK : fani_error_set(error, status, "out of memory");
+}
+
+static fan_status run_inputs(fani_job_run *run, uint64_t *index, fan_error *error)
+{
+    fani_reader *reader = NULL;
+    fan_status status = make_reader(run, &reader, error);
+    if (status == FAN_OK)
         status = run_lines(run, reader, index, error);
+    fani_reader_free(reader);
+    return status;
+}
+
+static fan_status start_retry(fani_job_run *run, fan_error *error)
+{
+    fani_reader *reader = NULL;
+    fan_status status = make_reader(run, &reader, error);
+    if (status == FAN_OK)
+        status = fani_retry_start(run, reader, error);
     fani_reader_free(reader);
     return status;
 }
@@ -483,7 +532,9 @@ static fan_status run_inputs(fani_job_run *run, uint64_t *index, fan_error *erro
 static fan_status run_integrate(fani_job_run *run, fan_error *error)
 {
     uint64_t index = 0;
-    fan_status status = run_expressions(run, &index, error);
+    fan_status status = run->retry ? start_retry(run, error) : FAN_OK;
+    if (status == FAN_OK)
+        status = run_expressions(run, &index, error);
     if (status == FAN_OK && run->job->values[FANI_KEY_INPUT].count)
         status = run_inputs(run, &index, error);
     return status;

@@ -156,12 +156,26 @@ bool fani_job_flag(const fan_job *job, fani_key key)
     return text && !strcmp(text, "true");
 }
 
+bool fani_job_resumes(const fan_job *job)
+{
+    return fani_job_flag(job, FANI_KEY_RESUME) || fani_job_flag(job, FANI_KEY_RETRY_FAILED);
+}
+
 fan_status fan_job_check(const fan_job *job, fan_error *error)
 {
     if (fani_job_text(job, FANI_KEY_HALT) && !fani_job_text(job, FANI_KEY_MAX_FAILS))
         return fani_error_set(error, FAN_E_ARGUMENT,
                               "halt is '%s', but max-fails, which it belongs to, is not given",
                               fani_job_text(job, FANI_KEY_HALT));
+    bool retries = fani_job_flag(job, FANI_KEY_RETRY_FAILED);
+    if (retries && fani_job_flag(job, FANI_KEY_RESTART))
+        return fani_error_set(error, FAN_E_ARGUMENT,
+                              "retry-failed goes on with a run, and restart "
+                              "begins it again: only one of them");
+    if (retries && !fan_job_is_resumable(job))
+        return fani_error_set(error, FAN_E_ARGUMENT,
+                              "retry-failed needs the journal of a run: an output that is a file, "
+                              "and not no-journal");
     fan_status status = fani_shard_check(job, error);
     if (status != FAN_OK)
         return status;

@@ -33,6 +33,7 @@ typedef enum fani_key {
     FANI_KEY_STRICT,
     FANI_KEY_FAIL_ON_WEAK,
     FANI_KEY_RESUME,
+    FANI_KEY_RETRY_FAILED,
     FANI_KEY_RESTART,
     FANI_KEY_NO_JOURNAL,
     FANI_KEY_REPAIR,
@@ -107,9 +108,11 @@ struct fani_job_run {
     struct fani_state *state; /* state.h; NULL: the output is no file */
     char *output;             /* of a run with a state: the file that it writes (shard.h) */
     fani_slice slice;
-    struct fani_held *held; /* held.h; NULL: no list job, or not begun */
+    struct fani_held *held;   /* held.h; NULL: no list job, or not begun */
+    struct fani_retry *retry; /* retry.h; NULL: this is the first pass */
     fani_format format;
     bool header_written;
+    bool published; /* and nothing was begun since */
     uint64_t total; /* items in all; UINT64_MAX: not known */
     int64_t last_progress_ns;
     int64_t begun_at; /* seconds since 1970 */
@@ -168,6 +171,9 @@ const fani_origin *fani_job_origin(const fan_job *job, fani_key key, size_t i);
 
 /* Whether a flag is set. */
 bool fani_job_flag(const fan_job *job, fani_key key);
+
+/* Whether it goes on with a run that there is. */
+bool fani_job_resumes(const fan_job *job);
 
 /* ---- run.c ----------------------------------------------------------------------------------- */
 

@@ -161,6 +161,13 @@ static const key_entry table[FANI_KEY_COUNT] = {
           "go on with the run that writes the same --output file; without one begin", false},
          .rule = RULE_CHOICE,
          .choices = "true false"},
+    [FANI_KEY_RETRY_FAILED] =
+        {{"retry-failed", "gcd factor divisors integrate", NULL,
+          "as --resume, and do the items again that did not end well, but for those that are no "
+          "valid input",
+          false},
+         .rule = RULE_CHOICE,
+         .choices = "true false"},
     [FANI_KEY_RESTART] =
         {{"restart", "*", NULL,
           "begin again although a run that writes the same --output file has not ended", false},

@@ -9,7 +9,7 @@
 
 /* ---- Numbers --------------------------------------------------------------------------------- */
 
-enum { STATE_NUMBERS = 13, FAILURE_NUMBERS = 6, CELL_NUMBERS = 2, HELD_NUMBERS = 5 };
+enum { STATE_NUMBERS = 18, FAILURE_NUMBERS = 6, CELL_NUMBERS = 2, HELD_NUMBERS = 5 };
 
 static fan_status put_numbers(const uint64_t *numbers, size_t count, fan_buffer *to)
 {
@@ -40,9 +40,9 @@ static bool get_numbers(const unsigned char **payload, size_t *size, uint64_t *n
 fan_status fani_ledger_put_state(const fani_ledger_state *s, fan_buffer *to)
 {
     const uint64_t numbers[STATE_NUMBERS] = {
-        s->done,      s->output_bytes, s->ok,      s->failed, s->lost,
-        s->timed_out, s->cancelled,    s->bad,     s->read,   s->read_hash,
-        s->run_ns,    s->output_hash,  s->finished};
+        s->done,      s->output_bytes, s->ok,    s->failed,    s->lost,      s->timed_out,
+        s->cancelled, s->bad,          s->read,  s->read_hash, s->run_ns,    s->output_hash,
+        s->finished,  s->retries,      s->again, s->copied,    s->old_bytes, s->old_hash};
     to->size = 0;
     return put_numbers(numbers, STATE_NUMBERS, to);
 }
@@ -65,7 +65,12 @@ bool fani_ledger_get_state(const void *payload, size_t size, fani_ledger_state *
                                  .read_hash = n[9],
                                  .run_ns = n[10],
                                  .output_hash = n[11],
-                                 .finished = n[12]};
+                                 .finished = n[12],
+                                 .retries = n[13],
+                                 .again = n[14],
+                                 .copied = n[15],
+                                 .old_bytes = n[16],
+                                 .old_hash = n[17]};
     return true;
 }
 

@@ -6,7 +6,7 @@
 #include "fanfold/executor.h"
 
 typedef enum fani_ledger_kind {
-    FANI_LEDGER_STATE = 1,  /* how far the run has come */
+    FANI_LEDGER_STATE = 1,  /* how far the run, or a pass over what failed, has come */
     FANI_LEDGER_FAILED = 2, /* an item that is not ok */
     FANI_LEDGER_MENDED = 3, /* u64: the index of one that failed before and now is ok */
     FANI_LEDGER_CELL = 4,   /* a part of an item that takes long, and what it came to */
@@ -24,6 +24,12 @@ typedef struct fani_ledger_state {
     uint64_t run_ns;                                      /* in workers */
     uint64_t output_hash; /* of these output bytes (output_hash.h) */
     bool finished;        /* the output was complete; it is published, or about to be */
+    /* Passes over what failed (retry.h): how many were begun. In such a one all items are done, */
+    uint64_t retries;
+    uint64_t again;     /* those below this are done again, where they were to be, */
+    uint64_t copied;    /* what counts of so many bytes of the output before is in the new one, */
+    uint64_t old_bytes; /* and that has so many in all, */
+    uint64_t old_hash;  /* which hash to this */
 } fani_ledger_state;
 
 /* The outcome of an entry that is no valid input: beyond those of fan_outcome_kind. */

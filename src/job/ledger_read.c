@@ -10,8 +10,9 @@
 /* What the last STATE of an epoch says, and what a later one left of it. */
 typedef struct epoch_end {
     uint32_t epoch;
-    uint64_t done;
-    uint64_t bytes;    /* of the output */
+    uint64_t retries;  /* the pass that it belongs to, */
+    uint64_t done;     /* the items that were done in it, from the first on, */
+    uint64_t bytes;    /* and its output */
     uint64_t sequence; /* of that STATE */
 } epoch_end;
 
@@ -33,6 +34,7 @@ typedef struct change {
     uint64_t index;
     uint64_t sequence;
     uint64_t output_end; /* of what stands for it in the output; 0: nothing does */
+    uint64_t retries;    /* the pass it was written in */
     uint32_t epoch;
 } change;
 
@@ -44,7 +46,8 @@ typedef struct reading {
     change *changes; /* by index, then sequence, once the first pass is over */
     size_t change_count, change_room;
     uint64_t beyond;       /* the first index that no FAILED record was about */
-    uint64_t output_bytes; /* by the last STATE */
+    uint64_t retries;      /* of the last STATE that came: a pass begins with one */
+    uint64_t output_bytes; /* by the last STATE of the first pass */
     stretches done, held;
 } reading;
 
@@ -73,22 +76,39 @@ static void *grow(void *at, size_t count, size_t *room, size_t size)
 /* ---- The first pass: how far each epoch came, and what was done again --------------------------
  */
 
-/* Items from `done` on are done again, whatever was said of them before; of those that were written
- * as they came, those whose output is beyond this. */
-static void go_back(reading *r, const fani_ledger_state *to)
+/* The items that were done in the pass of a state. */
+static uint64_t done_of(const fani_ledger_state *state)
+{
+    return state->retries ? state->again : state->done;
+}
+
+/* Drops what was done as it came, in the first pass, and has its output beyond this. */
+static void drop_beyond(stretches *list, uint64_t output_bytes)
 {
     size_t kept = 0;
-    bool fewer = to->output_bytes < r->output_bytes;
+    for (size_t i = 0; i < list->count; i++)
+        if (list->at[i].bytes <= output_bytes)
+            list->at[kept++] = list->at[i];
+    list->count = list->sure = kept;
+}
+
+/* Items from `done` on are done again, whatever was said of them before in this pass, and in one
+ * that was begun after it and taken back; of those that were written as they came, those whose
+ * output is beyond this. */
+static void go_back(reading *r, const fani_ledger_state *to)
+{
     for (size_t i = 0; i < r->end_count; i++) {
         epoch_end *end = &r->ends[i];
-        end->done = end->done < to->done ? end->done : to->done;
+        uint64_t done = end->retries > to->retries ? 0 : done_of(to);
+        if (end->retries < to->retries)
+            continue;
+        end->done = end->done < done ? end->done : done;
         end->bytes = end->bytes < to->output_bytes ? end->bytes : to->output_bytes;
     }
-    for (size_t i = 0; fewer && i < r->done.count; i++)
-        if (r->done.at[i].bytes <= to->output_bytes)
-            r->done.at[kept++] = r->done.at[i];
-    if (fewer)
-        r->done.count = r->done.sure = kept;
+    if (to->retries)
+        return;
+    if (to->output_bytes < r->output_bytes)
+        drop_beyond(&r->done, to->output_bytes);
     r->output_bytes = to->output_bytes;
 }
 
@@ -136,10 +156,12 @@ static fan_status note_state(reading *r, const fani_journal_record *record, fan_
 {
     if (!fani_ledger_get_state(record->payload, record->size, &r->seen.state))
         return of_another(error);
+    const fani_ledger_state *state = &r->seen.state;
     r->seen.has_state = true;
-    make_sure(&r->done, record->epoch, r->seen.state.output_bytes);
-    make_sure(&r->held, record->epoch, r->seen.state.output_bytes);
-    go_back(r, &r->seen.state);
+    make_sure(&r->done, record->epoch, state->output_bytes);
+    make_sure(&r->held, record->epoch, state->output_bytes);
+    go_back(r, state);
+    r->retries = state->retries;
     if (!r->end_count || r->ends[r->end_count - 1].epoch != record->epoch) {
         epoch_end *ends = grow(r->ends, r->end_count, &r->end_room, sizeof *ends);
         if (!ends)
@@ -148,8 +170,9 @@ static fan_status note_state(reading *r, const fani_journal_record *record, fan_
         r->end_count++;
     }
     r->ends[r->end_count - 1] = (epoch_end){.epoch = record->epoch,
-                                            .done = r->seen.state.done,
-                                            .bytes = r->seen.state.output_bytes,
+                                            .retries = state->retries,
+                                            .done = done_of(state),
+                                            .bytes = state->output_bytes,
                                             .sequence = record->sequence};
     return FAN_OK;
 }
@@ -164,6 +187,7 @@ static fan_status note_change(reading *r, const fani_journal_record *record, uin
     changes[r->change_count++] = (change){.index = index,
                                           .sequence = record->sequence,
                                           .output_end = output_end,
+                                          .retries = r->retries,
                                           .epoch = record->epoch};
     return FAN_OK;
 }
@@ -231,12 +255,15 @@ static const epoch_end *end_behind(const reading *r, uint32_t epoch, uint64_t se
     return low < r->end_count && end->epoch == epoch && sequence < end->sequence ? end : NULL;
 }
 
-/* Whether a record about an item counts. */
+/* Whether a record about an item counts. What was written in an earlier pass than that of the
+ * epoch's last STATE does: a pass begins when the one before it is complete. */
 static bool counts(const reading *r, const change *about)
 {
     const epoch_end *end = end_behind(r, about->epoch, about->sequence);
-    return end && (about->index < end->done || (about->output_end <= end->bytes &&
-                                                fani_ranges_has(&r->seen.done, about->index)));
+    if (!end || about->retries != end->retries)
+        return end && about->retries < end->retries;
+    return about->index < end->done || (!end->retries && about->output_end <= end->bytes &&
+                                        fani_ranges_has(&r->seen.done, about->index));
 }
 
 static int compare_changes(const void *left, const void *right)
@@ -302,6 +329,7 @@ static fan_status give_failure(const reading *r, const fani_journal_record *reco
     change about = {.index = failure.index,
                     .sequence = record->sequence,
                     .output_end = failure.output_at + failure.output_size,
+                    .retries = r->retries,
                     .epoch = record->epoch};
     if (!r->visitor->failure || !counts(r, &about) ||
         is_replaced(r, record->sequence, failure.index))
@@ -330,10 +358,21 @@ static fan_status give_held(const reading *r, const fani_journal_record *record,
     return r->visitor->held(r->visitor->user, &held, error);
 }
 
+static fan_status pass_state(reading *r, const fani_journal_record *record, fan_error *error)
+{
+    fani_ledger_state state;
+    if (!fani_ledger_get_state(record->payload, record->size, &state))
+        return of_another(error);
+    r->retries = state.retries;
+    return FAN_OK;
+}
+
 static fan_status second_pass(void *user, const fani_journal_record *record, fan_error *error)
 {
-    const reading *r = user;
+    reading *r = user;
     switch (record->kind) {
+    case FANI_LEDGER_STATE:
+        return pass_state(r, record, error);
     case FANI_LEDGER_FAILED:
         return give_failure(r, record, error);
     case FANI_LEDGER_CELL:
@@ -357,6 +396,7 @@ static fan_status read_both(reading *r, int fd, const char *path, fan_error *err
     if (status != FAN_OK)
         return status;
     keep_changes_that_count(r);
+    r->retries = 0;
     if (r->visitor->seen)
         status = r->visitor->seen(r->visitor->user, &r->seen, error);
     bool more = r->visitor->failure || r->visitor->cell || r->visitor->held;

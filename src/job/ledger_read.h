@@ -20,7 +20,9 @@ typedef struct fani_ledger_visitor {
     /* Once, before the others. */
     fan_status (*seen)(void *user, const fani_ledger_seen *seen, fan_error *error);
     /* Items that are not ok, in the order of the file: by their indices, but for those that were
-     * done again and where outcomes were written as they came. Each index at most once. */
+     * done again and where outcomes were written as they came. Each index at most once. While a
+     * pass over what failed goes on, those that it has come to as they are now, the others as they
+     * were. */
     fan_status (*failure)(void *user, const fani_ledger_failure *failure, fan_error *error);
     /* Parts of items that are not done. One that was written twice may come twice. */
     fan_status (*cell)(void *user, const fani_ledger_cell *cell, fan_error *error);
@@ -38,9 +40,11 @@ typedef struct fani_ledger_visitor {
  *
  * What counts. A FAILED or MENDED record counts when a later STATE of its own epoch, or a DONE
  * before that, says that its item is done: what an opening wrote behind its last STATE is void,
- * since the next one did these items again. Of those that count the last one of an item does:
- * MENDED takes a failure away. DONE and HELD records count when a later STATE of their own epoch
- * stands behind them; HELD not where the last STATE says that its items are done.
+ * since the next one did these items again. In a pass over what failed (it begins with a STATE of
+ * its own), the item must be below that STATE's `again`; what was written in an earlier pass counts
+ * once a later one has begun. Of those that count the last one of an item does: MENDED takes a
+ * failure away. DONE and HELD records count when a later STATE of their own epoch stands behind
+ * them; HELD not where the last STATE says that its items are done.
  *
  * A STATE that says less than those before it voids what they said of the items that it leaves out:
  * a run that finds its output without the bytes that the last STATE speaks of (part_check.h) goes

@@ -8,28 +8,16 @@
 #include "base/error.h"
 #include "job/halt.h"
 #include "job/held.h"
+#include "job/list_internal.h"
 #include "job/outcome_bytes.h"
 #include "job/record.h"
+#include "job/retry.h"
 #include "job/shard.h"
 #include "job/state.h"
 
 enum { SKIP_ITEMS = 1 << 16, SKIP_BYTES = 1 << 20 };
 
-typedef struct list_run {
-    fani_job_run *run;
-    const fani_list *list;
-    fani_reader *reader;
-    fani_places *places;
-    const fani_place *place; /* of the outcome that is written, where it was kept with it */
-    uint64_t read;           /* items that were read */
-    uint64_t done; /* items whose outcomes were written: of an ordered run the first ones */
-    fan_buffer scratch;
-    fan_status read_status; /* what ended the reading, and why */
-    fan_error read_error;
-    fan_status idle_status; /* what ended the run while nothing came, and why */
-    fan_error idle_error;
-    bool stopping; /* stop was asked for: what is written is shown at once */
-} list_run;
+typedef fani_listing list_run;
 
 /* Asked again and again, also while nothing comes: what was done meanwhile is written down. Whoever
  * stops a run may not wait for its end: what is there goes out first. An error of the output is
@@ -131,7 +119,7 @@ static fan_status add_inputs(fani_reader *reader, const fani_list *list, const f
     return status;
 }
 
-static fan_status make_reader(list_run *lr, fan_error *error)
+fan_status fani_listing_reader(list_run *lr, fani_reader **reader, fan_error *error)
 {
     const fan_job *job = lr->run->job;
     fani_reader_options options = {
@@ -142,9 +130,9 @@ static fan_status make_reader(list_run *lr, fan_error *error)
         .first = lr->run->slice.number - 1,
         .step = lr->run->slice.count,
     };
-    fan_status status = fani_reader_new(&options, &lr->reader);
+    fan_status status = fani_reader_new(&options, reader);
     if (status == FAN_OK)
-        status = add_inputs(lr->reader, lr->list, job);
+        status = add_inputs(*reader, lr->list, job);
     return status == FAN_OK ? FAN_OK : fani_error_set(error, status, "out of memory");
 }
 
@@ -161,14 +149,16 @@ static fan_status note_failure(list_run *lr, const fan_outcome *outcome, uint32_
 {
     fani_ledger_failure failure = {.index = outcome->index,
                                    .outcome = kind,
-                                   .attempt = outcome->attempt,
+                                   .attempt =
+                                       outcome->attempt + fani_retry_attempts(lr->run->retry),
                                    .output_at = output_at,
                                    .output_size = fani_writer_bytes(lr->run->writer) - output_at,
                                    .line = what->line,
                                    .column = what->column,
                                    .file = what->file,
                                    .text = what->text};
-    fani_halt_count(lr->run, &failure);
+    if (!fani_retry_was_bad(lr->run->retry) || kind != FANI_LEDGER_BAD_INPUT)
+        fani_halt_count(lr->run, &failure);
     return fani_state_failed(lr->run->state, &failure, error);
 }
 
@@ -197,7 +187,8 @@ static fan_status put_bad(list_run *lr, const fan_outcome *outcome, const fani_a
     fani_place place = place_of(lr, outcome);
     fani_reader_explain(lr->reader, place, answer->offset, answer->note, &what);
     lr->run->result->bad_inputs++;
-    fani_run_report(lr->run, &what);
+    if (!fani_retry_was_bad(lr->run->retry))
+        fani_run_report(lr->run, &what);
     uint64_t output_at = fani_writer_bytes(lr->run->writer);
     fan_status status = put_failure(lr, outcome->index, "bad input", &what, error);
     return status == FAN_OK
@@ -258,8 +249,7 @@ static fan_status put_not_ok(list_run *lr, const fan_outcome *outcome, fan_error
                : status;
 }
 
-/* Writes one outcome, whatever it is. */
-static fan_status put_one(list_run *lr, const fan_outcome *outcome, fan_error *error)
+fan_status fani_listing_put(list_run *lr, const fan_outcome *outcome, fan_error *error)
 {
     fani_run_wrote(lr->run, outcome->captured, "item %" PRIu64, index_of(lr, outcome->index));
     fan_status status = outcome->kind == FAN_OUTCOME_OK ? put_answer(lr, outcome, error)
@@ -273,7 +263,7 @@ static fan_status put_now(list_run *lr, const fan_outcome *outcomes, size_t coun
 {
     fan_status status = fani_run_header(lr->run, lr->list->columns, error);
     for (size_t i = 0; status == FAN_OK && i < count; i++)
-        status = put_one(lr, &outcomes[i], error);
+        status = fani_listing_put(lr, &outcomes[i], error);
     return status;
 }
 
@@ -387,14 +377,17 @@ static fan_status put_what_waited(list_run *lr, fan_error *error)
     return tell_state(lr, put_waiting(lr, error), error);
 }
 
+fan_status fani_listing_show(const list_run *lr, fan_error *error)
+{
+    return lr->stopping ? fani_writer_show(lr->run->writer, error)
+                        : fani_writer_tick(lr->run->writer, error);
+}
+
 static fan_status put(void *user, const fan_outcome *outcomes, size_t count, fan_error *error)
 {
     list_run *lr = user;
     fan_status status = tell_state(lr, put_all(lr, outcomes, count, error), error);
-    if (status != FAN_OK)
-        return status;
-    return lr->stopping ? fani_writer_show(lr->run->writer, error)
-                        : fani_writer_tick(lr->run->writer, error);
+    return status == FAN_OK ? fani_listing_show(lr, error) : status;
 }
 
 /* ---- The source ------------------------------------------------------------------------------ */
@@ -483,7 +476,8 @@ static fan_status skip_done(list_run *lr, fan_error *error)
 
 /* ---- The run --------------------------------------------------------------------------------- */
 
-static fan_status map_all(list_run *lr, fan_error *error)
+fan_status fani_listing_map(list_run *lr, fan_source source, fan_sink sink, fan_order order,
+                            fan_error *error)
 {
     const fani_job_run *run = lr->run;
     fan_summary summary = {0};
@@ -493,7 +487,7 @@ static fan_status map_all(list_run *lr, fan_error *error)
                            .step = run->slice.count};
     fan_map_options options = {.args = &args,
                                .args_size = sizeof args,
-                               .order = FAN_ORDER_COMPLETED,
+                               .order = order,
                                .batch = (size_t)fani_job_count(run->job, FANI_KEY_BATCH, 0),
                                .stop = stop_asked,
                                .hurry = is_hurried,
@@ -501,10 +495,8 @@ static fan_status map_all(list_run *lr, fan_error *error)
                                .timeout_ms = fani_job_ms(run->job, FANI_KEY_TIMEOUT),
                                .retries = (uint32_t)fani_job_count(run->job, FANI_KEY_RETRIES, 0),
                                .backoff_ms = fani_job_ms(run->job, FANI_KEY_BACKOFF)};
-    fan_source source = fan_source_callback(pull, lr, UINT64_MAX);
     source.numbered = true; /* by the reader */
-    fan_status status = fan_map(run->executor, lr->list->task, source, fan_sink_callback(put, lr),
-                                &options, &summary);
+    fan_status status = fan_map(run->executor, lr->list->task, source, sink, &options, &summary);
     if (lr->idle_status != FAN_OK) {
         if (error)
             *error = lr->idle_error;
@@ -517,24 +509,31 @@ static fan_status map_all(list_run *lr, fan_error *error)
         return fani_halt_status(lr->run, error);
     if (status != FAN_OK && error)
         *error = summary.error;
-    if (status != FAN_OK)
+    if (status != FAN_OK || lr->read_status == FAN_OK)
         return status;
-    if (lr->read_status == FAN_OK)
-        return fani_reorder_waiting(fani_held_buffer(run->held))
-                   ? fani_error_set(error, FAN_E_PROTOCOL, "an item has come to nothing")
-                   : FAN_OK;
     if (error)
         *error = lr->read_error;
     return lr->read_status;
 }
 
+static fan_status map_all(list_run *lr, fan_error *error)
+{
+    fan_status status = fani_listing_map(lr, fan_source_callback(pull, lr, UINT64_MAX),
+                                         fan_sink_callback(put, lr), FAN_ORDER_COMPLETED, error);
+    if (status != FAN_OK || !fani_reorder_waiting(fani_held_buffer(lr->run->held)))
+        return status;
+    return fani_error_set(error, FAN_E_PROTOCOL, "an item has come to nothing");
+}
+
 fan_status fani_list_run(fani_job_run *run, const fani_list *list, fan_error *error)
 {
+    if (run->retry)
+        return fani_list_retry(run, list, error);
     list_run lr = {.run = run, .list = list, .places = fani_places_new()};
     fan_status status = lr.places ? fani_held_open(run, error)
                                   : fani_error_set(error, FAN_E_MEMORY, "out of memory");
     if (status == FAN_OK)
-        status = make_reader(&lr, error);
+        status = fani_listing_reader(&lr, &lr.reader, error);
     if (status == FAN_OK)
         status = skip_done(&lr, error);
     if (status == FAN_OK)

@@ -54,7 +54,8 @@ static fan_status seen(void *user, const fani_ledger_seen *what, fan_error *erro
                            .cancelled = s->cancelled,
                            .bad_inputs = s->bad,
                            .output_bytes = s->output_bytes,
-                           .waiting = fani_ranges_total(&what->held, 0)};
+                           .waiting = fani_ranges_total(&what->held, 0),
+                           .retries = s->retries};
     fan_status status = FAN_OK;
     if (s->finished)
         status = is_published(r->output, &results.finished, error);
@@ -150,6 +151,7 @@ static void add_up(fan_results *sum, const fan_results *one)
     sum->bad_inputs += one->bad_inputs;
     sum->output_bytes += one->output_bytes;
     sum->waiting += one->waiting;
+    sum->retries = one->retries > sum->retries ? one->retries : sum->retries;
     sum->shards_begun++;
     sum->shards_finished += one->finished;
 }

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "job/halt.h"
 #include "job/held.h"
+#include "job/retry.h"
 #include "job/run_json.h"
 #include "job/shard.h"
 #include "job/state.h"
@@ -85,7 +86,12 @@ static fan_status open_output(fani_job_run *run, fan_error *error)
 
 static fan_status publish(fani_job_run *run, fan_error *error)
 {
-    return run->state ? fani_state_publish(run, error) : fani_writer_publish(run->writer, error);
+    if (run->published)
+        return FAN_OK;
+    fan_status status =
+        run->state ? fani_state_publish(run, error) : fani_writer_publish(run->writer, error);
+    run->published = status == FAN_OK;
+    return status;
 }
 
 static int exit_code(fan_status status, const fan_job_result *result)
@@ -145,6 +151,20 @@ static fan_status close_output(fani_job_run *run, fan_status status, fan_error *
     return status == FAN_OK ? closed : status;
 }
 
+/* The first pass over all items, or what is left of it, and the passes over what failed. */
+static fan_status run_passes(fani_job_run *run, fan_error *error)
+{
+    bool complete = fani_state_complete(run->state);
+    bool retries = fani_state_retries(run->state) && !complete;
+    if (retries)
+        return fani_retry_pass(run, error);
+    fan_status status = complete ? FAN_OK : run->job->kind->run(run, error);
+    if (status != FAN_OK || !fani_job_flag(run->job, FANI_KEY_RETRY_FAILED))
+        return status;
+    status = publish(run, error);
+    return status == FAN_OK ? fani_retry_pass(run, error) : status;
+}
+
 static fan_status run_job(fani_job_run *run, fan_error *error)
 {
     fan_status status = fan_job_check(run->job, error);
@@ -154,8 +174,8 @@ static fan_status run_job(fani_job_run *run, fan_error *error)
     status = open_output(run, error);
     if (status == FAN_OK)
         status = fani_run_json_begin(run, error);
-    if (status == FAN_OK && !fani_state_complete(run->state))
-        status = run->job->kind->run(run, error);
+    if (status == FAN_OK)
+        status = run_passes(run, error);
     return close_output(run, status, error);
 }
 

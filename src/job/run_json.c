@@ -340,6 +340,11 @@ fan_status fani_run_json_begin(fani_job_run *run, fan_error *error)
     return write_all(run, false, 0, error);
 }
 
+fan_status fani_run_json_again(const fani_job_run *run, fan_error *error)
+{
+    return write_all(run, false, 0, error);
+}
+
 fan_status fani_run_json_end(const fani_job_run *run, fan_status status, int exit_code,
                              fan_error *error)
 {

@@ -15,6 +15,9 @@
  * one. Errors: FAN_E_OUTPUT with file and errno, FAN_E_MEMORY. */
 fan_status fani_run_json_begin(fani_job_run *run, fan_error *error);
 
+/* A pass over what failed begins, by a run that was complete: says what it is. Errors as begin. */
+fan_status fani_run_json_again(const fani_job_run *run, fan_error *error);
+
 /* The run has ended with this status and exit code; to be called while its lock is held. Nothing is
  * done for one that was refused. Errors as begin. */
 fan_status fani_run_json_end(const fani_job_run *run, fan_status status, int exit_code,

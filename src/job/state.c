@@ -1,5 +1,6 @@
 #include "job/state.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -33,6 +34,7 @@ struct fani_state {
     bool restart;     /* whatever there is, it is begun anew */
     bool malformed;   /* a record can't be read */
     bool foreign;     /* the input is not that of the run that is gone on with */
+    bool read_whole;  /* it was read to its end, and is that of the run */
     uint64_t written; /* items that the ledger says are done */
     int64_t written_ns;
     fan_buffer scratch;
@@ -104,7 +106,7 @@ static fan_status open_journal(const fani_job_run *run, fani_state *state, fan_e
     fani_journal_options options = {
         .identity = identity.facts,
         .identity_count = identity.count,
-        .resume = fani_job_flag(job, FANI_KEY_RESUME),
+        .resume = fani_job_resumes(job),
         .replaces = may_replace,
         .replaces_user = state,
         .repair = fani_job_flag(job, FANI_KEY_REPAIR),
@@ -123,6 +125,14 @@ static fan_status open_journal(const fani_job_run *run, fani_state *state, fan_e
     return explain(status, run->output, error);
 }
 
+static fan_status append_state(fani_state *state, uint64_t *sequence, fan_error *error)
+{
+    if (fani_ledger_put_state(&state->now, &state->scratch) != FAN_OK)
+        return fani_error_set(error, FAN_E_MEMORY, "out of memory");
+    return fani_journal_append(state->journal, FANI_LEDGER_STATE, state->scratch.bytes,
+                               state->scratch.size, FAN_FOREVER, sequence, error);
+}
+
 static void goes_out(void *user, const void *bytes, size_t size)
 {
     fani_output_hash_add(user, bytes, size);
@@ -136,7 +146,8 @@ static fan_status open_part(fani_job_run *run, fani_state *state, fan_error *err
     fan_status status = fani_writer_to_part(output, FANI_LEDGER_PART, keep, &run->writer, error);
     if (status != FAN_OK)
         return status;
-    fani_output_hash_copy(state->output, fani_part_check_hash(state->check));
+    if (keep != UINT64_MAX)
+        fani_output_hash_copy(state->output, fani_part_check_hash(state->check));
     fani_writer_watch(run->writer, goes_out, state->output);
     return fani_journal_attach(state->journal, fani_writer_fd(run->writer), output, error);
 }
@@ -146,18 +157,18 @@ static fan_status open_part(fani_job_run *run, fani_state *state, fan_error *err
 static fan_status go_back(fani_job_run *run, fani_state *state, fan_error *error)
 {
     fan_error what;
-    uint64_t again = state->said.done - state->resumed.done;
+    char again[48] = "what would follow is";
+    uint64_t items = state->said.done - state->resumed.done;
     if (!state->found || state->right)
         return FAN_OK;
-    if (fani_ledger_put_state(&state->resumed, &state->scratch) != FAN_OK)
-        return fani_error_set(error, FAN_E_MEMORY, "out of memory");
-    fan_status status = fani_journal_append(state->journal, FANI_LEDGER_STATE, state->scratch.bytes,
-                                            state->scratch.size, FAN_FOREVER, NULL, error);
+    if (items)
+        snprintf(again, sizeof again, "%llu items are", (unsigned long long)items);
+    state->now = state->resumed;
+    fan_status status = append_state(state, NULL, error);
     fani_error_set(&what, FAN_OK,
                    "%.300s" FANI_LEDGER_PART " does not have all that its journal speaks of: it is "
-                   "right up to byte %llu, and %llu items are done again",
-                   run->output, (unsigned long long)state->resumed.output_bytes,
-                   (unsigned long long)again);
+                   "right up to byte %llu, and %s done again",
+                   run->output, (unsigned long long)state->resumed.output_bytes, again);
     fani_run_report(run, &what);
     return status;
 }
@@ -172,7 +183,7 @@ static void take_counts(fani_job_run *run, const fani_ledger_state *from)
     to->cancelled = from->cancelled;
     to->items = from->ok + from->failed + from->lost + from->timed_out + from->cancelled;
     run->result->bad_inputs = from->bad;
-    run->header_written = from->output_bytes > 0;
+    run->header_written = from->output_bytes > 0 || from->retries;
 }
 
 fan_status fani_state_open(fani_job_run *run, fan_error *error)
@@ -216,6 +227,11 @@ uint64_t fani_state_done(const fani_state *state)
     return state ? state->resumed.done : 0;
 }
 
+uint64_t fani_state_retries(const fani_state *state)
+{
+    return state ? state->now.retries : 0;
+}
+
 uint64_t fani_state_written(const fani_state *state)
 {
     return state->written;
@@ -247,6 +263,12 @@ size_t fani_state_read_limit(const fani_state *state, size_t most)
     return (size_t)(state->resumed.read - count);
 }
 
+/* Whether an earlier pass has read the input to its end. */
+static bool is_whole(const fani_ledger_state *state)
+{
+    return state->finished || state->retries;
+}
+
 fan_status fani_state_read(fani_state *state, const fan_items *items, fan_error *error)
 {
     if (!state || !items->count)
@@ -254,6 +276,13 @@ fan_status fani_state_read(fani_state *state, const fan_items *items, fan_error 
     fani_input_hash_add(&state->hash, items);
     uint64_t count = state->hash.count, hash = state->hash.value;
     state->foreign |= count == state->resumed.read && hash != state->resumed.read_hash;
+    if (count > state->resumed.read && is_whole(&state->resumed)) {
+        state->foreign = true;
+        return fani_error_set(error, FAN_E_ARGUMENT,
+                              "the input is not the one that this run was begun with: it goes on "
+                              "after %llu items",
+                              (unsigned long long)state->resumed.read);
+    }
     if (state->foreign)
         return fani_error_set(
             error, FAN_E_ARGUMENT,
@@ -261,20 +290,30 @@ fan_status fani_state_read(fani_state *state, const fan_items *items, fan_error 
             "%016llx, and not to %016llx",
             (unsigned long long)count, (unsigned long long)hash,
             (unsigned long long)state->resumed.read_hash);
+    if (count < state->resumed.read)
+        return FAN_OK;
     state->now.read = count;
     state->now.read_hash = hash;
     return FAN_OK;
 }
 
-/* Whether all that an earlier run has read was read again, and was the same. */
-static bool is_verified(const fani_state *state)
+bool fani_state_is_verified(const fani_state *state)
 {
-    return !state->foreign && state->hash.count >= state->resumed.read;
+    bool as_far = state->hash.count >= state->resumed.read;
+    return !state->foreign && (is_whole(&state->resumed) ? state->read_whole : as_far);
 }
 
-fan_status fani_state_read_all(const fani_state *state, fan_error *error)
+void fani_state_read_twice(fani_state *state)
 {
-    if (!state || is_verified(state))
+    state->hash = (fani_input_hash){0};
+}
+
+fan_status fani_state_read_all(fani_state *state, fan_error *error)
+{
+    if (!state)
+        return FAN_OK;
+    state->read_whole = !state->foreign && state->hash.count >= state->resumed.read;
+    if (state->read_whole)
         return FAN_OK;
     return fani_error_set(error, FAN_E_ARGUMENT,
                           "the input is not the one that this run was begun with: it ends after "
@@ -293,6 +332,14 @@ fan_status fani_state_failed(fani_state *state, const fani_ledger_failure *failu
     if (fani_ledger_put_failure(failure, &state->scratch) != FAN_OK)
         return fani_error_set(error, FAN_E_MEMORY, "out of memory");
     return fani_journal_append(state->journal, FANI_LEDGER_FAILED, state->scratch.bytes,
+                               state->scratch.size, FAN_FOREVER, NULL, error);
+}
+
+fan_status fani_state_mended(fani_state *state, uint64_t index, fan_error *error)
+{
+    if (fani_ledger_put_index(index, &state->scratch) != FAN_OK)
+        return fani_error_set(error, FAN_E_MEMORY, "out of memory");
+    return fani_journal_append(state->journal, FANI_LEDGER_MENDED, state->scratch.bytes,
                                state->scratch.size, FAN_FOREVER, NULL, error);
 }
 
@@ -315,18 +362,15 @@ static fan_status write_down(fani_job_run *run, fan_error *error)
 {
     fani_state *state = run->state;
     uint64_t sequence = 0;
-    if (!is_verified(state))
+    if (!fani_state_is_verified(state))
         return FAN_OK;
     count(run);
     fan_status status = fani_writer_flush(run->writer, error);
     state->now.output_hash = fani_output_hash_value(state->output);
     if (status == FAN_OK)
         status = fani_held_write(run->held, error);
-    if (status == FAN_OK && fani_ledger_put_state(&state->now, &state->scratch) != FAN_OK)
-        status = fani_error_set(error, FAN_E_MEMORY, "out of memory");
     if (status == FAN_OK)
-        status = fani_journal_append(state->journal, FANI_LEDGER_STATE, state->scratch.bytes,
-                                     state->scratch.size, FAN_FOREVER, &sequence, error);
+        status = append_state(state, &sequence, error);
     if (status == FAN_OK && fani_journal_wants_compact(state->journal))
         status = fani_ledger_compact(state->journal, state->path, FAN_FOREVER, error);
     if (status == FAN_OK)
@@ -358,6 +402,61 @@ fan_status fani_state_tick(fani_job_run *run, uint64_t done, bool now, fan_error
     return fani_state_idle(run, now, error);
 }
 
+fan_status fani_state_tick_retry(fani_job_run *run, uint64_t again, uint64_t copied, bool now,
+                                 fan_error *error)
+{
+    fani_state *state = run->state;
+    state->now.again = again;
+    state->now.copied = copied;
+    state->dirty = true;
+    return fani_state_idle(run, now, error);
+}
+
+/* ---- Passes over what failed ------------------------------------------------------------------
+ */
+
+/* A kill between the two leaves a pass that has an empty output, or will have. */
+fan_status fani_state_begin_retry(fani_job_run *run, fan_error *error)
+{
+    fani_state *state = run->state;
+    fani_ledger_state *now = &state->now;
+    fani_writer_free(run->writer);
+    run->writer = NULL;
+    now->finished = false;
+    now->retries++;
+    now->old_bytes = now->output_bytes;
+    now->old_hash = now->output_hash;
+    fani_output_hash_reset(state->output);
+    now->output_hash = fani_output_hash_value(state->output);
+    now->output_bytes = now->again = now->copied = 0;
+    fan_status status = append_state(state, NULL, error);
+    if (status == FAN_OK)
+        status = fani_journal_flush(state->journal, true, FAN_FOREVER, error);
+    if (status != FAN_OK)
+        return status;
+    state->wrote = true;
+    state->written = now->done;
+    state->resumed = *now;
+    return open_part(run, state, error);
+}
+
+fan_status fani_state_cancel_retry(fani_job_run *run, fan_error *error)
+{
+    fani_state *state = run->state;
+    fani_ledger_state *now = &state->now;
+    now->retries--;
+    now->output_bytes = now->old_bytes;
+    now->output_hash = now->old_hash;
+    now->finished = true;
+    fan_status status = fani_journal_detach(state->journal, fani_writer_fd(run->writer), error);
+    fani_writer_discard(run->writer);
+    fani_writer_free(run->writer);
+    run->writer = NULL;
+    if (status == FAN_OK)
+        status = append_state(state, NULL, error);
+    return status == FAN_OK ? fani_journal_flush(state->journal, true, FAN_FOREVER, error) : status;
+}
+
 /* ---- The end --------------------------------------------------------------------------------- */
 
 fan_status fani_state_publish(fani_job_run *run, fan_error *error)
@@ -368,6 +467,8 @@ fan_status fani_state_publish(fani_job_run *run, fan_error *error)
         return FAN_OK;
     if (!fani_state_complete(state)) {
         state->now.finished = true;
+        if (state->now.retries)
+            state->now.again = state->now.done;
         status = write_down(run, error);
     }
     if (status == FAN_OK)
@@ -376,7 +477,14 @@ fan_status fani_state_publish(fani_job_run *run, fan_error *error)
         status = fani_journal_detach(state->journal, fani_writer_fd(run->writer), error);
     if (status == FAN_OK)
         fani_held_remove(run->output);
-    return status == FAN_OK ? fani_writer_publish(run->writer, error) : status;
+    if (status == FAN_OK)
+        status = fani_writer_publish(run->writer, error);
+    if (status != FAN_OK)
+        return status;
+    state->resumed = state->now; /* what a pass over what failed goes on from */
+    state->hash = (fani_input_hash){0};
+    state->read_whole = false;
+    return FAN_OK;
 }
 
 /* A run that came to nothing leaves nothing. The lock is still held. */

@@ -23,6 +23,24 @@ bool fani_state_complete(const fani_state *state);
 /* Items that need not be done: 0 for a new run, and where state is NULL. */
 uint64_t fani_state_done(const fani_state *state);
 
+/* How many passes over what failed were begun (retry.h); 0: this is the first pass over all. */
+uint64_t fani_state_retries(const fani_state *state);
+
+/* Begins such a pass, once the output of the one before is complete and in its place, with an empty
+ * output. Errors: of the journal and the writer. */
+fan_status fani_state_begin_retry(fani_job_run *run, fan_error *error);
+
+/* Takes that back: nothing of the pass was done. */
+fan_status fani_state_cancel_retry(fani_job_run *run, fan_error *error);
+
+/* The input was read to its end, and is the right one (fani_state_read_all): it is read once more.
+ */
+void fani_state_read_twice(fani_state *state);
+
+/* Whether all that an earlier run has read was read by this one, and was the same; where that was
+ * the whole input, whether it has ended there too. */
+bool fani_state_is_verified(const fani_state *state);
+
 /* The most items that may be read next, out of `most`: so that what an earlier run has read can be
  * compared at its end. */
 size_t fani_state_read_limit(const fani_state *state, size_t most);
@@ -32,12 +50,20 @@ size_t fani_state_read_limit(const fani_state *state, size_t most);
 fan_status fani_state_read(fani_state *state, const fan_items *items, fan_error *error);
 
 /* There are no more items. FAN_E_ARGUMENT: an earlier run has read more. */
-fan_status fani_state_read_all(const fani_state *state, fan_error *error);
+fan_status fani_state_read_all(fani_state *state, fan_error *error);
 
 /* An item did not end well; its line of output (size 0: none) begins at the output's present end.
  * Before the item is counted as done. */
 fan_status fani_state_failed(fani_state *state, const fani_ledger_failure *failure,
                              fan_error *error);
+
+/* An item that had failed is ok. As fani_state_failed. */
+fan_status fani_state_mended(fani_state *state, uint64_t index, fan_error *error);
+
+/* As fani_state_tick, of a pass over what failed: its items below `again` are in the output, and
+ * with them what counts of the first `copied` bytes of the one before. */
+fan_status fani_state_tick_retry(fani_job_run *run, uint64_t again, uint64_t copied, bool now,
+                                 fan_error *error);
 
 /* All items below `done` are in the output and in run->result. Writes it down when it is time, at
  * least every 50 ms while this is called, or `now`. */
@@ -59,7 +85,7 @@ void fani_state_spoil(fani_state *state);
 /* What is written down next, or was last. */
 const fani_ledger_state *fani_state_now(const fani_state *state);
 
-/* The output is complete: publishes it. */
+/* The output is complete: publishes it. What was read of the input counts as not read. */
 fan_status fani_state_publish(fani_job_run *run, fan_error *error);
 
 /* Writes down and closes, whatever has ended the run; frees. Errors as of the journal. */

@@ -63,6 +63,14 @@ static void state(fani_journal *journal, uint64_t done)
     append(journal, FANI_LEDGER_STATE, fani_ledger_put_state(&now, &buffer), &buffer);
 }
 
+/* A pass over what failed has come so far. */
+static void pass(fani_journal *journal, uint64_t retries, uint64_t again)
+{
+    fan_buffer buffer = {0};
+    fani_ledger_state now = {.done = 10, .read = 10, .retries = retries, .again = again};
+    append(journal, FANI_LEDGER_STATE, fani_ledger_put_state(&now, &buffer), &buffer);
+}
+
 /* ---- Reading --------------------------------------------------------------------------------- */
 
 typedef struct told {
@@ -220,6 +228,143 @@ FAN_TEST(ledger, a_compacted_one_says_the_same)
     EXPECT_STR(t.text, "task=factor, version 1; 6 six; cell 12 of twelve; 4 four again; ");
     EXPECT_U64(t.seen.state.done, 8);
     EXPECT_U64(t.seen.state.read_hash, 24);
+    kit_remove(&k);
+}
+
+/* ---- Passes over what failed ------------------------------------------------------------------
+ */
+
+/* What counts of what was appended so far. */
+static void says(fani_journal *journal, const char *path, const char *text)
+{
+    told t;
+    EXPECT_I64(fani_journal_flush(journal, false, FAN_FOREVER, NULL), FAN_OK);
+    read_ledger(path, &t);
+    EXPECT_STR(t.text, text);
+}
+
+/* All is done once: three failures of 10 items. */
+static fani_journal *first_pass(const char *path)
+{
+    fani_journal *journal = open_ledger(path);
+    fail(journal, 2, "two");
+    fail(journal, 5, "five");
+    fail(journal, 8, "eight");
+    state(journal, 10);
+    return journal;
+}
+
+FAN_TEST(ledger, in_a_pass_over_what_failed_its_records_count_once_it_says_so)
+{
+    kit_folder k;
+    kit_make(&k);
+    fani_journal *journal = first_pass(k.path);
+    pass(journal, 1, 0);
+    mend(journal, 2); /* of the 10 items that are done this one is not done again yet */
+    says(journal, k.path, "task=factor, version 1; 2 two; 5 five; 8 eight; ");
+    pass(journal, 1, 3);
+    fail(journal, 5, "five again");
+    says(journal, k.path, "task=factor, version 1; 5 five; 8 eight; ");
+    pass(journal, 1, 6);
+    says(journal, k.path, "task=factor, version 1; 8 eight; 5 five again; ");
+    EXPECT_I64(fani_journal_close(journal, FAN_FOREVER, NULL), FAN_OK);
+    kit_remove(&k);
+}
+
+FAN_TEST(ledger, a_pass_over_what_failed_that_was_killed_is_gone_on_with)
+{
+    kit_folder k;
+    kit_make(&k);
+    fani_journal *journal = first_pass(k.path);
+    pass(journal, 1, 0);
+    EXPECT_I64(fani_journal_close(journal, FAN_FOREVER, NULL), FAN_OK);
+    journal = open_ledger(k.path);
+    mend(journal, 2); /* void: the opening ends before it says so */
+    EXPECT_I64(fani_journal_close(journal, FAN_FOREVER, NULL), FAN_OK);
+    journal = open_ledger(k.path);
+    says(journal, k.path, "task=factor, version 1; 2 two; 5 five; 8 eight; ");
+    fail(journal, 2, "two again");
+    mend(journal, 5);
+    pass(journal, 1, 6);
+    mend(journal, 8); /* void */
+    EXPECT_I64(fani_journal_close(journal, FAN_FOREVER, NULL), FAN_OK);
+    journal = open_ledger(k.path);
+    says(journal, k.path, "task=factor, version 1; 8 eight; 2 two again; ");
+    fail(journal, 8, "eight again");
+    pass(journal, 1, 10);
+    says(journal, k.path, "task=factor, version 1; 2 two again; 8 eight again; ");
+    pass(journal, 2, 0); /* the next pass, in the same opening */
+    mend(journal, 2);
+    says(journal, k.path, "task=factor, version 1; 2 two again; 8 eight again; ");
+    pass(journal, 2, 3);
+    says(journal, k.path, "task=factor, version 1; 8 eight again; ");
+    EXPECT_I64(fani_journal_close(journal, FAN_FOREVER, NULL), FAN_OK);
+    kit_remove(&k);
+}
+
+FAN_TEST(ledger, a_pass_over_what_failed_that_was_taken_back_says_nothing)
+{
+    kit_folder k;
+    kit_make(&k);
+    fani_journal *journal = first_pass(k.path);
+    pass(journal, 1, 0);
+    mend(journal, 2);
+    mend(journal, 5);
+    state(journal, 10); /* its input was another one */
+    says(journal, k.path, "task=factor, version 1; 2 two; 5 five; 8 eight; ");
+    pass(journal, 1, 0);
+    mend(journal, 2);
+    pass(journal, 1, 3);
+    says(journal, k.path, "task=factor, version 1; 5 five; 8 eight; ");
+    pass(journal, 1, 0); /* its output is not there: back to its beginning */
+    says(journal, k.path, "task=factor, version 1; 2 two; 5 five; 8 eight; ");
+    EXPECT_I64(fani_journal_close(journal, FAN_FOREVER, NULL), FAN_OK);
+    kit_remove(&k);
+}
+
+FAN_TEST(ledger, what_other_openings_said_of_a_pass_that_went_back_is_void)
+{
+    kit_folder k;
+    kit_make(&k);
+    fani_journal *journal = first_pass(k.path);
+    pass(journal, 1, 0);
+    mend(journal, 2);
+    mend(journal, 5);
+    pass(journal, 1, 6);
+    EXPECT_I64(fani_journal_close(journal, FAN_FOREVER, NULL), FAN_OK);
+    journal = open_ledger(k.path);
+    pass(journal, 1, 3);
+    says(journal, k.path, "task=factor, version 1; 5 five; 8 eight; ");
+    state(journal, 10); /* and the pass is taken back */
+    says(journal, k.path, "task=factor, version 1; 2 two; 5 five; 8 eight; ");
+    EXPECT_I64(fani_journal_close(journal, FAN_FOREVER, NULL), FAN_OK);
+    kit_remove(&k);
+}
+
+FAN_TEST(ledger, compacted_in_the_middle_of_a_pass_it_says_the_same)
+{
+    kit_folder k;
+    kit_make(&k);
+    fani_journal *journal = first_pass(k.path);
+    pass(journal, 1, 0);
+    fail(journal, 2, "two again");
+    mend(journal, 5);
+    pass(journal, 1, 6);
+    EXPECT_I64(fani_ledger_compact(journal, k.path, FAN_FOREVER, NULL), FAN_OK);
+    says(journal, k.path, "task=factor, version 1; 8 eight; 2 two again; ");
+    mend(journal, 8);
+    says(journal, k.path, "task=factor, version 1; 8 eight; 2 two again; ");
+    pass(journal, 1, 10);
+    says(journal, k.path, "task=factor, version 1; 2 two again; ");
+    pass(journal, 2, 0);
+    EXPECT_I64(fani_ledger_compact(journal, k.path, FAN_FOREVER, NULL), FAN_OK);
+    EXPECT_I64(fani_journal_close(journal, FAN_FOREVER, NULL), FAN_OK);
+    journal = open_ledger(k.path);
+    mend(journal, 2);
+    says(journal, k.path, "task=factor, version 1; 2 two again; ");
+    pass(journal, 2, 3);
+    says(journal, k.path, "task=factor, version 1; ");
+    EXPECT_I64(fani_journal_close(journal, FAN_FOREVER, NULL), FAN_OK);
     kit_remove(&k);
 }
 
