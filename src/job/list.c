@@ -162,6 +162,8 @@ static fan_status note_failure(list_run *lr, const fan_outcome *outcome, uint32_
     fani_ledger_failure failure = {.index = outcome->index,
                                    .outcome = kind,
                                    .attempt = outcome->attempt,
+                                   .run_ns = kind == FANI_LEDGER_BAD_INPUT ? 0 : outcome->run_ns,
+                                   .run_items = outcome->run_items,
                                    .output_at = output_at,
                                    .output_size = fani_writer_bytes(lr->run->writer) - output_at,
                                    .line = what->line,
