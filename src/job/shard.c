@@ -269,7 +269,7 @@ static fan_status look(const fani_job_run *run, bool *replaceable, fan_error *er
 
 fan_status fani_shard_is_pinned(const fani_job_run *run, fan_error *error)
 {
-    bool replaceable;
+    bool replaceable = false;
     return is_sharded(run->job) ? look(run, &replaceable, error) : FAN_OK;
 }
 
@@ -286,7 +286,7 @@ static fan_status pin_first(const fani_job_run *run, bool *exists, fan_error *er
 
 fan_status fani_shard_pin(const fani_job_run *run, fan_error *error)
 {
-    bool exists, replaceable;
+    bool exists = false, replaceable = false;
     if (!is_sharded(run->job))
         return refuse_whole(run, error);
     fan_status status = pin_first(run, &exists, error);
