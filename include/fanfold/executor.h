@@ -180,7 +180,9 @@ typedef struct fan_outcome {
     size_t size;
     const char *text;
     const fan_captured *captured; /* NULL: it wrote nothing, or nothing is captured here */
-    const void *reserved[1];      /* NULL: room for fields to come */
+    uint64_t run_ns; /* how long its last run took, with all that ran in its batch; 0: not known */
+    uint32_t run_items; /* items of that batch: 1: it ran alone */
+    uint32_t reserved;  /* 0: room for fields to come */
 } fan_outcome;
 
 /* "ok", "failed", "lost", "timed out", "cancelled". */

@@ -38,6 +38,8 @@ typedef struct fan_results_failure {
     uint32_t line, column; /* where it stands in its input, from 1; 0: not known */
     const char *file;      /* "": not known */
     const char *text;      /* the reason */
+    double seconds;        /* how long its last run took, with all that ran in its batch, of ... */
+    uint32_t batch;        /* ... so many items: 1: it ran alone. 0 seconds: not known */
 } fan_results_failure;
 
 /* Who looks at them; each function may be NULL. */

@@ -135,6 +135,18 @@ static void print_line_text(const char *text)
         putchar((unsigned char)*text < ' ' || *text == 0x7f ? ' ' : *text);
 }
 
+/* In parentheses, what is known of its last run: "attempt 3, 2.501 s". Of one that was not alone in
+ * its batch it is known how long that ran. */
+static void print_how(const fan_results_failure *f)
+{
+    if (f->attempt > 1)
+        printf(" (attempt %" PRIu32 "%s", f->attempt, f->seconds > 0 ? ", " : ")");
+    else if (f->seconds > 0)
+        fputs(" (", stdout);
+    if (f->seconds > 0)
+        printf("%s%.3f s)", f->batch > 1 ? "at most " : "", f->seconds);
+}
+
 static void failure_text(results_view *view, const fan_results_failure *f)
 {
     if (!view->in_list)
@@ -148,8 +160,7 @@ static void failure_text(results_view *view, const fan_results_failure *f)
     if (*f->file && f->line && f->column)
         printf(":%" PRIu32, f->column);
     printf("%sitem %" PRIu64 " %s", *f->file ? ": " : "", f->index, f->outcome);
-    if (f->attempt > 1)
-        printf(" (attempt %" PRIu32 ")", f->attempt);
+    print_how(f);
     if (*f->text)
         fputs(": ", stdout);
     print_line_text(f->text);
@@ -166,7 +177,10 @@ static void failure_tsv(const results_view *view, const fan_results_failure *f)
     print_line_text(f->file);
     printf("\t%" PRIu32 "\t%" PRIu32 "\t", f->line, f->column);
     print_line_text(f->text);
-    putchar('\n');
+    if (f->seconds > 0)
+        printf("\t%.6f\t%" PRIu32 "\n", f->seconds, f->batch);
+    else
+        printf("\t-\t-\n");
 }
 
 /* ---- NDJSON ------------------------------------------------------------------------------------
@@ -234,11 +248,14 @@ static fan_status summary_ndjson(const results_view *view)
 
 static fan_status failure_ndjson(const results_view *view, const fan_results_failure *f)
 {
+    bool timed = f->seconds > 0;
     return print_json(json_pack(
-        "{s:s, s:s, s:o, s:I, s:s, s:I, s:o, s:I, s:I, s:o}", "schema", "fanfold.results/1",
-        "record", "failure", "output", any_string(view->output), "index", (json_int_t)f->index,
-        "outcome", f->outcome, "attempt", (json_int_t)f->attempt, "file", any_string(f->file),
-        "line", (json_int_t)f->line, "column", (json_int_t)f->column, "text", any_string(f->text)));
+        "{s:s, s:s, s:o, s:I, s:s, s:I, s:o, s:I, s:I, s:o, s:o, s:o}", "schema",
+        "fanfold.results/1", "record", "failure", "output", any_string(view->output), "index",
+        (json_int_t)f->index, "outcome", f->outcome, "attempt", (json_int_t)f->attempt, "file",
+        any_string(f->file), "line", (json_int_t)f->line, "column", (json_int_t)f->column, "text",
+        any_string(f->text), "seconds", timed ? json_real(f->seconds) : json_null(), "batch",
+        timed ? json_integer((json_int_t)f->batch) : json_null()));
 }
 
 /* ---- All formats -------------------------------------------------------------------------------
@@ -247,7 +264,7 @@ static fan_status failure_ndjson(const results_view *view, const fan_results_fai
 void results_print_header(const char *format)
 {
     if (strcmp(format, "tsv") == 0)
-        puts("output\tindex\toutcome\tattempt\tfile\tline\tcolumn\ttext");
+        puts("output\tindex\toutcome\tattempt\tfile\tline\tcolumn\ttext\tseconds\tbatch");
 }
 
 fan_status results_print_summary(results_view *view)

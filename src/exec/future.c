@@ -417,6 +417,9 @@ fan_status fan_future_result(fan_future *future, fan_deadline deadline, fan_outc
         return FAN_E_TIMEOUT;
     *outcome = fani_replies_outcome(&future->standing->replies, 0);
     outcome->attempt += future->standing->attempt;
+    if (!outcome->run_ns)
+        outcome->run_ns = future->standing->run_ns;
+    outcome->run_items = 1;
     return FAN_OK;
 }
 

@@ -561,6 +561,10 @@ size_t fani_map_take_outcomes(fan_mapping *map, fan_outcome *outcomes, size_t ma
         outcomes[i] = fani_replies_outcome(&batch->replies, map->delivered + i);
         outcomes[i].index = batch->items.first + map->delivered + i;
         outcomes[i].attempt += batch->attempt;
+        if (!outcomes[i].run_ns) {
+            outcomes[i].run_ns = batch->run_ns;
+            outcomes[i].run_items = (uint32_t)batch->items.count;
+        }
         count_outcome(&map->summary, outcomes[i].kind);
     }
     map->delivered += count;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "exec/watch.h"
 
 /* ---- Cares --------------------------------------------------------------------------------- */
@@ -123,6 +124,18 @@ static void unlink_piece(fani_front *front, fani_care *care)
 
 static void end(fani_front *front, fani_batch *batch);
 
+/* The items of a piece that are not ok took as long as that, and not as long as all pieces of their
+ * batch. Where memory is short, that is what is said. */
+static void note_times(fani_batch *parent, const fani_batch *piece)
+{
+    for (size_t i = 0; i < piece->items.count; i++) {
+        fan_outcome outcome = fani_replies_outcome(&piece->replies, i);
+        if (outcome.kind != FAN_OUTCOME_OK && !outcome.run_ns && piece->run_ns)
+            (void)fani_replies_time(&parent->replies, piece->care->parent_at + i, piece->run_ns,
+                                    (uint32_t)piece->items.count);
+    }
+}
+
 /* A piece has its outcomes: they go to their places in the parent, which ends with its last piece.
  */
 static void end_piece(fani_front *front, fani_batch *piece)
@@ -133,6 +146,7 @@ static void end_piece(fani_front *front, fani_batch *piece)
     if (fani_replies_merge(&parent->replies, piece->care->parent_at, &piece->replies,
                            piece->attempt) != FAN_OK)
         parent->replies.complete = false;
+    note_times(parent, piece);
     parent->run_ns += piece->run_ns;
     bool last = --parent->care->pieces == 0;
     pthread_mutex_unlock(&front->lock);
@@ -210,6 +224,8 @@ static sequel split(fani_front *front, fani_batch *batch)
         return BLAMED;
     }
     left->next = right;
+    left->traced = right->traced = true; /* so that it is known how long the guilty item runs */
+    batch->run_ns = 0;
     fani_replies_begin(&batch->replies, batch->items.count, batch->reply_limit);
     return send_pieces(front, batch, left, 2, 0);
 }
@@ -219,6 +235,7 @@ static sequel post_again(fani_front *front, fani_batch *batch, int64_t delay_ns)
     pthread_mutex_lock(&front->lock);
     bool ends = unwanted(front, batch);
     batch->care->settling = ends;
+    batch->run_ns = 0; /* of the next run, which may not come to tell */
     if (!ends && delay_ns)
         fani_watch_delay(front, batch, delay_ns);
     else if (!ends)
@@ -238,6 +255,7 @@ static sequel after_loss(fani_front *front, fani_batch *batch)
         return split(front, batch);
     if (++batch->care->crashes >= front->crash_limit)
         return BLAMED;
+    batch->traced = true; /* so that it is known how long it runs until it crashes */
     return post_again(front, batch, 0);
 }
 
@@ -409,6 +427,7 @@ void fani_detach(fani_front *front, fani_batch *batch)
 {
     fani_batch *other = stand_in_for(batch);
     fani_care *care = batch->care;
+    int64_t begun_ns = care->begun_ns;
     fani_watch_forget(front, care);
     if (other) {
         care->detached = true;
@@ -422,6 +441,7 @@ void fani_detach(fani_front *front, fani_batch *batch)
     if (front->ops->revoke)
         front->ops->revoke(front->self, batch, true);
     if (other) {
+        other->run_ns = begun_ns ? (uint64_t)(fani_clock_ns() - begun_ns) : 0;
         fani_mark_overtime(other, "");
         if (front->trace)
             fani_trace_batch(front->trace, other, will_retry(other));
@@ -476,6 +496,8 @@ void fani_settle(fani_front *front, fani_batch *batch, fani_outcome outcome)
     bool overtime = outcome.verdict == FANI_CANCELLED && batch->care && batch->care->overtime;
     if (front->trace && (outcome.verdict == FANI_LOST || (overtime && batch->items.count > 1)))
         fani_trace_batch(front->trace, batch, true);
+    if (overtime && batch->care->begun_ns)
+        batch->run_ns = (uint64_t)(fani_clock_ns() - batch->care->begun_ns);
     if (batch->care)
         batch->care->overtime = false;
     if (outcome.verdict == FANI_LOST)

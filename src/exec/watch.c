@@ -136,8 +136,10 @@ static fani_care *find_overtime(struct fani_watch *watch)
     for (fani_care *care = watch->timed.first; care && waiting < most; care = care->next) {
         int64_t begun = front->ops->begun(front->self, care->batch);
         waiting = begun ? 0 : waiting + 1;
-        if (begun && now - begun > care->batch->timeout_ns)
+        if (begun && now - begun > care->batch->timeout_ns) {
+            care->begun_ns = begun;
             return care;
+        }
     }
     return NULL;
 }

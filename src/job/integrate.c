@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "job/halt.h"
@@ -266,9 +267,11 @@ static uint32_t outcome_of(fan_status status)
                                      : FAN_OUTCOME_FAILED;
 }
 
-/* Reports an integral that has no value, writes the line that stands for it, and notes it down. */
+/* Reports an integral that has no value, writes the line that stands for it, and notes it down.
+ * `run_ns`: how long it was worked at; 0: not at all. */
 static fan_status put_failure(fani_job_run *run, uint64_t index, uint32_t outcome,
-                              const char *status_name, const fan_error *what, fan_error *error)
+                              const char *status_name, const fan_error *what, uint64_t run_ns,
+                              fan_error *error)
 {
     fan_buffer out = {0};
     bool is_known = fani_retry_was_bad(run->retry) && outcome == FANI_LEDGER_BAD_INPUT;
@@ -277,6 +280,8 @@ static fan_status put_failure(fani_job_run *run, uint64_t index, uint32_t outcom
     fani_ledger_failure failure = {.index = index / run->slice.count,
                                    .outcome = outcome,
                                    .attempt = 1 + fani_retry_attempts(run->retry),
+                                   .run_ns = run_ns,
+                                   .run_items = 1,
                                    .output_at = fani_writer_bytes(run->writer),
                                    .line = what->line,
                                    .column = what->column,
@@ -306,6 +311,7 @@ static fan_status do_integral(fani_job_run *run, const fani_integral_spec *spec,
 {
     integral_run ir = {.run = run, .index = index};
     fan_error what = {0};
+    int64_t begun = fani_clock_ns();
     fan_status status = integrate(&ir, spec, &what);
     if (status != FAN_OK && !is_of_item(status)) {
         if (error)
@@ -320,7 +326,8 @@ static fan_status do_integral(fani_job_run *run, const fani_integral_spec *spec,
         what.status = status;
         fani_error_place(&what, place->file, place->line, place->column);
         return put_failure(run, index, outcome_of(status),
-                           count_failure(&run->result->summary, status), &what, error);
+                           count_failure(&run->result->summary, status), &what,
+                           (uint64_t)(fani_clock_ns() - begun), error);
     }
     run->result->summary.ok++;
     fan_buffer out = {0};
@@ -438,7 +445,7 @@ static fan_status put_bad(fani_job_run *run, uint64_t index, const fan_error *wh
     if (status != FAN_OK)
         return status;
     run->result->bad_inputs++;
-    return put_failure(run, index, FANI_LEDGER_BAD_INPUT, "bad input", what, error);
+    return put_failure(run, index, FANI_LEDGER_BAD_INPUT, "bad input", what, 0, error);
 }
 
 static fan_status run_line(fani_job_run *run, const fani_reader *reader, uint64_t item,

@@ -9,7 +9,7 @@
 
 /* ---- Numbers --------------------------------------------------------------------------------- */
 
-enum { STATE_NUMBERS = 18, FAILURE_NUMBERS = 6, CELL_NUMBERS = 2, HELD_NUMBERS = 5 };
+enum { STATE_NUMBERS = 18, FAILURE_NUMBERS = 8, CELL_NUMBERS = 2, HELD_NUMBERS = 5 };
 
 static fan_status put_numbers(const uint64_t *numbers, size_t count, fan_buffer *to)
 {
@@ -78,9 +78,9 @@ bool fani_ledger_get_state(const void *payload, size_t size, fani_ledger_state *
 
 fan_status fani_ledger_put_failure(const fani_ledger_failure *f, fan_buffer *to)
 {
-    const uint64_t numbers[FAILURE_NUMBERS] = {f->index,       f->outcome,
-                                               f->attempt,     f->output_at,
-                                               f->output_size, (uint64_t)f->line << 32 | f->column};
+    const uint64_t numbers[FAILURE_NUMBERS] = {
+        f->index,       f->outcome, f->attempt,   f->output_at,
+        f->output_size, f->run_ns,  f->run_items, (uint64_t)f->line << 32 | f->column};
     to->size = 0;
     fan_status status = put_numbers(numbers, FAILURE_NUMBERS, to);
     if (status == FAN_OK)
@@ -107,8 +107,10 @@ bool fani_ledger_get_failure(const void *payload, size_t size, fani_ledger_failu
                                      .attempt = (uint32_t)n[2],
                                      .output_at = n[3],
                                      .output_size = n[4],
-                                     .line = (uint32_t)(n[5] >> 32),
-                                     .column = (uint32_t)n[5],
+                                     .run_ns = n[5],
+                                     .run_items = (uint32_t)n[6],
+                                     .line = (uint32_t)(n[7] >> 32),
+                                     .column = (uint32_t)n[7],
                                      .file = file,
                                      .text = text};
     return true;

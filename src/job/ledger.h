@@ -40,8 +40,10 @@ typedef struct fani_ledger_failure {
     uint32_t outcome; /* fan_outcome_kind, or one of the two above */
     uint32_t attempt;
     uint64_t output_at, output_size; /* the lines that stand for it in the output */
-    uint32_t line, column;           /* where it stands in its input; 0: not known */
-    const char *file;                /* "": not known */
+    uint64_t run_ns;       /* how long its last run took, with all that ran in its batch; 0: not */
+    uint32_t run_items;    /* known. Items of that batch: 1: it ran alone */
+    uint32_t line, column; /* where it stands in its input; 0: not known */
+    const char *file;      /* "": not known */
     const char *text;
 } fani_ledger_failure;
 

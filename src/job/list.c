@@ -151,6 +151,8 @@ static fan_status note_failure(list_run *lr, const fan_outcome *outcome, uint32_
                                    .outcome = kind,
                                    .attempt =
                                        outcome->attempt + fani_retry_attempts(lr->run->retry),
+                                   .run_ns = kind == FANI_LEDGER_BAD_INPUT ? 0 : outcome->run_ns,
+                                   .run_items = outcome->run_items,
                                    .output_at = output_at,
                                    .output_size = fani_writer_bytes(lr->run->writer) - output_at,
                                    .line = what->line,

@@ -1,5 +1,5 @@
 /* Most outcomes are a reply at the first attempt of which nothing is to be said: four bytes with
- * twice the reply's size, and the reply. Others are a 1, ten numbers, and their bytes and texts.
+ * twice the reply's size, and the reply. Others are a 1, eleven numbers, and their bytes and texts.
  * All numbers are little-endian. */
 #include "job/outcome_bytes.h"
 
@@ -9,7 +9,7 @@
 
 #include "job/record.h"
 
-enum { SPECIAL = 1, HEAD = 4, SPECIAL_NUMBERS = 10, NUMBERS_SIZE = SPECIAL_NUMBERS * 8 };
+enum { SPECIAL = 1, HEAD = 4, SPECIAL_NUMBERS = 11, NUMBERS_SIZE = SPECIAL_NUMBERS * 8 };
 
 /* Nothing but its reply is to be kept. */
 static bool is_plain(const fan_outcome *o)
@@ -56,7 +56,8 @@ static void put_special(fan_buffer *to, const fan_outcome *o, fani_place place)
         o->captured != NULL,
         captured->out_size,
         captured->err_size,
-        0,
+        o->run_ns,
+        o->run_items,
     };
     for (size_t i = 0; i < SPECIAL_NUMBERS; i++)
         numbers[i] = htole64(numbers[i]);
@@ -143,6 +144,8 @@ static void get_special(rest *r, fani_outcome_read *read)
     o->bytes = get(r, n[4]);
     o->size = (size_t)n[4];
     o->text = get_text(r, n[5]);
+    o->run_ns = n[9];
+    o->run_items = (uint32_t)n[10];
     if (!n[6])
         return;
     read->captured = (fan_captured){.out_size = (size_t)n[7], .err_size = (size_t)n[8]};

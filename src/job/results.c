@@ -71,7 +71,9 @@ static fan_status failure(void *user, const fani_ledger_failure *f, fan_error *e
                                  .line = f->line,
                                  .column = f->column,
                                  .file = f->file,
-                                 .text = f->text};
+                                 .text = f->text,
+                                 .seconds = (double)f->run_ns * 1e-9,
+                                 .batch = f->run_items};
     return r->visitor->failure(r->visitor->user, &given, error);
 }
 

@@ -3,7 +3,6 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -65,9 +64,6 @@ static fani_format format_of(const fan_job *job)
 /* What pins the shards is looked at once more when this one can be seen by others. */
 static fan_status open_file(fani_job_run *run, fan_error *error)
 {
-    run->output = fani_shard_output(run->job);
-    if (!run->output)
-        return fani_error_set(error, FAN_E_MEMORY, "out of memory");
     fan_status status = fani_shard_pin(run, error);
     if (status == FAN_OK)
         status = fani_state_open(run, error);
@@ -146,7 +142,6 @@ static fan_status close_output(fani_job_run *run, fan_status status, fan_error *
     if (run->writer)
         run->result->output_bytes = fani_writer_bytes(run->writer);
     fani_writer_free(run->writer);
-    free(run->output);
     fani_held_free(run->held);
     return status == FAN_OK ? closed : status;
 }

@@ -208,16 +208,18 @@ static const char *base_name(const char *path)
 static bool has_others(const fani_job_run *run)
 {
     const char *output = fani_job_text(run->job, FANI_KEY_OUTPUT), *base = base_name(output);
+    char *own = fani_shard_output(run->job);
     char *path = base == output ? strdup(".") : strndup(output, (size_t)(base - output));
     DIR *folder = path ? opendir(path) : NULL;
     const struct dirent *entry;
-    bool found = !folder;
+    bool found = !own || !folder;
     /* cppcheck-suppress readdirCalled ; no other thread reads this folder */
     while (!found && (entry = readdir(folder)))
-        found = is_of_another(entry->d_name, base, base_name(run->output));
+        found = is_of_another(entry->d_name, base, base_name(own));
     if (folder)
         (void)closedir(folder); /* only read */
     free(path);
+    free(own);
     return found;
 }
 
@@ -231,7 +233,7 @@ static fan_status replace(const fani_job_run *run, fan_status why, fan_error *er
 
 static fan_status refuse_whole(const fani_job_run *run, fan_error *error)
 {
-    const char *output = run->output;
+    const char *output = fani_job_text(run->job, FANI_KEY_OUTPUT);
     fani_shard_pins pins;
     fan_status status = fani_shard_pins_read(output, &pins, NULL);
     if (status == FAN_OK && pins.count)
@@ -267,7 +269,7 @@ static fan_status look(const fani_job_run *run, bool *replaceable, fan_error *er
 
 fan_status fani_shard_is_pinned(const fani_job_run *run, fan_error *error)
 {
-    bool replaceable;
+    bool replaceable = false;
     return is_sharded(run->job) ? look(run, &replaceable, error) : FAN_OK;
 }
 
@@ -284,7 +286,7 @@ static fan_status pin_first(const fani_job_run *run, bool *exists, fan_error *er
 
 fan_status fani_shard_pin(const fani_job_run *run, fan_error *error)
 {
-    bool exists, replaceable;
+    bool exists = false, replaceable = false;
     if (!is_sharded(run->job))
         return refuse_whole(run, error);
     fan_status status = pin_first(run, &exists, error);

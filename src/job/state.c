@@ -13,6 +13,7 @@
 #include "job/ledger_compact.h"
 #include "job/output_hash.h"
 #include "job/part_check.h"
+#include "job/shard.h"
 #include "stage/journal.h"
 
 /* What was done reaches the system within 50 ms: half of it here, half in the journal. */
@@ -188,8 +189,9 @@ static void take_counts(fani_job_run *run, const fani_ledger_state *from)
 
 fan_status fani_state_open(fani_job_run *run, fan_error *error)
 {
-    const char *output = run->output;
-    fani_state *state = calloc(1, sizeof *state);
+    char *output = fani_shard_output(run->job);
+    fani_state *state = output ? calloc(1, sizeof *state) : NULL;
+    run->output = output;
     if (state) {
         state->path = fani_ledger_path(output);
         state->output = fani_output_hash_new();
@@ -506,8 +508,10 @@ fan_status fani_state_close(fani_job_run *run, fan_error *error)
 {
     fani_state *state = run->state;
     fan_status status = FAN_OK;
-    if (!state)
+    if (!state) {
+        free(run->output);
         return FAN_OK;
+    }
     if (state->journal && state->dirty && run->writer)
         status = write_down(run, error);
     discard(run);
@@ -521,6 +525,7 @@ fan_status fani_state_close(fani_job_run *run, fan_error *error)
     fan_buffer_clear(&state->scratch);
     free(state->path);
     free(state);
+    free(run->output);
     run->state = NULL;
     return status == FAN_OK ? closed : status;
 }

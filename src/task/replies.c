@@ -280,7 +280,14 @@ static fani_capture *insert_capture(fani_replies *replies, size_t i)
     replies->captures = more;
     memmove(&more[place + 1], &more[place], (count - place) * sizeof *more);
     replies->captures_count++;
+    more[place] = (fani_capture){.item = i};
     return &more[place];
+}
+
+static fani_capture *find_or_insert(fani_replies *replies, size_t i)
+{
+    fani_capture *at = capture_of(replies, i);
+    return at ? at : insert_capture(replies, i);
 }
 
 static void remove_capture(fani_replies *replies, size_t i)
@@ -296,19 +303,22 @@ static void remove_capture(fani_replies *replies, size_t i)
 fan_status fani_replies_capture(fani_replies *replies, size_t i, const fan_captured *text)
 {
     const fan_captured none = {.out = "", .err = ""};
-    fani_capture *at = capture_of(replies, i);
+    fani_capture *at = find_or_insert(replies, i);
     fan_captured joined;
-    if (!join(&joined, at ? &at->text : &none, text))
+    if (!at || !join(&joined, at->text.out ? &at->text : &none, text))
         return FAN_E_MEMORY;
-    if (at)
-        free((void *)(uintptr_t)at->text.out);
-    else
-        at = insert_capture(replies, i);
-    if (!at) {
-        free((void *)(uintptr_t)joined.out);
+    free((void *)(uintptr_t)at->text.out);
+    at->text = joined;
+    return FAN_OK;
+}
+
+fan_status fani_replies_time(fani_replies *replies, size_t i, uint64_t run_ns, uint32_t run_items)
+{
+    fani_capture *at = find_or_insert(replies, i);
+    if (!at)
         return FAN_E_MEMORY;
-    }
-    *at = (fani_capture){.item = i, .text = joined};
+    at->run_ns = run_ns;
+    at->run_items = run_items;
     return FAN_OK;
 }
 
@@ -330,8 +340,11 @@ fan_outcome fani_replies_outcome(const fani_replies *replies, size_t i)
     fan_outcome outcome = {
         .index = i, .kind = kinds[slot.state], .attempt = slot.attempts, .text = ""};
     const fani_capture *capture = replies->captures ? capture_of(replies, i) : NULL;
-    if (capture)
-        outcome.captured = &capture->text;
+    if (capture) {
+        outcome.captured = capture->text.out ? &capture->text : NULL;
+        outcome.run_ns = capture->run_ns;
+        outcome.run_items = capture->run_items;
+    }
     if (slot.state == FANI_SLOT_EMPTY) {
         outcome.bytes = replies->bytes.data + i * replies->item_size;
         outcome.size = replies->item_size;
@@ -376,6 +389,8 @@ fan_status fani_replies_merge(fani_replies *to, size_t at, const fani_replies *f
         remove_capture(to, at + i); /* of an earlier run */
         if (status == FAN_OK && outcome.captured)
             status = fani_replies_capture(to, at + i, outcome.captured);
+        if (status == FAN_OK && outcome.run_ns)
+            status = fani_replies_time(to, at + i, outcome.run_ns, outcome.run_items);
         if (status == FAN_OK)
             to->slots[at + i].attempts = (uint16_t)(outcome.attempt + attempts);
     }

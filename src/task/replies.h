@@ -27,10 +27,13 @@ typedef struct fani_heap {
     bool lent; /* data is someone else's */
 } fani_heap;
 
-/* What an item wrote to its standard streams. `text.out` is its memory. */
+/* What is known of few items alone: what one wrote to its standard streams (`text.out` is its
+ * memory; NULL: nothing), and how long one ran that failed in a piece of its batch. */
 typedef struct fani_capture {
     size_t item;
     fan_captured text;
+    uint64_t run_ns; /* 0: as long as its batch */
+    uint32_t run_items;
 } fani_capture;
 
 /* Replies start with zeroes; fani_replies_begin gives them their count, fani_replies_clear frees.
@@ -60,6 +63,9 @@ fan_status fani_replies_restart(fani_replies *replies, size_t count, size_t limi
 
 /* Adds what item i has written (copied) to what is known of it. FAN_E_MEMORY. */
 fan_status fani_replies_capture(fani_replies *replies, size_t i, const fan_captured *text);
+
+/* Remembers how long item i ran, with how many of its batch. FAN_E_MEMORY. */
+fan_status fani_replies_time(fani_replies *replies, size_t i, uint64_t run_ns, uint32_t run_items);
 
 void *fani_replies_array(fani_replies *replies, size_t size);
 

@@ -43,9 +43,10 @@ typedef struct replies_header {
     fani_where where;
 } replies_header;
 
-/* What an item wrote to its standard streams: in front of the two texts. */
+/* What is known of an item alone: in front of the two texts that it wrote. */
 typedef struct capture_header {
     uint64_t item, out_size, err_size;
+    uint64_t run_ns, run_items;
 } capture_header;
 
 /* ---- Sections ------------------------------------------------------------------------------ */
@@ -213,7 +214,9 @@ static void append_captures(unsigned char *at, const fani_replies *replies)
         const fan_captured *text = &replies->captures[k].text;
         const capture_header header = {.item = replies->captures[k].item,
                                        .out_size = text->out_size,
-                                       .err_size = text->err_size};
+                                       .err_size = text->err_size,
+                                       .run_ns = replies->captures[k].run_ns,
+                                       .run_items = replies->captures[k].run_items};
         at = append(at, &header, sizeof header);
         at = append(at, text->out, text->out_size);
         at = append(at, text->err, text->err_size);
@@ -235,7 +238,12 @@ static fan_status read_captures(reader *r, uint64_t count, fani_replies *replies
         if (r->broken || header.item >= replies->count || header.item < least)
             return FAN_E_PROTOCOL;
         least = (size_t)header.item + 1;
-        fan_status status = fani_replies_capture(replies, (size_t)header.item, &text);
+        fan_status status = FAN_OK;
+        if (text.out_size || text.err_size)
+            status = fani_replies_capture(replies, (size_t)header.item, &text);
+        if (status == FAN_OK && header.run_ns)
+            status = fani_replies_time(replies, (size_t)header.item, header.run_ns,
+                                       (uint32_t)header.run_items);
         if (status != FAN_OK)
             return status;
     }

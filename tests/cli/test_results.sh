@@ -41,7 +41,7 @@ run "$fanfold" results bad && expect 1
 prints 'bad inputs' && prints 'numbers:2:1: item 1 bad input: '
 what='as TSV'
 run "$fanfold" results --format tsv bad && expect 1
-[ "$(head -n 1 out)" = $'output\tindex\toutcome\tattempt\tfile\tline\tcolumn\ttext' ] || fail "$what: $(head -n 1 out)"
+[ "$(head -n 1 out)" = $'output\tindex\toutcome\tattempt\tfile\tline\tcolumn\ttext\tseconds\tbatch' ] || fail "$what: $(head -n 1 out)"
 [ "$(sed -n 2p out | cut -f 1-7)" = $'bad\t1\tbad input\t1\tnumbers\t2\t1' ] || fail "$what: $(sed -n 2p out)"
 what='as NDJSON'
 run "$fanfold" results --format=ndjson bad 'all well' && expect 1
@@ -50,6 +50,23 @@ prints '{"schema":"fanfold.results/1","record":"failure","output":"bad","index":
 prints '"output":"all well","finished":true,"done":2,"items":2,"ok":2,'
 what='several' && run "$fanfold" results 'all well' 'all well' && expect 0
 run "$fanfold" results 'all well' bad && expect 1
+
+what='how long items ran'
+{ seq 40; echo 10000000000000000000000000000000000000127100000000000000000000000000000000000001271; seq 9; } >slow
+for how in threads processes 'processes --batch 64' 'threads --retries 1 --backoff 0.001'; do
+    run "$fanfold" factor --executor $how -j 2 --effort 1e15 --timeout 0.2 --input slow --output slow.out
+    expect 1
+    run "$fanfold" results slow.out && grep -Eq 'item 40 timed out \((attempt [0-9]+, )?[0-9]+\.[0-9]{3} s\): ran' out || fail "$what, $how: $(cat out)"
+    run "$fanfold" results --format tsv slow.out
+    awk -F '\t' 'NR == 2 && $9 >= 0.2 && $9 < 60 && $10 == 1 { found = 1 } END { exit !found }' out || fail "$what, $how: $(cat out)"
+    checks=$((checks + 2))
+done
+run "$fanfold" results --format ndjson slow.out && grep -Eq '"seconds":[0-9.]+,"batch":1\}' out || fail "$what: $(cat out)"
+run "$fanfold" factor --effort 1 -j 1 --batch 50 --input slow --output slow.out && expect 1
+run "$fanfold" results slow.out && prints 'item 40 partial (at most 0.'
+run "$fanfold" results --format tsv bad && [ "$(sed -n 2p out | cut -f 9,10)" = $'-\t-' ] || fail "$what, bad input: $(cat out)"
+run "$fanfold" integrate --format tsv --over x=-1:1 --points 3 --rule midpoint 1/x --output pole && expect 1
+run "$fanfold" results pole && grep -Eq 'item 0 failed \([0-9]+\.[0-9]{3} s\)' out || fail "$what, integral: $(cat out)"
 
 what='no journal' && run "$fanfold" results none 'all well' && expect 2 && says none.journal && prints finished
 what='no argument' && run "$fanfold" results && expect 2 '' && says 'name of an output'

@@ -26,6 +26,8 @@ static fan_status see_crash(void *user, const fan_outcome *outcomes, size_t coun
             EXPECT_I64(o->kind, FAN_OUTCOME_LOST);
             EXPECT_CONTAINS(o->text, e->text);
             EXPECT_TRUE(o->attempt >= 3);
+            EXPECT_TRUE(o->run_ns > 0);
+            EXPECT_U64(o->run_items, 1);
             e->lost++;
             continue;
         }

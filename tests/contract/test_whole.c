@@ -81,6 +81,8 @@ static void timeouts(fan_executor *executor, void *context)
     EXPECT_I64(outcome.kind, FAN_OUTCOME_TIMED_OUT);
     EXPECT_CONTAINS(text, "200 ms");
     EXPECT_U64(outcome.attempt, 1);
+    EXPECT_TRUE(outcome.run_ns >= 200000000);
+    EXPECT_U64(outcome.run_items, 1);
     expect_u64(submit_u64(executor, &task_square, 7, NULL), 49);
 }
 
@@ -92,6 +94,7 @@ CONTRACT(timeouts_end_one_item)
 typedef struct tally {
     uint64_t seen[64];
     uint64_t ok, timed_out, other;
+    uint64_t alone; /* timed out, after as long as that takes */
 } tally;
 
 static fan_status count_kinds(void *user, const fan_outcome *outcomes, size_t count,
@@ -103,6 +106,8 @@ static fan_status count_kinds(void *user, const fan_outcome *outcomes, size_t co
         t->seen[outcomes[i].index]++;
         t->ok += outcomes[i].kind == FAN_OUTCOME_OK;
         t->timed_out += outcomes[i].kind == FAN_OUTCOME_TIMED_OUT;
+        if (outcomes[i].kind == FAN_OUTCOME_TIMED_OUT)
+            t->alone += outcomes[i].run_items == 1 && outcomes[i].run_ns >= 150000000;
         t->other += outcomes[i].kind != FAN_OUTCOME_OK && outcomes[i].kind != FAN_OUTCOME_TIMED_OUT;
     }
     return FAN_OK;
@@ -125,6 +130,7 @@ static void timeouts_in_batches(fan_executor *executor, void *context)
             EXPECT_U64(t.seen[i], 1);
         EXPECT_U64(t.ok, 39);
         EXPECT_U64(t.timed_out, 1);
+        EXPECT_U64(t.alone, 1);
         EXPECT_U64(summary.timed_out, 1);
     }
 }

@@ -153,6 +153,56 @@ FAN_TEST(writer, a_killed_program_leaves_the_older_file)
     }
 }
 
+/* Several that publish what is to be new at the same time. */
+enum { RACERS = 8 };
+
+typedef struct race {
+    const char *path;
+    char text[8];
+    bool exists;
+} race;
+
+static void *publish_new(void *user)
+{
+    race *r = user;
+    fani_writer *writer;
+    if (fani_writer_to_file(r->path, &writer, NULL) != FAN_OK)
+        return "not opened";
+    fan_status status = fani_writer_add(writer, r->text, strlen(r->text), NULL);
+    if (status == FAN_OK)
+        status = fani_writer_publish_new(writer, &r->exists, NULL);
+    fani_writer_free(writer);
+    return status == FAN_OK ? NULL : "not published";
+}
+
+FAN_TEST(writer, a_new_file_takes_the_place_of_none)
+{
+    char folder[64], path[80];
+    race racers[RACERS];
+    pthread_t threads[RACERS];
+    unsigned won = 0;
+    make_folder(folder);
+    snprintf(path, sizeof path, "%s/new", folder);
+    for (int i = 0; i < RACERS; i++) {
+        racers[i] = (race){.path = path};
+        snprintf(racers[i].text, sizeof racers[i].text, "by %d", i);
+        ASSERT_I64(pthread_create(&threads[i], NULL, publish_new, &racers[i]), 0);
+    }
+    for (int i = 0; i < RACERS; i++) {
+        void *trouble = "";
+        ASSERT_I64(pthread_join(threads[i], &trouble), 0);
+        EXPECT_TRUE(!trouble);
+        won += !racers[i].exists;
+    }
+    EXPECT_U64(won, 1);
+    for (int i = 0; i < RACERS; i++)
+        if (!racers[i].exists)
+            expect_file(path, racers[i].text);
+    EXPECT_U64(files_in(folder), 1);
+    unlink(path);
+    rmdir(folder);
+}
+
 FAN_TEST(writer, a_failed_rename_is_told_and_cleaned_up)
 {
     char folder[64], path[80];

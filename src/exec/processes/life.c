@@ -267,6 +267,14 @@ static fani_batch *clear_ring(fani_processes_pool *pool, fani_processes_worker *
     return begun;
 }
 
+/* How long a worker that has died was at a batch; 0: not known. */
+static uint64_t time_at(const fani_processes_region *region, const fani_batch *batch)
+{
+    int64_t begun = atomic_load(&region->begun_ns), now = fani_clock_ns();
+    bool exact = batch->timeout_ns || batch->traced;
+    return exact && begun && now > begun ? (uint64_t)(now - begun) : 0;
+}
+
 /* A SIGKILL that came while the kernel was ending processes for want of memory says so. */
 static void name_oom_kill(fani_processes_pool *pool, char *text, size_t text_size)
 {
@@ -296,6 +304,7 @@ void fani_processes_bury(fani_processes_pool *pool, fani_processes_worker *worke
     bool failed = !worker->served && !pool->dismissed && !worker->surplus;
     fani_processes_streams_excerpt(&worker->streams, last_words, sizeof last_words);
     if (begun) {
+        begun->run_ns = time_at(worker->region, begun);
         fani_replies_begin(&begun->replies, begun->items.count, begun->reply_limit);
         fani_processes_streams_rescue(&worker->streams, &begun->replies, 0);
     }
