@@ -6,7 +6,7 @@
 
 enum {
     FANI_CURVES = 64, /* different curves */
-    FANI_ECM_PLANS = 5,
+    FANI_ECM_PLANS = 6,
     FANI_ECM_SLOTS = 96, /* no plan has more */
 };
 

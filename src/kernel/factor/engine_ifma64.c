@@ -47,11 +47,10 @@ static inline residues mul(const moduli *m, residues a, residues b)
 {
     const __m512i zero = _mm512_setzero_si512();
     __m512i c0 = low_of(zero, a.low, b.low);
-    __m512i c1 = low_of(high_of(zero, a.low, b.low), a.low, b.high);
-    __m512i c1_too = low_of(zero, a.high, b.low);
+    __m512i c1 = low_of(low_of(high_of(zero, a.low, b.low), a.low, b.high), a.high, b.low);
     __m512i c2 = high_of(high_of(m->low, a.low, b.high), a.high, b.low);
     c2 = low_of(c2, a.high, b.high);
-    return reduce(m, c0, _mm512_add_epi64(c1, c1_too), c2);
+    return reduce(m, c0, c1, c2);
 }
 
 static inline residues sqr(const moduli *m, residues a)

@@ -132,15 +132,16 @@ static void take(work *w, queue *q, unsigned lanes, vector *v)
     }
 }
 
-/* The plan for a composite that so many curves did not split: its smallest prime has at most half
- * its bits, and what few small curves did not find needs larger ones. */
+/* The plan for a composite that so many curves did not split. The first curve is a small one, for
+ * small primes; the later ones look for primes of half the length. */
 static unsigned plan_for(uint64_t n, unsigned curves)
 {
-    static const uint8_t largest[] = {
-        [32] = 0, [36] = 1, [40] = 1, [44] = 1, [48] = 2, [52] = 2, [56] = 3, [60] = 3, [64] = 4};
-    unsigned bits = (64 - (unsigned)__builtin_clzll(n) + 3) / 4 * 4;
-    unsigned limit = bits < 32 ? 0 : largest[bits];
-    return curves < limit ? curves : limit;
+    unsigned bits = 64 - (unsigned)__builtin_clzll(n);
+    if (curves == 0 || bits <= 36)
+        return 0;
+    if (bits <= 44)
+        return 1;
+    return bits <= 56 ? (bits - 37) / 4 : 5;
 }
 
 static void to_curves(work *w, uint16_t name)
