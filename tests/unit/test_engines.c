@@ -52,8 +52,9 @@ static void make_input(uint64_t *state, unsigned bits, input *in)
             n *= n_nextprime(top + next_random(state) % (top - 1000), 0);
         } else {
             uint64_t all = UINT64_MAX >> (64 - bits);
-            n = (i % 4 == 1 ? next_random(state) & all : all - next_random(state) % 100000) | 1;
-            while (n_gcd(n, UINT64_C(3234846615) * 31 * 37) != 1 || n < 100489)
+            n = i % 4 == 1 ? next_random(state) & all : all - next_random(state) % 100000;
+            n |= UINT64_C(1) << (bits - 1) | 1;
+            while (n_gcd(n, UINT64_C(3234846615) * 31 * 37) != 1)
                 n -= 2;
         }
         in->n[i] = n;
@@ -93,7 +94,7 @@ static void expect_agreement(const fani_engine *engine, uint64_t *state, unsigne
 FAN_TEST(engines, agree_with_the_scalar_one)
 {
     uint64_t state = 1;
-    for (fani_isa isa = FANI_ISA_AVX2; isa <= fani_isa_machine(); isa++) {
+    for (fani_isa isa = FANI_ISA_SCALAR; isa <= fani_isa_machine(); isa++) {
         const fani_lanes *lanes = fani_lanes_of(isa);
         for (unsigned e = 0; e < FANI_ENGINES_MAX && lanes->engines[e]; e++) {
             const fani_engine *engine = lanes->engines[e];

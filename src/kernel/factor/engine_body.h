@@ -1,24 +1,10 @@
-/* The algorithms of an engine. The file that includes this has defined, for its arithmetic:
- *
- *   LANES, BITS, RADIX     enum constants, see engine.h
- *   residues, moduli       a residue, a modulus in each lane
- *   flags                  a truth value in each lane
- *   moduli_load(n, one)    from LANES words each
- *   residues_load(m, w)    w[i] mod n[i], for words below 2^48
- *   residues_one(m)
- *   residues_store(m, x, w)  w[i] = x[i], of add or sub too, as a number in 0..n[i]; 0 may come out
- *                          as n[i]
- *   mul, sqr               of residues that mul, sqr, or at most one add or sub of such made
- *   add, sub               of residues that mul or sqr made; one operand may also be a loaded one
- *   pick(f, a, b)          a where f, else b
- *   bits                   a word in each lane; bits_load(w), bits_top(b): the flags of bit 63,
- *                          bits_next(b): all shifted left by one
- *   gcd_lanes(n, w)        w[i] = gcd(n[i], w[i])
- */
+/* The algorithms of an engine, over the arithmetic of engine_pair.h; the file that includes this
+ * has defined what that file asks for. */
 #ifndef FANI_ENGINE_BODY_H
 #define FANI_ENGINE_BODY_H
 
 #include "engine.h"
+#include "engine_pair.h"
 
 /* ---- Primality ------------------------------------------------------------------------------ */
 

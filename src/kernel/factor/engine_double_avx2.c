@@ -11,151 +11,106 @@
 
 #include <immintrin.h>
 
-enum { LANES = 8, BITS = 48, RADIX = 0, VECTORS = 2 };
+enum { UNIT = 4, BITS = 48, RADIX = 0 };
 
-#define EACH_VECTOR _Pragma("GCC unroll 2") for (unsigned i = 0; i < VECTORS; i++)
+typedef __m256d unit;
+typedef __m256d unit_flags; /* the sign bits */
+typedef __m256i unit_bits;
 
-typedef struct residues {
-    __m256d v[VECTORS];
-} residues;
+typedef struct unit_moduli {
+    __m256d n, inverse;
+} unit_moduli;
 
-typedef struct bits {
-    __m256i v[VECTORS];
-} bits;
-
-typedef residues flags; /* the sign bits */
-
-typedef struct moduli {
-    __m256d n[VECTORS], inverse[VECTORS];
-} moduli;
-
-static inline residues mul(const moduli *m, residues a, residues b)
+static inline unit unit_mul(const unit_moduli *m, unit a, unit b)
 {
-    residues out;
-    EACH_VECTOR
-    {
-        __m256d high = _mm256_mul_pd(a.v[i], b.v[i]);
-        __m256d low = _mm256_fmsub_pd(a.v[i], b.v[i], high);
-        __m256d q = _mm256_round_pd(_mm256_mul_pd(high, m->inverse[i]),
-                                    _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-        out.v[i] = _mm256_add_pd(_mm256_fnmadd_pd(q, m->n[i], high), low);
-    }
-    return out;
+    __m256d high = _mm256_mul_pd(a, b);
+    __m256d low = _mm256_fmsub_pd(a, b, high);
+    __m256d q = _mm256_round_pd(_mm256_mul_pd(high, m->inverse),
+                                _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    return _mm256_add_pd(_mm256_fnmadd_pd(q, m->n, high), low);
 }
 
-static inline residues sqr(const moduli *m, residues a)
+static inline unit unit_sqr(const unit_moduli *m, unit a)
 {
-    return mul(m, a, a);
+    return unit_mul(m, a, a);
 }
 
-static inline residues add(const moduli *m, residues a, residues b)
+static inline unit unit_add(const unit_moduli *m, unit a, unit b)
 {
     (void)m;
-    EACH_VECTOR
-    a.v[i] = _mm256_add_pd(a.v[i], b.v[i]);
-    return a;
+    return _mm256_add_pd(a, b);
 }
 
-static inline residues sub(const moduli *m, residues a, residues b)
+static inline unit unit_sub(const unit_moduli *m, unit a, unit b)
 {
     (void)m;
-    EACH_VECTOR
-    a.v[i] = _mm256_sub_pd(a.v[i], b.v[i]);
-    return a;
+    return _mm256_sub_pd(a, b);
 }
 
-static inline residues pick(flags f, residues a, residues b)
+static inline unit unit_pick(unit_flags f, unit a, unit b)
 {
-    EACH_VECTOR
-    a.v[i] = _mm256_blendv_pd(b.v[i], a.v[i], f.v[i]);
-    return a;
+    return _mm256_blendv_pd(b, a, f);
 }
 
-static inline bits bits_load(const uint64_t *words)
+static inline unit_bits unit_bits_load(const uint64_t *words)
 {
-    bits b;
-    EACH_VECTOR
-    b.v[i] = _mm256_load_si256((const __m256i *)(const void *)(words + 4 * (size_t)i));
-    return b;
+    return _mm256_load_si256((const __m256i *)(const void *)words);
 }
 
-static inline flags bits_top(bits b)
+static inline unit_flags unit_top(unit_bits b)
 {
-    flags f;
-    EACH_VECTOR
-    f.v[i] = _mm256_castsi256_pd(b.v[i]);
-    return f;
+    return _mm256_castsi256_pd(b);
 }
 
-static inline bits bits_next(bits b)
+static inline unit_bits unit_next(unit_bits b)
 {
-    EACH_VECTOR
-    b.v[i] = _mm256_add_epi64(b.v[i], b.v[i]);
-    return b;
+    return _mm256_add_epi64(b, b);
 }
 
-/* The double 2^52, whose last bits are worth 1. */
+/* The double 2^52, whose last bit is worth 1. */
 static inline __m256d two_to_52(void)
 {
     return _mm256_set1_pd(4503599627370496.0);
 }
 
 /* Words below 2^52. */
-static inline residues from_words(const uint64_t *words)
+static inline unit from_words(const uint64_t *words)
 {
-    residues out;
-    bits b = bits_load(words);
-    EACH_VECTOR
-    {
-        __m256d raised = _mm256_or_pd(_mm256_castsi256_pd(b.v[i]), two_to_52());
-        out.v[i] = _mm256_sub_pd(raised, two_to_52());
-    }
-    return out;
+    __m256d raised = _mm256_or_pd(_mm256_castsi256_pd(unit_bits_load(words)), two_to_52());
+    return _mm256_sub_pd(raised, two_to_52());
 }
 
-static inline residues residues_one(const moduli *m)
+static inline unit unit_one(const unit_moduli *m)
 {
     (void)m;
-    residues one;
-    EACH_VECTOR
-    one.v[i] = _mm256_set1_pd(1);
-    return one;
+    return _mm256_set1_pd(1);
 }
 
-static inline moduli moduli_load(const uint64_t *n, const uint64_t *one)
+static inline unit_moduli unit_moduli_load(const uint64_t *n, const uint64_t *one)
 {
     (void)one;
-    moduli m;
-    residues numbers = from_words(n);
-    EACH_VECTOR
-    {
-        m.n[i] = numbers.v[i];
-        m.inverse[i] = _mm256_div_pd(_mm256_set1_pd(1), numbers.v[i]);
-    }
-    return m;
+    __m256d numbers = from_words(n);
+    return (unit_moduli){numbers, _mm256_div_pd(_mm256_set1_pd(1), numbers)};
 }
 
-static inline residues residues_load(const moduli *m, const uint64_t *words)
+static inline unit unit_load(const unit_moduli *m, const uint64_t *words)
 {
-    return mul(m, from_words(words), residues_one(m));
+    return unit_mul(m, from_words(words), unit_one(m));
 }
 
-static inline void residues_store(const moduli *m, residues x, uint64_t *words)
+/* What a multiplication by 1 brings near 0 is raised by n where it is negative. */
+static inline void unit_store(const unit_moduli *m, unit x, uint64_t *words)
 {
-    x = mul(m, x, residues_one(m));
-    EACH_VECTOR
-    {
-        __m256d raised = _mm256_add_pd(x.v[i], m->n[i]);
-        raised = _mm256_add_pd(_mm256_blendv_pd(x.v[i], raised, x.v[i]), two_to_52());
-        __m256i word =
-            _mm256_xor_si256(_mm256_castpd_si256(raised), _mm256_castpd_si256(two_to_52()));
-        _mm256_store_si256((__m256i *)(void *)(words + 4 * (size_t)i), word);
-    }
+    x = unit_mul(m, x, unit_one(m));
+    x = _mm256_blendv_pd(x, _mm256_add_pd(x, m->n), x);
+    __m256i word = _mm256_xor_si256(_mm256_castpd_si256(_mm256_add_pd(x, two_to_52())),
+                                    _mm256_castpd_si256(two_to_52()));
+    _mm256_store_si256((__m256i *)(void *)words, word);
 }
 
-static inline void gcd_lanes(const uint64_t *n, uint64_t *words)
+static inline void unit_gcd(const uint64_t *n, uint64_t *words)
 {
-    for (unsigned i = 0; i < LANES; i++)
+    for (unsigned i = 0; i < UNIT; i++)
         words[i] = fan_gcd_u64(n[i], words[i]);
 }
 

@@ -3,22 +3,19 @@
 #include "engine.h"
 #include "lanes_avx512.h"
 
-enum { LANES = 8, BITS = 64, RADIX = 104 };
+enum { UNIT = 8, BITS = 64, RADIX = 104 };
 
 /* low: only its lower 52 bits count for mul; add and sub need it below 2^52. */
-typedef struct residues {
+typedef struct unit {
     __m512i low, high;
-} residues;
+} unit;
 
-typedef __m512i bits;
-typedef __mmask8 flags;
-
-typedef struct moduli {
+typedef struct unit_moduli {
     __m512i low, high; /* n */
     __m512i low_twice, high_twice;
-    __m512i inverse[1]; /* modulo 2^52 */
-    residues one, square;
-} moduli;
+    __m512i inverse; /* modulo 2^52 */
+    unit one, square;
+} unit_moduli;
 
 static inline __m512i mask_52(void)
 {
@@ -28,22 +25,21 @@ static inline __m512i mask_52(void)
 /* n + (c - q n) / 2^104, one limb of q after the other; c has limbs c0, c1, c2, and n is in c2 and
  * `top` already. The limb that a step makes 0 is never computed: what it carries is the rest of the
  * other addend, shifted. */
-static inline residues reduce(const moduli *m, __m512i c0, __m512i c1, __m512i c2)
+static inline unit reduce(const unit_moduli *m, __m512i c0, __m512i c1, __m512i c2)
 {
     const __m512i zero = _mm512_setzero_si512();
-    __m512i q = low_of(zero, c0, m->inverse[0]);
+    __m512i q = low_of(zero, c0, m->inverse);
     __m512i d1 = low_of(high_of(zero, q, m->low), q, m->high);
     __m512i d2 = high_of(zero, q, m->high);
     c1 = _mm512_sub_epi64(c1, d1);
-    q = low_of(zero, c1, m->inverse[0]);
+    q = low_of(zero, c1, m->inverse);
     d2 = low_of(high_of(d2, q, m->low), q, m->high);
     c2 = _mm512_sub_epi64(_mm512_add_epi64(c2, _mm512_srai_epi64(c1, 52)), d2);
     __m512i c3 = _mm512_sub_epi64(m->high, high_of(zero, q, m->high));
-    return (residues){_mm512_and_si512(c2, mask_52()),
-                      _mm512_add_epi64(c3, _mm512_srai_epi64(c2, 52))};
+    return (unit){_mm512_and_si512(c2, mask_52()), _mm512_add_epi64(c3, _mm512_srai_epi64(c2, 52))};
 }
 
-static inline residues mul(const moduli *m, residues a, residues b)
+static inline unit unit_mul(const unit_moduli *m, unit a, unit b)
 {
     const __m512i zero = _mm512_setzero_si512();
     __m512i c0 = low_of(zero, a.low, b.low);
@@ -53,7 +49,7 @@ static inline residues mul(const moduli *m, residues a, residues b)
     return reduce(m, c0, c1, c2);
 }
 
-static inline residues sqr(const moduli *m, residues a)
+static inline unit unit_sqr(const unit_moduli *m, unit a)
 {
     const __m512i zero = _mm512_setzero_si512();
     __m512i high = _mm512_add_epi64(a.high, a.high);
@@ -63,92 +59,71 @@ static inline residues sqr(const moduli *m, residues a)
     return reduce(m, c0, c1, c2);
 }
 
-static inline residues add(const moduli *m, residues a, residues b)
+static inline unit unit_add(const unit_moduli *m, unit a, unit b)
 {
     (void)m;
     __m512i low = _mm512_add_epi64(a.low, b.low);
-    return (residues){
-        low, _mm512_add_epi64(_mm512_add_epi64(a.high, b.high), _mm512_srai_epi64(low, 52))};
+    return (unit){low,
+                  _mm512_add_epi64(_mm512_add_epi64(a.high, b.high), _mm512_srai_epi64(low, 52))};
 }
 
-static inline residues sub(const moduli *m, residues a, residues b)
+static inline unit unit_sub(const unit_moduli *m, unit a, unit b)
 {
     __m512i low = _mm512_add_epi64(a.low, _mm512_sub_epi64(m->low_twice, b.low));
     __m512i high = _mm512_add_epi64(a.high, _mm512_sub_epi64(m->high_twice, b.high));
-    return (residues){low, _mm512_add_epi64(high, _mm512_srai_epi64(low, 52))};
+    return (unit){low, _mm512_add_epi64(high, _mm512_srai_epi64(low, 52))};
 }
 
-static inline residues pick(flags f, residues a, residues b)
+static inline unit unit_pick(unit_flags f, unit a, unit b)
 {
-    return (residues){_mm512_mask_mov_epi64(b.low, f, a.low),
-                      _mm512_mask_mov_epi64(b.high, f, a.high)};
+    return (unit){_mm512_mask_mov_epi64(b.low, f, a.low), _mm512_mask_mov_epi64(b.high, f, a.high)};
 }
 
-static inline bits bits_load(const uint64_t *words)
+static inline unit from_words(__m512i words)
 {
-    return _mm512_load_si512(words);
-}
-
-static inline flags bits_top(bits b)
-{
-    return _mm512_movepi64_mask(b);
-}
-
-static inline bits bits_next(bits b)
-{
-    return _mm512_add_epi64(b, b);
-}
-
-static inline residues from_words(__m512i words)
-{
-    return (residues){_mm512_and_si512(words, mask_52()), _mm512_srli_epi64(words, 52)};
+    return (unit){_mm512_and_si512(words, mask_52()), _mm512_srli_epi64(words, 52)};
 }
 
 /* 2^208 mod n: 1 doubled to 2^13, then squared three times. */
-static inline residues square_of_radix(const moduli *m)
+static inline unit square_of_radix(const unit_moduli *m)
 {
-    residues x = m->one;
-    x = mul(m, add(m, x, x), m->one); /* 2^1 */
-    x = mul(m, sqr(m, x), x);         /* 2^3 */
-    x = sqr(m, sqr(m, x));            /* 2^12 */
-    x = mul(m, add(m, x, x), m->one); /* 2^13 */
-    return sqr(m, sqr(m, sqr(m, x)));
+    unit x = m->one;
+    x = unit_mul(m, unit_add(m, x, x), m->one); /* 2^1 */
+    x = unit_mul(m, unit_sqr(m, x), x);         /* 2^3 */
+    x = unit_sqr(m, unit_sqr(m, x));            /* 2^12 */
+    x = unit_mul(m, unit_add(m, x, x), m->one); /* 2^13 */
+    return unit_sqr(m, unit_sqr(m, unit_sqr(m, x)));
 }
 
-static inline moduli moduli_load(const uint64_t *n, const uint64_t *one)
+static inline unit_moduli unit_moduli_load(const uint64_t *n, const uint64_t *one)
 {
-    moduli m;
-    residues split = from_words(_mm512_load_si512(n));
+    unit_moduli m;
+    unit split = from_words(_mm512_load_si512(n));
     m.low = split.low;
     m.high = split.high;
     m.low_twice = _mm512_add_epi64(m.low, m.low);
     m.high_twice = _mm512_add_epi64(m.high, m.high);
-    m.inverse[0] = inverse_52(m.low);
+    m.inverse = inverse_52(m.low);
     m.one = from_words(_mm512_load_si512(one));
     m.square = square_of_radix(&m);
     return m;
 }
 
-static inline residues residues_load(const moduli *m, const uint64_t *words)
+static inline unit unit_load(const unit_moduli *m, const uint64_t *words)
 {
-    return mul(m, from_words(_mm512_load_si512(words)), m->square);
+    return unit_mul(m, from_words(_mm512_load_si512(words)), m->square);
 }
 
-static inline residues residues_one(const moduli *m)
+static inline unit unit_one(const unit_moduli *m)
 {
     return m->one;
 }
 
 /* Multiplied by 1 outside the form, a residue leaves the form, and is in 1..n. */
-static inline void residues_store(const moduli *m, residues x, uint64_t *words)
+static inline void unit_store(const unit_moduli *m, unit x, uint64_t *words)
 {
-    residues plain = mul(m, x, (residues){_mm512_set1_epi64(1), _mm512_setzero_si512()});
+    unit plain = unit_mul(m, x, (unit){_mm512_set1_epi64(1), _mm512_setzero_si512()});
     _mm512_store_si512(words, _mm512_or_si512(plain.low, _mm512_slli_epi64(plain.high, 52)));
-}
-
-static inline void gcd_lanes(const uint64_t *n, uint64_t *words)
-{
-    _mm512_store_si512(words, gcd_words(_mm512_load_si512(n), _mm512_load_si512(words)));
 }
 
 #include "engine_body.h"

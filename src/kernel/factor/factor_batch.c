@@ -212,6 +212,29 @@ static uint64_t shown(const vector *v, unsigned i)
     return divisor == v->n[i] ? 1 : divisor;
 }
 
+uint64_t fani_curve_divisor(const fani_lanes *lanes, uint64_t n)
+{
+    const fani_engine *engine = lanes->engines[fani_engine_for(lanes, n)];
+    uint64_t one = fani_power_of_two(engine->radix, n), divisor = 1;
+    vector v;
+    for (unsigned i = 0; i < engine->lanes; i++) {
+        v.n[i] = n;
+        v.one[i] = one;
+    }
+    for (unsigned tried = 0; tried < FANI_CURVES && divisor == 1; tried += engine->lanes) {
+        for (unsigned i = 0; i < engine->lanes; i++)
+            v.bytes[i] = (uint8_t)((tried + i) % FANI_CURVES);
+        engine->curve(&fani_ecm_plans[plan_for(n, tried)], v.n, v.one, v.bytes, v.other, v.early);
+        for (unsigned i = 0; i < engine->lanes && divisor == 1; i++)
+            divisor = shown(&v, i);
+    }
+    if (divisor == 1) {
+        fani_mont m = fani_mont_make(n);
+        divisor = fani_rho_u64(&m);
+    }
+    return divisor;
+}
+
 static void run_curve(work *w, const fani_engine *engine, queue *q, const fani_ecm_plan *plan)
 {
     vector v;

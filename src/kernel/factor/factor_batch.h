@@ -21,4 +21,8 @@ uint64_t fani_small_divisor(uint64_t n);
 
 enum { FANI_SMALL_BITS = 28 };
 
+/* A proper divisor of an odd composite n that is no square and has no factor below FANI_TRIAL_END:
+ * the lanes get different curves. */
+uint64_t fani_curve_divisor(const fani_lanes *lanes, uint64_t n);
+
 #endif

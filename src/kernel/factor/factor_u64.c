@@ -141,8 +141,11 @@ static uint64_t hart(uint64_t n)
  * only where two primes are near each other: for small numbers the unequal ones go to the table. */
 static uint64_t find_divisor(const fani_mont *m)
 {
-    if (m->n >> HART_BITS != 0)
-        return fani_rho_u64(m);
+    if (m->n >> HART_BITS != 0) {
+        uint64_t root = (uint64_t)sqrt((double)m->n);
+        return root * root == m->n ? root
+                                   : fani_curve_divisor(fani_lanes_of(fani_isa_wanted()), m->n);
+    }
     for (size_t i = TRIED_SMALL; i < FANI_SMALL_PRIMES; i++) {
         const fani_small_prime *p = &fani_small_primes[i];
         uint64_t quotient;

@@ -1,10 +1,27 @@
-/* What the engines for AVX-512 share. Two vectors side by side are a lane array of 16 where the
- * arithmetic alone would leave the processor waiting. */
+/* What the engines for AVX-512 share. */
 #ifndef FANI_LANES_AVX512_H
 #define FANI_LANES_AVX512_H
 
 #include <immintrin.h>
 #include <stdint.h>
+
+typedef __m512i unit_bits;
+typedef __mmask8 unit_flags;
+
+static inline unit_bits unit_bits_load(const uint64_t *words)
+{
+    return _mm512_load_si512(words);
+}
+
+static inline unit_flags unit_top(unit_bits b)
+{
+    return _mm512_movepi64_mask(b);
+}
+
+static inline unit_bits unit_next(unit_bits b)
+{
+    return _mm512_add_epi64(b, b);
+}
 
 static inline __m512i low_of(__m512i start, __m512i a, __m512i b)
 {
@@ -40,6 +57,11 @@ static inline __m512i gcd_words(__m512i n, __m512i x)
         left = _mm512_test_epi64_mask(x, x);
     }
     return n;
+}
+
+static inline void unit_gcd(const uint64_t *n, uint64_t *words)
+{
+    _mm512_store_si512(words, gcd_words(_mm512_load_si512(n), _mm512_load_si512(words)));
 }
 
 #endif
