@@ -289,6 +289,37 @@ static double numbers_fanfold(void *user)
     return bench_thread_ns() - before;
 }
 
+/* `run` without the faster instructions that the machine may have. */
+static double with_isa(const char *isa, double (*run)(void *user), void *user)
+{
+    if (setenv("FANFOLD_ISA", isa, 1) != 0)
+        bench_fail("no memory for the environment");
+    double ns = run(user);
+    unsetenv("FANFOLD_ISA");
+    return ns;
+}
+
+static double numbers_avx2(void *user)
+{
+    return with_isa("avx2", numbers_fanfold, user);
+}
+
+static double numbers_scalar(void *user)
+{
+    return with_isa("scalar", numbers_fanfold, user);
+}
+
+static double numbers_single(void *user)
+{
+    numbers *z = user;
+    z->child_ran = false;
+    double before = bench_thread_ns();
+    for (size_t i = 0; i < z->count; i++)
+        if (fan_factor_u64(z->n[i], &z->out[i]) != FAN_OK)
+            bench_fail("fan_factor_u64 fails");
+    return bench_thread_ns() - before;
+}
+
 static int compare_words(const void *left, const void *right)
 {
     uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
@@ -413,6 +444,9 @@ static void hold_numbers(const char *name, uint64_t *n, size_t count, const benc
     expect_numbers(&z);
     contest c = {.name = name, .items = count, .check = numbers_check, .check_user = &z};
     add_peer(&c, "fan_factor_u64_array", numbers_fanfold, &z);
+    add_peer(&c, "the same, FANFOLD_ISA=avx2", numbers_avx2, &z);
+    add_peer(&c, "the same, FANFOLD_ISA=scalar", numbers_scalar, &z);
+    add_peer(&c, "fan_factor_u64, one by one", numbers_single, &z);
     add_peer(&c, "FLINT n_factor", numbers_flint, &z);
     add_peer(&c, "fanfold factor (command)", numbers_command, &z);
     add_peer(&c, "coreutils factor (command)", numbers_coreutils, &z);
@@ -435,6 +469,16 @@ static uint64_t random_prime(uint64_t *state, int bits)
     }
 }
 
+static uint64_t *semiprimes(size_t count, int bits, uint64_t *state)
+{
+    uint64_t *n = bench_alloc(count, sizeof *n);
+    for (size_t i = 0; i < count; i++)
+        do
+            n[i] = random_prime(state, bits / 2) * random_prime(state, bits / 2);
+        while (n[i] >> (bits - 1) == 0);
+    return n;
+}
+
 static void hold_factor(const bench_options *options, bench_table *table)
 {
     uint64_t state = 3;
@@ -444,18 +488,92 @@ static void hold_factor(const bench_options *options, bench_table *table)
         n[i] = bench_random(&state);
     hold_numbers("factor, random 64-bit numbers", n, count, options, table);
 
-    count = scaled(options, 100);
-    n = bench_alloc(count, sizeof *n);
-    for (size_t i = 0; i < count; i++)
-        while (n[i] >> 63 == 0)
-            n[i] = random_prime(&state, 32) * random_prime(&state, 32);
+    count = scaled(options, 300);
+    n = semiprimes(count, 64, &state);
     hold_numbers("factor, 64-bit semiprimes", n, count, options, table);
+
+    count = scaled(options, 1000);
+    n = semiprimes(count, 52, &state);
+    hold_numbers("factor, 52-bit semiprimes", n, count, options, table);
 
     count = scaled(options, 200000);
     n = bench_alloc(count, sizeof *n);
     for (size_t i = 0; i < count; i++)
         n[i] = 1000000 + i;
     hold_numbers("factor, consecutive from 10^6", n, count, options, table);
+}
+
+/* ---- Primality ------------------------------------------------------------------------------ */
+
+typedef struct primes {
+    size_t count;
+    uint64_t *n;
+    bool *prime;
+} primes;
+
+static double primes_fanfold(void *user)
+{
+    const primes *p = user;
+    double before = bench_thread_ns();
+    fan_is_prime_u64_array(p->n, p->prime, p->count);
+    return bench_thread_ns() - before;
+}
+
+static double primes_avx2(void *user)
+{
+    return with_isa("avx2", primes_fanfold, user);
+}
+
+static double primes_scalar(void *user)
+{
+    return with_isa("scalar", primes_fanfold, user);
+}
+
+static double primes_single(void *user)
+{
+    const primes *p = user;
+    double before = bench_thread_ns();
+    for (size_t i = 0; i < p->count; i++)
+        p->prime[i] = fan_is_prime_u64(p->n[i]);
+    return bench_thread_ns() - before;
+}
+
+static double primes_flint(void *user)
+{
+    const primes *p = user;
+    double before = bench_thread_ns();
+    for (size_t i = 0; i < p->count; i++)
+        p->prime[i] = n_is_prime(p->n[i]) != 0;
+    return bench_thread_ns() - before;
+}
+
+static void primes_check(const void *user, const char *name)
+{
+    const primes *p = user;
+    for (size_t i = 0; i < p->count; i++)
+        if (!p->prime[i])
+            bench_fail("%s does not know the prime %llu", name, (unsigned long long)p->n[i]);
+    memset(p->prime, 0, p->count * sizeof *p->prime);
+}
+
+static void hold_primes(const bench_options *options, bench_table *table)
+{
+    uint64_t state = 4;
+    primes p = {.count = scaled(options, 20000)};
+    p.n = bench_alloc(p.count, sizeof *p.n);
+    p.prime = bench_alloc(p.count, sizeof *p.prime);
+    for (size_t i = 0; i < p.count; i++)
+        p.n[i] = random_prime(&state, 64);
+    contest c = {
+        .name = "proving 64-bit primes", .items = p.count, .check = primes_check, .check_user = &p};
+    add_peer(&c, "fan_is_prime_u64_array", primes_fanfold, &p);
+    add_peer(&c, "the same, FANFOLD_ISA=avx2", primes_avx2, &p);
+    add_peer(&c, "the same, FANFOLD_ISA=scalar", primes_scalar, &p);
+    add_peer(&c, "fan_is_prime_u64, one by one", primes_single, &p);
+    add_peer(&c, "FLINT n_is_prime", primes_flint, &p);
+    hold(&c, options, table);
+    free(p.n);
+    free(p.prime);
 }
 
 /* ---- Integration ---------------------------------------------------------------------------- */
@@ -562,6 +680,7 @@ int main(int argc, char **argv)
     for (unsigned bits = 512; bits <= 4096; bits *= 2)
         hold_integers(bits, &options, table);
     hold_factor(&options, table);
+    hold_primes(&options, table);
     hold_grid(&options, table);
     bench_table_print(table, &options);
     return 0;

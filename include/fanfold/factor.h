@@ -39,6 +39,12 @@ typedef struct fan_factors_u64 {
  * composite below 2^64 (see prime.c). */
 FAN_API bool fan_is_prime_u64(uint64_t n);
 
+/* prime[i] = whether n[i] is prime, for i < count: exact answers, much faster than one by one. The
+ * arrays do not overlap. Allocates nothing. Any thread. The environment variable FANFOLD_ISA (scalar,
+ * avx2) keeps it from faster instructions that the machine has. Source: a strong test to base 2 and a
+ * Lucas test, which together leave no composite below 2^64 (see prime_batch.c). */
+FAN_API void fan_is_prime_u64_array(const uint64_t *n, bool *prime, size_t count);
+
 /* Factors `n` completely into *out, which the caller owns; 0 and 1 give no primes at all. Returns
  * FAN_OK, or FAN_E_FAILED when the primes do not multiply back to `n` (a broken machine). Allocates
  * nothing. Any thread. Source: trial division, Brent's form of Pollard's rho. */

@@ -1,3 +1,4 @@
+#include "factor_batch.h"
 #include "factor_internal.h"
 #include "fanfold/gcd.h"
 #include "small_primes.h"
@@ -140,8 +141,11 @@ static uint64_t hart(uint64_t n)
  * only where two primes are near each other: for small numbers the unequal ones go to the table. */
 static uint64_t find_divisor(const fani_mont *m)
 {
-    if (m->n >> HART_BITS != 0)
-        return fani_rho_u64(m);
+    if (m->n >> HART_BITS != 0) {
+        uint64_t root = (uint64_t)sqrt((double)m->n);
+        return root * root == m->n ? root
+                                   : fani_curve_divisor(fani_lanes_of(fani_isa_wanted()), m->n);
+    }
     for (size_t i = TRIED_SMALL; i < FANI_SMALL_PRIMES; i++) {
         const fani_small_prime *p = &fani_small_primes[i];
         uint64_t quotient;
@@ -154,8 +158,14 @@ static uint64_t find_divisor(const fani_mont *m)
     return divisor != 0 ? divisor : fani_rho_u64(m);
 }
 
-/* Keeps the primes in order. There are never more than FAN_FACTORS_U64_MAX. */
-static void add(fan_factors_u64 *out, uint64_t prime, unsigned exponent)
+uint64_t fani_small_divisor(uint64_t n)
+{
+    fani_mont m = fani_mont_make(n);
+    return find_divisor(&m);
+}
+
+/* There are never more than FAN_FACTORS_U64_MAX. */
+void fani_factors_add(fan_factors_u64 *out, uint64_t prime, unsigned exponent)
 {
     size_t at = out->count;
     while (at > 0 && out->prime[at - 1] > prime)
@@ -181,7 +191,7 @@ static uint64_t divide_out(fan_factors_u64 *out, const fani_small_prime *p, uint
         n = quotient;
         exponent++;
     }
-    add(out, p->prime, exponent);
+    fani_factors_add(out, p->prime, exponent);
     return n;
 }
 
@@ -208,12 +218,12 @@ static void split(fan_factors_u64 *out, uint64_t n, uint64_t tried_below)
     while (count > 0) {
         uint64_t part = parts[--count];
         if (part < tried_below * tried_below) {
-            add(out, part, 1);
+            fani_factors_add(out, part, 1);
             continue;
         }
         fani_mont m = fani_mont_make(part);
         if (fani_is_prime_mont(&m)) {
-            add(out, part, 1);
+            fani_factors_add(out, part, 1);
             continue;
         }
         uint64_t divisor = find_divisor(&m);
@@ -222,7 +232,7 @@ static void split(fan_factors_u64 *out, uint64_t n, uint64_t tried_below)
     }
 }
 
-static bool multiplies_to(const fan_factors_u64 *factors, uint64_t n)
+bool fani_factors_are_of(const fan_factors_u64 *factors, uint64_t n)
 {
     uint64_t product = 1;
     bool overflow = false;
@@ -230,7 +240,7 @@ static bool multiplies_to(const fan_factors_u64 *factors, uint64_t n)
         for (unsigned k = 0; k < factors->exponent[i]; k++)
             overflow |= __builtin_mul_overflow(product, factors->prime[i], &product);
     }
-    return !overflow && product == n;
+    return !overflow && (product == n || (n == 0 && factors->count == 0));
 }
 
 fan_status fan_factor_u64(uint64_t n, fan_factors_u64 *out)
@@ -240,7 +250,7 @@ fan_status fan_factor_u64(uint64_t n, fan_factors_u64 *out)
         return FAN_OK;
     uint64_t rest = n >> __builtin_ctzll(n);
     if (rest != n)
-        add(out, 2, (unsigned)__builtin_ctzll(n));
+        fani_factors_add(out, 2, (unsigned)__builtin_ctzll(n));
     size_t tried = TRIED_SMALL;
     rest = try_table(out, rest, 0, TRIED_SMALL);
     if (rest >> 32 != 0) {
@@ -249,18 +259,7 @@ fan_status fan_factor_u64(uint64_t n, fan_factors_u64 *out)
     }
     if (rest > 1)
         split(out, rest, fani_small_primes[tried].prime);
-    return multiplies_to(out, n) ? FAN_OK : FAN_E_FAILED;
-}
-
-fan_status fan_factor_u64_array(const uint64_t *n, fan_factors_u64 *out, size_t count)
-{
-    fan_status first = FAN_OK;
-    for (size_t i = 0; i < count; i++) {
-        fan_status status = fan_factor_u64(n[i], &out[i]);
-        if (first == FAN_OK)
-            first = status;
-    }
-    return first;
+    return fani_factors_are_of(out, n) ? FAN_OK : FAN_E_FAILED;
 }
 
 static size_t print_u64(uint64_t value, char *text)
