@@ -119,8 +119,9 @@ for executor in threads processes; do
     rm -f now*
 done
 what='--halt soon lets it end'
+{ printf '%s\n%s\n' "$endless" "$endless" && seq 1000000; } >behind # more than can be done at once
 run timeout 60 "$fanfold" factor --executor processes -j 2 --batch 1 --timeout 1 --max-fails 0 \
-    --output soon "$endless" "$endless" $(seq 1000)
+    --output soon --input behind
 expect 1 ''
 says 'item 0 (timed out) is number 1'
 run "$fanfold" results soon && expect 75
