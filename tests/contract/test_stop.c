@@ -155,7 +155,8 @@ static void stop_at_end(fan_executor *executor, void *context)
     stopping s = {.outcomes = 0};
     (void)context;
     for (int round = 0; round < ROUNDS && s.outcomes < 2 && !shim_failed(); round++) {
-        s = (stopping){.count = 2, .ms = {20, 150}};
+        uint32_t slower = 1u << round / 2; /* each time more time for the second one to begin */
+        s = (stopping){.count = 2, .ms = {20 * slower, 150 * slower}};
         fan_status status = stopped_map(executor, &s);
         EXPECT_I64(status, s.outcomes == 2 ? FAN_OK : FAN_E_CANCELLED);
         if (!runs_beside(executor))
