@@ -374,9 +374,12 @@ fan_status fani_state_publish(fani_job_run *run, fan_error *error)
         status = fani_journal_flush(state->journal, true, FAN_FOREVER, error);
     if (status == FAN_OK)
         status = fani_journal_detach(state->journal, fani_writer_fd(run->writer), error);
-    if (status == FAN_OK)
+    if (status != FAN_OK)
+        return status;
+    fani_held_leave(run->held, true);
+    if (state->found || state->restart)
         fani_held_remove(run->output);
-    return status == FAN_OK ? fani_writer_publish(run->writer, error) : status;
+    return fani_writer_publish(run->writer, error);
 }
 
 /* A run that came to nothing leaves nothing. The lock is still held. */
