@@ -295,9 +295,9 @@ fan_status fani_held_took(fani_held *held, fan_error *error)
 
 void fani_held_leave(fani_held *held, bool always)
 {
-    if (!held || !held->path)
+    if (!held || !held->path || held->fd < 0)
         return;
-    if (!always && (held->fd < 0 || fani_reorder_waiting(held->buffer) ||
+    if (!always && (fani_reorder_waiting(held->buffer) ||
                     fani_journal_flush(held->journal, true, FAN_FOREVER, NULL) != FAN_OK))
         return; /* the ledger speaks of it, or may */
     (void)unlink(held->path);

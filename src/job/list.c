@@ -439,13 +439,21 @@ static fan_status read_on(list_run *lr, size_t max_items, size_t max_bytes, fan_
     }
 }
 
+/* Whether what waits leaves room for no more. The item that all wait for is read all the same: an
+ * earlier run may have left as much as this one would. */
+static bool waits_enough(const list_run *lr)
+{
+    fani_held *held = lr->run->held;
+    return fani_held_is_full(held) && fani_reorder_next(fani_held_buffer(held)) < lr->read;
+}
+
 /* The source. A read error ends the items, not the map: what was read before it is still done. */
 static fan_status pull(void *user, size_t max_items, size_t max_bytes, fan_items *items,
                        fan_error *error)
 {
     list_run *lr = user;
     fan_error nobodys, *why = error ? error : &nobodys;
-    if (fani_held_is_full(lr->run->held))
+    if (waits_enough(lr))
         return FAN_E_BUSY;
     lr->read_error = (fan_error){0};
     fan_status status = read_on(lr, max_items, max_bytes, items, why);

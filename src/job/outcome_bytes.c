@@ -76,7 +76,7 @@ static void put_special(fan_buffer *to, const fan_outcome *o, fani_place place)
 fan_status fani_outcomes_to_bytes(const fan_outcome *outcomes, size_t count,
                                   const fani_places *places, fan_buffer *bytes)
 {
-    size_t size = 0;
+    size_t size = 1; /* never none */
     for (size_t i = 0; i < count; i++)
         size += size_of(&outcomes[i]);
     bytes->bytes = malloc(size);

@@ -1,7 +1,6 @@
 #include "job/places.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 typedef struct chunk {
     uint64_t first;
@@ -36,18 +35,19 @@ void fani_places_free(fani_places *places)
     free(places);
 }
 
-/* Room for one more slot: where half of them lie before `begin`, these are used again. */
+/* Room for one more slot: those of chunks that are gone are used again. */
 static bool slot_room(fani_places *p)
 {
-    size_t count = p->end - p->begin;
+    size_t kept = 0;
     if (p->end < p->room)
         return true;
-    if (p->begin > count) {
-        memmove(p->slots, p->slots + p->begin, count * sizeof *p->slots);
-        p->begin = 0;
-        p->end = count;
+    for (size_t i = p->begin; i < p->end; i++)
+        if (p->slots[i].items)
+            p->slots[kept++] = p->slots[i];
+    p->begin = 0;
+    p->end = kept;
+    if (kept < p->room / 2)
         return true;
-    }
     size_t room = p->room ? 2 * p->room : 64;
     slot *slots = realloc(p->slots, room * sizeof *slots);
     if (!slots)

@@ -524,7 +524,9 @@ fan_status fani_state_publish(fani_job_run *run, fan_error *error)
         status = fani_state_check(state, error);
     if (status != FAN_OK)
         return status;
-    fani_held_remove(run->output);
+    fani_held_leave(run->held, true);
+    if (state->found || state->restart)
+        fani_held_remove(run->output);
     status = fani_writer_publish(run->writer, error);
     if (status != FAN_OK) {
         (void)fani_state_check(state, error); /* the better reason, if it is one */

@@ -306,14 +306,15 @@ fan_status fani_reorder_put(fani_reorder *r, uint64_t first, uint64_t count, fan
 /* Goes on over what does not come. */
 static void pass_gaps(fani_reorder *r)
 {
-    while (r->heap_count && r->heap[0].first == r->next && !r->heap[0].bytes)
+    while (r->heap && r->heap_count && r->heap[0].first == r->next && !r->heap[0].bytes)
         r->next += pop(r).count;
 }
 
 fan_status fani_reorder_skip(fani_reorder *r, uint64_t first, uint64_t count, fan_error *error)
 {
     fan_status status = push(r, &(fresh){.first = first, .count = count}, error);
-    pass_gaps(r);
+    if (status == FAN_OK)
+        pass_gaps(r);
     return status;
 }
 

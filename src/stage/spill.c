@@ -57,7 +57,7 @@ void fani_spill_free(fani_spill *spill)
  * emptied. */
 static bool insert(extents *list, size_t i, extent e)
 {
-    if (list->count == list->room) {
+    if (!list->items || list->count == list->room) {
         size_t room = list->room ? 2 * list->room : 16;
         extent *items = realloc(list->items, room * sizeof *items);
         if (!items)

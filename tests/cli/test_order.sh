@@ -63,8 +63,8 @@ killed() {
     await safe "$output" $((items - allowed))
     check kill -0 "$pid" # it waits for the slow one
     # shellcheck disable=SC2046
-    kill -9 "$pid" $(children_of "$pid") 2>/dev/null
-    { wait "$pid"; kill "$watch" && wait "$watch"; } 2>/dev/null
+    kill -9 "$pid" $(children_of "$pid") "$watch" $(children_of "$watch") 2>/dev/null
+    wait "$pid" "$watch" 2>/dev/null
 }
 # killed_and_resumed OUTPUT COMMAND...: what is safe is not done again.
 killed_and_resumed() {

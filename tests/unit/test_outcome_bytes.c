@@ -128,6 +128,25 @@ FAN_TEST(outcome_bytes, places_are_kept_until_all_of_a_call_are_dropped)
     fani_reader_free(reader);
 }
 
+/* One that stays out keeps its place, however many come and go behind it. */
+FAN_TEST(outcome_bytes, places_that_are_gone_make_room)
+{
+    fan_items all;
+    fani_reader *reader = read_twenty(&all);
+    fani_places *places = fani_places_new();
+    for (uint64_t round = 0; round < 1000; round++) {
+        fan_items one = {.first = round ? 20 * round + 5 : 3, .count = 1};
+        /* the reader's places are those of the item modulo its ring: only item 3 is looked at */
+        EXPECT_I64(fani_places_keep(places, reader, &one), FAN_OK);
+        if (round)
+            fani_places_drop(places, one.first, 1);
+        EXPECT_U64(fani_places_at(places, 3).input, 3);
+    }
+    EXPECT_U64(fani_places_at(places, 25).input, 0);
+    fani_places_free(places);
+    fani_reader_free(reader);
+}
+
 /* ---- Ranges ------------------------------------------------------------------------------------
  */
 

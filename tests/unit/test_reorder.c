@@ -68,7 +68,7 @@ static fan_status tell(void *user, const fani_reorder_saved *saved, fan_error *e
 /* "7;8;9;" for three indices from 7 on. */
 static fan_buffer text_of(uint64_t first, uint64_t count)
 {
-    fan_buffer b = {.bytes = malloc(24 * count + 1), .capacity = 24 * count + 1};
+    fan_buffer b = {.bytes = malloc((size_t)24 * count + 1)};
     for (uint64_t i = 0; i < count; i++)
         b.size += (size_t)sprintf((char *)b.bytes + b.size, "%llu;", (unsigned long long)first + i);
     return b;
