@@ -15,6 +15,10 @@ static void compare(const fan_outcome *is, const fan_outcome *was)
     EXPECT_U64(is->index, was->index);
     EXPECT_I64(is->kind, was->kind);
     EXPECT_U64(is->attempt, was->attempt);
+    if (was->kind != FAN_OUTCOME_OK || was->attempt > 1) { /* of others it is of no interest */
+        EXPECT_U64(is->run_ns, was->run_ns);
+        EXPECT_U64(is->run_items, was->run_items);
+    }
     EXPECT_U64(is->size, was->size);
     EXPECT_TRUE(is->size == was->size && (!is->size || !memcmp(is->bytes, was->bytes, is->size)));
     EXPECT_STR(is->text, was->text);
@@ -32,7 +36,12 @@ static const fan_outcome outcomes[] = {
     {.index = 7, .attempt = 1, .bytes = (const unsigned char *)"\0plain", .size = 6, .text = ""},
     {.index = 8, .attempt = 2, .bytes = (const unsigned char *)"\0again", .size = 6, .text = ""},
     {.index = 9, .attempt = 1, .bytes = (const unsigned char *)"\1noted", .size = 6, .text = ""},
-    {.index = 10, .kind = FAN_OUTCOME_LOST, .attempt = 3, .text = "killed by SIGSEGV"},
+    {.index = 10,
+     .kind = FAN_OUTCOME_LOST,
+     .attempt = 3,
+     .text = "killed by SIGSEGV",
+     .run_ns = UINT64_C(90000000000),
+     .run_items = 5},
     {.index = 11, .kind = FAN_OUTCOME_CANCELLED, .text = "no"},
     {.index = 12,
      .attempt = 1,
