@@ -26,10 +26,11 @@ struct fani_writer {
     char *name;   /* as the caller gave it, for messages */
     char *target; /* where links at its end lead; NULL: the caller's descriptor */
     int fd;
-    int folder;      /* -1: no file to publish */
-    bool owned;      /* fd is ours to close */
-    char *temporary; /* the new file's name; NULL: it has none yet */
-    bool stays;      /* also where it is not published */
+    int folder;       /* -1: no file to publish */
+    bool owned;       /* fd is ours to close */
+    char *temporary;  /* the new file's name; NULL: it has none yet */
+    bool stays;       /* also where it is not published */
+    struct stat part; /* which file a part is; st_ino 0: it is none */
     unsigned char *buffer;
     size_t used;
     int64_t waiting_since; /* when the oldest byte in the buffer came; 0: not known yet */
@@ -59,6 +60,40 @@ static fan_status fail(fani_writer *w, const char *doing, fan_error *error)
     w->failed_errno = errno;
     w->failed_doing = doing;
     return kept(w, error);
+}
+
+/* ---- The system's part -------------------------------------------------------------------------
+ */
+
+/* Writes all of it, through short writes, interruptions and descriptors that do not block. */
+static int write_all(int fd, const unsigned char *bytes, size_t size)
+{
+    while (size) {
+        ssize_t n = write(fd, bytes, size);
+        if (n > 0) {
+            bytes += n;
+            size -= (size_t)n;
+        } else if (n < 0 && errno == EAGAIN) {
+            struct pollfd entry = {.fd = fd, .events = POLLOUT};
+            if (poll(&entry, 1, -1) < 0 && errno != EINTR)
+                return -1;
+        } else if (n == 0 || errno != EINTR) {
+            errno = n == 0 ? ENOSPC : errno;
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* An interrupted one has not failed: it is asked again. Any other error is final, because a later
+ * call may answer that all is well when the bytes are gone. */
+static int sync_to_disk(int fd)
+{
+    int result;
+    do
+        result = fsync(fd);
+    while (result != 0 && errno == EINTR);
+    return result;
 }
 
 /* ---- Opening --------------------------------------------------------------------------------- */
@@ -169,11 +204,9 @@ static fan_status open_own_folder(fani_writer *w, fan_error *error)
     return w->folder < 0 ? fail(w, "created", error) : FAN_OK;
 }
 
-static fan_status open_beside(fani_writer *w, fan_error *error)
+/* A new file in the target's folder. */
+static fan_status open_new(fani_writer *w, fan_error *error)
 {
-    fan_status status = open_own_folder(w, error);
-    if (status != FAN_OK)
-        return status;
     w->fd = open_nameless(w);
     if (w->fd < 0)
         w->fd = make_temporary(w, -1);
@@ -181,6 +214,12 @@ static fan_status open_beside(fani_writer *w, fan_error *error)
         return fail(w, "created", error);
     w->owned = true;
     return FAN_OK;
+}
+
+static fan_status open_beside(fani_writer *w, fan_error *error)
+{
+    fan_status status = open_own_folder(w, error);
+    return status == FAN_OK ? open_new(w, error) : status;
 }
 
 /* Whether a folder lists this process's descriptors, as /dev/fd does. */
@@ -251,20 +290,31 @@ static fan_status open_target(fani_writer *w, fan_error *error)
     return w->fd < 0 ? fail(w, "opened", error) : FAN_OK;
 }
 
-fan_status fani_writer_to_file(const char *path, fani_writer **writer, fan_error *error)
+static fan_status to_path(const char *path, fan_status (*open)(fani_writer *w, fan_error *error),
+                          fani_writer **writer, fan_error *error)
 {
     fani_writer *w = make(path, error);
     if (!w)
         return FAN_E_MEMORY;
     w->target = strdup(path);
     fan_status status =
-        w->target ? open_target(w, error) : fani_error_set(error, FAN_E_MEMORY, "out of memory");
+        w->target ? open(w, error) : fani_error_set(error, FAN_E_MEMORY, "out of memory");
     if (status != FAN_OK) {
         fani_writer_free(w);
         return status;
     }
     *writer = w;
     return FAN_OK;
+}
+
+fan_status fani_writer_to_file(const char *path, fani_writer **writer, fan_error *error)
+{
+    return to_path(path, open_target, writer, error);
+}
+
+fan_status fani_writer_to_name(const char *path, fani_writer **writer, fan_error *error)
+{
+    return to_path(path, open_beside, writer, error);
 }
 
 /* ---- Parts that stay ------------------------------------------------------------------------- */
@@ -283,7 +333,8 @@ static int check_part(int fd, uint64_t keep)
 /* Goes on with what is there: -1 with errno. */
 static int open_part(const fani_writer *w, uint64_t keep)
 {
-    int fd = openat(w->folder, w->temporary, O_WRONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY);
+    int fd =
+        openat(w->folder, w->temporary, O_WRONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0)
         return -1;
     int code = check_part(fd, keep);
@@ -304,22 +355,30 @@ static int new_part(const fani_writer *w)
                   0666);
 }
 
+/* Opens the target's folder, and answers the name of its part there; NULL: an error. */
+static char *find_part(fani_writer *w, const char *suffix, fan_error *error)
+{
+    char *name = NULL;
+    if (follow_links(w))
+        (void)fail(w, "created", error);
+    else if (open_own_folder(w, error) == FAN_OK &&
+             asprintf(&name, "%s%s", base_name(w->target), suffix) < 0) {
+        name = NULL;
+        w->failed = fani_error_set(error, FAN_E_MEMORY, "out of memory");
+    }
+    return name;
+}
+
 static fan_status open_stays(fani_writer *w, const char *suffix, uint64_t keep, fan_error *error)
 {
-    if (follow_links(w))
-        return fail(w, "created", error);
-    fan_status status = open_own_folder(w, error);
-    if (status != FAN_OK)
-        return status;
-    if (asprintf(&w->temporary, "%s%s", base_name(w->target), suffix) < 0) {
-        w->temporary = NULL;
-        return fani_error_set(error, FAN_E_MEMORY, "out of memory");
-    }
+    w->temporary = find_part(w, suffix, error);
+    if (!w->temporary)
+        return w->failed;
     w->stays = true;
     w->fd = keep == UINT64_MAX ? new_part(w) : open_part(w, keep);
-    if (w->fd < 0)
+    w->owned = w->fd >= 0;
+    if (w->fd < 0 || fstat(w->fd, &w->part))
         return fail(w, keep == UINT64_MAX ? "created" : "gone on with", error);
-    w->owned = true;
     w->bytes = keep == UINT64_MAX ? 0 : keep;
     return FAN_OK;
 }
@@ -341,23 +400,111 @@ fan_status fani_writer_to_part(const char *path, const char *suffix, uint64_t ke
     return FAN_OK;
 }
 
+/* Whether a part still has its name: another run may have put its own there. */
+static bool has_its_name(const fani_writer *w)
+{
+    struct stat now;
+    return !w->part.st_ino || (fstatat(w->folder, w->temporary, &now, AT_SYMLINK_NOFOLLOW) == 0 &&
+                               now.st_dev == w->part.st_dev && now.st_ino == w->part.st_ino);
+}
+
+/* Copies the first bytes of a file: 0, or -1 with errno. */
+static int copy_bytes(fani_writer *w, int from, uint64_t size)
+{
+    uint64_t done = 0;
+    while (done < size) {
+        size_t most = size - done < BUFFER ? (size_t)(size - done) : BUFFER;
+        ssize_t n = pread(from, w->buffer, most, (off_t)done);
+        if (n > 0 && write_all(w->fd, w->buffer, (size_t)n))
+            return -1;
+        if (n == 0)
+            errno = ENODATA;
+        if (n == 0 || (n < 0 && errno != EINTR))
+            return -1;
+        done += n > 0 ? (uint64_t)n : 0;
+    }
+    return 0;
+}
+
+/* The copy gets a name that nobody knows, and then the part's. */
+static fan_status put_copy(fani_writer *w, const char *part, uint64_t keep, fan_error *error)
+{
+    struct stat info;
+    int from = openat(w->folder, part, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    int code = from < 0 ? errno : check_part(from, keep);
+    fan_status status = FAN_OK;
+    errno = code;
+    if (code || fstat(from, &info) || fchmod(w->fd, info.st_mode & 07777) ||
+        copy_bytes(w, from, keep) || sync_to_disk(w->fd))
+        status = fail(w, "copied", error);
+    else if ((!w->temporary && make_temporary(w, w->fd) < 0) ||
+             renameat(w->folder, w->temporary, w->folder, part))
+        status = fail(w, "put in its place", error);
+    if (from >= 0)
+        (void)close(from); /* only read */
+    if (status == FAN_OK) {
+        free(w->temporary);
+        w->temporary = NULL;
+    }
+    return status;
+}
+
+fan_status fani_writer_part_renew(const char *path, const char *suffix, uint64_t keep,
+                                  fan_error *error)
+{
+    fani_writer *w = make(path, error);
+    if (!w)
+        return FAN_E_MEMORY;
+    w->target = strdup(path);
+    char *part = w->target ? find_part(w, suffix, error) : NULL;
+    fan_status status = w->failed;
+    if (!w->target)
+        status = fani_error_set(error, FAN_E_MEMORY, "out of memory");
+    else if (part)
+        status = open_new(w, error);
+    if (part && status == FAN_OK)
+        status = put_copy(w, part, keep, error);
+    free(part);
+    fani_writer_free(w);
+    return status;
+}
+
 void fani_writer_discard(fani_writer *writer)
 {
     writer->stays = false;
 }
 
-/* The path of a target's part. NULL: there can't be one, or errno says why it is not known. */
-static char *part_path(const char *path, const char *suffix)
+/* Where links at the end of a path lead; NULL, with errno: they can't be followed, or lead to a
+ * descriptor of ours (ENOENT). */
+static char *follow(const char *path)
 {
-    char *part = NULL;
     fani_writer w = {.fd = -1, .folder = -1, .target = strdup(path)};
-    errno = ENOENT;
-    if (w.target && follow_links(&w) == 0 && w.fd < 0 &&
-        asprintf(&part, "%s%s", w.target, suffix) < 0)
-        part = NULL;
+    bool followed = w.target && follow_links(&w) == 0;
+    if (followed && w.fd < 0)
+        return w.target;
+    int code = followed ? ENOENT : errno;
     if (w.fd >= 0)
         (void)close(w.fd); /* a copy */
     free(w.target);
+    errno = code;
+    return NULL;
+}
+
+char *fani_writer_target(const char *path)
+{
+    char *target = follow(path);
+    return target || errno == ENOMEM ? target : strdup(path);
+}
+
+/* The path of a target's part. NULL: there can't be one, or errno says why it is not known. */
+static char *part_path(const char *path, const char *suffix)
+{
+    char *part = NULL, *target = follow(path);
+    if (target && asprintf(&part, "%s%s", target, suffix) < 0)
+        part = NULL;
+    int code = errno;
+    free(target);
+    errno = code;
     return part;
 }
 
@@ -382,15 +529,21 @@ int fani_writer_part_open(const char *path, const char *suffix)
     return fd;
 }
 
+/* What a path itself can't be, not what the system had not enough of when it was asked. */
+static bool is_of_the_path(int code)
+{
+    return code == ENOENT || code == ENOTDIR || code == EACCES || code == ELOOP ||
+           code == ENAMETOOLONG;
+}
+
 bool fani_writer_publishes(const char *path)
 {
     struct stat info;
-    fani_writer w = {.fd = -1, .folder = -1, .target = strdup(path)};
-    bool file = w.target && follow_links(&w) == 0 && w.fd < 0 &&
-                (stat(w.target, &info) ? errno == ENOENT : S_ISREG(info.st_mode));
-    if (w.fd >= 0)
-        (void)close(w.fd); /* a copy */
-    free(w.target);
+    char *target = follow(path);
+    if (!target)
+        return !is_of_the_path(errno);
+    bool file = stat(target, &info) ? errno == ENOENT : S_ISREG(info.st_mode);
+    free(target);
     return file;
 }
 
@@ -413,26 +566,6 @@ void fani_writer_watch(fani_writer *writer,
 {
     writer->seen = seen;
     writer->seen_user = user;
-}
-
-/* Writes all of it, through short writes, interruptions and descriptors that do not block. */
-static int write_all(int fd, const unsigned char *bytes, size_t size)
-{
-    while (size) {
-        ssize_t n = write(fd, bytes, size);
-        if (n > 0) {
-            bytes += n;
-            size -= (size_t)n;
-        } else if (n < 0 && errno == EAGAIN) {
-            struct pollfd entry = {.fd = fd, .events = POLLOUT};
-            if (poll(&entry, 1, -1) < 0 && errno != EINTR)
-                return -1;
-        } else if (n == 0 || errno != EINTR) {
-            errno = n == 0 ? ENOSPC : errno;
-            return -1;
-        }
-    }
-    return 0;
 }
 
 static fan_status put_out(fani_writer *w, const void *bytes, size_t size, fan_error *error)
@@ -502,17 +635,6 @@ static int close_own(fani_writer *w)
     return w->owned && close(fd) != 0 && errno != EINTR ? -1 : 0;
 }
 
-/* An interrupted one has not failed: it is asked again. Any other error is final, because a later
- * call may answer that all is well when the bytes are gone. */
-static int sync_to_disk(int fd)
-{
-    int result;
-    do
-        result = fsync(fd);
-    while (result != 0 && errno == EINTR);
-    return result;
-}
-
 /* Some file systems can't sync a folder and say so. */
 static int sync_folder(int folder)
 {
@@ -562,7 +684,10 @@ static fan_status move_into_place(fani_writer *w, fan_error *error)
     fan_status status = finish_file(w, error);
     if (status != FAN_OK)
         return status;
-    return rename_into_place(w) ? fail(w, "renamed into place", error) : end_moving(w, error);
+    errno = ESTALE;
+    if (!has_its_name(w) || rename_into_place(w))
+        return fail(w, "renamed into place", error);
+    return end_moving(w, error);
 }
 
 fan_status fani_writer_publish(fani_writer *writer, fan_error *error)
@@ -599,7 +724,7 @@ void fani_writer_free(fani_writer *writer)
     if (writer->fd >= 0)
         (void)close_own(writer);
     if (writer->folder >= 0) {
-        if (writer->temporary && !writer->stays)
+        if (writer->temporary && !writer->stays && has_its_name(writer))
             (void)unlinkat(writer->folder, writer->temporary, 0);
         (void)close(writer->folder);
     }

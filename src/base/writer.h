@@ -24,15 +24,28 @@ fan_status fani_writer_to_fd(int fd, const char *name, fani_writer **writer, fan
  * file and errno, FAN_E_MEMORY. */
 fan_status fani_writer_to_file(const char *path, fani_writer **writer, fan_error *error);
 
+/* As fani_writer_to_file for a name that nobody has chosen (it is derived from another one):
+ * whatever has it is replaced, and neither followed nor written to. A folder is not: FAN_E_OUTPUT
+ * of publishing. */
+fan_status fani_writer_to_name(const char *path, fani_writer **writer, fan_error *error);
+
 /* As fani_writer_to_file, but the new file has a name from the beginning, the target's with
  * `suffix` behind it, and stays when the writer is freed without publishing: another run goes on
  * with it. `keep`: bytes of an existing one to go on after; what follows them is cut off.
- * UINT64_MAX: begin with an empty one in its place. Links at that name are not followed. Errors:
- * FAN_E_OUTPUT (also where it is no plain file of ours, or shorter than `keep`), FAN_E_MEMORY. */
+ * UINT64_MAX: begin with an empty one in its place. Links at that name are not followed. Publishing
+ * fails where another file has been given that name meanwhile. Errors: FAN_E_OUTPUT (also where it
+ * is no plain file of ours, or shorter than `keep`), FAN_E_MEMORY. */
 fan_status fani_writer_to_part(const char *path, const char *suffix, uint64_t keep,
                                fani_writer **writer, fan_error *error);
 
-/* The part is not to stay after all: it goes when the writer is freed. */
+/* Puts a copy of such a part's first `keep` bytes in its place, as a whole and synced: who still
+ * has the old one open writes to a file that has no name any more. Errors: FAN_E_OUTPUT, as above;
+ * FAN_E_MEMORY. */
+fan_status fani_writer_part_renew(const char *path, const char *suffix, uint64_t keep,
+                                  fan_error *error);
+
+/* The part is not to stay after all: it goes when the writer is freed, unless another file has been
+ * given its name meanwhile. */
 void fani_writer_discard(fani_writer *writer);
 
 /* Whether there is such a part of this target. */
@@ -47,7 +60,12 @@ int fani_writer_part_open(const char *path, const char *suffix);
 void fani_writer_watch(fani_writer *writer,
                        void (*seen)(void *user, const void *bytes, size_t size), void *user);
 
-/* Whether a file can be published under this name: it is one, or nothing yet. */
+/* The file that would be written under this name: where links at its end lead, or the name itself
+ * where they can't be followed. The caller's to free; NULL: out of memory. */
+char *fani_writer_target(const char *path);
+
+/* Whether a file can be published under this name: it is one, or nothing yet, or that can't be told
+ * at the moment. */
 bool fani_writer_publishes(const char *path);
 
 /* The descriptor that is written to: the writer's. */

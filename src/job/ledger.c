@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/writer.h"
 #include "job/record.h"
 
 /* ---- Numbers --------------------------------------------------------------------------------- */
@@ -197,10 +198,14 @@ bool fani_ledger_get_done(const void *payload, size_t size, uint64_t *first, uin
 
 /* ---- Names ----------------------------------------------------------------------------------- */
 
+/* Beside the file itself: who writes it by another name, a link, finds the same ledger and lock. */
 static char *with_suffix(const char *output, const char *suffix)
 {
-    char *path;
-    return asprintf(&path, "%s%s", output, suffix) < 0 ? NULL : path;
+    char *path = NULL, *target = fani_writer_target(output);
+    if (target && asprintf(&path, "%s%s", target, suffix) < 0)
+        path = NULL;
+    free(target);
+    return path;
 }
 
 char *fani_ledger_path(const char *output)

@@ -250,7 +250,7 @@ static json_t *built(building *b)
 static fan_status save(const char *path, const fan_buffer *text, bool *exists, fan_error *error)
 {
     fani_writer *writer = NULL;
-    fan_status status = fani_writer_to_file(path, &writer, error);
+    fan_status status = fani_writer_to_name(path, &writer, error);
     if (status == FAN_OK)
         status = fani_writer_add(writer, text->bytes, text->size, error);
     if (status == FAN_OK)
@@ -337,13 +337,15 @@ fan_status fani_run_json_begin(fani_job_run *run, fan_error *error)
     run->begun_at = (int64_t)time(NULL);
     if (!run->state || !run->writer || fani_state_now(run->state)->read)
         return FAN_OK;
-    return write_all(run, false, 0, error);
+    fan_status status = fani_state_check(run->state, error);
+    return status == FAN_OK ? write_all(run, false, 0, error) : status;
 }
 
 fan_status fani_run_json_end(const fani_job_run *run, fan_status status, int exit_code,
                              fan_error *error)
 {
-    if (!run->state || !run->writer || status == FAN_E_ARGUMENT)
+    if (!run->state || !run->writer || status == FAN_E_ARGUMENT ||
+        fani_state_check(run->state, NULL) != FAN_OK) /* it is another run's now */
         return FAN_OK;
     return write_all(run, true, exit_code, error);
 }

@@ -26,12 +26,14 @@ struct fani_state {
     fani_part_check *check;
     fani_input_hash hash;
     fani_output_hash *output;
-    bool found;       /* there was a state */
-    bool right;       /* the part has what the last one speaks of */
-    bool wrote;       /* this run has written something down */
-    bool dirty;       /* something was done since it was written down */
-    bool restart;     /* whatever there is, it is begun anew */
-    bool malformed;   /* a record can't be read */
+    bool found;     /* there was a state */
+    bool right;     /* the part has what the last one speaks of */
+    bool wrote;     /* this run has written something down */
+    bool dirty;     /* something was done since it was written down */
+    bool restart;   /* whatever there is, it is begun anew */
+    bool malformed; /* a record can't be read */
+    bool damaged;   /* records of the ledger are lost: --repair goes on before them */
+    uint64_t lost_from, lost_bytes;
     bool foreign;     /* the input is not that of the run that is gone on with */
     uint64_t written; /* items that the ledger says are done */
     int64_t written_ns;
@@ -77,11 +79,24 @@ static fan_status visit(void *user, const fani_journal_record *record, fan_error
     if (record->kind != FANI_LEDGER_STATE)
         return FAN_OK;
     fan_status status = see(state, record, error);
-    if (status == FAN_OK && !state->malformed)
+    if (state->damaged)
+        state->right = false; /* failures that it counts may be among what is lost */
+    else if (status == FAN_OK && !state->malformed)
         status = fani_part_check_state(state->check, &state->said, &state->right, error);
     if (state->right)
         state->resumed = state->said;
     return status;
+}
+
+static void lose(void *user, const fani_journal_loss *loss)
+{
+    fani_state *state = user;
+    if (loss->kind != FANI_JOURNAL_LOSS_DAMAGED)
+        return;
+    if (!state->damaged)
+        state->lost_from = loss->from_byte;
+    state->damaged = true;
+    state->lost_bytes += loss->to_byte - loss->from_byte;
 }
 
 /* ---- Opening --------------------------------------------------------------------------------- */
@@ -110,7 +125,7 @@ static fan_status open_journal(const fani_job_run *run, fani_state *state, fan_e
         .repair = fani_job_flag(job, FANI_KEY_REPAIR),
         .break_lock = fani_job_flag(job, FANI_KEY_BREAK_LOCK),
         .write_ms = WRITE_MS,
-        .visitor = {.record = visit, .user = state},
+        .visitor = {.record = visit, .lost = lose, .user = state},
     };
     if (status == FAN_OK)
         status = fani_journal_open(&options, state->path, &state->journal, error);
@@ -128,12 +143,17 @@ static void goes_out(void *user, const void *bytes, size_t size)
     fani_output_hash_add(user, bytes, size);
 }
 
-/* A run that was complete has its output in place, unless it ended just before. */
+/* A run that was complete has its output in place, unless it ended just before. Where the run
+ * before us may wake up, it does not get to see our part. */
 static fan_status open_part(fani_job_run *run, fani_state *state, fan_error *error)
 {
     const char *output = run->output;
     uint64_t keep = state->resumed.output_bytes ? state->resumed.output_bytes : UINT64_MAX;
-    fan_status status = fani_writer_to_part(output, FANI_LEDGER_PART, keep, &run->writer, error);
+    fan_status status = fani_state_check(state, error);
+    if (status == FAN_OK && keep != UINT64_MAX && fani_journal_is_doubtful(state->journal))
+        status = fani_writer_part_renew(output, FANI_LEDGER_PART, keep, error);
+    if (status == FAN_OK)
+        status = fani_writer_to_part(output, FANI_LEDGER_PART, keep, &run->writer, error);
     if (status != FAN_OK)
         return status;
     fani_output_hash_copy(state->output, fani_part_check_hash(state->check));
@@ -141,24 +161,41 @@ static fan_status open_part(fani_job_run *run, fani_state *state, fan_error *err
     return fani_journal_attach(state->journal, fani_writer_fd(run->writer), output, error);
 }
 
-/* The part has not all that the ledger speaks of: its machine was lost, or somebody changed it. The
- * ledger is told first of all, so that what it says of the items that are done again is void. */
-static fan_status go_back(fani_job_run *run, fani_state *state, fan_error *error)
+/* What is done again, and why: the ledger was damaged, or the part has not all that it speaks of.
+ */
+static void say_again(const fani_job_run *run, const fani_state *state)
 {
     fan_error what;
     uint64_t again = state->said.done - state->resumed.done;
-    if (!state->found || state->right)
-        return FAN_OK;
-    if (fani_ledger_put_state(&state->resumed, &state->scratch) != FAN_OK)
-        return fani_error_set(error, FAN_E_MEMORY, "out of memory");
-    fan_status status = fani_journal_append(state->journal, FANI_LEDGER_STATE, state->scratch.bytes,
-                                            state->scratch.size, FAN_FOREVER, NULL, error);
-    fani_error_set(&what, FAN_OK,
-                   "%.300s" FANI_LEDGER_PART " does not have all that its journal speaks of: it is "
-                   "right up to byte %llu, and %llu items are done again",
-                   run->output, (unsigned long long)state->resumed.output_bytes,
-                   (unsigned long long)again);
+    if (state->damaged)
+        fani_error_set(&what, FAN_OK,
+                       "%.300s is damaged: %llu bytes, the first of them at byte %llu, are lost, "
+                       "and %llu items are done again",
+                       state->path, (unsigned long long)state->lost_bytes,
+                       (unsigned long long)state->lost_from, (unsigned long long)again);
+    else
+        fani_error_set(&what, FAN_OK,
+                       "%.300s" FANI_LEDGER_PART " does not have all that its journal speaks of: "
+                       "it is right up to byte %llu, and %llu items are done again",
+                       run->output, (unsigned long long)state->resumed.output_bytes,
+                       (unsigned long long)again);
     fani_run_report(run, &what);
+}
+
+/* The part has not all that the ledger speaks of: its machine was lost, or somebody changed it; or
+ * records are lost. The ledger is told first of all, so that what it says of the items that are
+ * done again is void. */
+static fan_status go_back(fani_job_run *run, fani_state *state, fan_error *error)
+{
+    bool goes_back = state->found && !state->right;
+    fan_status status = FAN_OK;
+    if (goes_back && fani_ledger_put_state(&state->resumed, &state->scratch) != FAN_OK)
+        return fani_error_set(error, FAN_E_MEMORY, "out of memory");
+    if (goes_back)
+        status = fani_journal_append(state->journal, FANI_LEDGER_STATE, state->scratch.bytes,
+                                     state->scratch.size, FAN_FOREVER, NULL, error);
+    if (goes_back || state->damaged)
+        say_again(run, state);
     return status;
 }
 
@@ -204,6 +241,11 @@ fan_status fani_state_open(fani_job_run *run, fan_error *error)
                                     "again",
                                     output);
     return open_part(run, state, error);
+}
+
+fan_status fani_state_check(const fani_state *state, fan_error *error)
+{
+    return fani_journal_check(state->journal, true, error);
 }
 
 bool fani_state_complete(const fani_state *state)
@@ -375,15 +417,25 @@ fan_status fani_state_publish(fani_job_run *run, fan_error *error)
     if (status == FAN_OK)
         status = fani_journal_detach(state->journal, fani_writer_fd(run->writer), error);
     if (status == FAN_OK)
-        fani_held_remove(run->output);
-    return status == FAN_OK ? fani_writer_publish(run->writer, error) : status;
+        status = fani_state_check(state, error);
+    if (status != FAN_OK)
+        return status;
+    fani_held_remove(run->output);
+    status = fani_writer_publish(run->writer, error);
+    if (status != FAN_OK)
+        (void)fani_state_check(state, error); /* the better reason, if it is one */
+    return status;
 }
 
-/* A run that came to nothing leaves nothing. The lock is still held. */
+/* A run that came to nothing leaves nothing, and nothing of another one that has taken its place.
+ */
 static void discard(fani_job_run *run)
 {
     fani_state *state = run->state;
     if (!state->journal || state->found || state->wrote || !run->writer)
+        return;
+    fani_writer_discard(run->writer);
+    if (fani_state_check(state, NULL) != FAN_OK)
         return;
     char *what_it_was = fani_ledger_run_json_path(run->output);
     (void)unlink(state->path); /* with them the next run begins anew all the same */
@@ -391,7 +443,6 @@ static void discard(fani_job_run *run)
         (void)unlink(what_it_was);
     free(what_it_was);
     fani_held_leave(run->held, true);
-    fani_writer_discard(run->writer);
 }
 
 fan_status fani_state_close(fani_job_run *run, fan_error *error)
@@ -403,7 +454,8 @@ fan_status fani_state_close(fani_job_run *run, fan_error *error)
     if (state->journal && state->dirty && run->writer)
         status = write_down(run, error);
     discard(run);
-    fani_held_leave(run->held, false);
+    if (state->journal && fani_state_check(state, NULL) == FAN_OK)
+        fani_held_leave(run->held, false);
     fan_status closed =
         fani_journal_close(state->journal, FAN_FOREVER, status == FAN_OK ? error : NULL);
     if (run->writer)

@@ -17,6 +17,10 @@ typedef struct fani_state fani_state;
  * or it is another job's. */
 fan_status fani_state_open(fani_job_run *run, fan_error *error);
 
+/* Whether the output is still this run's, before something beside it is touched. FAN_E_OUTPUT:
+ * another run has taken it over. */
+fan_status fani_state_check(const fani_state *state, fan_error *error);
+
 /* Whether the run that is gone on with was complete: nothing is to be done but to publish. */
 bool fani_state_complete(const fani_state *state);
 

@@ -182,6 +182,11 @@ fan_status fani_journal_detach(fani_journal *journal, int fd, fan_error *error)
 
 /* ---- The rest -------------------------------------------------------------------------------- */
 
+bool fani_journal_is_doubtful(const fani_journal *journal)
+{
+    return journal->lock.doubtful;
+}
+
 uint32_t fani_journal_epoch(const fani_journal *journal)
 {
     return journal->epoch;

@@ -183,6 +183,15 @@ fan_status fani_journal_compact(fani_journal *journal,
  * opening with `resume` goes on from there. Any thread. */
 fan_status fani_journal_failure(fani_journal *journal, fan_error *error);
 
+/* Looks whether the lock is still ours, before something is done to other files that it guards;
+ * `thoroughly`: read anew, not only whether its file still has a name. Where it is not, the journal
+ * has failed. Any thread. Errors: FAN_E_OUTPUT with the new holder in the text. */
+fan_status fani_journal_check(fani_journal *journal, bool thoroughly, fan_error *error);
+
+/* Whether the one before us, whose lock this opening has taken, may still run and wake up: what it
+ * has open must not be written by us. */
+bool fani_journal_is_doubtful(const fani_journal *journal);
+
 /* This opening's number: it is raised by each. */
 uint32_t fani_journal_epoch(const fani_journal *journal);
 

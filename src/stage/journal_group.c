@@ -33,14 +33,16 @@ void fani_journal_fail_errno(fani_journal *journal, int errno_code, const char *
     fani_journal_fail(journal, &error);
 }
 
-/* Whether the lock is still ours; otherwise the journal has failed. */
-static bool still_ours(fani_journal *j, bool thoroughly)
+fan_status fani_journal_check(fani_journal *journal, bool thoroughly, fan_error *error)
 {
-    fan_error error;
-    if (fani_journal_lock_check(&j->lock, thoroughly, &error) == FAN_OK)
-        return true;
-    fani_journal_fail(j, &error);
-    return false;
+    fan_error why = {0};
+    fan_status status = fani_journal_lock_check(&journal->lock, thoroughly, &why);
+    if (status == FAN_OK)
+        return FAN_OK;
+    fani_journal_fail(journal, &why);
+    if (error)
+        *error = why;
+    return status;
 }
 
 /* ---- Writing --------------------------------------------------------------------------------- */
@@ -69,14 +71,14 @@ static int64_t writer_due(fani_journal *j, int64_t beat_due)
  * taken for written: hence the second look. */
 static bool put(fani_journal *j, const void *bytes, size_t size)
 {
-    if (!still_ours(j, false))
+    if (fani_journal_check(j, false, NULL) != FAN_OK)
         return false;
     if (fani_journal_write_all(j->place.io, j->fd, bytes, size)) {
         fani_journal_fail_errno(j, errno, "written");
         return false;
     }
     atomic_fetch_add(&j->bytes, size);
-    return still_ours(j, false) && !atomic_load(&j->failed);
+    return fani_journal_check(j, false, NULL) == FAN_OK && !atomic_load(&j->failed);
 }
 
 static bool put_note(fani_journal *j)
@@ -209,7 +211,7 @@ static void sync_group(fani_journal *j)
         fani_journal_fail(j, &error);
     else if (fani_journal_sync_data(j->place.io, j->fd))
         fani_journal_fail_errno(j, errno, "synced");
-    else if (still_ours(j, true)) {
+    else if (fani_journal_check(j, true, NULL) == FAN_OK) {
         atomic_store(&j->grown_synced, grown);
         atomic_store(&j->synced, last);
         atomic_store(&j->note, bytes);

@@ -14,21 +14,34 @@ static int open_at(int folder, const char *name, int flags, mode_t mode)
     return openat(folder, name, flags, mode);
 }
 
+/* Some network file systems interrupt these. */
 static int link_at(int folder, const char *from, const char *to)
 {
-    return linkat(folder, from, folder, to, 0);
+    int code;
+    do
+        code = linkat(folder, from, folder, to, 0);
+    while (code && errno == EINTR);
+    return code;
 }
 
 static int link_fd(int fd, int folder, const char *to)
 {
     char path[32];
+    int code;
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    return linkat(AT_FDCWD, path, folder, to, AT_SYMLINK_FOLLOW);
+    do
+        code = linkat(AT_FDCWD, path, folder, to, AT_SYMLINK_FOLLOW);
+    while (code && errno == EINTR);
+    return code;
 }
 
 static int rename_at(int folder, const char *from, const char *to)
 {
-    return renameat(folder, from, folder, to);
+    int code;
+    do
+        code = renameat(folder, from, folder, to);
+    while (code && errno == EINTR);
+    return code;
 }
 
 static int unlink_at(int folder, const char *name)

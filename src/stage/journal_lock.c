@@ -73,9 +73,14 @@ static found read_holder(const fani_journal_lock *lock, const char *name,
     size_t size = 0;
     int fd = openat(lock->place->folder, name,
                     O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    struct stat info;
     if (fd < 0)
         return errno == ENOENT || errno == ESTALE ? ABSENT : UNREADABLE;
     ssize_t n = 1;
+    if (fstat(fd, &info) == 0 && S_ISFIFO(info.st_mode)) { /* it would stay empty for ever */
+        errno = ENOTSUP;
+        n = -1;
+    }
     while (size < sizeof text && n > 0) {
         n = read(fd, text + size, sizeof text - size);
         if (n < 0 && errno == EINTR)
@@ -472,8 +477,11 @@ fan_status fani_journal_lock_give(fani_journal_lock *lock, fan_error *error)
     fani_journal_holder holder;
     if (!lock->name)
         return FAN_OK;
-    if (read_holder(lock, lock->name, &holder) == FOUND && holder.nonce == lock->self.nonce &&
-        lock->place->io->unlink_at(lock->place->folder, lock->name)) {
+    found what = read_holder(lock, lock->name, &holder);
+    if (what == UNREADABLE)
+        status = lock_error(lock, "read", error);
+    if (what == FOUND && holder.nonce == lock->self.nonce &&
+        lock->place->io->unlink_at(lock->place->folder, lock->name) && errno != ENOENT) {
         status = lock_error(lock, "removed", error);
         lock->self.pid = 0; /* if it stays, it says at least that nobody has it */
         (void)write_self(lock);

@@ -50,8 +50,11 @@ static fan_status finish_draft(fani_journal *j, fani_journal_draft *draft, bool 
         status = fani_journal_draft_sync(draft, error);
     if (status == FAN_OK)
         status = fani_journal_lock_check(&j->lock, true, error);
-    if (status == FAN_OK)
-        status = fani_journal_draft_place(draft, fresh, error);
+    if (status == FAN_OK && fani_journal_draft_place(draft, fresh, error) != FAN_OK) {
+        /* Whoever has taken the lock meanwhile has removed the draft. */
+        (void)fani_journal_lock_check(&j->lock, true, error);
+        status = FAN_E_OUTPUT;
+    }
     if (status != FAN_OK)
         return status;
     if (j->fd >= 0)
