@@ -51,6 +51,20 @@ const char *run_file(const char *name)
     return path_in(run_folder, name);
 }
 
+static char streams[16];
+
+void name_streams(const char *name)
+{
+    snprintf(streams, sizeof streams, "%s", name);
+}
+
+static const char *stream(const char *which)
+{
+    char name[32];
+    snprintf(name, sizeof name, "%s%s", which, streams);
+    return run_file(name);
+}
+
 static void each_entry(const char *where, const char *prefix,
                        void (*visit)(int folder, const char *name), unsigned *n)
 {
@@ -69,8 +83,16 @@ static void each_entry(const char *where, const char *prefix,
 
 static void remove_entry(int at, const char *name)
 {
-    if (unlinkat(at, name, 0))
-        (void)unlinkat(at, name, AT_REMOVEDIR);
+    if (unlinkat(at, name, 0) == 0 || unlinkat(at, name, AT_REMOVEDIR) == 0)
+        return;
+    int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    for (struct dirent *entry; dir && (entry = readdir(dir));)
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            remove_entry(fd, entry->d_name);
+    if (dir)
+        closedir(dir);
+    (void)unlinkat(at, name, AT_REMOVEDIR);
 }
 
 void tidy(void)
@@ -133,7 +155,7 @@ static void set_environment(const setting *how)
     if (how->variable)
         setenv(how->variable, how->value, 1);
     setenv("LD_PRELOAD", FAULT_INTERPOSER, 1);
-    setenv("FAULT_LOG", run_file("log"), 1);
+    setenv("FAULT_LOG", stream("log"), 1);
     put_text("FAULT_CALL", f->call);
     put_text("FAULT_DO", f->what);
     put_text("FAULT_PATH", f->path);
@@ -142,6 +164,7 @@ static void set_environment(const setting *how)
     if (f->clock_hours)
         put_number("FAULT_CLOCK", (unsigned long)f->clock_hours, "");
     put_text("FAULT_NO_NAMELESS", f->no_nameless ? "1" : NULL);
+    put_text("FAULT_NO_SYNC", f->no_sync ? "1" : NULL);
     put_text("FAULT_RANDOM", f->random_counts ? "1" : NULL);
 }
 
@@ -158,9 +181,9 @@ static void set_streams(const setting *how)
 {
     int ends[2];
     open_as(0, "/dev/null", O_RDONLY);
-    open_as(2, run_file("err"), O_WRONLY | O_CREAT | O_TRUNC);
+    open_as(2, stream("err"), O_WRONLY | O_CREAT | O_TRUNC);
     if (how->out == STREAM_FILE)
-        open_as(1, run_file("out"), O_WRONLY | O_CREAT | O_TRUNC);
+        open_as(1, stream("out"), O_WRONLY | O_CREAT | O_TRUNC);
     if (how->out == STREAM_FULL)
         open_as(1, "/dev/full", O_WRONLY);
     if (how->out == STREAM_CLOSED)
@@ -237,16 +260,36 @@ static void split(const char *arguments, char text[TEXT], char *words[WORDS])
     words[count] = NULL;
 }
 
+/* Those that were started and not yet waited for. */
+static pid_t under_way[8];
+
+static bool swap_under_way(pid_t from, pid_t to)
+{
+    for (size_t i = 0; i < sizeof under_way / sizeof *under_way; i++)
+        if (under_way[i] == from) {
+            under_way[i] = to;
+            return true;
+        }
+    return false;
+}
+
+static bool is_under_way(pid_t pid)
+{
+    return swap_under_way(pid, pid);
+}
+
 pid_t start(const setting *how, const char *arguments)
 {
     char text[TEXT], *words[WORDS];
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     split(arguments, text, words);
-    (void)unlink(run_file("log"));
-    (void)unlink(run_file("out"));
+    (void)unlink(stream("log"));
+    (void)unlink(stream("out"));
     pid_t pid = fork();
     if (pid == 0)
         become_command(how, words);
+    if (!swap_under_way(0, pid))
+        abort();
     return pid;
 }
 
@@ -271,25 +314,25 @@ static bool is_stranded(const char *number, pid_t *pid)
         close(fd);
     text[size > 0 ? size : 0] = '\0';
     const char *after = strrchr(text, ')');
-    return after && after[2] != 'Z' && strtol(after + 3, NULL, 10) == getpid();
+    return after && strtol(after + 3, NULL, 10) == getpid() && !is_under_way(*pid);
 }
 
-/* Whom the command left behind becomes a child of this process. */
-static unsigned kill_stranded(void)
+/* Whom the command left behind becomes a child of this process. Waits for those that have ended,
+ * and with `kills` for all; how many had not. */
+static unsigned reap_stranded(bool kills)
 {
     unsigned count = 0;
     DIR *all = opendir("/proc");
     for (struct dirent *entry; all && (entry = readdir(all));) {
         pid_t pid;
-        if (is_stranded(entry->d_name, &pid)) {
+        if (!is_stranded(entry->d_name, &pid))
+            continue;
+        if (kills)
             kill(pid, SIGKILL);
-            count++;
-        }
+        count += waitpid(pid, NULL, kills ? 0 : WNOHANG) != pid || kills;
     }
     if (all)
         closedir(all);
-    while (waitpid(-1, NULL, 0) > 0)
-        ;
     return count;
 }
 
@@ -297,20 +340,19 @@ static unsigned kill_stranded(void)
 static unsigned count_survivors(void)
 {
     const struct timespec moment = {.tv_nsec = 5000000};
+    siginfo_t info;
     for (int i = 0; i < 2000; i++) {
-        pid_t got = waitpid(-1, NULL, WNOHANG);
-        if (got < 0)
+        if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) || reap_stranded(false) == 0)
             return 0;
-        if (got == 0)
-            nanosleep(&moment, NULL);
+        nanosleep(&moment, NULL);
     }
-    return kill_stranded();
+    return reap_stranded(true);
 }
 
 static void read_log(ran *r)
 {
     char line[512];
-    FILE *file = fopen(run_file("log"), "re");
+    FILE *file = fopen(stream("log"), "re");
     while (file && fgets(line, sizeof line, file)) {
         line[strcspn(line, "\n")] = '\0';
         r->met += !strncmp(line, "met ", 4);
@@ -323,7 +365,7 @@ static void read_log(ran *r)
     }
     if (file)
         fclose(file);
-    (void)read_text(run_file("log"), r->log);
+    (void)read_text(stream("log"), r->log);
 }
 
 void finish(pid_t pid, ran *r)
@@ -335,10 +377,11 @@ void finish(pid_t pid, ran *r)
         kill(-pid, SIGKILL);
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
+    (void)swap_under_way(pid, 0);
     r->code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     r->survivors = count_survivors();
-    (void)read_text(run_file("out"), r->out);
-    (void)read_text(run_file("err"), r->err);
+    (void)read_text(stream("out"), r->out);
+    (void)read_text(stream("err"), r->err);
     r->out_size = strlen(r->out);
     read_log(r);
 }

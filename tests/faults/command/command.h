@@ -14,6 +14,7 @@ typedef struct fault {
     bool onward;
     int clock_hours;
     bool no_nameless;   /* the file system has no files without names */
+    bool no_sync;       /* nothing is synced, and nobody waits for it */
     bool random_counts; /* the system's random numbers are 0, 1, 2, ... */
 } fault;
 
@@ -46,7 +47,6 @@ typedef struct ran {
 /* The test's own folder in /tmp, made at the first use and emptied by tidy; what belongs to a run
  * (its streams and log: "out", "err", "log") lies in another one. */
 const char *folder(void);
-const char *run_file(const char *name);  /* overwritten by the next call */
 const char *in_folder(const char *name); /* these two: overwritten by the fourth call after */
 const char *run_file(const char *name);
 void tidy(void);
@@ -54,9 +54,12 @@ void tidy(void);
 /* Runs `fanfold ARGUMENTS`, words parted by blanks; "@" stands for the folder. */
 void run(const setting *how, const char *arguments, ran *result);
 
-/* Starts it and comes back at once; finish waits for its end. */
+/* Starts it and comes back at once; finish waits for its end. Of several at once, each has streams
+ * of another name: that of the last call of name_streams ("", as long as there was none) before its
+ * start, and before finish. */
 pid_t start(const setting *how, const char *arguments);
 void finish(pid_t pid, ran *result);
+void name_streams(const char *name);
 
 /* The text of a file, at most TEXT - 1 bytes; false: there is none. */
 bool read_text(const char *path, char text[TEXT]);

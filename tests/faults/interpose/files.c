@@ -23,8 +23,8 @@
         if (action_ == FAULT_FAIL)                                                                 \
             return failed;                                                                         \
         long result_ = (real);                                                                     \
-        if (action_ == FAULT_DIE)                                                                  \
-            fault_die();                                                                           \
+        if (action_ == FAULT_AFTER)                                                                \
+            fault_after();                                                                         \
         return (__typeof__(failed))result_;                                                        \
     } while (0)
 
@@ -42,8 +42,8 @@ static size_t less(fault_action action, size_t size)
             return -1;                                                                             \
         size = less(action_, size);                                                                \
         ssize_t result_ = (real);                                                                  \
-        if (action_ == FAULT_DIE)                                                                  \
-            fault_die();                                                                           \
+        if (action_ == FAULT_AFTER)                                                                \
+            fault_after();                                                                         \
         return result_;                                                                            \
     } while (0)
 
@@ -75,19 +75,19 @@ ssize_t writev(int fd, const struct iovec *parts, int count)
     if (action == FAULT_SHORT && count > 0)
         return syscall(SYS_write, fd, parts[0].iov_base, (parts[0].iov_len + 1) / 2);
     ssize_t written = syscall(SYS_writev, fd, parts, count);
-    if (action == FAULT_DIE)
-        fault_die();
+    if (action == FAULT_AFTER)
+        fault_after();
     return written;
 }
 
 int fsync(int fd)
 {
-    MEET(FAULT_FSYNC, fd, NULL, -1, syscall(SYS_fsync, fd));
+    MEET(FAULT_FSYNC, fd, NULL, -1, fault_has_no_sync() ? 0 : syscall(SYS_fsync, fd));
 }
 
 int fdatasync(int fd)
 {
-    MEET(FAULT_FDATASYNC, fd, NULL, -1, syscall(SYS_fdatasync, fd));
+    MEET(FAULT_FDATASYNC, fd, NULL, -1, fault_has_no_sync() ? 0 : syscall(SYS_fdatasync, fd));
 }
 
 /* As on Linux the descriptor is closed even where close fails. */
@@ -96,8 +96,8 @@ int close(int fd)
     fault_action action = fault_meet(FAULT_CLOSE, fd, NULL);
     int error = errno;
     int result = (int)syscall(SYS_close, fd);
-    if (action == FAULT_DIE)
-        fault_die();
+    if (action == FAULT_AFTER)
+        fault_after();
     if (action != FAULT_FAIL || result)
         return result;
     errno = error;

@@ -27,13 +27,14 @@ static struct {
     bool onward;
     fault_action action;
     bool before;
+    int signal; /* of FAULT_AFTER */
     int error;
     char what[24];
     char prefix[PATH_MAX];
     size_t prefix_size;
     int log;
     long clock_hours;
-    bool no_nameless, random_counts;
+    bool no_nameless, no_sync, random_counts;
 } plan = {.log = -1};
 static _Atomic uint64_t met;
 static atomic_flag clock_told = ATOMIC_FLAG_INIT;
@@ -98,9 +99,10 @@ static void parse_action(const char *text)
     snprintf(plan.what, sizeof plan.what, "%s", text);
     if (!strcmp(text, "short")) {
         plan.action = FAULT_SHORT;
-    } else if (!strncmp(text, "kill", 4)) {
-        plan.action = FAULT_DIE;
-        plan.before = !strcmp(text, "kill-before");
+    } else if (!strncmp(text, "kill-", 5) || !strncmp(text, "stop-", 5)) {
+        plan.action = FAULT_AFTER;
+        plan.signal = text[0] == 'k' ? SIGKILL : SIGSTOP;
+        plan.before = !strcmp(text + 5, "before");
     } else {
         plan.action = FAULT_FAIL;
         plan.error = errno_named(text);
@@ -118,6 +120,18 @@ static bool is_root(void)
     return !root || !strcmp(root, number);
 }
 
+/* What a rank starts does not have the variable any more. */
+static bool is_rank(const char *number)
+{
+    static const char *const variables[] = {"OMPI_COMM_WORLD_RANK", "PMI_RANK"};
+    for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
+        const char *rank = getenv(variables[i]);
+        if (rank)
+            return !strcmp(rank, number);
+    }
+    return false;
+}
+
 static bool is_meant(const char *who)
 {
     bool root = is_root();
@@ -129,6 +143,8 @@ static bool is_meant(const char *who)
         return !root;
     if (!strncmp(who, "name:", 5))
         return !strcmp(program_invocation_short_name, who + 5);
+    if (!strncmp(who, "rank:", 5))
+        return is_rank(who + 5);
     return atoi(who) == (int)getpid();
 }
 
@@ -147,6 +163,7 @@ __attribute__((constructor)) static void read_plan(void)
     plan.prefix_size = strlen(plan.prefix);
     plan.clock_hours = hours ? strtol(hours, NULL, 10) : 0;
     plan.no_nameless = getenv("FAULT_NO_NAMELESS") != NULL;
+    plan.no_sync = getenv("FAULT_NO_SYNC") != NULL;
     plan.random_counts = getenv("FAULT_RANDOM") != NULL;
     plan.calls = parse_calls(getenv("FAULT_CALL"));
 }
@@ -192,17 +209,24 @@ fault_action fault_meet(fault_call call, int fd, const char *path)
     if (!plan.at || (plan.onward ? k < plan.at : k != plan.at))
         return FAULT_PASS;
     tell("fired", names[call], k, plan.what, full);
-    if (plan.action == FAULT_DIE && plan.before)
-        fault_die();
+    if (plan.action == FAULT_AFTER && plan.before) {
+        fault_after();
+        return FAULT_PASS;
+    }
     if (plan.action == FAULT_FAIL)
         errno = plan.error;
     return plan.action;
 }
 
-void fault_die(void)
+/* A process that is to be killed never comes back; one that is stopped does when it is let go on.
+ */
+void fault_after(void)
 {
-    for (;;)
-        (void)kill(getpid(), SIGKILL);
+    int error = errno;
+    do
+        (void)kill(getpid(), plan.signal);
+    while (plan.signal == SIGKILL);
+    errno = error;
 }
 
 long fault_clock_hours(void)
@@ -215,6 +239,11 @@ long fault_clock_hours(void)
 bool fault_has_no_nameless(void)
 {
     return plan.no_nameless;
+}
+
+bool fault_has_no_sync(void)
+{
+    return plan.no_sync;
 }
 
 bool fault_random_counts(void)

@@ -16,8 +16,8 @@ static bool fails(void)
     if (!fault_chosen(FAULT_ALLOC))
         return false;
     fault_action action = fault_meet(FAULT_ALLOC, -1, NULL);
-    if (action == FAULT_DIE)
-        fault_die();
+    if (action == FAULT_AFTER)
+        fault_after();
     return action == FAULT_FAIL;
 }
 

@@ -1,0 +1,272 @@
+/* Processes that are stopped (SIGSTOP) and go on late: a worker, a rank, the whole command while
+ * another run takes its output over. */
+#include <signal.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "kept.h"
+
+static void pause_ms(long ms)
+{
+    nanosleep(&(struct timespec){.tv_nsec = ms * 1000000}, NULL);
+}
+
+/* ---- Workers and ranks ------------------------------------------------------------------------
+ */
+
+/* Stops one of a run's processes at a third of the output and, unless `for_ms` is negative, lets it
+ * go on after so long. Leaves what became of the run; false (reported): nothing could be stopped.
+ */
+static bool stop_one(const kept_job *job, const char *executor, const char *more, victim_kind who,
+                     long for_ms, ran *r)
+{
+    setting how = kept_setting(executor);
+    kept_clear();
+    pid_t pid = start(&how, kept_line(job, executor, more));
+    pid_t hit = kept_wait_written(pid, job->bytes / 3) ? victim_of(pid, who, 1) : 0;
+    bool stopped = hit && kill(hit, SIGSTOP) == 0 && wait_stopped(hit);
+    if (stopped && for_ms >= 0) {
+        pause_ms(for_ms);
+        kill(hit, SIGCONT);
+    }
+    finish(pid, r);
+    SHIM_CHECK(stopped, return false, "%s: no process could be stopped; code %d: %.300s", executor,
+               r->code, r->err);
+    return true;
+}
+
+FAN_TEST(stops, a_worker_that_goes_on_late)
+{
+    static ran r;
+    kept_job job;
+    if (kept_factor(&job, 20000, 5) && stop_one(&job, "processes", "", VICTIM_WORKER, 300, &r))
+        kept_expect_right(&job, &r, "a worker, stopped for 0.3 s");
+    tidy();
+}
+
+/* Replaced meanwhile, or just before: what it still answers is dropped, or counts once. */
+FAN_TEST(stops, a_worker_that_goes_on_after_its_time)
+{
+    static const long moments_ms[] = {-1, 480, 500, 520};
+    static ran r;
+    kept_job job;
+    char label[100];
+    if (!kept_factor(&job, 20000, 5))
+        return;
+    for (size_t i = 0; i < sizeof moments_ms / sizeof *moments_ms && !shim_failed(); i++) {
+        snprintf(label, sizeof label, "a worker that may take 0.5 s, stopped for %ld ms",
+                 moments_ms[i]);
+        if (stop_one(&job, "processes", "--timeout 0.5 --retries 5", VICTIM_WORKER, moments_ms[i],
+                     &r))
+            kept_expect_right(&job, &r, label);
+    }
+    tidy();
+}
+
+FAN_TEST(stops, ranks_that_go_on_in_time_and_never)
+{
+    static ran r;
+    kept_job job;
+    if (!kept_has_mpi())
+        SKIP("no MPI here");
+    if (!kept_factor(&job, 30000, 5))
+        return;
+    if (stop_one(&job, "mpi", "--heartbeat 20s", VICTIM_RANK, 300, &r))
+        kept_expect_right(&job, &r, "a rank, stopped for 0.3 s");
+    if (stop_one(&job, "mpi", "--heartbeat 1s", VICTIM_RANK, -1, &r)) {
+        EXPECT_TRUE(expect_sane(&r, "a rank, stopped for ever"));
+        EXPECT_I64(r.code, 4);
+        EXPECT_CONTAINS(r.err, "has not answered for 1 s");
+        kept_expect_resumes(&job, "processes", "after a rank that was stopped for ever");
+    }
+    tidy();
+}
+
+/* ---- The whole command ------------------------------------------------------------------------
+ */
+
+/* What differs from what it was when it was copied. What a run was stopped in the middle of (the
+ * file `stopped_at`) may be done when it goes on: it had looked before. */
+static void expect_untouched(const char *stopped_at, const char *label)
+{
+    static const char *const names[][2] = {{"target", "then"},
+                                           {"target.journal", "then.journal"},
+                                           {"target.run.json", "then.run.json"}};
+    bool at_run_json = strstr(stopped_at, ".fanfold") || strstr(stopped_at, "run.json") ||
+                       strstr(stopped_at, ".lock") || strchr(stopped_at, '#') ||
+                       !strcmp(stopped_at + strlen(folder()), "/.");
+    for (size_t i = 0; i < (at_run_json ? 2 : 3); i++)
+        SHIM_CHECK(kept_same(names[i][0], names[i][1]), (void)0,
+                   "%s: %s was changed by the run that had lost it", label, names[i][0]);
+}
+
+/* The one that was stopped goes on, its workers do not yet: what they were at takes too long, and
+ * would be other lines. But it has lost its output, and says so. */
+static void expect_fenced(pid_t pid, const kept_job *job, const ran *second, const char *label)
+{
+    static ran first;
+    kept_copy("target", "then");
+    kill(pid, SIGCONT);
+    name_streams("first");
+    finish(pid, &first);
+    name_streams("");
+    SHIM_CHECK(first.code == 3 && strstr(first.err, "was taken over by"), (void)0,
+               "%s: code %d: %.300s", label, first.code, first.err);
+    EXPECT_TRUE(!first.late && !first.survivors);
+    expect_untouched(folder(), label);
+    kept_expect_right(job, second, label);
+}
+
+/* Started, and stopped with all its workers once it has written a third; 0 (reported): not. */
+static pid_t start_stopped(const kept_job *job, const char *executor, const char *more)
+{
+    static ran r;
+    setting how = kept_setting(executor);
+    kept_clear();
+    name_streams("first");
+    pid_t pid = start(&how, kept_line(job, executor, more));
+    bool stopped = kept_wait_written(pid, job->bytes / 3) && kill(-pid, SIGSTOP) == 0 &&
+                   wait_stopped(pid) && kept_size("target.part");
+    if (!stopped) {
+        finish(pid, &r);
+        shim_fail(__FILE__, __LINE__, "%s: it could not be stopped; code %d", executor, r.code);
+    }
+    name_streams("");
+    return stopped ? pid : 0;
+}
+
+static void taken_over(const char *executor)
+{
+    static ran r;
+    char who[32];
+    kept_job job;
+    if (!kept_factor(&job, 20000, 5))
+        return;
+    pid_t first = start_stopped(&job, executor, "--timeout 0.2");
+    if (!first)
+        return;
+    setting how = kept_setting("threads");
+    run(&how, kept_line(&job, "threads", "--resume"), &r);
+    snprintf(who, sizeof who, "pid %d on host", (int)first);
+    EXPECT_I64(r.code, 3);
+    EXPECT_CONTAINS(r.err, who);
+    EXPECT_CONTAINS(r.err, "--break-lock takes it away");
+    pause_ms(250);
+    run(&how, kept_line(&job, "threads", "--resume --break-lock"), &r);
+    EXPECT_TRUE(expect_sane(&r, executor));
+    expect_fenced(first, &job, &r, executor);
+    tidy();
+}
+
+FAN_TEST(stops, a_run_on_processes_that_was_taken_over)
+{
+    taken_over("processes");
+}
+
+FAN_TEST(stops, a_run_on_threads_that_was_taken_over)
+{
+    taken_over("threads");
+}
+
+/* The second is at work when the first goes on. */
+FAN_TEST(stops, both_at_work_at_once)
+{
+    static ran r;
+    static char holder[TEXT];
+    char who[32];
+    kept_job job;
+    if (!kept_factor(&job, 40000, 5))
+        return;
+    pid_t first = start_stopped(&job, "processes", "--timeout 0.2");
+    if (!first)
+        return;
+    pause_ms(250);
+    setting how = kept_setting("threads");
+    pid_t second = start(&how, kept_line(&job, "threads", "--resume --break-lock"));
+    snprintf(who, sizeof who, "\npid %d\n", (int)second);
+    while (!has_ended(second) &&
+           !(read_text(in_folder("target.journal.lock"), holder) && strstr(holder, who)))
+        pause_ms(1);
+    kill(-first, SIGCONT);
+    EXPECT_TRUE(!has_ended(second)); /* they were at it together */
+    name_streams("first");
+    finish(first, &r);
+    name_streams("");
+    SHIM_CHECK(r.code == 3 && strstr(r.err, "was taken over by"), (void)0, "code %d: %.300s",
+               r.code, r.err);
+    finish(second, &r);
+    kept_expect_right(&job, &r, "both at once");
+    tidy();
+}
+
+/* ---- At each call ------------------------------------------------------------------------------
+ */
+
+/* Stopped at the k-th of its calls, taken over by a run that comes to its end, and let go on.
+ * False: it has no such call, or (reported) something is wrong. */
+static bool stop_at(const kept_job *job, const char *what, unsigned long k)
+{
+    static ran first, second;
+    char label[100];
+    setting how = kept_setting("serial");
+    kept_clear();
+    snprintf(label, sizeof label, "%s call %lu", what, k);
+    how.fault.call = KEPT_CALLS;
+    how.fault.what = what;
+    how.fault.path = folder();
+    how.fault.who = "root";
+    how.fault.at = k;
+    name_streams("first");
+    pid_t pid = start(&how, kept_line(job, "serial", "--resume"));
+    bool stopped = wait_stopped(pid);
+    name_streams("");
+    setting usual = kept_setting("serial");
+    if (stopped) {
+        run(&usual, kept_line(job, "serial", "--resume --break-lock"), &second);
+        kept_copy("target", "then");
+        kill(pid, SIGCONT);
+    }
+    name_streams("first");
+    finish(pid, &first);
+    name_streams("");
+    SHIM_CHECK(first.fired == stopped && !first.late, return false, "%s: fired %u, stopped %d",
+               label, first.fired, stopped);
+    if (!stopped)
+        return false;
+    bool taken = first.code == 3 && strstr(first.err, "was taken over by");
+    snprintf(label, sizeof label, "%s call %lu, on %.40s", what, k,
+             first.fired_path + strlen(folder()));
+    SHIM_CHECK(taken || first.code == job->code, return false, "%s: code %d: %.300s", label,
+               first.code, first.err);
+    if (taken)
+        expect_untouched(first.fired_path, label);
+    return kept_expect_right(job, &second, label);
+}
+
+/* Every step-th call, before and behind it by turns, or with `both` each. */
+static void stop_at_calls(unsigned long from, unsigned long step, bool both)
+{
+    static const char *const whats[] = {"stop-before", "stop-after"};
+    kept_job job;
+    if (!kept_factor(&job, 12, 2))
+        return;
+    unsigned long k = from, n = 0;
+    while (stop_at(&job, whats[n % 2], k)) {
+        n++;
+        k += both && n % 2 ? 0 : step;
+    }
+    SHIM_CHECK(k > 20, (void)0, "only %lu calls were met", k);
+}
+
+FAN_TEST(stops, taken_over_at_calls)
+{
+    moments m = moments_new();
+    stop_at_calls(1 + moments_below(&m, 6), 6, false);
+    tidy();
+}
+
+FAN_TEST(stops, long_taken_over_at_every_call)
+{
+    stop_at_calls(1, 1, true);
+    tidy();
+}
