@@ -157,6 +157,9 @@ static fan_status go_on(opening *o)
     _Alignas(8) unsigned char record[FANI_JOURNAL_RECORD_HEAD + sizeof text];
     j->id = o->scan.id;
     j->next = o->survey.next;
+    fan_status status = fani_journal_lock_check(&j->lock, true, o->error);
+    if (status != FAN_OK)
+        return status;
     if (o->survey.end < o->scan.size && io->truncate(j->fd, (off_t)o->survey.end))
         return fani_journal_place_error(&j->place, FAN_E_OUTPUT, errno, "cut off", o->error);
     fani_journal_mark mark = {

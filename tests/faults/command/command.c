@@ -386,6 +386,14 @@ void finish(pid_t pid, ran *r)
     read_log(r);
 }
 
+void wait_said(const char *text, int ms)
+{
+    static char said[TEXT];
+    const struct timespec moment = {.tv_nsec = 5000000};
+    for (int i = 0; i < ms / 5 && !(read_text(stream("err"), said) && strstr(said, text)); i++)
+        nanosleep(&moment, NULL);
+}
+
 void run(const setting *how, const char *arguments, ran *result)
 {
     finish(start(how, arguments), result);

@@ -61,6 +61,9 @@ pid_t start(const setting *how, const char *arguments);
 void finish(pid_t pid, ran *result);
 void name_streams(const char *name);
 
+/* Waits up to so long until the run of this name has said that on standard error. */
+void wait_said(const char *text, int ms);
+
 /* The text of a file, at most TEXT - 1 bytes; false: there is none. */
 bool read_text(const char *path, char text[TEXT]);
 void write_text(const char *path, const char *text);

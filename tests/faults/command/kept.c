@@ -157,6 +157,17 @@ setting kept_setting(const char *executor)
     return how;
 }
 
+setting kept_slow_setting(const char *executor)
+{
+    setting how = kept_setting(executor);
+    how.fault.call = "write";
+    how.fault.what = "slow-after";
+    how.fault.path = kept_part();
+    how.fault.at = 1;
+    how.fault.onward = true;
+    return how;
+}
+
 const char *kept_line(const kept_job *job, const char *executor, const char *more)
 {
     static char text[1200];
@@ -234,7 +245,7 @@ bool kept_wait_written(pid_t pid, uint64_t bytes)
 static bool kill_one(const kept_job *job, unsigned percent)
 {
     static ran r;
-    setting how = kept_setting("serial");
+    setting how = kept_slow_setting("serial");
     pid_t pid = start(&how, kept_line(job, "serial", "--resume"));
     bool killed = kept_wait_written(pid, job->bytes * percent / 100) && kill(pid, SIGKILL) == 0;
     finish(pid, &r);

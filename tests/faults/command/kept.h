@@ -25,6 +25,10 @@ bool kept_factor(kept_job *job, unsigned long count, unsigned bad);
  * (three ranks of one worker process), "mpi-threads"; and its command line, with `more` options. No
  * sync reaches the disk: what processes lose is not what a lost machine loses. */
 setting kept_setting(const char *executor);
+
+/* The same of one that pauses a little behind each write to its part, so that it can be hit there
+ * on a machine as busy as this one may be. */
+setting kept_slow_setting(const char *executor);
 const char *kept_line(const kept_job *job, const char *executor, const char *more);
 
 /* Whether there is an MPI to run over ranks. */

@@ -79,7 +79,7 @@ static void say(const char *what, const unsigned ways[WAYS])
 /* The job of these tests, killed near its end, so that little is left to be done. */
 static bool prepare(kept_job *job)
 {
-    return kept_factor(job, 20000, 8) && kept_killed(job, 40) && kept_killed_again(job, 80);
+    return kept_factor(job, 10000, 8) && kept_killed(job, 40) && kept_killed_again(job, 70);
 }
 
 /* A journal that is cut is one that was being written: only its head can't be missed. */

@@ -19,27 +19,23 @@ static bool ends_the_run(victim_kind who)
     return who != VICTIM_WORKER;
 }
 
-static bool strike_one(pid_t pid, const strike *s)
-{
-    pid_t process = victim_of(pid, s->who, s->choice);
-    return process && kill(process, SIGKILL) == 0;
-}
-
 /* Makes the next strikes, of which the first is for this run, up to one that ends it: the run that
  * the first one for another executor meets is ended by its command. How many are not to be made
- * again, since they were made or came too late. */
+ * again, since they were made or came too late. Whom they are for is looked up beforehand. */
 static size_t hit(pid_t pid, const strike *strikes, size_t count, unsigned *hits, bool *ends)
 {
     size_t i = 0;
     *ends = false;
-    while (i < count && !*ends && kept_wait_written(pid, strikes[i].at)) {
+    while (i < count && !*ends) {
         bool ours = !strcmp(strikes[i].executor, strikes[0].executor);
-        strike now = {.who = VICTIM_COMMAND};
-        if (ours)
-            now = strikes[i++];
-        bool killed = strike_one(pid, &now);
+        victim_kind who = ours ? strikes[i].who : VICTIM_COMMAND;
+        pid_t process = victim_of(pid, who, strikes[i].choice);
+        if (!process || !kept_wait_written(pid, strikes[i].at))
+            break;
+        bool killed = kill(process, SIGKILL) == 0;
         *hits += killed;
-        *ends = killed && ends_the_run(now.who);
+        *ends = killed && ends_the_run(who);
+        i += ours;
     }
     return i;
 }
@@ -55,7 +51,7 @@ static unsigned campaign(const kept_job *job, const strike *strikes, size_t coun
     kept_clear();
     for (unsigned runs = 1; runs <= count + 1 && !shim_failed(); runs++) {
         const char *executor = strikes[next < count ? next : count - 1].executor;
-        setting how = kept_setting(executor);
+        setting how = kept_slow_setting(executor);
         bool ends;
         pid_t pid = start(&how, kept_line(job, executor, "--resume"));
         next += hit(pid, strikes + next, count - next, &hits, &ends);

@@ -64,7 +64,7 @@ FAN_TEST(locks, one_of_another_host_is_respected_while_it_beats)
     static ran r;
     kept_job job;
     stranger s;
-    if (!kept_factor(&job, 20000, 5) || !kept_killed(&job, 80) || !place_stranger(&s))
+    if (!kept_factor(&job, 10000, 5) || !kept_killed(&job, 60) || !place_stranger(&s))
         return;
     ASSERT_I64(pthread_create(&s.thread, NULL, beat_on, &s), 0);
     setting how = kept_setting("serial");
@@ -90,7 +90,7 @@ FAN_TEST(locks, one_of_another_host_is_stale_when_it_stands_still)
     static ran r;
     kept_job job;
     stranger s;
-    if (!kept_factor(&job, 20000, 5) || !kept_killed(&job, 80) || !place_stranger(&s))
+    if (!kept_factor(&job, 10000, 5) || !kept_killed(&job, 60) || !place_stranger(&s))
         return;
     setting how = kept_setting("serial");
     run(&how, kept_line(&job, "serial", "--resume"), &r);
@@ -103,7 +103,7 @@ FAN_TEST(locks, one_of_another_host_is_stale_when_it_stands_still)
 FAN_TEST(locks, one_of_a_killed_run_heals_itself)
 {
     kept_job job;
-    if (!kept_factor(&job, 20000, 5) || !kept_killed(&job, 80))
+    if (!kept_factor(&job, 10000, 5) || !kept_killed(&job, 60))
         return;
     EXPECT_TRUE(kept_size("target.journal.lock") > 0); /* it has left one */
     kept_expect_resumes(&job, "serial", "the lock of a killed run");

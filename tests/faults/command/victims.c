@@ -134,6 +134,12 @@ bool has_ended(pid_t pid)
     return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == pid;
 }
 
+bool is_alive(pid_t pid)
+{
+    process p;
+    return read_process(pid, &p) && p.state != 'Z';
+}
+
 bool wait_stopped(pid_t pid)
 {
     process p = {0};

@@ -18,6 +18,9 @@ pid_t victim_of(pid_t pid, victim_kind who, unsigned choice);
 /* Whether a process has ended; it may still be waited for. */
 bool has_ended(pid_t pid);
 
+/* Whether a process, of whomever, lives and is no zombie. */
+bool is_alive(pid_t pid);
+
 /* Waits up to 20 s until a process is stopped by a signal. False: it is not. */
 bool wait_stopped(pid_t pid);
 

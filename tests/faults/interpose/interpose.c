@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 static const char *const names[] = {
@@ -27,7 +28,7 @@ static struct {
     bool onward;
     fault_action action;
     bool before;
-    int signal; /* of FAULT_AFTER */
+    int signal; /* of FAULT_AFTER; 0: none, but a pause */
     int error;
     char what[24];
     char prefix[PATH_MAX];
@@ -99,10 +100,11 @@ static void parse_action(const char *text)
     snprintf(plan.what, sizeof plan.what, "%s", text);
     if (!strcmp(text, "short")) {
         plan.action = FAULT_SHORT;
-    } else if (!strncmp(text, "kill-", 5) || !strncmp(text, "stop-", 5)) {
+    } else if (!strcmp(text + strcspn(text, "-"), "-before") ||
+               !strcmp(text + strcspn(text, "-"), "-after")) {
         plan.action = FAULT_AFTER;
-        plan.signal = text[0] == 'k' ? SIGKILL : SIGSTOP;
-        plan.before = !strcmp(text + 5, "before");
+        plan.signal = text[0] == 'k' ? SIGKILL : !strncmp(text, "stop", 4) ? SIGSTOP : 0;
+        plan.before = strchr(text, 'b') != NULL;
     } else {
         plan.action = FAULT_FAIL;
         plan.error = errno_named(text);
@@ -222,10 +224,14 @@ fault_action fault_meet(fault_call call, int fd, const char *path)
  */
 void fault_after(void)
 {
+    const struct timespec pause = {.tv_nsec = 50000000};
     int error = errno;
-    do
-        (void)kill(getpid(), plan.signal);
-    while (plan.signal == SIGKILL);
+    do {
+        if (plan.signal)
+            (void)kill(getpid(), plan.signal);
+        else
+            (void)nanosleep(&pause, NULL);
+    } while (plan.signal == SIGKILL);
     errno = error;
 }
 

@@ -6,7 +6,8 @@
  *               0: none fails, each one met is only logged, so that a driver can count them
  *   FAULT_DO    the name of an errno (ENOSPC, EIO, EDQUOT, EINTR, ENOMEM, ...); "short": half of
  *               the bytes are written; "kill-before", "kill-after": SIGKILL for the process itself;
- *               "stop-before", "stop-after": SIGSTOP, behind which the call is as usual
+ *               "stop-before", "stop-after": SIGSTOP, behind which the call is as usual;
+ *               "slow-after": nothing for 50 ms
  *   FAULT_PATH  only files whose path begins so (of a descriptor: as /proc/self/fd tells it; of a
  *               name: as it was given, from the folder's path where it is relative to one)
  *   FAULT_WHO   "all" (as unset); "root": the first process that loaded this library; "children":
@@ -72,7 +73,7 @@ bool fault_chosen(fault_call call);
  * Never allocates. */
 fault_action fault_meet(fault_call call, int fd, const char *path);
 
-/* After a call whose action was FAULT_AFTER: kills the process, or stops it. Keeps errno. */
+/* After a call whose action was FAULT_AFTER: kills the process, stops it, or waits. Keeps errno. */
 void fault_after(void);
 
 /* The hours of FAULT_CLOCK, 0: none; logged at the first look. */
