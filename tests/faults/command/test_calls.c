@@ -154,7 +154,7 @@ FAN_TEST(calls, each_fails_in_some_way)
 {
     kept_job job;
     if (small_job(&job))
-        fail_everywhere(&job, AT_THE_BEGINNING, false, 1, false);
+        fail_everywhere(&job, AT_THE_BEGINNING, false, 2, false);
     tidy();
 }
 
@@ -162,7 +162,7 @@ FAN_TEST(calls, each_fails_in_some_way_in_a_run_that_goes_on)
 {
     kept_job job;
     if (kept_factor(&job, 8000, 5) && kept_killed(&job, 60))
-        fail_everywhere(&job, IN_THE_MIDDLE, true, 4, false);
+        fail_everywhere(&job, IN_THE_MIDDLE, true, 6, false);
     tidy();
 }
 
@@ -260,10 +260,10 @@ FAN_TEST(calls, killed_at_some)
     kept_job job;
     if (!small_job(&job))
         return;
-    kill_everywhere(&job, AT_THE_BEGINNING, false, 5, "kill-before");
-    kill_everywhere(&job, AT_THE_BEGINNING, true, 5, "kill-after");
+    kill_everywhere(&job, AT_THE_BEGINNING, false, 8, "kill-before");
+    kill_everywhere(&job, AT_THE_BEGINNING, true, 8, "kill-after");
     if (kept_factor(&job, 8000, 5) && kept_killed(&job, 60))
-        kill_everywhere(&job, IN_THE_MIDDLE, true, 6, "kill-before");
+        kill_everywhere(&job, IN_THE_MIDDLE, true, 9, "kill-before");
     tidy();
 }
 
