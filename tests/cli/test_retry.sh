@@ -49,10 +49,11 @@ for format in text tsv ndjson; do
         cmp -s "plain.$format" "$executor.$format" && fail "$what: nothing failed"
         run "$fanfold" factor "${options[@]}" --timeout 60 --retry-failed
         expect 2 ''
-        says_nothing
+        # On a busy machine an entry that is no number may have timed out before it was looked at.
+        grep -v 'is no number' err && fail "$what: said $(cat err)"
         same "$executor.$format" "plain.$format"
         agrees "$executor.$format" 1
-        grep -q '"outcome":"bad input","attempt":1,.*"text":.*bad' out || fail "$what: $(cat out)"
+        grep -q '"outcome":"bad input",.*"text":.*bad' out || fail "$what: $(cat out)"
         grep -q '"outcome":"timed out"' out && fail "$what: has still some that timed out"
         [ ! -e "$executor.$format.part" ] || fail "$what: left its part"
     done
