@@ -119,12 +119,14 @@ typedef struct vector {
     unsigned count;
 } vector;
 
-/* Takes up to a vector of parts; the rest of the lanes gets copies of them in turn. */
+/* Takes up to a vector of parts from a queue that has some; the rest of the lanes gets copies of
+ * them in turn. */
 static void take(work *w, queue *q, unsigned lanes, vector *v)
 {
     v->count = 0;
     while (v->count < lanes && q->count > 0)
         v->names[v->count++] = pop(w, q);
+    assert(v->count > 0);
     for (unsigned i = 0; i < lanes; i++) {
         const part *p = &w->pool[v->names[i % v->count]];
         v->n[i] = p->n;

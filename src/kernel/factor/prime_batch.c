@@ -95,9 +95,9 @@ typedef struct candidates {
 static void pad(candidates *c, unsigned lanes)
 {
     for (size_t i = c->count; i % lanes != 0; i++) {
-        c->n[i] = c->n[0];
-        c->one[i] = c->one[0];
-        c->p[i] = c->p[0];
+        c->n[i] = c->n[i - 1];
+        c->one[i] = c->one[i - 1];
+        c->p[i] = c->p[i - 1];
     }
 }
 
@@ -151,6 +151,7 @@ static void sort_out(const uint64_t *n, const uint64_t *found, bool *prime, size
             prime[i] = none ? n[i] > 1 : n[i] == only;
         } else if (fani_engine_for(lanes, n[i]) == engine) {
             c->n[c->count] = n[i];
+            c->p[c->count] = 0;
             c->one[c->count] = fani_power_of_two(lanes->engines[engine]->radix, n[i]);
             c->place[c->count++] = (uint16_t)i;
             prime[i] = false;
