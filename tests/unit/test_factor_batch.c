@@ -114,11 +114,11 @@ static void expect_semiprimes(uint64_t seed, size_t of_each)
     uint64_t *n = malloc(3 * of_each * sizeof *n);
     ASSERT_TRUE(n != NULL);
     for (int bits = 9; bits <= 32; bits++) {
-        uint64_t close = (UINT64_C(1) << bits) - 1;
+        uint64_t end = UINT64_C(1) << bits, close = end - 1;
         for (size_t i = 0; i < of_each; i++) {
             uint64_t p = random_prime(&seed, bits);
             do
-                close -= 2;
+                close = close < end / 2 ? end - 1 : close - 2;
             while (!n_is_prime(close));
             n[3 * i] = p * random_prime(&seed, bits);
             n[3 * i + 1] = close * n_nextprime(close, 0);
