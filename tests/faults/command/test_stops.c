@@ -107,6 +107,8 @@ static void expect_fenced(pid_t pid, const kept_job *job, const ran *second, con
 {
     static ran first;
     kept_copy("target", "then");
+    SHIM_CHECK(!has_open(pid, in_folder("target")) && !has_open(pid, in_folder("target.journal")),
+               (void)0, "%s: it can still write to what is another run's", label);
     kill(pid, SIGCONT);
     name_streams("first");
     wait_said("was taken over by", 2000);

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -132,6 +133,21 @@ bool has_ended(pid_t pid)
 {
     siginfo_t info = {0};
     return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == pid;
+}
+
+bool has_open(pid_t pid, const char *path)
+{
+    char name[64];
+    struct stat file, opened;
+    bool open = false;
+    snprintf(name, sizeof name, "/proc/%d/fd", (int)pid);
+    DIR *dir = stat(path, &file) == 0 ? opendir(name) : NULL;
+    for (struct dirent *entry; dir && (entry = readdir(dir));)
+        open |= fstatat(dirfd(dir), entry->d_name, &opened, 0) == 0 &&
+                opened.st_dev == file.st_dev && opened.st_ino == file.st_ino;
+    if (dir)
+        closedir(dir);
+    return open;
 }
 
 bool is_alive(pid_t pid)

@@ -18,6 +18,9 @@ pid_t victim_of(pid_t pid, victim_kind who, unsigned choice);
 /* Whether a process has ended; it may still be waited for. */
 bool has_ended(pid_t pid);
 
+/* Whether a process has this file open. */
+bool has_open(pid_t pid, const char *path);
+
 /* Whether a process, of whomever, lives and is no zombie. */
 bool is_alive(pid_t pid);
 
