@@ -106,6 +106,16 @@ static void copy_one(const char *path, const char *rest, const char *user)
     copy_file(path, to);
 }
 
+void kept_remove(const char *text)
+{
+    DIR *dir = opendir(folder());
+    for (struct dirent *entry; dir && (entry = readdir(dir));)
+        if (strstr(entry->d_name, text))
+            (void)unlinkat(dirfd(dir), entry->d_name, 0);
+    if (dir)
+        closedir(dir);
+}
+
 void kept_clear(void)
 {
     each_of(target, remove_one, NULL);

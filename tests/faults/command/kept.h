@@ -59,6 +59,9 @@ bool kept_expect_resumes(const kept_job *job, const char *executor, const char *
 /* Two files of the folder have the same bytes. */
 bool kept_same(const char *name, const char *other);
 
+/* Removes the files of the folder whose names have this in them. */
+void kept_remove(const char *text);
+
 /* Removes the target and all beside it; copies them to the same files of another target. */
 void kept_clear(void);
 void kept_copy(const char *from, const char *to);

@@ -2,7 +2,6 @@
  * mind, what was written stays, and --resume comes to the right end. */
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "kept.h"
 
@@ -33,10 +32,8 @@ static void begin(int where)
 /* Files that stay where nobody could remove them: they are in nobody's way. */
 static void remove_temporary(void)
 {
-    char line[200];
-    snprintf(line, sizeof line, "find %s -name '.fanfold*' -delete -o -name '*.lock.new-*' -delete",
-             folder());
-    EXPECT_I64(system(line), 0);
+    kept_remove(".fanfold-");
+    kept_remove(".lock.new-");
 }
 
 static bool old_or_new(int where)

@@ -147,7 +147,7 @@ static bool is_meant(const char *who)
         return !strcmp(program_invocation_short_name, who + 5);
     if (!strncmp(who, "rank:", 5))
         return is_rank(who + 5);
-    return atoi(who) == (int)getpid();
+    return strtol(who, NULL, 10) == (long)getpid();
 }
 
 __attribute__((constructor)) static void read_plan(void)
