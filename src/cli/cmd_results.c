@@ -1,5 +1,6 @@
 /* fanfold results */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,13 +22,17 @@ static int graver(int a, int b)
 /* False: there is one that is not readable; said why. */
 static bool load_run(results_view *view)
 {
-    char *path;
+    char *path, *target = canonicalize_file_name(view->output); /* it may be a link */
     json_error_t what;
-    if (asprintf(&path, "%s.run.json", view->output) < 0) {
+    int size = asprintf(&path, "%s.run.json", target ? target : view->output);
+    free(target);
+    if (size < 0) {
         message_error("out of memory");
         return false;
     }
-    FILE *file = fopen(path, "re");
+    /* Not blocking: somebody may have put a FIFO there. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
     bool good = file || errno == ENOENT || errno == ENOTDIR;
     if (!good)
         message_error("%s: %s", path, strerror(errno));

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,7 +95,11 @@ static fan_status take_pins(const char *path, json_t *object, fani_shard_pins *p
 static fan_status read_pins(const char *path, fani_shard_pins *pins, fan_error *error)
 {
     json_error_t what;
-    FILE *file = fopen(path, "re");
+    /* Not blocking: somebody may have put a FIFO there. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
+    if (fd >= 0 && !file)
+        (void)close(fd); /* nothing was read */
     if (!file && (errno == ENOENT || errno == ENOTDIR))
         return FAN_OK;
     if (!file) {
