@@ -80,10 +80,23 @@ static fan_status make_file(void *user, int *fd, fan_error *error)
     return status;
 }
 
+/* Where the run before us may wake up, it does not get to see our file. */
+static fan_status renew_left(const fani_held *held, fan_error *error)
+{
+    struct stat info;
+    if (!fani_journal_is_doubtful(held->journal) || lstat(held->path, &info) ||
+        !S_ISREG(info.st_mode))
+        return FAN_OK;
+    return fani_writer_part_renew(held->path, "", (uint64_t)info.st_size, error);
+}
+
 /* Opens what an earlier run has left: what is no plain file of ours is not gone on with. */
 static fan_status open_left(fani_held *held, fan_error *error)
 {
     struct stat info;
+    fan_status status = renew_left(held, error);
+    if (status != FAN_OK)
+        return status;
     int fd = open(held->path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0)
         return errno == ENOENT ? FAN_OK : cant(held, "gone on with", error);
@@ -91,7 +104,7 @@ static fan_status open_left(fani_held *held, fan_error *error)
     bool ours = known && S_ISREG(info.st_mode) && info.st_uid == geteuid();
     if (!ours) {
         errno = known ? EPERM : errno;
-        fan_status status = cant(held, "gone on with", error);
+        status = cant(held, "gone on with", error);
         (void)close(fd); /* nothing was written */
         return status;
     }
