@@ -136,7 +136,7 @@ FAN_TEST(kills, ranks_their_workers_and_the_launcher_killed_at_random)
     static const char *const executors[] = {"mpi", "mpi", "mpi-threads", "mpi"};
     if (!kept_has_mpi())
         SKIP("no MPI here");
-    each_once(who, executors, 4, 30000, 2);
+    each_once(who, executors, 4, 120000, 2);
     tidy();
 }
 
