@@ -118,6 +118,15 @@ static void wrote(void *user, uint64_t leaf, const fan_captured *text)
     fani_run_wrote(ir->run, text, "integral %" PRIu64 " leaf %" PRIu64, ir->index, leaf);
 }
 
+/* Asked again and again while an integral is worked at: those before it are written down meanwhile.
+ * An error is kept by the writer or the journal, and told by the next that needs them. */
+static bool stop_asked(void *user)
+{
+    fani_job_run *run = user;
+    (void)fani_state_idle(run, false, NULL);
+    return run->events.stop && run->events.stop(run->events.user);
+}
+
 static fan_status fold_part(integral_run *ir, const fan_buffer *bytes,
                             const fani_ready_integral *ready, fan_error *error)
 {
@@ -133,8 +142,8 @@ static fan_status fold_part(integral_run *ir, const fan_buffer *bytes,
                           .emit_every = EMIT_LEAVES,
                           .emit = emit,
                           .emit_user = ir,
-                          .stop = ir->run->events.stop,
-                          .stop_user = ir->run->events.user,
+                          .stop = stop_asked,
+                          .stop_user = ir->run,
                           .timeout_ms = fani_job_ms(job, FANI_KEY_TIMEOUT),
                           .retries = (uint32_t)fani_job_count(job, FANI_KEY_RETRIES, 0),
                           .backoff_ms = fani_job_ms(job, FANI_KEY_BACKOFF),
@@ -505,11 +514,10 @@ static fan_status run_lines(fani_job_run *run, fani_reader *reader, uint64_t *in
     return status == FAN_OK ? fani_state_read_all(run->state, error) : status;
 }
 
-static fan_status make_reader(const fani_job_run *run, fani_reader **reader, fan_error *error)
+static fan_status make_reader(fani_job_run *run, fani_reader **reader, fan_error *error)
 {
     const fani_strings *inputs = &run->job->values[FANI_KEY_INPUT];
-    fani_reader_options options = {
-        .unit = FANI_UNIT_LINE, .stop = run->events.stop, .stop_user = run->events.user};
+    fani_reader_options options = {.unit = FANI_UNIT_LINE, .stop = stop_asked, .stop_user = run};
     fan_status status = fani_reader_new(&options, reader);
     for (size_t i = 0; status == FAN_OK && i < inputs->count; i++)
         status = fani_reader_add_file(*reader, inputs->at[i]);
