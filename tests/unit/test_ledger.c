@@ -397,7 +397,7 @@ static void open_run(fani_job_run *run, fan_job **job, const char *output, fan_j
     EXPECT_I64(fan_job_set(*job, "output", output, NULL), FAN_OK);
     EXPECT_I64(fan_job_set(*job, "resume", "true", NULL), FAN_OK);
     *result = (fan_job_result){0};
-    *run = (fani_job_run){.job = *job, .result = result, .output = strdup(output), .slice = {1, 1}};
+    *run = (fani_job_run){.job = *job, .result = result, .slice = {1, 1}};
     EXPECT_I64(fani_state_open(run, &error), FAN_OK);
     EXPECT_STR(error.text, "");
 }
@@ -406,7 +406,6 @@ static void close_run(fani_job_run *run, fan_job *job)
 {
     EXPECT_I64(fani_state_close(run, NULL), FAN_OK);
     fani_writer_free(run->writer);
-    free(run->output);
     fan_job_free(job);
 }
 
