@@ -183,6 +183,8 @@ typedef struct fan_outcome {
     uint64_t run_ns; /* how long its last run took, with all that ran in its batch; 0: not known */
     uint32_t run_items; /* items of that batch: 1: it ran alone */
     uint32_t reserved;  /* 0: room for fields to come */
+    const char *worker; /* fan_map_options.timed: who ran it last, as "HOST/WORKER", over ranks
+                           "HOST/RANK.WORKER"; "" where it never ran. Else NULL */
 } fan_outcome;
 
 /* "ok", "failed", "lost", "timed out", "cancelled". */
@@ -341,6 +343,8 @@ typedef struct fan_map_options {
                                   and outcomes of what runs are still given (in index order: up to
                                   the first item that is missing) until this, polled likewise, is
                                   true too. NULL: it is at once */
+    bool timed; /* outcomes say who ran the item, and exactly how long; batches then have one item
+                   where `batch` does not say more */
 } fan_map_options;
 
 typedef struct fan_summary {

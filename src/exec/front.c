@@ -160,10 +160,12 @@ void fani_front_post(fani_front *front, fani_batch *batch, uint64_t number)
     batch->posting = number;
     batch->attempt++;
     if (front->trace) {
-        batch->begun_ns = 0;
-        batch->where = (fani_where){0};
         batch->posted_ns = fani_stamp_ns();
         batch->traced = true;
+    }
+    if (batch->traced) {
+        batch->begun_ns = 0;
+        batch->where = (fani_where){0};
     }
     if (batch->timeout_ns && front->ops->begun)
         fani_watch_time(front, batch);

@@ -2,9 +2,11 @@
  * map_done, which puts a batch on a list that the caller empties. */
 #include "exec/map.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -202,6 +204,7 @@ static fan_status apply_options(const fan_mapping *map, fani_batch *batch)
     batch->priority = options->priority;
     batch->item_ns = map->item_ns;
     batch->divisible = map->divides;
+    batch->traced = options->timed;
     batch->grain = options->batch;
     if (map->args)
         fani_args_attach(map->args, batch);
@@ -550,6 +553,20 @@ static void count_outcome(fan_summary *summary, fan_outcome_kind kind)
     }
 }
 
+/* Says who ran the batch being delivered. */
+static void name_worker(fan_mapping *map, const fani_batch *batch)
+{
+    const fani_where *where = &batch->where;
+    const fani_opened *opened = &map->front->opened;
+    if (!where->pid)
+        map->worker[0] = '\0';
+    else if (opened->hosts && where->rank < opened->ranks)
+        snprintf(map->worker, sizeof map->worker, "%.64s/%u.%u",
+                 opened->hosts + where->rank * opened->hosts_stride, where->rank, where->worker);
+    else
+        snprintf(map->worker, sizeof map->worker, "%s/%u", map->host, where->worker);
+}
+
 /* Up to `max` outcomes of the batch being delivered. */
 size_t fani_map_take_outcomes(fan_mapping *map, fan_outcome *outcomes, size_t max)
 {
@@ -557,6 +574,8 @@ size_t fani_map_take_outcomes(fan_mapping *map, fan_outcome *outcomes, size_t ma
     size_t count = batch->items.count - map->delivered;
     if (count > max)
         count = max;
+    if (map->options.timed)
+        name_worker(map, batch);
     for (size_t i = 0; i < count; i++) {
         outcomes[i] = fani_replies_outcome(&batch->replies, map->delivered + i);
         outcomes[i].index = batch->items.first + map->delivered + i;
@@ -565,6 +584,7 @@ size_t fani_map_take_outcomes(fan_mapping *map, fan_outcome *outcomes, size_t ma
             outcomes[i].run_ns = batch->run_ns;
             outcomes[i].run_items = (uint32_t)batch->items.count;
         }
+        outcomes[i].worker = map->options.timed ? map->worker : NULL;
         count_outcome(&map->summary, outcomes[i].kind);
     }
     map->delivered += count;
@@ -630,10 +650,14 @@ fan_status fan_map_begin_sized(fan_executor *executor, const fan_task *task, fan
                          .args = args};
     if (options.timeout_ms && !(map->front->opened.capabilities & FAN_CAP_KILLS))
         map->options.batch = 1; /* only one alone can be given up */
+    if (options.timed && !options.batch)
+        map->options.batch = 1;
     bool is_range = !source.pull && !source.array;
     map->divides =
         (map->front->opened.divides || (map->front->opened.divides_ranges && is_range)) &&
-        !options.timeout_ms && !options.retries;
+        !options.timeout_ms && !options.retries && !options.timed;
+    if (options.timed && gethostname(map->host, sizeof map->host - 1))
+        snprintf(map->host, sizeof map->host, "(unknown)");
     fani_front_retain(map->front);
     *mapping = map;
     return FAN_OK;

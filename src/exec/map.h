@@ -5,6 +5,8 @@
 
 #include "exec/front.h"
 
+enum { HOST_NAME = 65, WORKER_NAME = HOST_NAME + 24 };
+
 /* A batch of a map, from sending to delivery. */
 typedef struct sent {
     _Alignas(128) fani_batch original; /* as it was sent */
@@ -44,6 +46,9 @@ struct fan_mapping {
     unsigned out;       /* batches sent and not seen to have ended */
     uint32_t collected; /* batches seen to have ended, ever */
     double item_ns;     /* smoothed time of one item; 0: not known yet */
+
+    char host[HOST_NAME];     /* options.timed: this one's */
+    char worker[WORKER_NAME]; /* of the batch being delivered */
 
     sent *delivering;
     size_t delivered; /* items of it that were given */

@@ -37,9 +37,13 @@ static fan_status cant(const fani_held *held, const char *doing, fan_error *erro
     return FAN_E_OUTPUT;
 }
 
-/* A new one in the place of what an earlier run may have left. Links are not followed. */
+/* A new one in the place of what an earlier run may have left, but not of what one has that took
+ * the output over. Links are not followed. */
 static fan_status make_named(fani_held *held, fan_error *error)
 {
+    fan_status status = fani_journal_check(held->journal, true, error);
+    if (status != FAN_OK)
+        return status;
     if (unlink(held->path) && errno != ENOENT)
         return cant(held, "replaced", error);
     do {
@@ -313,6 +317,8 @@ void fani_held_leave(fani_held *held, bool always)
     if (!always && (fani_reorder_waiting(held->buffer) ||
                     fani_journal_flush(held->journal, true, FAN_FOREVER, NULL) != FAN_OK))
         return; /* the ledger speaks of it, or may */
+    if (fani_journal_check(held->journal, true, NULL) != FAN_OK)
+        return; /* it may be another run's */
     (void)unlink(held->path);
 }
 

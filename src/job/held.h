@@ -54,8 +54,8 @@ fan_status fani_held_write(fani_held *held, fan_error *error);
  * are used again. Errors: FAN_E_OUTPUT. */
 fan_status fani_held_settle(fani_held *held, uint64_t sequence, fan_error *error);
 
-/* Takes the file away, if one was made, where nothing waits in it, or `always`; before the ledger is
- * closed. */
+/* Takes the file away, if one was made, where nothing waits in it, or `always`; before the ledger
+ * is closed. */
 void fani_held_leave(fani_held *held, bool always);
 
 /* The same for what an earlier run has left of an output that is complete now. */

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "job/shard.h"
+#include "job/timings.h"
 
 fan_status fani_strings_add(fani_strings *strings, const char *text)
 {
@@ -177,6 +178,8 @@ fan_status fan_job_check(const fan_job *job, fan_error *error)
                               "retry-failed needs the journal of a run: an output that is a file, "
                               "and not no-journal");
     fan_status status = fani_shard_check(job, error);
+    if (status == FAN_OK)
+        status = fani_timings_check(job, error);
     if (status != FAN_OK)
         return status;
     return job->kind->check ? job->kind->check(job, error) : FAN_OK;

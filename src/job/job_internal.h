@@ -40,6 +40,7 @@ typedef enum fani_key {
     FANI_KEY_BREAK_LOCK,
     FANI_KEY_SHARD,
     FANI_KEY_UNORDERED,
+    FANI_KEY_TIMINGS,
     FANI_KEY_COUNT,
 } fani_key;
 

@@ -34,9 +34,9 @@ typedef struct fani_ledger_visitor {
 
 /* Reads the journal at `path` twice, without a lock, also beside its writer; what the writer adds
  * meanwhile is not seen. Memory: about 1 MB, and some bytes for each opening of the file, each item
- * that was done again, each DONE and HELD record and each failure beside DONE records. Errors: FAN_E_INPUT with file
- * and errno or offset (can't be opened, no journal, damaged, records of another Fanfold),
- * FAN_E_MEMORY, and what the visitor answered.
+ * that was done again, each DONE and HELD record and each failure beside DONE records. Errors:
+ * FAN_E_INPUT with file and errno or offset (can't be opened, no journal, damaged, records of
+ * another Fanfold), FAN_E_MEMORY, and what the visitor answered.
  *
  * What counts. A FAILED or MENDED record counts when a later STATE of its own epoch, or a DONE
  * before that, says that its item is done: what an opening wrote behind its last STATE is void,

@@ -14,6 +14,7 @@
 #include "job/retry.h"
 #include "job/shard.h"
 #include "job/state.h"
+#include "job/timings.h"
 
 enum { SKIP_ITEMS = 1 << 16, SKIP_BYTES = 1 << 20 };
 
@@ -164,12 +165,26 @@ static fan_status note_failure(list_run *lr, const fan_outcome *outcome, uint32_
     return fani_state_failed(lr->run->state, &failure, error);
 }
 
+/* Writes the line of an item. */
+static fan_status put_line(list_run *lr, const fan_outcome *outcome, const void *line, size_t size,
+                           fan_error *error)
+{
+    fan_status status = FAN_OK;
+    if (size && lr->timed) {
+        status = fani_timings_add(lr->run->format, outcome, line, size, &lr->line);
+        line = lr->line.bytes;
+        size = lr->line.size;
+    }
+    return status == FAN_OK ? fani_writer_add(lr->run->writer, line, size, error)
+                            : fani_error_set(error, status, "out of memory");
+}
+
 /* Writes the line that stands for an entry that has no record. */
-static fan_status put_failure(list_run *lr, uint64_t index, const char *status_text,
+static fan_status put_failure(list_run *lr, const fan_outcome *outcome, const char *status_text,
                               const fan_error *what, fan_error *error)
 {
     fani_failure failure = {.task = lr->list->name,
-                            .index = index_of(lr, index),
+                            .index = index_of(lr, outcome->index),
                             .status = status_text,
                             .error = what,
                             .columns = lr->list->value_columns};
@@ -177,9 +192,7 @@ static fan_status put_failure(list_run *lr, uint64_t index, const char *status_t
     fan_status status = fani_record_failure(lr->run->format, &failure, &lr->scratch);
     if (status != FAN_OK)
         return fani_error_set(error, status, "out of memory");
-    if (lr->scratch.size)
-        status = fani_writer_add(lr->run->writer, lr->scratch.bytes, lr->scratch.size, error);
-    return status;
+    return put_line(lr, outcome, lr->scratch.bytes, lr->scratch.size, error);
 }
 
 static fan_status put_bad(list_run *lr, const fan_outcome *outcome, const fani_answer *answer,
@@ -192,7 +205,7 @@ static fan_status put_bad(list_run *lr, const fan_outcome *outcome, const fani_a
     if (!fani_retry_was_bad(lr->run->retry))
         fani_run_report(lr->run, &what);
     uint64_t output_at = fani_writer_bytes(lr->run->writer);
-    fan_status status = put_failure(lr, outcome->index, "bad input", &what, error);
+    fan_status status = put_failure(lr, outcome, "bad input", &what, error);
     return status == FAN_OK
                ? note_failure(lr, outcome, FANI_LEDGER_BAD_INPUT, &what, output_at, error)
                : status;
@@ -221,7 +234,7 @@ static fan_status put_answer(list_run *lr, const fan_outcome *outcome, fan_error
         fani_run_report(lr->run, &what);
     }
     uint64_t output_at = fani_writer_bytes(lr->run->writer);
-    fan_status status = fani_writer_add(lr->run->writer, answer.output, answer.output_size, error);
+    fan_status status = put_line(lr, outcome, answer.output, answer.output_size, error);
     if (status == FAN_OK && (answer.flags & FANI_RECORD_PARTIAL))
         status = note_failure(lr, outcome, FANI_LEDGER_PARTIAL, &what, output_at, error);
     return status;
@@ -244,8 +257,7 @@ static fan_status put_not_ok(list_run *lr, const fan_outcome *outcome, fan_error
     summary->timed_out += outcome->kind == FAN_OUTCOME_TIMED_OUT;
     summary->cancelled += outcome->kind == FAN_OUTCOME_CANCELLED;
     uint64_t output_at = fani_writer_bytes(lr->run->writer);
-    fan_status status =
-        put_failure(lr, outcome->index, fan_outcome_name(outcome->kind), &what, error);
+    fan_status status = put_failure(lr, outcome, fan_outcome_name(outcome->kind), &what, error);
     return status == FAN_OK
                ? note_failure(lr, outcome, (uint32_t)outcome->kind, &what, output_at, error)
                : status;
@@ -260,10 +272,24 @@ fan_status fani_listing_put(list_run *lr, const fan_outcome *outcome, fan_error 
     return status;
 }
 
+/* Writes the header of TSV before the first line. */
+static fan_status put_header(list_run *lr, fan_error *error)
+{
+    const char *columns = lr->list->columns;
+    if (!lr->timed || lr->run->header_written)
+        return fani_run_header(lr->run, columns, error);
+    fan_status status =
+        fani_timings_add(FANI_FORMAT_TSV, NULL, columns, strlen(columns), &lr->line);
+    if (status == FAN_OK)
+        status = fani_bytes_add(&lr->line, "", 1);
+    return status == FAN_OK ? fani_run_header(lr->run, (const char *)lr->line.bytes, error)
+                            : fani_error_set(error, status, "out of memory");
+}
+
 /* Writes outcomes of items that follow each other, in the order of their indices. */
 static fan_status put_now(list_run *lr, const fan_outcome *outcomes, size_t count, fan_error *error)
 {
-    fan_status status = fani_run_header(lr->run, lr->list->columns, error);
+    fan_status status = put_header(lr, error);
     for (size_t i = 0; status == FAN_OK && i < count; i++)
         status = fani_listing_put(lr, &outcomes[i], error);
     return status;
@@ -499,6 +525,7 @@ fan_status fani_listing_map(list_run *lr, fan_source source, fan_sink sink, fan_
                                .args_size = sizeof args,
                                .order = order,
                                .batch = (size_t)fani_job_count(run->job, FANI_KEY_BATCH, 0),
+                               .timed = lr->timed,
                                .stop = stop_asked,
                                .hurry = is_hurried,
                                .stop_user = lr,
@@ -539,7 +566,10 @@ fan_status fani_list_run(fani_job_run *run, const fani_list *list, fan_error *er
 {
     if (run->retry)
         return fani_list_retry(run, list, error);
-    list_run lr = {.run = run, .list = list, .places = fani_places_new()};
+    list_run lr = {.run = run,
+                   .list = list,
+                   .timed = fani_job_flag(run->job, FANI_KEY_TIMINGS),
+                   .places = fani_places_new()};
     fan_status status = lr.places ? fani_held_open(run, error)
                                   : fani_error_set(error, FAN_E_MEMORY, "out of memory");
     if (status == FAN_OK)
@@ -552,5 +582,6 @@ fan_status fani_list_run(fani_job_run *run, const fani_list *list, fan_error *er
     fani_reader_free(lr.reader);
     fani_places_free(lr.places);
     fan_buffer_clear(&lr.scratch);
+    fan_buffer_clear(&lr.line);
     return status;
 }

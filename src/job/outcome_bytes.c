@@ -1,5 +1,5 @@
 /* Most outcomes are a reply at the first attempt of which nothing is to be said: four bytes with
- * twice the reply's size, and the reply. Others are a 1, eleven numbers, and their bytes and texts.
+ * twice the reply's size, and the reply. Others are a 1, twelve numbers, and their bytes and texts.
  * All numbers are little-endian. */
 #include "job/outcome_bytes.h"
 
@@ -9,12 +9,12 @@
 
 #include "job/record.h"
 
-enum { SPECIAL = 1, HEAD = 4, SPECIAL_NUMBERS = 11, NUMBERS_SIZE = SPECIAL_NUMBERS * 8 };
+enum { SPECIAL = 1, HEAD = 4, SPECIAL_NUMBERS = 12, NUMBERS_SIZE = SPECIAL_NUMBERS * 8 };
 
 /* Nothing but its reply is to be kept. */
 static bool is_plain(const fan_outcome *o)
 {
-    return o->kind == FAN_OUTCOME_OK && o->attempt == 1 && !o->captured && o->size &&
+    return o->kind == FAN_OUTCOME_OK && o->attempt == 1 && !o->captured && !o->worker && o->size &&
            o->bytes[0] == 0 && o->size <= INT32_MAX;
 }
 
@@ -24,6 +24,8 @@ static size_t size_of(const fan_outcome *o)
     if (is_plain(o))
         return HEAD + o->size;
     size_t texts = strlen(o->text) + 1;
+    if (o->worker)
+        texts += strlen(o->worker) + 1;
     if (o->captured)
         texts += o->captured->out_size + o->captured->err_size + 2;
     return HEAD + NUMBERS_SIZE + o->size + texts;
@@ -58,6 +60,7 @@ static void put_special(fan_buffer *to, const fan_outcome *o, fani_place place)
         captured->err_size,
         o->run_ns,
         o->run_items,
+        o->worker ? strlen(o->worker) + 1 : 0,
     };
     for (size_t i = 0; i < SPECIAL_NUMBERS; i++)
         numbers[i] = htole64(numbers[i]);
@@ -65,6 +68,8 @@ static void put_special(fan_buffer *to, const fan_outcome *o, fani_place place)
     put(to, numbers, NUMBERS_SIZE);
     put(to, o->bytes, o->size);
     put(to, o->text, strlen(o->text) + 1);
+    if (o->worker)
+        put(to, o->worker, strlen(o->worker) + 1);
     if (!o->captured)
         return;
     put(to, captured->out, captured->out_size);
@@ -146,6 +151,8 @@ static void get_special(rest *r, fani_outcome_read *read)
     o->text = get_text(r, n[5]);
     o->run_ns = n[9];
     o->run_items = (uint32_t)n[10];
+    if (n[11])
+        o->worker = get_text(r, n[11] - 1);
     if (!n[6])
         return;
     read->captured = (fan_captured){.out_size = (size_t)n[7], .err_size = (size_t)n[8]};

@@ -588,6 +588,50 @@ CONTRACT(map_refuses_arrays_that_are_not_there)
     contract_with(target, (fan_executor_options){.workers = 1}, no_arrays, NULL);
 }
 
+/* ---- Who ran it, and how long --------------------------------------------------------------- */
+
+typedef struct timed_map {
+    bool timed;
+    unsigned seen;
+} timed_map;
+
+static fan_status check_timed(void *user, const fan_outcome *outcomes, size_t count,
+                              fan_error *error)
+{
+    timed_map *t = user;
+    (void)error;
+    for (size_t i = 0; i < count; i++) {
+        const fan_outcome *o = &outcomes[i];
+        EXPECT_TRUE((o->worker != NULL) == t->timed);
+        if (t->timed) {
+            EXPECT_TRUE(strchr(o->worker, '/') != NULL);
+            EXPECT_U64(o->run_items, 1);
+            EXPECT_TRUE(o->run_ns >= 1000000 * (o->index ? 5 : 30));
+        }
+        t->seen++;
+    }
+    return FAN_OK;
+}
+
+static void timed(fan_executor *executor, void *context)
+{
+    uint64_t ms[5] = {30, 5, 5, 5, 5};
+    (void)context;
+    for (int i = 0; i < 2; i++) {
+        timed_map t = {.timed = i};
+        EXPECT_I64(fan_map(executor, &task_wait, fan_source_array(ms, sizeof *ms, 5),
+                           fan_sink_callback(check_timed, &t), &(fan_map_options){.timed = t.timed},
+                           NULL),
+                   FAN_OK);
+        EXPECT_U64(t.seen, 5);
+    }
+}
+
+CONTRACT(map_says_who_ran_what_and_how_long_where_it_is_asked)
+{
+    contract_with(target, (fan_executor_options){.workers = 2}, timed, NULL);
+}
+
 /* ---- A source that numbers its items ------------------------------------------------------- */
 
 typedef struct gaps {

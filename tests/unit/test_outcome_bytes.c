@@ -15,13 +15,15 @@ static void compare(const fan_outcome *is, const fan_outcome *was)
     EXPECT_U64(is->index, was->index);
     EXPECT_I64(is->kind, was->kind);
     EXPECT_U64(is->attempt, was->attempt);
-    if (was->kind != FAN_OUTCOME_OK || was->attempt > 1) { /* of others it is of no interest */
+    if (was->kind != FAN_OUTCOME_OK || was->attempt > 1 ||
+        was->worker) { /* of others it is of no interest */
         EXPECT_U64(is->run_ns, was->run_ns);
         EXPECT_U64(is->run_items, was->run_items);
     }
     EXPECT_U64(is->size, was->size);
     EXPECT_TRUE(is->size == was->size && (!is->size || !memcmp(is->bytes, was->bytes, is->size)));
     EXPECT_STR(is->text, was->text);
+    EXPECT_STR(is->worker ? is->worker : "none", was->worker ? was->worker : "none");
     EXPECT_TRUE((is->captured != NULL) == (was->captured != NULL));
     if (!is->captured || !was->captured)
         return;
@@ -50,6 +52,15 @@ static const fan_outcome outcomes[] = {
      .text = "",
      .captured = &wrote},
     {.index = 13, .attempt = 1, .text = ""},
+    {.index = 14,
+     .attempt = 1,
+     .bytes = (const unsigned char *)"\0timed",
+     .size = 6,
+     .text = "",
+     .run_ns = 17,
+     .run_items = 1,
+     .worker = "node/3.1",
+     .captured = &wrote},
 };
 enum { OUTCOMES = sizeof outcomes / sizeof *outcomes };
 

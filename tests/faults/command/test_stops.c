@@ -100,9 +100,9 @@ static void expect_untouched(const char *stopped_at, const char *label)
                    "%s: %s was changed by the run that had lost it", label, names[i][0]);
 }
 
-/* The one that was stopped goes on, its workers do not yet: what they were at takes too long, and
- * would be other lines. But it has lost its output, and says so. (One that was stopped between two
- * items has no time that it could exceed.) */
+/* The one that was stopped goes on, its workers do not yet: where items have a time limit, what
+ * they were at takes too long, and would be other lines. But it has lost its output, and says so.
+ * (One that was stopped between two items has no time that it could exceed.) */
 static void expect_fenced(pid_t pid, const kept_job *job, const ran *second, const char *label)
 {
     static ran first;
@@ -147,7 +147,8 @@ static void taken_over(const char *executor)
     kept_job job;
     if (!kept_factor(&job, 20000, 5))
         return;
-    pid_t first = start_stopped(&job, executor, "--timeout 0.2");
+    bool ends_items = !strcmp(executor, "processes");
+    pid_t first = start_stopped(&job, executor, ends_items ? "--timeout 4" : "");
     if (!first)
         return;
     setting how = kept_setting("threads");
@@ -156,7 +157,8 @@ static void taken_over(const char *executor)
     EXPECT_I64(r.code, 3);
     EXPECT_CONTAINS(r.err, who);
     EXPECT_CONTAINS(r.err, "--break-lock takes it away");
-    pause_ms(250);
+    if (ends_items)
+        pause_ms(4100);
     run(&how, kept_line(&job, "threads", "--resume --break-lock"), &r);
     EXPECT_TRUE(expect_sane(&r, executor));
     expect_fenced(first, &job, &r, executor);
@@ -182,10 +184,10 @@ FAN_TEST(stops, both_at_work_at_once)
     kept_job job;
     if (!kept_factor(&job, 40000, 5))
         return;
-    pid_t first = start_stopped(&job, "processes", "--timeout 0.2");
+    pid_t first = start_stopped(&job, "processes", "--timeout 4");
     if (!first)
         return;
-    pause_ms(250);
+    pause_ms(4100);
     setting how = kept_slow_setting("threads");
     pid_t second = start(&how, kept_line(&job, "threads", "--resume --break-lock"));
     snprintf(who, sizeof who, "\npid %d\n", (int)second);
