@@ -40,20 +40,21 @@ typedef struct fan_factors_u64 {
 FAN_API bool fan_is_prime_u64(uint64_t n);
 
 /* prime[i] = whether n[i] is prime, for i < count: exact answers, much faster than one by one. The
- * arrays do not overlap. Allocates nothing. Any thread. The environment variable FANFOLD_ISA (scalar,
- * avx2) keeps it from faster instructions that the machine has. Source: a strong test to base 2 and a
- * Lucas test, which together leave no composite below 2^64 (see prime_batch.c). */
+ * arrays do not overlap. Allocates nothing. Any thread. The environment variable FANFOLD_ISA
+ * (scalar, avx2) keeps it from faster instructions that the machine has. Source: a strong test to
+ * base 2 and a Lucas test, which together leave no composite below 2^64 (see prime_batch.c). */
 FAN_API void fan_is_prime_u64_array(const uint64_t *n, bool *prime, size_t count);
 
 /* Factors `n` completely into *out, which the caller owns; 0 and 1 give no primes at all. Returns
  * FAN_OK, or FAN_E_FAILED when the primes do not multiply back to `n` (a broken machine). Allocates
- * nothing. Any thread. Source: trial division, Hart's method, elliptic curves (docs/factoring.md). */
+ * nothing. Any thread. Source: trial division, Hart's method, elliptic curves (docs/factoring.md).
+ */
 FAN_API fan_status fan_factor_u64(uint64_t n, fan_factors_u64 *out);
 
-/* out[i] = the factorization of n[i] for i < count, as fan_factor_u64 but several times as fast from
- * some dozens of numbers on, because they share vectors. The arrays do not overlap. FAN_E_FAILED as
- * there, after all are done. Takes about 120 kB of stack. Any thread. The environment variable
- * FANFOLD_ISA acts as in fan_is_prime_u64_array. */
+/* out[i] = the factorization of n[i] for i < count, as fan_factor_u64 but several times as fast
+ * from some dozens of numbers on, because they share vectors. The arrays do not overlap.
+ * FAN_E_FAILED as there, after all are done. Takes about 120 kB of stack. Any thread. The
+ * environment variable FANFOLD_ISA acts as in fan_is_prime_u64_array. */
 FAN_API fan_status fan_factor_u64_array(const uint64_t *n, fan_factors_u64 *out, size_t count);
 
 /* Writes the primes in ascending order, each as often as it divides, one blank between ("2 2 3");
