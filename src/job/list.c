@@ -478,7 +478,7 @@ static fan_status pull(void *user, size_t max_items, size_t max_bytes, fan_items
                        fan_error *error)
 {
     list_run *lr = user;
-    fan_error nobodys, *why = error ? error : &nobodys;
+    fan_error nobodys = {0}, *why = error ? error : &nobodys;
     if (waits_enough(lr))
         return FAN_E_BUSY;
     lr->read_error = (fan_error){0};

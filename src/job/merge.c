@@ -180,8 +180,9 @@ static fan_status mark_all(merging *m, fan_error *error)
 {
     fan_status status = FAN_OK;
     m->map_size = (size_t)(m->total / 8 + 1);
-    void *map = mmap(NULL, m->map_size, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    int kind = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+    // cppcheck-suppress invalidFunctionArg -- it has no file
+    void *map = mmap(NULL, m->map_size, PROT_READ | PROT_WRITE, kind, -1, 0);
     if (map == MAP_FAILED)
         return out_of_memory(error);
     m->without_line = map;

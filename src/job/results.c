@@ -204,11 +204,12 @@ static fan_status each_shard(shards_reading *r,
 static fan_status read_shards(shards_reading *r, fan_error *error)
 {
     const fan_results_visitor *v = r->visitor;
-    const char *key;
-    json_t *value;
-    if (v->fact)
-        json_object_foreach(r->pins.identity, key, value)
-            v->fact(v->user, key, json_is_string(value) ? json_string_value(value) : "");
+    json_t *facts = r->pins.identity;
+    for (void *at = v->fact ? json_object_iter(facts) : NULL; at;
+         at = json_object_iter_next(facts, at)) {
+        const char *value = json_string_value(json_object_iter_value(at));
+        v->fact(v->user, json_object_iter_key(at), value ? value : "");
+    }
     r->sum.shards = r->pins.count;
     r->begun = calloc(r->pins.count, sizeof *r->begun);
     if (!r->begun)

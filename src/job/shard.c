@@ -163,16 +163,16 @@ static const char *text_of(const json_t *facts, const char *key)
 static fan_status compare_facts(const fani_job_run *run, json_t *there, json_t *now,
                                 fan_error *error)
 {
-    const char *key;
-    json_t *value;
-    json_object_foreach(
-        there, key,
-        value) if (!json_equal(value,
-                               json_object_get(now, key))) return differs(run, key,
-                                                                          text_of(there, key),
-                                                                          text_of(now, key), error);
-    json_object_foreach(now, key, value) if (!json_object_get(there, key)) return differs(
-        run, key, "not there", text_of(now, key), error);
+    for (void *at = json_object_iter(there); at; at = json_object_iter_next(there, at)) {
+        const char *key = json_object_iter_key(at);
+        if (!json_equal(json_object_iter_value(at), json_object_get(now, key)))
+            return differs(run, key, text_of(there, key), text_of(now, key), error);
+    }
+    for (void *at = json_object_iter(now); at; at = json_object_iter_next(now, at)) {
+        const char *key = json_object_iter_key(at);
+        if (!json_object_get(there, key))
+            return differs(run, key, "not there", text_of(now, key), error);
+    }
     return FAN_OK;
 }
 

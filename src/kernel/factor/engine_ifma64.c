@@ -97,7 +97,7 @@ static inline unit square_of_radix(const unit_moduli *m)
 
 static inline unit_moduli unit_moduli_load(const uint64_t *n, const uint64_t *one)
 {
-    unit_moduli m;
+    unit_moduli m = {0};
     unit split = from_words(_mm512_load_si512(n));
     m.low = split.low;
     m.high = split.high;

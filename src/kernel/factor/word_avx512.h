@@ -40,7 +40,7 @@ static inline __m512i square_of_radix(const unit_moduli *m)
 
 static inline unit_moduli unit_moduli_load(const uint64_t *n, const uint64_t *one)
 {
-    unit_moduli m;
+    unit_moduli m = {0};
     m.n = _mm512_load_si512(n);
     m.twice = _mm512_add_epi64(m.n, m.n);
     m.inverse = inverse_52(m.n);
