@@ -5,7 +5,7 @@ set -u
 . "$(dirname "$0")/lib.sh"
 cd "$tmp" || exit 1
 
-seq 100000000000000000 100000000000040000 >numbers
+seq 100000000000000000 100000000000200000 >numbers
 printf 'no-number\n-5\n' >>numbers
 seq 7 1000 >>numbers
 
@@ -82,7 +82,7 @@ same piped
 # As a lost machine may leave it: the last blocks never reached the disk.
 for damage in hole cut none; do
     what="a part with a $damage"
-    killed_at_work "$damage" 0.2 "$fanfold" factor -j 2 --input numbers --format tsv --output "$damage"
+    killed_at_work "$damage" 0.1 "$fanfold" factor -j 2 --input numbers --format tsv --output "$damage"
     checks=$((checks + 1))
     [ "$fired" = yes ] || fail "$what: it was not at work when it was killed"
     case $damage in
