@@ -567,8 +567,7 @@ fan_status fani_state_close(fani_job_run *run, fan_error *error)
     if (state->journal && state->dirty && run->writer)
         status = write_down(run, error);
     discard(run);
-    if (state->journal && fani_state_check(state, NULL) == FAN_OK)
-        fani_held_leave(run->held, false);
+    fani_held_leave(run->held, false);
     fan_status closed =
         fani_journal_close(state->journal, FAN_FOREVER, status == FAN_OK ? error : NULL);
     if (run->writer)

@@ -92,6 +92,23 @@ static fan_status try_open(const kit_folder *k, const fani_journal_options *opti
 
 /* ---- Held ------------------------------------------------------------------------------------ */
 
+/* Another program tries it. It is started before the journal has threads: who forks with some may
+ * inherit their locks. Ends at the end of `from`. */
+static pid_t start_other(const kit_folder *k, const fani_journal_options *options, const char *who,
+                         int from[2])
+{
+    fan_error error = {0};
+    char byte;
+    EXPECT_I64(pipe(from), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        close(from[1]);
+        bool may = read(from[0], &byte, 1) == 1;
+        _exit(may && try_open(k, options, &error) == FAN_E_BUSY && strstr(error.text, who) ? 0 : 1);
+    }
+    return pid;
+}
+
 FAN_TEST(journal_lock, a_second_one_is_refused_and_told_who_has_it)
 {
     kit_folder k;
@@ -99,19 +116,21 @@ FAN_TEST(journal_lock, a_second_one_is_refused_and_told_who_has_it)
     fani_journal *journal;
     fan_error error = {0};
     char who[64];
+    int go[2];
     kit_make(&k);
     fani_journal_options options = lock_options(&seen);
+    snprintf(who, sizeof who, "pid %d on host ", (int)getpid());
+    pid_t pid = start_other(&k, &options, who, go);
     ASSERT_I64(fani_journal_open(&options, k.path, &journal, &error), FAN_OK);
     kit_append(journal, 1, 5);
-    snprintf(who, sizeof who, "pid %d on host ", (int)getpid());
     EXPECT_I64(try_open(&k, &options, &error), FAN_E_BUSY);
     EXPECT_CONTAINS(error.text, who);
     EXPECT_CONTAINS(error.text, " since 20");
     EXPECT_CONTAINS(error.text, "--break-lock");
-    pid_t pid = fork();
-    if (pid == 0)
-        _exit(try_open(&k, &options, &error) == FAN_E_BUSY && strstr(error.text, who) ? 0 : 1);
+    EXPECT_I64(write(go[1], "", 1), 1);
     EXPECT_I64(reap(pid), 0);
+    close(go[0]);
+    close(go[1]);
     EXPECT_I64(fani_journal_close(journal, FAN_FOREVER, &error), FAN_OK);
     EXPECT_I64(kit_files(&k), 1);
     EXPECT_I64(try_open(&k, &options, &error), FAN_OK);
