@@ -101,8 +101,8 @@ typedef struct fan_job_result {
     double seconds;     /* wall clock */
     int exit_code;      /* DESIGN: 0 all ok, 1 items failed, 2 bad input, 3 input or output error, 4
                            infrastructure lost, 75 stopped */
-    const char *resume; /* of a run that was stopped: what a later one can go on from; NULL: nothing
-                         */
+    const char *resume; /* of a run that did not come to its end: the output that a later one can go
+                           on with; NULL: nothing was kept, or it is another run's now */
     bool halted;        /* it was ended early, with FAN_E_FAILED, by the key max-fails */
 } fan_job_result;
 

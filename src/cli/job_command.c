@@ -226,6 +226,8 @@ static int code_of_run(const cli_options *o, const fan_job *job, fan_status stat
         return stopped_say_halted(o, job, error, result->resume != NULL);
     if (status != FAN_OK)
         message_record(error, NULL, NULL, false);
+    if (status != FAN_OK && result->resume)
+        stopped_say_kept(o, job);
     return status == FAN_OK || result->exit_code ? result->exit_code : exit_code_of(status);
 }
 

@@ -13,6 +13,7 @@
 #include "launch.h"
 #include "message.h"
 #include "signals.h"
+#include "stopped.h"
 
 typedef enum course {
     COURSE_END,   /* bad input or a dry run: nothing is opened */
@@ -58,10 +59,21 @@ static int end_all(const fan_ranks *ranks, const fan_error *error, const char *l
     return 4;
 }
 
+/* What rank 0 is at while the other ranks serve it. */
+typedef struct ranked_work {
+    const cli_options *options;
+    const fan_ranks *ranks;
+    const fan_job *job;
+} ranked_work;
+
 /* The other ranks can't be reached: what waits for them would wait for ever. */
 static void give_up(void *user, const fan_error *error)
 {
-    end_all(user, error, "mpi");
+    const ranked_work *work = user;
+    message_record(error, "mpi", NULL, false);
+    if (fan_job_is_resumable(work->job))
+        stopped_say_kept(work->options, work->job);
+    end_all(work->ranks, NULL, NULL);
 }
 
 static int serve(const cli_options *o, const fan_ranks *ranks, int rank, fan_executor *executor)
@@ -84,10 +96,11 @@ static int open_and_work(const cli_options *o, const fan_ranks *ranks, int rank,
 {
     fan_executor_options opened = job_command_executor_options(choice);
     opened.trace = trace;
+    ranked_work work = {.options = o, .ranks = ranks, .job = job};
     const fan_ranks_options more = {.size_of_this = sizeof more,
                                     .heartbeat_ms = choice->heartbeat_ms,
                                     .on_broken = give_up,
-                                    .user = (void *)(uintptr_t)ranks};
+                                    .user = &work};
     opened.plugin_options = &more;
     fan_executor *executor = NULL;
     fan_error error = {0};

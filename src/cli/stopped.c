@@ -57,6 +57,13 @@ int stopped_say_halted(const cli_options *o, const fan_job *job, const fan_error
     return exit_code_of(FAN_E_FAILED);
 }
 
+void stopped_say_kept(const cli_options *o, const fan_job *job)
+{
+    char *how = advice(o, job, true);
+    message_error("what was written down is kept; %s", how ? how : "out of memory");
+    free(how);
+}
+
 int stopped_say(const cli_options *o, const fan_job *job, bool resumable)
 {
     int number = signals_caught();

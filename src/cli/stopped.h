@@ -1,4 +1,4 @@
-/* What is said when a signal, or too many failures, have stopped a run. */
+/* What is said when a run has been ended early: by a signal, too many failures, or an error. */
 #ifndef CLI_STOPPED_H
 #define CLI_STOPPED_H
 
@@ -15,5 +15,8 @@ int stopped_say(const cli_options *o, const fan_job *job, bool resumable);
 /* Says what ended a run of which too much failed, and how to go on: its exit code. */
 int stopped_say_halted(const cli_options *o, const fan_job *job, const fan_error *why,
                        bool resumable);
+
+/* Says how to go on with a run that an error has ended, which was told before. */
+void stopped_say_kept(const cli_options *o, const fan_job *job);
 
 #endif

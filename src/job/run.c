@@ -130,8 +130,7 @@ static fan_status close_output(fani_job_run *run, fan_status status, fan_error *
     } else if (status != FAN_E_OUTPUT && run->writer) {
         (void)fani_writer_flush(run->writer, NULL); /* the first error is the one to tell */
     }
-    if (run->state && !published &&
-        (fani_state_written(run->state) || fani_held_written(run->held)))
+    if (run->state && !published && fani_state_keeps(run))
         run->result->resume = fani_job_text(run->job, FANI_KEY_OUTPUT);
     if (run->state) {
         fan_status said = fani_run_json_end(run, status, exit_code(status, run->result),

@@ -244,17 +244,16 @@ fan_status fani_state_open(fani_job_run *run, fan_error *error)
         status = go_back(run, state, error);
     if (status != FAN_OK)
         return status;
+    bool in_place =
+        fani_state_complete(state) && !fani_writer_part_exists(output, FANI_LEDGER_PART);
+    if (in_place && access(output, F_OK))
+        return fani_error_set(error, FAN_E_OUTPUT,
+                              "%.300s is gone, but its run was complete: --restart begins again",
+                              output);
     state->now = state->resumed;
     state->written = state->resumed.done;
     take_counts(run, &state->resumed);
-    if (fani_state_complete(state) && !fani_writer_part_exists(output, FANI_LEDGER_PART))
-        return access(output, F_OK) == 0
-                   ? FAN_OK
-                   : fani_error_set(error, FAN_E_OUTPUT,
-                                    "%.300s is gone, but its run was complete: --restart begins "
-                                    "again",
-                                    output);
-    return open_part(run, state, error);
+    return in_place ? FAN_OK : open_part(run, state, error);
 }
 
 fan_status fani_state_check(const fani_state *state, fan_error *error)
@@ -556,20 +555,24 @@ static void discard(fani_job_run *run)
     fani_held_leave(run->held, true);
 }
 
+bool fani_state_keeps(fani_job_run *run)
+{
+    if (run->writer)
+        (void)fani_state_idle(run, true, NULL);
+    return (run->state->written || fani_held_written(run->held)) &&
+           fani_state_check(run->state, NULL) == FAN_OK;
+}
+
 fan_status fani_state_close(fani_job_run *run, fan_error *error)
 {
     fani_state *state = run->state;
-    fan_status status = FAN_OK;
     if (!state) {
         free(run->output);
         return FAN_OK;
     }
-    if (state->journal && state->dirty && run->writer)
-        status = write_down(run, error);
     discard(run);
     fani_held_leave(run->held, false);
-    fan_status closed =
-        fani_journal_close(state->journal, FAN_FOREVER, status == FAN_OK ? error : NULL);
+    fan_status status = fani_journal_close(state->journal, FAN_FOREVER, error);
     if (run->writer)
         fani_writer_watch(run->writer, NULL, NULL);
     fani_output_hash_free(state->output);
@@ -579,5 +582,5 @@ fan_status fani_state_close(fani_job_run *run, fan_error *error)
     free(state);
     free(run->output);
     run->state = NULL;
-    return status == FAN_OK ? closed : status;
+    return status;
 }

@@ -92,7 +92,11 @@ const fani_ledger_state *fani_state_now(const fani_state *state);
 /* The output is complete: publishes it. What was read of the input counts as not read. */
 fan_status fani_state_publish(fani_job_run *run, fan_error *error);
 
-/* Writes down and closes, whatever has ended the run; frees. Errors as of the journal. */
+/* A run that did not come to its end: writes down what was done, and whether a later run can go on
+ * from it. What fails is not told: something has ended the run before. */
+bool fani_state_keeps(fani_job_run *run);
+
+/* Closes and frees. Errors as of the journal. */
 fan_status fani_state_close(fani_job_run *run, fan_error *error);
 
 #endif

@@ -101,6 +101,7 @@ done)
 code=0
 wait "$pid" 2>"$tmp/shell" || code=$?
 expect 4 '' && says "rank 2 on $(hostname) has not answered for 1 s"
+says 'factor --resume '
 [ ! -e "$tmp/result" ] || fail "$what: left a half output"
 rm -f "$tmp/result".*
 sleep 0.2

@@ -100,6 +100,45 @@ for damage in hole cut none; do
     [ "$(grep -c 'bad input' out)" -eq 2 ] || fail "$what: the results do not say so"
 done
 
+# ---- Ended by an error ------------------------------------------------------------------------
+
+# After run: standard error has the command that goes on; leaves it in $resume.
+says_how() {
+    checks=$((checks + 1))
+    resume=$(sed -n 's/^  \(.*factor --resume .*\)/\1/p' "$tmp/err")
+    [ -n "$resume" ] || fail "$what: did not say how to go on, but: $(head -c 400 "$tmp/err")"
+}
+says_not_how() {
+    checks=$((checks + 1))
+    ! grep -q 'resume with' "$tmp/err" || fail "$what: said $(head -c 400 "$tmp/err")"
+}
+
+head -n 10000 numbers >some
+what='an output that can not grow any more'
+run bash -c 'trap "" XFSZ; ulimit -f 100; exec "$@"' - "$fanfold" factor -j 2 --input some --format tsv --output full
+expect 3 ''
+says 'File too large'
+says_how
+gone full
+eval "run $resume"
+expect 0
+head -n 10001 plain | cmp -s - full || fail "$what: not the bytes of the undisturbed run"
+what='one that has not even begun'
+run bash -c 'trap "" XFSZ; ulimit -f 0; exec "$@"' - "$fanfold" factor -j 2 --input some --format tsv --output empty
+expect 3 ''
+says_not_how
+gone empty empty.*
+
+what='an input that can not be read to its end'
+mkdir folder
+run "$fanfold" factor --input some --input folder --output unread
+expect 3 ''
+says_how
+what='one of which nothing can be read'
+run "$fanfold" factor --input folder --output unread2
+expect 3 ''
+says_not_how
+
 # ---- What is refused --------------------------------------------------------------------------
 
 killed_at_work refused 0.05 "$fanfold" factor -j 2 --input numbers --format tsv --output refused
@@ -161,6 +200,7 @@ done
 run "$fanfold" factor --input numbers --format tsv --output twice --resume
 expect 3 ''
 says "$pid"
+says_not_how
 kill -9 "$pid"
 { wait "$pid"; } 2>/dev/null
 
@@ -183,6 +223,7 @@ rm twice
 run "$fanfold" factor --input numbers --format tsv --output twice --resume
 expect 3
 says 'is gone'
+says_not_how
 run "$fanfold" factor --input numbers --format tsv --output twice
 expect 2
 same twice

@@ -196,6 +196,7 @@ FAN_TEST(calls, a_disk_that_fills_up_keeps_what_was_written)
         EXPECT_TRUE(r.fired > 0 && expect_sane(&r, errors[w]));
         EXPECT_I64(r.code, 3);
         EXPECT_CONTAINS(r.err, words_of(errors[w]));
+        EXPECT_CONTAINS(r.err, "resume with:\n");
         uint64_t kept = kept_written();
         EXPECT_TRUE(kept > 0);
         run(&(setting){0}, "results @/target", &r);
