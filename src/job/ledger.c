@@ -220,11 +220,6 @@ char *fani_ledger_path(const char *output)
     return with_suffix(output, ".journal");
 }
 
-char *fani_ledger_part_path(const char *output)
-{
-    return with_suffix(output, FANI_LEDGER_PART);
-}
-
 char *fani_ledger_waiting_path(const char *output)
 {
     return with_suffix(output, ".waiting");
@@ -233,4 +228,9 @@ char *fani_ledger_waiting_path(const char *output)
 char *fani_ledger_run_json_path(const char *output)
 {
     return with_suffix(output, ".run.json");
+}
+
+bool fani_ledger_has_part(const char *output)
+{
+    return fani_writer_part_exists(output, FANI_LEDGER_PART);
 }

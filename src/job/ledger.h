@@ -88,8 +88,10 @@ const char *fani_ledger_outcome_name(uint32_t outcome);
 /* Where the ledger, the output that is not complete, what waits for its turn, and what the run was
  * are kept: beside the output. malloc'd; NULL: out of memory. */
 char *fani_ledger_path(const char *output);
-char *fani_ledger_part_path(const char *output);
 char *fani_ledger_waiting_path(const char *output);
 char *fani_ledger_run_json_path(const char *output);
+
+/* Whether the output still stands beside its place: that of a run which is complete may. */
+bool fani_ledger_has_part(const char *output);
 
 #endif

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/error.h"
 #include "job/ledger_read.h"
@@ -30,17 +29,6 @@ static void fact(void *user, const char *key, const char *value)
         r->visitor->fact(r->visitor->user, key, value);
 }
 
-/* A run that is complete but for the last step has its output still beside its place. */
-static fan_status is_published(const char *output, bool *published, fan_error *error)
-{
-    char *part = fani_ledger_part_path(output);
-    if (!part)
-        return fani_error_set(error, FAN_E_MEMORY, "out of memory");
-    *published = access(part, F_OK) != 0;
-    free(part);
-    return FAN_OK;
-}
-
 static fan_status seen(void *user, const fani_ledger_seen *what, fan_error *error)
 {
     const results_reading *r = user;
@@ -55,11 +43,9 @@ static fan_status seen(void *user, const fani_ledger_seen *what, fan_error *erro
                            .bad_inputs = s->bad,
                            .output_bytes = s->output_bytes,
                            .waiting = fani_ranges_total(&what->held, 0),
-                           .retries = s->retries};
-    fan_status status = FAN_OK;
-    if (s->finished)
-        status = is_published(r->output, &results.finished, error);
-    return status == FAN_OK ? r->visitor->summary(r->visitor->user, &results, error) : status;
+                           .retries = s->retries,
+                           .finished = s->finished && !fani_ledger_has_part(r->output)};
+    return r->visitor->summary(r->visitor->user, &results, error);
 }
 
 static fan_status failure(void *user, const fani_ledger_failure *f, fan_error *error)

@@ -1,5 +1,7 @@
 #include "job/run_json.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,12 +9,16 @@
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "fanfold/machine.h"
 #include "job/identity.h"
 #include "job/record.h"
 #include "job/state.h"
+
+#define SCHEMA "fanfold.run/1"
+#define ENDED "ended"
 
 /* Which of Slurm's variables say which job a run was part of, and what that job had. */
 static const char *const slurm_names[] = {
@@ -263,8 +269,8 @@ static fan_status save(const char *path, const fan_buffer *text, bool *exists, f
 static json_t *describe(const fani_job_run *run, bool ended, int exit_code)
 {
     building b = begin_object(), timings = begin_object();
-    add_text(&b, "schema", "fanfold.run/1");
-    add_text(&b, "state", ended ? "ended" : "begun");
+    add_text(&b, "schema", SCHEMA);
+    add_text(&b, "state", ended ? ENDED : "begun");
     if (ended)
         add_end(&b, run, exit_code);
     add_arguments(&b, run);
@@ -332,6 +338,45 @@ json_t *fani_run_json_shards_identity(const fan_job *job)
     return built(&facts);
 }
 
+static fan_status malformed(const char *path, const json_error_t *what, fan_error *error)
+{
+    fani_error_set(error, FAN_E_INPUT, "%.400s", what->text);
+    fani_error_place(error, path, what->line > 0 ? (uint32_t)what->line : 0,
+                     what->column > 0 ? (uint32_t)what->column : 0);
+    return FAN_E_INPUT;
+}
+
+static fan_status read_object(const char *path, json_t **object, fan_error *error)
+{
+    json_error_t what;
+    /* Not blocking: somebody may have put a FIFO there. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
+    if (fd >= 0 && !file)
+        (void)close(fd); /* nothing was read */
+    if (!file && (errno == ENOENT || errno == ENOTDIR))
+        return FAN_OK;
+    if (!file) {
+        fani_error_errno(error, FAN_E_INPUT, errno, "%s can't be opened", path);
+        fani_error_place(error, path, 0, 0);
+        return FAN_E_INPUT;
+    }
+    *object = json_loadf(file, 0, &what);
+    (void)fclose(file); /* only read */
+    return *object ? FAN_OK : malformed(path, &what, error);
+}
+
+fan_status fani_run_json_read(const char *output, json_t **object, fan_error *error)
+{
+    *object = NULL;
+    char *path = fani_ledger_run_json_path(output);
+    if (!path)
+        return fani_error_set(error, FAN_E_MEMORY, "out of memory");
+    fan_status status = read_object(path, object, error);
+    free(path);
+    return status;
+}
+
 fan_status fani_run_json_begin(fani_job_run *run, fan_error *error)
 {
     run->begun_at = (int64_t)time(NULL);
@@ -346,11 +391,38 @@ fan_status fani_run_json_again(const fani_job_run *run, fan_error *error)
     return write_all(run, false, 0, error);
 }
 
+static bool says(const json_t *object, const char *key, const char *expected)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text && strcmp(text, expected) == 0;
+}
+
+/* What the run before has said of itself stays, and gets the end that it could not write; when that
+ * was is not known. */
+static fan_status mend(const fani_job_run *run, int exit_code, fan_error *error)
+{
+    json_t *object = NULL;
+    (void)fani_run_json_read(run->output, &object, NULL); /* what can't be read is written anew */
+    if (!says(object, "schema", SCHEMA)) {
+        json_decref(object);
+        return write_all(run, true, exit_code, error);
+    }
+    if (says(object, "state", ENDED)) {
+        json_decref(object);
+        return FAN_OK;
+    }
+    building b = {.object = object};
+    add_text(&b, "state", ENDED);
+    add_end(&b, run, exit_code);
+    return write_object(built(&b), run->output, NULL, error);
+}
+
 fan_status fani_run_json_end(const fani_job_run *run, fan_status status, int exit_code,
                              fan_error *error)
 {
-    if (!run->state || !run->writer || status == FAN_E_ARGUMENT ||
+    bool was_begun = run->writer || status == FAN_OK;
+    if (!run->state || !was_begun || status == FAN_E_ARGUMENT ||
         fani_state_check(run->state, NULL) != FAN_OK) /* it is another run's now */
         return FAN_OK;
-    return write_all(run, true, exit_code, error);
+    return run->writer ? write_all(run, true, exit_code, error) : mend(run, exit_code, error);
 }

@@ -1,8 +1,6 @@
 #include "job/shard.h"
 
 #include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,16 +65,19 @@ char *fani_shard_output(const fan_job *job)
 /* ---- Reading the pin -------------------------------------------------------------------------
  */
 
-static fan_status malformed(const char *path, const char *what, int line, int column,
-                            fan_error *error)
+static fan_status malformed(const char *output, fan_error *error)
 {
-    fani_error_set(error, FAN_E_INPUT, "%.400s", what);
-    fani_error_place(error, path, line > 0 ? (uint32_t)line : 0, column > 0 ? (uint32_t)column : 0);
+    char *path = fani_ledger_run_json_path(output);
+    if (!path)
+        return fani_error_set(error, FAN_E_MEMORY, "out of memory");
+    fani_error_set(error, FAN_E_INPUT, "does not say how many shards there are, and what they do");
+    fani_error_place(error, path, 0, 0);
+    free(path);
     return FAN_E_INPUT;
 }
 
 /* Takes a pin out of what the file says; nothing where it is of a run without shards. */
-static fan_status take_pins(const char *path, json_t *object, fani_shard_pins *pins,
+static fan_status take_pins(const char *output, json_t *object, fani_shard_pins *pins,
                             fan_error *error)
 {
     const char *schema = json_string_value(json_object_get(object, "schema"));
@@ -85,44 +86,20 @@ static fan_status take_pins(const char *path, json_t *object, fani_shard_pins *p
     json_int_t count = json_integer_value(json_object_get(object, "shards"));
     json_t *identity = json_object_get(object, "identity");
     if (count < 1 || count > FANI_SLICES_MAX || !json_is_object(identity))
-        return malformed(path, "does not say how many shards there are, and what they do", 0, 0,
-                         error);
+        return malformed(output, error);
     pins->count = (uint64_t)count;
     pins->identity = json_incref(identity);
     return FAN_OK;
 }
 
-static fan_status read_pins(const char *path, fani_shard_pins *pins, fan_error *error)
-{
-    json_error_t what;
-    /* Not blocking: somebody may have put a FIFO there. */
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
-    if (fd >= 0 && !file)
-        (void)close(fd); /* nothing was read */
-    if (!file && (errno == ENOENT || errno == ENOTDIR))
-        return FAN_OK;
-    if (!file) {
-        fani_error_errno(error, FAN_E_INPUT, errno, "%s can't be opened", path);
-        fani_error_place(error, path, 0, 0);
-        return FAN_E_INPUT;
-    }
-    json_t *object = json_loadf(file, 0, &what);
-    (void)fclose(file); /* only read */
-    fan_status status = object ? take_pins(path, object, pins, error)
-                               : malformed(path, what.text, what.line, what.column, error);
-    json_decref(object);
-    return status;
-}
-
 fan_status fani_shard_pins_read(const char *output, fani_shard_pins *pins, fan_error *error)
 {
+    json_t *object;
     *pins = (fani_shard_pins){0};
-    char *path = fani_ledger_run_json_path(output);
-    if (!path)
-        return fani_error_set(error, FAN_E_MEMORY, "out of memory");
-    fan_status status = read_pins(path, pins, error);
-    free(path);
+    fan_status status = fani_run_json_read(output, &object, error);
+    if (status == FAN_OK && object)
+        status = take_pins(output, object, pins, error);
+    json_decref(object);
     return status;
 }
 

@@ -65,14 +65,19 @@ static fan_status see(void *user, const fani_journal_record *record, fan_error *
     return FAN_OK;
 }
 
-/* Whether what there is may be replaced: it was complete, or had not begun, or that is wanted. */
+/* Whether what there is may be replaced: it is complete and in its place, or had not begun, or that
+ * is wanted. */
 static bool may_replace(void *user)
 {
-    fani_state *state = user;
+    const fani_job_run *run = user;
+    const fani_state *state = run->state;
     fani_state seen = {0};
     fani_journal_visitor visitor = {.record = see, .user = &seen};
-    return state->restart || (fani_journal_read(state->path, false, &visitor, NULL) == FAN_OK &&
-                              (!seen.found || seen.said.finished));
+    if (state->restart)
+        return true;
+    if (fani_journal_read(state->path, false, &visitor, NULL) != FAN_OK)
+        return false;
+    return !seen.found || (seen.said.finished && !fani_ledger_has_part(run->output));
 }
 
 /* Sees a record of the run that is gone on with. */
@@ -114,7 +119,7 @@ static fan_status explain(fan_status status, const char *output, fan_error *erro
                           output);
 }
 
-static fan_status open_journal(const fani_job_run *run, fani_state *state, fan_error *error)
+static fan_status open_journal(fani_job_run *run, fani_state *state, fan_error *error)
 {
     const fan_job *job = run->job;
     fani_identity identity;
@@ -124,7 +129,7 @@ static fan_status open_journal(const fani_job_run *run, fani_state *state, fan_e
         .identity_count = identity.count,
         .resume = fani_job_resumes(job),
         .replaces = may_replace,
-        .replaces_user = state,
+        .replaces_user = run,
         .repair = fani_job_flag(job, FANI_KEY_REPAIR),
         .break_lock = fani_job_flag(job, FANI_KEY_BREAK_LOCK),
         .write_ms = WRITE_MS,
@@ -244,8 +249,7 @@ fan_status fani_state_open(fani_job_run *run, fan_error *error)
         status = go_back(run, state, error);
     if (status != FAN_OK)
         return status;
-    bool in_place =
-        fani_state_complete(state) && !fani_writer_part_exists(output, FANI_LEDGER_PART);
+    bool in_place = fani_state_complete(state) && !fani_ledger_has_part(output);
     if (in_place && access(output, F_OK))
         return fani_error_set(error, FAN_E_OUTPUT,
                               "%.300s is gone, but its run was complete: --restart begins again",

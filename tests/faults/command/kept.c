@@ -309,6 +309,16 @@ static void first_difference(const char *name, const char *other, char text[200]
     }
 }
 
+/* Whether run.json says that the run has ended with this code. */
+static bool says_its_end(int code)
+{
+    static char text[TEXT];
+    char ended[40];
+    snprintf(ended, sizeof ended, "\"exit_code\": %d,", code);
+    return read_text(in_folder("target.run.json"), text) && strstr(text, "\"state\": \"ended\"") &&
+           strstr(text, ended);
+}
+
 bool kept_expect_right(const kept_job *job, const ran *last, const char *label)
 {
     char difference[200];
@@ -333,6 +343,8 @@ bool kept_expect_right(const kept_job *job, const ran *last, const char *label)
     SHIM_CHECK(entries(target) == 3 && kept_size("target.journal") &&
                    kept_size("target.run.json") && !entries(".fanfold"),
                return false, "%s: left:%s, %u temporary files", label, names, entries(".fanfold"));
+    SHIM_CHECK(says_its_end(job->code), return false, "%s: run.json does not say that it has ended",
+               label);
     return true;
 }
 

@@ -2,6 +2,7 @@
  * mind, what was written stays, and --resume comes to the right end. */
 #include <signal.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "kept.h"
 
@@ -207,6 +208,12 @@ FAN_TEST(calls, a_disk_that_fills_up_keeps_what_was_written)
     tidy();
 }
 
+static uint64_t inode_of(const char *name)
+{
+    struct stat info;
+    return stat(in_folder(name), &info) == 0 ? (uint64_t)info.st_ino : 0;
+}
+
 /* ---- Killed ------------------------------------------------------------------------------------
  */
 
@@ -276,6 +283,52 @@ FAN_TEST(calls, long_killed_at_each)
         if (kept_factor(&job, 20000, 5) && kept_killed(&job, 85))
             kill_everywhere(&job, IN_THE_MIDDLE, way & 1, 1, sides[way >> 1]);
     }
+    tidy();
+}
+
+/* Killed just before the output takes its place, or just behind that. A run that does not know of
+ * the one before must not throw away what that one has done; once the output is in its place, it is
+ * complete, whatever else could not be said any more. */
+static void killed_around_publishing(const kept_job *job, const char *what)
+{
+    static ran r;
+    bool before = !strcmp(what, "kill-before"), at = false;
+    char in_place[128];
+    setting how = kept_setting("serial"), usual = how;
+    snprintf(in_place, sizeof in_place, "%s", in_folder("target"));
+    for (unsigned long k = 1; !at && k < 10; k++) {
+        how.fault = (fault){.call = "rename",
+                            .what = what,
+                            .path = in_place,
+                            .who = "root",
+                            .at = k,
+                            .no_sync = true};
+        kept_clear();
+        remove_temporary();
+        run(&how, kept_line(job, "serial", ""), &r);
+        at = r.fired && !strcmp(r.fired_path, in_place);
+    }
+    ASSERT_TRUE(at);
+    run(&(setting){0}, "results --format ndjson @/target", &r);
+    EXPECT_I64(r.code, before ? 75 : 1);
+    EXPECT_CONTAINS(r.out, before ? "\"finished\":false" : "\"finished\":true");
+    if (before) {
+        run(&usual, kept_line(job, "serial", ""), &r);
+        EXPECT_I64(r.code, 2);
+        EXPECT_CONTAINS(r.err, "--resume goes on with it");
+    }
+    uint64_t inode = inode_of(before ? "target.part" : "target");
+    EXPECT_TRUE(kept_expect_resumes(job, "serial", what));
+    EXPECT_U64(inode_of("target"), inode);
+}
+
+FAN_TEST(calls, killed_around_publishing)
+{
+    kept_job job;
+    if (!kept_factor(&job, 2000, 5))
+        return;
+    killed_around_publishing(&job, "kill-before");
+    killed_around_publishing(&job, "kill-after");
     tidy();
 }
 
