@@ -185,6 +185,9 @@ typedef struct fan_outcome {
     uint32_t reserved;  /* 0: room for fields to come */
     const char *worker; /* fan_map_options.timed: who ran it last, as "HOST/WORKER", over ranks
                            "HOST/RANK.WORKER"; "" where it never ran. Else NULL */
+    int64_t began_ns; /* fan_map_options.timed: when that run began, in ns since 1970 by this host's
+                         clock (of other hosts' workers: at most an answer's way late); 0: it never
+                         ran, or it is not known. Else 0 */
 } fan_outcome;
 
 /* "ok", "failed", "lost", "timed out", "cancelled". */
@@ -343,8 +346,8 @@ typedef struct fan_map_options {
                                   and outcomes of what runs are still given (in index order: up to
                                   the first item that is missing) until this, polled likewise, is
                                   true too. NULL: it is at once */
-    bool timed; /* outcomes say who ran the item, and exactly how long; batches then have one item
-                   where `batch` does not say more */
+    bool timed; /* outcomes say who ran the item, when, and exactly how long; batches then have one
+                   item where `batch` does not say more */
 } fan_map_options;
 
 typedef struct fan_summary {

@@ -71,7 +71,7 @@ struct fani_batch {
     unsigned attempt; /* front: how often it was posted */
     fani_batch *next, *previous;
     void *mark;
-    int64_t posted_ns;  /* front: when it was posted, where there is a trace */
+    int64_t posted_ns;  /* front: when it was posted, where it is traced */
     size_t input_bytes; /* front */
     void *args_owner;   /* front: a counted fani_args, or NULL */
 };

@@ -159,11 +159,9 @@ void fani_front_post(fani_front *front, fani_batch *batch, uint64_t number)
 {
     batch->posting = number;
     batch->attempt++;
-    if (front->trace) {
-        batch->posted_ns = fani_stamp_ns();
-        batch->traced = true;
-    }
+    batch->traced |= front->trace != NULL;
     if (batch->traced) {
+        batch->posted_ns = fani_stamp_ns();
         batch->begun_ns = 0;
         batch->where = (fani_where){0};
     }

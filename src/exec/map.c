@@ -2,11 +2,9 @@
  * map_done, which puts a batch on a list that the caller empties. */
 #include "exec/map.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -553,20 +551,6 @@ static void count_outcome(fan_summary *summary, fan_outcome_kind kind)
     }
 }
 
-/* Says who ran the batch being delivered. */
-static void name_worker(fan_mapping *map, const fani_batch *batch)
-{
-    const fani_where *where = &batch->where;
-    const fani_opened *opened = &map->front->opened;
-    if (!where->pid)
-        map->worker[0] = '\0';
-    else if (opened->hosts && where->rank < opened->ranks)
-        snprintf(map->worker, sizeof map->worker, "%.64s/%u.%u",
-                 opened->hosts + where->rank * opened->hosts_stride, where->rank, where->worker);
-    else
-        snprintf(map->worker, sizeof map->worker, "%s/%u", map->host, where->worker);
-}
-
 /* Up to `max` outcomes of the batch being delivered. */
 size_t fani_map_take_outcomes(fan_mapping *map, fan_outcome *outcomes, size_t max)
 {
@@ -574,17 +558,21 @@ size_t fani_map_take_outcomes(fan_mapping *map, fan_outcome *outcomes, size_t ma
     size_t count = batch->items.count - map->delivered;
     if (count > max)
         count = max;
-    if (map->options.timed)
-        name_worker(map, batch);
+    uint64_t run_ns = batch->run_ns;
+    if (map->options.timed) {
+        fani_timed_look(&map->timed, batch);
+        run_ns = map->timed.run_ns;
+    }
     for (size_t i = 0; i < count; i++) {
         outcomes[i] = fani_replies_outcome(&batch->replies, map->delivered + i);
         outcomes[i].index = batch->items.first + map->delivered + i;
         outcomes[i].attempt += batch->attempt;
         if (!outcomes[i].run_ns) {
-            outcomes[i].run_ns = batch->run_ns;
+            outcomes[i].run_ns = run_ns;
             outcomes[i].run_items = (uint32_t)batch->items.count;
         }
-        outcomes[i].worker = map->options.timed ? map->worker : NULL;
+        outcomes[i].worker = map->options.timed ? map->timed.worker : NULL;
+        outcomes[i].began_ns = map->timed.began_ns;
         count_outcome(&map->summary, outcomes[i].kind);
     }
     map->delivered += count;
@@ -638,7 +626,10 @@ fan_status fan_map_begin_sized(fan_executor *executor, const fan_task *task, fan
         return status;
     fan_mapping *map = calloc(1, sizeof *map);
     fani_args *args = options.args_size ? fani_args_new(options.args, options.args_size) : NULL;
-    if (!map || (options.args_size && !args)) {
+    fani_timed timed = {0};
+    if (!map || (options.args_size && !args) ||
+        (options.timed && fani_timed_begin(&timed, &executor->front.opened) != FAN_OK)) {
+        fani_timed_end(&timed);
         fani_args_release(args);
         free(map);
         return fani_error_set(error, FAN_E_MEMORY, "no memory for a map");
@@ -647,7 +638,8 @@ fan_status fan_map_begin_sized(fan_executor *executor, const fan_task *task, fan
                          .task = task,
                          .source = source,
                          .options = options,
-                         .args = args};
+                         .args = args,
+                         .timed = timed};
     if (options.timeout_ms && !(map->front->opened.capabilities & FAN_CAP_KILLS))
         map->options.batch = 1; /* only one alone can be given up */
     if (options.timed && !options.batch)
@@ -656,8 +648,6 @@ fan_status fan_map_begin_sized(fan_executor *executor, const fan_task *task, fan
     map->divides =
         (map->front->opened.divides || (map->front->opened.divides_ranges && is_range)) &&
         !options.timeout_ms && !options.retries && !options.timed;
-    if (options.timed && gethostname(map->host, sizeof map->host - 1))
-        snprintf(map->host, sizeof map->host, "(unknown)");
     fani_front_retain(map->front);
     *mapping = map;
     return FAN_OK;
@@ -716,6 +706,7 @@ void fan_map_end(fan_mapping *map, fan_summary *summary, size_t summary_size)
         memcpy(summary, &map->summary,
                summary_size < sizeof map->summary ? summary_size : sizeof map->summary);
     fani_args_release(map->args);
+    fani_timed_end(&map->timed);
     fani_front_release(map->front);
     free(map);
 }

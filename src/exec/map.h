@@ -4,8 +4,7 @@
 #define FANI_MAP_H
 
 #include "exec/front.h"
-
-enum { HOST_NAME = 65, WORKER_NAME = HOST_NAME + 24 };
+#include "exec/timed.h"
 
 /* A batch of a map, from sending to delivery. */
 typedef struct sent {
@@ -47,8 +46,7 @@ struct fan_mapping {
     uint32_t collected; /* batches seen to have ended, ever */
     double item_ns;     /* smoothed time of one item; 0: not known yet */
 
-    char host[HOST_NAME];     /* options.timed: this one's */
-    char worker[WORKER_NAME]; /* of the batch being delivered */
+    fani_timed timed; /* where options.timed: of the batch being delivered */
 
     sent *delivering;
     size_t delivered; /* items of it that were given */

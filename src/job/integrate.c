@@ -12,6 +12,7 @@
 #include "job/retry.h"
 #include "job/shard.h"
 #include "job/state.h"
+#include "job/timings.h"
 #include "stage/reader.h"
 
 enum {
@@ -237,11 +238,12 @@ static fan_status format_failure(fani_format format, uint64_t index, const char 
     return status == FAN_OK ? fani_bytes_add(out, "\n", 1) : status;
 }
 
-static fan_status write_out(fani_job_run *run, fan_buffer *out, fan_error *error)
+static fan_status write_out(fani_job_run *run, const fan_outcome *how, fan_buffer *out,
+                            fan_error *error)
 {
-    fan_status status = fani_run_header(run, columns, error);
+    fan_status status = fani_timings_header(run, columns, error);
     if (status == FAN_OK)
-        status = fani_writer_add(run->writer, out->bytes, out->size, error);
+        status = fani_timings_write(run, how, out->bytes, out->size, error);
     fan_buffer_clear(out);
     return status == FAN_OK ? fani_writer_tick(run->writer, error) : status;
 }
@@ -276,11 +278,10 @@ static uint32_t outcome_of(fan_status status)
                                      : FAN_OUTCOME_FAILED;
 }
 
-/* Reports an integral that has no value, writes the line that stands for it, and notes it down.
- * `run_ns`: how long it was worked at; 0: not at all. */
+/* Reports an integral that has no value, writes the line that stands for it, and notes it down. */
 static fan_status put_failure(fani_job_run *run, uint64_t index, uint32_t outcome,
-                              const char *status_name, const fan_error *what, uint64_t run_ns,
-                              fan_error *error)
+                              const char *status_name, const fan_error *what,
+                              const fan_outcome *how, fan_error *error)
 {
     fan_buffer out = {0};
     bool is_known = fani_retry_was_bad(run->retry) && outcome == FANI_LEDGER_BAD_INPUT;
@@ -289,7 +290,7 @@ static fan_status put_failure(fani_job_run *run, uint64_t index, uint32_t outcom
     fani_ledger_failure failure = {.index = index / run->slice.count,
                                    .outcome = outcome,
                                    .attempt = 1 + fani_retry_attempts(run->retry),
-                                   .run_ns = run_ns,
+                                   .run_ns = how->run_ns,
                                    .run_items = 1,
                                    .output_at = fani_writer_bytes(run->writer),
                                    .line = what->line,
@@ -301,7 +302,7 @@ static fan_status put_failure(fani_job_run *run, uint64_t index, uint32_t outcom
         fan_buffer_clear(&out);
         return fani_error_set(error, status, "out of memory");
     }
-    status = write_out(run, &out, error);
+    status = write_out(run, how, &out, error);
     failure.output_size = fani_writer_bytes(run->writer) - failure.output_at;
     if (!is_known)
         fani_halt_count(run, &failure);
@@ -314,13 +315,22 @@ static fan_status before_one(fani_job_run *run, fan_error *error)
     return run->retry ? fani_retry_before(run, error) : FAN_OK;
 }
 
+/* How an integral came about that was begun then: all workers were at it, one after the other. */
+static fan_outcome how_it_ran(int64_t began_ns, int64_t begun)
+{
+    return (fan_outcome){.attempt = 1,
+                         .run_ns = (uint64_t)(fani_clock_ns() - begun),
+                         .worker = "*",
+                         .began_ns = began_ns};
+}
+
 /* Integrates and writes. `file` and `line` are the integral's place, if it has one. */
 static fan_status do_integral(fani_job_run *run, const fani_integral_spec *spec, uint64_t index,
                               const fan_error *place, fan_error *error)
 {
     integral_run ir = {.run = run, .index = index};
     fan_error what = {0};
-    int64_t begun = fani_clock_ns();
+    int64_t begun = fani_clock_ns(), began_ns = fani_timings_now_ns();
     fan_status status = integrate(&ir, spec, &what);
     if (status != FAN_OK && !is_of_item(status)) {
         if (error)
@@ -330,19 +340,19 @@ static fan_status do_integral(fani_job_run *run, const fani_integral_spec *spec,
     fan_status ready = before_one(run, error);
     if (ready != FAN_OK)
         return ready;
+    fan_outcome how = how_it_ran(began_ns, begun);
     run->result->summary.items++;
     if (status != FAN_OK) {
         what.status = status;
         fani_error_place(&what, place->file, place->line, place->column);
         return put_failure(run, index, outcome_of(status),
-                           count_failure(&run->result->summary, status), &what,
-                           (uint64_t)(fani_clock_ns() - begun), error);
+                           count_failure(&run->result->summary, status), &what, &how, error);
     }
     run->result->summary.ok++;
     fan_buffer out = {0};
     status = format_value(&ir, spec, index, &out);
     if (status == FAN_OK)
-        return write_out(run, &out, error);
+        return write_out(run, &how, &out, error);
     fan_buffer_clear(&out);
     return fani_error_set(error, status, "out of memory");
 }
@@ -450,11 +460,12 @@ static fan_status read_line(const fan_job *job, const fani_reader *reader, uint6
 static fan_status put_bad(fani_job_run *run, uint64_t index, const fan_error *what,
                           fan_error *error)
 {
+    static const fan_outcome not_run = {0};
     fan_status status = before_one(run, error);
     if (status != FAN_OK)
         return status;
     run->result->bad_inputs++;
-    return put_failure(run, index, FANI_LEDGER_BAD_INPUT, "bad input", what, 0, error);
+    return put_failure(run, index, FANI_LEDGER_BAD_INPUT, "bad input", what, &not_run, error);
 }
 
 static fan_status run_line(fani_job_run *run, const fani_reader *reader, uint64_t item,

@@ -112,6 +112,7 @@ struct fani_job_run {
     struct fani_held *held;   /* held.h; NULL: no list job, or not begun */
     struct fani_retry *retry; /* retry.h; NULL: this is the first pass */
     fani_format format;
+    bool timed; /* records have their times (timings.h) */
     bool header_written;
     bool published; /* and nothing was begun since */
     uint64_t total; /* items in all; UINT64_MAX: not known */

@@ -199,12 +199,14 @@ static const key_entry table[FANI_KEY_COUNT] = {
                              false},
                             .rule = RULE_CHOICE,
                             .choices = "true false"},
-    [FANI_KEY_TIMINGS] = {{"timings", LISTS, NULL,
-                           "tsv and ndjson: say of each item which attempt it was, how long it ran "
-                           "and who ran it; items then travel alone, unless --batch says more",
-                           false},
-                          .rule = RULE_CHOICE,
-                          .choices = "true false"},
+    [FANI_KEY_TIMINGS] =
+        {{"timings", LISTS " integrate", NULL,
+          "tsv and ndjson: say of each item which attempt it was, when it began, "
+          "how long it ran and who ran it; items of lists then travel alone, unless "
+          "--batch says more",
+          false},
+         .rule = RULE_CHOICE,
+         .choices = "true false"},
 };
 
 const fan_job_key *fan_job_key_at(size_t i)

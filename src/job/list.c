@@ -165,20 +165,6 @@ static fan_status note_failure(list_run *lr, const fan_outcome *outcome, uint32_
     return fani_state_failed(lr->run->state, &failure, error);
 }
 
-/* Writes the line of an item. */
-static fan_status put_line(list_run *lr, const fan_outcome *outcome, const void *line, size_t size,
-                           fan_error *error)
-{
-    fan_status status = FAN_OK;
-    if (size && lr->timed) {
-        status = fani_timings_add(lr->run->format, outcome, line, size, &lr->line);
-        line = lr->line.bytes;
-        size = lr->line.size;
-    }
-    return status == FAN_OK ? fani_writer_add(lr->run->writer, line, size, error)
-                            : fani_error_set(error, status, "out of memory");
-}
-
 /* Writes the line that stands for an entry that has no record. */
 static fan_status put_failure(list_run *lr, const fan_outcome *outcome, const char *status_text,
                               const fan_error *what, fan_error *error)
@@ -192,7 +178,7 @@ static fan_status put_failure(list_run *lr, const fan_outcome *outcome, const ch
     fan_status status = fani_record_failure(lr->run->format, &failure, &lr->scratch);
     if (status != FAN_OK)
         return fani_error_set(error, status, "out of memory");
-    return put_line(lr, outcome, lr->scratch.bytes, lr->scratch.size, error);
+    return fani_timings_write(lr->run, outcome, lr->scratch.bytes, lr->scratch.size, error);
 }
 
 static fan_status put_bad(list_run *lr, const fan_outcome *outcome, const fani_answer *answer,
@@ -234,7 +220,8 @@ static fan_status put_answer(list_run *lr, const fan_outcome *outcome, fan_error
         fani_run_report(lr->run, &what);
     }
     uint64_t output_at = fani_writer_bytes(lr->run->writer);
-    fan_status status = put_line(lr, outcome, answer.output, answer.output_size, error);
+    fan_status status =
+        fani_timings_write(lr->run, outcome, answer.output, answer.output_size, error);
     if (status == FAN_OK && (answer.flags & FANI_RECORD_PARTIAL))
         status = note_failure(lr, outcome, FANI_LEDGER_PARTIAL, &what, output_at, error);
     return status;
@@ -272,24 +259,10 @@ fan_status fani_listing_put(list_run *lr, const fan_outcome *outcome, fan_error 
     return status;
 }
 
-/* Writes the header of TSV before the first line. */
-static fan_status put_header(list_run *lr, fan_error *error)
-{
-    const char *columns = lr->list->columns;
-    if (!lr->timed || lr->run->header_written)
-        return fani_run_header(lr->run, columns, error);
-    fan_status status =
-        fani_timings_add(FANI_FORMAT_TSV, NULL, columns, strlen(columns), &lr->line);
-    if (status == FAN_OK)
-        status = fani_bytes_add(&lr->line, "", 1);
-    return status == FAN_OK ? fani_run_header(lr->run, (const char *)lr->line.bytes, error)
-                            : fani_error_set(error, status, "out of memory");
-}
-
 /* Writes outcomes of items that follow each other, in the order of their indices. */
 static fan_status put_now(list_run *lr, const fan_outcome *outcomes, size_t count, fan_error *error)
 {
-    fan_status status = put_header(lr, error);
+    fan_status status = fani_timings_header(lr->run, lr->list->columns, error);
     for (size_t i = 0; status == FAN_OK && i < count; i++)
         status = fani_listing_put(lr, &outcomes[i], error);
     return status;
@@ -525,7 +498,7 @@ fan_status fani_listing_map(list_run *lr, fan_source source, fan_sink sink, fan_
                                .args_size = sizeof args,
                                .order = order,
                                .batch = (size_t)fani_job_count(run->job, FANI_KEY_BATCH, 0),
-                               .timed = lr->timed,
+                               .timed = run->timed,
                                .stop = stop_asked,
                                .hurry = is_hurried,
                                .stop_user = lr,
@@ -566,10 +539,7 @@ fan_status fani_list_run(fani_job_run *run, const fani_list *list, fan_error *er
 {
     if (run->retry)
         return fani_list_retry(run, list, error);
-    list_run lr = {.run = run,
-                   .list = list,
-                   .timed = fani_job_flag(run->job, FANI_KEY_TIMINGS),
-                   .places = fani_places_new()};
+    list_run lr = {.run = run, .list = list, .places = fani_places_new()};
     fan_status status = lr.places ? fani_held_open(run, error)
                                   : fani_error_set(error, FAN_E_MEMORY, "out of memory");
     if (status == FAN_OK)
@@ -582,6 +552,5 @@ fan_status fani_list_run(fani_job_run *run, const fani_list *list, fan_error *er
     fani_reader_free(lr.reader);
     fani_places_free(lr.places);
     fan_buffer_clear(&lr.scratch);
-    fan_buffer_clear(&lr.line);
     return status;
 }

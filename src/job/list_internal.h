@@ -15,8 +15,6 @@ typedef struct fani_listing {
     uint64_t read;           /* items that were read */
     uint64_t done; /* items whose outcomes were written: of an ordered run the first ones */
     fan_buffer scratch;
-    bool timed;             /* the key `timings` */
-    fan_buffer line;        /* with what that adds */
     fan_status read_status; /* what ended the reading, and why */
     fan_error read_error;
     fan_status idle_status; /* what ended the run while nothing came, and why */

@@ -115,8 +115,7 @@ static fan_status start(picking *p, fan_error *error)
 
 fan_status fani_list_retry(fani_job_run *run, const fani_list *list, fan_error *error)
 {
-    picking p = {
-        .listing = {.run = run, .list = list, .timed = fani_job_flag(run->job, FANI_KEY_TIMINGS)}};
+    picking p = {.listing = {.run = run, .list = list}};
     fan_status status = start(&p, error);
     if (status == FAN_OK)
         status = fani_listing_reader(&p.listing, &p.listing.reader, error);
@@ -125,6 +124,5 @@ fan_status fani_list_retry(fani_job_run *run, const fani_list *list, fan_error *
                                   fan_sink_callback(put, &p), FAN_ORDER_INDEX, error);
     fani_reader_free(p.listing.reader);
     fan_buffer_clear(&p.listing.scratch);
-    fan_buffer_clear(&p.listing.line);
     return status;
 }

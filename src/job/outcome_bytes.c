@@ -1,6 +1,6 @@
 /* Most outcomes are a reply at the first attempt of which nothing is to be said: four bytes with
- * twice the reply's size, and the reply. Others are a 1, twelve numbers, and their bytes and texts.
- * All numbers are little-endian. */
+ * twice the reply's size, and the reply. Others are a 1, thirteen numbers, and their bytes and
+ * texts. All numbers are little-endian. */
 #include "job/outcome_bytes.h"
 
 #include <endian.h>
@@ -9,7 +9,7 @@
 
 #include "job/record.h"
 
-enum { SPECIAL = 1, HEAD = 4, SPECIAL_NUMBERS = 12, NUMBERS_SIZE = SPECIAL_NUMBERS * 8 };
+enum { SPECIAL = 1, HEAD = 4, SPECIAL_NUMBERS = 13, NUMBERS_SIZE = SPECIAL_NUMBERS * 8 };
 
 /* Nothing but its reply is to be kept. */
 static bool is_plain(const fan_outcome *o)
@@ -61,6 +61,7 @@ static void put_special(fan_buffer *to, const fan_outcome *o, fani_place place)
         o->run_ns,
         o->run_items,
         o->worker ? strlen(o->worker) + 1 : 0,
+        (uint64_t)o->began_ns,
     };
     for (size_t i = 0; i < SPECIAL_NUMBERS; i++)
         numbers[i] = htole64(numbers[i]);
@@ -153,6 +154,7 @@ static void get_special(rest *r, fani_outcome_read *read)
     o->run_items = (uint32_t)n[10];
     if (n[11])
         o->worker = get_text(r, n[11] - 1);
+    o->began_ns = (int64_t)n[12];
     if (!n[6])
         return;
     read->captured = (fan_captured){.out_size = (size_t)n[7], .err_size = (size_t)n[8]};

@@ -183,6 +183,7 @@ fan_status fan_job_run_sized(fan_job *job, fan_executor *executor, const fan_job
                         .executor = executor,
                         .result = &filled,
                         .format = format_of(job),
+                        .timed = fani_job_flag(job, FANI_KEY_TIMINGS),
                         .slice = fani_shard_slice(job),
                         .total = UINT64_MAX};
     if (events_size > sizeof run.events)

@@ -1,6 +1,7 @@
 /* Map and its outcomes: each item once, the same bytes for any workers and batch size. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "contract.h"
 #include "tasks.h"
@@ -588,12 +589,20 @@ CONTRACT(map_refuses_arrays_that_are_not_there)
     contract_with(target, (fan_executor_options){.workers = 1}, no_arrays, NULL);
 }
 
-/* ---- Who ran it, and how long --------------------------------------------------------------- */
+/* ---- Who ran it, when, and how long --------------------------------------------------------- */
 
 typedef struct timed_map {
     bool timed;
+    int64_t begun_ns;
     unsigned seen;
 } timed_map;
+
+static int64_t calendar_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
 
 static fan_status check_timed(void *user, const fan_outcome *outcomes, size_t count,
                               fan_error *error)
@@ -607,6 +616,10 @@ static fan_status check_timed(void *user, const fan_outcome *outcomes, size_t co
             EXPECT_TRUE(strchr(o->worker, '/') != NULL);
             EXPECT_U64(o->run_items, 1);
             EXPECT_TRUE(o->run_ns >= 1000000 * (o->index ? 5 : 30));
+            EXPECT_TRUE(o->began_ns >= t->begun_ns);
+            EXPECT_TRUE(o->began_ns + (int64_t)o->run_ns <= calendar_ns());
+        } else {
+            EXPECT_I64(o->began_ns, 0);
         }
         t->seen++;
     }
@@ -618,7 +631,7 @@ static void timed(fan_executor *executor, void *context)
     uint64_t ms[5] = {30, 5, 5, 5, 5};
     (void)context;
     for (int i = 0; i < 2; i++) {
-        timed_map t = {.timed = i};
+        timed_map t = {.timed = i, .begun_ns = calendar_ns()};
         EXPECT_I64(fan_map(executor, &task_wait, fan_source_array(ms, sizeof *ms, 5),
                            fan_sink_callback(check_timed, &t), &(fan_map_options){.timed = t.timed},
                            NULL),
@@ -627,7 +640,7 @@ static void timed(fan_executor *executor, void *context)
     }
 }
 
-CONTRACT(map_says_who_ran_what_and_how_long_where_it_is_asked)
+CONTRACT(map_says_who_ran_what_when_and_how_long_where_it_is_asked)
 {
     contract_with(target, (fan_executor_options){.workers = 2}, timed, NULL);
 }

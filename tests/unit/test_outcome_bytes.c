@@ -19,6 +19,7 @@ static void compare(const fan_outcome *is, const fan_outcome *was)
         was->worker) { /* of others it is of no interest */
         EXPECT_U64(is->run_ns, was->run_ns);
         EXPECT_U64(is->run_items, was->run_items);
+        EXPECT_I64(is->began_ns, was->began_ns);
     }
     EXPECT_U64(is->size, was->size);
     EXPECT_TRUE(is->size == was->size && (!is->size || !memcmp(is->bytes, was->bytes, is->size)));
@@ -58,6 +59,7 @@ static const fan_outcome outcomes[] = {
      .size = 6,
      .text = "",
      .run_ns = 17,
+     .began_ns = INT64_C(1700000000123456789),
      .run_items = 1,
      .worker = "node/3.1",
      .captured = &wrote},

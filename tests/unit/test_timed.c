@@ -1,0 +1,81 @@
+/* When a batch began is told on this host's clock, whatever the clock of the one who ran it says.
+ */
+#include "exec/timed.h"
+
+#include <time.h>
+
+#include "base/clock.h"
+#include "shim/shim.h"
+
+enum { STRIDE = 8, MS = 1000000 };
+
+/* When it would have begun that ended just now. */
+static int64_t ago(int64_t run_ns)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec - run_ns;
+}
+
+/* A batch that ran for 50 ms, until `late_ns` ago, on a clock that is ahead by so much. */
+static int64_t look(fani_timed *timed, uint32_t rank, int64_t ahead_ns, int64_t late_ns)
+{
+    fani_batch batch = {.where = {.rank = rank, .worker = 3, .pid = 1}, .run_ns = 50 * MS};
+    batch.items.count = 1;
+    batch.begun_ns = fani_clock_ns() - 50 * MS - late_ns + ahead_ns;
+    fani_timed_look(timed, &batch);
+    return timed->began_ns;
+}
+
+FAN_TEST(timed, clocks_of_other_hosts_are_made_this_ones)
+{
+    static const char hosts[3][STRIDE] = {"here", "here", "there"};
+    const fani_opened opened = {.ranks = 3, .hosts = hosts[0], .hosts_stride = STRIDE};
+    fani_timed timed = {0};
+    int64_t before = ago(0);
+    ASSERT_I64(fani_timed_begin(&timed, &opened), FAN_OK);
+    /* The same clock: exactly. The time between is that of this test. */
+    int64_t began = look(&timed, 1, 0, 200 * MS);
+    EXPECT_STR(timed.worker, "here/1.3");
+    EXPECT_TRUE(began >= before - 250 * MS && began <= ago(250 * MS));
+    /* Another one, of which nothing is known but that it has answered by now. */
+    before = ago(0);
+    began = look(&timed, 2, INT64_C(-7777777777777), 200 * MS);
+    EXPECT_STR(timed.worker, "there/2.3");
+    EXPECT_TRUE(began >= before - 50 * MS && began <= ago(50 * MS));
+    /* What has answered more quickly says better how the clocks differ. */
+    (void)look(&timed, 2, INT64_C(-7777777777777), 0);
+    before = ago(0);
+    began = look(&timed, 2, INT64_C(-7777777777777), 200 * MS);
+    EXPECT_TRUE(began >= before - 250 * MS && began <= ago(250 * MS) + 20 * MS);
+    fani_timed_end(&timed);
+}
+
+FAN_TEST(timed, what_is_not_known_is_not_made_up)
+{
+    const fani_opened opened = {.workers = 1};
+    fani_timed timed = {0};
+    fani_batch batch = {.items = {.count = 1}};
+    ASSERT_I64(fani_timed_begin(&timed, &opened), FAN_OK);
+    fani_timed_look(&timed, &batch);
+    EXPECT_STR(timed.worker, "");
+    EXPECT_I64(timed.began_ns, 0);
+    /* A run that was ended from outside, after so long. */
+    batch.where.pid = 1;
+    batch.run_ns = 90 * MS;
+    int64_t before = ago(90 * MS);
+    fani_timed_look(&timed, &batch);
+    EXPECT_TRUE(timed.began_ns >= before && timed.began_ns <= ago(90 * MS));
+    /* A worker that was looking for work before the batch came. */
+    batch.begun_ns = fani_clock_ns() - 90 * MS;
+    batch.posted_ns = batch.begun_ns + 30 * MS;
+    before = ago(60 * MS);
+    fani_timed_look(&timed, &batch);
+    EXPECT_TRUE(timed.began_ns >= before - 50 * MS && timed.began_ns <= ago(60 * MS));
+    EXPECT_U64(timed.run_ns, 60 * MS);
+    batch.begun_ns = 0;
+    batch.items.count = 2; /* of several it is the sum of their runs */
+    fani_timed_look(&timed, &batch);
+    EXPECT_I64(timed.began_ns, 0);
+    fani_timed_end(&timed);
+}
