@@ -285,14 +285,83 @@ sort plain.tsv >plain.sorted
 same loose.sorted plain.sorted
 agrees loose 1
 
+# ---- Shards -----------------------------------------------------------------------------------
+
+# Behind the others, in the second shard, one that never ends by itself.
+endless=1$(printf '%0150d' 0)121$(printf '%0150d' 0)3443
+{ cat numbers && echo "$endless"; } >more
+items=$((items + 1))
+shard=("$fanfold" factor --input more --effort 1000000000000 --format tsv -j 1)
+# timed_out OUTPUT: how many of its items.
+timed_out() {
+    "$fanfold" results --format tsv "$1" | grep -c 'timed out'
+}
+
 what='shards'
 for i in 1 2; do
-    run "$fanfold" factor --input numbers --format tsv --output cut --shard $i/2 --timeout 0.001
-    run "$fanfold" factor --input numbers --format tsv --output cut --shard $i/2 --timeout 60 --retry-failed
+    run "${shard[@]}" --output cut --shard $i/2 --timeout 0.001
+    expect 2
 done
+agrees cut 1
 run "$fanfold" results --merge cut
 expect 2
-same cut
+cp cut merged
+what='an output that was merged'
+run "${shard[@]}" --output cut --timeout 60 --retry-failed
+expect 2 ''
+says 'is written in 2 shards: expected --shard I/2'
+cmp -s cut merged || fail "$what: it was changed"
+what='another number of shards'
+run "${shard[@]}" --output cut --timeout 60 --retry-failed --shard 1/3
+expect 2 ''
+says 'whose number is 2, now it is 3'
+
+what='a pass over one shard'
+run "${shard[@]}" --output cut --timeout 60 --retry-failed --shard 1/2
+expect 2
+run "$fanfold" results --merge cut
+expect 2
+agrees cut 1
+checks=$((checks + 3))
+[ "$(timed_out cut.shard-1)" -eq 0 ] || fail "$what: $(cat cut.shard-1)"
+[ "$(cut -f 1 cut | tail -n +2 | tr '\n' ' ')" = "$(seq -s ' ' 0 $((items - 1))) " ] || fail "$what: $(cut -f 1 cut)"
+cmp -s <(awk 'NR == 1 || NR % 2 == 0' cut) <(awk 'NR == 1 || NR % 2 == 0' plain.tsv) ||
+    fail "$what: the lines of the shard are not those of a run in which nothing failed"
+
+what='a pass that was stopped'
+cp cut merged
+"${shard[@]}" --output cut --shard 2/2 --batch 1 --grace 0 --timeout 3600 --retry-failed >"$tmp/out" 2>"$tmp/err" </dev/null &
+pid=$!
+for _ in {1..1000}; do # all but the endless one are done again
+    [ "$(timed_out cut.shard-2)" -eq 1 ] && break
+    sleep 0.01
+done
+kill -USR1 "$pid"
+code=0
+wait "$pid" || code=$?
+expect 75
+resume=$(sed -n 's/^  \(.*--resume.*\)/\1/p' "$tmp/err")
+run "$fanfold" results --merge cut
+expect 75
+grep -q 'unfinished  2' out || fail "$what: $(cat out)"
+cmp -s cut merged || fail "$what: the merged output was changed"
+eval "run $resume --timeout 0.3" && expect 2
+run "$fanfold" results --merge cut
+expect 2
+agrees cut 1
+checks=$((checks + 2))
+head -n -1 cut | cmp -s - plain.tsv || fail "$what: not the lines of a run in which nothing failed"
+tail -n 1 cut | grep -q "^$((items - 1))	.*timed out	.*300 ms" || fail "$what: $(tail -n 1 cut)"
+
+what='shards that were not begun'
+for i in 2 1; do
+    run "$fanfold" factor --input numbers --format tsv --output late --shard $i/2 --timeout 60 --retry-failed
+    expect 2
+done
+run "$fanfold" results --merge late
+expect 2
+same late
+items=$((items - 1))
 
 # ---- Integrals ----------------------------------------------------------------------------------
 
