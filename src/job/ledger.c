@@ -10,7 +10,7 @@
 
 /* ---- Numbers --------------------------------------------------------------------------------- */
 
-enum { STATE_NUMBERS = 18, FAILURE_NUMBERS = 8, CELL_NUMBERS = 2, HELD_NUMBERS = 5 };
+enum { STATE_NUMBERS = 18, FAILURE_NUMBERS = 8, HELD_NUMBERS = 5 };
 
 static fan_status put_numbers(const uint64_t *numbers, size_t count, fan_buffer *to)
 {
@@ -126,7 +126,7 @@ const char *fani_ledger_outcome_name(uint32_t outcome)
     return fan_outcome_name((fan_outcome_kind)outcome);
 }
 
-/* ---- Indices and cells ----------------------------------------------------------------------- */
+/* ---- Indices --------------------------------------------------------------------------------- */
 
 fan_status fani_ledger_put_index(uint64_t index, fan_buffer *to)
 {
@@ -138,24 +138,6 @@ bool fani_ledger_get_index(const void *payload, size_t size, uint64_t *index)
 {
     const unsigned char *at = payload;
     return get_numbers(&at, &size, index, 1) && !size;
-}
-
-fan_status fani_ledger_put_cell(const fani_ledger_cell *cell, fan_buffer *to)
-{
-    const uint64_t numbers[CELL_NUMBERS] = {cell->item, cell->part};
-    to->size = 0;
-    fan_status status = put_numbers(numbers, CELL_NUMBERS, to);
-    return status == FAN_OK ? fani_bytes_add(to, cell->bytes, cell->size) : status;
-}
-
-bool fani_ledger_get_cell(const void *payload, size_t size, fani_ledger_cell *cell)
-{
-    const unsigned char *at = payload;
-    uint64_t n[CELL_NUMBERS];
-    if (!get_numbers(&at, &size, n, CELL_NUMBERS))
-        return false;
-    *cell = (fani_ledger_cell){.item = n[0], .part = n[1], .bytes = at, .size = size};
-    return true;
 }
 
 /* ---- What is done, or waits ------------------------------------------------------------------ */

@@ -9,9 +9,9 @@ typedef enum fani_ledger_kind {
     FANI_LEDGER_STATE = 1,  /* how far the run, or a pass over what failed, has come */
     FANI_LEDGER_FAILED = 2, /* an item that is not ok */
     FANI_LEDGER_MENDED = 3, /* u64: the index of one that failed before and now is ok */
-    FANI_LEDGER_CELL = 4,   /* a part of an item that takes long, and what it came to */
-    FANI_LEDGER_HELD = 5,   /* outcomes that wait for an earlier one, and where */
-    FANI_LEDGER_DONE = 6,   /* items beyond STATE's that are done */
+    /* 4: of no kind */
+    FANI_LEDGER_HELD = 5, /* outcomes that wait for an earlier one, and where */
+    FANI_LEDGER_DONE = 6, /* items beyond STATE's that are done */
 } fani_ledger_kind;
 
 /* All items below `done` have their outcomes, and the first output_bytes of the output say so. */
@@ -47,13 +47,6 @@ typedef struct fani_ledger_failure {
     const char *text;
 } fani_ledger_failure;
 
-typedef struct fani_ledger_cell {
-    uint64_t item;
-    uint64_t part; /* of the item */
-    const unsigned char *bytes;
-    size_t size;
-} fani_ledger_cell;
-
 /* The outcomes of `count` items from `first` on stand in OUTPUT.waiting: these bytes of it hash to
  * `hash`. */
 typedef struct fani_ledger_held {
@@ -66,7 +59,6 @@ typedef struct fani_ledger_held {
 fan_status fani_ledger_put_state(const fani_ledger_state *state, fan_buffer *to);
 fan_status fani_ledger_put_failure(const fani_ledger_failure *failure, fan_buffer *to);
 fan_status fani_ledger_put_index(uint64_t index, fan_buffer *to);
-fan_status fani_ledger_put_cell(const fani_ledger_cell *cell, fan_buffer *to);
 fan_status fani_ledger_put_held(const fani_ledger_held *held, fan_buffer *to);
 fan_status fani_ledger_put_done(uint64_t first, uint64_t count, fan_buffer *to);
 
@@ -75,7 +67,6 @@ fan_status fani_ledger_put_done(uint64_t first, uint64_t count, fan_buffer *to);
 bool fani_ledger_get_state(const void *payload, size_t size, fani_ledger_state *state);
 bool fani_ledger_get_failure(const void *payload, size_t size, fani_ledger_failure *failure);
 bool fani_ledger_get_index(const void *payload, size_t size, uint64_t *index);
-bool fani_ledger_get_cell(const void *payload, size_t size, fani_ledger_cell *cell);
 bool fani_ledger_get_held(const void *payload, size_t size, fani_ledger_held *held);
 bool fani_ledger_get_done(const void *payload, size_t size, uint64_t *first, uint64_t *count);
 

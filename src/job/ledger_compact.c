@@ -25,12 +25,6 @@ static fan_status copy_failure(void *user, const fani_ledger_failure *failure, f
     return add(c, fani_ledger_put_failure(failure, &c->scratch), FANI_LEDGER_FAILED, error);
 }
 
-static fan_status copy_cell(void *user, const fani_ledger_cell *cell, fan_error *error)
-{
-    copying *c = user;
-    return add(c, fani_ledger_put_cell(cell, &c->scratch), FANI_LEDGER_CELL, error);
-}
-
 static fan_status copy_held(void *user, const fani_ledger_held *held, fan_error *error)
 {
     copying *c = user;
@@ -59,11 +53,8 @@ static fan_status snapshot(void *user, fani_journal_snapshot *to, fan_error *err
 {
     copying *c = user;
     c->to = to;
-    fani_ledger_visitor visitor = {.seen = copy_seen,
-                                   .failure = copy_failure,
-                                   .cell = copy_cell,
-                                   .held = copy_held,
-                                   .user = c};
+    fani_ledger_visitor visitor = {
+        .seen = copy_seen, .failure = copy_failure, .held = copy_held, .user = c};
     fan_status status = fani_ledger_read(c->path, &visitor, error);
     if (status != FAN_OK || !c->has_state)
         return status;

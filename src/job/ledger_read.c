@@ -223,8 +223,6 @@ static fan_status first_pass(void *user, const fani_journal_record *record, fan_
         return note_done(r, record, error);
     case FANI_LEDGER_HELD:
         return note_held(r, record, error);
-    case FANI_LEDGER_CELL:
-        return FAN_OK;
     default:
         return of_another(error);
     }
@@ -337,16 +335,6 @@ static fan_status give_failure(const reading *r, const fani_journal_record *reco
     return r->visitor->failure(r->visitor->user, &failure, error);
 }
 
-static fan_status give_cell(const reading *r, const fani_journal_record *record, fan_error *error)
-{
-    fani_ledger_cell cell;
-    if (!fani_ledger_get_cell(record->payload, record->size, &cell))
-        return of_another(error);
-    if (!r->visitor->cell || cell.item < r->seen.state.done)
-        return FAN_OK;
-    return r->visitor->cell(r->visitor->user, &cell, error);
-}
-
 static fan_status give_held(const reading *r, const fani_journal_record *record, fan_error *error)
 {
     fani_ledger_held held;
@@ -375,8 +363,6 @@ static fan_status second_pass(void *user, const fani_journal_record *record, fan
         return pass_state(r, record, error);
     case FANI_LEDGER_FAILED:
         return give_failure(r, record, error);
-    case FANI_LEDGER_CELL:
-        return give_cell(r, record, error);
     case FANI_LEDGER_HELD:
         return give_held(r, record, error);
     default:
@@ -399,7 +385,7 @@ static fan_status read_both(reading *r, int fd, const char *path, fan_error *err
     r->retries = 0;
     if (r->visitor->seen)
         status = r->visitor->seen(r->visitor->user, &r->seen, error);
-    bool more = r->visitor->failure || r->visitor->cell || r->visitor->held;
+    bool more = r->visitor->failure || r->visitor->held;
     return status == FAN_OK && more ? fani_journal_read_fd(fd, path, false, &second, error)
                                     : status;
 }

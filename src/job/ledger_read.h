@@ -5,7 +5,7 @@
 #include "job/ledger.h"
 #include "job/ranges.h"
 
-/* What there is besides the failures, cells and what is held. */
+/* What there is besides the failures and what is held. */
 typedef struct fani_ledger_seen {
     fani_ledger_state state; /* the last one; zeroes where there is none */
     bool has_state;
@@ -24,8 +24,6 @@ typedef struct fani_ledger_visitor {
      * pass over what failed goes on, those that it has come to as they are now, the others as they
      * were. */
     fan_status (*failure)(void *user, const fani_ledger_failure *failure, fan_error *error);
-    /* Parts of items that are not done. One that was written twice may come twice. */
-    fan_status (*cell)(void *user, const fani_ledger_cell *cell, fan_error *error);
     /* Outcomes that wait, of items that are not done. What is held of an item may come several
      * times: where its bytes are not what they were, another record's may be. */
     fan_status (*held)(void *user, const fani_ledger_held *held, fan_error *error);

@@ -28,6 +28,7 @@ struct fani_state {
     fani_part_check *check;
     fani_input_hash hash;
     fani_output_hash *output;
+    bool begun;     /* there was a ledger */
     bool found;     /* there was a state */
     bool right;     /* the part has what the last one speaks of */
     bool wrote;     /* this run has written something down */
@@ -96,6 +97,13 @@ static fan_status visit(void *user, const fani_journal_record *record, fan_error
     return status;
 }
 
+static void see_fact(void *user, const char *key, const char *value)
+{
+    fani_state *state = user;
+    (void)key, (void)value;
+    state->begun = true;
+}
+
 static void lose(void *user, const fani_journal_loss *loss)
 {
     fani_state *state = user;
@@ -133,7 +141,7 @@ static fan_status open_journal(fani_job_run *run, fani_state *state, fan_error *
         .repair = fani_job_flag(job, FANI_KEY_REPAIR),
         .break_lock = fani_job_flag(job, FANI_KEY_BREAK_LOCK),
         .write_ms = WRITE_MS,
-        .visitor = {.record = visit, .lost = lose, .user = state},
+        .visitor = {.record = visit, .fact = see_fact, .lost = lose, .user = state},
     };
     if (status == FAN_OK)
         status = fani_journal_open(&options, state->path, &state->journal, error);
@@ -268,6 +276,11 @@ fan_status fani_state_check(const fani_state *state, fan_error *error)
 bool fani_state_complete(const fani_state *state)
 {
     return state && state->found && state->resumed.finished;
+}
+
+bool fani_state_was_begun(const fani_state *state)
+{
+    return state && state->begun;
 }
 
 uint64_t fani_state_done(const fani_state *state)

@@ -24,6 +24,9 @@ fan_status fani_state_check(const fani_state *state, fan_error *error);
 /* Whether the run that is gone on with was complete: nothing is to be done but to publish. */
 bool fani_state_complete(const fani_state *state);
 
+/* Whether the run that is gone on with had begun, whatever it has done. */
+bool fani_state_was_begun(const fani_state *state);
+
 /* Items that need not be done: 0 for a new run, and where state is NULL. */
 uint64_t fani_state_done(const fani_state *state);
 

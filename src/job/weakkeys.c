@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "job/state.h"
 #include "job/weakkeys.h"
 #include "kernel/gcd/weak_codec.h"
 
@@ -223,10 +224,18 @@ static void count_keys(fani_job_run *run, const fan_weakkeys_summary *summary)
     counts->ok = counts->items - counts->failed;
 }
 
+static void note_beginning(const fani_job_run *run)
+{
+    if (run->events.note && fani_state_was_begun(run->state))
+        run->events.note(run->events.user, "weakkeys begins anew: of a scan that was ended early "
+                                           "nothing is of use");
+}
+
 static fan_status run_weakkeys(fani_job_run *run, fan_error *error)
 {
     fani_weakkeys_input input = {0};
     fan_weakkeys_report *report = NULL;
+    note_beginning(run);
     fan_status status = fani_writer_make_private(run->writer, error);
     if (status == FAN_OK)
         status = fani_weakkeys_input_read(run, &input, error);

@@ -241,4 +241,44 @@ run "$fanfold" integrate --input integrals --points 3000000 --output sums --resu
 expect 0
 same sums
 
+# ---- Keys, of which no part of a scan can be kept -----------------------------------------------
+
+what='keys'
+cat "$source_dir"/jobs/data/weak-*.pem >keys
+code=0
+"$fanfold" weakkeys --output plain --no-journal - <keys >out 2>err || code=$?
+expect 0
+run "$fanfold" weakkeys --output weak --resume keys
+expect 0
+grep -q anew err && fail "$what: there was nothing to begin anew: $(cat err)"
+what='keys, of a complete scan'
+touch -d '2001-01-01' weak
+run "$fanfold" weakkeys --output weak --resume keys
+expect 0 ''
+says_nothing
+checks=$((checks + 1))
+[ "$(stat -c %Y weak)" = "$(date -d '2001-01-01' +%s)" ] || fail "$what: it was written again"
+what='keys, of a scan that was killed'
+mkfifo feed
+"$fanfold" weakkeys --output cut - <feed 2>/dev/null &
+pid=$!
+exec 7>feed
+head -n 30 keys >&7
+for _ in $(seq 3000); do
+    [ -e cut.run.json ] && break
+    sleep 0.01
+done
+kill -9 "$pid"
+{ wait "$pid"; } 2>/dev/null
+exec 7>&-
+run "$fanfold" results cut
+expect 75
+code=0
+"$fanfold" weakkeys --output cut --resume - <keys >out 2>err || code=$?
+expect 0
+says 'weakkeys begins anew'
+[ -s plain ] || fail "$what: there are no weak keys"
+same cut
+gone cut.part cut.journal.lock
+
 finish

@@ -48,14 +48,6 @@ static void mend(fani_journal *journal, uint64_t index)
     append(journal, FANI_LEDGER_MENDED, fani_ledger_put_index(index, &buffer), &buffer);
 }
 
-static void cell(fani_journal *journal, uint64_t item, const char *text)
-{
-    fan_buffer buffer = {0};
-    fani_ledger_cell of = {
-        .item = item, .part = 1, .bytes = (const unsigned char *)text, .size = strlen(text)};
-    append(journal, FANI_LEDGER_CELL, fani_ledger_put_cell(&of, &buffer), &buffer);
-}
-
 static void state(fani_journal *journal, uint64_t done)
 {
     fan_buffer buffer = {0};
@@ -105,25 +97,12 @@ static fan_status take_failure(void *user, const fani_ledger_failure *failure, f
     return FAN_OK;
 }
 
-static fan_status take_cell(void *user, const fani_ledger_cell *of, fan_error *error)
-{
-    told *t = user;
-    size_t used = strlen(t->text);
-    (void)error;
-    snprintf(t->text + used, sizeof t->text - used, "cell %llu %.*s; ",
-             (unsigned long long)of->item, (int)of->size, of->bytes);
-    return FAN_OK;
-}
-
 static void read_ledger(const char *path, told *t)
 {
     fan_error error = {0};
     *t = (told){.text = ""};
-    fani_ledger_visitor visitor = {.fact = take_fact,
-                                   .seen = take_seen,
-                                   .failure = take_failure,
-                                   .cell = take_cell,
-                                   .user = t};
+    fani_ledger_visitor visitor = {
+        .fact = take_fact, .seen = take_seen, .failure = take_failure, .user = t};
     EXPECT_I64(fani_ledger_read(path, &visitor, &error), FAN_OK);
     EXPECT_STR(error.text, "");
 }
@@ -138,7 +117,6 @@ static void three_openings(const char *path, bool compact)
     fail(journal, 3, "three");
     fail(journal, 4, "four");
     state(journal, 5);
-    cell(journal, 5, "of five");
     fail(journal, 6, "void");
     fail(journal, 7, "void");
     EXPECT_I64(fani_journal_close(journal, FAN_FOREVER, NULL), FAN_OK);
@@ -146,7 +124,6 @@ static void three_openings(const char *path, bool compact)
     journal = open_ledger(path);
     fail(journal, 6, "six");
     fail(journal, 9, "not yet");
-    cell(journal, 12, "of twelve");
     state(journal, 8);
     if (compact)
         EXPECT_I64(fani_ledger_compact(journal, path, FAN_FOREVER, NULL), FAN_OK);
@@ -190,7 +167,7 @@ FAN_TEST(ledger, what_was_done_again_counts_as_done_last)
     kit_make(&k);
     three_openings(k.path, false);
     read_ledger(k.path, &t);
-    EXPECT_STR(t.text, "task=factor, version 1; 6 six; cell 12 of twelve; 4 four again; ");
+    EXPECT_STR(t.text, "task=factor, version 1; 6 six; 4 four again; ");
     EXPECT_U64(t.seen.state.done, 8);
     kit_remove(&k);
 }
@@ -225,7 +202,7 @@ FAN_TEST(ledger, a_compacted_one_says_the_same)
     kit_make(&k);
     three_openings(k.path, true);
     read_ledger(k.path, &t);
-    EXPECT_STR(t.text, "task=factor, version 1; 6 six; cell 12 of twelve; 4 four again; ");
+    EXPECT_STR(t.text, "task=factor, version 1; 6 six; 4 four again; ");
     EXPECT_U64(t.seen.state.done, 8);
     EXPECT_U64(t.seen.state.read_hash, 24);
     kit_remove(&k);
