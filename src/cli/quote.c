@@ -46,27 +46,28 @@ void quote_word(FILE *out, const char *word)
     fputc('\'', out);
 }
 
-/* Whether the options among the words ask for it already. */
-static bool resumes(int argc, char *const argv[])
+static bool is_flag(const char *word, const char *flag)
 {
-    for (int i = 2; i < argc && strcmp(argv[i], "--") != 0; i++)
-        if (strcmp(argv[i], "--resume") == 0)
-            return true;
-    return false;
+    size_t size = strlen(flag);
+    return strncmp(word, flag, size) == 0 && (word[size] == '\0' || word[size] == '=');
 }
 
-char *quote_resume(int argc, char *const argv[])
+char *quote_resume(int argc, const char *const argv[])
 {
     char *line = NULL;
     size_t size;
     FILE *out = open_memstream(&line, &size);
     if (!out)
         return NULL;
+    bool behind = false; /* options end */
     for (int i = 0; i < argc; i++) {
+        behind |= i > 1 && strcmp(argv[i], "--") == 0;
+        if (i > 1 && !behind && (is_flag(argv[i], "--resume") || is_flag(argv[i], "--restart")))
+            continue;
         if (i)
             fputc(' ', out);
         quote_word(out, argv[i]);
-        if (i == 1 && !resumes(argc, argv))
+        if (i == 1)
             fputs(" --resume", out);
     }
     bool failed = ferror(out) != 0;

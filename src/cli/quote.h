@@ -9,8 +9,8 @@
 void quote_word(FILE *out, const char *word);
 
 /* The command line that goes on with what `argv` (argc words, argc > 1) began: the same with
- * --resume behind the subcommand, where arguments can't hide it. Freed by the caller; NULL: out of
- * memory. */
-char *quote_resume(int argc, char *const argv[]);
+ * --resume behind the subcommand, where arguments can't hide it, and without --restart. Freed by
+ * the caller; NULL: out of memory. */
+char *quote_resume(int argc, const char *const argv[]);
 
 #endif

@@ -5,53 +5,40 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "quote.h"
+
 /* ---- Text --------------------------------------------------------------------------------------
  */
 
-/* A word as a shell reads it back. */
-static void print_quoted(const char *word)
+/* The words of run.json's command line, as many as *count says; NULL: out of memory. */
+static const char **words_of(const json_t *run, size_t *count)
 {
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                "_@%+=:,./-";
-    if (*word && !word[strspn(word, plain)]) {
-        fputs(word, stdout);
-        return;
-    }
-    putchar('\'');
-    for (; *word; word++)
-        if (*word == '\'')
-            fputs("'\\''", stdout);
-        else
-            putchar(*word);
-    putchar('\'');
-}
-
-static bool is_about_resuming(const char *word)
-{
-    return strcmp(word, "--resume") == 0 || strcmp(word, "--restart") == 0;
+    const json_t *array = json_object_get(run, "arguments");
+    size_t size = json_array_size(array);
+    const char **words = calloc(size + 1, sizeof *words);
+    *count = 0;
+    for (size_t i = 0; words && i < size; i++)
+        if ((words[*count] = json_string_value(json_array_get(array, i))))
+            ++*count;
+    return words;
 }
 
 /* The command line that the run was begun with, and --resume. */
-static void print_resume(const json_t *run)
+static fan_status print_resume(const json_t *run)
 {
-    const json_t *words = json_object_get(run, "arguments"),
-                 *ranks = json_object_get(json_object_get(run, "executor"), "ranks");
-    size_t count = json_array_size(words);
-    if (count < 2) {
+    const json_t *ranks = json_object_get(json_object_get(run, "executor"), "ranks");
+    size_t count;
+    const char **words = words_of(run, &count);
+    char *line = words && count > 1 ? quote_resume((int)count, words) : NULL;
+    bool failed = !words || (count > 1 && !line);
+    if (line)
+        printf("  it goes on with%s: %s\n",
+               json_integer_value(ranks) > 1 ? ", under its launcher" : "", line);
+    else if (!failed)
         printf("  it goes on when it is started again with --resume\n");
-        return;
-    }
-    printf("  it goes on with%s:", json_integer_value(ranks) > 1 ? ", under its launcher" : "");
-    for (size_t i = 0; i < count; i++) {
-        const char *word = json_string_value(json_array_get(words, i));
-        if (word && !is_about_resuming(word)) {
-            putchar(' ');
-            print_quoted(word);
-        }
-        if (i == 1) /* behind the subcommand: there may be a "--" later */
-            fputs(" --resume", stdout);
-    }
-    putchar('\n');
+    free(line);
+    free(words);
+    return failed ? FAN_E_MEMORY : FAN_OK;
 }
 
 static const char *text_of(const json_t *object, const char *key)
@@ -104,15 +91,16 @@ static void print_count(const char *name, uint64_t count)
         printf(", %" PRIu64 " %s", count, name);
 }
 
-static void summary_text(const results_view *view)
+static fan_status summary_text(const results_view *view)
 {
     const fan_results *r = &view->results;
+    fan_status status = FAN_OK;
     printf("%s: %s%s\n", view->output, r->finished ? "finished" : "not finished",
            r->retries && !r->finished && !r->shards ? ": doing again what failed" : "");
     if (r->shards)
         print_shards(view);
     else if (!r->finished)
-        print_resume(view->run);
+        status = print_resume(view->run);
     printf("  items       %" PRIu64 ": %" PRIu64 " ok", r->items, r->ok);
     print_count("failed", r->failed);
     print_count("lost", r->lost);
@@ -126,6 +114,7 @@ static void summary_text(const results_view *view)
     printf("  output      %" PRIu64 " bytes\n", r->output_bytes);
     if (view->run)
         print_run(view->run);
+    return status;
 }
 
 /* Text on one line: what would move a terminal's cursor or end a column becomes a blank. */
@@ -271,9 +260,7 @@ fan_status results_print_summary(results_view *view)
 {
     if (strcmp(view->format, "ndjson") == 0)
         return summary_ndjson(view);
-    if (strcmp(view->format, "text") == 0)
-        summary_text(view);
-    return FAN_OK;
+    return strcmp(view->format, "text") == 0 ? summary_text(view) : FAN_OK;
 }
 
 fan_status results_print_failure(results_view *view, const fan_results_failure *failure)

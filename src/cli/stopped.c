@@ -22,7 +22,7 @@ static char *advice(const cli_options *o, const fan_job *job, bool resumable)
                    : text;
     if (!resumable)
         return strdup("what was written stands; there is nothing to resume from");
-    char *line = quote_resume(o->argc, o->argv);
+    char *line = quote_resume(o->argc, (const char *const *)o->argv);
     int size =
         line ? asprintf(&text, "resume%s%s with:\n  %s",
                         launch_read().variable ? " under the same launcher" : "",

@@ -125,7 +125,7 @@ static bool stop_asked(void *user)
 {
     fani_job_run *run = user;
     (void)fani_state_idle(run, false, NULL);
-    return run->events.stop && run->events.stop(run->events.user);
+    return fani_run_is_stopped(run);
 }
 
 static fan_status fold_part(integral_run *ir, const fan_buffer *bytes,

@@ -182,6 +182,9 @@ bool fani_job_resumes(const fan_job *job);
 /* Reports an error through the events. */
 void fani_run_report(const fani_job_run *run, const fan_error *error);
 
+/* Whether the run is to end early. */
+bool fani_run_is_stopped(const fani_job_run *run);
+
 /* Passes on what an item wrote to its standard streams; `captured` may be NULL. */
 void fani_run_wrote(const fani_job_run *run, const fan_captured *captured, const char *name, ...)
     __attribute__((format(printf, 3, 4)));

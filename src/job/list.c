@@ -26,8 +26,7 @@ typedef fani_listing list_run;
 static bool stop_asked(void *user)
 {
     list_run *lr = user;
-    const fan_job_events *events = &lr->run->events;
-    bool stops = (events->stop && events->stop(events->user)) || fani_halt_reached(lr->run);
+    bool stops = fani_run_is_stopped(lr->run) || fani_halt_reached(lr->run);
     if (stops && !lr->stopping)
         (void)fani_writer_show(lr->run->writer, NULL);
     lr->idle_status = fani_state_idle(lr->run, stops && !lr->stopping, &lr->idle_error);
@@ -40,8 +39,7 @@ static bool is_hurried(void *user)
 {
     const fani_job_run *run = ((list_run *)user)->run;
     const fan_job_events *events = &run->events;
-    if (fani_halt_reached(run) &&
-        (fani_halt_is_now(run) || !events->stop || !events->stop(events->user)))
+    if (fani_halt_reached(run) && (fani_halt_is_now(run) || !fani_run_is_stopped(run)))
         return fani_halt_is_now(run);
     return !events->hurry || events->hurry(events->user);
 }

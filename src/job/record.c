@@ -56,11 +56,16 @@ static int add_json_piece(const char *bytes, size_t size, void *buffer)
     return fani_bytes_add(buffer, bytes, size) == FAN_OK ? 0 : -1;
 }
 
-fan_status fani_bytes_add_json(fan_buffer *buffer, json_t *object)
+fan_status fani_bytes_add_json_as(fan_buffer *buffer, json_t *object, size_t flags)
 {
-    int failed = !object || json_dump_callback(object, add_json_piece, buffer, JSON_COMPACT);
+    int failed = !object || json_dump_callback(object, add_json_piece, buffer, flags);
     json_decref(object);
     return failed ? FAN_E_MEMORY : fani_bytes_add(buffer, "\n", 1);
+}
+
+fan_status fani_bytes_add_json(fan_buffer *buffer, json_t *object)
+{
+    return fani_bytes_add_json_as(buffer, object, JSON_COMPACT);
 }
 
 /* ---- Replies --------------------------------------------------------------------------------- */

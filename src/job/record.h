@@ -47,8 +47,10 @@ fan_status fani_bytes_add(fan_buffer *buffer, const void *bytes, size_t size);
 /* Room for `size` bytes in a buffer used as scratch: what was in it is lost. NULL: no memory. */
 char *fani_bytes_room(fan_buffer *buffer, size_t size);
 
-/* Appends a JSON object as a line. The object is released. FAN_E_MEMORY. */
+/* Appends a JSON object as a line, or with these flags of json_dumps, and a newline. The object
+ * (NULL: there was no memory for it) is released. FAN_E_MEMORY. */
 fan_status fani_bytes_add_json(fan_buffer *buffer, json_t *object);
+fan_status fani_bytes_add_json_as(fan_buffer *buffer, json_t *object, size_t flags);
 
 /* A string as JSON; of one that is not UTF-8 the foreign bytes become '?'. NULL: out of memory. */
 json_t *fani_json_text(const char *text);

@@ -129,11 +129,6 @@ static void say_nothing_to_do(const fani_job_run *run, uint64_t bad)
 
 /* ---- The output before ----------------------------------------------------------------------- */
 
-static bool is_stopped(const fani_job_run *run)
-{
-    return run->events.stop && run->events.stop(run->events.user);
-}
-
 static fan_status compare_hash(const fani_job_run *run, int fd, uint64_t bytes, uint64_t expected,
                                fan_error *error)
 {
@@ -146,7 +141,7 @@ static fan_status compare_hash(const fani_job_run *run, int fd, uint64_t bytes, 
         to = bytes - to < HASH_BYTES ? bytes : to + HASH_BYTES;
         if (!fani_output_hash_read(hash, fd, to))
             status = fani_error_errno(error, FAN_E_INPUT, errno, "%.300s can't be read", output);
-        else if (is_stopped(run))
+        else if (fani_run_is_stopped(run))
             status = fani_error_set(error, FAN_E_CANCELLED, "stopped on request");
     }
     uint64_t found = fani_output_hash_value(hash);
@@ -204,7 +199,7 @@ static fan_status copy_to(fani_job_run *run, uint64_t to, fan_error *error)
     while (status == FAN_OK && retry->copied < to) {
         uint64_t left = to - retry->copied;
         status = copy_some(run, left < COPY_BYTES ? (size_t)left : COPY_BYTES, error);
-        if (status == FAN_OK && retry->copied < to && is_stopped(run))
+        if (status == FAN_OK && retry->copied < to && fani_run_is_stopped(run))
             status = fani_error_set(error, FAN_E_CANCELLED, "stopped on request");
     }
     return status;
@@ -265,7 +260,7 @@ static fan_status read_through(const fani_job_run *run, fani_reader *reader, fan
             status = fani_state_read(run->state, &items, error);
         if (status == FAN_OK)
             fani_reader_forget(reader, items.first + items.count);
-        if (status == FAN_OK && is_stopped(run))
+        if (status == FAN_OK && fani_run_is_stopped(run))
             status = fani_error_set(error, FAN_E_CANCELLED, "stopped on request");
     } while (status == FAN_OK && items.count);
     return status == FAN_OK ? fani_state_read_all(run->state, error) : status;

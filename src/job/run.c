@@ -22,6 +22,11 @@ void fani_run_report(const fani_job_run *run, const fan_error *error)
         run->events.report(run->events.user, error);
 }
 
+bool fani_run_is_stopped(const fani_job_run *run)
+{
+    return run->events.stop && run->events.stop(run->events.user);
+}
+
 void fani_run_wrote(const fani_job_run *run, const fan_captured *captured, const char *name, ...)
 {
     char item[64];

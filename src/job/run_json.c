@@ -301,21 +301,14 @@ static json_t *describe_shards(const fani_job_run *run)
     return built(&b);
 }
 
-static int add_piece(const char *bytes, size_t size, void *buffer)
-{
-    return fani_bytes_add(buffer, bytes, size) == FAN_OK ? 0 : -1;
-}
-
 /* Writes the object, which is released, beside an output; `exists` as in save. */
 static fan_status write_object(json_t *object, const char *output, bool *exists, fan_error *error)
 {
     fan_buffer text = {0};
     char *path = fani_ledger_run_json_path(output);
-    bool made = path && object && !json_dump_callback(object, add_piece, &text, JSON_INDENT(2)) &&
-                fani_bytes_add(&text, "\n", 1) == FAN_OK;
+    bool made = fani_bytes_add_json_as(&text, object, JSON_INDENT(2)) == FAN_OK && path;
     fan_status status = made ? save(path, &text, exists, error)
                              : fani_error_set(error, FAN_E_MEMORY, "out of memory");
-    json_decref(object);
     fan_buffer_clear(&text);
     free(path);
     return status;

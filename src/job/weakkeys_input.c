@@ -19,11 +19,6 @@ typedef struct key_reading {
     bool strict;
 } key_reading;
 
-static bool is_stopped(const fani_job_run *run)
-{
-    return run->events.stop && run->events.stop(run->events.user);
-}
-
 /* ---- Entries --------------------------------------------------------------------------------- */
 
 /* Says that an entry or a file is of no use; FAN_E_FAILED where that is one too many. */
@@ -102,7 +97,7 @@ static fan_status take_key(void *context, const fani_rsa_key *key, fan_error *er
     fan_status status = add_key(input, key);
     if (status != FAN_OK)
         return fani_error_set(error, status, "no memory for the keys of %s", key->file);
-    if (input->moduli.count % KEYS_BETWEEN_STOPS == 0 && is_stopped(reading->run))
+    if (input->moduli.count % KEYS_BETWEEN_STOPS == 0 && fani_run_is_stopped(reading->run))
         return fani_error_set(error, FAN_E_CANCELLED, "stopped while reading keys");
     return FAN_OK;
 }
@@ -121,7 +116,7 @@ static ssize_t read_waiting(void *cookie, char *bytes, size_t size)
     struct pollfd entry = {.fd = w->fd, .events = POLLIN};
     int ready;
     while ((ready = poll(&entry, 1, STOP_POLL_MS)) == 0 || (ready < 0 && errno == EINTR))
-        if (is_stopped(w->run)) {
+        if (fani_run_is_stopped(w->run)) {
             errno = EINTR;
             return -1;
         }
@@ -178,7 +173,7 @@ static fan_status read_file(key_reading *reading, const char *path, fan_error *e
         status = fani_rsa_keys_read_stream(stream, name, &reader, &input->counts, error);
     fclose(stream); /* only read from; standard input stays open */
     /* A stop also ends a read that waits for input. */
-    if (status == FAN_E_INPUT && is_stopped(run))
+    if (status == FAN_E_INPUT && fani_run_is_stopped(run))
         return fani_error_set(error, FAN_E_CANCELLED, "stopped while reading %s", name);
     /* To the job a reader that is missing is input that can't be read; no worker was lost. */
     if (status == FAN_E_UNAVAILABLE) {

@@ -264,28 +264,13 @@ static void add_tsv(record_text *r)
 
 /* ---- NDJSON ---------------------------------------------------------------------------------- */
 
-/* A string as JSON; of one that is not UTF-8 the foreign bytes become '?'. */
-static json_t *json_any(record_text *r, const char *text)
-{
-    json_t *string = json_string(text);
-    if (string)
-        return string;
-    size_t size = strlen(text) + 1;
-    char *clean = fani_bytes_room(&r->scratch, size);
-    if (!clean)
-        return NULL;
-    for (size_t i = 0; i < size; i++)
-        clean[i] = (char)((unsigned char)text[i] < 0x80 ? text[i] : '?');
-    return json_string(clean);
-}
-
 /* The name by which other records refer to a key. */
 static json_t *json_id(record_text *r, size_t key)
 {
     const char *id = id_of(r, key);
     if (*id)
-        return json_any(r, id);
-    json_t *file = json_any(r, file_of(r, key));
+        return fani_json_text(id);
+    json_t *file = fani_json_text(file_of(r, key));
     json_t *place =
         file ? json_sprintf("%s:%" PRIu64, json_string_value(file), r->input->entries[key].line)
              : NULL;
@@ -344,7 +329,7 @@ static bool fill_json(record_text *r, json_t *object)
     return put(object, "schema", json_string("fanfold.weakkeys/1")) &&
            put(object, "index", json_integer((json_int_t)f->index)) &&
            put(object, "status", json_string("ok")) &&
-           put(object, "source", json_any(r, file_of(r, f->index))) &&
+           put(object, "source", fani_json_text(file_of(r, f->index))) &&
            put(object, "line", json_integer((json_int_t)entry->line)) &&
            put(object, "id", json_id(r, f->index)) &&
            put(object, "bits", json_integer((json_int_t)entry->bits)) &&
@@ -400,7 +385,7 @@ fan_status fani_weakkeys_write(fani_job_run *run, const fani_weakkeys_input *inp
         r.finding = &report->findings[i];
         status = write_finding(run, &r, error);
         if (status == FAN_OK && i % RECORDS_BETWEEN_STOPS == RECORDS_BETWEEN_STOPS - 1 &&
-            run->events.stop && run->events.stop(run->events.user))
+            fani_run_is_stopped(run))
             status = fani_error_set(error, FAN_E_CANCELLED, "stopped while writing");
     }
     fan_buffer_clear(&r.out);
