@@ -324,6 +324,77 @@ typedef struct fan_stage_task {
  * thread or initialized with MPI_THREAD_SERIALIZED at least. */
 FAN_API fan_stage fan_stage_on_executor(const char *name, unsigned workers, fan_stage_task *with);
 
+/* ---- Files as items ------------------------------------------------------------------------ */
+
+/* Whole files, each of them an item, in a fixed order: I/O threads read some of them ahead. Of one
+ * thread at a time. */
+typedef struct fan_files fan_files;
+
+/* A file that was read, or why it was not. */
+typedef struct fan_file {
+    uint64_t index; /* how many came before it, those that could not be read among them */
+    const char *name;
+    const unsigned char *bytes; /* aligned for any type */
+    size_t size;
+    uint64_t stored_size;   /* bytes of the file, before they were unpacked */
+    uint64_t stored_hash;   /* XXH3 (64 bits) of these */
+    const fan_error *error; /* NULL: all of it was read. Else bytes is NULL */
+} fan_file;
+
+typedef struct fan_files_options {
+    fan_pool *pool;       /* reads, borrowed until close; NULL: one of its own */
+    unsigned ahead_files; /* files that are read at the same time or wait for
+                             fan_files_next, 1..4096; 0: 16 */
+    size_t ahead_bytes;   /* most bytes read ahead, but for the file that comes next; 0: 64 MiB */
+    size_t file_max;      /* largest file, as it is given; 0: 1 GiB */
+    bool keep_packed;     /* gzip and zstd data, which the first bytes tell, is given as it is */
+    bool (*stop)(void *user); /* asked about every 100 ms while a file is waited for: true ends the
+                                 wait with FAN_E_CANCELLED; may be NULL */
+    void *stop_user;
+    void (*bad)(void *user,
+                const fan_file *file); /* fan_files_source: told of a file that can't be
+                                          read, whose index is then left out, on the
+                                          map's thread. NULL: such a file ends the map */
+    void *bad_user;
+} fan_files_options;
+
+/* Opens an empty list of files. `options` may be NULL. *files is NULL on error. Errors, with a
+ * text: FAN_E_ARGUMENT, FAN_E_MEMORY, FAN_E_SYSTEM, FAN_E_CLOSED (the pool). */
+FAN_API fan_status fan_files_open_sized(const fan_files_options *options, size_t options_size,
+                                        fan_files **files, fan_error *error);
+static inline fan_status fan_files_open(const fan_files_options *options, fan_files **files,
+                                        fan_error *error)
+{
+    return fan_files_open_sized(options, sizeof *options, files, error);
+}
+
+/* These add to the list, before the first file is asked for; nothing is looked at until its turn
+ * has come. FAN_E_MEMORY, FAN_E_ARGUMENT (too late).
+ *
+ * add: a file; "-" is standard input. A folder stands for the files below it, sorted by the bytes
+ * of their names in each folder; links in it to files are followed, links to folders and what is
+ * neither file nor folder are passed over.
+ * add_glob: the files whose names match the pattern (as in the shell: * ? [...]), sorted likewise;
+ * folders count as with add. That none matches is an error of its own, as of a file.
+ * add_manifest: the files that a list names (docs/staging.md), each with the size and the hash that
+ * it must have, where the list says so. Names in it are relative to its folder. */
+FAN_API fan_status fan_files_add(fan_files *files, const char *path);
+FAN_API fan_status fan_files_add_glob(fan_files *files, const char *pattern);
+FAN_API fan_status fan_files_add_manifest(fan_files *files, const char *path);
+
+/* The next file, waiting for it until the deadline; *file holds until the next call. Errors:
+ * FAN_E_CLOSED (after the last one), FAN_E_TIMEOUT, FAN_E_CANCELLED (`stop`), FAN_E_MEMORY. A file
+ * that can't be read is no error of the call: it is told in *file (FAN_E_INPUT, FAN_E_SYNTAX of a
+ * line of a manifest, FAN_E_TOO_LARGE, FAN_E_MEMORY), and the next call goes on. */
+FAN_API fan_status fan_files_next(fan_files *files, fan_deadline deadline, fan_file *file);
+
+/* The files as items of a map: their bytes are the inputs, their indices those of fan_file. */
+FAN_API fan_source fan_files_source(fan_files *files);
+
+/* Stops reading and frees; NULL is accepted. FAN_E_BUSY: at the deadline a call of the system that
+ * reads has not come back: the list may be closed again, and nothing else. */
+FAN_API fan_status fan_files_close(fan_files *files, fan_deadline deadline);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,6 +1,7 @@
 /* An executor as a stage of a pipeline. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "contract.h"
 #include "fanfold/stage.h"
@@ -142,4 +143,89 @@ CONTRACT(executor_as_a_stage_is_stopped)
     if (!target->any_thread)
         SKIP("the stage's own threads make the calls");
     contract_with(target, (fan_executor_options){.workers = 1}, stop_while_it_runs, NULL);
+}
+
+/* ---- Files as the items of a map --------------------------------------------------------------
+ */
+
+enum { FILES = 30, MISSING = 7 };
+
+typedef struct told {
+    char folder[64];
+    unsigned bad, ok;
+    uint64_t last;
+} told;
+
+static void on_bad(void *user, const fan_file *file)
+{
+    told *t = user;
+    EXPECT_U64(file->index, MISSING);
+    EXPECT_I64(file->error->status, FAN_E_INPUT);
+    t->bad++;
+}
+
+static fan_status on_echo(void *user, const fan_outcome *outcomes, size_t count, fan_error *error)
+{
+    told *t = user;
+    char text[64];
+    (void)error;
+    for (size_t i = 0; i < count; i++) {
+        size_t size = (size_t)snprintf(text, sizeof text, "text %d", (int)outcomes[i].index);
+        EXPECT_I64(outcomes[i].kind, FAN_OUTCOME_OK);
+        EXPECT_U64(outcomes[i].size, size);
+        EXPECT_TRUE(outcomes[i].size == size && !memcmp(outcomes[i].bytes, text, size));
+        EXPECT_TRUE(!t->ok || outcomes[i].index > t->last);
+        t->last = outcomes[i].index;
+        t->ok++;
+    }
+    return FAN_OK;
+}
+
+static void map_files(fan_executor *executor, void *context)
+{
+    told *t = context;
+    fan_error error;
+    for (int with_bad = 1; with_bad >= 0; with_bad--) {
+        fan_files *files;
+        t->ok = t->bad = 0;
+        ASSERT_I64(fan_files_open(&(fan_files_options){.ahead_files = 4,
+                                                       .bad = with_bad ? on_bad : NULL,
+                                                       .bad_user = t},
+                                  &files, &error),
+                   FAN_OK);
+        for (int i = 0; i < FILES; i++) {
+            char path[128];
+            snprintf(path, sizeof path, "%s/%d", t->folder, i);
+            EXPECT_I64(fan_files_add(files, path), FAN_OK);
+        }
+        fan_status status = fan_map(executor, &task_echo, fan_files_source(files),
+                                    fan_sink_callback(on_echo, t), NULL, NULL);
+        EXPECT_I64(status, with_bad ? FAN_OK : FAN_E_INPUT);
+        EXPECT_U64(t->bad, with_bad ? 1 : 0);
+        if (with_bad)
+            EXPECT_U64(t->ok, FILES - 1);
+        EXPECT_I64(fan_files_close(files, fan_deadline_in_ms(WAIT_MS)), FAN_OK);
+    }
+}
+
+CONTRACT(files_are_items)
+{
+    told t = {.folder = "/tmp/fan_contract_XXXXXX"};
+    char path[128];
+    ASSERT_TRUE(mkdtemp(t.folder));
+    for (int i = 0; i < FILES; i++) {
+        snprintf(path, sizeof path, "%s/%d", t.folder, i);
+        FILE *file = i == MISSING ? NULL : fopen(path, "w");
+        ASSERT_TRUE(file || i == MISSING);
+        if (!file)
+            continue;
+        fprintf(file, "text %d", i);
+        EXPECT_I64(fclose(file), 0);
+    }
+    contract_with(target, (fan_executor_options){.workers = 2}, map_files, &t);
+    for (int i = 0; i < FILES; i++) {
+        snprintf(path, sizeof path, "%s/%d", t.folder, i);
+        EXPECT_I64(unlink(path), i == MISSING ? -1 : 0);
+    }
+    EXPECT_I64(rmdir(t.folder), 0);
 }
