@@ -10,6 +10,7 @@
 #include "fanfold/job.h"
 #include "fanfold/machine.h"
 #include "fanfold/results.h"
+#include "fanfold/stage.h"
 #include "fanfold/status.h"
 #include "fanfold/task.h"
 #include "fanfold/trace.h"

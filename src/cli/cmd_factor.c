@@ -8,7 +8,7 @@ const cli_command command_factor = {
     .summary = "prime factors, as the factor command of coreutils prints them",
     .details = "Without arguments, standard input or --input is read: numbers separated by blanks\n"
                "or line ends, one result a line, in the order of the input. Factors are proven\n"
-               "prime.\n"
+               "prime. Inputs that are gzip or zstd data are unpacked.\n"
                "\n"
                "  fanfold factor 12 1000000016000000063\n"
                "  seq 1000000 2000000 | fanfold factor > factors.txt\n"

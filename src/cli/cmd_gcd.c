@@ -9,7 +9,8 @@ const cli_command command_gcd = {
     .details =
         "Numbers as arguments are one list and give one result. Without arguments, standard\n"
         "input or --input is read: two or more numbers a line, one result a line, in the\n"
-        "order of the input. Negative numbers are fine; a result is never negative.\n"
+        "order of the input. Negative numbers are fine; a result is never negative. Inputs\n"
+        "that are gzip or zstd data are unpacked.\n"
         "\n"
         "  fanfold gcd 1963309 2265973\n"
         "  fanfold gcd -12 18\n"

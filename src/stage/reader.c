@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "stage/unpack.h"
 
 enum {
     CHUNK = 65536,
@@ -28,7 +29,8 @@ typedef struct input {
     int fd;     /* -1: not open */
     bool is_text, owned, opened, at_start, pollable;
     int open_errno;
-    char *file; /* of a text, NULL where it stands in none; with its place */
+    fani_unpack *unpack; /* of compressed data, or NULL */
+    char *file;          /* of a text, NULL where it stands in none; with its place */
     uint32_t line, column;
 } input;
 
@@ -38,6 +40,7 @@ struct fani_reader {
     size_t input_count, input_capacity, current;
     fan_status failed; /* a read error that waits until the items before it were given */
     int failed_errno;
+    const char *failed_why; /* where no call failed */
 
     unsigned char *chunk; /* bytes at..end are not looked at yet */
     size_t at, end;
@@ -95,6 +98,8 @@ static void close_input(input *in)
     if (in->owned && in->fd >= 0)
         (void)close(in->fd);
     in->fd = -1;
+    fani_unpack_free(in->unpack);
+    in->unpack = NULL;
 }
 
 void fani_reader_free(fani_reader *reader)
@@ -477,6 +482,80 @@ static void drop_mark(fani_reader *r, input *in)
     in->at_start = false;
 }
 
+/* An error of reading, for later. */
+static void fail(fani_reader *r, fan_status status, int code, const char *why)
+{
+    r->failed = status;
+    r->failed_errno = code;
+    r->failed_why = why;
+}
+
+/* Reads to `to`, *n bytes, after waiting for them; *n is -1 where the input has failed, and *got is
+ * false when nothing is there for now. */
+static fan_status read_raw(fani_reader *r, const input *in, void *to, size_t size, bool wait,
+                           ssize_t *n, bool *got)
+{
+    do {
+        fan_status status = await(r, in, wait, got);
+        if (status != FAN_OK || !*got)
+            return status;
+        *n = read(in->fd, to, size);
+    } while (*n < 0 && (errno == EINTR || errno == EAGAIN));
+    if (*n < 0)
+        fail(r, FAN_E_INPUT, errno, NULL);
+    return FAN_OK;
+}
+
+/* As read_raw, of what the input's data was before it was compressed. */
+static fan_status read_unpacked(fani_reader *r, const input *in, void *to, size_t size, bool wait,
+                                ssize_t *n, bool *got)
+{
+    for (;;) {
+        const char *why = NULL;
+        size_t taken = 0, room;
+        fan_status status = fani_unpack_take(in->unpack, to, size, &taken, &why);
+        *n = (ssize_t)taken;
+        *got = true;
+        if (status != FAN_OK) {
+            *n = -1;
+            fail(r, status, 0, why);
+            return FAN_OK;
+        }
+        if (taken || fani_unpack_ended(in->unpack))
+            return FAN_OK;
+        unsigned char *raw = fani_unpack_room(in->unpack, &room);
+        status = read_raw(r, in, raw, room, wait, n, got);
+        if (status != FAN_OK || !*got || *n < 0)
+            return status;
+        fani_unpack_filled(in->unpack, (size_t)*n);
+    }
+}
+
+/* Where the bytes at an input's start are those of compressed data, what is in it is read. */
+static fan_status unpack_from_here(fani_reader *r, input *in)
+{
+    fani_packing packing = fani_packing_of(r->chunk, r->end);
+    size_t room;
+    if (in->unpack || packing == FANI_PACKING_NONE || packing == FANI_PACKING_UNSURE)
+        return FAN_OK;
+    fan_status status = fani_unpack_new(packing, &in->unpack);
+    if (status != FAN_OK)
+        return status;
+    memcpy(fani_unpack_room(in->unpack, &room), r->chunk, r->end);
+    fani_unpack_filled(in->unpack, r->end);
+    r->end = 0;
+    return FAN_OK;
+}
+
+/* Whether more bytes are needed to tell how an input begins. */
+static bool start_is_unsure(const fani_reader *r, const input *in)
+{
+    if (!in->at_start)
+        return false;
+    return r->end == 0 || (r->end < MARK && begins_like_mark(r)) ||
+           (!in->unpack && fani_packing_of(r->chunk, r->end) == FANI_PACKING_UNSURE);
+}
+
 /* Reads a chunk of the current input; *got is false when nothing is there for now. At the end of
  * an input its last item is finished and the next input becomes current. */
 static fan_status fill(fani_reader *r, bool wait, bool *got)
@@ -487,24 +566,22 @@ static fan_status fill(fani_reader *r, bool wait, bool *got)
         r->chunk_position += r->end;
         r->end = 0;
     }
-    do { /* at the start until it is clear whether there is a mark, also over several pulls */
+    do { /* at the start until it is clear how it begins, also over several pulls */
         r->at = r->end;
-        fan_status status = await(r, in, wait, got);
+        fan_status status = (in->unpack ? read_unpacked : read_raw)(r, in, r->chunk + r->end,
+                                                                    CHUNK - r->end, wait, &n, got);
         if (status != FAN_OK || !*got)
             return status;
-        n = read(in->fd, r->chunk + r->end, CHUNK - r->end);
         if (n > 0) {
             r->end += (size_t)n;
             r->looked_at += (size_t)n;
         }
-    } while ((n < 0 && (errno == EINTR || errno == EAGAIN)) ||
-             (n > 0 && in->at_start && r->end < MARK && begins_like_mark(r)));
+        if (n > 0 && in->at_start && (status = unpack_from_here(r, in)) != FAN_OK)
+            return status;
+    } while (n > 0 && start_is_unsure(r, in));
     r->at = 0;
-    if (n < 0) {
-        r->failed = FAN_E_INPUT;
-        r->failed_errno = errno;
+    if (n < 0)
         return FAN_OK;
-    }
     drop_mark(r, in);
     if (r->end == 0) {
         if (r->in_item)
@@ -576,7 +653,10 @@ static fan_status gather(fani_reader *r, size_t max_items, size_t max_bytes, boo
 static fan_status read_error(const fani_reader *r, fan_error *error)
 {
     const char *name = r->inputs[r->current].name;
-    fani_error_errno(error, r->failed, r->failed_errno, "%s can't be read", name);
+    if (r->failed_why)
+        fani_error_set(error, r->failed, "%s can't be read: %s", name, r->failed_why);
+    else
+        fani_error_errno(error, r->failed, r->failed_errno, "%s can't be read", name);
     fani_error_place(error, name, 0, 0);
     return r->failed;
 }

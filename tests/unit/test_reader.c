@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <zlib.h>
+#include <zstd.h>
 
 #include "shim/shim.h"
 
@@ -68,6 +70,9 @@ static void expect_items(fani_reader_options options, const char *input, size_t 
 #define ITEMS(unit_, token_max_, input, expected)                                                  \
     expect_items((fani_reader_options){.unit = (unit_), .token_max = (token_max_)}, input,         \
                  sizeof(input) - 1, expected)
+
+#define ITEMS_PACKED(bytes, size, expected)                                                        \
+    expect_items((fani_reader_options){0}, (const char *)(bytes), size, expected)
 
 FAN_TEST(reader, tokens_at_every_boundary)
 {
@@ -382,4 +387,167 @@ FAN_TEST(reader, waiting_ends_by_stop)
     fani_reader_free(reader);
     close(ends[0]);
     close(ends[1]);
+}
+
+/* ---- Compressed inputs ----------------------------------------------------------------------- */
+
+static size_t pack_gzip(const char *text, size_t size, unsigned char *to, size_t room)
+{
+    z_stream z = {0};
+    EXPECT_I64(deflateInit2(&z, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
+    z.next_in = (unsigned char *)(uintptr_t)text;
+    z.avail_in = (unsigned)size;
+    z.next_out = to;
+    z.avail_out = (unsigned)room;
+    EXPECT_I64(deflate(&z, Z_FINISH), Z_STREAM_END);
+    EXPECT_I64(deflateEnd(&z), Z_OK);
+    return room - z.avail_out;
+}
+
+static size_t pack_zstd(const char *text, size_t size, unsigned char *to, size_t room)
+{
+    ZSTD_CCtx *context = ZSTD_createCCtx();
+    EXPECT_TRUE(context && !ZSTD_isError(ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1)));
+    size_t packed = ZSTD_compress2(context, to, room, text, size);
+    EXPECT_TRUE(!ZSTD_isError(packed));
+    ZSTD_freeCCtx(context);
+    return packed;
+}
+
+typedef size_t packer(const char *text, size_t size, unsigned char *to, size_t room);
+static packer *const packers[] = {pack_gzip, pack_zstd};
+
+FAN_TEST(reader, compressed_tokens_at_every_boundary)
+{
+    const char text[] = "\xEF\xBB\xBF 12 34\n5";
+    for (int i = 0; i < 2; i++) {
+        unsigned char packed[400];
+        size_t size = packers[i](text, sizeof text - 1, packed, 200);
+        size += packers[i]("6 7", 3, packed + size, 200); /* another member or frame goes on */
+        ITEMS_PACKED(packed, size, "1:2:12|1:5:34|2:1:56|2:4:7");
+        memset(packed + size, 0, 10);
+        if (i == 0) /* gzip's padding */
+            ITEMS_PACKED(packed, size + 10, "1:2:12|1:5:34|2:1:56|2:4:7");
+    }
+}
+
+FAN_TEST(reader, what_only_begins_like_compressed_data_is_text)
+{
+    ITEMS(FANI_UNIT_TOKEN, 0, "\x1F\x8B", "1:1:\x1F\x8B");
+    ITEMS(FANI_UNIT_TOKEN, 0, "\x1F\x8B 7", "1:1:\x1F\x8B|1:4:7");
+    ITEMS(FANI_UNIT_TOKEN, 0, "(\xB5 8", "1:1:(\xB5|1:4:8");
+}
+
+FAN_TEST(reader, empty_compressed_inputs_are_empty)
+{
+    char text[100];
+    for (int i = 0; i < 2; i++) {
+        unsigned char packed[100];
+        size_t size = packers[i]("", 0, packed, sizeof packed);
+        char a[] = "/tmp/fan_reader_XXXXXX", b[] = "/tmp/fan_reader_XXXXXX";
+        make_file(a, (const char *)packed, size);
+        make_file(b, "9", 1);
+        read_files((const char *const[]){a, b, a}, 3, 4, text, sizeof text);
+        EXPECT_STR(text, "1:1:9");
+        unlink(a);
+        unlink(b);
+    }
+}
+
+/* Numbers 1..N packed: their count and sum as above, and how many were given before an error. */
+static void read_packed(packer *pack, size_t cut_off, bool damage, const char *why)
+{
+    enum { N = 100000, ROOM = 1 << 20 };
+    char path[] = "/tmp/fan_reader_XXXXXX", *text = malloc(ROOM);
+    unsigned char *packed = malloc(ROOM);
+    size_t used = 0;
+    ASSERT_TRUE(text && packed);
+    for (int i = 1; i <= N; i++)
+        used += (size_t)snprintf(text + used, ROOM - used, "%d\n", i);
+    size_t size = pack(text, used, packed, ROOM);
+    if (damage)
+        memset(packed + size / 2, 0xA5, 50);
+    make_file(path, (const char *)packed, size - cut_off);
+    fani_reader *reader;
+    fan_items items = {.count = 1};
+    fan_error error = {0};
+    fan_status status = FAN_OK;
+    uint64_t count = 0;
+    ASSERT_I64(fani_reader_new(&(fani_reader_options){0}, &reader), FAN_OK);
+    ASSERT_I64(fani_reader_add_file(reader, path), FAN_OK);
+    while (status == FAN_OK && items.count) {
+        status = fani_reader_pull(reader, 999, 7777, true, &items, &error);
+        if (status == FAN_OK)
+            count += items.count;
+        fani_reader_forget(reader, count);
+    }
+    EXPECT_I64(status, why ? FAN_E_INPUT : FAN_OK);
+    if (why) {
+        EXPECT_STR(error.file, path);
+        EXPECT_CONTAINS(error.text, path);
+        EXPECT_CONTAINS(error.text, why);
+        EXPECT_TRUE(count <= N);
+        EXPECT_TRUE(!fani_reader_ended(reader));
+    } else {
+        EXPECT_U64(count, N);
+    }
+    fani_reader_free(reader);
+    unlink(path);
+    free(text);
+    free(packed);
+}
+
+FAN_TEST(reader, compressed_files_of_many_chunks)
+{
+    for (int i = 0; i < 2; i++) {
+        read_packed(packers[i], 0, false, NULL);
+        read_packed(packers[i], 100, false, "ends too early");
+        read_packed(packers[i], 1, false, "ends too early");
+        read_packed(packers[i], 0, true, "can't be read: ");
+    }
+}
+
+FAN_TEST(reader, what_follows_compressed_data_is_told)
+{
+    unsigned char packed[200];
+    char a[] = "/tmp/fan_reader_XXXXXX";
+    fani_reader *reader;
+    fan_items items;
+    fan_error error = {0};
+    size_t size = pack_gzip("1 2\n", 4, packed, sizeof packed);
+    memcpy(packed + size, "3 4\n", 4);
+    make_file(a, (const char *)packed, size + 4);
+    ASSERT_I64(fani_reader_new(&(fani_reader_options){0}, &reader), FAN_OK);
+    ASSERT_I64(fani_reader_add_file(reader, a), FAN_OK);
+    ASSERT_I64(fani_reader_pull(reader, 10, 100, true, &items, &error), FAN_OK);
+    EXPECT_U64(items.count, 2);
+    EXPECT_I64(fani_reader_pull(reader, 10, 100, true, &items, &error), FAN_E_INPUT);
+    EXPECT_CONTAINS(error.text, "other bytes follow");
+    fani_reader_free(reader);
+    unlink(a);
+}
+
+FAN_TEST(reader, a_slow_compressed_pipe_gives_what_is_there)
+{
+    int pair[2];
+    unsigned char packed[2][100];
+    fani_reader *reader;
+    fan_items items;
+    size_t sizes[2] = {pack_zstd("1 2\n", 4, packed[0], 100), pack_zstd("3\n", 2, packed[1], 100)};
+    ASSERT_I64(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    ASSERT_I64(fani_reader_new(&(fani_reader_options){0}, &reader), FAN_OK);
+    ASSERT_I64(fani_reader_add_fd(reader, pair[0], "socket"), FAN_OK);
+    ASSERT_I64(send(pair[1], packed[0], 2, 0), 2);
+    EXPECT_I64(fani_reader_pull(reader, 10, 100, false, &items, NULL), FAN_OK);
+    EXPECT_U64(items.count, 0);
+    ASSERT_I64(send(pair[1], packed[0] + 2, sizes[0] - 2, 0), (long long)sizes[0] - 2);
+    EXPECT_I64(fani_reader_pull(reader, 10, 100, false, &items, NULL), FAN_OK);
+    EXPECT_U64(items.count, 2);
+    EXPECT_TRUE(!fani_reader_ended(reader));
+    ASSERT_I64(send(pair[1], packed[1], sizes[1], 0), (long long)sizes[1]);
+    ASSERT_I64(close(pair[1]), 0);
+    EXPECT_I64(fani_reader_pull(reader, 10, 100, true, &items, NULL), FAN_OK);
+    EXPECT_U64(items.count, 1);
+    fani_reader_free(reader);
+    ASSERT_I64(close(pair[0]), 0);
 }

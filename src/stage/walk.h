@@ -1,0 +1,23 @@
+/* The files below a folder, in a fixed order, without all their names in memory: those of one
+ * folder at each level are. */
+#ifndef FANI_WALK_H
+#define FANI_WALK_H
+
+#include "fanfold/status.h"
+
+typedef struct fani_walk fani_walk;
+
+/* Begins at a folder. NULL: out of memory. */
+fani_walk *fani_walk_new(const char *folder);
+
+/* NULL is accepted. */
+void fani_walk_free(fani_walk *walk);
+
+/* The next file: *path is the caller's to free, NULL at the end. Errors: FAN_E_INPUT with file and
+ * errno (a folder can't be read: the walk goes on behind it), FAN_E_MEMORY. */
+fan_status fani_walk_next(fani_walk *walk, char **path, fan_error *error);
+
+/* "folder/name", the caller's to free. NULL: out of memory. */
+char *fani_walk_join(const char *folder, const char *name);
+
+#endif

@@ -1,0 +1,231 @@
+/* An executor as a stage of a pipeline. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "contract.h"
+#include "fanfold/stage.h"
+#include "tasks.h"
+
+enum { WAIT_MS = 60000, ITEMS = 60 };
+
+typedef struct parcel {
+    uint64_t number;
+    char reply[32];
+    bool fetched, stored;
+} parcel;
+
+static fan_status fetch(const fan_step *step, void **item, fan_error *error)
+{
+    parcel *p = *item;
+    (void)error;
+    p->number = step->index;
+    p->fetched = true;
+    return FAN_OK;
+}
+
+static fan_status store(const fan_step *step, void **item, fan_error *error)
+{
+    parcel *p = *item;
+    (void)error;
+    (void)step;
+    EXPECT_TRUE(p->reply[0]);
+    p->stored = true;
+    return FAN_OK;
+}
+
+static fan_status give_number(void *user, void *item, const void **bytes, size_t *size,
+                              fan_error *error)
+{
+    const parcel *p = item;
+    (void)user;
+    (void)error;
+    EXPECT_TRUE(p->fetched);
+    *bytes = &p->number;
+    *size = sizeof p->number;
+    return FAN_OK;
+}
+
+static fan_status take_text(void *user, void **item, const fan_outcome *outcome, fan_error *error)
+{
+    parcel *p = *item;
+    (void)user;
+    (void)error;
+    snprintf(p->reply, sizeof p->reply, "%.*s", (int)outcome->size, (const char *)outcome->bytes);
+    return FAN_OK;
+}
+
+static void expect_passed(const fan_passed *passed, const parcel *parcels)
+{
+    uint64_t last_digit = passed->index % 10;
+    const parcel *p = passed->item;
+    char text[32];
+    EXPECT_TRUE(p == &parcels[passed->index]);
+    snprintf(text, sizeof text, "%d", (int)passed->index);
+    if (last_digit >= 3 && last_digit <= 5) { /* task_moody's */
+        EXPECT_I64(passed->kind, FAN_OUTCOME_FAILED);
+        EXPECT_I64(passed->status, FAN_E_FAILED);
+        EXPECT_STR(passed->stage_name, "compute");
+        if (last_digit == 3)
+            EXPECT_CONTAINS(passed->error->text, "bad");
+        EXPECT_TRUE(!p->stored);
+    } else {
+        EXPECT_I64(passed->kind, FAN_OUTCOME_OK);
+        EXPECT_STR(p->reply, text);
+        EXPECT_TRUE(p->stored);
+    }
+}
+
+static void pass_through(fan_executor *executor, void *context)
+{
+    (void)context;
+    fan_pipeline *pipeline;
+    fan_passed passed;
+    parcel *parcels = calloc(ITEMS, sizeof *parcels);
+    fan_stage_task with = {
+        .executor = executor, .task = &task_moody, .input = give_number, .reply = take_text};
+    fan_stage stages[3] = {{.name = "fetch", .run = fetch, .workers = 2},
+                           fan_stage_on_executor("compute", 3, &with),
+                           {.name = "store", .run = store, .workers = 2}};
+    ASSERT_TRUE(parcels);
+    ASSERT_I64(
+        fan_pipeline_open(stages, 3, &(fan_pipeline_options){.window = ITEMS}, &pipeline, NULL),
+        FAN_OK);
+    for (int i = 0; i < ITEMS; i++)
+        EXPECT_I64(fan_pipeline_put(pipeline, &parcels[i], fan_deadline_in_ms(WAIT_MS)), FAN_OK);
+    fan_pipeline_end(pipeline);
+    uint64_t count = 0;
+    while (fan_pipeline_get(pipeline, fan_deadline_in_ms(WAIT_MS), &passed) == FAN_OK) {
+        EXPECT_U64(passed.index, count++);
+        expect_passed(&passed, parcels);
+    }
+    EXPECT_U64(count, ITEMS);
+    EXPECT_I64(fan_pipeline_close(pipeline, FAN_CLOSE_DRAIN, fan_deadline_in_ms(WAIT_MS)), FAN_OK);
+    free(parcels);
+}
+
+CONTRACT(executor_as_a_stage)
+{
+    if (!target->any_thread)
+        SKIP("the stage's own threads make the calls");
+    contract_with(target, (fan_executor_options){.workers = 2}, pass_through, NULL);
+}
+
+static void stop_while_it_runs(fan_executor *executor, void *context)
+{
+    (void)context;
+    fan_pipeline *pipeline;
+    fan_passed passed;
+    parcel parcels[3] = {0};
+    fan_stage_task with = {
+        .executor = executor, .task = &task_obey, .input = give_number, .reply = take_text};
+    fan_stage stage = fan_stage_on_executor("wait", 1, &with);
+    ASSERT_I64(fan_pipeline_open(&stage, 1, &(fan_pipeline_options){.window = 3}, &pipeline, NULL),
+               FAN_OK);
+    for (int i = 0; i < 2; i++) { /* one runs, for ever, one waits */
+        parcels[i] = (parcel){.number = WAIT_MS, .fetched = true};
+        EXPECT_I64(fan_pipeline_put(pipeline, &parcels[i], fan_deadline_in_ms(WAIT_MS)), FAN_OK);
+    }
+    fan_executor_stats stats = {0};
+    fan_deadline limit = fan_deadline_in_ms(WAIT_MS);
+    while (!stats.items_submitted && fan_deadline_in_ms(0) < limit)
+        EXPECT_I64(fan_executor_get_stats(executor, &stats), FAN_OK);
+    fan_pipeline_stop(pipeline);
+    for (int i = 0; i < 2; i++) {
+        ASSERT_I64(fan_pipeline_get(pipeline, limit, &passed), FAN_OK);
+        EXPECT_I64(passed.kind, FAN_OUTCOME_CANCELLED);
+    }
+    EXPECT_I64(fan_pipeline_close(pipeline, FAN_CLOSE_DRAIN, limit), FAN_OK);
+}
+
+CONTRACT(executor_as_a_stage_is_stopped)
+{
+    if (!target->any_thread)
+        SKIP("the stage's own threads make the calls");
+    contract_with(target, (fan_executor_options){.workers = 1}, stop_while_it_runs, NULL);
+}
+
+/* ---- Files as the items of a map --------------------------------------------------------------
+ */
+
+enum { FILES = 30, MISSING = 7 };
+
+typedef struct told {
+    char folder[64];
+    unsigned bad, ok;
+    uint64_t last;
+} told;
+
+static void on_bad(void *user, const fan_file *file)
+{
+    told *t = user;
+    EXPECT_U64(file->index, MISSING);
+    EXPECT_I64(file->error->status, FAN_E_INPUT);
+    t->bad++;
+}
+
+static fan_status on_echo(void *user, const fan_outcome *outcomes, size_t count, fan_error *error)
+{
+    told *t = user;
+    char text[64];
+    (void)error;
+    for (size_t i = 0; i < count; i++) {
+        size_t size = (size_t)snprintf(text, sizeof text, "text %d", (int)outcomes[i].index);
+        EXPECT_I64(outcomes[i].kind, FAN_OUTCOME_OK);
+        EXPECT_U64(outcomes[i].size, size);
+        EXPECT_TRUE(outcomes[i].size == size && !memcmp(outcomes[i].bytes, text, size));
+        EXPECT_TRUE(!t->ok || outcomes[i].index > t->last);
+        t->last = outcomes[i].index;
+        t->ok++;
+    }
+    return FAN_OK;
+}
+
+static void map_files(fan_executor *executor, void *context)
+{
+    told *t = context;
+    fan_error error;
+    for (int with_bad = 1; with_bad >= 0; with_bad--) {
+        fan_files *files;
+        t->ok = t->bad = 0;
+        ASSERT_I64(fan_files_open(&(fan_files_options){.ahead_files = 4,
+                                                       .bad = with_bad ? on_bad : NULL,
+                                                       .bad_user = t},
+                                  &files, &error),
+                   FAN_OK);
+        for (int i = 0; i < FILES; i++) {
+            char path[128];
+            snprintf(path, sizeof path, "%s/%d", t->folder, i);
+            EXPECT_I64(fan_files_add(files, path), FAN_OK);
+        }
+        fan_status status = fan_map(executor, &task_echo, fan_files_source(files),
+                                    fan_sink_callback(on_echo, t), NULL, NULL);
+        EXPECT_I64(status, with_bad ? FAN_OK : FAN_E_INPUT);
+        EXPECT_U64(t->bad, with_bad ? 1 : 0);
+        if (with_bad)
+            EXPECT_U64(t->ok, FILES - 1);
+        EXPECT_I64(fan_files_close(files, fan_deadline_in_ms(WAIT_MS)), FAN_OK);
+    }
+}
+
+CONTRACT(files_are_items)
+{
+    told t = {.folder = "/tmp/fan_contract_XXXXXX"};
+    char path[128];
+    ASSERT_TRUE(mkdtemp(t.folder));
+    for (int i = 0; i < FILES; i++) {
+        snprintf(path, sizeof path, "%s/%d", t.folder, i);
+        FILE *file = i == MISSING ? NULL : fopen(path, "w");
+        ASSERT_TRUE(file || i == MISSING);
+        if (!file)
+            continue;
+        fprintf(file, "text %d", i);
+        EXPECT_I64(fclose(file), 0);
+    }
+    contract_with(target, (fan_executor_options){.workers = 2}, map_files, &t);
+    for (int i = 0; i < FILES; i++) {
+        snprintf(path, sizeof path, "%s/%d", t.folder, i);
+        EXPECT_I64(unlink(path), i == MISSING ? -1 : 0);
+    }
+    EXPECT_I64(rmdir(t.folder), 0);
+}
