@@ -9,6 +9,7 @@
 #include "fanfold/integrate.h"
 #include "fanfold/job.h"
 #include "fanfold/machine.h"
+#include "fanfold/process.h"
 #include "fanfold/results.h"
 #include "fanfold/stage.h"
 #include "fanfold/status.h"

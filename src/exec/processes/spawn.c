@@ -7,55 +7,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/pidfd.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/environment.h"
 #include "base/error.h"
+#include "base/reap.h"
 #include "memory.h"
 #include "region.h"
 #include "task/registry.h"
 
 /* ---- The program --------------------------------------------------------------------------- */
-
-static bool from_launcher(const char *variable)
-{
-    static const char *const prefixes[] = {"OMPI_", "PMIX_", "PMI_"};
-    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
-        if (!strncmp(variable, prefixes[i], strlen(prefixes[i])))
-            return true;
-    return false;
-}
-
-static void free_list(char **list)
-{
-    for (char **at = list; at && *at; at++)
-        free(*at);
-    free(list);
-}
-
-/* Copied once, by the opening thread: the pump would race with a setenv of the program. */
-static char **copy_environment(void)
-{
-    size_t count = 0, kept = 0;
-    while (environ && environ[count])
-        count++;
-    char **list = calloc(count + 1, sizeof *list);
-    for (size_t i = 0; list && i < count; i++) {
-        if (from_launcher(environ[i]))
-            continue;
-        list[kept] = strdup(environ[i]);
-        if (!list[kept++]) {
-            free_list(list);
-            return NULL;
-        }
-    }
-    return list;
-}
 
 fan_status fani_processes_program_init(fani_processes_program *program, const char *path,
                                        fan_error *error)
@@ -70,7 +34,8 @@ fan_status fani_processes_program_init(fani_processes_program *program, const ch
         return fani_error_errno(error, FAN_E_UNAVAILABLE, errno, "can't find the worker program %s",
                                 path);
     made.name = strdup(path ? path : own ? own : "fanfold");
-    made.environment = copy_environment();
+    /* Copied once, by the opening thread: the pump would race with a setenv of the program. */
+    made.environment = fani_environment_copy(NULL, false);
     if (!made.path || !made.name || !made.environment) {
         fani_processes_program_clear(&made);
         return fani_error_set(error, FAN_E_MEMORY, "no memory for starting workers");
@@ -83,7 +48,7 @@ void fani_processes_program_clear(fani_processes_program *program)
 {
     free(program->path);
     free(program->name);
-    free_list(program->environment);
+    free(program->environment);
     *program = (fani_processes_program){0};
 }
 
@@ -176,49 +141,6 @@ int fani_processes_spawn(const fani_processes_program *program, int region, int 
 
 /* ---- Ending -------------------------------------------------------------------------------- */
 
-static void describe(bool exited, int number, char *text, size_t text_size)
-{
-    const char *name = sigabbrev_np(number);
-    if (exited)
-        snprintf(text, text_size, "exited with code %d", number);
-    else if (name)
-        snprintf(text, text_size, "killed by SIG%s", name);
-    else
-        snprintf(text, text_size, "killed by signal %d", number);
-}
-
-/* What Linux tells of a pidfd since 6.15, also when somebody else has reaped the process. The C
- * library does not know of it yet. */
-typedef struct pidfd_facts {
-    uint64_t mask, cgroup;
-    uint32_t ids[11];
-    int32_t status; /* as waitpid gives it */
-} pidfd_facts;
-
-enum { HAS_STATUS = 8 };
-
-/* The program ignores SIGCHLD, or waits for any child: the status went elsewhere, and comes here a
- * moment after the end. */
-static void describe_reaped(int pidfd, char *text, size_t text_size)
-{
-    const struct timespec moment = {.tv_nsec = 50000};
-    pidfd_facts facts = {0};
-    snprintf(text, text_size, "died");
-    for (int i = 0; i < 20; i++) {
-        facts.mask = HAS_STATUS;
-        bool told = ioctl(pidfd, _IOWR(0xff, 11, pidfd_facts), &facts) == 0;
-        if (told && facts.mask & HAS_STATUS) {
-            bool exited = WIFEXITED(facts.status);
-            describe(exited, exited ? WEXITSTATUS(facts.status) : WTERMSIG(facts.status), text,
-                     text_size);
-            return;
-        }
-        if (!told && errno != ESRCH)
-            return; /* an older kernel */
-        nanosleep(&moment, NULL);
-    }
-}
-
 /* The peak is what it had in memory: less than its limit, by what it had asked for and not touched.
  */
 static bool used_up(const struct rusage *usage, size_t limit)
@@ -228,20 +150,12 @@ static bool used_up(const struct rusage *usage, size_t limit)
 
 bool fani_processes_reap(int pidfd, size_t memory_limit, char *text, size_t text_size)
 {
-    siginfo_t info = {0};
-    struct rusage usage = {0};
-    long result;
-    do /* the system call tells the child's use of memory, which the library's waitid keeps */
-        result = syscall(SYS_waitid, P_PIDFD, pidfd, &info, WEXITED | WNOHANG, &usage);
-    while (result < 0 && errno == EINTR);
-    if (result == 0 && info.si_pid == 0)
+    fani_ended ended;
+    if (!fani_reap(pidfd, &ended))
         return false;
-    if (result == 0)
-        describe(info.si_code == CLD_EXITED, info.si_status, text, text_size);
-    else
-        describe_reaped(pidfd, text, text_size);
+    fani_ended_describe(&ended, text, text_size);
     size_t used = strlen(text);
-    if (result == 0 && used_up(&usage, memory_limit))
+    if (ended.has_usage && used_up(&ended.usage, memory_limit))
         snprintf(text + used, text_size - used,
                  ", its memory used up: a worker may use %zu MiB (worker_memory)",
                  memory_limit >> 20);
