@@ -77,9 +77,10 @@ typedef enum fan_factor_kind {
 
 /* Who proved an entry prime. */
 typedef enum fan_factor_proof {
-    FAN_PROOF_NONE,  /* nobody: a probable prime, a composite, an unknown */
-    FAN_PROOF_U64,   /* below 2^64: deterministic Miller-Rabin or trial division */
-    FAN_PROOF_FLINT, /* FLINT's fmpz_is_prime */
+    FAN_PROOF_NONE,      /* nobody: a probable prime, a composite, an unknown */
+    FAN_PROOF_U64,       /* below 2^64: deterministic Miller-Rabin or trial division */
+    FAN_PROOF_FLINT,     /* FLINT's fmpz_is_prime */
+    FAN_PROOF_N_MINUS_1, /* the prime factors of n - 1, as far as they are needed (prime_proof.h) */
 } fan_factor_proof;
 
 /* The factorization of one number of any size: entries of a value and an exponent. Primes come

@@ -87,8 +87,10 @@ static json_t *json_of_factorization(const fan_factorization *f)
     static const char *const kinds[] = {[FAN_FACTOR_PRIME] = "prime",
                                         [FAN_FACTOR_COMPOSITE] = "composite",
                                         [FAN_FACTOR_UNKNOWN] = "unknown"};
-    static const char *const proofs[] = {
-        [FAN_PROOF_NONE] = "none", [FAN_PROOF_U64] = "u64", [FAN_PROOF_FLINT] = "flint"};
+    static const char *const proofs[] = {[FAN_PROOF_NONE] = "none",
+                                         [FAN_PROOF_U64] = "u64",
+                                         [FAN_PROOF_FLINT] = "flint",
+                                         [FAN_PROOF_N_MINUS_1] = "n-1"};
     json_t *array = json_array();
     for (size_t i = 0; array && i < fan_factorization_count(f); i++)
         array = add_factor(array, json_of_mpz(fan_factorization_value(f, i)),

@@ -2,6 +2,7 @@
 #ifndef FANI_FACTOR_INTERNAL_H
 #define FANI_FACTOR_INTERNAL_H
 
+#include "base/isa.h"
 #include "fanfold/factor.h"
 #include "montgomery.h"
 
@@ -26,11 +27,16 @@ fani_verdict fani_judge_mpz(mpz_srcptr n);
 /* A proper divisor of m->n, which is odd, composite and has no small prime factor. */
 uint64_t fani_rho_u64(const fani_mont *m);
 
-/* What one call of fan_factor_mpz may still spend. */
+/* What one call of fan_factor_mpz may still spend, and how far it has come. */
 typedef struct fani_effort {
-    uint64_t steps;
+    uint64_t steps; /* of rho */
     bool (*cancelled)(void *context);
     void *context;
+    fani_isa isa;
+    bool rho_alone; /* the caller has named the steps */
+    /* The next round of curves (split.c). What survived so many has no small prime left, nor have
+     * its parts: they go on there. */
+    unsigned round;
 } fani_effort;
 
 /* The steps of rho that are allowed for a number when the caller names none. */

@@ -1,5 +1,6 @@
 #include "factor_internal.h"
 #include "small_primes.h"
+#include "split.h"
 
 #include "base/error.h"
 
@@ -144,7 +145,7 @@ static fan_status split(fan_factorization *f, size_t i, fani_effort *effort)
 {
     mpz_t divisor;
     mpz_init(divisor);
-    fan_status status = fani_rho_mpz(f->entries[i].value, effort, divisor);
+    fan_status status = fani_split(f->entries[i].value, effort, divisor);
     if (status == FAN_OK)
         status = fani_factorization_add(f, divisor, f->entries[i].exponent, f->entries[i].verdict);
     if (status == FAN_OK)
@@ -234,7 +235,11 @@ fan_status fan_factor_mpz_sized(mpz_srcptr n, const fan_factor_options *options,
     fan_factor_options known = {0};
     if (options)
         memcpy(&known, options, options_size < sizeof known ? options_size : sizeof known);
-    fani_effort effort = {known.rho_iterations, known.cancelled, known.context};
+    fani_effort effort = {.steps = known.rho_iterations,
+                          .cancelled = known.cancelled,
+                          .context = known.context,
+                          .isa = fani_isa_wanted(),
+                          .rho_alone = known.rho_iterations != 0};
     fani_factorization_reset(out, n);
     fan_status status = mpz_sgn(out->number) > 0 ? factor_positive(out, &effort) : FAN_OK;
     if (status != FAN_E_MEMORY && status != FAN_E_FAILED && !fani_factorization_finish(out))

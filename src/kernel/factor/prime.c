@@ -1,4 +1,5 @@
 #include "factor_internal.h"
+#include "prime_proof.h"
 #include "small_primes.h"
 
 #include <flint/flint.h>
@@ -116,8 +117,12 @@ bool fani_has_more_digits(mpz_srcptr n, size_t digits)
 fani_verdict fani_judge_mpz(mpz_srcptr n)
 {
     fani_verdict verdict = {FAN_FACTOR_PRIME, FAN_PROOF_NONE};
+    size_t bits = mpz_sizeinbase(n, 2);
     if (mpz_probab_prime_p(n, 24) == 0) {
         verdict.kind = FAN_FACTOR_COMPOSITE;
+    } else if (bits >= FANI_PROOF_BITS_MIN && bits <= FANI_PROOF_BITS_MAX &&
+               fani_prove_by_n_minus_1(n)) {
+        verdict.proof = FAN_PROOF_N_MINUS_1;
     } else if (!fani_has_more_digits(n, FAN_FACTOR_PROOF_DIGITS)) {
         fmpz_t copy;
         fmpz_init(copy);

@@ -92,6 +92,13 @@ FAN_TEST(memory, allocations_of_large_numbers_fail)
     tidy();
 }
 
+/* Curves, the sieve and a proof, among GMP's own allocations: 2^128 + 1. */
+FAN_TEST(memory, allocations_of_the_sieve_fail)
+{
+    refuse("factor 340282366920938463463374607431768211457 --executor serial", "root", false, 251);
+    tidy();
+}
+
 FAN_TEST(memory, allocations_of_an_expression_fail)
 {
     refuse("integrate exp(-x*x) --over x=0:1 --executor serial", "root", false, 1);

@@ -1,0 +1,4 @@
+enum { VECTOR_BYTES = 32 };
+#include "sieve_loops_body.h"
+
+const fani_sieve_loops fani_sieve_loops_avx2 = {move, fill, scan, hits};

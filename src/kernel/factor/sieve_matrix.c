@@ -1,0 +1,168 @@
+/* Which rows multiply to a square: elimination over bits, and what comes of it. */
+#include "sieve_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* bit[line] has a bit for each row (of relations): whether the line's prime divides it an odd
+ * number of times. pivot[row] is the line that was solved for it, or NO_LINE. */
+typedef struct matrix {
+    uint32_t lines, rows, words;
+    uint64_t *bit;
+    uint32_t *pivot;
+} matrix;
+
+enum { NO_LINE = 0xffffffff };
+
+static uint64_t *line_at(const matrix *m, uint32_t line)
+{
+    return m->bit + (size_t)line * m->words;
+}
+
+static void flip_columns(const fani_sieve *s, matrix *m, int32_t relation, uint32_t row)
+{
+    if (relation == FANI_SIEVE_NO_RELATION)
+        return;
+    const fani_sieve_relation *of = &s->relations.list[relation];
+    for (uint32_t i = 0; i < of->count; i++)
+        line_at(m, s->relations.columns[of->first + i])[row / 64] ^= UINT64_C(1) << row % 64;
+}
+
+static bool make_matrix(const fani_sieve *s, matrix *m)
+{
+    m->lines = s->base.count + FANI_SIEVE_COLUMNS;
+    m->rows = (uint32_t)s->relations.row_count;
+    m->words = (m->rows + 511) / 512 * 8;
+    m->bit = aligned_alloc(64, (size_t)m->lines * m->words * sizeof *m->bit);
+    m->pivot = malloc(m->rows * sizeof *m->pivot);
+    if (!m->bit || !m->pivot)
+        return false;
+    memset(m->bit, 0, (size_t)m->lines * m->words * sizeof *m->bit);
+    memset(m->pivot, 0xff, m->rows * sizeof *m->pivot); /* NO_LINE */
+    for (uint32_t row = 0; row < m->rows; row++) {
+        for (unsigned k = 0; k < 2; k++)
+            flip_columns(s, m, s->relations.rows[row].relation[k], row);
+    }
+    return true;
+}
+
+static void add_line(const matrix *m, uint32_t to, uint32_t from, uint32_t first_word)
+{
+    uint64_t *restrict out = line_at(m, to);
+    const uint64_t *restrict in = line_at(m, from);
+    for (uint32_t w = first_word; w < m->words; w++)
+        out[w] ^= in[w];
+}
+
+/* Each line is solved for its first bit, which is taken out of all other lines. */
+static void eliminate(const matrix *m)
+{
+    for (uint32_t line = m->lines; line-- > 0;) { /* long primes' lines have few bits */
+        const uint64_t *bits = line_at(m, line);
+        uint32_t w = 0;
+        while (w < m->words && bits[w] == 0)
+            w++;
+        if (w == m->words)
+            continue;
+        uint32_t row = 64 * w + (uint32_t)__builtin_ctzll(bits[w]);
+        m->pivot[row] = line;
+        uint64_t mask = UINT64_C(1) << row % 64;
+        for (uint32_t other = 0; other < m->lines; other++) {
+            if (other != line && (line_at(m, other)[w] & mask) != 0)
+                add_line(m, other, line, w);
+        }
+    }
+}
+
+static void multiply_x(const fani_sieve *s, int32_t relation, mpz_ptr x, mpz_ptr scratch,
+                       uint32_t *exponents)
+{
+    const fani_sieve_relation *of = &s->relations.list[relation];
+    const uint64_t words[2] = {(uint64_t)of->x, (uint64_t)(of->x >> 64)};
+    mpz_import(scratch, 2, -1, sizeof words[0], 0, 0, words);
+    mpz_mul(x, x, scratch);
+    mpz_mod(x, x, s->n);
+    for (uint32_t i = 0; i < of->count; i++)
+        exponents[s->relations.columns[of->first + i]]++;
+}
+
+/* x and y of the row's relations; large primes are there twice, and go into y. */
+static void multiply_row(const fani_sieve *s, uint32_t row, mpz_ptr x, mpz_ptr y, mpz_ptr scratch,
+                         uint32_t *exponents)
+{
+    const int32_t *relation = s->relations.rows[row].relation;
+    for (unsigned k = 0; k < 2; k++) {
+        if (relation[k] != FANI_SIEVE_NO_RELATION)
+            multiply_x(s, relation[k], x, scratch, exponents);
+    }
+    if (relation[1] != FANI_SIEVE_NO_RELATION) {
+        mpz_mul_ui(y, y, s->relations.list[relation[0]].large);
+        mpz_mod(y, y, s->n);
+    }
+}
+
+/* y *= the square root of the primes' product. False where that is none: a broken machine. */
+static bool multiply_primes(const fani_sieve *s, const uint32_t *exponents, mpz_ptr y,
+                            mpz_ptr scratch)
+{
+    if (exponents[FANI_SIEVE_SIGN] % 2 != 0)
+        return false;
+    for (uint32_t i = FANI_SIEVE_TWO; i < s->base.count + FANI_SIEVE_COLUMNS; i++) {
+        if (exponents[i] % 2 != 0)
+            return false;
+        if (exponents[i] == 0)
+            continue;
+        uint32_t prime = i == FANI_SIEVE_TWO ? 2 : s->base.prime[i - FANI_SIEVE_COLUMNS];
+        mpz_set_ui(scratch, prime);
+        mpz_powm_ui(scratch, scratch, exponents[i] / 2, s->n);
+        mpz_mul(y, y, scratch);
+        mpz_mod(y, y, s->n);
+    }
+    return true;
+}
+
+/* The rows that depend on the free one: it and each whose line has its bit. Sets *divisor to a
+ * proper divisor or to 1. */
+static void try_dependency(const fani_sieve *s, const matrix *m, uint32_t free_row,
+                           uint32_t *exponents, mpz_ptr divisor)
+{
+    mpz_t x, y, scratch;
+    mpz_init_set_ui(x, 1);
+    mpz_init_set_ui(y, 1);
+    mpz_init(scratch);
+    memset(exponents, 0, (s->base.count + FANI_SIEVE_COLUMNS) * sizeof *exponents);
+    for (uint32_t row = 0; row < m->rows; row++) {
+        uint32_t line = m->pivot[row];
+        bool in = line == NO_LINE ? row == free_row
+                                  : (line_at(m, line)[free_row / 64] >> free_row % 64) % 2 != 0;
+        if (in)
+            multiply_row(s, row, x, y, scratch, exponents);
+    }
+    mpz_set_ui(divisor, 1);
+    if (multiply_primes(s, exponents, y, scratch)) {
+        mpz_sub(x, x, y);
+        mpz_gcd(divisor, x, s->n);
+        if (mpz_cmp(divisor, s->n) == 0)
+            mpz_set_ui(divisor, 1);
+    }
+    mpz_clears(x, y, scratch, NULL);
+}
+
+fan_status fani_sieve_finish(const fani_sieve *s, mpz_ptr divisor)
+{
+    matrix m = {0};
+    uint32_t *exponents = malloc((s->base.count + FANI_SIEVE_COLUMNS) * sizeof *exponents);
+    bool made = make_matrix(s, &m) && exponents;
+    mpz_set_ui(divisor, 1);
+    if (made) {
+        eliminate(&m);
+        for (uint32_t row = 0; row < m.rows && mpz_cmp_ui(divisor, 1) == 0; row++) {
+            if (m.pivot[row] == NO_LINE)
+                try_dependency(s, &m, row, exponents, divisor);
+        }
+    }
+    free(m.bit);
+    free(m.pivot);
+    free(exponents);
+    return made ? FAN_OK : FAN_E_MEMORY;
+}
