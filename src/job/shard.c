@@ -108,9 +108,11 @@ static fan_status read_pins(const char *path, fani_shard_pins *pins, fan_error *
         return FAN_E_INPUT;
     }
     json_t *object = json_loadf(file, 0, &what);
+    bool unread = ferror(file);
     (void)fclose(file); /* only read */
     fan_status status = object ? take_pins(path, object, pins, error)
                                : malformed(path, what.text, what.line, what.column, error);
+    pins->malformed = status != FAN_OK && !unread;
     json_decref(object);
     return status;
 }
@@ -240,7 +242,7 @@ static fan_status refuse_whole(const fani_job_run *run, fan_error *error)
 {
     const char *output = fani_job_text(run->job, FANI_KEY_OUTPUT);
     fani_shard_pins pins;
-    fan_status status = fani_shard_pins_read(output, &pins, NULL);
+    fan_status status = fani_shard_pins_read(output, &pins, error);
     if (status == FAN_OK && pins.count)
         status =
             fani_error_set(error, FAN_E_ARGUMENT,
@@ -248,8 +250,8 @@ static fan_status refuse_whole(const fani_job_run *run, fan_error *error)
                            "; to begin anew without shards remove %.200s.run.json and "
                            "%.200s" SHARD "*",
                            output, pins.count, pins.count, output, output);
-    else
-        status = FAN_OK; /* what is no pin will be replaced */
+    else if (pins.malformed)
+        status = FAN_OK; /* it will be replaced */
     fani_shard_pins_clear(&pins);
     return status;
 }
@@ -260,7 +262,7 @@ static fan_status look(const fani_job_run *run, bool *replaceable, fan_error *er
     const char *output = fani_job_text(run->job, FANI_KEY_OUTPUT);
     fani_shard_pins pins;
     fan_status status = fani_shard_pins_read(output, &pins, error);
-    *replaceable = status == FAN_E_INPUT || pins.count;
+    *replaceable = pins.malformed || pins.count;
     if (status == FAN_OK && pins.count)
         status = compare(run, &pins, error);
     else if (status == FAN_OK)

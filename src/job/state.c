@@ -522,12 +522,14 @@ fan_status fani_state_publish(fani_job_run *run, fan_error *error)
         status = fani_journal_detach(state->journal, fani_writer_fd(run->writer), error);
     if (status == FAN_OK)
         status = fani_state_check(state, error);
+    if (status == FAN_OK)
+        status = fani_held_leave(run->held, true, error);
     if (status != FAN_OK)
         return status;
-    fani_held_leave(run->held, true);
     if (state->found || state->restart)
-        fani_held_remove(run->output);
-    status = fani_writer_publish(run->writer, error);
+        status = fani_held_remove(run->output, error);
+    if (status == FAN_OK)
+        status = fani_writer_publish(run->writer, error);
     if (status != FAN_OK) {
         (void)fani_state_check(state, error); /* the better reason, if it is one */
         return status;
@@ -553,7 +555,7 @@ static void discard(fani_job_run *run)
     if (what_it_was)
         (void)unlink(what_it_was);
     free(what_it_was);
-    fani_held_leave(run->held, true);
+    (void)fani_held_leave(run->held, true, NULL); /* it came to nothing for another reason */
 }
 
 fan_status fani_state_close(fani_job_run *run, fan_error *error)
@@ -567,7 +569,8 @@ fan_status fani_state_close(fani_job_run *run, fan_error *error)
     if (state->journal && state->dirty && run->writer)
         status = write_down(run, error);
     discard(run);
-    fani_held_leave(run->held, false);
+    fan_status left = fani_held_leave(run->held, false, status == FAN_OK ? error : NULL);
+    status = status == FAN_OK ? left : status;
     fan_status closed =
         fani_journal_close(state->journal, FAN_FOREVER, status == FAN_OK ? error : NULL);
     if (run->writer)
