@@ -68,7 +68,8 @@ typedef struct simulation {
     uint64_t taken, held_items, delivered;
     uint64_t out;
     uint32_t last_batch;
-    double item_ns, batch_ns;
+    fani_item_time item;
+    double batch_ns;
     bool cutting; /* interrupted by something that ends earlier */
     double last_delivery;
     scale_result result;
@@ -116,7 +117,7 @@ static uint32_t piece_items(simulation *s, peer *at, const scale_batch *b)
     if (s->system->shape != SCALE_SPLIT)
         return left;
     size_t items = fani_batching_items(&(fani_batching){.workers = at->slots,
-                                                        .item_ns = s->item_ns,
+                                                        .item_ns = s->item.ns,
                                                         .last = at->last_piece,
                                                         .most = left,
                                                         .remaining = left});
@@ -187,7 +188,7 @@ static int32_t take_posted(simulation *s, uint32_t p)
 static void learn_item(simulation *s, const scale_batch *b)
 {
     double ns = b->run_ns / b->count;
-    s->item_ns = s->item_ns > 0 ? 0.75 * s->item_ns + 0.25 * ns : ns;
+    fani_item_time_learn(&s->item, ns);
 }
 
 /* A whole host works on a batch that its leader splits. */
@@ -543,7 +544,7 @@ static double policy_work_ns(uint32_t workers)
 static double item_ns_told(const simulation *s)
 {
     double least = s->system->least_ns * s->all_workers, work = policy_work_ns(s->all_workers);
-    return least > work ? s->item_ns * work / least : s->item_ns;
+    return least > work ? s->item.ns * work / least : s->item.ns;
 }
 
 static size_t batch_items(const simulation *s)
@@ -566,7 +567,7 @@ static bool room(const simulation *s)
 {
     size_t queue = queue_items(s);
     bool splits = s->system->shape == SCALE_SPLIT;
-    bool few = splits || (!s->system->batch && s->item_ns <= 0);
+    bool few = splits || (!s->system->batch && s->item.ns <= 0);
     uint64_t ahead = s->system->ahead ? s->system->ahead : few ? AHEAD_FEW : AHEAD;
     uint64_t takers = splits ? s->peer_count : s->all_workers;
     return s->taken < s->work->count && s->out < ahead * takers &&

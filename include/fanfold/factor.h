@@ -19,8 +19,9 @@ extern "C" {
 
 /* The most distinct primes that a number below 2^64 has (the product of the first 16 is larger). */
 #define FAN_FACTORS_U64_MAX 15
-/* Bytes for the text of any such factorization, its final NUL included (2^63: 63 twos). */
-#define FAN_FACTORS_U64_TEXT 128
+/* Bytes for the text of any such factorization, its final NUL included (2^63: 63 twos), and for
+ * what is stored behind it by the way. */
+#define FAN_FACTORS_U64_TEXT 136
 /* Primes beyond 64 bits and of up to this many digits are proven; longer ones are only probable. */
 #define FAN_FACTOR_PROOF_DIGITS 500
 /* What is longer than this after trial division is left as it is. */

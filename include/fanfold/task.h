@@ -62,7 +62,9 @@ typedef struct fan_shared {
  */
 typedef struct fan_task {
     const char *name;
-    uint32_t version; /* raise it when replies change: resuming an older run is then refused */
+    uint32_t version;  /* raise it when replies change: resuming an older run is then refused */
+    uint32_t together; /* items that it works on at once, in vectors say: batches have as many while
+                          they take no more than about 10 ms; 0 or 1: one by one */
     fan_status (*run)(fan_run *run, fan_items in);
     fan_status (*start)(fan_run *run);
     void (*stop)(void *state);

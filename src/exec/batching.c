@@ -3,6 +3,7 @@
 enum {
     TARGET_NS = 40000, /* work of a batch: long against a message, short against a tail */
     WORKER_NS = 10000,
+    TOGETHER_NS = 10000000, /* of a batch that is larger for its task's sake */
     GROWTH = 4,
     CREDIT_NS = 3 * TARGET_NS,
     CREDIT_MOST_NS = 10000000,
@@ -12,12 +13,45 @@ enum {
     MESSAGE_WORKERS_MAX = 8,  /* a message is work for at most so many workers */
 };
 
-size_t fani_batching_items(const fani_batching *known)
+static double median(double a, double b, double c)
+{
+    double low = a < b ? a : b, high = a < b ? b : a;
+    return c < low ? low : c > high ? high : c;
+}
+
+void fani_item_time_learn(fani_item_time *time, double ns)
+{
+    if (time->ns <= 0) {
+        *time = fani_item_time_of(ns);
+        return;
+    }
+    time->ns = 0.75 * time->ns + 0.25 * median(time->seen[0], time->seen[1], ns);
+    time->seen[0] = time->seen[1];
+    time->seen[1] = ns;
+}
+
+double fani_batching_together(size_t together, double item_ns)
+{
+    double most = item_ns > 0 ? TOGETHER_NS / item_ns : 0;
+    return (double)together < most ? (double)together : most;
+}
+
+/* Items of a batch that is worth a message, and as many as the task can use at once. */
+static double wanted_items(const fani_batching *known)
 {
     double target = (double)WORKER_NS * known->workers;
     if (target < TARGET_NS)
         target = TARGET_NS;
-    double wanted = known->item_ns > 0 ? target / known->item_ns : 1;
+    if (known->item_ns <= 0)
+        return 1;
+    double worth = target / known->item_ns;
+    double useful = fani_batching_together(known->together, known->item_ns);
+    return worth > useful ? worth : useful;
+}
+
+size_t fani_batching_items(const fani_batching *known)
+{
+    double wanted = wanted_items(known);
     double growth = (double)GROWTH * (double)(known->last ? known->last : 1);
     if (wanted > growth)
         wanted = growth;

@@ -15,12 +15,35 @@ typedef struct fani_batching {
     size_t last;        /* items of the batch before; 0: this is the first */
     size_t most;        /* the limits allow this many, at least 1 */
     uint64_t remaining; /* items not yet in a batch; UINT64_MAX: not known */
+    size_t together;    /* items that the task works on at once (fan_task); 0: one by one */
 } fani_batching;
+
+/* The time of an item, learned from batches. Starts as {0}. */
+typedef struct fani_item_time {
+    double ns;      /* smoothed; 0: not known yet */
+    double seen[2]; /* the two times before the last one */
+} fani_item_time;
+
+/* A time that others have learned; 0 where none is known. */
+static inline fani_item_time fani_item_time_of(double ns)
+{
+    return (fani_item_time){.ns = ns, .seen = {ns, ns}};
+}
+
+/* Takes in the time of an item as a batch had it. One odd time changes nothing, a second one like
+ * it does: the clock also runs while a worker waits for a core, and batches that were cut for such
+ * times would be all overhead. */
+void fani_item_time_learn(fani_item_time *time, double ns);
+
+/* Items that a task of `together` gets at once: as many as take no longer than 10 ms; none where
+ * the time of an item is not known. */
+double fani_batching_together(size_t together, double item_ns);
 
 /* Items of the next batch, 1..most: about 40 us of work, or 10 us for each worker where that is
  * more (whoever gives out batches must be through with all workers before the first is through with
- * its own: docs/scaling.md), at most four times the last one, so that one odd timing can't run
- * away, and at most remaining / (2 x workers), so that the tail stays balanced. */
+ * its own: docs/scaling.md), `together` where that is more and no longer than 10 ms, at most four
+ * times the last one, so that one odd timing can't run away, and at most remaining / (2 x workers),
+ * so that the tail stays balanced. */
 size_t fani_batching_items(const fani_batching *known);
 
 /* Unfinished items that may be under way at most, where nobody says otherwise (queue_items): 64 for

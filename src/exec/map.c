@@ -8,7 +8,6 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "exec/batching.h"
 #include "exec/settle.h"
 #include "exec/source.h"
 #include "exec/watch.h"
@@ -20,6 +19,7 @@ enum {
     DIRECT_ITEMS_MAX = 1 << 24,
     DIVISIBLE_NS = 1000000, /* work of a divisible batch, for each worker */
     DIVISIBLE_GROWTH = 8,
+    DIVISIBLE_PARTS = 8,
     WAKE_NS = 50000, /* what waking the caller costs, at most */
     NS_PER_MS = 1000000,
     STOP_POLL_MS = 100,
@@ -76,14 +76,18 @@ static size_t batch_items_max(const fan_mapping *map)
     return most < 1 ? 1 : most < BATCH_ITEMS_MAX ? most : BATCH_ITEMS_MAX;
 }
 
-/* A divisible batch is cut by those who run it: it only has to be long against its own costs, and
- * short enough that outcomes come back in time. */
+/* A divisible batch is cut by those who run it: it only has to be long against its own costs, have
+ * several parts for each, and be short enough that outcomes come back in time. */
 static size_t divisible_items(const fan_mapping *map, size_t max)
 {
     double workers = atomic_load(&map->front->workers), unit = 1;
     if (map->options.batch)
         unit = (double)(map->options.batch < max ? map->options.batch : max);
-    double wanted = map->item_ns > 0 ? workers * DIVISIBLE_NS / map->item_ns : unit;
+    double wanted = map->item.ns > 0 ? workers * DIVISIBLE_NS / map->item.ns : unit;
+    double parts =
+        workers * DIVISIBLE_PARTS * fani_batching_together(map->task->together, map->item.ns);
+    if (wanted < parts)
+        wanted = parts;
     double growth = DIVISIBLE_GROWTH * (double)map->last_batch;
     if (wanted > growth && growth > 0)
         wanted = growth;
@@ -104,10 +108,11 @@ static size_t batch_items(const fan_mapping *map)
         return fixed;
     return fani_batching_items(&(fani_batching){
         .workers = atomic_load(&map->front->workers),
-        .item_ns = map->item_ns,
+        .item_ns = map->item.ns,
         .last = map->last_batch,
         .most = max,
         .remaining = map->source.count == UINT64_MAX ? UINT64_MAX : map->source.count - map->taken,
+        .together = map->task->together,
     });
 }
 
@@ -118,7 +123,7 @@ static bool room(const fan_mapping *map)
     const fani_front *front = map->front;
     unsigned depth = atomic_load(&front->depth), workers = atomic_load(&front->workers);
     bool learns =
-        !map->options.batch && map->item_ns <= 0;        /* what an item takes: sizes follow it */
+        !map->options.batch && map->item.ns <= 0;        /* what an item takes: sizes follow it */
     if ((map->divides || learns) && depth > 4 * workers) /* a divisible one is work for all */
         depth = 4 * workers;
     return !map->source_ended && map->out < 2 * depth &&
@@ -200,7 +205,7 @@ static fan_status apply_options(const fan_mapping *map, fani_batch *batch)
     const fan_map_options *options = &map->options;
     batch->task = map->task;
     batch->priority = options->priority;
-    batch->item_ns = map->item_ns;
+    batch->item_ns = map->item.ns;
     batch->divisible = map->divides;
     batch->traced = options->timed;
     batch->grain = options->batch;
@@ -309,9 +314,7 @@ static void collect(fan_mapping *map, sent *s)
 {
     fani_batch *batch = s->batch;
     double item_ns = (double)batch->run_ns / (double)batch->items.count;
-    map->item_ns = map->item_ns > 0 ? 0.75 * map->item_ns + 0.25 * item_ns : item_ns;
-    if (map->item_ns <= 0)
-        map->item_ns = 1;
+    fani_item_time_learn(&map->item, item_ns > 0 ? item_ns : 1);
     map->out--;
     map->collected++;
     if (batch == &s->original) { /* from here on it holds its replies, no longer its input */
@@ -425,7 +428,7 @@ static bool enough_ended(void *user)
  * would cost their workers more than the batches; what is on its way must outlast the wake-up. */
 static uint32_t worth_waking(const fan_mapping *map)
 {
-    double batch_ns = map->item_ns * (double)map->last_batch / atomic_load(&map->front->workers);
+    double batch_ns = map->item.ns * (double)map->last_batch / atomic_load(&map->front->workers);
     double ends = batch_ns > 0 ? WAKE_NS / batch_ns : 1;
     uint32_t most = map->out / 2;
     return ends < 1 || most < 1 ? 1 : ends < most ? (uint32_t)ends : most;

@@ -3,6 +3,7 @@
 #ifndef FANI_MAP_H
 #define FANI_MAP_H
 
+#include "exec/batching.h"
 #include "exec/front.h"
 #include "exec/timed.h"
 
@@ -42,9 +43,9 @@ struct fan_mapping {
     sent *ready_first, *ready_last; /* FAN_ORDER_COMPLETED: finished ones as they came */
     size_t items_held;              /* items of these, and their bytes */
     size_t bytes_held;
-    unsigned out;       /* batches sent and not seen to have ended */
-    uint32_t collected; /* batches seen to have ended, ever */
-    double item_ns;     /* smoothed time of one item; 0: not known yet */
+    unsigned out;        /* batches sent and not seen to have ended */
+    uint32_t collected;  /* batches seen to have ended, ever */
+    fani_item_time item; /* as measured so far */
 
     fani_timed timed; /* where options.timed: of the batch being delivered */
 

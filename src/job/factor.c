@@ -10,7 +10,7 @@
 #include "job/record.h"
 
 /* Numbers of up to 64 bits are factored so many at once. */
-enum { GROUP = 256 };
+enum { GROUP = 512 };
 /* Room for what may be said about a number. */
 enum { NOTE = 200 };
 
@@ -226,8 +226,12 @@ static fan_status run_numbers(fan_run *run, fan_items in)
     return finish_group(s, run, in.first);
 }
 
-const fan_task fani_task_factor = {
-    .name = "factor", .version = 1, .run = run_numbers, .start = start, .stop = stop};
+const fan_task fani_task_factor = {.name = "factor",
+                                   .version = 1,
+                                   .together = GROUP,
+                                   .run = run_numbers,
+                                   .start = start,
+                                   .stop = stop};
 
 static const fani_list factor_list = {
     .name = "factor",

@@ -310,24 +310,33 @@ fan_status fani_held_took(fani_held *held, fan_error *error)
 
 /* ---- The end --------------------------------------------------------------------------------- */
 
-void fani_held_leave(fani_held *held, bool always)
+static fan_status take_away(const char *path, fan_error *error)
 {
-    if (!held || !held->path || held->fd < 0)
-        return;
-    if (!always && (fani_reorder_waiting(held->buffer) ||
-                    fani_journal_flush(held->journal, true, FAN_FOREVER, NULL) != FAN_OK))
-        return; /* the ledger speaks of it, or may */
-    if (fani_journal_check(held->journal, true, NULL) != FAN_OK)
-        return; /* it may be another run's */
-    (void)unlink(held->path);
+    if (unlink(path) == 0 || errno == ENOENT)
+        return FAN_OK;
+    fani_error_errno(error, FAN_E_OUTPUT, errno, "%s can't be removed", path);
+    fani_error_place(error, path, 0, 0);
+    return FAN_E_OUTPUT;
 }
 
-void fani_held_remove(const char *output)
+fan_status fani_held_leave(fani_held *held, bool always, fan_error *error)
+{
+    if (!held || !held->path || held->fd < 0)
+        return FAN_OK;
+    if (!always && (fani_reorder_waiting(held->buffer) ||
+                    fani_journal_flush(held->journal, true, FAN_FOREVER, NULL) != FAN_OK))
+        return FAN_OK; /* the ledger speaks of it, or may */
+    fan_status status = fani_journal_check(held->journal, true, error);
+    return status == FAN_OK ? take_away(held->path, error) : status; /* else it may be another's */
+}
+
+fan_status fani_held_remove(const char *output, fan_error *error)
 {
     char *path = fani_ledger_waiting_path(output);
-    if (path)
-        (void)unlink(path); /* mostly there is none; it would say nothing */
+    fan_status status =
+        path ? take_away(path, error) : fani_error_set(error, FAN_E_MEMORY, "out of memory");
     free(path);
+    return status;
 }
 
 void fani_held_free(fani_held *held)

@@ -55,11 +55,13 @@ fan_status fani_held_write(fani_held *held, fan_error *error);
 fan_status fani_held_settle(fani_held *held, uint64_t sequence, fan_error *error);
 
 /* Takes the file away, if one was made, where nothing waits in it, or `always`; before the ledger
- * is closed. */
-void fani_held_leave(fani_held *held, bool always);
+ * is closed. FAN_E_OUTPUT: it can't be removed, or whether it is still this run's can't be
+ * told, so it stays. */
+fan_status fani_held_leave(fani_held *held, bool always, fan_error *error);
 
-/* The same for what an earlier run has left of an output that is complete now. */
-void fani_held_remove(const char *output);
+/* The same for what an earlier run has left of an output that is complete now. FAN_E_OUTPUT,
+ * FAN_E_MEMORY. */
+fan_status fani_held_remove(const char *output, fan_error *error);
 
 /* Closes and frees; the ledger is closed. */
 void fani_held_free(fani_held *held);

@@ -9,16 +9,25 @@
 
 /* ---- Bytes ----------------------------------------------------------------------------------- */
 
+/* Makes room for more bytes behind those that are there. */
+static fan_status reserve(fan_buffer *buffer, size_t more)
+{
+    if (more <= buffer->capacity - buffer->size)
+        return FAN_OK;
+    size_t capacity = buffer->size + more + (buffer->size + more) / 2 + 256;
+    unsigned char *grown = realloc(buffer->bytes, capacity);
+    if (!grown)
+        return FAN_E_MEMORY;
+    buffer->bytes = grown;
+    buffer->capacity = capacity;
+    return FAN_OK;
+}
+
 fan_status fani_bytes_add(fan_buffer *buffer, const void *bytes, size_t size)
 {
-    if (size > buffer->capacity - buffer->size) {
-        size_t capacity = buffer->size + size + (buffer->size + size) / 2 + 256;
-        unsigned char *grown = realloc(buffer->bytes, capacity);
-        if (!grown)
-            return FAN_E_MEMORY;
-        buffer->bytes = grown;
-        buffer->capacity = capacity;
-    }
+    fan_status status = reserve(buffer, size);
+    if (status != FAN_OK)
+        return status;
     if (size)
         memcpy(buffer->bytes + buffer->size, bytes, size);
     buffer->size += size;
@@ -155,17 +164,27 @@ fan_status fani_record_bad_number(fan_run *run, size_t i, size_t offset, const u
 
 /* ---- Formats --------------------------------------------------------------------------------- */
 
+/* "subject: value", "subject:" where the value is empty, or the value alone. */
 static fan_status add_record_text(fan_buffer *out, const fani_record *r)
 {
-    fan_status status = FAN_OK;
+    size_t subject_size = r->subject_text ? r->subject->size : 0;
+    fan_status status = reserve(out, subject_size + r->value_size + sizeof ": \n");
+    if (status != FAN_OK)
+        return status;
+    unsigned char *at = out->bytes + out->size;
     if (r->subject_text) {
-        status = fani_bytes_add(out, r->subject->digits, r->subject->size);
-        if (status == FAN_OK)
-            status = fani_bytes_add(out, ": ", r->value_size ? 2 : 1);
+        memcpy(at, r->subject->digits, subject_size);
+        at += subject_size;
+        *at++ = ':';
+        if (r->value_size)
+            *at++ = ' ';
     }
-    if (status == FAN_OK)
-        status = fani_bytes_add(out, r->value, r->value_size);
-    return status == FAN_OK ? fani_bytes_add(out, "\n", 1) : status;
+    if (r->value_size)
+        memcpy(at, r->value, r->value_size);
+    at += r->value_size;
+    *at++ = '\n';
+    out->size = (size_t)(at - out->bytes);
+    return FAN_OK;
 }
 
 static const char *status_name(const fani_record *r)

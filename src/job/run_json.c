@@ -339,6 +339,13 @@ static fan_status malformed(const char *path, const json_error_t *what, fan_erro
     return FAN_E_INPUT;
 }
 
+static fan_status unreadable(const char *path, const char *what, fan_error *error)
+{
+    fani_error_errno(error, FAN_E_INPUT, errno, "%s can't be %s", path, what);
+    fani_error_place(error, path, 0, 0);
+    return FAN_E_INPUT;
+}
+
 static fan_status read_object(const char *path, json_t **object, fan_error *error)
 {
     json_error_t what;
@@ -349,14 +356,15 @@ static fan_status read_object(const char *path, json_t **object, fan_error *erro
         (void)close(fd); /* nothing was read */
     if (!file && (errno == ENOENT || errno == ENOTDIR))
         return FAN_OK;
-    if (!file) {
-        fani_error_errno(error, FAN_E_INPUT, errno, "%s can't be opened", path);
-        fani_error_place(error, path, 0, 0);
-        return FAN_E_INPUT;
-    }
+    if (!file)
+        return unreadable(path, "opened", error);
+    errno = 0;
     *object = json_loadf(file, 0, &what);
+    fan_status status = *object                 ? FAN_OK
+                        : ferror(file) && errno ? unreadable(path, "read", error)
+                                                : malformed(path, &what, error);
     (void)fclose(file); /* only read */
-    return *object ? FAN_OK : malformed(path, &what, error);
+    return status;
 }
 
 fan_status fani_run_json_read(const char *output, json_t **object, fan_error *error)

@@ -95,11 +95,15 @@ static fan_status take_pins(const char *output, json_t *object, fani_shard_pins 
 fan_status fani_shard_pins_read(const char *output, fani_shard_pins *pins, fan_error *error)
 {
     json_t *object;
+    fan_error what = {0};
     *pins = (fani_shard_pins){0};
-    fan_status status = fani_run_json_read(output, &object, error);
+    fan_status status = fani_run_json_read(output, &object, &what);
     if (status == FAN_OK && object)
-        status = take_pins(output, object, pins, error);
+        status = take_pins(output, object, pins, &what);
     json_decref(object);
+    pins->malformed = status == FAN_E_INPUT && !what.errno_code;
+    if (status != FAN_OK && error)
+        *error = what;
     return status;
 }
 
@@ -217,7 +221,7 @@ static fan_status refuse_whole(const fani_job_run *run, fan_error *error)
 {
     const char *output = fani_job_text(run->job, FANI_KEY_OUTPUT);
     fani_shard_pins pins;
-    fan_status status = fani_shard_pins_read(output, &pins, NULL);
+    fan_status status = fani_shard_pins_read(output, &pins, error);
     if (status == FAN_OK && pins.count)
         status =
             fani_error_set(error, FAN_E_ARGUMENT,
@@ -225,8 +229,8 @@ static fan_status refuse_whole(const fani_job_run *run, fan_error *error)
                            "; to begin anew without shards remove %.200s.run.json and "
                            "%.200s" SHARD "*",
                            output, pins.count, pins.count, output, output);
-    else
-        status = FAN_OK; /* what is no pin will be replaced */
+    else if (pins.malformed)
+        status = FAN_OK; /* it will be replaced */
     fani_shard_pins_clear(&pins);
     return status;
 }
@@ -237,7 +241,7 @@ static fan_status look(const fani_job_run *run, bool *replaceable, fan_error *er
     const char *output = fani_job_text(run->job, FANI_KEY_OUTPUT);
     fani_shard_pins pins;
     fan_status status = fani_shard_pins_read(output, &pins, error);
-    *replaceable = status == FAN_E_INPUT || pins.count;
+    *replaceable = pins.malformed || pins.count;
     if (status == FAN_OK && pins.count)
         status = compare(run, &pins, error);
     else if (status == FAN_OK)

@@ -50,6 +50,7 @@ fan_status fani_shard_is_pinned(const fani_job_run *run, fan_error *error);
 /* What pins the shards of an output. */
 typedef struct fani_shard_pins {
     uint64_t count;   /* 0: the output has no shards */
+    bool malformed;   /* what is there was read, and is no run.json */
     json_t *identity; /* an object of texts; to be released by fani_shard_pins_clear */
 } fani_shard_pins;
 

@@ -538,12 +538,14 @@ fan_status fani_state_publish(fani_job_run *run, fan_error *error)
         status = fani_journal_detach(state->journal, fani_writer_fd(run->writer), error);
     if (status == FAN_OK)
         status = fani_state_check(state, error);
+    if (status == FAN_OK)
+        status = fani_held_leave(run->held, true, error);
     if (status != FAN_OK)
         return status;
-    fani_held_leave(run->held, true);
     if (state->found || state->restart)
-        fani_held_remove(run->output);
-    status = fani_writer_publish(run->writer, error);
+        status = fani_held_remove(run->output, error);
+    if (status == FAN_OK)
+        status = fani_writer_publish(run->writer, error);
     if (status != FAN_OK) {
         (void)fani_state_check(state, error); /* the better reason, if it is one */
         return status;
@@ -569,7 +571,7 @@ static void discard(fani_job_run *run)
     if (what_it_was)
         (void)unlink(what_it_was);
     free(what_it_was);
-    fani_held_leave(run->held, true);
+    (void)fani_held_leave(run->held, true, NULL); /* it came to nothing for another reason */
 }
 
 bool fani_state_keeps(fani_job_run *run)
@@ -588,8 +590,9 @@ fan_status fani_state_close(fani_job_run *run, fan_error *error)
         return FAN_OK;
     }
     discard(run);
-    fani_held_leave(run->held, false);
-    fan_status status = fani_journal_close(state->journal, FAN_FOREVER, error);
+    fan_status status = fani_held_leave(run->held, false, error);
+    fan_status closed =
+        fani_journal_close(state->journal, FAN_FOREVER, status == FAN_OK ? error : NULL);
     if (run->writer)
         fani_writer_watch(run->writer, NULL, NULL);
     fani_output_hash_free(state->output);
@@ -599,5 +602,5 @@ fan_status fani_state_close(fani_job_run *run, fan_error *error)
     free(state);
     free(run->output);
     run->state = NULL;
-    return status;
+    return status == FAN_OK ? closed : status;
 }

@@ -2,11 +2,6 @@
 
 #include <string.h>
 
-static bool is_digit(unsigned char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 bool fani_number_scan(const unsigned char *text, size_t size, bool minus_allowed,
                       fani_number *number, size_t *bad)
 {
@@ -15,8 +10,7 @@ bool fani_number_scan(const unsigned char *text, size_t size, bool minus_allowed
     if (negative || (size && text[0] == '+'))
         i++;
     size_t first = i;
-    while (i < size && is_digit(text[i]))
-        i++;
+    i += fani_digits_count(text + i, size - i);
     if (i < size || i == first) {
         *bad = i;
         return false;
@@ -30,19 +24,7 @@ bool fani_number_scan(const unsigned char *text, size_t size, bool minus_allowed
 
 bool fani_number_u64(const fani_number *number, uint64_t *value)
 {
-    uint64_t v = 0;
-    if (number->size > FANI_U64_DIGITS)
-        return false;
-    for (size_t i = 0; i < number->size; i++) {
-        uint64_t digit = number->digits[i] - (uint64_t)'0';
-        if (i == FANI_U64_DIGITS - 1 &&
-            (__builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, digit, &v)))
-            return false;
-        if (i < FANI_U64_DIGITS - 1)
-            v = 10 * v + digit;
-    }
-    *value = v;
-    return true;
+    return fani_digits_u64(number->digits, number->size, value);
 }
 
 void fani_number_mpz(const fani_number *number, char *scratch, mpz_ptr value)
@@ -53,19 +35,6 @@ void fani_number_mpz(const fani_number *number, char *scratch, mpz_ptr value)
     (void)mpz_set_str(value, scratch, 10);
     if (number->negative)
         mpz_neg(value, value);
-}
-
-size_t fani_u64_text(uint64_t value, char text[FANI_U64_DIGITS])
-{
-    char reversed[FANI_U64_DIGITS];
-    size_t size = 0;
-    do {
-        reversed[size++] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value);
-    for (size_t i = 0; i < size; i++)
-        text[i] = reversed[size - 1 - i];
-    return size;
 }
 
 static size_t one_byte(unsigned char c, char shown[5])

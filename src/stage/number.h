@@ -8,15 +8,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/decimal.h"
+
 /* A number within a text that it does not own: `digits` has no leading zeros (0 is one '0'). */
 typedef struct fani_number {
     const unsigned char *digits;
     size_t size;
     bool negative; /* never for 0 */
 } fani_number;
-
-/* Room for any u64 in decimal; there is no NUL in it. */
-#define FANI_U64_DIGITS 20
 
 /* Takes a whole token apart: a sign ('+'; '-' too where allowed), then at least one digit. False
  * where it is no such number: *bad is then the offset of the first byte that does not fit (`size`
@@ -30,9 +29,6 @@ bool fani_number_u64(const fani_number *number, uint64_t *value);
 /* Sets `value` (initialized). `scratch` has number->size + 1 bytes. GMP ends the process when
  * memory runs out. */
 void fani_number_mpz(const fani_number *number, char *scratch, mpz_ptr value);
-
-/* Writes a number in decimal, without NUL; returns the length. */
-size_t fani_u64_text(uint64_t value, char text[FANI_U64_DIGITS]);
 
 /* Writes the first bytes of a token, as much as fits into `size` with a NUL, in a form that does no
  * harm in a message: bytes that are not printable ASCII as \xNN (NUL as \0), "..." for the rest. */

@@ -59,6 +59,57 @@ FAN_TEST(batching, sizes_follow_what_was_measured)
     EXPECT_U64(before, 4000); /* 40 us of work */
 }
 
+/* One batch that waited for a core does not make the next ones small; two are believed. */
+FAN_TEST(batching, one_odd_time_changes_nothing)
+{
+    fani_item_time time = {0};
+    fani_item_time_learn(&time, 100);
+    EXPECT_TRUE(time.ns == 100);
+    for (int i = 0; i < 10; i++) {
+        fani_item_time_learn(&time, 1e7);
+        EXPECT_TRUE(time.ns == 100);
+        for (int k = 0; k < 2; k++)
+            fani_item_time_learn(&time, 100);
+        EXPECT_TRUE(time.ns == 100);
+    }
+    fani_item_time_learn(&time, 1e7);
+    fani_item_time_learn(&time, 1e7);
+    EXPECT_TRUE(time.ns > 2e6);
+    for (int i = 0; i < 100; i++)
+        fani_item_time_learn(&time, 10);
+    EXPECT_TRUE(time.ns > 9.9 && time.ns < 10.1);
+}
+
+/* A task that works on many at once gets as many, unless they take too long or there are too few.
+ */
+FAN_TEST(batching, as_many_as_the_task_works_on_at_once)
+{
+    fani_batching known = {.workers = 2,
+                           .item_ns = 1000,
+                           .last = 512,
+                           .most = 65536,
+                           .remaining = UINT64_MAX,
+                           .together = 512};
+    EXPECT_U64(fani_batching_items(&known), 512);
+    known.item_ns = 10; /* 40 us are more of them */
+    EXPECT_U64(fani_batching_items(&known), 2048);
+    known.item_ns = 100000; /* 10 ms are less */
+    EXPECT_U64(fani_batching_items(&known), 100);
+    known.item_ns = 1e9;
+    EXPECT_U64(fani_batching_items(&known), 1);
+    known.item_ns = 0;
+    EXPECT_U64(fani_batching_items(&known), 1);
+    known.item_ns = 1000;
+    known.last = 8;
+    EXPECT_U64(fani_batching_items(&known), 32);
+    known.last = 512;
+    known.remaining = 400;
+    EXPECT_U64(fani_batching_items(&known), 100);
+    known.remaining = UINT64_MAX;
+    known.most = 300;
+    EXPECT_U64(fani_batching_items(&known), 300);
+}
+
 /* A job given out to the end: each item once, and few batches. */
 FAN_TEST(batching, a_whole_job_ends_in_short_batches)
 {

@@ -126,7 +126,7 @@ typedef struct turn {
     fani_answers answers;
     fani_replies replies;
     int64_t now;
-    double item_ns;
+    fani_item_time item;
     size_t untimed;    /* items run since the clock was asked last, */
     uint64_t given_ns; /* and the time that their answers gave for them */
     size_t last;
@@ -140,7 +140,7 @@ static size_t wanted(const turn *t)
         return (size_t)claimer->range.grain;
     return fani_batching_items(&(fani_batching){
         .workers = claimer->range.workers,
-        .item_ns = t->item_ns,
+        .item_ns = t->item.ns,
         .last = t->last,
         .most = SIZE_MAX,
         .remaining = done < claimer->items.count ? claimer->items.count - done : 0,
@@ -151,9 +151,9 @@ static size_t wanted(const turn *t)
 static uint64_t time_of(turn *t, size_t count)
 {
     t->untimed += count;
-    if (!t->claimer->range.traced && t->item_ns > 0 &&
-        t->item_ns * (double)t->untimed <= TIMED_NS) {
-        uint64_t expected = (uint64_t)(t->item_ns * (double)count) + 1;
+    if (!t->claimer->range.traced && t->item.ns > 0 &&
+        t->item.ns * (double)t->untimed <= TIMED_NS) {
+        uint64_t expected = (uint64_t)(t->item.ns * (double)count) + 1;
         t->given_ns += expected;
         return expected;
     }
@@ -161,7 +161,7 @@ static uint64_t time_of(turn *t, size_t count)
     uint64_t passed = (uint64_t)(now - t->now);
     double ns = (double)passed / (double)t->untimed + 1;
     uint64_t run_ns = passed > t->given_ns ? passed - t->given_ns : 1;
-    t->item_ns = t->item_ns > 0 ? 0.75 * t->item_ns + 0.25 * ns : ns;
+    fani_item_time_learn(&t->item, ns);
     t->now = now;
     t->untimed = 0;
     t->given_ns = 0;
@@ -208,7 +208,7 @@ static fan_status run_turn(fan_run *run, fan_items in)
               .where = fani_where_here(inner->where.worker),
               .worker = fani_run_worker(run),
               .now = fani_clock_ns(),
-              .item_ns = claimer->range.item_ns};
+              .item = fani_item_time_of(claimer->range.item_ns)};
     const int64_t until = t.now + TURN_NS;
     t.where.rank = (uint32_t)claimer->self->rank;
     fani_answers_begin(&t.answers, claimer->self, FANI_TAG_CLAIMED);

@@ -111,13 +111,13 @@ static fani_known *known(fani_mpi *self, const fan_task *task)
 
 double fani_mpi_item_ns(fani_mpi *self, const fan_task *task)
 {
-    return known(self, task)->item_ns;
+    return known(self, task)->item.ns;
 }
 
 /* 0: not known. */
 static double expected_ns(fani_mpi *self, const fani_batch *batch)
 {
-    double ns = known(self, batch->task)->item_ns * (double)batch->items.count;
+    double ns = known(self, batch->task)->item.ns * (double)batch->items.count;
     return ns > 0 && ns < LEAST_NS ? LEAST_NS : ns;
 }
 
@@ -126,8 +126,7 @@ static void learn(fani_mpi *self, const fani_learned *learned)
     if (learned->items <= 0)
         return;
     fani_known *slot = known(self, learned->task);
-    double ns = learned->ns / learned->items + 1;
-    slot->item_ns = slot->item_ns > 0 ? 0.75 * slot->item_ns + 0.25 * ns : ns;
+    fani_item_time_learn(&slot->item, learned->ns / learned->items + 1);
 }
 
 static void learned_add(fani_learned *learned, fani_mpi *self, const fan_task *task,

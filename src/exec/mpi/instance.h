@@ -12,6 +12,7 @@
 #include "answers.h"
 #include "args.h"
 #include "claims.h"
+#include "exec/batching.h"
 #include "exec/executor_ops.h"
 #include "fanfold/mpi.h"
 #include "idle.h"
@@ -103,7 +104,7 @@ typedef struct fani_watch {
 /* What rank 0 has measured of a task. */
 typedef struct fani_known {
     uint32_t task;
-    double item_ns; /* smoothed; 0: not known yet */
+    fani_item_time item;
 } fani_known;
 
 /* Times of consecutive batches of one task, noted together. Zeroes: none. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "exec/batching.h"
 #include "task/where.h"
 #include "team.h"
 
@@ -63,14 +64,19 @@ static uint64_t cut_half(fani_member *victim, uint64_t unit)
 
 /* ---- Parts --------------------------------------------------------------------------------- */
 
-/* Items of the next part where the executor chooses: some microseconds of work, and never so much
- * of the range that others find nothing. */
-static uint64_t choose_part(fani_member *m, const fani_division *d, uint64_t last)
+/* Items of the next part where the executor chooses: some microseconds of work, or what the task
+ * works on at once, and never so much of the range that others find nothing. */
+static uint64_t choose_part(const fani_member *m, const fani_division *d, double item_ns,
+                            uint64_t last)
 {
     uint64_t range = atomic_load_explicit(&m->range, memory_order_relaxed);
     uint64_t most = (range_end(range) - range_begin(range)) / 4 + 1, growth = last * PART_GROWTH;
-    double item_ns = atomic_load_explicit(&d->item_ns, memory_order_relaxed);
     double wanted = item_ns > 0 ? PART_NS / item_ns : 1;
+    double together = fani_batching_together(d->batch->task->together, item_ns);
+    if (wanted < together)
+        wanted = together;
+    if ((double)most < together / 4)
+        most = (uint64_t)(together / 4);
     if (wanted > (double)growth)
         wanted = (double)growth;
     return wanted < 1 ? 1 : wanted < (double)most ? (uint64_t)wanted : most;
@@ -80,12 +86,12 @@ static void run_chosen_parts(fani_member *m, fani_division *d)
 {
     uint64_t at, taken, last = d->batch->item_ns > 0 ? UINT32_MAX / PART_GROWTH : 1;
     int64_t before = fani_clock_ns();
+    fani_item_time item = fani_item_time_of(d->batch->item_ns);
     while (!atomic_load_explicit(&d->stopped, memory_order_relaxed) &&
-           claim(m, choose_part(m, d, last), &at, &taken)) {
+           claim(m, choose_part(m, d, item.ns, last), &at, &taken)) {
         fani_worker_part_run(m->worker, at, taken);
         int64_t now = fani_clock_ns();
-        double item_ns = (double)(now - before) / (double)taken;
-        atomic_store_explicit(&d->item_ns, item_ns + 0.01, memory_order_relaxed);
+        fani_item_time_learn(&item, (double)(now - before) / (double)taken + 0.01);
         before = now;
         last = taken;
     }
@@ -198,7 +204,6 @@ void fani_division_run(fani_member *m, fani_batch *batch)
     }
     d->batch = batch;
     atomic_init(&d->members, 1);
-    atomic_init(&d->item_ns, batch->item_ns);
     fani_parts_init(&d->parts, batch->task, &batch->items, &batch->args, batch->reply_limit,
                     &batch->replies);
     fani_lock_take(&m->lock);

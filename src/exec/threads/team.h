@@ -36,7 +36,6 @@ typedef struct fani_division {
     _Atomic bool stopped;     /* nobody begins another part */
     _Atomic uint64_t run_ns;
     fani_stint *_Atomic stints;
-    _Atomic double item_ns; /* what an item takes; 0: not known */
 } fani_division;
 
 /* Groups that different threads write lie apart, on cache lines of their own: the padding is

@@ -52,6 +52,7 @@ typedef struct fani_lanes {
 const fani_lanes *fani_lanes_of(fani_isa isa);
 
 void fani_trial_scalar(const uint64_t *n, size_t count, uint64_t *found);
+void fani_trial_avx2(const uint64_t *n, size_t count, uint64_t *found);
 void fani_trial_avx512(const uint64_t *n, size_t count, uint64_t *found);
 extern const fani_engine fani_engine_scalar;
 extern const fani_engine fani_engine_scalar60;

@@ -1,5 +1,6 @@
 #include "factor_batch.h"
 #include "factor_internal.h"
+#include "base/decimal.h"
 #include "fanfold/gcd.h"
 #include "small_primes.h"
 
@@ -262,19 +263,6 @@ fan_status fan_factor_u64(uint64_t n, fan_factors_u64 *out)
     return fani_factors_are_of(out, n) ? FAN_OK : FAN_E_FAILED;
 }
 
-static size_t print_u64(uint64_t value, char *text)
-{
-    char digits[20];
-    size_t count = 0;
-    do {
-        digits[count++] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value != 0);
-    for (size_t i = 0; i < count; i++)
-        text[i] = digits[count - 1 - i];
-    return count;
-}
-
 size_t fan_factors_u64_text(const fan_factors_u64 *factors, char *text)
 {
     size_t length = 0;
@@ -282,7 +270,7 @@ size_t fan_factors_u64_text(const fan_factors_u64 *factors, char *text)
         for (unsigned k = 0; k < factors->exponent[i]; k++) {
             if (length > 0)
                 text[length++] = ' ';
-            length += print_u64(factors->prime[i], text + length);
+            length += fani_u64_text(factors->prime[i], text + length);
         }
     }
     text[length] = '\0';

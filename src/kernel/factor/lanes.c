@@ -4,7 +4,7 @@ static const fani_lanes scalar = {fani_trial_scalar, {&fani_engine_scalar60, &fa
 
 #ifdef __x86_64__
 static const fani_lanes avx2 = {
-    fani_trial_scalar, {&fani_engine_double_avx2, &fani_engine_scalar60, &fani_engine_scalar}};
+    fani_trial_avx2, {&fani_engine_double_avx2, &fani_engine_scalar60, &fani_engine_scalar}};
 static const fani_lanes avx512 = {fani_trial_avx512,
                                   {&fani_engine_ifma48, &fani_engine_ifma52, &fani_engine_ifma64}};
 

@@ -27,4 +27,15 @@ static inline bool fani_small_prime_divides(const fani_small_prime *p, uint64_t 
     return *quotient <= p->max_quotient;
 }
 
+/* The same for numbers below 2^32. */
+typedef struct fani_small_prime_32 {
+    uint32_t inverse;
+    uint32_t max_quotient;
+} fani_small_prime_32;
+
+static inline fani_small_prime_32 fani_small_prime_for_32(const fani_small_prime *p)
+{
+    return (fani_small_prime_32){(uint32_t)p->inverse, (uint32_t)(p->max_quotient >> 32)};
+}
+
 #endif

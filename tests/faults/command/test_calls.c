@@ -62,11 +62,17 @@ static bool of_the_folder(const trial *t, const ran *r)
     return !strcmp(t->call, "open") && (!*name || !strcmp(name, "/.") || !strcmp(name, "/"));
 }
 
+/* While a lock is taken over, whoever can't read it looks again. */
+static bool looks_again(const trial *t, const ran *r)
+{
+    return t->where && !strcmp(t->call, "open") && strstr(r->fired_path, ".journal.lock");
+}
+
 /* Calls after which a run may well go on: of the folder, and of what was only read. */
 static bool may_pass(const trial *t, const ran *r)
 {
     return !strcmp(t->what, "EINTR") || !strcmp(t->what, "short") || of_the_folder(t, r) ||
-           strstr(r->fired_path, ".lock.new-") ||
+           strstr(r->fired_path, ".lock.new-") || looks_again(t, r) ||
            (!strcmp(t->call, "close") && strcmp(r->fired_path, kept_part()) != 0);
 }
 

@@ -1,0 +1,25 @@
+/* Whole numbers as decimal text and back, eight digits at a time. Nothing here looks at the locale.
+ */
+#ifndef FANI_DECIMAL_H
+#define FANI_DECIMAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Room for any u64 in decimal; there is no NUL in it. */
+#define FANI_U64_DIGITS 20
+/* Bytes at the start of the text that fani_u64_text may write whatever the length. */
+#define FANI_U64_STORED 8
+
+/* Writes a number in decimal, without NUL; returns the length. Where that is less than
+ * FANI_U64_STORED, the bytes up to there are written too. Any thread. */
+size_t fani_u64_text(uint64_t value, char *text);
+
+/* How many of the first bytes of a text are digits. Any thread. */
+size_t fani_digits_count(const unsigned char *text, size_t size);
+
+/* The value of a text of digits alone; false where it is 2^64 or more. Any thread. */
+bool fani_digits_u64(const unsigned char *digits, size_t size, uint64_t *value);
+
+#endif
