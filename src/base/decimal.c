@@ -23,18 +23,37 @@ static void store(char *text, uint64_t word)
     memcpy(text, &word, sizeof word);
 }
 
+/* Of a number below 10^8. Known long before the digits are, so that what follows need not wait. */
+static unsigned count_digits(uint32_t value)
+{
+    return 1U + (value >= 10) + (value >= 100) + (value >= 1000) + (value >= 10000) +
+           (value >= 100000) + (value >= 1000000) + (value >= 10000000);
+}
+
 /* A number below 10^8, without leading zeros. */
 static size_t put_first(uint32_t value, char *text)
 {
-    uint64_t digits = spread(value);
-    unsigned zeros = value ? (unsigned)__builtin_ctzll(digits) / 8 : 7;
-    store(text, (digits | ALL_BYTES('0')) >> (8 * zeros));
-    return 8 - zeros;
+    unsigned size = count_digits(value);
+    store(text, (spread(value) | ALL_BYTES('0')) >> (8 * (8 - size)));
+    return size;
+}
+
+/* A number below 1000, which most factors of a number are. */
+static size_t put_short(uint32_t value, char *text)
+{
+    uint32_t hundreds = value * 41 >> 12, rest = value - 100 * hundreds, tens = rest * 103 >> 10;
+    unsigned size = 1U + (value >= 10) + (value >= 100);
+    uint32_t digits = hundreds | tens << 8 | (rest - 10 * tens) << 16 | (uint32_t)ALL_BYTES('0');
+    uint32_t word = htole32(digits >> (8 * (3 - size)));
+    memcpy(text, &word, sizeof word);
+    return size;
 }
 
 size_t fani_u64_text(uint64_t value, char *text)
 {
-    enum { EIGHT = 100000000 };
+    enum { SHORT = 1000, EIGHT = 100000000 };
+    if (value < SHORT)
+        return put_short((uint32_t)value, text);
     if (value < EIGHT)
         return put_first((uint32_t)value, text);
     size_t size = fani_u64_text(value / EIGHT, text);

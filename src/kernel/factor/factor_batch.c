@@ -300,6 +300,13 @@ static bool run_one(work *w, bool any)
 
 /* ---- Numbers -------------------------------------------------------------------------------- */
 
+/* A prime above those that are there. */
+static void append(fan_factors_u64 *out, uint64_t prime, unsigned exponent)
+{
+    out->prime[out->count] = prime;
+    out->exponent[out->count++] = (uint8_t)exponent;
+}
+
 /* Divides the primes out that are known to divide n. */
 static void divide_out(work *w, size_t owner, uint64_t n, uint64_t found)
 {
@@ -307,13 +314,13 @@ static void divide_out(work *w, size_t owner, uint64_t n, uint64_t found)
     int twos = __builtin_ctzll(n);
     n >>= twos;
     if (twos > 0)
-        fani_factors_add(out, 2, (unsigned)twos);
+        append(out, 2, (unsigned)twos);
     for (; found != 0; found &= found - 1) {
         const fani_small_prime *p = &fani_small_primes[__builtin_ctzll(found)];
         unsigned exponent = 0;
         for (uint64_t quotient; fani_small_prime_divides(p, n, &quotient); n = quotient)
             exponent++;
-        fani_factors_add(out, p->prime, exponent);
+        append(out, p->prime, exponent);
     }
     add_part(w, owner, n);
 }

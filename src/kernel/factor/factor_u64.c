@@ -1,6 +1,6 @@
+#include "base/decimal.h"
 #include "factor_batch.h"
 #include "factor_internal.h"
-#include "base/decimal.h"
 #include "fanfold/gcd.h"
 #include "small_primes.h"
 
@@ -169,6 +169,12 @@ uint64_t fani_small_divisor(uint64_t n)
 void fani_factors_add(fan_factors_u64 *out, uint64_t prime, unsigned exponent)
 {
     size_t at = out->count;
+    if (at == 0 || out->prime[at - 1] < prime) { /* mostly */
+        out->prime[at] = prime;
+        out->exponent[at] = (uint8_t)exponent;
+        out->count++;
+        return;
+    }
     while (at > 0 && out->prime[at - 1] > prime)
         at--;
     if (at > 0 && out->prime[at - 1] == prime) {
