@@ -78,8 +78,8 @@ typedef struct fan_job_events {
     void *user;
     int output_fd; /* where results go when the job has no output key: usually 1 */
     /* What was done, in one line, where the results alone don't tell ("111 keys read, 109 RSA, 0
-     * weak"): when the results are written; and what a run that was to go on with another can't. No
-     * problem; the caller may show it. May be NULL. */
+     * weak"): when the results are written; that a run which was to go on with another can't, or
+     * waits to see whether that still lives. No problem; the caller may show it. May be NULL. */
     void (*note)(void *user, const char *text);
     /* What an item wrote to its standard output and error, where the executor captures it: once an
      * item, in input order. `item` names it ("item 3"); valid during the call. May be NULL. */

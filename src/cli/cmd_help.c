@@ -87,8 +87,8 @@ static void print_all(void)
         "\n'fanfold help SUBCOMMAND' has the options of each; 'fanfold --version' the version.\n"
         "FANFOLD_EXECUTOR and FANFOLD_WORKERS set the defaults of --executor and --workers.\n"
         "\nExit codes: 0 all ok; 1 some items failed; 2 bad usage or input; 3 an input or output\n"
-        "error; 4 workers or ranks lost; 75 stopped by a first signal (--grace), and how to\n"
-        "resume is said; 128+n ended at once by a second signal n.\n");
+        "error; 4 workers or ranks lost; 75 stopped by a first signal (--grace); 128+n ended at\n"
+        "once by a second signal n. How a run that has ended early is resumed is said.\n");
 }
 
 void help_print(const cli_command *about)

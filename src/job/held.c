@@ -227,11 +227,6 @@ uint64_t fani_held_low(const fani_held *held)
     return held->done.count && !held->done.at[0].first ? held->done.at[0].end : 0;
 }
 
-uint64_t fani_held_total(const fani_held *held)
-{
-    return fani_ranges_total(&held->done, 0);
-}
-
 uint64_t fani_held_written(const fani_held *held)
 {
     return held ? held->written : 0;

@@ -38,9 +38,8 @@ uint64_t fani_held_covers(const fani_held *held, uint64_t index, uint64_t *befor
 /* Outcomes of these items were written as they came. FAN_E_MEMORY. */
 fan_status fani_held_done(fani_held *held, uint64_t first, uint64_t count, fan_error *error);
 
-/* Up to which index all were written as they came; how many in all. */
+/* Up to which index all were written as they came. */
 uint64_t fani_held_low(const fani_held *held);
-uint64_t fani_held_total(const fani_held *held);
 
 /* Items beyond STATE's that the ledger speaks of. 0 where `held` is NULL, as all below do nothing.
  */

@@ -1,7 +1,7 @@
 /* A hash of the items that a run has read, so that a run that goes on with it knows whether its
- * input is the same one. Each item's bytes are hashed with the hash of those before it as the seed:
- * where one item ends and the next begins counts, how they came in blocks does not. All zeroes is
- * that of no items. */
+ * input is the same one. A polynomial in the hashes of the items, so that none of these waits for
+ * the one before: where one item ends and the next begins counts, how they came in blocks does not.
+ * All zeroes is that of no items. */
 #ifndef FANI_INPUT_HASH_H
 #define FANI_INPUT_HASH_H
 

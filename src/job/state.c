@@ -117,14 +117,23 @@ static void lose(void *user, const fani_journal_loss *loss)
 
 /* ---- Opening --------------------------------------------------------------------------------- */
 
-static fan_status explain(fan_status status, const char *output, fan_error *error)
+/* Who did not mean to go on with another run is refused only because there is one. */
+static fan_status explain(const fani_job_run *run, fan_status status, fan_error *error)
 {
-    if (status != FAN_E_ARGUMENT || !error || !strstr(error->text, "exists: --resume"))
+    if (status != FAN_E_ARGUMENT || fani_job_resumes(run->job))
         return status;
     return fani_error_set(error, status,
                           "a run that writes %.300s was begun and has not ended: --resume goes on "
                           "with it, --restart begins again",
-                          output);
+                          run->output);
+}
+
+/* It may take half a minute to see whether a run on another host still lives. */
+static void say_waiting(void *user, const char *text)
+{
+    const fani_job_run *run = user;
+    if (run->events.note)
+        run->events.note(run->events.user, text);
 }
 
 static fan_status open_journal(fani_job_run *run, fani_state *state, fan_error *error)
@@ -141,6 +150,8 @@ static fan_status open_journal(fani_job_run *run, fani_state *state, fan_error *
         .repair = fani_job_flag(job, FANI_KEY_REPAIR),
         .break_lock = fani_job_flag(job, FANI_KEY_BREAK_LOCK),
         .write_ms = WRITE_MS,
+        .waiting = say_waiting,
+        .waiting_user = run,
         .visitor = {.record = visit, .fact = see_fact, .lost = lose, .user = state},
     };
     if (status == FAN_OK)
@@ -151,7 +162,7 @@ static fan_status open_journal(fani_job_run *run, fani_state *state, fan_error *
     if (status == FAN_OK && state->malformed)
         status =
             fani_error_set(error, FAN_E_INPUT, "%.300s: a record of another Fanfold", state->path);
-    return explain(status, run->output, error);
+    return explain(run, status, error);
 }
 
 static fan_status append_state(fani_state *state, uint64_t *sequence, fan_error *error)

@@ -257,8 +257,3 @@ uint64_t fani_spill_used(const fani_spill *spill)
 {
     return spill->used;
 }
-
-uint64_t fani_spill_size(const fani_spill *spill)
-{
-    return spill->size;
-}

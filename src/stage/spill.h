@@ -46,8 +46,7 @@ void fani_spill_give(fani_spill *spill, uint64_t place, uint64_t size);
 bool fani_spill_mark(fani_spill *spill);
 fan_status fani_spill_settle(fani_spill *spill, fan_error *error);
 
-/* Bytes in use; bytes of the file, with those that are not. */
+/* Bytes in use. */
 uint64_t fani_spill_used(const fani_spill *spill);
-uint64_t fani_spill_size(const fani_spill *spill);
 
 #endif

@@ -260,25 +260,25 @@ checks=$((checks + 1))
 [ "$(stat -c %Y weak)" = "$(date -d '2001-01-01' +%s)" ] || fail "$what: it was written again"
 what='keys, of a scan that was killed'
 mkfifo feed
-"$fanfold" weakkeys --output cut - <feed 2>/dev/null &
+"$fanfold" weakkeys --output scanned - <feed 2>/dev/null &
 pid=$!
 exec 7>feed
 head -n 30 keys >&7
 for _ in $(seq 3000); do
-    [ -e cut.run.json ] && break
+    [ -e scanned.run.json ] && break
     sleep 0.01
 done
 kill -9 "$pid"
 { wait "$pid"; } 2>/dev/null
 exec 7>&-
-run "$fanfold" results cut
+run "$fanfold" results scanned
 expect 75
 code=0
-"$fanfold" weakkeys --output cut --resume - <keys >out 2>err || code=$?
+"$fanfold" weakkeys --output scanned --resume - <keys >out 2>err || code=$?
 expect 0
 says 'weakkeys begins anew'
 [ -s plain ] || fail "$what: there are no weak keys"
-same cut
-gone cut.part cut.journal.lock
+same scanned
+gone scanned.part scanned.journal.lock
 
 finish

@@ -7,7 +7,9 @@
 #include "base/clock.h"
 #include "shim/shim.h"
 
-enum { STRIDE = 8, MS = 1000000 };
+#define MS INT64_C(1000000)
+
+enum { STRIDE = 8 };
 
 /* When it would have begun that ended just now. */
 static int64_t ago(int64_t run_ns)

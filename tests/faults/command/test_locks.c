@@ -72,6 +72,7 @@ FAN_TEST(locks, one_of_another_host_is_respected_while_it_beats)
         run(&how, kept_line(&job, "serial", options[i]), &r);
         EXPECT_I64(r.code, 3);
         EXPECT_CONTAINS(r.err, "pid 4711 on host elsewhere since 2026-01-01");
+        EXPECT_CONTAINS(r.err, "s to see whether pid 4711 on host elsewhere");
         EXPECT_CONTAINS(r.err, "--break-lock takes it away");
         SHIM_CHECK(kept_same("target.part", "then.part") &&
                        kept_same("target.journal", "then.journal"),
