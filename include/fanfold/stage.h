@@ -348,6 +348,10 @@ typedef struct fan_files_options {
     size_t ahead_bytes;   /* most bytes read ahead, but for the file that comes next; 0: 64 MiB */
     size_t file_max;      /* largest file, as it is given; 0: 1 GiB */
     bool keep_packed;     /* gzip and zstd data, which the first bytes tell, is given as it is */
+    unsigned tries;       /* these three for http(s). How often in a row a file is tried to be
+                             fetched where no byte more comes; 0: 5 */
+    uint32_t backoff_ms;  /* before the second try, doubled for each other one up to 30 s; 0: 250 */
+    uint32_t stall_ms;    /* a try without a byte for so long has failed; 0: 30000 */
     bool (*stop)(void *user); /* asked about every 100 ms while a file is waited for: true ends the
                                  wait with FAN_E_CANCELLED; may be NULL */
     void *stop_user;
@@ -371,9 +375,9 @@ static inline fan_status fan_files_open(const fan_files_options *options, fan_fi
 /* These add to the list, before the first file is asked for; nothing is looked at until its turn
  * has come. FAN_E_MEMORY, FAN_E_ARGUMENT (too late).
  *
- * add: a file; "-" is standard input. A folder stands for the files below it, sorted by the bytes
- * of their names in each folder; links in it to files are followed, links to folders and what is
- * neither file nor folder are passed over.
+ * add: a file; "-" is standard input; http:// and https:// are fetched (docs/staging.md). A folder
+ * stands for the files below it, sorted by the bytes of their names in each folder; links in it to
+ * files are followed, links to folders and what is neither file nor folder are passed over.
  * add_glob: the files whose names match the pattern (as in the shell: * ? [...]), sorted likewise;
  * folders count as with add. That none matches is an error of its own, as of a file.
  * add_manifest: the files that a list names (docs/staging.md), each with the size and the hash that
