@@ -8,6 +8,8 @@ pkg_check_modules(inih REQUIRED IMPORTED_TARGET inih)
 pkg_check_modules(libcrypto REQUIRED IMPORTED_TARGET libcrypto)
 # Its header alone: what hashes is compiled in, so that nothing more is linked.
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
+# Likewise: it is loaded when something is fetched.
+pkg_check_modules(libcurl REQUIRED IMPORTED_TARGET libcurl)
 pkg_check_modules(zlib REQUIRED IMPORTED_TARGET zlib)
 pkg_check_modules(libzstd REQUIRED IMPORTED_TARGET libzstd)
 find_package(FLINT REQUIRED)

@@ -348,6 +348,10 @@ typedef struct fan_files_options {
     size_t ahead_bytes;   /* most bytes read ahead, but for the file that comes next; 0: 64 MiB */
     size_t file_max;      /* largest file, as it is given; 0: 1 GiB */
     bool keep_packed;     /* gzip and zstd data, which the first bytes tell, is given as it is */
+    unsigned tries;       /* these three for http(s). How often in a row a file is tried to be
+                             fetched where no byte more comes; 0: 5 */
+    uint32_t backoff_ms;  /* before the second try, doubled for each other one up to 30 s; 0: 250 */
+    uint32_t stall_ms;    /* a try without a byte for so long has failed; 0: 30000 */
     bool (*stop)(void *user); /* asked about every 100 ms while a file is waited for: true ends the
                                  wait with FAN_E_CANCELLED; may be NULL */
     void *stop_user;
@@ -371,9 +375,9 @@ static inline fan_status fan_files_open(const fan_files_options *options, fan_fi
 /* These add to the list, before the first file is asked for; nothing is looked at until its turn
  * has come. FAN_E_MEMORY, FAN_E_ARGUMENT (too late).
  *
- * add: a file; "-" is standard input. A folder stands for the files below it, sorted by the bytes
- * of their names in each folder; links in it to files are followed, links to folders and what is
- * neither file nor folder are passed over.
+ * add: a file; "-" is standard input; http:// and https:// are fetched (docs/staging.md). A folder
+ * stands for the files below it, sorted by the bytes of their names in each folder; links in it to
+ * files are followed, links to folders and what is neither file nor folder are passed over.
  * add_glob: the files whose names match the pattern (as in the shell: * ? [...]), sorted likewise;
  * folders count as with add. That none matches is an error of its own, as of a file.
  * add_manifest: the files that a list names (docs/staging.md), each with the size and the hash that
@@ -394,6 +398,83 @@ FAN_API fan_source fan_files_source(fan_files *files);
 /* Stops reading and frees; NULL is accepted. FAN_E_BUSY: at the deadline a call of the system that
  * reads has not come back: the list may be closed again, and nothing else. */
 FAN_API fan_status fan_files_close(fan_files *files, fan_deadline deadline);
+
+/* ---- Replies as files ------------------------------------------------------------------------ */
+
+/* Replies written behind a map by I/O threads: a file for each item, or files that each hold many
+ * (shards). A file appears whole and synced, or not at all, and takes the place of one that had its
+ * name. Of one thread at a time. */
+typedef struct fan_store fan_store;
+
+typedef enum fan_packing {
+    FAN_PACKING_NONE,
+    FAN_PACKING_GZIP, /* names end in .gz */
+    FAN_PACKING_ZSTD, /* names end in .zst */
+} fan_packing;
+
+typedef struct fan_store_options {
+    const char *folder; /* where the files go; made where it is missing, its parents are not */
+    const char
+        *prefix; /* a name is the prefix, a number of at least five digits, and the suffix; */
+    const char *suffix; /* NULL: none. The number is the index of the item, or of shards 0, 1, 2 */
+    fan_status (*name)(void *user, const fan_outcome *outcome, char name[256],
+                       fan_error *error); /* names the file of an item instead, without the ending
+                                             of compression; not for shards. No '/', not "." or
+                                             "..": FAN_E_ARGUMENT ends the map. May be NULL */
+    void *name_user;
+    uint64_t shard_items; /* most items of a shard; these two 0: a file for each item */
+    uint64_t shard_bytes; /* a shard with so many bytes (before compression) takes no more items */
+    const char *item_end; /* follows each reply, such as a line end; NULL: nothing */
+    const char *manifest; /* a list of all files, written last: its name in the folder. It says
+                             sizes and hashes (docs/staging.md). NULL: none */
+    fan_packing packing;
+    int level;   /* of the compression, 1..9 for gzip, 1..19 for zstd; 0: its default */
+    bool secret; /* files, and a folder that is made, are for their owner alone: modes 0600, 0700 */
+    fan_pool *pool;        /* compresses and writes, borrowed until close; NULL: one of its own */
+    unsigned behind_files; /* files under way, 1..4096; 0: 16 */
+    size_t behind_bytes;   /* most bytes that wait to be written, an item more at the most; 0: 64
+                              MiB */
+    void (*bad)(void *user, const fan_outcome *outcome); /* told of an item whose outcome is not OK:
+                                                            it gets no file and is in no shard.
+                                                            NULL: such an item ends the map */
+    void *bad_user;
+} fan_store_options;
+
+/* Opens a store. The texts in `options` are copied. *store is NULL on error. Errors, with a text:
+ * FAN_E_ARGUMENT, FAN_E_OUTPUT (the folder), FAN_E_MEMORY, FAN_E_SYSTEM, FAN_E_CLOSED (the pool).
+ */
+FAN_API fan_status fan_store_open_sized(const fan_store_options *options, size_t options_size,
+                                        fan_store **store, fan_error *error);
+static inline fan_status fan_store_open(const fan_store_options *options, fan_store **store,
+                                        fan_error *error)
+{
+    return fan_store_open_sized(options, sizeof *options, store, error);
+}
+
+/* Outcomes to the store; a map in the order of indices gives the same shards every time. After an
+ * error of writing, which may be of an earlier item, every put answers that error. */
+FAN_API fan_sink fan_store_sink(fan_store *store);
+
+/* Ends the last shard, waits until everything is written, writes the manifest. FAN_OK: all files
+ * are there. Else the first error: files that were whole by then stay, others are not there, nor is
+ * the manifest. To be called once, after the last put. */
+FAN_API fan_status fan_store_finish(fan_store *store, fan_error *error);
+
+typedef struct fan_store_stats {
+    uint64_t files;        /* that are there */
+    uint64_t items;        /* in them */
+    uint64_t bytes;        /* of these, before compression */
+    uint64_t stored_bytes; /* of the files */
+} fan_store_stats;
+FAN_API fan_status fan_store_get_stats_sized(fan_store *store, fan_store_stats *stats,
+                                             size_t stats_size);
+static inline fan_status fan_store_get_stats(fan_store *store, fan_store_stats *stats)
+{
+    return fan_store_get_stats_sized(store, stats, sizeof *stats);
+}
+
+/* Frees; what was not finished is not written. NULL is accepted. It waits for writes that run. */
+FAN_API void fan_store_free(fan_store *store);
 
 #ifdef __cplusplus
 }

@@ -21,6 +21,9 @@ enum {
     FILE_MAX = 1 << 30,
     STOP_MS = 100, /* between two looks at stop */
     QUIET_MS = 5,  /* without a file after which a source has nothing for now */
+    TRIES = 5,
+    BACKOFF_MS = 250,
+    STALL_MS = 30000,
 };
 
 typedef enum state {
@@ -133,6 +136,7 @@ static void destroy(fan_files *f)
         fani_pool_leave(f->pool, f->count);
     if (f->own_pool)
         (void)fan_pool_close(f->pool, FAN_CLOSE_DRAIN, FAN_FOREVER); /* nothing of it runs */
+    fani_fetcher_free(f->reading.fetcher);
     fani_listing_free(f->listing);
     if (f->reading.stop_fd >= 0)
         (void)close(f->reading.stop_fd);
@@ -188,6 +192,9 @@ fan_status fan_files_open_sized(const fan_files_options *options, size_t options
     o.ahead_files = o.ahead_files ? o.ahead_files : AHEAD_FILES;
     o.ahead_bytes = o.ahead_bytes ? o.ahead_bytes : AHEAD_BYTES;
     o.file_max = o.file_max ? o.file_max : FILE_MAX;
+    o.tries = o.tries ? o.tries : TRIES;
+    o.backoff_ms = o.backoff_ms ? o.backoff_ms : BACKOFF_MS;
+    o.stall_ms = o.stall_ms ? o.stall_ms : STALL_MS;
     fan_files *f = calloc(1, sizeof *f);
     if (!f)
         return fani_error_set(error, FAN_E_MEMORY, "no memory for a list of files");
@@ -255,6 +262,19 @@ fan_status fan_files_add_manifest(fan_files *files, const char *path)
     return add(files, FANI_LISTING_MANIFEST, path);
 }
 
+/* What fetches is made for the first file that is to be fetched. */
+static fan_status need_fetcher(fan_files *f, const char *name, fan_error *error)
+{
+    if (f->reading.fetcher || !fani_fetch_is_url(name))
+        return FAN_OK;
+    const fani_fetch_options options = {.max = f->options.file_max,
+                                        .tries = f->options.tries,
+                                        .backoff_ms = f->options.backoff_ms,
+                                        .stall_ms = f->options.stall_ms,
+                                        .stop_fd = f->reading.stop_fd};
+    return fani_fetcher_new(&options, &f->reading.fetcher, error);
+}
+
 /* Begins to read the next file of the list. What can't be listed stands in its place. */
 static fan_status begin_next(fan_files *f)
 {
@@ -265,6 +285,8 @@ static fan_status begin_next(fan_files *f)
         f->listed_all = status == FAN_OK;
         return status;
     }
+    if (status == FAN_OK)
+        status = need_fetcher(f, s->listed.name, &s->error);
     s->index = f->listed++;
     s->failed = status != FAN_OK;
     pthread_mutex_lock(&f->lock);

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/error.h"
+#include "stage/fetch.h"
 #include "stage/manifest.h"
 #include "stage/walk.h"
 
@@ -185,7 +186,7 @@ static fan_status begin_manifest(fani_listing *l, const char *path, fani_listed 
 static fan_status take_entry(const fani_listing *l, const fani_manifest_entry *entry,
                              fani_listed *listed, fan_error *error)
 {
-    bool relative = entry->name[0] != '/' && l->folder;
+    bool relative = entry->name[0] != '/' && l->folder && !fani_fetch_is_url(entry->name);
     listed->name = relative ? fani_walk_join(l->folder, entry->name) : strdup(entry->name);
     listed->size = entry->size;
     listed->hash = entry->hash;
@@ -239,7 +240,7 @@ static fan_status begin_spec(fani_listing *l, fani_listed *listed, fan_error *er
     case FANI_LISTING_PATH:
         break;
     }
-    if (!strcmp(s->text, "-"))
+    if (!strcmp(s->text, "-") || fani_fetch_is_url(s->text))
         return name_it(listed, s->text, FAN_OK, error);
     return go_to(l, strdup(s->text), listed, error);
 }

@@ -76,24 +76,30 @@ static fani_whole_step check_listed_size(const fani_whole *w, uint64_t size, fan
     return fail(w, error);
 }
 
+static fani_whole_step look_at(fani_whole *w, fan_error *error)
+{
+    struct stat info;
+    if (!open_file(w))
+        return fail_errno(w, "opened", error);
+    if (fstat(w->fd, &info) != 0)
+        return fail_errno(w, "looked at", error);
+    w->regular = S_ISREG(info.st_mode);
+    w->expected = w->regular ? (uint64_t)info.st_size : 0;
+    return w->regular ? check_listed_size(w, w->expected, error) : FANI_WHOLE_MORE;
+}
+
 fani_whole_step fani_whole_begin(fani_whole *whole, const fani_whole_options *options,
                                  const fani_listed *listed, fan_error *error)
 {
-    struct stat info;
     whole->options = options;
     whole->listed = listed;
-    if (!open_file(whole))
-        return fail_errno(whole, "opened", error);
     whole->opened = true;
-    if (fstat(whole->fd, &info) != 0)
-        return fail_errno(whole, "looked at", error);
-    whole->regular = S_ISREG(info.st_mode);
-    whole->expected = whole->regular ? (uint64_t)info.st_size : 0;
+    whole->remote = fani_fetch_is_url(listed->name);
     whole->hash = XXH3_createState();
     if (!whole->hash)
         return no_memory(whole, error);
     (void)XXH3_64bits_reset(whole->hash); /* fails for NULL alone */
-    return whole->regular ? check_listed_size(whole, whole->expected, error) : FANI_WHOLE_MORE;
+    return whole->remote ? FANI_WHOLE_MORE : look_at(whole, error);
 }
 
 void fani_whole_end(fani_whole *whole)
@@ -260,8 +266,58 @@ static fani_whole_step read_start(fani_whole *w, fan_error *error)
     return decide(w, error);
 }
 
+/* Unpacks what was fetched. */
+static fani_whole_step unpack_all(fani_whole *w, const fan_buffer *packed, fan_error *error)
+{
+    size_t at = 0, room, got = 0;
+    const char *why = NULL;
+    while (!fani_unpack_ended(w->unpack)) {
+        if (reserve(w, CHUNK, error) == FANI_WHOLE_FAILED)
+            return FANI_WHOLE_FAILED;
+        fan_status status = fani_unpack_take(w->unpack, w->bytes.bytes + w->bytes.size,
+                                             w->bytes.capacity - w->bytes.size, &got, &why);
+        if (status != FAN_OK)
+            return fail_unpacking(w, status, why, error);
+        w->bytes.size += got;
+        if (got || fani_unpack_ended(w->unpack))
+            continue;
+        unsigned char *raw = fani_unpack_room(w->unpack, &room);
+        room = packed->size - at < room ? packed->size - at : room;
+        memcpy(raw, packed->bytes + at, room);
+        fani_unpack_filled(w->unpack, room);
+        at += room;
+    }
+    return FANI_WHOLE_DONE;
+}
+
+static fani_whole_step read_remote(fani_whole *w, fan_error *error)
+{
+    fan_buffer stored = {0};
+    fan_status status = fani_fetch(w->options->fetcher, w->listed->name, &stored, error);
+    fani_whole_step step = status == FAN_OK ? FANI_WHOLE_DONE : fail(w, error);
+    fani_packing packing = FANI_PACKING_NONE;
+    if (step == FANI_WHOLE_DONE && stored.size) {
+        w->stored_size = stored.size;
+        (void)XXH3_64bits_update(w->hash, stored.bytes, stored.size);
+        if (!w->options->keep_packed)
+            packing = fani_packing_of(stored.bytes, stored.size);
+    }
+    if (step == FANI_WHOLE_DONE)
+        step = check(w, error);
+    if (step == FANI_WHOLE_DONE && (packing == FANI_PACKING_GZIP || packing == FANI_PACKING_ZSTD)) {
+        step = fani_unpack_new(packing, &w->unpack) == FAN_OK ? unpack_all(w, &stored, error)
+                                                              : no_memory(w, error);
+        free(stored.bytes);
+    } else {
+        w->bytes = stored;
+    }
+    return step;
+}
+
 fani_whole_step fani_whole_read(fani_whole *whole, fan_error *error)
 {
+    if (whole->remote)
+        return read_remote(whole, error);
     if (!whole->begun)
         return read_start(whole, error);
     return whole->unpack ? read_packed(whole, error) : read_plain(whole, error);

@@ -4,6 +4,7 @@
 #define FANI_WHOLE_H
 
 #include "fanfold/executor.h"
+#include "stage/fetch.h"
 #include "stage/listing.h"
 #include "stage/unpack.h"
 
@@ -11,6 +12,8 @@ typedef struct fani_whole_options {
     size_t max;       /* most bytes, unpacked */
     bool keep_packed; /* nothing is unpacked */
     int stop_fd;      /* becomes readable when waits for bytes are to end */
+    fani_fetcher
+        *fetcher; /* there is one where a name is a URL: such a file is read in one piece */
 } fani_whole_options;
 
 typedef enum fani_whole_step {
@@ -28,7 +31,7 @@ typedef struct fani_whole {
     const fani_whole_options *options;
     const fani_listed *listed;
     int fd;
-    bool opened, owned, regular, begun;
+    bool opened, owned, regular, remote, begun;
     uint64_t expected; /* bytes that a plain file had when it was opened */
     fani_unpack *unpack;
     void *hash;

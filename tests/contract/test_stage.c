@@ -208,6 +208,67 @@ static void map_files(fan_executor *executor, void *context)
     }
 }
 
+/* From files to files: the replies of a map go into shards. */
+static void map_into_shards(fan_executor *executor, void *context)
+{
+    enum { SHARD = 8 };
+    told *t = context;
+    fan_files *files;
+    fan_store *store;
+    fan_error error;
+    fan_store_stats stats = {0};
+    char path[128];
+    ASSERT_I64(fan_files_open(&(fan_files_options){.bad = on_bad, .bad_user = t}, &files, &error),
+               FAN_OK);
+    for (int i = 0; i < FILES; i++) {
+        snprintf(path, sizeof path, "%s/%d", t->folder, i);
+        EXPECT_I64(fan_files_add(files, path), FAN_OK);
+    }
+    snprintf(path, sizeof path, "%s/out", t->folder);
+    ASSERT_I64(fan_store_open(&(fan_store_options){.folder = path,
+                                                   .shard_items = SHARD,
+                                                   .item_end = "\n",
+                                                   .manifest = "LIST",
+                                                   .packing = FAN_PACKING_ZSTD},
+                              &store, &error),
+               FAN_OK);
+    EXPECT_I64(
+        fan_map(executor, &task_echo, fan_files_source(files), fan_store_sink(store), NULL, NULL),
+        FAN_OK);
+    EXPECT_I64(fan_store_finish(store, &error), FAN_OK);
+    EXPECT_I64(fan_store_get_stats(store, &stats), FAN_OK);
+    EXPECT_U64(stats.items, FILES - 1);
+    EXPECT_U64(stats.files, (FILES - 1 + SHARD - 1) / SHARD);
+    fan_store_free(store);
+    EXPECT_I64(fan_files_close(files, fan_deadline_in_ms(WAIT_MS)), FAN_OK);
+}
+
+/* The first shard, unpacked, is the first texts; then all of them go. */
+static void expect_shards(const told *t)
+{
+    char path[128];
+    fan_files *files;
+    fan_file file;
+    unsigned count = 0;
+    snprintf(path, sizeof path, "%s/out/LIST", t->folder);
+    ASSERT_I64(fan_files_open(NULL, &files, NULL), FAN_OK);
+    EXPECT_I64(fan_files_add_manifest(files, path), FAN_OK);
+    while (fan_files_next(files, fan_deadline_in_ms(WAIT_MS), &file) == FAN_OK) {
+        const char first[] = "text 0\ntext 1\n", last[] = "text 28\ntext 29\n";
+        size_t size = count ? sizeof last - 1 : sizeof first - 1;
+        ASSERT_TRUE(!file.error && file.size > size);
+        EXPECT_TRUE(count || !memcmp(file.bytes, first, size));
+        EXPECT_TRUE(count < 3 || !memcmp(file.bytes + file.size - size, last, size));
+        EXPECT_I64(unlink(file.name), 0);
+        count++;
+    }
+    EXPECT_U64(count, 4);
+    EXPECT_I64(fan_files_close(files, fan_deadline_in_ms(WAIT_MS)), FAN_OK);
+    EXPECT_I64(unlink(path), 0);
+    snprintf(path, sizeof path, "%s/out", t->folder);
+    EXPECT_I64(rmdir(path), 0);
+}
+
 CONTRACT(files_are_items)
 {
     told t = {.folder = "/tmp/fan_contract_XXXXXX"};
@@ -223,6 +284,10 @@ CONTRACT(files_are_items)
         EXPECT_I64(fclose(file), 0);
     }
     contract_with(target, (fan_executor_options){.workers = 2}, map_files, &t);
+    t.bad = 0;
+    contract_with(target, (fan_executor_options){.workers = 2}, map_into_shards, &t);
+    if (t.bad) /* not on ranks other than 0, which only serve */
+        expect_shards(&t);
     for (int i = 0; i < FILES; i++) {
         snprintf(path, sizeof path, "%s/%d", t.folder, i);
         EXPECT_I64(unlink(path), i == MISSING ? -1 : 0);

@@ -90,6 +90,7 @@ command_line() {
 
 only_in 'omp\.h' '^src/exec/threads/' exec/threads
 only_in 'mpi\.h' '^(src/exec/mpi/|include/fanfold/mpi\.h|bench/mpi/)' exec/mpi
+only_in 'curl/[a-z]+\.h' '^src/stage/fetch\.c$' src/stage/fetch.c
 only_in 'openssl/[a-z0-9_]+\.h' '^src/stage/keys_entry\.c$' src/stage/keys_entry.c
 downward
 public_headers

@@ -114,7 +114,7 @@ FAN_TEST(stage_pool, ten_sleeps_take_the_time_of_one)
         calls[i] = submit(pool, sleep_a_while, NULL);
     EXPECT_I64(fan_call_wait_all(calls, CALLS, fan_deadline_in_ms(HANG_MS)), FAN_OK);
     int64_t took = fani_clock_ns() - begin;
-    EXPECT_TRUE(took < (int64_t)CALLS * NAP_MS * MS / 2); /* one after the other: the sum */
+    EXPECT_TRUE(took < (int64_t)CALLS * NAP_MS * MS * 3 / 4); /* one by one: all of it */
     for (int i = 0; i < CALLS; i++)
         fan_call_release(calls[i]);
     close_pool(pool);
