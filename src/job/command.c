@@ -25,6 +25,10 @@ static fan_status check(const fan_job *job, fan_error *error)
     if (!words->count || !*words->at[0])
         return fani_error_set(error, FAN_E_ARGUMENT,
                               "there is no command: expected its words, such as gzip -k {}");
+    if (job->arguments.count)
+        return fani_error_set(error, FAN_E_ARGUMENT,
+                              "a command has no arguments: its words are the key command, items "
+                              "values or input");
     if (has_values && job->values[FANI_KEY_INPUT].count)
         return fani_error_set(error, FAN_E_ARGUMENT,
                               "items come from values or from input: only one of them");
