@@ -92,6 +92,9 @@ typedef struct fan_job_events {
      * for it, NULL-terminated; the MPI library's name and version where ranks work. May be NULL. */
     const char *const *arguments;
     const char *mpi;
+    /* What a command wrote to its standard error (job "command", text format): whole, an item after
+     * the other, in the order of the output. May be NULL. */
+    void (*err)(void *user, const void *bytes, size_t size);
 } fan_job_events;
 
 typedef struct fan_job_result {

@@ -54,7 +54,8 @@ static int spawn_with(const fani_spawn *spawn, const posix_spawn_file_actions_t 
 {
     /* posix_spawn takes texts that it does not change as if it might. */
     char *const *arguments = (char *const *)spawn->arguments;
-    int error = posix_spawnp(pid, arguments[0], actions, attributes, arguments, spawn->environment);
+    const char *program = spawn->program ? spawn->program : arguments[0];
+    int error = posix_spawnp(pid, program, actions, attributes, arguments, spawn->environment);
     if (error)
         return error;
     *pidfd = pidfd_open(*pid, 0);

@@ -8,6 +8,7 @@
 enum { FANI_SPAWN_INHERIT = -1, FANI_SPAWN_NULL = -2 };
 
 typedef struct fani_spawn {
+    const char *program; /* NULL: the first argument, looked up in PATH */
     const char *const *arguments;
     char **environment;
     int folder;     /* to work in; -1: that of this program */

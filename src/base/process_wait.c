@@ -47,19 +47,19 @@ static unsigned char **kept_bytes(fan_process *p, int stream, size_t **size)
     return output ? &p->result.output : &p->result.error;
 }
 
-/* Room for one byte above the limit, which tells that it was passed, and for a NUL. */
+/* Room for one byte above the limit, which tells that it was passed. Behind all room is one byte
+ * more, for a NUL. */
 static bool grow(fan_process *p, int stream)
 {
-    size_t *size, capacity = p->capacity[stream], limit = p->options.limit;
-    size_t most = limit < SIZE_MAX / 2 ? limit + 2 : SIZE_MAX / 2;
+    size_t *size, capacity = p->capacity[stream], most = p->options.limit + 1;
     unsigned char **bytes = kept_bytes(p, stream, &size);
-    if (*size + 1 < capacity || (capacity == most && *size > limit))
+    if (*size < capacity || capacity == most)
         return true;
     if (capacity)
         capacity = capacity < most / 2 ? 2 * capacity : most;
     else
         capacity = most < FIRST_ROOM ? most : FIRST_ROOM;
-    unsigned char *grown = realloc(*bytes, capacity);
+    unsigned char *grown = realloc(*bytes, capacity + 1);
     if (!grown)
         return false;
     *bytes = grown;
@@ -72,14 +72,14 @@ static bool grow(fan_process *p, int stream)
 static bool read_some(fan_process *p, int stream, int64_t now)
 {
     unsigned char dropped[4096];
-    size_t *size, room;
+    size_t *size;
     unsigned char **bytes = kept_bytes(p, stream, &size);
     if (!grow(p, stream)) {
         fani_process_end(p, FAN_PROCESS_OVERFLOWED, now);
         fani_process_close(p, stream);
         return false;
     }
-    room = p->capacity[stream] - *size - 1;
+    size_t room = p->capacity[stream] - *size;
     ssize_t n = read(p->fds[stream], room ? *bytes + *size : dropped, room ? room : sizeof dropped);
     if (n < 0)
         return errno == EINTR;

@@ -14,6 +14,7 @@ enum {
     TAKES_DOCTOR = 4,
     TAKES_NOTHING = 8,
     TAKES_RESULTS = 16,
+    TAKES_MAP = 32,
 };
 
 typedef struct cli_command {
@@ -25,12 +26,14 @@ typedef struct cli_command {
     unsigned takes;
     bool job_keys;   /* the keys of jobs are options too */
     bool expression; /* an argument may begin with a minus that is no option: -x^2 */
+    bool is_line;    /* arguments are a command line: what follows the first one is no option */
     bool numbers;    /* arguments are numbers; without any, standard input is read */
     int (*run)(const struct cli_options *options);
 } cli_command;
 
 extern const cli_command command_gcd, command_factor, command_divisors, command_integrate,
-    command_weakkeys, command_run, command_results, command_compare, command_doctor, command_help;
+    command_weakkeys, command_map, command_run, command_results, command_compare, command_doctor,
+    command_help;
 
 /* Command number i from 0; NULL past the last. */
 const cli_command *command_at(size_t i);

@@ -198,6 +198,14 @@ static void wrote(void *user, const char *item, const fan_captured *text)
     captured_show(user, item, text);
 }
 
+/* As it is: what commands say is theirs, in the order of what they print. */
+static void err(void *user, const void *bytes, size_t size)
+{
+    (void)user;
+    progress_clear();
+    fwrite(bytes, 1, size, stderr);
+}
+
 static void progress(void *user, uint64_t done, uint64_t total)
 {
     (void)user;
@@ -267,6 +275,7 @@ int job_command_work(const cli_options *o, fan_job *job, fan_executor *executor)
                              .stop = stop,
                              .hurry = hurry,
                              .note = note,
+                             .err = err,
                              .output_fd = STDOUT_FILENO,
                              .arguments = (const char *const *)o->argv,
                              .mpi = mpi_of(executor)};

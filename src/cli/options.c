@@ -156,6 +156,26 @@ static bool store_help(cli_options *o, const char *label, const char *value)
     return true;
 }
 
+static bool store_arg_file(cli_options *o, const char *label, const char *value)
+{
+    (void)label;
+    o->arg_files[o->arg_file_count++] = value;
+    return true;
+}
+
+static bool store_null(cli_options *o, const char *label, const char *value)
+{
+    (void)label, (void)value;
+    o->settings[o->setting_count++] = (setting){"null", "true"};
+    return true;
+}
+
+static bool store_keep_order(cli_options *o, const char *label, const char *value)
+{
+    (void)o, (void)label, (void)value; /* it is kept anyway */
+    return true;
+}
+
 static bool store_record(cli_options *o, const char *label, const char *value)
 {
     (void)label;
@@ -278,6 +298,12 @@ static const struct option_spec {
      store_grace},
     {{"progress", 0, "WHEN", "auto, always or never (default: auto)", TAKES_JOB}, store_progress},
     {{"dry-run", 0, NULL, "check everything and say what would run", TAKES_JOB}, store_dry_run},
+    {{"arg-file", 'a', "FILE",
+      "read items from FILE; several, or one beside :::, are sources to be combined", TAKES_MAP},
+     store_arg_file},
+    {{"null", '0', NULL, "items end with a NUL, not a line end", TAKES_MAP}, store_null},
+    {{"keep-order", 'k', NULL, "print in the order of the items, which is done anyway", TAKES_MAP},
+     store_keep_order},
     {{"trace", 0, "FILE",
       "write who ran which items when, as JSON for ui.perfetto.dev and chrome://tracing",
       TAKES_JOB},
@@ -498,11 +524,12 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* Whether a word that begins with one minus is letters of options: not "-", not a negative number,
- * and in a command whose arguments are expressions, only letters known ("-j4" but not "-x^2"). */
+/* Whether a word that begins with one minus is letters of options: not "-", not a negative number
+ * (before a command line there are no numbers), and in a command whose arguments are expressions,
+ * only letters known ("-j4" but not "-x^2"). */
 static bool is_letters(const cli_command *c, const char *word)
 {
-    if (!word[1] || is_digit(word[1]) || word[1] == '.')
+    if (!word[1] || (!c->is_line && (is_digit(word[1]) || word[1] == '.')))
         return false;
     if (!c->expression)
         return true;
@@ -540,7 +567,8 @@ int options_parse(cli_options *o, const cli_command *c, int argc, char **argv, i
                        .format = "text"};
     o->settings = calloc((size_t)argc + 1, sizeof *o->settings);
     o->arguments = calloc((size_t)argc + 1, sizeof *o->arguments);
-    if (!o->settings || !o->arguments) {
+    o->arg_files = calloc((size_t)argc + 1, sizeof *o->arg_files);
+    if (!o->settings || !o->arguments || !o->arg_files) {
         message_error("out of memory");
         return 4;
     }
@@ -555,8 +583,10 @@ int options_parse(cli_options *o, const cli_command *c, int argc, char **argv, i
             good = parse_long(o, &args);
         else if (!ended && word[0] == '-' && is_letters(c, word))
             good = parse_letters(o, &args);
-        else
+        else {
             o->arguments[o->argument_count++] = word;
+            ended |= c->is_line;
+        }
         if (!good)
             return 2;
     }
@@ -568,4 +598,5 @@ void options_free(cli_options *o)
 {
     free(o->settings);
     free(o->arguments);
+    free(o->arg_files);
 }

@@ -52,6 +52,8 @@ typedef struct cli_options {
     size_t setting_count;
     const char **arguments;
     size_t argument_count;
+    const char **arg_files; /* map */
+    size_t arg_file_count;
 } cli_options;
 
 /* One option of the command itself, for help. */

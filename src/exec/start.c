@@ -1,6 +1,7 @@
 /* fan_start: recording the tasks, and serving where this process is a worker image. */
 #include <string.h>
 
+#include "base/guard.h"
 #include "exec/front.h"
 #include "task/registry.h"
 
@@ -27,9 +28,12 @@ bool fan_start(int *argc, char ***argv, const fan_task *const tasks[], int *code
     const char *program = argc && argv && *argc > 0 ? (*argv)[0] : NULL;
     if (!fani_registry_set(tasks, program))
         return false;
-    const char *argument = NULL;
-    const fan_executor_kind *kind =
-        argc && argv && *argc == 2 ? worker_kind((*argv)[1], &argument) : NULL;
+    const char *argument = NULL, *only = argc && argv && *argc == 2 ? (*argv)[1] : NULL;
+    if (only && !strcmp(only, FANI_GUARD_ARGUMENT)) {
+        *code = fani_guard_serve();
+        return true;
+    }
+    const fan_executor_kind *kind = only ? worker_kind(only, &argument) : NULL;
     if (!kind)
         return false;
     *code = kind->serve_image(argument);

@@ -28,6 +28,8 @@ static bool changes_output(fani_key key)
     case FANI_KEY_NO_JOURNAL:
     case FANI_KEY_REPAIR:
     case FANI_KEY_BREAK_LOCK:
+    case FANI_KEY_JOBLOG:
+    case FANI_KEY_CAPTURE_LIMIT:
         return false;
     default:
         return true;

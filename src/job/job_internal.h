@@ -41,6 +41,16 @@ typedef enum fani_key {
     FANI_KEY_SHARD,
     FANI_KEY_UNORDERED,
     FANI_KEY_TIMINGS,
+    FANI_KEY_COMMAND,
+    FANI_KEY_VALUES,
+    FANI_KEY_NULL,
+    FANI_KEY_COLSEP,
+    FANI_KEY_SHELL,
+    FANI_KEY_STDIN,
+    FANI_KEY_TAG,
+    FANI_KEY_JOBLOG,
+    FANI_KEY_CAPTURE_LIMIT,
+    FANI_KEY_KEEP_MPI_ENV,
     FANI_KEY_COUNT,
 } fani_key;
 
@@ -202,6 +212,7 @@ extern const fani_job_kind fani_job_factor;
 extern const fani_job_kind fani_job_divisors;
 extern const fani_job_kind fani_job_integrate;
 extern const fani_job_kind fani_job_weakkeys;
+extern const fani_job_kind fani_job_command;
 
 extern const fan_task fani_task_gcd;
 extern const fan_task fani_task_factor;
@@ -211,5 +222,6 @@ extern const fan_task fani_task_integrate_add;
 extern const fan_task fani_task_weakkeys_product;
 extern const fan_task fani_task_weakkeys_multiply;
 extern const fan_task fani_task_weakkeys_block;
+extern const fan_task fani_task_command;
 
 #endif

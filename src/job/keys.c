@@ -15,6 +15,7 @@ typedef enum rule {
     RULE_CHOICE, /* one of the blank-separated choices */
     RULE_RANGE,  /* name=lo:hi */
     RULE_SHARD,  /* i/n */
+    RULE_ANY,    /* anything */
 } rule;
 
 typedef struct key_entry {
@@ -24,7 +25,8 @@ typedef struct key_entry {
     const char *choices;
 } key_entry;
 
-#define LISTS "gcd factor divisors"
+#define NUMBERS "gcd factor divisors"
+#define LISTS NUMBERS " command"
 
 static const key_entry table[FANI_KEY_COUNT] = {
     [FANI_KEY_INPUT] = {{"input", "*", "FILE",
@@ -94,17 +96,17 @@ static const key_entry table[FANI_KEY_COUNT] = {
                         false},
                        .rule = RULE_CHOICE,
                        .choices = "soon now"},
-    [FANI_KEY_BATCH] = {{"batch", LISTS, "N",
+    [FANI_KEY_BATCH] = {{"batch", NUMBERS, "N",
                          "items that travel together, 1 to 1000000; changes nothing but speed "
                          "(default: chosen while running)",
                          false},
                         .rule = RULE_COUNT,
                         .low = 1,
                         .high = 1000000},
-    [FANI_KEY_NUMBERS] = {{"numbers", LISTS, "LIST",
+    [FANI_KEY_NUMBERS] = {{"numbers", NUMBERS, "LIST",
                            "numbers in place of input; for gcd each list gives one gcd", true},
                           .rule = RULE_TEXT},
-    [FANI_KEY_MAX_DIGITS] = {{"max-digits", LISTS, "N",
+    [FANI_KEY_MAX_DIGITS] = {{"max-digits", NUMBERS, "N",
                               "refuse longer numbers, 1 to 100000000 (default: 1000000)", false},
                              .rule = RULE_COUNT,
                              .low = 1,
@@ -162,7 +164,7 @@ static const key_entry table[FANI_KEY_COUNT] = {
          .rule = RULE_CHOICE,
          .choices = "true false"},
     [FANI_KEY_RETRY_FAILED] =
-        {{"retry-failed", "gcd factor divisors integrate", NULL,
+        {{"retry-failed", LISTS " integrate", NULL,
           "as --resume, and do the items again that did not end well, but for those that are no "
           "valid input",
           false},
@@ -204,6 +206,62 @@ static const key_entry table[FANI_KEY_COUNT] = {
           "tsv and ndjson: say of each item which attempt it was, when it began, "
           "how long it ran and who ran it; items of lists then travel alone, unless "
           "--batch says more",
+          false},
+         .rule = RULE_CHOICE,
+         .choices = "true false"},
+    [FANI_KEY_COMMAND] = {{"command", "command", "WORD",
+                           "a word of the command, in which {} and others stand for the item",
+                           true},
+                          .rule = RULE_ANY},
+    [FANI_KEY_VALUES] = {{"values", "command", "WORD",
+                          "an item in place of input; ::: begins another source of items, :::: one "
+                          "of files, and all combinations of the sources are items",
+                          true},
+                         .rule = RULE_ANY},
+    [FANI_KEY_NULL] = {{"null", "command", NULL, "items of input end with a NUL, not a line end",
+                        false},
+                       .rule = RULE_CHOICE,
+                       .choices = "true false"},
+    [FANI_KEY_COLSEP] = {{"colsep", "command", "TEXT",
+                          "cut items into columns {1}, {2}, ... at TEXT, in which \\t is a tab",
+                          false},
+                         .rule = RULE_TEXT},
+    [FANI_KEY_SHELL] =
+        {{"shell", "command", NULL,
+          "give the words to /bin/sh as one command line, items quoted; else no shell "
+          "is between",
+          false},
+         .rule = RULE_CHOICE,
+         .choices = "true false"},
+    [FANI_KEY_STDIN] =
+        {{"stdin", "command", "WHAT",
+          "what commands read: null, nothing at all, or item, the item and a line end "
+          "(default: null)",
+          false},
+         .rule = RULE_CHOICE,
+         .choices = "null item"},
+    [FANI_KEY_TAG] = {{"tag", "command", NULL,
+                       "put the item and a tab before each line of output (text format)", false},
+                      .rule = RULE_CHOICE,
+                      .choices = "true false"},
+    [FANI_KEY_JOBLOG] =
+        {{"joblog", "command", "FILE",
+          "write a line on each item, in GNU parallel's columns; a run that is gone on "
+          "with adds to it",
+          false},
+         .rule = RULE_PATH},
+    [FANI_KEY_CAPTURE_LIMIT] =
+        {{"capture-limit", "command", "SIZE",
+          "most bytes kept of what an item writes to each of its streams, 1 to "
+          "2G, like 64M; one that writes more is ended and fails (default: 1G)",
+          false},
+         .rule = RULE_SIZE,
+         .low = 1,
+         .high = UINT64_C(1) << 31},
+    [FANI_KEY_KEEP_MPI_ENV] =
+        {{"keep-mpi-env", "command", NULL,
+          "let commands have the variables by which an MPI launcher tells a rank "
+          "what it is (OMPI_*, PMIX_*, PMI_*)",
           false},
          .rule = RULE_CHOICE,
          .choices = "true false"},
@@ -442,6 +500,8 @@ fan_status fani_key_check(fani_key key, const char *value, fan_error *error)
             return FAN_OK;
         return fani_error_set(error, FAN_E_ARGUMENT, "%s is '%.64s': expected one of: %s",
                               entry->info.name, value, entry->choices);
+    case RULE_ANY:
+        return FAN_OK;
     case RULE_TEXT:
     case RULE_PATH:
         break;

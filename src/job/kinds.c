@@ -4,7 +4,8 @@
 #include <string.h>
 
 static const fani_job_kind *const kinds[] = {
-    &fani_job_gcd, &fani_job_factor, &fani_job_divisors, &fani_job_integrate, &fani_job_weakkeys,
+    &fani_job_gcd,       &fani_job_factor,   &fani_job_divisors,
+    &fani_job_integrate, &fani_job_weakkeys, &fani_job_command,
 };
 
 static const fan_task *const tasks[] = {
@@ -16,6 +17,7 @@ static const fan_task *const tasks[] = {
     &fani_task_weakkeys_product,
     &fani_task_weakkeys_multiply,
     &fani_task_weakkeys_block,
+    &fani_task_command,
     NULL,
 };
 

@@ -128,10 +128,12 @@ fan_status fani_listing_reader(list_run *lr, fani_reader **reader, fan_error *er
         .stop_user = lr,
         .first = lr->run->slice.number - 1,
         .step = lr->run->slice.count,
+        .separator = lr->list->separator,
     };
     fan_status status = fani_reader_new(&options, reader);
     if (status == FAN_OK)
-        status = add_inputs(*reader, lr->list, job);
+        status = lr->list->inputs ? lr->list->inputs(lr->list, *reader, job)
+                                  : add_inputs(*reader, lr->list, job);
     return status == FAN_OK ? FAN_OK : fani_error_set(error, status, "out of memory");
 }
 
@@ -195,6 +197,21 @@ static fan_status put_bad(list_run *lr, const fan_outcome *outcome, const fani_a
                : status;
 }
 
+/* Says what an answer's note says, and leaves it in *what. */
+static void report_noted(list_run *lr, const fan_outcome *outcome, const fani_answer *answer,
+                         fan_error *what)
+{
+    fani_place place = place_of(lr, outcome);
+    fani_reader_explain(lr->reader, place, 0, answer->note, what);
+    what->status = answer->flags & FANI_RECORD_PARTIAL ? FAN_E_EFFORT : FAN_OK;
+    fan_error said = *what;
+    if (answer->outcome)
+        snprintf(said.text, sizeof said.text, "item %" PRIu64 " %s: %.400s",
+                 index_of(lr, outcome->index), fan_outcome_name((fan_outcome_kind)answer->outcome),
+                 answer->note);
+    fani_run_report(lr->run, &said);
+}
+
 /* An item that was run: output, and what is to be said about it. */
 static fan_status put_answer(list_run *lr, const fan_outcome *outcome, fan_error *error)
 {
@@ -203,25 +220,27 @@ static fan_status put_answer(list_run *lr, const fan_outcome *outcome, fan_error
     if (!fani_record_read(outcome->bytes, outcome->size, &answer))
         return fani_error_set(error, FAN_E_PROTOCOL, "a reply of task %s is malformed",
                               lr->list->name);
+    fan_status status =
+        lr->list->unpack
+            ? lr->list->unpack(lr->list, lr->run, index_of(lr, outcome->index), &answer, error)
+            : FAN_OK;
+    if (status != FAN_OK)
+        return status;
     if (answer.flags & FANI_RECORD_BAD)
         return put_bad(lr, outcome, &answer, error);
+    bool failed = (answer.flags & FANI_RECORD_PARTIAL) != 0;
     summary->items++;
-    if (answer.flags & FANI_RECORD_PARTIAL)
-        summary->failed++;
-    else
-        summary->ok++;
+    summary->ok += !failed;
+    summary->failed += failed && answer.outcome != FAN_OUTCOME_TIMED_OUT;
+    summary->timed_out += failed && answer.outcome == FAN_OUTCOME_TIMED_OUT;
     fan_error what;
-    if (answer.flags) {
-        fani_place place = place_of(lr, outcome);
-        fani_reader_explain(lr->reader, place, 0, answer.note, &what);
-        what.status = answer.flags & FANI_RECORD_PARTIAL ? FAN_E_EFFORT : FAN_OK;
-        fani_run_report(lr->run, &what);
-    }
+    if (answer.flags)
+        report_noted(lr, outcome, &answer, &what);
     uint64_t output_at = fani_writer_bytes(lr->run->writer);
-    fan_status status =
-        fani_timings_write(lr->run, outcome, answer.output, answer.output_size, error);
-    if (status == FAN_OK && (answer.flags & FANI_RECORD_PARTIAL))
-        status = note_failure(lr, outcome, FANI_LEDGER_PARTIAL, &what, output_at, error);
+    status = fani_timings_write(lr->run, outcome, answer.output, answer.output_size, error);
+    if (status == FAN_OK && failed)
+        status = note_failure(lr, outcome, answer.outcome ? answer.outcome : FANI_LEDGER_PARTIAL,
+                              &what, output_at, error);
     return status;
 }
 
@@ -483,28 +502,46 @@ static fan_status skip_done(list_run *lr, fan_error *error)
 
 /* ---- The run --------------------------------------------------------------------------------- */
 
+/* The task's arguments: *bytes has them, to be cleared by the caller. */
+static fan_status make_args(const list_run *lr, fan_buffer *bytes)
+{
+    const fani_job_run *run = lr->run;
+    fani_list_args args = {.format = (uint32_t)run->format,
+                           .effort = fani_job_count(run->job, FANI_KEY_EFFORT, 0),
+                           .first = index_of(lr, 0),
+                           .step = run->slice.count};
+    const fan_buffer *more = lr->list->settings;
+    fan_status status = fani_bytes_add(bytes, &args, sizeof args);
+    return status == FAN_OK && more ? fani_bytes_add(bytes, more->bytes, more->size) : status;
+}
+
 fan_status fani_listing_map(list_run *lr, fan_source source, fan_sink sink, fan_order order,
                             fan_error *error)
 {
     const fani_job_run *run = lr->run;
     fan_summary summary = {0};
-    fani_list_args args = {.format = (uint32_t)run->format,
-                           .effort = fani_job_count(run->job, FANI_KEY_EFFORT, 0),
-                           .first = index_of(lr, 0),
-                           .step = run->slice.count};
-    fan_map_options options = {.args = &args,
-                               .args_size = sizeof args,
+    const fan_job *job = run->job;
+    bool alone = lr->list->runs_alone;
+    fan_buffer args = {0};
+    if (make_args(lr, &args) != FAN_OK) {
+        fan_buffer_clear(&args);
+        return fani_error_set(error, FAN_E_MEMORY, "out of memory");
+    }
+    fan_map_options options = {.args = args.bytes,
+                               .args_size = args.size,
                                .order = order,
-                               .batch = (size_t)fani_job_count(run->job, FANI_KEY_BATCH, 0),
+                               .batch = (size_t)fani_job_count(job, FANI_KEY_BATCH, alone),
                                .timed = run->timed,
                                .stop = stop_asked,
                                .hurry = is_hurried,
                                .stop_user = lr,
-                               .timeout_ms = fani_job_ms(run->job, FANI_KEY_TIMEOUT),
-                               .retries = (uint32_t)fani_job_count(run->job, FANI_KEY_RETRIES, 0),
-                               .backoff_ms = fani_job_ms(run->job, FANI_KEY_BACKOFF)};
+                               .timeout_ms = alone ? 0 : fani_job_ms(job, FANI_KEY_TIMEOUT),
+                               .retries =
+                                   alone ? 0 : (uint32_t)fani_job_count(job, FANI_KEY_RETRIES, 0),
+                               .backoff_ms = fani_job_ms(job, FANI_KEY_BACKOFF)};
     source.numbered = true; /* by the reader */
     fan_status status = fan_map(run->executor, lr->list->task, source, sink, &options, &summary);
+    fan_buffer_clear(&args);
     if (lr->idle_status != FAN_OK) {
         if (error)
             *error = lr->idle_error;

@@ -5,6 +5,8 @@
 #include "job/job_internal.h"
 #include "stage/reader.h"
 
+struct fani_answer; /* record.h */
+
 typedef struct fani_list {
     const char *name; /* of the job's task: "gcd" */
     const fan_task *task;
@@ -12,6 +14,18 @@ typedef struct fani_list {
     bool join_arguments;    /* all arguments are one item; else each is one */
     const char *columns;    /* TSV header line */
     unsigned value_columns; /* those between index and status */
+    char separator;         /* of FANI_UNIT_RECORD */
+    bool runs_alone; /* items travel alone, and their timeout and retries are the task's own */
+    const fan_buffer
+        *settings; /* what the task's arguments have behind fani_list_args; NULL: nothing
+                    */
+    /* These may be NULL. In place of adding arguments, numbers and inputs to the reader. */
+    fan_status (*inputs)(const struct fani_list *list, fani_reader *reader, const fan_job *job);
+    /* An answer is about to be written: takes out of its output what is none, and may set its
+     * outcome. */
+    fan_status (*unpack)(const struct fani_list *list, const fani_job_run *run, uint64_t index,
+                         struct fani_answer *answer, fan_error *error);
+    void *user; /* of these two */
 } fani_list;
 
 /* Runs a list job: reads the job's arguments, numbers and inputs (standard input where there are

@@ -96,7 +96,7 @@ typedef struct note_head {
     uint32_t size;
 } note_head;
 
-static fan_status begin_reply(fan_buffer *out, unsigned flags, size_t offset, const char *note)
+fan_status fani_record_begin(fan_buffer *out, unsigned flags, size_t offset, const char *note)
 {
     unsigned char byte = (unsigned char)flags;
     fan_status status = fani_bytes_add(out, &byte, 1);
@@ -117,6 +117,7 @@ bool fani_record_read(const unsigned char *bytes, size_t size, fani_answer *answ
     answer->flags =
         bytes[0]; /* field by field: clearing the note would cost more than all the rest */
     answer->offset = 0;
+    answer->outcome = 0;
     answer->output = bytes + 1;
     answer->output_size = size - 1;
     answer->note[0] = '\0';
@@ -143,7 +144,7 @@ fan_status fani_record_bad(fan_run *run, size_t i, size_t offset, const char *fo
     vsnprintf(note, sizeof note, format, arguments);
     va_end(arguments);
     fan_buffer out = {0};
-    fan_status status = begin_reply(&out, FANI_RECORD_BAD, offset, note);
+    fan_status status = fani_record_begin(&out, FANI_RECORD_BAD, offset, note);
     if (status == FAN_OK)
         status = fan_run_reply(run, i, out.bytes, out.size);
     free(out.bytes);
@@ -240,7 +241,7 @@ fan_status fani_record_reply(fan_run *run, size_t i, uint64_t index, const fani_
 {
     scratch->size = 0;
     index = args->first + index * args->step;
-    fan_status status = begin_reply(scratch, record->flags, 0, record->note);
+    fan_status status = fani_record_begin(scratch, record->flags, 0, record->note);
     if (status != FAN_OK) {
         json_decref(record->json);
         return status;

@@ -58,6 +58,10 @@ json_t *fani_json_text(const char *text);
 /* Reads the arguments of a run. */
 fani_list_args fani_record_args(const fan_run *run);
 
+/* Appends what stands before the output in a reply: the flags and, where there are some, a note and
+ * where in the item it is about. FAN_E_MEMORY. */
+fan_status fani_record_begin(fan_buffer *out, unsigned flags, size_t offset, const char *note);
+
 /* Answers item i (the run's item `index`) with a record. `scratch` is the worker's, for building
  * it. */
 fan_status fani_record_reply(fan_run *run, size_t i, uint64_t index, const fani_list_args *args,
@@ -79,6 +83,7 @@ typedef struct fani_answer {
     char note[FANI_NOTE_MAX + 1];
     const unsigned char *output;
     size_t output_size;
+    uint32_t outcome; /* 0: PARTIAL says all; else the fan_outcome_kind of one that is not ok */
 } fani_answer;
 
 /* False where the bytes are no such reply. */

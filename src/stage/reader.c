@@ -34,6 +34,9 @@ typedef struct input {
     fani_unpack *unpack; /* of compressed data, or NULL */
     char *file;          /* of a text, NULL where it stands in none; with its place */
     uint32_t line, column;
+    fan_status (*make)(void *user, uint64_t i, const char **bytes, size_t *size); /* or NULL */
+    void *make_user;
+    uint64_t made;
 } input;
 
 struct fani_reader {
@@ -172,6 +175,19 @@ fan_status fani_reader_add_text_of(fani_reader *reader, const char *text, const 
     return FAN_OK;
 }
 
+fan_status fani_reader_add_made(fani_reader *reader,
+                                fan_status (*make)(void *user, uint64_t i, const char **bytes,
+                                                   size_t *size),
+                                void *user)
+{
+    fan_status status = add_input(reader, "(made)", -1, true);
+    if (status == FAN_OK) {
+        reader->inputs[reader->input_count - 1].make = make;
+        reader->inputs[reader->input_count - 1].make_user = user;
+    }
+    return status;
+}
+
 /* ---- Items and places ------------------------------------------------------------------------ */
 
 static fan_status reserve_out(fani_reader *r, size_t more)
@@ -259,7 +275,7 @@ static void refuse(fani_reader *r, fani_flaw flaw, size_t excerpt_from, size_t l
     size_t size = limit < EXCERPT ? limit : EXCERPT;
     memmove(r->out + r->item_start, r->out + excerpt_from, size);
     r->out_used = r->item_start + size;
-    append(r, (const unsigned char *)"...", 3);
+    append(r, (const unsigned char *)"...", r->options.unit == FANI_UNIT_RECORD ? 4 : 3);
     r->item_place.flaw = flaw;
     r->skipping = true;
 }
@@ -391,6 +407,32 @@ static void take_blank(fani_reader *r)
     }
 }
 
+/* Goes on in a record, to its separator or the chunk's end. */
+static void take_record(fani_reader *r)
+{
+    const unsigned char *from = r->chunk + r->at;
+    const unsigned char *end = memchr(from, (unsigned char)r->options.separator, r->end - r->at);
+    size_t size = end ? (size_t)(end - from) : r->end - r->at;
+    if (!r->in_item) {
+        r->in_item = true;
+        r->passing = r->skipping = r->to_pass > 0;
+        r->item_start = r->out_used;
+        r->item_place = place_here(r);
+    }
+    if (!r->skipping) {
+        append(r, from, size);
+        if (r->out_used - r->item_start > r->options.line_max)
+            refuse(r, FANI_FLAW_LINE_LONG, r->item_start, r->options.line_max);
+    }
+    r->at += size;
+    if (!end)
+        return;
+    finish_item(r);
+    r->at++;
+    r->line += r->line < UINT32_MAX;
+    r->line_position = r->chunk_position + r->at;
+}
+
 /* Cuts items from the chunk until it is used up or the limits are reached. An excerpt can be longer
  * than what it stands for, by less than its double; EXCERPT is room for a copy of SLACK bytes too.
  */
@@ -400,7 +442,9 @@ static fan_status cut(fani_reader *r, size_t max_items, size_t max_bytes)
     if (status != FAN_OK)
         return status;
     while (r->at < r->end && r->count < max_items && r->offsets[r->count] < max_bytes) {
-        if (is_blank(r->chunk[r->at]))
+        if (r->options.unit == FANI_UNIT_RECORD)
+            take_record(r);
+        else if (is_blank(r->chunk[r->at]))
             take_blank(r);
         else if (r->in_item ? r->passing : r->to_pass > 0)
             pass_over(r);
@@ -466,6 +510,19 @@ static fan_status text_item(fani_reader *r, const char *text)
     return status;
 }
 
+static fan_status made_item(fani_reader *r, input *in)
+{
+    const char *bytes = NULL;
+    size_t size = 0;
+    fan_status status = in->make(in->make_user, in->made, &bytes, &size);
+    if (status == FAN_OK && bytes)
+        status = whole_item(r, bytes, size, FANI_FLAW_NONE);
+    in->made++;
+    if (status == FAN_OK && !bytes)
+        next_input(r);
+    return status;
+}
+
 /* Opens the current input. One that can't be opened becomes an item with a flaw. */
 static fan_status open_input(fani_reader *r)
 {
@@ -475,7 +532,8 @@ static fan_status open_input(fani_reader *r)
         in->fd = open(in->name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
         if (in->fd < 0 && errno != EINTR) {
             in->open_errno = errno;
-            fan_status status = whole_item(r, "...", 3, FANI_FLAW_NOT_OPENED);
+            size_t size = r->options.unit == FANI_UNIT_RECORD ? 4 : 3;
+            fan_status status = whole_item(r, "...", size, FANI_FLAW_NOT_OPENED);
             next_input(r);
             return status;
         }
@@ -647,7 +705,9 @@ static void drop_given(fani_reader *r)
 
 static fan_status advance(fani_reader *r, bool wait, bool *got)
 {
-    const input *in = &r->inputs[r->current];
+    input *in = &r->inputs[r->current];
+    if (in->make)
+        return made_item(r, in);
     if (in->is_text)
         return text_item(r, in->name);
     if (!in->opened)

@@ -9,13 +9,16 @@
 typedef struct fani_reader fani_reader;
 
 typedef enum fani_unit {
-    FANI_UNIT_TOKEN, /* an item is what stands between blanks and line ends */
-    FANI_UNIT_LINE,  /* an item is a line, from its first byte that is no blank; empty ones don't
-                        count */
+    FANI_UNIT_TOKEN,  /* an item is what stands between blanks and line ends */
+    FANI_UNIT_LINE,   /* an item is a line, from its first byte that is no blank; empty ones don't
+                         count */
+    FANI_UNIT_RECORD, /* an item is what stands before a separator, as it is, empty too; what no
+                         separator follows is one where it is not empty */
 } fani_unit;
 
 /* Why the reader itself refuses an entry. Such an entry is an item all the same, so that it has its
- * place in the order; its bytes are a short excerpt with a '.', never a number. */
+ * place in the order; its bytes are a short excerpt with a '.', never a number, and of a record
+ * with a NUL at its end, never an argument. */
 typedef enum fani_flaw {
     FANI_FLAW_NONE,
     FANI_FLAW_TOKEN_LONG, /* a token above token_max */
@@ -41,6 +44,7 @@ typedef struct fani_reader_options {
      * reader refuses counts like the others. 0 and 0: all. What is passed over is not kept, and
      * counted nowhere: items are numbered as given. */
     uint64_t first, step;
+    char separator; /* of records */
 } fani_reader_options;
 
 /* Makes a reader without inputs. FAN_E_MEMORY. A reader belongs to one thread at a time. */
@@ -60,6 +64,13 @@ fan_status fani_reader_add_text(fani_reader *reader, const char *text);
 /* The same for a text that stands in a file, for messages: `line` and `column` from 1. */
 fan_status fani_reader_add_text_of(fani_reader *reader, const char *text, const char *file,
                                    uint32_t line, uint32_t column);
+
+/* Items that are made: `make` leaves number i (from 0) in *bytes and *size, valid until its next
+ * call, or NULL behind the last one. Errors: FAN_E_MEMORY; those of `make` end the reading. */
+fan_status fani_reader_add_made(fani_reader *reader,
+                                fan_status (*make)(void *user, uint64_t i, const char **bytes,
+                                                   size_t *size),
+                                void *user);
 
 /* The next items, by offsets, at most max_items and about max_bytes (and never more than some
  * thousand: the reader holds one chunk of input, the items given and one item that is not complete
