@@ -227,7 +227,7 @@ static fan_status run_numbers(fan_run *run, fan_items in)
 }
 
 const fan_task fani_task_factor = {
-    .name = "factor", .version = 1, .run = run_numbers, .start = start, .stop = stop};
+    .name = "factor", .version = 2, .run = run_numbers, .start = start, .stop = stop};
 
 static const fani_list factor_list = {
     .name = "factor",
