@@ -44,7 +44,8 @@ static uint32_t index_of(const fani_sieve_base *base, double value)
  * smaller ones would give more polynomials for the work of an a, but are missing in the sieve. */
 static uint32_t prime_count(const fani_sieve *s, double log_a)
 {
-    double log_prime = log2(s->base.prime[s->base.count / 2]);
+    uint32_t middle = s->base.count / 2;
+    double log_prime = log2(s->base.prime[middle]);
     if (log_prime > 9.5)
         log_prime = 9.5;
     double count = floor(log_a / log_prime + 0.5);
@@ -129,7 +130,7 @@ static fan_status choose_a(fani_sieve *s)
     poly->a_count = prime_count(s, log_a);
     for (uint32_t failed = 0; failed < MOST_FAILED && best == INFINITY; failed++) {
         for (uint32_t i = 0; i < TRIES && best > 0.03; i++) {
-            uint32_t index[FANI_SIEVE_A_MAX];
+            uint32_t index[FANI_SIEVE_A_MAX] = {0};
             double miss = draw(s, log_a, poly->a_count, index);
             if (miss >= best || miss > 3)
                 continue;
