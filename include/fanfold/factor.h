@@ -1,8 +1,8 @@
 /* Primality, factorization and divisors.
  *
- * Up to 64 bits everything is exact and complete. Beyond, the effort is bounded by a count of
- * steps, never by time, so that a number has the same answer on every machine; what the effort did
- * not split is kept as a composite. */
+ * Up to 64 bits everything is exact and complete, and complete up to FAN_FACTOR_FULL_BITS too.
+ * Beyond, the effort is bounded by a count of steps, never by time, so that a number has the same
+ * answer on every machine; what the effort did not split is kept as a composite. */
 #ifndef FANFOLD_FACTOR_H
 #define FANFOLD_FACTOR_H
 
@@ -24,6 +24,9 @@ extern "C" {
 #define FAN_FACTORS_U64_TEXT 136
 /* Primes beyond 64 bits and of up to this many digits are proven; longer ones are only probable. */
 #define FAN_FACTOR_PROOF_DIGITS 500
+/* Numbers of up to so many bits, and longer ones of which no more is left without their small
+ * primes, are factored completely, by the quadratic sieve in the end: 63 digits in some seconds. */
+#define FAN_FACTOR_FULL_BITS 208
 /* What is longer than this after trial division is left as it is. */
 #define FAN_FACTOR_MAX_DIGITS 10000
 /* fan_divisors refuses to list more divisors than this unless told otherwise. */
@@ -116,13 +119,15 @@ FAN_API fan_status fan_factorization_text(const fan_factorization *factorization
 
 /* How hard to try, and when to stop. All zero is a good default. */
 typedef struct fan_factor_options {
-    /* Steps of Pollard's rho for the whole number. 0 means 2^29 / w^2, w being the 64-bit words of
-     * what trial division left: some seconds. s steps find most prime factors up to s^2 / 4: about
-     * 2^52 in numbers of 128 bits, 2^48 in 256. */
+    /* 0: everything that is there: elliptic curves for what has up to 252 bits, the sieve up to
+     * FAN_FACTOR_FULL_BITS, else 2^29 / w^2 steps of Pollard's rho, w being the 64-bit words of
+     * what trial division left: some seconds. Else: rho alone, with so many steps for the whole
+     * number. s steps find most prime factors up to s^2 / 4: about 2^52 in numbers of 128 bits,
+     * 2^48 in 256. */
     uint64_t rho_iterations;
-    /* Called with `context` on the calling thread every 512 steps or sooner; true stops. A
-     * primality test is not interrupted (500 digits with a proof, or 10 000 without: several
-     * seconds). May be NULL. */
+    /* Called with `context` on the calling thread many times a second (every 512 steps of rho,
+     * every 16 curves or polynomials); true stops. A primality test is not interrupted (500 digits
+     * with a proof, or 10 000 without: several seconds). May be NULL. */
     bool (*cancelled)(void *context);
     void *context;
 } fan_factor_options;
@@ -138,8 +143,9 @@ FAN_API fan_status fan_factor_mpz_sized(mpz_srcptr n, const fan_factor_options *
  * marked as unknown. On FAN_E_ARGUMENT (n is negative) *out is untouched; after FAN_E_MEMORY and
  * FAN_E_FAILED (the product is wrong: a broken machine) it is the factorization of 1. GMP and FLINT
  * end the process when memory runs out. One core; any thread, but FLINT keeps caches per thread: a
- * thread that has factored and ends should call flint_cleanup(). Source: trial division, perfect
- * powers, Brent's form of Pollard's rho (Brent 1980) with Montgomery multiplication. */
+ * thread that has factored and ends should call flint_cleanup(). The environment variable FANFOLD_ISA
+ * acts as in fan_is_prime_u64_array. Source: trial division, perfect powers, elliptic curves, the
+ * self-initializing quadratic sieve, Brent's form of Pollard's rho (docs/factoring.md). */
 static inline fan_status fan_factor_mpz(mpz_srcptr n, const fan_factor_options *options,
                                         fan_factorization *out, fan_error *error)
 {

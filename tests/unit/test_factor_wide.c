@@ -5,8 +5,8 @@
 
 #include <flint/fmpz.h>
 #include <flint/fmpz_factor.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 static const char *const isa_names[] = {"scalar", "avx2", "avx512"};
@@ -34,19 +34,19 @@ static void expect_primes(mpz_srcptr n, fan_factorization *f)
 static void on_each_isa(void (*body)(fan_factorization *f))
 {
     const char *before = getenv("FANFOLD_ISA");
-    char *kept = before ? strdup(before) : NULL;
-    fan_factorization *f;
+    char kept[32];
+    fan_factorization *f = NULL;
+    snprintf(kept, sizeof kept, "%s", before ? before : "");
     ASSERT_I64(fan_factorization_create(&f), FAN_OK);
     for (fani_isa isa = FANI_ISA_SCALAR; isa <= fani_isa_machine(); isa++) {
         setenv("FANFOLD_ISA", isa_names[isa], 1);
         EXPECT_I64(fani_isa_wanted(), isa);
         body(f);
     }
-    if (kept)
+    if (before)
         setenv("FANFOLD_ISA", kept, 1);
     else
         unsetenv("FANFOLD_ISA");
-    free(kept);
     fan_factorization_destroy(f);
 }
 

@@ -207,9 +207,9 @@ static void expect_loops(const fani_sieve_loops *loops, mpz_srcptr n, uint32_t i
                          uint32_t base)
 {
     fani_sieve s = {.n = n, .loops = loops};
-    uint8_t *expected = malloc(interval);
+    static uint8_t expected[98304];
     mpz_init(s.kn);
-    ASSERT_TRUE(expected && prepare(&s, interval, base));
+    ASSERT_TRUE(interval <= sizeof expected && prepare(&s, interval, base));
     EXPECT_U64(mpz_fdiv_ui(s.kn, 8), 1);
     for (unsigned made = 0; made < 40; made++) {
         ASSERT_I64(fani_sieve_next_poly(&s), FAN_OK);
@@ -217,7 +217,6 @@ static void expect_loops(const fani_sieve_loops *loops, mpz_srcptr n, uint32_t i
         expect_hits(&s, made * 1000 % interval);
     }
     expect_scan(&s);
-    free(expected);
     release(&s);
 }
 

@@ -4,6 +4,7 @@
 #ifndef FANI_PRAC_H
 #define FANI_PRAC_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* A chain starts with n / ratio: numbers whose continued fractions are ones with at most two twos
@@ -30,20 +31,18 @@ typedef enum fani_prac_rule {
 static inline fani_prac_rule fani_prac_step(uint32_t *d_at, uint32_t *e_at)
 {
     uint32_t d = *d_at, e = *e_at;
+    bool close = d - e <= e / 4, near = (d + 3) / 4 <= e;
     fani_prac_rule rule;
-    if (d - e <= e / 4 && (d + e) % 3 == 0) {
+    if (close && (d + e) % 3 == 0) {
         *d_at = (2 * d - e) / 3;
         *e_at = (2 * e - d) / 3;
         rule = FANI_PRAC_THIRDS;
-    } else if (d - e <= e / 4 && (d - e) % 6 == 0) {
+    } else if (close ? (d - e) % 6 == 0 : !near && (d - e) % 2 == 0) {
         *d_at = (d - e) / 2;
         rule = FANI_PRAC_HALF;
-    } else if ((d + 3) / 4 <= e) {
+    } else if (near) {
         *d_at = d - e;
         rule = FANI_PRAC_SUBTRACT;
-    } else if ((d - e) % 2 == 0) {
-        *d_at = (d - e) / 2;
-        rule = FANI_PRAC_HALF;
     } else if (d % 2 == 0) {
         *d_at = d / 2;
         rule = FANI_PRAC_HALVE_D;

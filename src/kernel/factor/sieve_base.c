@@ -219,14 +219,14 @@ bool fani_sieve_base_make(fani_sieve *s)
 {
     fani_sieve_base *b = &s->base;
     /* The base takes every second prime: its last one is below this with room to spare. */
-    uint32_t end = 2 * s->params.base;
-    end = (uint32_t)(1.5 * end * log(end)) + 1000;
+    double count = 2.0 * s->params.base;
+    uint32_t end = (uint32_t)(1.5 * count * log(count)) + 1000;
     uint8_t *composite = calloc(end / 2 + 1, 1);
     bool made = allocate(b, s->params.base) && composite;
     for (uint32_t p = 3; made && p < end && b->count < s->params.base; p += 2) {
         if (composite[p / 2])
             continue;
-        for (uint64_t multiple = (uint64_t)p * p; multiple < end; multiple += 2 * p)
+        for (uint64_t multiple = (uint64_t)p * p; multiple < end; multiple += 2UL * p)
             composite[multiple / 2] = 1;
         uint32_t residue = (uint32_t)mpz_fdiv_ui(s->kn, p);
         if (residue == 0 || jacobi(residue, p) == 1)

@@ -1,3 +1,7 @@
+#ifndef __AVX512BW__
+#error "compiled without its instruction set: right answers, but slower than no vectors at all"
+#endif
+
 enum { VECTOR_BYTES = 64 };
 #include "sieve_loops_body.h"
 

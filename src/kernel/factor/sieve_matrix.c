@@ -5,7 +5,8 @@
 #include <string.h>
 
 /* bit[line] has a bit for each row (of relations): whether the line's prime divides it an odd
- * number of times. pivot[row] is the line that was solved for it, or NO_LINE. */
+ * number of times. pivot[row] is the line that was solved for it, or NO_LINE; the
+ * line of a row that was taken out is empty. */
 typedef struct matrix {
     uint32_t lines, rows, words;
     uint64_t *bit;
@@ -46,20 +47,57 @@ static bool make_matrix(const fani_sieve *s, matrix *m)
     return true;
 }
 
+/* Takes out the rows that alone have some line's bit, again and again: no dependency has them. What
+ * is left of the lines is listed in `active`, long primes first. Returns their number. */
+static uint32_t prune(const matrix *m, uint64_t *alive, uint32_t *active)
+{
+    uint32_t count = 0, killed;
+    memset(alive, 0xff, m->words * sizeof *alive);
+    do {
+        killed = 0;
+        for (uint32_t line = 0; line < m->lines; line++) {
+            const uint64_t *bits = line_at(m, line);
+            uint32_t weight = 0, row = 0;
+            for (uint32_t w = 0; w < m->words && weight < 2; w++) {
+                uint64_t here = bits[w] & alive[w];
+                if (here == 0)
+                    continue;
+                weight += (here & (here - 1)) == 0 ? 1 : 2;
+                row = 64 * w + (uint32_t)__builtin_ctzll(here);
+            }
+            if (weight == 1) {
+                alive[row / 64] &= ~(UINT64_C(1) << row % 64);
+                m->pivot[row] = line;
+                killed++;
+            }
+        }
+    } while (killed > 0);
+    for (uint32_t line = m->lines; line-- > 0;) {
+        uint64_t any = 0;
+        for (uint32_t w = 0; w < m->words; w++)
+            any |= line_at(m, line)[w] &= alive[w];
+        if (any != 0)
+            active[count++] = line;
+    }
+    return count;
+}
+
+typedef uint64_t pair __attribute__((vector_size(16), may_alias));
+
 static void add_line(const matrix *m, uint32_t to, uint32_t from, uint32_t first_word)
 {
-    uint64_t *restrict out = line_at(m, to);
-    const uint64_t *restrict in = line_at(m, from);
-    for (uint32_t w = first_word; w < m->words; w++)
+    pair *out = (pair *)line_at(m, to);
+    const pair *in = (const pair *)line_at(m, from);
+    for (uint32_t w = first_word / 2; w < m->words / 2; w++)
         out[w] ^= in[w];
 }
 
 /* Each line is solved for its first bit, which is taken out of all other lines. */
-static void eliminate(const matrix *m)
+static void eliminate(const matrix *m, const uint32_t *active, uint32_t count)
 {
-    for (uint32_t line = m->lines; line-- > 0;) { /* long primes' lines have few bits */
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t line = active[i], w = 0;
         const uint64_t *bits = line_at(m, line);
-        uint32_t w = 0;
         while (w < m->words && bits[w] == 0)
             w++;
         if (w == m->words)
@@ -67,11 +105,23 @@ static void eliminate(const matrix *m)
         uint32_t row = 64 * w + (uint32_t)__builtin_ctzll(bits[w]);
         m->pivot[row] = line;
         uint64_t mask = UINT64_C(1) << row % 64;
-        for (uint32_t other = 0; other < m->lines; other++) {
-            if (other != line && (line_at(m, other)[w] & mask) != 0)
-                add_line(m, other, line, w);
+        for (uint32_t k = 0; k < count; k++) {
+            if (k != i && (line_at(m, active[k])[w] & mask) != 0)
+                add_line(m, active[k], line, w);
         }
     }
+}
+
+static bool solve(const matrix *m)
+{
+    uint64_t *alive = malloc(m->words * sizeof *alive);
+    uint32_t *active = malloc(m->lines * sizeof *active);
+    bool made = alive && active;
+    if (made)
+        eliminate(m, active, prune(m, alive, active));
+    free(alive);
+    free(active);
+    return made;
 }
 
 static void multiply_x(const fani_sieve *s, int32_t relation, mpz_ptr x, mpz_ptr scratch,
@@ -152,10 +202,9 @@ fan_status fani_sieve_finish(const fani_sieve *s, mpz_ptr divisor)
 {
     matrix m = {0};
     uint32_t *exponents = malloc((s->base.count + FANI_SIEVE_COLUMNS) * sizeof *exponents);
-    bool made = make_matrix(s, &m) && exponents;
+    bool made = make_matrix(s, &m) && exponents && solve(&m);
     mpz_set_ui(divisor, 1);
     if (made) {
-        eliminate(&m);
         for (uint32_t row = 0; row < m.rows && mpz_cmp_ui(divisor, 1) == 0; row++) {
             if (m.pivot[row] == NO_LINE)
                 try_dependency(s, &m, row, exponents, divisor);

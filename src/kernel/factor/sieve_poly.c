@@ -40,12 +40,14 @@ static uint32_t index_of(const fani_sieve_base *base, double value)
     return low;
 }
 
-/* How many primes a has: of about 11 bits, or of the upper half of a small base. */
+/* How many primes a has: of about 9.5 bits, or those of the middle of a small base. More and
+ * smaller ones would give more polynomials for the work of an a, but are missing in the sieve. */
 static uint32_t prime_count(const fani_sieve *s, double log_a)
 {
-    double log_prime = log2(s->base.prime[s->base.count / 2]);
-    if (log_prime > 11)
-        log_prime = 11;
+    uint32_t middle = s->base.count / 2;
+    double log_prime = log2(s->base.prime[middle]);
+    if (log_prime > 9.5)
+        log_prime = 9.5;
     double count = floor(log_a / log_prime + 0.5);
     return count < 1 ? 1 : count > FANI_SIEVE_A_MAX ? FANI_SIEVE_A_MAX : (uint32_t)count;
 }
@@ -65,7 +67,7 @@ static double draw(fani_sieve *s, double log_a, uint32_t count, uint32_t *index)
 {
     const fani_sieve_base *base = &s->base;
     uint32_t centre = index_of(base, exp2(log_a / count));
-    uint32_t width = 15 + base->count / 12;
+    uint32_t width = 10 + (centre < base->count / 6 ? centre : base->count / 6) / 2;
     uint32_t low = centre > width + FIRST_A_INDEX ? centre - width : FIRST_A_INDEX;
     uint32_t high = centre + width < base->count ? centre + width : base->count;
     if (low + count > high)
@@ -128,7 +130,7 @@ static fan_status choose_a(fani_sieve *s)
     poly->a_count = prime_count(s, log_a);
     for (uint32_t failed = 0; failed < MOST_FAILED && best == INFINITY; failed++) {
         for (uint32_t i = 0; i < TRIES && best > 0.03; i++) {
-            uint32_t index[FANI_SIEVE_A_MAX];
+            uint32_t index[FANI_SIEVE_A_MAX] = {0};
             double miss = draw(s, log_a, poly->a_count, index);
             if (miss >= best || miss > 3)
                 continue;
