@@ -217,7 +217,8 @@ static fan_status refuse_whole(const fani_job_run *run, fan_error *error)
 {
     const char *output = fani_job_text(run->job, FANI_KEY_OUTPUT);
     fani_shard_pins pins;
-    fan_status status = fani_shard_pins_read(output, &pins, NULL);
+    fan_error why = {0};
+    fan_status status = fani_shard_pins_read(output, &pins, &why);
     if (status == FAN_OK && pins.count)
         status =
             fani_error_set(error, FAN_E_ARGUMENT,
@@ -225,8 +226,10 @@ static fan_status refuse_whole(const fani_job_run *run, fan_error *error)
                            "; to begin anew without shards remove %.200s.run.json and "
                            "%.200s" SHARD "*",
                            output, pins.count, pins.count, output, output);
-    else
+    else if (status == FAN_E_INPUT && !why.errno_code)
         status = FAN_OK; /* what is no pin will be replaced */
+    else if (status != FAN_OK && error)
+        *error = why;
     fani_shard_pins_clear(&pins);
     return status;
 }
