@@ -349,8 +349,10 @@ static fan_status unreadable(const char *path, const char *what, fan_error *erro
 static fan_status read_object(const char *path, json_t **object, fan_error *error)
 {
     json_error_t what;
-    /* Not blocking: somebody may have put a FIFO there. */
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    int fd;
+    do /* not blocking: somebody may have put a FIFO there */
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    while (fd < 0 && errno == EINTR);
     FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
     if (fd >= 0 && !file)
         (void)close(fd); /* nothing was read */
@@ -398,8 +400,9 @@ static bool says(const json_t *object, const char *key, const char *expected)
     return text && strcmp(text, expected) == 0;
 }
 
-/* What the run before has said of itself stays, and gets the end that it could not write; when that
- * was is not known. */
+/* What the run before has said of itself stays, and gets the end that it could not write, or did
+ * not know of: where the sync of the folder failed behind its output. When that was is not known.
+ */
 static fan_status mend(const fani_job_run *run, int exit_code, fan_error *error)
 {
     json_t *object = NULL;
@@ -408,7 +411,8 @@ static fan_status mend(const fani_job_run *run, int exit_code, fan_error *error)
         json_decref(object);
         return write_all(run, true, exit_code, error);
     }
-    if (says(object, "state", ENDED)) {
+    if (says(object, "state", ENDED) &&
+        json_integer_value(json_object_get(object, "exit_code")) == exit_code) {
         json_decref(object);
         return FAN_OK;
     }

@@ -100,8 +100,10 @@ static bool fail_at(const trial *t, unsigned long k)
         return false;
     if (!r.fired || r.code == t->job->code) {
         SHIM_CHECK(!r.fired || may_pass(t, &r), return false, "%s: nothing came of it", label);
-        if (!strcmp(t->call, "unlink")) /* what could not be removed stays */
+        if (!strcmp(t->call, "unlink")) { /* what could not be removed stays */
             remove_temporary();
+            kept_remove("target.waiting");
+        }
         return kept_expect_right(t->job, &r, label) && r.fired;
     }
     SHIM_CHECK(r.code == 3 && strstr(r.err, words_of(t->what)) && strstr(r.err, "/target") &&
