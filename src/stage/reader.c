@@ -658,7 +658,7 @@ static bool start_is_unsure(const fani_reader *r, const input *in)
 static fan_status fill(fani_reader *r, bool wait, bool *got)
 {
     input *in = &r->inputs[r->current];
-    ssize_t n;
+    ssize_t n = 0;
     if (!in->at_start) {
         r->chunk_position += r->end;
         r->end = 0;

@@ -130,6 +130,33 @@ FAN_TEST(staging, a_disk_that_is_full_or_fails)
     fail_each("close", "EIO", 7);
 }
 
+/* Without memory files may be missing, and it is said. */
+static void fail_memory(unsigned long step)
+{
+    static ran r;
+    char label[64];
+    unsigned long k = 1;
+    for (; k < 2000 && !shim_failed(); k += step) {
+        begin();
+        copy((fault){.call = "alloc", .what = "ENOMEM", .at = k}, k % 2 ? "gzip" : "zstd", &r);
+        snprintf(label, sizeof label, "allocation %lu", k);
+        if (!r.fired)
+            break;
+        if (!expect_sane(&r, label))
+            return;
+        SHIM_CHECK(r.code == 0 || r.code == 1 || r.code == 3, return, "%s: code %d", label, r.code);
+        SHIM_CHECK(r.code == 0 || r.err[0], return, "%s: said nothing", label);
+        SHIM_CHECK(is_there("LIST") || r.code == 3, return, "%s: there is no list", label);
+    }
+    SHIM_CHECK(k > 1 || shim_failed(), return, "memory is never asked for");
+    tidy();
+}
+
+FAN_TEST(staging, memory_that_is_short)
+{
+    fail_memory(11);
+}
+
 FAN_TEST(staging, long_every_call_fails)
 {
     static const char *const calls[] = {"open",  "read", "write", "fsync",
@@ -138,6 +165,7 @@ FAN_TEST(staging, long_every_call_fails)
     for (size_t c = 0; c < sizeof calls / sizeof calls[0]; c++)
         for (size_t w = 0; w < sizeof whats / sizeof whats[0]; w++)
             fail_each(calls[c], whats[w], 1);
+    fail_memory(1);
 }
 
 FAN_TEST(staging, without_a_fault_all_is_there)
