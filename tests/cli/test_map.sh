@@ -3,6 +3,7 @@
 # itself makes of it.
 set -u
 . "$(dirname "$0")/lib.sh"
+# shellcheck disable=SC1083 # braces are what this is about
 cd "$tmp" || exit 1
 map=("$fanfold" map)
 
@@ -89,6 +90,11 @@ expect 1 'index\titem\texit\tsignal\tstdout\tstderr\tstatus\ttext\n0\t0\t0\t-\ta
 what='NDJSON'
 run "${map[@]}" --format ndjson -- sh -c 'printf "\303\244"; printf "\377" >&2; kill -15 $$' ::: 'a"b'
 expect 1 '{"schema":"fanfold.command/1","index":0,"status":"failed","exit":null,"signal":"SIGTERM","item":"a\\"b","stdout":"\xc3\xa4","stderr_base64":"/w==","text":"killed by SIGTERM"}\n'
+run "${map[@]}" --format ndjson -- printf ::: '\377\0' '\377\001\376' '\377abc'
+expect 0
+checks=$((checks + 1))
+[ "$(grep -o '"stdout_base64":"[^"]*"' out | cut -d '"' -f 4 | tr '\n' ' ')" = '/wA= /wH+ /2FiYw== ' ] ||
+    fail "$what: $(cat out)"
 what='bytes as they are'
 head -c 300000 /dev/urandom >random
 run "${map[@]}" -j 2 cat ::: random nul random
@@ -163,7 +169,21 @@ rm -f ran
 run timeout 60 "${map[@]}" -j 1 --halt soon,fail=2 -- sh -c 'echo $0 >>ran; exit 1' ::: 1 2 3 4 5 6
 expect 1
 [ "$(wc -l <ran)" -lt 6 ] || fail "$what: all ran"
+what='a dry run'
+run "${map[@]}" --dry-run -j 1 -- sh -c ': >ran' {} ::: a b
+expect 0
+checks=$((checks + 1))
+[ "$(grep -E '^(command|values)' out | tr -s ' \n' ' ')" = 'command sh command -c command : >ran command {} values ::: values a values b ' ] ||
+    fail "$what: $(cat out)"
+what='times'
+run "${map[@]}" --format tsv --timings -j 1 -- sh -c 'exit $0' ::: 0 3
+expect 1
+checks=$((checks + 1))
+[ "$(cut -f 1,3,9 out | tr '\t\n' '  ')" = 'index exit attempt 0 0 1 1 3 1 ' ] || fail "$what: $(cat out)"
 what='bad usage'
+run "$fanfold" --fanfold-guard
+expect 2 ''
+says 'no option'
 run "${map[@]}" ::: a
 expect 2 ''
 says 'there is no command'
