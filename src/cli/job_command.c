@@ -328,6 +328,18 @@ int job_command_close_trace(fan_trace *trace, int code)
 /* ---- Dry run ----------------------------------------------------------------------------------
  */
 
+/* What was set of a key that repeats; a job file's own are not told one by one. */
+static bool print_settings(const cli_options *o, const char *key)
+{
+    bool any = false;
+    for (size_t i = 0; i < o->setting_count; i++)
+        if (strcmp(o->settings[i].key, key) == 0) {
+            printf("%-10s %s\n", key, o->settings[i].value);
+            any = true;
+        }
+    return any;
+}
+
 void job_command_print_dry_run(const cli_options *o, const fan_job *job,
                                const executor_choice *choice)
 {
@@ -352,7 +364,8 @@ void job_command_print_dry_run(const cli_options *o, const fan_job *job,
     for (size_t i = 0; (key = fan_job_key_at(i)) != NULL; i++) {
         const char *value = fan_job_get(job, key->name);
         if (value && strcmp(key->name, "executor") != 0 && strcmp(key->name, "workers") != 0 &&
-            strcmp(key->name, "local") != 0 && strcmp(key->name, "task") != 0)
+            strcmp(key->name, "local") != 0 && strcmp(key->name, "task") != 0 &&
+            !(key->repeats && print_settings(o, key->name)))
             printf("%-10s %s\n", key->name, value);
     }
     if (!fan_job_get(job, "output"))

@@ -37,13 +37,11 @@ static json_t *base64(const unsigned char *bytes, size_t size)
     fan_buffer text = {0};
     fan_status status = FAN_OK;
     for (size_t i = 0; status == FAN_OK && i < size; i += 3) {
-        size_t there = size - i < 3 ? size - i : 3;
-        uint32_t three = (uint32_t)bytes[i] << 16;
-        three |= there > 1 ? (uint32_t)bytes[i + 1] << 8 : 0;
-        three |= there > 2 ? bytes[i + 2] : 0;
-        const char four[4] = {digits[three >> 18], digits[three >> 12 & 63],
-                              there > 1 ? digits[three >> 6 & 63] : '=',
-                              there > 2 ? digits[three & 63] : '='};
+        unsigned char three[3] = {0};
+        memcpy(three, bytes + i, size - i < 3 ? size - i : 3);
+        const char four[4] = {digits[three[0] >> 2], digits[(three[0] & 3) << 4 | three[1] >> 4],
+                              size - i > 1 ? digits[(three[1] & 15) << 2 | three[2] >> 6] : '=',
+                              size - i > 2 ? digits[three[2] & 63] : '='};
         status = fani_bytes_add(&text, four, 4);
     }
     json_t *string =

@@ -5,7 +5,7 @@
 set -u
 . "$(dirname "$0")/lib.sh"
 cd "$tmp" || exit 1
-items=${2:-1500}
+items=${2:-600}
 
 seq "$items" >items
 # Each prints two lines; one in a hundred fails.

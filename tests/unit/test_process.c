@@ -346,6 +346,23 @@ FAN_TEST(process, the_whole_group_is_killed_where_sigterm_is_ignored)
     fan_process_free(p);
 }
 
+/* What is left of the group has no grace where it holds nothing open. */
+FAN_TEST(process, the_rest_of_the_group_is_killed_when_the_first_has_ended)
+{
+    fan_process_options o = {.arguments = SH("(trap '' TERM; echo begun >&2; "
+                                             "exec sleep 1000 >/dev/null 2>&1) & wait"),
+                             .streams = {[FAN_PROCESS_ERROR] = {FAN_PROCESS_PIPE, 0}},
+                             .grace_ms = 40000};
+    fan_process *p = start(&o);
+    int64_t id = fan_process_id(p);
+    await_line(p, FAN_PROCESS_ERROR);
+    fan_process_terminate(p);
+    ASSERT_I64(fan_process_wait(p, fan_deadline_in_ms(30000)), FAN_OK);
+    EXPECT_I64(fan_process_get_result(p)->signal_number, SIGTERM);
+    EXPECT_TRUE(group_is_gone(id));
+    fan_process_free(p);
+}
+
 FAN_TEST(process, termination_is_polite_first)
 {
     fan_process_options o = {.arguments = SH("trap 'echo bye; exit 5' TERM; echo ready; "
