@@ -208,10 +208,11 @@ typedef struct fan_submit_options {
     const void *args; /* copied; the same for every item that shares a worker's state */
     size_t args_size;
     bool no_wait;        /* a full queue answers FAN_E_BUSY instead of waiting */
-    uint32_t timeout_ms; /* what one run of the item may take, counted from its beginning; 0: no
-                            limit. The outcome is then TIMED_OUT. Where the executor can end it
-                            (FAN_CAP_KILLS) it is ended; else fan_run_cancelled tells it, and what
-                            it still answers is dropped */
+    uint32_t timeout_ms; /* what one run of the item may take, counted from its beginning without
+                            the time in which this program was stopped; 0: no limit. The outcome is
+                            then TIMED_OUT. Where the executor can end it (FAN_CAP_KILLS) it is
+                            ended; else fan_run_cancelled tells it, and what it still answers is
+                            dropped */
     uint32_t retries;    /* how often a failed or timed-out item runs again */
     int priority;        /* higher ones begin first, of equals the oldest. What a worker has been
                             given already stays before them: nothing on serial and threads, about 1 ms

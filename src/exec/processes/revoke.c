@@ -105,6 +105,8 @@ bool fani_processes_revoke(void *self, fani_batch *batch, bool kill)
     return any;
 }
 
+/* A worker names what it runs before it claims it, and may be stopped in between: what it has not
+ * claimed is not begun, as it can go elsewhere. */
 int64_t fani_processes_begun(void *self, const fani_batch *batch)
 {
     fani_processes_pool *pool = self;
