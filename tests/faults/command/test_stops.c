@@ -88,13 +88,16 @@ static unsigned count_lines(const char *text)
     return count;
 }
 
-/* Writes numbers, and waits until the output has so many lines. */
+/* Writes numbers, and waits up to 20 s until the output has so many lines. */
 static void feed(pid_t pid, int fd, const char *numbers, unsigned lines)
 {
     static char out[TEXT];
     EXPECT_I64(write(fd, numbers, strlen(numbers)), strlen(numbers));
-    while (!has_ended(pid) && !(read_text(run_file("out"), out) && count_lines(out) >= lines))
+    for (int ms = 0; ms < 20000 && !has_ended(pid); ms += 5) {
+        if (read_text(run_file("out"), out) && count_lines(out) >= lines)
+            return;
         pause_ms(5);
+    }
 }
 
 /* Both have nothing to do when they are stopped; no time runs for the item that they are then
