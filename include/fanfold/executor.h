@@ -63,9 +63,19 @@ typedef struct fan_executor_options {
                                                    callback that took longer than 100 ms; any thread
                                                    */
     void *warn_user;
-    fan_trace *trace; /* who runs what when goes here; NULL: no trace. Borrowed until the
-                         executor is closed */
+    fan_trace *trace;      /* who runs what when goes here; NULL: no trace. Borrowed until the
+                              executor is closed */
+    uint32_t heartbeat_ms; /* processes: how long a worker may be stopped by a signal (SIGSTOP), or
+                              idle and not take the item it was given, while this program goes on,
+                              until it is killed and replaced: 100 to 86400000; 0: 30000;
+                              FAN_NO_HEARTBEAT: for ever. What it had not begun runs elsewhere at no
+                              cost (of one that is stopped, without waiting for that); what it had
+                              begun has lost its worker (crash_limit). A worker that runs an item is
+                              never ended for taking long. Only time counts in which this program
+                              was running: stopped and continued as a whole, it loses nothing */
 } fan_executor_options;
+
+#define FAN_NO_HEARTBEAT UINT32_MAX
 
 typedef enum fan_close_mode {
     FAN_CLOSE_DRAIN,   /* finish everything that was submitted */
@@ -201,10 +211,11 @@ typedef struct fan_submit_options {
     const void *args; /* copied; the same for every item that shares a worker's state */
     size_t args_size;
     bool no_wait;        /* a full queue answers FAN_E_BUSY instead of waiting */
-    uint32_t timeout_ms; /* what one run of the item may take, counted from its beginning; 0: no
-                            limit. The outcome is then TIMED_OUT. Where the executor can end it
-                            (FAN_CAP_KILLS) it is ended; else fan_run_cancelled tells it, and what
-                            it still answers is dropped */
+    uint32_t timeout_ms; /* what one run of the item may take, counted from its beginning without
+                            the time in which this program was stopped; 0: no limit. The outcome is
+                            then TIMED_OUT. Where the executor can end it (FAN_CAP_KILLS) it is
+                            ended; else fan_run_cancelled tells it, and what it still answers is
+                            dropped */
     uint32_t retries;    /* how often a failed or timed-out item runs again */
     int priority;        /* higher ones begin first, of equals the oldest. What a worker has been
                             given already stays before them: nothing on serial and threads, about 1 ms

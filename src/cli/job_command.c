@@ -149,16 +149,18 @@ bool job_command_choose(const cli_options *o, const fan_job *job, bool started_a
     if (!choice->workers)
         choice->workers = o->default_workers;
     bool is_mpi = strcmp(choice->kind, "mpi") == 0;
-    if ((o->local || o->has_heartbeat) && !is_mpi) {
-        message_error("%s is for --executor mpi; the executor here is %s (set by %s)",
-                      o->local ? "--local" : "--heartbeat", choice->kind, choice->set_by);
+    bool has_processes = strcmp(choice->kind, "processes") == 0;
+    if ((o->local || (o->has_heartbeat && !has_processes)) && !is_mpi) {
+        message_error("%s is for --executor %s; the executor here is %s (set by %s)",
+                      o->local ? "--local" : "--heartbeat", o->local ? "mpi" : "mpi or processes",
+                      choice->kind, choice->set_by);
         return false;
     }
     const char *of_job = job ? fan_job_get(job, "local") : NULL;
     if (is_mpi && (o->local || of_job))
         snprintf(choice->local, sizeof choice->local, "%s", o->local ? o->local : of_job);
     if (o->has_heartbeat)
-        choice->heartbeat_ms = o->heartbeat_ms ? (uint32_t)o->heartbeat_ms : FAN_RANKS_NO_HEARTBEAT;
+        choice->heartbeat_ms = o->heartbeat_ms ? (uint32_t)o->heartbeat_ms : FAN_NO_HEARTBEAT;
     /* Serial has one worker; a number that was meant for other executors is no mistake. */
     if (strcmp(choice->kind, "serial") == 0 || strcmp(choice->local, "serial") == 0)
         choice->workers = 1;
@@ -171,11 +173,13 @@ fan_executor_options job_command_executor_options(const executor_choice *choice)
     const char *kind = choice->kind;
     if (is_mpi)
         kind = choice->local[0] ? choice->local : NULL;
+    bool has_processes = kind && strcmp(kind, "processes") == 0;
     return (fan_executor_options){.kind = kind,
                                   .workers = choice->workers,
                                   .crash_limit = choice->crash_limit,
                                   .queue_bytes = choice->queue_bytes,
-                                  .worker_memory = choice->worker_memory};
+                                  .worker_memory = choice->worker_memory,
+                                  .heartbeat_ms = has_processes ? choice->heartbeat_ms : 0};
 }
 
 /* ---- The run ----------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ typedef struct executor_choice {
     unsigned workers; /* 0: the usable cores */
     unsigned crash_limit;
     size_t queue_bytes;
-    uint32_t heartbeat_ms; /* mpi: FAN_RANKS_NO_HEARTBEAT: never; 0: the default */
+    uint32_t heartbeat_ms; /* FAN_NO_HEARTBEAT: never; 0: the default */
     size_t worker_memory;  /* 0: no limit */
 } executor_choice;
 

@@ -282,7 +282,8 @@ static const struct option_spec {
     {{"local", 0, "KIND", "mpi: the executor inside each rank (default: threads)", TAKES_JOB},
      store_local},
     {{"heartbeat", 0, "TIME",
-      "mpi: end the run when a rank has not answered for so long (default: 30s; 0: never)",
+      "mpi: end the run when a rank has not answered for so long; processes: replace a worker "
+      "that was stopped for so long (default: 30s; 0: never)",
       TAKES_JOB},
      store_heartbeat},
     {{"crash-limit", 0, "N",

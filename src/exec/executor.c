@@ -16,6 +16,8 @@ enum {
     WORKERS_MAX = 4096,
     CRASH_LIMIT = 3,
     CRASH_LIMIT_MAX = 1000,
+    HEARTBEAT_MS_MIN = 100,
+    HEARTBEAT_MS_MAX = 86400000,
     UNCHARGED_BYTES = 64,
     CALLS_POLL_NS = 20000,
     ABANDON_AGAIN_MS = 50,
@@ -37,6 +39,11 @@ static fan_status check_options(const fan_executor_options *options, fan_error *
     if (options->crash_limit > CRASH_LIMIT_MAX)
         return fani_error_set(error, FAN_E_ARGUMENT, "crash_limit is %u; it may be 1 to %d",
                               options->crash_limit, CRASH_LIMIT_MAX);
+    if (options->heartbeat_ms && options->heartbeat_ms != FAN_NO_HEARTBEAT &&
+        (options->heartbeat_ms < HEARTBEAT_MS_MIN || options->heartbeat_ms > HEARTBEAT_MS_MAX))
+        return fani_error_set(error, FAN_E_ARGUMENT,
+                              "heartbeat_ms is %u; it may be %d to %d, or FAN_NO_HEARTBEAT",
+                              options->heartbeat_ms, HEARTBEAT_MS_MIN, HEARTBEAT_MS_MAX);
     if (options->reply_limit > UINT32_MAX)
         return fani_error_set(error, FAN_E_ARGUMENT, "reply_limit is %zu; it may be 1 to %u",
                               options->reply_limit, UINT32_MAX);
@@ -122,6 +129,10 @@ fan_status fan_executor_open_sized(const fan_executor_options *given, size_t giv
     if (options.worker_memory && !kind->serve_image && !options.plugin)
         return fani_error_set(error, FAN_E_UNSUPPORTED,
                               "worker_memory needs workers that are processes of their own (kind "
+                              "\"processes\")");
+    if (options.heartbeat_ms && !kind->serve_image && !options.plugin)
+        return fani_error_set(error, FAN_E_UNSUPPORTED,
+                              "heartbeat_ms is for workers that are processes of their own (kind "
                               "\"processes\")");
     if (!options.workers && !options.plugin) { /* a plugin resolves it where its workers are */
         fan_machine_info machine;

@@ -28,10 +28,11 @@ typedef struct fani_care {
 
     struct fani_care *next, *previous; /* locked: in one of the watch's lists */
     enum { FANI_UNLISTED, FANI_TIMED, FANI_DELAYED } listed;
-    int64_t due;      /* FANI_DELAYED: when it is posted again */
-    bool overtime;    /* locked: it ran too long and was revoked for that, having */
-    int64_t begun_ns; /* begun then */
-    bool detached;    /* locked: its outcome was given; it still runs */
+    int64_t due;       /* FANI_DELAYED: when it is posted again */
+    int64_t paused_ns; /* FANI_TIMED: of the time since it began, what does not count */
+    bool overtime;     /* locked: it ran too long and was revoked for that, having */
+    int64_t begun_ns;  /* begun then */
+    bool detached;     /* locked: its outcome was given; it still runs */
     void (*freed)(
         fani_batch *batch); /* NULL, or what ends a detached batch instead of freeing it */
 } fani_care;

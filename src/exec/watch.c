@@ -25,6 +25,7 @@ struct fani_watch {
     list timed;      /* the front's lock guards these: by priority, as executors begin them */
     list delayed;    /* by due time */
     int64_t look_ns; /* an eighth of the shortest timeout seen */
+    int64_t due;     /* when the next look was to be; FAN_FOREVER: there was no need */
     _Atomic bool ending;
 };
 
@@ -76,6 +77,7 @@ void fani_watch_time(fani_front *front, fani_batch *batch)
         before = before->previous;
     insert_behind(&watch->timed, before, batch->care);
     batch->care->listed = FANI_TIMED;
+    batch->care->paused_ns = 0;
     if (look < watch->look_ns)
         watch->look_ns = look > LOOK_LEAST_NS ? look : LOOK_LEAST_NS;
     pthread_mutex_unlock(&front->lock);
@@ -136,12 +138,32 @@ static fani_care *find_overtime(struct fani_watch *watch)
     for (fani_care *care = watch->timed.first; care && waiting < most; care = care->next) {
         int64_t begun = front->ops->begun(front->self, care->batch);
         waiting = begun ? 0 : waiting + 1;
-        if (begun && now - begun > care->batch->timeout_ns) {
+        if (begun && now - begun - care->paused_ns > care->batch->timeout_ns) {
             care->begun_ns = begun;
             return care;
         }
     }
     return NULL;
+}
+
+/* A look that comes much too late was kept from coming: the program was stopped, mostly with all
+ * its workers (Ctrl-Z, a batch system's suspend), or its machine is overloaded. That time counts
+ * for no batch. */
+static void forgive_pause(struct fani_watch *watch)
+{
+    fani_front *front = watch->front;
+    int64_t now = fani_clock_ns(), late = now - watch->due;
+    unsigned waiting = 0, most = 2 * atomic_load(&front->depth) + WAITING_MAX;
+    pthread_mutex_lock(&front->lock);
+    bool paused = watch->due != FAN_FOREVER && late > watch->look_ns;
+    fani_care *care = paused ? watch->timed.first : NULL;
+    for (; care && waiting < most; care = care->next) {
+        int64_t begun = front->ops->begun(front->self, care->batch);
+        waiting = begun ? 0 : waiting + 1;
+        if (begun && begun < now)
+            care->paused_ns += late < now - begun ? late : now - begun;
+    }
+    pthread_mutex_unlock(&front->lock);
 }
 
 /* Ends what runs too long: where it can be ended its completion says the rest (settle.c). */
@@ -186,9 +208,10 @@ static void *keep_watch(void *user)
         uint32_t key = fani_event_prepare(&watch->news);
         fani_shard *shard = fani_front_enter(watch->front);
         int64_t due = post_due(watch);
+        forgive_pause(watch);
         end_overtime(watch);
         fani_front_leave(shard);
-        int64_t look = next_look(watch);
+        int64_t look = watch->due = next_look(watch);
         if (atomic_load(&watch->ending))
             fani_event_cancel(&watch->news);
         else
@@ -208,6 +231,7 @@ fan_status fani_watch_start(fani_front *front)
         sigset_t all, before;
         watch->front = front;
         watch->look_ns = LOOK_MOST_NS;
+        watch->due = FAN_FOREVER;
         sigfillset(&all); /* the program's signals are for its own threads */
         pthread_sigmask(SIG_SETMASK, &all, &before);
         if (pthread_create(&watch->thread, NULL, keep_watch, watch) == 0) {

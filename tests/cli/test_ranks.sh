@@ -25,6 +25,8 @@ for option in '--local processes' '--heartbeat 5s'; do
     # shellcheck disable=SC2086
     run "$fanfold" factor 12 --executor threads $option && expect 2 '' && says "${option%% *}"
 done
+what='--heartbeat on processes' && run "$fanfold" factor 12 --executor processes -j1 --heartbeat 5s
+expect 0 '12: 2 2 3\n' && says_nothing
 for bad in -1 5x 2-00:00:00 ''; do
     what="--heartbeat '$bad'" && run "$fanfold" factor 12 --executor mpi --heartbeat "$bad"
     expect 2 '' && says '--heartbeat'

@@ -51,6 +51,15 @@ extern const fan_task task_grandchild;
  * task_fault. Gives up after 30 s. */
 extern const fan_task task_obedient;
 
+/* Marks item 0, notes its worker's pid in mark 2, then counts mark 3 up each millisecond until mark
+ * 1 is set or it is cancelled; replies the pid as int64. Gives up after 60 s. Arguments as
+ * task_fault. */
+enum { PATIENT_BEGUN, PATIENT_TOLD, PATIENT_PID, PATIENT_ALIVE, PATIENT_MARKS };
+extern const fan_task task_patient;
+
+/* A member of a gang: meets the others, then replies its worker's pid as int64. */
+extern const fan_task task_meet;
+
 /* u64 how: writes "out I" to standard output and "err I" to standard error (I: its index), then
  * crashes if so ordered, and replies nothing. */
 enum { TALK_NOT, TALK, TALK_AND_CRASH, TALK_MUCH /* 2 MiB of x */, TALK_BY_CHILD };

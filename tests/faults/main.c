@@ -8,5 +8,7 @@ int main(int argc, char **argv)
         return code;
     if (argc == 3 && !strcmp(argv[1], "--victim"))
         return fault_victim(argv[2]);
+    if (argc == 3 && !strcmp(argv[1], "--suspended"))
+        return fault_suspended(argv[2]);
     return shim_main(argc, argv);
 }

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fanfold/gang.h"
 #include "faults.h"
 
 static _Atomic uint32_t *map_marks(const char *path, size_t *count)
@@ -388,6 +389,35 @@ static fan_status run_obedient(fan_run *run, fan_items in)
     return FAN_OK;
 }
 
+/* ---- task_patient ---------------------------------------------------------------------------- */
+
+static fan_status run_patient(fan_run *run, fan_items in)
+{
+    fault_state *state = fan_run_state(run);
+    int64_t *y = fan_run_reply_array(run, sizeof *y);
+    if (!y || in.count != 1)
+        return FAN_E_MEMORY;
+    *y = getpid();
+    atomic_store(&state->marks[PATIENT_PID], (uint32_t)*y);
+    atomic_fetch_add(&state->marks[PATIENT_BEGUN], 1);
+    for (int ms = 0; ms < 60000 && !atomic_load(&state->marks[PATIENT_TOLD]); ms++) {
+        if (fan_run_cancelled(run))
+            return FAN_E_CANCELLED;
+        usleep(1000);
+        atomic_fetch_add(&state->marks[PATIENT_ALIVE], 1);
+    }
+    return FAN_OK;
+}
+
+static fan_status run_meet(fan_run *run, fan_items in)
+{
+    int64_t *y = fan_run_reply_array(run, sizeof *y);
+    if (!y || in.count != 1)
+        return FAN_E_MEMORY;
+    *y = getpid();
+    return fan_gang_barrier(run);
+}
+
 const fan_task task_fault = {
     .name = "fault", .version = 1, .run = run_fault, .start = start_fault, .stop = stop_fault};
 const fan_task task_fault_state = {.name = "fault_state",
@@ -407,6 +437,10 @@ const fan_task task_obedient = {.name = "obedient",
                                 .start = start_fault,
                                 .stop = stop_fault};
 
-const fan_task *const fault_tasks[] = {&task_fault,    &task_fault_state, &task_grandchild,
-                                       &task_obedient, &task_hog,         &task_pid,
-                                       &task_talk,     &task_talk_whole,  NULL};
+const fan_task task_patient = {
+    .name = "patient", .version = 1, .run = run_patient, .start = start_fault, .stop = stop_fault};
+const fan_task task_meet = {.name = "meet", .version = 1, .run = run_meet};
+
+const fan_task *const fault_tasks[] = {
+    &task_fault, &task_fault_state, &task_grandchild, &task_obedient, &task_hog, &task_pid,
+    &task_talk,  &task_talk_whole,  &task_patient,    &task_meet,     NULL};

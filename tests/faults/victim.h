@@ -8,4 +8,7 @@
  * it has come as far as `how` says. */
 int fault_victim(const char *how);
 
+/* Of "--suspended KIND": one that is to be stopped with all its workers (test_still.c). */
+int fault_suspended(const char *kind);
+
 #endif

@@ -42,6 +42,8 @@ FAN_TEST(options, of_executors_are_refused_by_name)
         {{.reply_limit = (size_t)UINT32_MAX + 1}, "reply_limit", "4294967296"},
         {{.reply_limit = SIZE_MAX}, "reply_limit", "18446744073709551615"},
         {{.worker_memory = 1}, "worker_memory", "16777216"},
+        {{.heartbeat_ms = 99}, "heartbeat_ms", "99"},
+        {{.heartbeat_ms = 86400001}, "heartbeat_ms", "86400000"},
         {{.worker_memory = ((size_t)16 << 20) - 1}, "worker_memory", "16777215"},
     };
     static const char *const kinds[] = {NULL, "serial", "threads", "processes", "skeleton"};

@@ -137,6 +137,7 @@ static fan_status open_inner(fani_mpi *self, const fan_executor_options *options
         .crash_limit = options->crash_limit,
         .worker_program = options->worker_program,
         .worker_memory = options->worker_memory,
+        .heartbeat_ms = options->heartbeat_ms,
     };
     fan_status status = fan_executor_open(&inner, &self->inner, error);
     if (!status)

@@ -141,8 +141,8 @@ void fani_processes_note_times(fani_processes_worker *worker, unsigned count, ui
 
 static bool takes_work(const fani_processes_worker *worker, bool outside)
 {
-    return worker->state == FANI_PROCESSES_SERVING && !worker->full && !worker->revoked &&
-           !worker->kept && worker->in_flight < worker->window &&
+    return worker->state == FANI_PROCESSES_SERVING && !worker->full && !worker->stopped &&
+           !worker->revoked && !worker->kept && worker->in_flight < worker->window &&
            worker->last - worker->first < FANI_PROCESSES_WINDOW &&
            (!outside || worker->outside < OUTSIDE_MAX);
 }
@@ -425,6 +425,18 @@ bool fani_processes_take_back(fani_processes_pool *pool, fani_batch *batch,
     batch->mark = NULL;
     drop_void(*worker);
     return true;
+}
+
+uint64_t fani_processes_untaken(const fani_processes_worker *worker)
+{
+    for (unsigned i = worker->first; i != worker->last; i++) {
+        const fani_processes_flight *flight = flight_at(worker, i);
+        if (flight->batch)
+            return fani_processes_ring_untaken(&worker->requests, flight->position)
+                       ? flight->posting
+                       : 0;
+    }
+    return 0;
 }
 
 void fani_processes_unload(fani_processes_pool *pool, fani_processes_worker *worker)

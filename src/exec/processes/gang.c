@@ -47,14 +47,18 @@ fan_status fani_processes_gang_op(void *self, fani_gang *gang, bool ends, fan_er
 
 /* ---- Their workers ------------------------------------------------------------------------- */
 
+static bool serves(const fani_processes_worker *worker)
+{
+    return worker->state == FANI_PROCESSES_SERVING && !worker->stopped;
+}
+
 /* The worker that will be free first, and is not kept yet; NULL: there is none just now. */
 static fani_processes_worker *to_keep(fani_processes_pool *pool)
 {
     fani_processes_worker *best = NULL;
     for (unsigned i = 0; i < pool->count; i++) {
         fani_processes_worker *worker = &pool->workers[i];
-        if (worker->state == FANI_PROCESSES_SERVING && !worker->kept &&
-            (!best || worker->in_flight < best->in_flight))
+        if (serves(worker) && !worker->kept && (!best || worker->in_flight < best->in_flight))
             best = worker;
     }
     return best;
@@ -69,7 +73,7 @@ static void keep_workers(fani_processes_pool *pool)
         worker = &pool->workers[i];
         if (!worker->kept || worker->seated)
             continue;
-        if (wanted && worker->state == FANI_PROCESSES_SERVING)
+        if (wanted && serves(worker))
             wanted--;
         else
             worker->kept = false;
@@ -99,7 +103,7 @@ void fani_processes_seat_members(fani_processes_pool *pool)
     for (unsigned i = 0; i < pool->count; i++) {
         fani_processes_worker *worker = &pool->workers[i];
         if (worker->kept && !worker->seated && !worker->in_flight && !worker->full &&
-            !worker->revoked && worker->state == FANI_PROCESSES_SERVING)
+            !worker->revoked && serves(worker))
             seat(pool, worker);
         kept |= worker->kept;
     }

@@ -24,12 +24,11 @@ enum {
 };
 
 #define MS INT64_C(1000000)
-static const fan_deadline START_LIMIT = 10000 * MS; /* from the start to the first word */
 static const fan_deadline LAST_WORDS = 1000 * MS;   /* from a closed socket to the end */
 static const fan_deadline DEATH_LIMIT = 10000 * MS; /* from SIGKILL to the end, at close */
 static const fan_deadline PAUSE_MAX = 1000 * MS;    /* between two failing starts */
 
-static const char was_stopped[] = "its worker was stopped by a signal";
+const char fani_processes_was_stopped[] = "its worker was stopped by a signal";
 
 /* ---- Beginning ----------------------------------------------------------------------------- */
 
@@ -123,7 +122,8 @@ static int start_image(fani_processes_pool *pool, fani_processes_worker *worker)
     worker->requests = fani_processes_region_requests(region);
     worker->replies = fani_processes_region_replies(region);
     worker->state = FANI_PROCESSES_STARTING;
-    worker->due = fani_clock_ns() + START_LIMIT;
+    worker->due = FAN_FOREVER;
+    worker->still = 0;
     pthread_mutex_unlock(&pool->lock);
     return 0;
 }
@@ -197,14 +197,20 @@ static void kill_worker(fani_processes_worker *worker, const char *reason)
     (void)pidfd_send_signal(worker->pidfd, SIGKILL, NULL, 0);
 }
 
+void fani_processes_give_up(fani_processes_pool *pool, fani_processes_worker *worker,
+                            const char *reason)
+{
+    retire(pool, worker, FAN_FOREVER);
+    kill_worker(worker, reason);
+}
+
 void fani_processes_distrust(fani_processes_pool *pool, fani_processes_worker *worker,
                              const char *reason)
 {
     if (worker->deaf)
         return;
     worker->deaf = true;
-    retire(pool, worker, FAN_FOREVER);
-    kill_worker(worker, reason);
+    fani_processes_give_up(pool, worker, reason);
 }
 
 void fani_processes_hung_up(fani_processes_pool *pool, fani_processes_worker *worker)
@@ -316,8 +322,9 @@ void fani_processes_bury(fani_processes_pool *pool, fani_processes_worker *worke
                        reason, last_words);
     plan_start(pool, worker, failed ? &trouble : NULL);
     if (begun) /* of one that was ended only a stop is worth telling */
-        fani_processes_complete(pool, begun, verdict,
-                                verdict != FANI_CANCELLED || reason == was_stopped ? reason : NULL);
+        fani_processes_complete(
+            pool, begun, verdict,
+            verdict != FANI_CANCELLED || reason == fani_processes_was_stopped ? reason : NULL);
 }
 
 /* ---- Keeping ------------------------------------------------------------------------------- */
@@ -331,8 +338,7 @@ static void act(fani_processes_pool *pool, fani_processes_worker *worker)
         break;
     case FANI_PROCESSES_STARTING:
         pool->failures = worker->start_failures = WORN_OUT; /* 10 s more would tell no more */
-        retire(pool, worker, FAN_FOREVER);
-        kill_worker(worker, "no word from it in 10 s");
+        fani_processes_give_up(pool, worker, "no word from it in 10 s");
         break;
     case FANI_PROCESSES_ENDING:
         if (pool->dismissed && worker->killed) {
@@ -354,38 +360,11 @@ static bool overdue(fani_processes_worker *worker, fan_deadline now)
     return due <= now && atomic_compare_exchange_strong(&worker->kill_due, &due, FAN_FOREVER);
 }
 
-/* The first `size` bytes of a file in /proc as text, empty where they can't be read. */
-static void read_proc(const char *path, char *text, size_t size)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t count = fd >= 0 ? read(fd, text, size - 1) : 0;
-    text[count > 0 ? count : 0] = '\0';
-    if (fd >= 0)
-        (void)close(fd); /* nothing was written */
-}
-
-/* Whether someone has stopped a worker (SIGSTOP), or a debugger has. Its process id is still its
- * own: it was not buried yet. */
-static bool is_stopped(const fani_processes_worker *worker)
-{
-    char path[64], text[512];
-    snprintf(path, sizeof path, "/proc/self/fdinfo/%d", worker->pidfd);
-    read_proc(path, text, sizeof text);
-    const char *line = strstr(text, "\nPid:");
-    long pid = line ? strtol(line + sizeof "\nPid:" - 1, NULL, 10) : 0;
-    if (pid <= 0)
-        return false;
-    snprintf(path, sizeof path, "/proc/%ld/stat", pid);
-    read_proc(path, text, sizeof text);
-    const char *state = strrchr(text, ')'); /* the name before it may hold anything */
-    return state && (strncmp(state, ") T", 3) == 0 || strncmp(state, ") t", 3) == 0);
-}
-
 static void execute(fani_processes_pool *pool, fani_processes_worker *worker)
 {
-    bool stopped = is_stopped(worker);
-    retire(pool, worker, FAN_FOREVER);
-    kill_worker(worker, stopped ? was_stopped : NULL);
+    int64_t cpu_us;
+    bool stopped = fani_processes_is_stopped(worker->pidfd, &cpu_us);
+    fani_processes_give_up(pool, worker, stopped ? fani_processes_was_stopped : NULL);
 }
 
 /* Fills the places that are wanted; a worker in another one ends after what it runs. */
@@ -440,6 +419,7 @@ fan_deadline fani_processes_keep_alive(fani_processes_pool *pool)
     pool->stirred = false;
     fan_deadline now = fani_clock_ns(), next = FAN_FOREVER;
     unsigned starts = 0;
+    fani_processes_pulse(pool, now);
     for (unsigned i = 0; i < pool->count; i++) {
         fani_processes_worker *worker = &pool->workers[i];
         bool due = worker->due <= now;

@@ -256,6 +256,10 @@ static void tell_pump(fani_processes_pool *pool, fani_processes_worker *worker)
         if (pool->attending)
             worker->bell_at |= FANI_PROCESSES_PATIENT;
         atomic_store_explicit(&worker->region->ring_at, worker->bell_at, memory_order_relaxed);
+        if (pool->rest == FANI_PROCESSES_DORMANT) { /* from here on it has ticks */
+            pool->rest = FANI_PROCESSES_SLEEPING;
+            fani_processes_ring_bell(pool);
+        }
     } else if (pool->rest == FANI_PROCESSES_SLEEPING) {
         pool->rest = FANI_PROCESSES_NAPPING;
         fani_processes_ring_bell(pool);

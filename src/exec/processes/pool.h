@@ -14,7 +14,7 @@
 
 typedef enum fani_processes_state {
     FANI_PROCESSES_ABSENT,   /* to be started when `due` comes */
-    FANI_PROCESSES_STARTING, /* has until `due` to say that it serves */
+    FANI_PROCESSES_STARTING, /* has some ticks to say that it serves: see pulse.c */
     FANI_PROCESSES_SERVING,
     FANI_PROCESSES_ENDING, /* gets no work any more; killed when `due` comes */
 } fani_processes_state;
@@ -32,7 +32,8 @@ typedef struct fani_processes_flight {
 typedef enum fani_processes_rest {
     FANI_PROCESSES_AWAKE,
     FANI_PROCESSES_NAPPING,  /* comes by itself in a moment */
-    FANI_PROCESSES_SLEEPING, /* until a bell */
+    FANI_PROCESSES_SLEEPING, /* until a bell, or the next tick */
+    FANI_PROCESSES_DORMANT,  /* until a bell: nothing is under way. The next batch rings */
 } fani_processes_rest;
 
 /* What workers know of tasks and arguments by number: see region.h. */
@@ -60,6 +61,10 @@ typedef struct fani_processes_worker {
     bool wake_due;           /* the pump gave it a batch and has not woken it yet */
     unsigned failures;       /* images in a row that ended without having answered a batch */
     unsigned start_failures; /* starts in a row that came to nothing */
+    unsigned still;          /* ticks in a row in which it stood still; while it starts: ticks */
+    int64_t cpu_us;          /* its time on a core when it was last seen stopped */
+    uint64_t untaken;        /* the posting that it did not take up to the last tick, or 0 */
+    uint64_t given;          /* how far it had been given work at the last tick */
     fan_deadline due;        /* see the states; FAN_FOREVER: nothing is due */
 
     /* Guarded by the pool's lock; the descriptors and the region change only in the pump. */
@@ -80,6 +85,7 @@ typedef struct fani_processes_worker {
     uint64_t controls;       /* messages sent that its frames may need, WAKE not counted */
     uint64_t shares_told;    /* up to this number of pool->shares_made */
     bool full;               /* takes no batch until it has made progress */
+    bool stopped;            /* by a signal, when last looked: it gets no work */
     bool revoked;            /* it is to end a batch: it gets no work, its death blames nobody */
     uint64_t condemned;      /* the posting of that batch; 0: it was answered, or there is none */
     uint64_t condemned_next; /* another that it has claimed meanwhile; 0: none */
@@ -109,9 +115,13 @@ typedef struct fani_processes_pool {
     int bell;             /* eventfd: wakes the pump; workers and posting threads ring it */
     int epoll;            /* the bell, the workers' sockets and pidfds */
     pthread_t pump;
-    fani_wakes wakes; /* the pump's */
-    bool dismissed;   /* these two also: the workers were asked to end */
-    bool calls;       /* the attendant is to be woken once the role is free */
+    fani_wakes wakes;  /* the pump's */
+    bool dismissed;    /* these also: the workers were asked to end */
+    bool calls;        /* the attendant is to be woken once the role is free */
+    int64_t tick_ns;   /* see pulse.c */
+    int64_t ticked;    /* when the last tick was */
+    unsigned patience; /* ticks after which a worker that stands still is given up; 0: never */
+    bool lazy;         /* from the tick before to the last one no worker had work */
 
     /* Who has the role pumps: the pump itself, or while that rests a thread that waits: see
      * attend.c. It comes before all other locks. Guards what follows, and what a worker's record
@@ -218,6 +228,9 @@ fani_processes_flight *fani_processes_flight_of(const fani_processes_pool *pool,
  * stays). The lock is held. */
 bool fani_processes_take_back(fani_processes_pool *pool, fani_batch *batch,
                               fani_processes_worker **worker);
+
+/* The posting that a worker would begin next, while it is at none; or 0. The lock is held. */
+uint64_t fani_processes_untaken(const fani_processes_worker *worker);
 
 /* Takes what a worker has not begun back to where it waits. The lock is held. */
 void fani_processes_unload(fani_processes_pool *pool, fani_processes_worker *worker);
@@ -347,6 +360,14 @@ void fani_processes_served(fani_processes_pool *pool, fani_processes_worker *wor
 void fani_processes_distrust(fani_processes_pool *pool, fani_processes_worker *worker,
                              const char *reason);
 
+/* Kills a worker, of which nothing more is expected than what it has answered; `reason` is a
+ * literal, or NULL. */
+void fani_processes_give_up(fani_processes_pool *pool, fani_processes_worker *worker,
+                            const char *reason);
+
+/* The reason of one that somebody has stopped. */
+extern const char fani_processes_was_stopped[];
+
 /* A worker's socket has ended: it must die soon, or is killed. */
 void fani_processes_hung_up(fani_processes_pool *pool, fani_processes_worker *worker);
 
@@ -361,6 +382,18 @@ void fani_processes_dismiss(fani_processes_pool *pool);
 
 /* Whether every place is empty. */
 bool fani_processes_all_gone(const fani_processes_pool *pool);
+
+/* ---- pulse.c: workers that stand still; pump only, no lock held --------------------------------
+ */
+
+/* Before the pump runs: heartbeat_ms as in fan_executor_options. */
+void fani_processes_pulse_begin(fani_processes_pool *pool, uint32_t heartbeat_ms);
+
+/* A tick, if it is time for one: `now`, on the monotonic clock. */
+void fani_processes_pulse(fani_processes_pool *pool, int64_t now);
+
+/* Whether ticks are of use. The lock is held. */
+bool fani_processes_wants_pulse(const fani_processes_pool *pool);
 
 /* ---- pump.c -------------------------------------------------------------------------------- */
 

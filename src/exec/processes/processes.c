@@ -17,7 +17,8 @@
 #include "pool.h"
 #include "task/registry.h"
 
-static const fan_deadline OPEN_LIMIT = INT64_C(20000000000); /* for the first worker, in all */
+static const fan_deadline SECOND = INT64_C(1000000000);
+enum { OPEN_SECONDS = 20 }; /* for the first worker, in all */
 /* For idle workers to stop their tasks' states and end, whatever the caller's deadline says. */
 static const fan_deadline CLOSE_LEAST = INT64_C(200000000), CLOSE_MOST = INT64_C(10000000000);
 
@@ -153,22 +154,28 @@ static fan_status start_pump(fani_processes_pool *pool, fan_error *error)
     return code ? fani_error_errno(error, FAN_E_SYSTEM, code, "can't start a thread") : FAN_OK;
 }
 
-/* Every start must have been tried, so that a limit of the system shows here and not later. */
+/* Every start must have been tried, so that a limit of the system shows here and not later. Seconds
+ * are counted one by one: of a time in which this program was stopped, one counts. */
 static fan_status wait_for_workers(fani_processes_pool *pool, fan_error *error)
 {
-    struct timespec until = fani_clock_timespec(fani_clock_ns() + OPEN_LIMIT);
     fan_status status = FAN_OK;
-    int code = 0;
+    unsigned seconds = 0;
     pthread_mutex_lock(&pool->lock);
-    while (!code && !pool->broken && !pool->open_failed && (pool->untried || !pool->serving))
-        code = pthread_cond_timedwait(&pool->changed, &pool->lock, &until);
+    struct timespec until = fani_clock_timespec(fani_clock_ns() + SECOND);
+    while (seconds < OPEN_SECONDS && !pool->broken && !pool->open_failed &&
+           (pool->untried || !pool->serving)) {
+        if (pthread_cond_timedwait(&pool->changed, &pool->lock, &until) == 0)
+            continue;
+        seconds++;
+        until = fani_clock_timespec(fani_clock_ns() + SECOND);
+    }
     if (pool->broken || pool->open_failed) {
         status = pool->trouble.status;
         if (error)
             *error = pool->trouble;
     } else if (pool->untried || !pool->serving) {
-        status = fani_error_set(error, FAN_E_UNAVAILABLE, "no worker was ready in %d s",
-                                (int)(OPEN_LIMIT / INT64_C(1000000000)));
+        status =
+            fani_error_set(error, FAN_E_UNAVAILABLE, "no worker was ready in %d s", OPEN_SECONDS);
     }
     pool->opened = status == FAN_OK;
     pthread_mutex_unlock(&pool->lock);
@@ -208,6 +215,7 @@ static fan_status open_pool(fani_front *front, const fan_executor_options *optio
     if (!pool)
         return fani_error_set(error, FAN_E_MEMORY, "no memory for %u workers", options->workers);
     pool->worker_memory = options->worker_memory;
+    fani_processes_pulse_begin(pool, options->heartbeat_ms);
     pool->oom_kills = fani_oom_kills("");
     status = fani_processes_program_init(&pool->program, options->worker_program, error);
     if (status == FAN_OK)

@@ -116,17 +116,23 @@ static void note_stalls(fani_processes_pool *pool)
 
 /* Tells the workers to ring, then looks once more: a reply is seen here or rings. Where a waiting
  * thread has `attended` to replies they are left to it while they are few. False: stay up.
- * Otherwise *nap tells whether to wake without a bell. */
-static bool lie_down(fani_processes_pool *pool, calmness calm, bool attended, bool *nap)
+ * Otherwise *ns tells when to wake without a bell (negative: not). */
+static bool lie_down(fani_processes_pool *pool, calmness calm, bool attended, int64_t *ns)
 {
     pthread_mutex_lock(&pool->lock);
     if (calm != BUSY)
         note_stalls(pool);
     fani_processes_balance(pool);
     fani_processes_wake_due(pool);
-    *nap = calm != STILL && (pool->attending || any_in_flight(pool));
+    bool nap = calm != STILL && (pool->attending || any_in_flight(pool));
+    bool ticks = !pool->lazy || fani_processes_wants_pulse(pool);
     pool->attending -= pool->attending && !attended;
-    set_bells(pool, *nap ? FANI_PROCESSES_NAPPING : FANI_PROCESSES_SLEEPING, calm);
+    set_bells(pool,
+              nap     ? FANI_PROCESSES_NAPPING
+              : ticks ? FANI_PROCESSES_SLEEPING
+                      : FANI_PROCESSES_DORMANT,
+              calm);
+    *ns = nap ? NAP_NS : ticks ? pool->tick_ns : -1;
     bool quiet = !pool->refused.first && !(attended ? any_passed(pool) : any_replies_wait(pool));
     if (!quiet)
         set_bells(pool, FANI_PROCESSES_AWAKE, calm);
@@ -263,10 +269,10 @@ static int64_t time_until(fan_deadline due, int64_t most)
 /* Sleeps until there is something to do. True: there is. */
 static bool rest(fani_processes_pool *pool, fan_deadline due, calmness calm, bool attended)
 {
-    bool nap = false;
-    if (!lie_down(pool, calm, attended, &nap))
+    int64_t most = -1;
+    if (!lie_down(pool, calm, attended, &most))
         return true;
-    return look(pool, time_until(due, nap ? NAP_NS : -1));
+    return look(pool, time_until(due, most));
 }
 
 /* Leaves the replies that wait to a thread that waits for them; false where there is none. Whether

@@ -105,14 +105,18 @@ bool fani_processes_revoke(void *self, fani_batch *batch, bool kill)
     return any;
 }
 
+/* A worker names what it runs before it claims it, and may be stopped in between: what it has not
+ * claimed is not begun, as it can go elsewhere. */
 int64_t fani_processes_begun(void *self, const fani_batch *batch)
 {
     fani_processes_pool *pool = self;
     int64_t begun_ns = 0;
     pthread_mutex_lock(&pool->lock);
     const fani_processes_flight *flight = fani_processes_flight_of(pool, batch);
-    const fani_processes_region *region = flight ? pool->workers[flight->worker].region : NULL;
-    if (region && batch->timeout_ns && atomic_load(&region->running) == batch->posting) {
+    const fani_processes_worker *worker = flight ? &pool->workers[flight->worker] : NULL;
+    const fani_processes_region *region = worker ? worker->region : NULL;
+    if (region && batch->timeout_ns && atomic_load(&region->running) == batch->posting &&
+        fani_processes_ring_begun(&worker->requests, flight->position)) {
         begun_ns = atomic_load(&region->begun_ns);
         if (atomic_load(&region->running) != batch->posting)
             begun_ns = 0; /* the time is that of a later one */

@@ -80,6 +80,12 @@ bool fani_processes_ring_take_back(fani_processes_ring *ring, uint64_t position)
                                           FANI_PROCESSES_REVOKED);
 }
 
+bool fani_processes_ring_untaken(const fani_processes_ring *ring, uint64_t position)
+{
+    return !released(ring, position) &&
+           atomic_load(&frame_at(ring, position)->claim) == FANI_PROCESSES_WAITING;
+}
+
 bool fani_processes_ring_begun(const fani_processes_ring *ring, uint64_t position)
 {
     return !released(ring, position) &&

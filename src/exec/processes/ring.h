@@ -92,6 +92,9 @@ static inline uint64_t fani_processes_ring_publish(fani_processes_ring *ring)
 /* Producer: takes a published frame back. False: the consumer has begun it. */
 bool fani_processes_ring_take_back(fani_processes_ring *ring, uint64_t position);
 
+/* Producer: whether the frame at `position` was neither begun nor taken back. */
+bool fani_processes_ring_untaken(const fani_processes_ring *ring, uint64_t position);
+
 /* Producer: whether the consumer has begun, and not released, the frame at `position`. */
 bool fani_processes_ring_begun(const fani_processes_ring *ring, uint64_t position);
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -146,6 +147,19 @@ int fani_processes_spawn(const fani_processes_program *program, int region, int 
 static bool used_up(const struct rusage *usage, size_t limit)
 {
     return limit && (size_t)usage->ru_maxrss * 1024 >= limit - limit / 8;
+}
+
+bool fani_processes_is_stopped(int pidfd, int64_t *cpu_us)
+{
+    siginfo_t info = {0};
+    struct rusage usage = {0};
+    /* WNOWAIT: it stays to be told to whoever else asks. */
+    if (syscall(SYS_waitid, P_PIDFD, pidfd, &info, WSTOPPED | WNOHANG | WNOWAIT, &usage) != 0 ||
+        info.si_pid == 0)
+        return false;
+    *cpu_us = (int64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000 +
+              usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
+    return true;
 }
 
 bool fani_processes_reap(int pidfd, size_t memory_limit, char *text, size_t text_size)

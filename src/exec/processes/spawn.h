@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "fanfold/status.h"
 
@@ -32,5 +33,9 @@ int fani_processes_spawn(const fani_processes_program *program, int region, int 
  * text has no process id and no time in it, so that the same crash gives the same bytes. It says so
  * where the child had used up memory_limit (bytes, 0: none). */
 bool fani_processes_reap(int pidfd, size_t memory_limit, char *text, size_t text_size);
+
+/* Whether a child is stopped by a signal (SIGSTOP, SIGTSTP; a debugger's stops don't count), and
+ * then the time that it had on a core, in microseconds. */
+bool fani_processes_is_stopped(int pidfd, int64_t *cpu_us);
 
 #endif

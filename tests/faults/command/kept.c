@@ -134,6 +134,11 @@ bool kept_has_mpi(void)
     return access(FAULT_MPIEXEC, X_OK) == 0;
 }
 
+void kept_launcher_waits(bool waits)
+{
+    setenv("OMPI_MCA_odls_base_sigkill_timeout", waits ? "1" : "0", 1);
+}
+
 /* What the launcher and its library leave behind when they are killed lies in a folder of ours. */
 static void prepare_launcher(void)
 {
@@ -160,6 +165,7 @@ setting kept_setting(const char *executor)
     if (!is_mpi(executor))
         return how;
     prepare_launcher();
+    kept_launcher_waits(false);
     how.program = FAULT_MPIEXEC;
     how.variable = "TMPDIR";
     snprintf(temporary, sizeof temporary, "%s", run_file("mpi"));
@@ -170,6 +176,7 @@ setting kept_setting(const char *executor)
 setting kept_slow_setting(const char *executor)
 {
     setting how = kept_setting(executor);
+    kept_launcher_waits(true);
     how.fault.call = "write";
     how.fault.what = "slow-after";
     how.fault.path = kept_part();

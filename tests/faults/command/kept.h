@@ -26,6 +26,11 @@ bool kept_factor(kept_job *job, unsigned long count, unsigned bad);
  * sync reaches the disk: what processes lose is not what a lost machine loses. */
 setting kept_setting(const char *executor);
 
+/* How the launcher of the next runs over ranks ends them, where one of them has failed (also with
+ * the exit code that failed items give): with its usual second from SIGTERM to SIGKILL, or at once.
+ * kept_setting says at once, kept_slow_setting the usual. */
+void kept_launcher_waits(bool waits);
+
 /* The same of one that pauses a little behind each write to its part, so that it can be hit there
  * on a machine as busy as this one may be. */
 setting kept_slow_setting(const char *executor);

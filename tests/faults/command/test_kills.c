@@ -51,8 +51,11 @@ static unsigned campaign(const kept_job *job, const strike *strikes, size_t coun
     kept_clear();
     for (unsigned runs = 1; runs <= count + 1 && !shim_failed(); runs++) {
         const char *executor = strikes[next < count ? next : count - 1].executor;
-        setting how = kept_slow_setting(executor);
+        /* One that nobody is to hit need not wait for that. */
+        setting how = next < count ? kept_slow_setting(executor) : kept_setting(executor);
         bool ends;
+        if (next < count)
+            kept_launcher_waits(strikes[next].choice % 2);
         pid_t pid = start(&how, kept_line(job, executor, "--resume"));
         next += hit(pid, strikes + next, count - next, &hits, &ends);
         finish(pid, &r);

@@ -1,8 +1,11 @@
 /* Processes that are stopped (SIGSTOP) and go on late: a worker, a rank, the whole command while
  * another run takes its output over. */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "kept.h"
 
@@ -63,6 +66,71 @@ FAN_TEST(stops, a_worker_that_goes_on_after_its_time)
     tidy();
 }
 
+/* Whatever it was at, and without a limit of time for its items: it is replaced. */
+FAN_TEST(stops, long_a_worker_that_never_goes_on)
+{
+    static ran r;
+    kept_job job;
+    if (kept_factor(&job, 20000, 5) &&
+        stop_one(&job, "processes", "--heartbeat 1s", VICTIM_WORKER, 20000, &r))
+        kept_expect_right(&job, &r, "a worker, stopped for ever");
+    if (!shim_failed() && kept_has_mpi() && kept_factor(&job, 30000, 5) &&
+        stop_one(&job, "mpi", "--heartbeat 2s", VICTIM_WORKER, 20000, &r))
+        kept_expect_right(&job, &r, "the worker of a rank, stopped for ever");
+    tidy();
+}
+
+static unsigned count_lines(const char *text)
+{
+    unsigned count = 0;
+    for (; (text = strchr(text, '\n')); text++)
+        count++;
+    return count;
+}
+
+/* Writes numbers, and waits up to 20 s until the output has so many lines. */
+static void feed(pid_t pid, int fd, const char *numbers, unsigned lines)
+{
+    static char out[TEXT];
+    EXPECT_I64(write(fd, numbers, strlen(numbers)), strlen(numbers));
+    for (int ms = 0; ms < 20000 && !has_ended(pid); ms += 5) {
+        if (read_text(run_file("out"), out) && count_lines(out) >= lines)
+            return;
+        pause_ms(5);
+    }
+}
+
+/* Both have nothing to do when they are stopped; no time runs for the item that they are then
+ * given. They are replaced, as neither takes it. */
+FAN_TEST(stops, idle_workers)
+{
+    static ran r;
+    pid_t hit[2];
+    bool stopped = true;
+    setting how = {0};
+    ASSERT_I64(mkfifo(in_folder("numbers"), 0600), 0);
+    int fd = open(in_folder("numbers"), O_RDWR | O_CLOEXEC);
+    pid_t pid = start(&how, "factor --executor processes -j2 --timeout 2 --heartbeat 1s "
+                            "--input @/numbers");
+    feed(pid, fd, "15\n", 1);
+    for (unsigned i = 0; i < 2; i++) {
+        hit[i] = victim_of(pid, VICTIM_WORKER, i);
+        stopped = stopped && hit[i] && kill(hit[i], SIGSTOP) == 0 && wait_stopped(hit[i]);
+    }
+    if (stopped)
+        feed(pid, fd, "21\n", 2);
+    feed(pid, fd, "33\n35\n", 4);
+    bool replaced = stopped && !(is_alive(hit[0]) && is_alive(hit[1]));
+    close(fd);
+    finish(pid, &r);
+    SHIM_CHECK(replaced, (void)0, "stopped %d, and none was replaced; code %d: %.300s", stopped,
+               r.code, r.err);
+    EXPECT_TRUE(expect_sane(&r, "idle workers, stopped"));
+    EXPECT_I64(r.code, 0);
+    EXPECT_STR(r.out, "15: 3 5\n21: 3 7\n33: 3 11\n35: 5 7\n");
+    tidy();
+}
+
 FAN_TEST(stops, ranks_that_go_on_in_time_and_never)
 {
     static ran r;
@@ -85,6 +153,33 @@ FAN_TEST(stops, ranks_that_go_on_in_time_and_never)
 
 /* ---- The whole command ------------------------------------------------------------------------
  */
+
+/* As by Ctrl-Z or a batch system: stopped for longer than items may take and workers may stand
+ * still, and the command goes on a little before its workers. */
+FAN_TEST(stops, a_run_that_is_suspended_loses_nothing)
+{
+    static ran r;
+    kept_job job;
+    setting how = kept_slow_setting("processes");
+    if (!kept_factor(&job, 20000, 5))
+        return;
+    kept_clear();
+    pid_t pid = start(&how, kept_line(&job, "processes", "--timeout 1 --heartbeat 1s"));
+    pid_t one = kept_wait_written(pid, job.bytes / 3) ? victim_of(pid, VICTIM_WORKER, 0) : 0;
+    pid_t two = one ? victim_of(pid, VICTIM_WORKER, 1) : 0;
+    bool stopped =
+        two && kill(-pid, SIGSTOP) == 0 && wait_stopped(pid) && wait_stopped(one) && two != one;
+    pause_ms(stopped ? 999 : 0);
+    pause_ms(stopped ? 300 : 0);
+    (void)kill(pid, SIGCONT);
+    pause_ms(100);
+    (void)kill(-pid, SIGCONT);
+    bool kept = stopped && kept_wait_written(pid, job.bytes / 2) && is_alive(one) && is_alive(two);
+    finish(pid, &r);
+    SHIM_CHECK(stopped && kept, (void)0, "stopped %d, its workers were kept %d", stopped, kept);
+    kept_expect_right(&job, &r, "a run that was suspended");
+    tidy();
+}
 
 /* What differs from what it was when it was copied. What a run was stopped in the middle of (the
  * file `stopped_at`) may be done when it goes on: it had looked before. */
