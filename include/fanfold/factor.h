@@ -119,11 +119,11 @@ FAN_API fan_status fan_factorization_text(const fan_factorization *factorization
 
 /* How hard to try, and when to stop. All zero is a good default. */
 typedef struct fan_factor_options {
-    /* 0: everything that is there: elliptic curves for what has up to 252 bits, the sieve up to
-     * FAN_FACTOR_FULL_BITS, else 2^29 / w^2 steps of Pollard's rho, w being the 64-bit words of
-     * what trial division left: some seconds. Else: rho alone, with so many steps for the whole
-     * number. s steps find most prime factors up to s^2 / 4: about 2^52 in numbers of 128 bits,
-     * 2^48 in 256. */
+    /* Steps of Pollard's rho for the whole number, behind everything else that is there: elliptic
+     * curves for what has up to 252 bits, the sieve up to FAN_FACTOR_FULL_BITS. 0: 2^29 / w^2, w
+     * being the 64-bit words of what trial division left: some seconds. Fewer than those: rho
+     * alone, for who wants no more than a try. s steps find most prime factors up to s^2 / 4: about
+     * 2^52 in numbers of 128 bits, 2^48 in 256. */
     uint64_t rho_iterations;
     /* Called with `context` on the calling thread many times a second (every 512 steps of rho,
      * every 16 curves or polynomials); true stops. A primality test is not interrupted (500 digits
@@ -143,9 +143,10 @@ FAN_API fan_status fan_factor_mpz_sized(mpz_srcptr n, const fan_factor_options *
  * marked as unknown. On FAN_E_ARGUMENT (n is negative) *out is untouched; after FAN_E_MEMORY and
  * FAN_E_FAILED (the product is wrong: a broken machine) it is the factorization of 1. GMP and FLINT
  * end the process when memory runs out. One core; any thread, but FLINT keeps caches per thread: a
- * thread that has factored and ends should call flint_cleanup(). The environment variable FANFOLD_ISA
- * acts as in fan_is_prime_u64_array. Source: trial division, perfect powers, elliptic curves, the
- * self-initializing quadratic sieve, Brent's form of Pollard's rho (docs/factoring.md). */
+ * thread that has factored and ends should call flint_cleanup(). The environment variable
+ * FANFOLD_ISA acts as in fan_is_prime_u64_array. Source: trial division, perfect powers, elliptic
+ * curves, the self-initializing quadratic sieve, Brent's form of Pollard's rho (docs/factoring.md).
+ */
 static inline fan_status fan_factor_mpz(mpz_srcptr n, const fan_factor_options *options,
                                         fan_factorization *out, fan_error *error)
 {

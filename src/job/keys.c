@@ -112,8 +112,8 @@ static const key_entry table[FANI_KEY_COUNT] = {
                              .low = 1,
                              .high = 100000000},
     [FANI_KEY_EFFORT] = {{"effort", "factor divisors", "N",
-                          "Pollard's rho alone, with so many steps a number, 1 to 10^15 (default: "
-                          "curves, the sieve up to 63 digits, rho beyond: some seconds)",
+                          "steps of Pollard's rho, 1 to 10^15, once curves and the sieve (up to 63 "
+                          "digits) are done; fewer than the default's some seconds: rho alone",
                           false},
                          .rule = RULE_COUNT,
                          .low = 1,

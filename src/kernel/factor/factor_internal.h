@@ -33,7 +33,7 @@ typedef struct fani_effort {
     bool (*cancelled)(void *context);
     void *context;
     fani_isa isa;
-    bool rho_alone; /* the caller has named the steps */
+    bool rho_alone; /* the caller wants less than usual */
     /* The next round of curves (split.c). What survived so many has no small prime left, nor have
      * its parts: they go on there. */
     unsigned round;

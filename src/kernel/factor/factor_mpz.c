@@ -191,6 +191,15 @@ static fan_status resolve_all(fan_factorization *f, fani_effort *effort)
     return answer;
 }
 
+/* Rho's steps for what trial division left, and whether there is to be anything else. */
+static void set_steps(fani_effort *effort, mpz_srcptr rest)
+{
+    uint64_t usual = fani_default_steps(rest);
+    effort->rho_alone = effort->steps != 0 && effort->steps < usual;
+    if (effort->steps == 0)
+        effort->steps = usual;
+}
+
 static fan_status factor_positive(fan_factorization *f, fani_effort *effort)
 {
     trial t = {.f = f, .effort = effort, .product = 1};
@@ -204,8 +213,8 @@ static fan_status factor_positive(fan_factorization *f, fani_effort *effort)
     }
     if (status == FAN_OK && fani_has_more_digits(t.rest, FAN_FACTOR_MAX_DIGITS))
         status = FAN_E_EFFORT;
-    else if (status == FAN_OK && effort->steps == 0)
-        effort->steps = fani_default_steps(t.rest);
+    else if (status == FAN_OK)
+        set_steps(effort, t.rest);
     mpz_clear(t.rest);
     return status == FAN_OK ? resolve_all(f, effort) : status;
 }
@@ -238,8 +247,7 @@ fan_status fan_factor_mpz_sized(mpz_srcptr n, const fan_factor_options *options,
     fani_effort effort = {.steps = known.rho_iterations,
                           .cancelled = known.cancelled,
                           .context = known.context,
-                          .isa = fani_isa_wanted(),
-                          .rho_alone = known.rho_iterations != 0};
+                          .isa = fani_isa_wanted()};
     fani_factorization_reset(out, n);
     fan_status status = mpz_sgn(out->number) > 0 ? factor_positive(out, &effort) : FAN_OK;
     if (status != FAN_E_MEMORY && status != FAN_E_FAILED && !fani_factorization_finish(out))

@@ -42,8 +42,8 @@ typedef struct fani_wide_plan {
     uint32_t pair_count;
 } fani_wide_plan;
 
-/* Makes a plan for 10 <= b1 <= FANI_WIDE_B1_MAX and b1 < b2 <= 2^20. False when memory is out; *plan then
- * has nothing to free. Takes some microseconds for b2 = 20000. */
+/* Makes a plan for 10 <= b1 <= FANI_WIDE_B1_MAX and b1 < b2 <= 2^20. False when memory is out;
+ * *plan then has nothing to free. Takes some microseconds for b2 = 20000. */
 bool fani_wide_plan_make(uint32_t b1, uint32_t b2, fani_wide_plan *plan);
 void fani_wide_plan_clear(fani_wide_plan *plan);
 
