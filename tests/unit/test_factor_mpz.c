@@ -272,7 +272,7 @@ FAN_TEST(factor_mpz, cancelled)
     for (unsigned polls = 0; polls < 6000; polls += 449) {
         unsigned left = polls;
         fan_factor_options options = {
-            .rho_iterations = 1 << 26, .cancelled = cancel_after, .context = &left};
+            .rho_iterations = 1 << 25, .cancelled = cancel_after, .context = &left};
         fan_factorization *f;
         mpz_t n, product, power;
         mpz_init_set_str(n, "0x600000000000000000000000000000006", 0);
