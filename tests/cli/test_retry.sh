@@ -6,7 +6,7 @@ set -u
 cd "$tmp" || exit 1
 
 # Items that take some 30 ms, among others that take none: a limit of 1 ms is too short for them.
-slow=3000000000130000000000507
+slow=3000000000000000038372000000000000010863369
 for i in {1..6}; do
     seq $((i * 100)) $((i * 100 + 5))
     echo $slow
