@@ -86,7 +86,7 @@ static size_t divisible_items(const fan_mapping *map, size_t max)
     double wanted = map->item.ns > 0 ? workers * DIVISIBLE_NS / map->item.ns : unit;
     double parts =
         workers * DIVISIBLE_PARTS * fani_batching_together(map->task->together, map->item.ns);
-    if (wanted < parts)
+    if (wanted < parts && !map->options.batch)
         wanted = parts;
     double growth = DIVISIBLE_GROWTH * (double)map->last_batch;
     if (wanted > growth && growth > 0)
