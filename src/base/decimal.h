@@ -9,11 +9,8 @@
 
 /* Room for any u64 in decimal; there is no NUL in it. */
 #define FANI_U64_DIGITS 20
-/* Bytes at the start of the text that fani_u64_text may write whatever the length. */
-#define FANI_U64_STORED 8
-
-/* Writes a number in decimal, without NUL; returns the length. Where that is less than
- * FANI_U64_STORED, the bytes up to there are written too. Any thread. */
+/* Writes a number in decimal, without NUL; returns the length. Where that is less than 8, the bytes
+ * up to there may be written too. Any thread. */
 size_t fani_u64_text(uint64_t value, char *text);
 
 /* How many of the first bytes of a text are digits. Any thread. */

@@ -65,7 +65,8 @@ static uint64_t cut_half(fani_member *victim, uint64_t unit)
 /* ---- Parts --------------------------------------------------------------------------------- */
 
 /* Items of the next part where the executor chooses: some microseconds of work, or what the task
- * works on at once, and never so much of the range that others find nothing. */
+ * works on at once, and not so much of the range that others find nothing, as long as a part of it
+ * is worth a vector. */
 static uint64_t choose_part(const fani_member *m, const fani_division *d, double item_ns,
                             uint64_t last)
 {

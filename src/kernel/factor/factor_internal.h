@@ -21,8 +21,9 @@ typedef struct fani_verdict {
     fan_factor_proof proof;
 } fani_verdict;
 
-/* Prime or composite, for an odd n above 2^64; proven up to FAN_FACTOR_PROOF_DIGITS. */
-fani_verdict fani_judge_mpz(mpz_srcptr n);
+/* Prime or composite, for an odd n above 2^64; proven up to FAN_FACTOR_PROOF_DIGITS. FAN_E_MEMORY
+ * leaves *verdict undefined. */
+fan_status fani_judge_mpz(mpz_srcptr n, fani_verdict *verdict);
 
 /* A proper divisor of m->n, which is odd, composite and has no small prime factor. */
 uint64_t fani_rho_u64(const fani_mont *m);

@@ -164,7 +164,10 @@ static fan_status resolve(fan_factorization *f, size_t i, fani_effort *effort)
         return resolve_u64(f, i);
     if (is_cancelled(effort))
         return FAN_E_CANCELLED;
-    fani_verdict verdict = fani_judge_mpz(entry->value);
+    fani_verdict verdict;
+    fan_status status = fani_judge_mpz(entry->value, &verdict);
+    if (status != FAN_OK)
+        return status;
     if (verdict.kind == FAN_FACTOR_PRIME) {
         entry->verdict = verdict;
         return FAN_OK;

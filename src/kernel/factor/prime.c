@@ -114,15 +114,20 @@ bool fani_has_more_digits(mpz_srcptr n, size_t digits)
 
 /* GMP's Baillie-PSW first: it finds composites faster than FLINT's road to a proof. 24 is the
  * highest argument that adds no Miller-Rabin rounds to it. */
-fani_verdict fani_judge_mpz(mpz_srcptr n)
+fan_status fani_judge_mpz(mpz_srcptr n, fani_verdict *verdict)
 {
-    fani_verdict verdict = {FAN_FACTOR_PRIME, FAN_PROOF_NONE};
+    *verdict = (fani_verdict){FAN_FACTOR_PRIME, FAN_PROOF_NONE};
     size_t bits = mpz_sizeinbase(n, 2);
-    if (mpz_probab_prime_p(n, 24) == 0) {
-        verdict.kind = FAN_FACTOR_COMPOSITE;
-    } else if (bits >= FANI_PROOF_BITS_MIN && bits <= FANI_PROOF_BITS_MAX &&
-               fani_prove_by_n_minus_1(n)) {
-        verdict.proof = FAN_PROOF_N_MINUS_1;
+    fan_status status = FAN_OK;
+    bool proven = false, composite = mpz_probab_prime_p(n, 24) == 0;
+    if (!composite && bits >= FANI_PROOF_BITS_MIN && bits <= FANI_PROOF_BITS_MAX)
+        status = fani_prove_by_n_minus_1(n, &proven);
+    if (status != FAN_OK)
+        return status;
+    if (composite) {
+        verdict->kind = FAN_FACTOR_COMPOSITE;
+    } else if (proven) {
+        verdict->proof = FAN_PROOF_N_MINUS_1;
     } else if (!fani_has_more_digits(n, FAN_FACTOR_PROOF_DIGITS)) {
         fmpz_t copy;
         fmpz_init(copy);
@@ -130,9 +135,9 @@ fani_verdict fani_judge_mpz(mpz_srcptr n)
         int answer = fmpz_is_prime(copy); /* 1 proven, 0 composite, -1 not decided */
         fmpz_clear(copy);
         if (answer == 0)
-            verdict.kind = FAN_FACTOR_COMPOSITE;
+            verdict->kind = FAN_FACTOR_COMPOSITE;
         else if (answer == 1)
-            verdict.proof = FAN_PROOF_FLINT;
+            verdict->proof = FAN_PROOF_FLINT;
     }
-    return verdict;
+    return FAN_OK;
 }

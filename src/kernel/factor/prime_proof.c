@@ -18,6 +18,7 @@ typedef struct proof {
     unsigned count;
     mpz_t part[PARTS_MAX];
     unsigned parts;
+    fan_status status; /* FAN_E_MEMORY: what could not be tried */
 } proof;
 
 /* Whether factored^3 > n. */
@@ -86,9 +87,9 @@ static bool split_part(proof *p, fani_effort *effort)
     mpz_ptr part = p->part[p->parts - 1];
     mpz_t divisor;
     mpz_init(divisor);
-    bool found = p->parts < PARTS_MAX &&
-                 fani_split_by_curves(part, effort, last, false, divisor) == FAN_OK &&
-                 mpz_cmp_ui(divisor, 1) != 0;
+    if (p->parts < PARTS_MAX)
+        p->status = fani_split_by_curves(part, effort, last, false, divisor);
+    bool found = p->parts < PARTS_MAX && p->status == FAN_OK && mpz_cmp_ui(divisor, 1) != 0;
     if (found) {
         mpz_divexact(part, part, divisor);
         mpz_init_set(p->part[p->parts++], divisor);
@@ -106,9 +107,11 @@ static bool resolve_part(proof *p, fani_effort *effort)
             add_word(p, part);
     } else if (mpz_probab_prime_p(part, 24) == 0) {
         return split_part(p, effort);
-    } else if (fani_judge_mpz(part).proof == FAN_PROOF_NONE) {
-        return false;
     } else {
+        fani_verdict verdict;
+        p->status = fani_judge_mpz(part, &verdict);
+        if (p->status != FAN_OK || verdict.proof == FAN_PROOF_NONE)
+            return false;
         mpz_t q;
         mpz_init_set(q, part);
         add_prime(p, q, part);
@@ -166,7 +169,7 @@ static bool is_proven(const proof *p)
     return proven;
 }
 
-bool fani_prove_by_n_minus_1(mpz_srcptr n)
+fan_status fani_prove_by_n_minus_1(mpz_srcptr n, bool *proven)
 {
     proof p = {.n = n};
     fani_effort effort = {.isa = fani_isa_wanted()};
@@ -177,11 +180,11 @@ bool fani_prove_by_n_minus_1(mpz_srcptr n)
     divide_by_small(&p, p.part[0]);
     while (!is_enough(&p) && p.parts > 0 && resolve_part(&p, &effort))
         continue;
-    bool proven = is_enough(&p) && is_proven(&p);
+    *proven = p.status == FAN_OK && is_enough(&p) && is_proven(&p);
     while (p.parts > 0)
         mpz_clear(p.part[--p.parts]);
     while (p.count > 0)
         mpz_clear(p.prime[--p.count]);
     mpz_clears(p.minus_1, p.factored, NULL);
-    return proven;
+    return p.status;
 }

@@ -99,6 +99,14 @@ FAN_TEST(memory, allocations_of_the_sieve_fail)
     tidy();
 }
 
+/* A prime whose proof needs curves: without memory for them there is no other proof instead. */
+FAN_TEST(memory, allocations_of_a_proof_fail)
+{
+    refuse("factor --format ndjson 1431793348928145873271594142729508803 --executor serial", "root",
+           false, 1);
+    tidy();
+}
+
 FAN_TEST(memory, allocations_of_an_expression_fail)
 {
     refuse("integrate exp(-x*x) --over x=0:1 --executor serial", "root", false, 1);
