@@ -143,7 +143,8 @@ static inline fan_status fan_process_pipeline(const fan_process_options *command
 
 /* Waits until it has ended, or all of `count` have (NULL is passed over), and meanwhile reads what
  * is to be kept and ends what has no time left: so a child never hangs because nobody reads, but
- * its limits count only while somebody waits. FAN_NOW polls. FAN_E_TIMEOUT at the deadline: it
+ * its limits count only while somebody waits. A pause of the whole program meanwhile (SIGSTOP, a
+ * suspended job) is no time of a child. FAN_NOW polls. FAN_E_TIMEOUT at the deadline: it
  * still runs, nothing of what it wrote is lost. FAN_E_MEMORY, FAN_E_SYSTEM.
  *
  * After a child's end its output is read to the end; where something that it started holds it open,

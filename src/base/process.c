@@ -186,7 +186,7 @@ static fan_status spawn(fan_process *p, const ends *child, int folder, fan_error
     struct timespec wall;
     clock_gettime(CLOCK_REALTIME, &wall); /* as the monotonic one it can't fail */
     p->result.begun_ns = (int64_t)wall.tv_sec * 1000000000 + wall.tv_nsec;
-    p->begun = fani_clock_ns();
+    p->begun = p->stepped = fani_clock_ns();
     int code = fani_spawn_start(&how, &p->id, &p->pidfd);
     free(how.environment);
     if (code)

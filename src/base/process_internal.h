@@ -17,6 +17,8 @@ struct fan_process {
     size_t capacity[3];          /* of what is kept of output and error */
     fan_process_result result;
     int64_t begun;       /* all times: ns on the monotonic clock, INT64_MAX: never */
+    int64_t paused_ns;   /* for which this program was stopped */
+    int64_t stepped;     /* when a wait last looked at it */
     int64_t asked;       /* when stop is asked next */
     int64_t kill_at;     /* when SIGKILL is due */
     int64_t drop_at;     /* when nothing more is read */
@@ -30,6 +32,10 @@ void fani_process_signal(const fan_process *process, int signal);
 
 /* Begins to end it, for a reason. */
 void fani_process_end(fan_process *process, fan_process_end why, int64_t now);
+
+/* To be called before a wait by who does nothing between its waits that takes time: what has passed
+ * since the last one is a pause of the program where it is long. */
+void fani_process_skip_gap(fan_process *process);
 
 /* Closes our end of a stream. */
 void fani_process_close(fan_process *process, int stream);

@@ -143,6 +143,21 @@ for _ in {1..100}; do
     sleep 0.05
 done
 [ -z "$left" ] || fail "$what: left processes: $left"
+what='a batch system that stops the program and its command for longer than --timeout'
+"${map[@]}" --timeout 1.5 -- sh -c 'echo $$ >stopped; until [ -e go ]; do sleep 0.02; done; echo done' ::: a >out 2>err </dev/null &
+pid=$! code=0
+for _ in {1..600}; do
+    [ ! -s stopped ] || break
+    sleep 0.02
+done
+kill -STOP -- "-$(cat stopped)" "$pid"
+sleep 1.7
+: >go
+kill -CONT "$pid"
+sleep 0.1
+kill -CONT -- "-$(cat stopped)" 2>/dev/null
+wait "$pid" || code=$?
+expect 0 'done\n'
 what='a retry'
 run "${map[@]}" --retries 3 -- sh -c 'echo x >>tries; [ $(wc -l <tries) -ge 3 ] && echo $(wc -l <tries)' ::: a
 expect 0 '3\n'
