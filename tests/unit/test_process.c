@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -551,6 +552,38 @@ FAN_TEST(process, a_pipe_ends_as_a_whole)
     EXPECT_TRUE(group_is_gone(group));
     for (int i = 0; i < 3; i++)
         fan_process_free(p[i]);
+}
+
+/* Of the second command the streams can be made, but it can't be watched. */
+FAN_TEST(process, a_pipe_for_which_there_are_too_few_descriptors)
+{
+    enum { MOST = 128, NEEDED = 5 };
+    struct rlimit before, low;
+    int taken[MOST], count = 0;
+    fan_process *p[2] = {0};
+    fan_error error = {0};
+    const fan_process_stream null = {FAN_PROCESS_NULL, 0}, piped = {FAN_PROCESS_PIPE, 0};
+    const char *const arguments[] = {"sleep", "20", NULL};
+    const fan_process_options commands[] = {
+        {.arguments = arguments, .streams = {[FAN_PROCESS_ERROR] = null}},
+        {.arguments = arguments,
+         .streams = {[FAN_PROCESS_OUTPUT] = piped, [FAN_PROCESS_ERROR] = null}},
+    };
+    ASSERT_I64(getrlimit(RLIMIT_NOFILE, &before), 0);
+    low = (struct rlimit){MOST, before.rlim_max};
+    ASSERT_I64(setrlimit(RLIMIT_NOFILE, &low), 0);
+    while (count < MOST && (taken[count] = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0)
+        count++;
+    ASSERT_TRUE(count >= NEEDED);
+    for (int i = 1; i < NEEDED; i++)
+        close(taken[--count]);
+    fan_deadline hung = fan_deadline_in_ms(15000);
+    EXPECT_I64(fan_process_pipeline(commands, 2, p, &error), FAN_E_SYSTEM);
+    EXPECT_I64(error.errno_code, EMFILE);
+    EXPECT_TRUE(fan_deadline_in_ms(0) < hung);
+    while (count)
+        close(taken[--count]);
+    EXPECT_I64(setrlimit(RLIMIT_NOFILE, &before), 0);
 }
 
 static void no_handling(int signal)
