@@ -94,7 +94,7 @@ typedef struct fan_process_result {
     bool left_open;   /* something that it started still held output or error open when the reading
                          ended: what comes later is missing */
     int64_t begun_ns; /* since 1970 */
-    uint64_t run_ns;  /* from its start to its end */
+    uint64_t run_ns;  /* from its start until its end was seen by a wait */
     uint64_t user_ns, system_ns; /* CPU time and peak memory, with children that it waited for */
     uint64_t peak_bytes;
     char text[256]; /* what happened: "exited with code 3", "killed by SIGKILL", ... */
@@ -160,8 +160,8 @@ FAN_API fan_status fan_process_wait_all(fan_process *const processes[], size_t c
 FAN_API const fan_process_result *fan_process_get_result(const fan_process *process);
 
 /* Begins to end it and its group: terminate by SIGTERM, after which waiting sends SIGKILL when the
- * grace is over; kill by SIGKILL. Without effect where it has ended. The end is to be waited for.
- */
+ * grace is over; kill by SIGKILL. Without effect where it has ended by itself, also for what it
+ * left in its group or the rest of its pipeline. The end is to be waited for. */
 FAN_API void fan_process_terminate(fan_process *process);
 FAN_API void fan_process_kill(fan_process *process);
 

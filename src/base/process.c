@@ -353,13 +353,16 @@ void fani_process_end(fan_process *p, fan_process_end why, int64_t now)
 
 void fan_process_terminate(fan_process *process)
 {
-    fani_process_end(process, FAN_PROCESS_ENDED, fani_clock_ns());
+    int64_t now = fani_clock_ns();
+    if (!process->finished && !fani_process_look(process, now))
+        fani_process_end(process, FAN_PROCESS_ENDED, now);
 }
 
 void fan_process_kill(fan_process *process)
 {
     int64_t now = fani_clock_ns();
-    if (process->finished)
+    if (process->finished ||
+        (process->why == FAN_PROCESS_EXITED && fani_process_look(process, now)))
         return;
     if (process->why == FAN_PROCESS_EXITED)
         process->why = FAN_PROCESS_ENDED;

@@ -30,6 +30,9 @@ struct fan_process {
 /* Sends a signal to the group, while it is known to be that of this process. */
 void fani_process_signal(const fan_process *process, int signal);
 
+/* Whether it has ended, be it while nobody waited. */
+bool fani_process_look(fan_process *process, int64_t now);
+
 /* Begins to end it, for a reason. */
 void fani_process_end(fan_process *process, fan_process_end why, int64_t now);
 

@@ -212,9 +212,19 @@ static void see_gone(fan_process *p, int64_t now)
         p->drop_at = now + (int64_t)FAN_PROCESS_LINGER_MS * FANI_MS;
 }
 
+bool fani_process_look(fan_process *p, int64_t now)
+{
+    struct pollfd entry = {.fd = p->pidfd, .events = POLLIN};
+    if (!p->gone && poll(&entry, 1, 0) > 0)
+        see_gone(p, now);
+    return p->gone;
+}
+
 static void step(fan_process *p, int64_t now)
 {
     p->stepped = now;
+    if (now >= due(p)) /* one that has ended, and nobody has seen it, is not late */
+        (void)fani_process_look(p, now);
     end_in_time(p, now);
     if (p->gone) {
         see_gone(p, now);

@@ -412,6 +412,41 @@ FAN_TEST(process, stop_is_asked)
     fan_process_result_clear(&r);
 }
 
+/* Waits until a child has ended, without taking its status. */
+static void await_end(const fan_process *p)
+{
+    siginfo_t info;
+    while (waitid(P_PID, (id_t)fan_process_id(p), &info, WEXITED | WNOWAIT) && errno == EINTR)
+        ;
+}
+
+FAN_TEST(process, one_that_ended_in_time_is_not_ended_when_it_is_waited_for_late)
+{
+    const struct timespec longer = {.tv_nsec = 60000000};
+    int asked = 1;
+    fan_process_options o = {.arguments = SH("sleep 1000 >/dev/null 2>&1 & exit 3"),
+                             .timeout_ms = 50};
+    for (int way = 0; way < 4; way++) {
+        o.timeout_ms = way == 0 ? 50 : 0;
+        o.stop = way == 1 ? true_at_second : NULL;
+        o.stop_user = &asked;
+        fan_process *p = start(&o);
+        int64_t id = fan_process_id(p);
+        await_end(p);
+        nanosleep(&longer, NULL);
+        if (way == 2)
+            fan_process_terminate(p);
+        if (way == 3)
+            fan_process_kill(p);
+        ASSERT_I64(fan_process_wait(p, fan_deadline_in_ms(60000)), FAN_OK);
+        EXPECT_I64(fan_process_get_result(p)->end, FAN_PROCESS_EXITED);
+        EXPECT_STR(fan_process_get_result(p)->text, "exited with code 3");
+        EXPECT_TRUE(group_lives(id)); /* what it left */
+        kill(-(pid_t)id, SIGKILL);
+        fan_process_free(p);
+    }
+}
+
 FAN_TEST(process, what_it_leaves_behind_is_not_waited_for)
 {
     fan_process *p = start(&(fan_process_options){.arguments = SH("echo out; sleep 1000 &")});
