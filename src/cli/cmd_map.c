@@ -87,8 +87,8 @@ static void set_words(made_options *m, const cli_options *o)
 static int run(const cli_options *o)
 {
     made_options m = {.options = *o};
-    /* Each word and file becomes one setting, and there are a few more. */
-    size_t room = o->setting_count + o->argument_count + o->arg_file_count + 8;
+    /* Each word and file becomes one setting, a --halt two, and there are a few more. */
+    size_t room = 2 * o->setting_count + o->argument_count + o->arg_file_count + 8;
     m.options.settings = calloc(room, sizeof *m.options.settings);
     if (!m.options.settings) {
         message_error("out of memory");

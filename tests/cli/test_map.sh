@@ -190,6 +190,10 @@ rm -f ran
 run timeout 60 "${map[@]}" -j 1 --halt soon,fail=2 -- sh -c 'echo $0 >>ran; exit 1' ::: 1 2 3 4 5 6
 expect 1
 [ "$(wc -l <ran)" -lt 6 ] || fail "$what: all ran"
+what='many of them: the last counts'
+# shellcheck disable=SC2046 # many words
+run "${map[@]}" -j 1 $(printf -- '--halt now,fail=%d ' {60..1}) -- sh -c 'echo $0; exit 1' ::: 1 2 3
+expect 1 '1\n'
 what='a dry run'
 run "${map[@]}" --dry-run -j 1 -- sh -c ': >ran' {} ::: a b
 expect 0
