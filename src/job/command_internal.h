@@ -101,7 +101,8 @@ void fani_sources_free(fani_sources *sources);
 /* Adds their items to a reader, which must be freed before them. FAN_E_MEMORY. */
 fan_status fani_sources_add(fani_sources *sources, fani_reader *reader);
 
-/* How many sources the key names; "::::" before a file counts as one. */
+/* How many sources the key names; each file behind "::::" is one, and no file is one without items.
+ */
 size_t fani_sources_count(const fan_job *job);
 
 /* ---- The log: command_log.c ------------------------------------------------------------------

@@ -31,7 +31,8 @@ static bool is_mark(const char *value)
     return !strcmp(value, WORDS) || !strcmp(value, FILES);
 }
 
-/* Calls `found` for each source: a file's name, or words. */
+/* Calls `found` for each source: a file's name, or words. Where no file is named that is a source
+ * of no words: a list of files that came out empty must not leave a place in the command empty. */
 static fan_status walk(const fan_job *job,
                        fan_status (*found)(void *user, const char *file, char *const *words,
                                            size_t count),
@@ -48,7 +49,7 @@ static fan_status walk(const fan_job *job,
             count++;
         for (size_t k = 0; files && status == FAN_OK && k < count; k++)
             status = found(user, values->at[i + k], NULL, 0);
-        if (!files)
+        if (!files || !count)
             status = found(user, NULL, values->at + i, count);
         i += count;
     }

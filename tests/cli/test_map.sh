@@ -56,6 +56,12 @@ expect 0 '1,a,1,b,2,a,2,b,'
 what='a source without items'
 run "${map[@]}" -- echo ::: a b :::
 expect 0 ''
+run "${map[@]}" -- echo dir/{} ::::
+expect 0 ''
+run "${map[@]}" -- echo {1}/{2} ::: a b ::::
+expect 0 ''
+run "${map[@]}" -- echo {1}/{2} :::: ::: a b
+expect 0 ''
 what='columns'
 run_on 'a, b,c\nd\n' "${map[@]}" --colsep , -- printf '<%s>' {3} {} '{2}{-1}' '{}' x
 expect 0 '<c><a>< b><c>< bc><a>< b><c><x><><d><d><d><x>'
