@@ -94,15 +94,22 @@ static fan_status add_read(source *s, const fan_items *items)
 }
 
 /* Whether something that was read is no value: a file that can't be opened, a line that is too
- * long. */
+ * long, or one with the byte that stands between the values of an item. */
 static fan_status refuse_flawed(fani_reader *reader, const fan_items *items, fan_error *error)
 {
     for (size_t i = 0; i < items->count; i++) {
         fani_place place = fani_reader_place(reader, items->first + i);
         fan_error nobodys;
-        if (place.flaw == FANI_FLAW_NONE)
+        size_t size;
+        const unsigned char *value = fan_items_at(items, i, &size),
+                            *nul = size ? memchr(value, 0, size) : NULL;
+        if (place.flaw == FANI_FLAW_NONE && !nul)
             continue;
-        fani_reader_explain(reader, place, 0, "", error ? error : &nobodys);
+        fani_reader_explain(reader, place, nul ? (size_t)(nul - value) : 0,
+                            "a NUL byte, which no argument can have (--null: items end with it)",
+                            error ? error : &nobodys);
+        if (place.flaw == FANI_FLAW_NONE)
+            return FAN_E_SYNTAX;
         return place.flaw == FANI_FLAW_NOT_OPENED ? FAN_E_INPUT : FAN_E_TOO_LARGE;
     }
     return FAN_OK;

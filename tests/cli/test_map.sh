@@ -47,6 +47,12 @@ what='a NUL in a line'
 run_on 'a\0b\nc\n' "${map[@]}" echo
 expect 2 'c\n'
 says '(standard input):1:2: a NUL byte'
+printf 'c\na\0b\n' >nul_within
+run "${map[@]}" echo {1} {2} :::: nul_within ::: x
+expect 2 ''
+says 'nul_within:2:2: a NUL byte'
+run "${map[@]}" -0 echo {1}{2} :::: nul_within ::: x
+expect 0 'c\nax\nb\nx\n'
 what='all combinations'
 printf '1\n2\n' >two
 run "${map[@]}" -- echo {2}-{1} {} ::: a 'b c' :::: two ::: x
