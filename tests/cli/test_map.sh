@@ -27,6 +27,12 @@ expect 0 "<it's>\n<a  b>\n<\$HOME>\n<*>\n<>\n<\">\n<a\nb>\n"
 what='the same in a shell'
 run "${map[@]}" --shell -- printf "'<%s>\\n'" {} '| cat' ::: "it's" 'a  b' '$HOME' '*' '' '"' '`id`'
 expect 0 "<it's>\n<a  b>\n<\$HOME>\n<*>\n<>\n<\">\n<\`id\`>\n"
+run "${map[@]}" --shell -- {} ::: -x
+expect 1
+says 'item 0 failed: exited with code 127'
+run "${map[@]}" --shell -- 'echo "{}"' ::: '$(echo run)'
+expect 2 ''
+says '{} stands within quotes'
 what='what is an option and what is not'
 run "${map[@]}" -j2 echo -n --help -- {} ::: x
 expect 0 '--help -- x'
