@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/pidfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -337,8 +338,11 @@ fan_status fan_process_pipeline_sized(const fan_process_options *commands, size_
 void fani_process_signal(const fan_process *p, int signal)
 {
     /* Until it is reaped, its number, and with it that of its group, is nobody else's. */
-    if (p->pidfd >= 0)
-        (void)kill(-p->group, signal);
+    if (p->pidfd < 0)
+        return;
+    (void)kill(-p->group, signal);
+    if (getpgid(p->id) != p->group) /* as a later command of a pipeline may do */
+        (void)pidfd_send_signal(p->pidfd, signal, NULL, 0);
 }
 
 void fani_process_end(fan_process *p, fan_process_end why, int64_t now)

@@ -621,6 +621,27 @@ FAN_TEST(process, a_pipe_for_which_there_are_too_few_descriptors)
     EXPECT_I64(setrlimit(RLIMIT_NOFILE, &before), 0);
 }
 
+/* What is not the group's first can leave it. */
+FAN_TEST(process, a_command_of_a_pipe_that_leaves_the_group_is_ended)
+{
+    fan_process *p[2];
+    const fan_process_options commands[] = {
+        {.arguments = (const char *const[]){"sleep", "1000", NULL}},
+        {.arguments =
+             (const char *const[]){"setsid", "sh", "-c", "echo ready; exec sleep 1000", NULL},
+         .streams = {[FAN_PROCESS_OUTPUT] = {FAN_PROCESS_PIPE, 0}}},
+    };
+    ASSERT_I64(fan_process_pipeline(commands, 2, p, NULL), FAN_OK);
+    await_line(p[1], FAN_PROCESS_OUTPUT);
+    fan_process_terminate(p[1]);
+    ASSERT_I64(fan_process_wait_all(p, 2, fan_deadline_in_ms(60000)), FAN_OK);
+    EXPECT_I64(fan_process_get_result(p[0])->signal_number, SIGTERM);
+    EXPECT_I64(fan_process_get_result(p[1])->end, FAN_PROCESS_ENDED);
+    EXPECT_I64(fan_process_get_result(p[1])->signal_number, SIGTERM);
+    for (int i = 0; i < 2; i++)
+        fan_process_free(p[i]);
+}
+
 static void no_handling(int signal)
 {
     (void)signal;
