@@ -189,6 +189,10 @@ static fan_status spawn(fan_process *p, const ends *child, int folder, fan_error
     p->result.begun_ns = (int64_t)wall.tv_sec * 1000000000 + wall.tv_nsec;
     p->begun = p->stepped = fani_clock_ns();
     int code = fani_spawn_start(&how, &p->id, &p->pidfd);
+    if (code == EPERM && p->group) { /* all of the group are gone, and it with them */
+        how.group = p->group = 0;
+        code = fani_spawn_start(&how, &p->id, &p->pidfd);
+    }
     free(how.environment);
     if (code)
         return refuse(p, code, error);
@@ -323,7 +327,7 @@ fan_status fan_process_pipeline_sized(const fan_process_options *commands, size_
         if (!made)
             break;
         processes[started++] = made;
-        group = group ? group : made->group;
+        group = made->group ? made->group : group;
     }
     if (in >= 0)
         (void)close(in);
@@ -337,7 +341,8 @@ fan_status fan_process_pipeline_sized(const fan_process_options *commands, size_
 
 void fani_process_signal(const fan_process *p, int signal)
 {
-    /* Until it is reaped, its number, and with it that of its group, is nobody else's. */
+    /* Until it is reaped, its number, and with it that of its group, is nobody else's. Where the
+     * program ignores SIGCHLD the system reaps at once: then this is likely, not sure. */
     if (p->pidfd < 0)
         return;
     (void)kill(-p->group, signal);

@@ -683,6 +683,28 @@ FAN_TEST(process, programs_that_wait_for_any_child)
     fan_process_result_clear(&r);
 }
 
+/* The first may be gone, and its group with it, before the next is started. */
+FAN_TEST(process, a_pipe_in_a_program_that_has_its_children_reaped)
+{
+    enum { MANY = 60 };
+    fan_process *p[MANY] = {0};
+    const char *const arguments[] = {"true", NULL};
+    fan_process_options commands[MANY];
+    for (int i = 0; i < MANY; i++)
+        commands[i] = (fan_process_options){.arguments = arguments};
+    void (*handler)(int) = signal(SIGCHLD, SIG_IGN);
+    fan_status status = fan_process_pipeline(commands, MANY, p, NULL);
+    if (status == FAN_OK)
+        status = fan_process_wait_all(p, MANY, fan_deadline_in_ms(60000));
+    signal(SIGCHLD, handler);
+    ASSERT_I64(status, FAN_OK);
+    for (int i = 0; i < MANY; i++) {
+        const fan_process_result *r = fan_process_get_result(p[i]);
+        EXPECT_TRUE(r->end == FAN_PROCESS_UNKNOWN || r->exit_code == 0);
+        fan_process_free(p[i]);
+    }
+}
+
 FAN_TEST(process, many_at_once)
 {
     enum { MANY = 64 };
