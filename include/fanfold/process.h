@@ -79,7 +79,7 @@ typedef enum fan_process_end {
     FAN_PROCESS_TIMED_OUT,   /* these four: it was ended, by the timeout, */
     FAN_PROCESS_STOPPED,     /* by `stop`, */
     FAN_PROCESS_ENDED,       /* by fan_process_terminate or _kill, */
-    FAN_PROCESS_OVERFLOWED,  /* because it wrote more than the limit */
+    FAN_PROCESS_OVERFLOWED,  /* because it wrote more than the limit, or than there is memory for */
     FAN_PROCESS_UNKNOWN,     /* other code of this program has waited for it, and has its status */
 } fan_process_end;
 

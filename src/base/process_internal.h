@@ -24,6 +24,7 @@ struct fan_process {
     int64_t drop_at;     /* when nothing more is read */
     fan_process_end why; /* of one that is being ended; FAN_PROCESS_EXITED: it is not */
     bool killed, gone;   /* SIGKILL was sent; it has ended, though perhaps not its output */
+    bool no_memory;      /* it is ended because what it writes can't be kept */
     bool finished;       /* the result is complete */
 };
 

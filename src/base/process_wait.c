@@ -77,6 +77,7 @@ static bool read_some(fan_process *p, int stream, int64_t now)
     size_t *size;
     unsigned char **bytes = kept_bytes(p, stream, &size);
     if (!grow(p, stream)) {
+        p->no_memory |= p->why == FAN_PROCESS_EXITED;
         fani_process_end(p, FAN_PROCESS_OVERFLOWED, now);
         fani_process_close(p, stream);
         return false;
@@ -120,6 +121,8 @@ static void describe(fan_process *p)
     size_t size = sizeof p->result.text;
     if (p->why == FAN_PROCESS_TIMED_OUT)
         snprintf(text, size, "ran longer than %u ms (%s)", (unsigned)o->timeout_ms, how);
+    else if (p->why == FAN_PROCESS_OVERFLOWED && p->no_memory)
+        snprintf(text, size, "out of memory for what it wrote (%s)", how);
     else if (p->why == FAN_PROCESS_OVERFLOWED)
         snprintf(text, size, "wrote more than may be kept, %zu bytes (%s)", o->limit, how);
     else if (p->why == FAN_PROCESS_STOPPED || p->why == FAN_PROCESS_ENDED)
