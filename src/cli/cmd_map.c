@@ -139,9 +139,11 @@ const cli_command command_map = {
         "\n"
         "A command that can't be found fails with 127. What a command says on standard error "
         "comes\n"
-        "out there, whole. Each has nothing to read (--stdin) and a process group of its own, "
-        "which\n"
-        "is ended with it, first by SIGTERM.\n",
+        "out there, whole. Each has nothing to read (--stdin) and a process group of its own. "
+        "Where\n"
+        "it is ended (--timeout, --halt now, a signal) the group is, by SIGTERM and then "
+        "SIGKILL;\n"
+        "what a command leaves behind that ends by itself lives on.\n",
     .takes = TAKES_JOB | TAKES_MAP,
     .job_keys = true,
     .is_line = true,
