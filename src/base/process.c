@@ -210,8 +210,14 @@ static fan_status spawn_in_folder(fan_process *p, const ends *child, fan_error *
     int folder = open(name, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (folder < 0)
         return fani_error_errno(error, FAN_E_INPUT, errno, "can't work in the folder %.200s", name);
-    fan_status status =
-        fani_spawn_lift(&folder) ? spawn(p, child, folder, error) : no_descriptor(error);
+    if (!fani_spawn_lift(&folder))
+        return no_descriptor(error);
+    fan_status status;
+    if (faccessat(folder, ".", X_OK, AT_EACCESS)) /* O_PATH opens what can't be gone into */
+        status =
+            fani_error_errno(error, FAN_E_INPUT, errno, "can't work in the folder %.200s", name);
+    else
+        status = spawn(p, child, folder, error);
     (void)close(folder);
     return status;
 }

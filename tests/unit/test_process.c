@@ -145,6 +145,24 @@ FAN_TEST(process, errors_are_told)
     fan_process_result_clear(NULL);
 }
 
+FAN_TEST(process, a_folder_that_can_not_be_gone_into)
+{
+    char name[] = "/tmp/fan-process-XXXXXX";
+    fan_process_result r;
+    fan_error error = {0};
+    uid_t user = geteuid();
+    ASSERT_TRUE(mkdtemp(name) && chmod(name, 0600) == 0);
+    fan_process_options o = {.arguments = SH("true"), .folder = name};
+    if (user == 0) /* root may go anywhere */
+        ASSERT_I64(seteuid(65534), 0);
+    fan_status status = fan_process_run(&o, &r, &error);
+    if (user == 0)
+        ASSERT_I64(seteuid(user), 0);
+    rmdir(name);
+    EXPECT_I64(status, FAN_E_INPUT);
+    EXPECT_I64(error.errno_code, EACCES);
+}
+
 FAN_TEST(process, input_bytes)
 {
     size_t size = 3 << 20;
