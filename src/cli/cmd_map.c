@@ -1,5 +1,6 @@
 /* fanfold map: a command for each item. What users of GNU parallel write is made into the keys of a
  * job. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,8 +47,10 @@ static void set_halt(made_options *m, const char *value)
     bool now = strncmp(value, "now", 3) == 0, soon = strncmp(value, "soon", 4) == 0;
     const char *rest = value + (now ? 3 : soon ? 4 : 0);
     char *end = NULL;
-    unsigned long fails = strncmp(rest, ",fail=", 6) == 0 ? strtoul(rest + 6, &end, 10) : 0;
-    bool counted = end && end > rest + 6 && !*end && fails > 0;
+    bool has_number = strncmp(rest, ",fail=", 6) == 0 && rest[6] >= '0' && rest[6] <= '9';
+    errno = 0;
+    unsigned long fails = has_number ? strtoul(rest + 6, &end, 10) : 0;
+    bool counted = fails > 0 && !*end && errno != ERANGE;
     if ((!now && !soon) || (*rest && !counted)) {
         set(m, "halt", value);
         return;

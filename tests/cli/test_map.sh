@@ -233,6 +233,11 @@ says 'there is no command'
 run "${map[@]}" --halt perhaps true ::: a
 expect 2 ''
 says "halt is 'perhaps'"
+for fails in -1 +3 ' 3' 0 '' 3x 99999999999999999999999; do
+    run "${map[@]}" --halt "now,fail=$fails" true ::: a
+    expect 2 ''
+    says "halt is 'now,fail=$fails'"
+done
 run "${map[@]}" --executor processes echo {%} ::: a
 expect 2 ''
 says '{%} needs the executor threads or serial'
