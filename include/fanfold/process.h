@@ -79,7 +79,7 @@ typedef enum fan_process_end {
     FAN_PROCESS_TIMED_OUT,   /* these four: it was ended, by the timeout, */
     FAN_PROCESS_STOPPED,     /* by `stop`, */
     FAN_PROCESS_ENDED,       /* by fan_process_terminate or _kill, */
-    FAN_PROCESS_OVERFLOWED,  /* because it wrote more than the limit */
+    FAN_PROCESS_OVERFLOWED,  /* because it wrote more than the limit, or than there is memory for */
     FAN_PROCESS_UNKNOWN,     /* other code of this program has waited for it, and has its status */
 } fan_process_end;
 
@@ -94,7 +94,7 @@ typedef struct fan_process_result {
     bool left_open;   /* something that it started still held output or error open when the reading
                          ended: what comes later is missing */
     int64_t begun_ns; /* since 1970 */
-    uint64_t run_ns;  /* from its start to its end */
+    uint64_t run_ns;  /* from its start until its end was seen by a wait */
     uint64_t user_ns, system_ns; /* CPU time and peak memory, with children that it waited for */
     uint64_t peak_bytes;
     char text[256]; /* what happened: "exited with code 3", "killed by SIGKILL", ... */
@@ -143,7 +143,8 @@ static inline fan_status fan_process_pipeline(const fan_process_options *command
 
 /* Waits until it has ended, or all of `count` have (NULL is passed over), and meanwhile reads what
  * is to be kept and ends what has no time left: so a child never hangs because nobody reads, but
- * its limits count only while somebody waits. FAN_NOW polls. FAN_E_TIMEOUT at the deadline: it
+ * its limits count only while somebody waits. A pause of the whole program meanwhile (SIGSTOP, a
+ * suspended job) is no time of a child. FAN_NOW polls. FAN_E_TIMEOUT at the deadline: it
  * still runs, nothing of what it wrote is lost. FAN_E_MEMORY, FAN_E_SYSTEM.
  *
  * After a child's end its output is read to the end; where something that it started holds it open,
@@ -159,8 +160,8 @@ FAN_API fan_status fan_process_wait_all(fan_process *const processes[], size_t c
 FAN_API const fan_process_result *fan_process_get_result(const fan_process *process);
 
 /* Begins to end it and its group: terminate by SIGTERM, after which waiting sends SIGKILL when the
- * grace is over; kill by SIGKILL. Without effect where it has ended. The end is to be waited for.
- */
+ * grace is over; kill by SIGKILL. Without effect where it has ended by itself, also for what it
+ * left in its group or the rest of its pipeline. The end is to be waited for. */
 FAN_API void fan_process_terminate(fan_process *process);
 FAN_API void fan_process_kill(fan_process *process);
 

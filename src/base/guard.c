@@ -124,8 +124,9 @@ int fani_guard_serve(void)
     struct stat info;
     char byte;
     ssize_t n;
-    if (fstat(STDIN_FILENO, &info) || info.st_size != sizeof(noted) ||
-        fcntl(STDIN_FILENO, F_GET_SEALS) != SEALS) {
+    int seals = fcntl(STDIN_FILENO, F_GET_SEALS); /* the system may have added F_SEAL_EXEC */
+    if (fstat(STDIN_FILENO, &info) || info.st_size != sizeof(noted) || seals < 0 ||
+        (seals & SEALS) != SEALS) {
         (void)fputs(FANI_GUARD_ARGUMENT " is how Fanfold guards its children, and no option\n",
                     stderr);
         return 2;

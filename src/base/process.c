@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/pidfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -186,8 +187,12 @@ static fan_status spawn(fan_process *p, const ends *child, int folder, fan_error
     struct timespec wall;
     clock_gettime(CLOCK_REALTIME, &wall); /* as the monotonic one it can't fail */
     p->result.begun_ns = (int64_t)wall.tv_sec * 1000000000 + wall.tv_nsec;
-    p->begun = fani_clock_ns();
+    p->begun = p->stepped = fani_clock_ns();
     int code = fani_spawn_start(&how, &p->id, &p->pidfd);
+    if (code == EPERM && p->group) { /* all of the group are gone, and it with them */
+        how.group = p->group = 0;
+        code = fani_spawn_start(&how, &p->id, &p->pidfd);
+    }
     free(how.environment);
     if (code)
         return refuse(p, code, error);
@@ -205,8 +210,14 @@ static fan_status spawn_in_folder(fan_process *p, const ends *child, fan_error *
     int folder = open(name, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (folder < 0)
         return fani_error_errno(error, FAN_E_INPUT, errno, "can't work in the folder %.200s", name);
-    fan_status status =
-        fani_spawn_lift(&folder) ? spawn(p, child, folder, error) : no_descriptor(error);
+    if (!fani_spawn_lift(&folder))
+        return no_descriptor(error);
+    fan_status status;
+    if (faccessat(folder, ".", X_OK, AT_EACCESS)) /* O_PATH opens what can't be gone into */
+        status =
+            fani_error_errno(error, FAN_E_INPUT, errno, "can't work in the folder %.200s", name);
+    else
+        status = spawn(p, child, folder, error);
     (void)close(folder);
     return status;
 }
@@ -322,7 +333,7 @@ fan_status fan_process_pipeline_sized(const fan_process_options *commands, size_
         if (!made)
             break;
         processes[started++] = made;
-        group = group ? group : made->group;
+        group = made->group ? made->group : group;
     }
     if (in >= 0)
         (void)close(in);
@@ -336,9 +347,13 @@ fan_status fan_process_pipeline_sized(const fan_process_options *commands, size_
 
 void fani_process_signal(const fan_process *p, int signal)
 {
-    /* Until it is reaped, its number, and with it that of its group, is nobody else's. */
-    if (p->pidfd >= 0)
-        (void)kill(-p->group, signal);
+    /* Until it is reaped, its number, and with it that of its group, is nobody else's. Where the
+     * program ignores SIGCHLD the system reaps at once: then this is likely, not sure. */
+    if (p->pidfd < 0)
+        return;
+    (void)kill(-p->group, signal);
+    if (getpgid(p->id) != p->group) /* as a later command of a pipeline may do */
+        (void)pidfd_send_signal(p->pidfd, signal, NULL, 0);
 }
 
 void fani_process_end(fan_process *p, fan_process_end why, int64_t now)
@@ -353,13 +368,16 @@ void fani_process_end(fan_process *p, fan_process_end why, int64_t now)
 
 void fan_process_terminate(fan_process *process)
 {
-    fani_process_end(process, FAN_PROCESS_ENDED, fani_clock_ns());
+    int64_t now = fani_clock_ns();
+    if (!process->finished && !fani_process_look(process, now))
+        fani_process_end(process, FAN_PROCESS_ENDED, now);
 }
 
 void fan_process_kill(fan_process *process)
 {
     int64_t now = fani_clock_ns();
-    if (process->finished)
+    if (process->finished ||
+        (process->why == FAN_PROCESS_EXITED && fani_process_look(process, now)))
         return;
     if (process->why == FAN_PROCESS_EXITED)
         process->why = FAN_PROCESS_ENDED;

@@ -62,7 +62,9 @@ static int spawn_with(const fani_spawn *spawn, const posix_spawn_file_actions_t 
     if (*pidfd >= 0 || errno == ESRCH)
         return 0;
     error = errno; /* without a descriptor its end can't be watched */
-    kill(-*pid, SIGKILL);
+    (void)kill(*pid, SIGKILL);
+    if (!spawn->group)
+        (void)kill(-*pid, SIGKILL); /* what it has started meanwhile */
     while (waitpid(*pid, NULL, 0) < 0 && errno == EINTR)
         ;
     return error;

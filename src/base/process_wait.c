@@ -12,11 +12,13 @@
 #include "process_internal.h"
 #include "reap.h"
 
-enum { STOP_MS = 50, STUCK_MS = 5000, FIRST_ROOM = 4096, FEW = 4, EACH = 3 };
+enum { STOP_MS = 50, STUCK_MS = 5000, LOOK_MS = 100, FIRST_ROOM = 4096, FEW = 4, EACH = 3 };
 
 static int64_t timeout_at(const fan_process *p)
 {
-    return p->options.timeout_ms ? p->begun + (int64_t)p->options.timeout_ms * FANI_MS : INT64_MAX;
+    return p->options.timeout_ms
+               ? p->begun + p->paused_ns + (int64_t)p->options.timeout_ms * FANI_MS
+               : INT64_MAX;
 }
 
 /* When the next step is due in any case. */
@@ -75,6 +77,7 @@ static bool read_some(fan_process *p, int stream, int64_t now)
     size_t *size;
     unsigned char **bytes = kept_bytes(p, stream, &size);
     if (!grow(p, stream)) {
+        p->no_memory |= p->why == FAN_PROCESS_EXITED;
         fani_process_end(p, FAN_PROCESS_OVERFLOWED, now);
         fani_process_close(p, stream);
         return false;
@@ -118,6 +121,8 @@ static void describe(fan_process *p)
     size_t size = sizeof p->result.text;
     if (p->why == FAN_PROCESS_TIMED_OUT)
         snprintf(text, size, "ran longer than %u ms (%s)", (unsigned)o->timeout_ms, how);
+    else if (p->why == FAN_PROCESS_OVERFLOWED && p->no_memory)
+        snprintf(text, size, "out of memory for what it wrote (%s)", how);
     else if (p->why == FAN_PROCESS_OVERFLOWED)
         snprintf(text, size, "wrote more than may be kept, %zu bytes (%s)", o->limit, how);
     else if (p->why == FAN_PROCESS_STOPPED || p->why == FAN_PROCESS_ENDED)
@@ -210,8 +215,19 @@ static void see_gone(fan_process *p, int64_t now)
         p->drop_at = now + (int64_t)FAN_PROCESS_LINGER_MS * FANI_MS;
 }
 
+bool fani_process_look(fan_process *p, int64_t now)
+{
+    struct pollfd entry = {.fd = p->pidfd, .events = POLLIN};
+    if (!p->gone && poll(&entry, 1, 0) > 0)
+        see_gone(p, now);
+    return p->gone;
+}
+
 static void step(fan_process *p, int64_t now)
 {
+    p->stepped = now;
+    if (now >= due(p)) /* one that has ended, and nobody has seen it, is not late */
+        (void)fani_process_look(p, now);
     end_in_time(p, now);
     if (p->gone) {
         see_gone(p, now);
@@ -222,6 +238,18 @@ static void step(fan_process *p, int64_t now)
         p->result.run_ns = (uint64_t)(now - p->begun);
         finish(p);
     }
+}
+
+/* A look that ends much too late was kept from ending: this program was stopped, mostly with its
+ * children (Ctrl-Z, a batch system's suspend), or the machine is overloaded. That time counts for
+ * no limit. */
+static void forgive_pause(fan_process *p, int64_t late)
+{
+    if (late <= LOOK_MS * (int64_t)FANI_MS)
+        return;
+    p->paused_ns += late;
+    p->kill_at += p->kill_at < INT64_MAX ? late : 0;
+    p->drop_at += p->drop_at < INT64_MAX ? late : 0;
 }
 
 /* ---- The loop --------------------------------------------------------------------------------
@@ -263,14 +291,29 @@ static size_t step_all(fan_process *const processes[], size_t count, int64_t now
     return left;
 }
 
-static int poll_ms(int64_t now, int64_t until)
+/* Until the next step or the deadline; where a limit of time counts, in short looks, by which a
+ * pause of this program is told from a child that takes long. */
+static int poll_ms(int64_t now, int64_t next, fan_deadline deadline)
 {
+    int64_t until = next < deadline ? next : deadline, most = next < INT64_MAX ? LOOK_MS : 60000;
     if (until == INT64_MAX)
         return -1;
     if (until <= now)
         return 0;
     int64_t ms = (until - now + FANI_MS - 1) / FANI_MS;
-    return ms < 60000 ? (int)ms : 60000;
+    return (int)(ms < most ? ms : most);
+}
+
+static void forgive_pauses(fan_process *const processes[], size_t count, int64_t late)
+{
+    for (size_t i = 0; i < count; i++)
+        if (processes[i] && !processes[i]->finished)
+            forgive_pause(processes[i], late);
+}
+
+void fani_process_skip_gap(fan_process *process)
+{
+    forgive_pause(process, fani_clock_ns() - process->stepped);
 }
 
 static fan_status wait_with(fan_process *const processes[], size_t count, struct pollfd *entries,
@@ -289,10 +332,14 @@ static fan_status wait_with(fan_process *const processes[], size_t count, struct
                 for (size_t k = 0; k < EACH; k++)
                     entries[i * EACH + k] = (struct pollfd){.fd = -1};
         }
-        int n = poll(entries, count * EACH, poll_ms(now, next < deadline ? next : deadline));
+        int ms = poll_ms(now, next, deadline);
+        int n = poll(entries, count * EACH, ms);
         if (n < 0 && errno != EINTR)
             return errno == ENOMEM ? FAN_E_MEMORY : FAN_E_SYSTEM;
+        int64_t until = now + ms * (int64_t)FANI_MS;
         now = fani_clock_ns();
+        if (ms >= 0)
+            forgive_pauses(processes, count, now - until);
         for (size_t i = 0; n > 0 && i < count; i++)
             if (processes[i])
                 look(processes[i], entries + i * EACH, now);

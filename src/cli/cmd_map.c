@@ -1,5 +1,6 @@
 /* fanfold map: a command for each item. What users of GNU parallel write is made into the keys of a
  * job. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,8 +47,10 @@ static void set_halt(made_options *m, const char *value)
     bool now = strncmp(value, "now", 3) == 0, soon = strncmp(value, "soon", 4) == 0;
     const char *rest = value + (now ? 3 : soon ? 4 : 0);
     char *end = NULL;
-    unsigned long fails = strncmp(rest, ",fail=", 6) == 0 ? strtoul(rest + 6, &end, 10) : 0;
-    bool counted = end && end > rest + 6 && !*end && fails > 0;
+    bool has_number = strncmp(rest, ",fail=", 6) == 0 && rest[6] >= '0' && rest[6] <= '9';
+    errno = 0;
+    unsigned long fails = has_number ? strtoul(rest + 6, &end, 10) : 0;
+    bool counted = fails > 0 && !*end && errno != ERANGE;
     if ((!now && !soon) || (*rest && !counted)) {
         set(m, "halt", value);
         return;
@@ -87,8 +90,8 @@ static void set_words(made_options *m, const cli_options *o)
 static int run(const cli_options *o)
 {
     made_options m = {.options = *o};
-    /* Each word and file becomes one setting, and there are a few more. */
-    size_t room = o->setting_count + o->argument_count + o->arg_file_count + 8;
+    /* Each word and file becomes one setting, a --halt two, and there are a few more. */
+    size_t room = 2 * o->setting_count + o->argument_count + o->arg_file_count + 8;
     m.options.settings = calloc(room, sizeof *m.options.settings);
     if (!m.options.settings) {
         message_error("out of memory");
@@ -133,11 +136,17 @@ const cli_command command_map = {
         "sha256sum {}\n"
         "  fanfold map --shell -- 'sort {1} | head -n {2}' ::: a.txt b.txt ::: 1 10\n"
         "\n"
+        "With --shell an item comes with quotes of its own: write {}, not \"{}\". An item that "
+        "begins\n"
+        "with - may be an option to the command: write gzip -- {}.\n"
+        "\n"
         "A command that can't be found fails with 127. What a command says on standard error "
         "comes\n"
-        "out there, whole. Each has nothing to read (--stdin) and a process group of its own, "
-        "which\n"
-        "is ended with it, first by SIGTERM.\n",
+        "out there, whole. Each has nothing to read (--stdin) and a process group of its own. "
+        "Where\n"
+        "it is ended (--timeout, --halt now, a signal) the group is, by SIGTERM and then "
+        "SIGKILL;\n"
+        "what a command leaves behind that ends by itself lives on.\n",
     .takes = TAKES_JOB | TAKES_MAP,
     .job_keys = true,
     .is_line = true,

@@ -15,8 +15,32 @@ typedef struct command_run {
     fan_buffer settings;
 } command_run;
 
+static fan_status read_template(const fan_job *job, fani_template **template, fan_error *error)
+{
+    const fani_strings *words = &job->values[FANI_KEY_COMMAND];
+    fan_status status =
+        fani_template_new((const char *const *)words->at, words->count, false, true, template);
+    return status == FAN_OK ? status : fani_error_set(error, status, "out of memory");
+}
+
 /* ---- Checking --------------------------------------------------------------------------------
  */
+
+/* What replaces comes with quotes of its own. */
+static fan_status check_quotes(const fan_job *job, fan_error *error)
+{
+    fani_template *template = NULL;
+    if (!fani_job_flag(job, FANI_KEY_SHELL))
+        return FAN_OK;
+    fan_status status = read_template(job, &template, error);
+    if (status == FAN_OK && fani_template_is_quoted(template))
+        status = fani_error_set(error, FAN_E_ARGUMENT,
+                                "shell: {} stands within quotes or a comment, or behind a "
+                                "backslash or a dollar: it comes with quotes of its own, which "
+                                "would not hold there");
+    fani_template_free(template);
+    return status;
+}
 
 static fan_status check(const fan_job *job, fan_error *error)
 {
@@ -40,7 +64,7 @@ static fan_status check(const fan_job *job, fan_error *error)
     if (fani_job_text(job, FANI_KEY_COLSEP) && fani_sources_count(job) > 1)
         return fani_error_set(error, FAN_E_ARGUMENT,
                               "colsep is for items of one source: several sources are columns");
-    return FAN_OK;
+    return check_quotes(job, error);
 }
 
 /* ---- What the task is told -------------------------------------------------------------------
@@ -136,16 +160,12 @@ static fan_status unpack(const fani_list *list, const fani_job_run *run, uint64_
 /* {%} is a place of this process: elsewhere nobody could count them. */
 static fan_status make_places(const fani_job_run *run, command_run *cr, fan_error *error)
 {
-    const fani_strings *words = &run->job->values[FANI_KEY_COMMAND];
     fani_template *template = NULL;
-    fan_status status =
-        fani_template_new((const char *const *)words->at, words->count, false, false, &template);
-    if (status != FAN_OK)
-        return fani_error_set(error, status, "out of memory");
-    bool wanted = fani_template_has_place(template);
+    fan_status status = read_template(run->job, &template, error);
+    bool wanted = status == FAN_OK && fani_template_has_place(template);
     fani_template_free(template);
     if (!wanted)
-        return FAN_OK;
+        return status;
     if (!(fan_executor_capabilities(run->executor) & FAN_CAP_SHARES_MEMORY))
         return fani_error_set(error, FAN_E_UNSUPPORTED,
                               "{%%} needs the executor threads or serial, not %s",

@@ -94,14 +94,16 @@ bool fani_command_read(const unsigned char *bytes, size_t size, fani_command_par
 typedef struct fani_sources fani_sources;
 
 /* The sources of the key `values`: words, and files that are read whole. All combinations of their
- * values are items. Errors: FAN_E_INPUT, FAN_E_TOO_LARGE (more than 2^62 items), FAN_E_MEMORY. */
+ * values are items. Errors: FAN_E_INPUT, FAN_E_SYNTAX (a NUL byte in a value), FAN_E_TOO_LARGE
+ * (more than 2^62 items), FAN_E_MEMORY. */
 fan_status fani_sources_open(const fan_job *job, fani_sources **sources, fan_error *error);
 void fani_sources_free(fani_sources *sources);
 
 /* Adds their items to a reader, which must be freed before them. FAN_E_MEMORY. */
 fan_status fani_sources_add(fani_sources *sources, fani_reader *reader);
 
-/* How many sources the key names; "::::" before a file counts as one. */
+/* How many sources the key names; each file behind "::::" is one, and no file is one without items.
+ */
 size_t fani_sources_count(const fan_job *job);
 
 /* ---- The log: command_log.c ------------------------------------------------------------------

@@ -19,6 +19,17 @@ struct fani_command_log {
     char host[64];
 };
 
+/* Whether the file ends within a line: a run that was killed may have left one cut. */
+static bool ends_in_line(const char *path, off_t size)
+{
+    char last = '\n';
+    int fd = size > 0 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    bool cut = fd >= 0 && pread(fd, &last, 1, size - 1) == 1 && last != '\n';
+    if (fd >= 0)
+        (void)close(fd); /* nothing was written through it */
+    return cut;
+}
+
 fan_status fani_command_log_open(const char *path, bool resumes, fani_command_log **log,
                                  fan_error *error)
 {
@@ -34,10 +45,12 @@ fan_status fani_command_log_open(const char *path, bool resumes, fani_command_lo
         free(made);
         return FAN_E_OUTPUT;
     }
-    bool is_new = lseek(made->fd, 0, SEEK_END) <= 0;
+    off_t size = lseek(made->fd, 0, SEEK_END);
     fan_status status = fani_writer_to_fd(made->fd, path, &made->writer, error);
-    if (status == FAN_OK && is_new)
+    if (status == FAN_OK && size <= 0)
         status = fani_writer_add(made->writer, HEADER, sizeof HEADER - 1, error);
+    if (status == FAN_OK && ends_in_line(path, size))
+        status = fani_writer_add(made->writer, "\n", 1, error);
     if (status == FAN_OK)
         *log = made;
     else
@@ -66,7 +79,8 @@ fan_status fani_command_log_add(fani_command_log *log, uint64_t index,
         status = fani_writer_add(log->writer, parts->line.at, parts->line.size, error);
     if (status == FAN_OK)
         status = fani_writer_add(log->writer, "\n", 1, error);
-    return status == FAN_OK ? fani_writer_tick(log->writer, error) : status;
+    /* Before the journal has the item: what that has is not run again, and so not logged again. */
+    return status == FAN_OK ? fani_writer_flush(log->writer, error) : status;
 }
 
 fan_status fani_command_log_close(fani_command_log *log, fan_error *error)

@@ -31,7 +31,8 @@ static bool is_mark(const char *value)
     return !strcmp(value, WORDS) || !strcmp(value, FILES);
 }
 
-/* Calls `found` for each source: a file's name, or words. */
+/* Calls `found` for each source: a file's name, or words. Where no file is named that is a source
+ * of no words: a list of files that came out empty must not leave a place in the command empty. */
 static fan_status walk(const fan_job *job,
                        fan_status (*found)(void *user, const char *file, char *const *words,
                                            size_t count),
@@ -48,7 +49,7 @@ static fan_status walk(const fan_job *job,
             count++;
         for (size_t k = 0; files && status == FAN_OK && k < count; k++)
             status = found(user, values->at[i + k], NULL, 0);
-        if (!files)
+        if (!files || !count)
             status = found(user, NULL, values->at + i, count);
         i += count;
     }
@@ -93,15 +94,22 @@ static fan_status add_read(source *s, const fan_items *items)
 }
 
 /* Whether something that was read is no value: a file that can't be opened, a line that is too
- * long. */
+ * long, or one with the byte that stands between the values of an item. */
 static fan_status refuse_flawed(fani_reader *reader, const fan_items *items, fan_error *error)
 {
     for (size_t i = 0; i < items->count; i++) {
         fani_place place = fani_reader_place(reader, items->first + i);
         fan_error nobodys;
-        if (place.flaw == FANI_FLAW_NONE)
+        size_t size;
+        const unsigned char *value = fan_items_at(items, i, &size),
+                            *nul = size ? memchr(value, 0, size) : NULL;
+        if (place.flaw == FANI_FLAW_NONE && !nul)
             continue;
-        fani_reader_explain(reader, place, 0, "", error ? error : &nobodys);
+        fani_reader_explain(reader, place, nul ? (size_t)(nul - value) : 0,
+                            "a NUL byte, which no argument can have (--null: items end with it)",
+                            error ? error : &nobodys);
+        if (place.flaw == FANI_FLAW_NONE)
+            return FAN_E_SYNTAX;
         return place.flaw == FANI_FLAW_NOT_OPENED ? FAN_E_INPUT : FAN_E_TOO_LARGE;
     }
     return FAN_OK;

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/process_internal.h"
 #include "job/command_internal.h"
 #include "task/registry.h"
 
@@ -180,11 +181,17 @@ static fani_guard *guard_of(command_state *s)
     return guard;
 }
 
+static fan_status wait_a_look(fan_process *child)
+{
+    fani_process_skip_gap(child);
+    return fan_process_wait(child, fan_deadline_in_ms(LOOK_MS));
+}
+
 /* Waits for a child that takes its time; one that nobody waits for any more is ended. */
 static fan_status watch(fan_run *run, fan_process *child)
 {
     fan_status status;
-    while ((status = fan_process_wait(child, fan_deadline_in_ms(LOOK_MS))) == FAN_E_TIMEOUT)
+    while ((status = wait_a_look(child)) == FAN_E_TIMEOUT)
         if (fan_run_cancelled(run)) {
             fan_process_terminate(child);
             if (fan_process_wait(child, fan_deadline_in_ms(ASKED_MS)) == FAN_E_TIMEOUT)
@@ -198,7 +205,7 @@ static fan_status watch(fan_run *run, fan_process *child)
 /* Waits for a child. Most have ended before a guard could have been started. */
 static fan_status wait_for(command_state *s, fan_run *run, fan_process *child)
 {
-    fan_status status = fan_process_wait(child, fan_deadline_in_ms(LOOK_MS));
+    fan_status status = wait_a_look(child);
     if (status != FAN_E_TIMEOUT)
         return status;
     fani_guard *guard = guard_of(s);

@@ -165,6 +165,85 @@ bool fani_template_has_place(const fani_template *template)
     return template->has_place;
 }
 
+/* ---- Quotes ----------------------------------------------------------------------------------
+ */
+
+enum { DEPTH = 32 };
+
+/* Where one is in a text for a shell. "$(" and backticks begin a command of its own, also within
+ * quotes. */
+typedef struct quotes {
+    char open[DEPTH]; /* what is open, the innermost last: ' " ( ` */
+    size_t depth;
+    char before; /* the character before; 0: it is escaped or there is none */
+    bool escaped, comment;
+} quotes;
+
+static char innermost(const quotes *q)
+{
+    return q->depth ? q->open[q->depth - 1] : 0;
+}
+
+/* What closes where it stands, or opens; without room the rest counts as quoted. */
+static void read_mark(quotes *q, char c)
+{
+    char inner = innermost(q), closes = c == ')' ? '(' : c == '(' ? 0 : c;
+    if (q->depth == DEPTH || (inner == '\'' && c != '\''))
+        return;
+    if (inner == '"' && (c == '\'' || c == ')' || (c == '(' && q->before != '$')))
+        return;
+    if (closes && inner == closes)
+        q->depth--;
+    else if (c != ')')
+        q->open[q->depth++] = c;
+}
+
+static void read_shell(quotes *q, char c)
+{
+    char inner = innermost(q);
+    bool was_escaped = q->escaped;
+    q->escaped = false;
+    if (q->comment) {
+        q->comment = c != '\n';
+    } else if (!was_escaped && c == '\\' && inner != '\'') {
+        q->escaped = true;
+    } else if (!was_escaped && c == '#' && inner != '\'' && inner != '"' &&
+               (!q->before || strchr(" \t\n;|&(`", q->before))) {
+        q->comment = true;
+    } else if (!was_escaped && strchr("'\"()`", c)) {
+        read_mark(q, c);
+    }
+    q->before = was_escaped ? 'x' : c;
+}
+
+/* Whether quotes around what replaces would not be quotes here. */
+static bool is_quoted(const quotes *q)
+{
+    char inner = innermost(q);
+    return q->comment || inner == '\'' || inner == '"' || q->escaped || q->before == '$' ||
+           q->depth == DEPTH;
+}
+
+bool fani_template_is_quoted(const fani_template *template)
+{
+    quotes q = {0};
+    for (size_t i = 0; i < template->count; i++) {
+        const word *w = &template->words[i];
+        for (size_t k = 0; k < w->count; k++) {
+            const part *p = &w->parts[k];
+            bool literal = p->operation == LITERAL;
+            if (!literal && p->operation != NUMBER && p->operation != PLACE && is_quoted(&q))
+                return true;
+            for (size_t c = 0; literal && c < p->size; c++)
+                read_shell(&q, p->at[c]);
+            if (!literal)
+                read_shell(&q, 'x');
+        }
+        read_shell(&q, ' ');
+    }
+    return false;
+}
+
 /* ---- Replacing -------------------------------------------------------------------------------
  */
 
@@ -382,7 +461,7 @@ static bool put_word(fani_template *t, const word *w, const fani_item_values *v)
 
 static bool put_script(fani_template *t, const fani_item_values *v)
 {
-    if (!put_text(t, "/bin/sh") || !put_text(t, "-c") || !begin_argument(t))
+    if (!put_text(t, "/bin/sh") || !put_text(t, "-c") || !put_text(t, "--") || !begin_argument(t))
         return false;
     for (size_t i = 0; i < t->count; i++)
         if (fani_bytes_add(&t->bytes, " ", i ? 1 : 0) != FAN_OK || !put_parts(t, &t->words[i], v))

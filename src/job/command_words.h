@@ -19,6 +19,10 @@ void fani_template_free(fani_template *template);
 /* Whether {%} stands in it. */
 bool fani_template_has_place(const fani_template *template);
 
+/* Whether, for a shell, a replacement string of the item stands within quotes of the words or a
+ * comment, or behind a backslash or a dollar: there the quotes around what replaces do not hold. */
+bool fani_template_is_quoted(const fani_template *template);
+
 /* A text that is part of another one. */
 typedef struct fani_piece {
     const char *at;

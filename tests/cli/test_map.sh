@@ -27,6 +27,12 @@ expect 0 "<it's>\n<a  b>\n<\$HOME>\n<*>\n<>\n<\">\n<a\nb>\n"
 what='the same in a shell'
 run "${map[@]}" --shell -- printf "'<%s>\\n'" {} '| cat' ::: "it's" 'a  b' '$HOME' '*' '' '"' '`id`'
 expect 0 "<it's>\n<a  b>\n<\$HOME>\n<*>\n<>\n<\">\n<\`id\`>\n"
+run "${map[@]}" --shell -- {} ::: -x
+expect 1
+says 'item 0 failed: exited with code 127'
+run "${map[@]}" --shell -- 'echo "{}"' ::: '$(echo run)'
+expect 2 ''
+says '{} stands within quotes'
 what='what is an option and what is not'
 run "${map[@]}" -j2 echo -n --help -- {} ::: x
 expect 0 '--help -- x'
@@ -47,6 +53,12 @@ what='a NUL in a line'
 run_on 'a\0b\nc\n' "${map[@]}" echo
 expect 2 'c\n'
 says '(standard input):1:2: a NUL byte'
+printf 'c\na\0b\n' >nul_within
+run "${map[@]}" echo {1} {2} :::: nul_within ::: x
+expect 2 ''
+says 'nul_within:2:2: a NUL byte'
+run "${map[@]}" -0 echo {1}{2} :::: nul_within ::: x
+expect 0 'c\nax\nb\nx\n'
 what='all combinations'
 printf '1\n2\n' >two
 run "${map[@]}" -- echo {2}-{1} {} ::: a 'b c' :::: two ::: x
@@ -55,6 +67,12 @@ run "${map[@]}" -a two -- printf '%s,' {} ::: a b
 expect 0 '1,a,1,b,2,a,2,b,'
 what='a source without items'
 run "${map[@]}" -- echo ::: a b :::
+expect 0 ''
+run "${map[@]}" -- echo dir/{} ::::
+expect 0 ''
+run "${map[@]}" -- echo {1}/{2} ::: a b ::::
+expect 0 ''
+run "${map[@]}" -- echo {1}/{2} :::: ::: a b
 expect 0 ''
 what='columns'
 run_on 'a, b,c\nd\n' "${map[@]}" --colsep , -- printf '<%s>' {3} {} '{2}{-1}' '{}' x
@@ -143,6 +161,21 @@ for _ in {1..100}; do
     sleep 0.05
 done
 [ -z "$left" ] || fail "$what: left processes: $left"
+what='a batch system that stops the program and its command for longer than --timeout'
+"${map[@]}" --timeout 1.5 -- sh -c 'echo $$ >stopped; until [ -e go ]; do sleep 0.02; done; echo done' ::: a >out 2>err </dev/null &
+pid=$! code=0
+for _ in {1..600}; do
+    [ ! -s stopped ] || break
+    sleep 0.02
+done
+kill -STOP -- "-$(cat stopped)" "$pid"
+sleep 1.7
+: >go
+kill -CONT "$pid"
+sleep 0.1
+kill -CONT -- "-$(cat stopped)" 2>/dev/null
+wait "$pid" || code=$?
+expect 0 'done\n'
 what='a retry'
 run "${map[@]}" --retries 3 -- sh -c 'echo x >>tries; [ $(wc -l <tries) -ge 3 ] && echo $(wc -l <tries)' ::: a
 expect 0 '3\n'
@@ -175,6 +208,10 @@ rm -f ran
 run timeout 60 "${map[@]}" -j 1 --halt soon,fail=2 -- sh -c 'echo $0 >>ran; exit 1' ::: 1 2 3 4 5 6
 expect 1
 [ "$(wc -l <ran)" -lt 6 ] || fail "$what: all ran"
+what='many of them: the last counts'
+# shellcheck disable=SC2046 # many words
+run "${map[@]}" -j 1 $(printf -- '--halt now,fail=%d ' {60..1}) -- sh -c 'echo $0; exit 1' ::: 1 2 3
+expect 1 '1\n'
 what='a dry run'
 run "${map[@]}" --dry-run -j 1 -- sh -c ': >ran' {} ::: a b
 expect 0
@@ -196,6 +233,11 @@ says 'there is no command'
 run "${map[@]}" --halt perhaps true ::: a
 expect 2 ''
 says "halt is 'perhaps'"
+for fails in -1 +3 ' 3' 0 '' 3x 99999999999999999999999; do
+    run "${map[@]}" --halt "now,fail=$fails" true ::: a
+    expect 2 ''
+    says "halt is 'now,fail=$fails'"
+done
 run "${map[@]}" --executor processes echo {%} ::: a
 expect 2 ''
 says '{%} needs the executor threads or serial'

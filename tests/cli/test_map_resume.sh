@@ -59,6 +59,23 @@ for executor in threads processes; do
         fail "$what: the job log has $(wc -l <"$executor.log") lines"
 done
 
+what='a job log of a run that was killed has what is not run again, and no line glued to another'
+cat >last <<'END'
+#!/bin/sh
+[ "$1" = 3 ] && [ ! -e again ] || exit 0
+sleep 0.5 # by then the journal has the first two, mostly
+kill -9 $PPID
+END
+chmod +x last
+{ "$fanfold" map -j 1 --output last.out --joblog last.log -- ./last ::: 1 2 3 4; } 2>/dev/null
+truncate -s -1 last.log
+: >again
+run "$fanfold" map -j 1 --resume --output last.out --joblog last.log -- ./last ::: 1 2 3 4
+expect 0
+checks=$((checks + 1))
+[ "$(tail -n +2 last.log | cut -f 1 | sort -un | tr '\n' ' ')" = '1 2 3 4 ' ] || fail "$what: $(cat last.log)"
+[ "$(cut -f 9 last.log | tail -n +2 | grep -cvx './last [1-4]')" = 0 ] || fail "$what: $(cat last.log)"
+
 what='another command is another run'
 run "$fanfold" map --resume --output threads.out -a items -- ./work {} more
 expect 2

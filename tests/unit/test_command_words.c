@@ -86,12 +86,57 @@ FAN_TEST(command_words, an_item_is_put_last)
     fani_template_free(t);
     ASSERT_I64(fani_template_new(words, 1, true, true, &t), FAN_OK);
     made = fani_template_fill(t, &values);
-    ASSERT_TRUE(made && made[1] && made[2]);
+    ASSERT_TRUE(made && made[1] && made[2] && made[3]);
     EXPECT_STR(made[0], "/bin/sh");
     EXPECT_STR(made[1], "-c");
-    EXPECT_STR(made[2], "a1 'it'\\''s'");
+    EXPECT_STR(made[2], "--");
+    EXPECT_STR(made[3], "a1 'it'\\''s'");
     EXPECT_TRUE(!fani_template_has_place(t));
     fani_template_free(t);
+}
+
+FAN_TEST(command_words, quotes_around_an_item)
+{
+    static const struct {
+        const char *word;
+        bool quoted;
+    } cases[] = {
+        {"echo {}", false},
+        {"echo \"{}\"", true},
+        {"echo '{}'", true},
+        {"echo 'a'{}\"b\"{2}", false},
+        {"echo \\{}", true},
+        {"echo \\\\{}", false},
+        {"echo ${}", true},
+        {"echo \\${}", false},
+        {"echo ${x:-{}}", false},
+        {"echo \"${x:-{}}\"", true},
+        {"echo \"{#} {%}\" {}", false},
+        {"echo \"it's\" {}", false},
+        {"echo 'a\"b' {} 'c\\' {/}", false},
+        {"echo \\\" {} \\'{.}", false},
+        {"x=\"$(cat {})\"", false},
+        {"x=\"$(cat {}) {}\"", true},
+        {"x=\"$(cat \"{}\")\"", true},
+        {"x=\"$(a (b) {} )\" {}", false},
+        {"x=\"(\" {}", false},
+        {"x=\")\" {}", false},
+        {"x=\"`cat {}`\" `cat {}` {}", false},
+        {"x=\"`cat {}` {}\"", true},
+        {"true # it's\ncat {}", false},
+        {"true # {}", true}, /* an item with a line end would end it */
+        {"echo a#'{}'", true},
+        {"echo 'open", true}, /* where it is put last */
+        {"case {} in a) echo {};; esac", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *words[] = {"set -e;", cases[i].word};
+        fani_template *t = NULL;
+        ASSERT_I64(fani_template_new(words, 2, true, true, &t), FAN_OK);
+        if (fani_template_is_quoted(t) != cases[i].quoted)
+            shim_fail(__FILE__, __LINE__, "%s", cases[i].word);
+        fani_template_free(t);
+    }
 }
 
 FAN_TEST(command_words, many_words)

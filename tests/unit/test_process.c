@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -142,6 +143,24 @@ FAN_TEST(process, errors_are_told)
     EXPECT_I64(fan_process_pipeline(&o, 0, &p, &error), FAN_E_ARGUMENT);
     fan_process_free(NULL);
     fan_process_result_clear(NULL);
+}
+
+FAN_TEST(process, a_folder_that_can_not_be_gone_into)
+{
+    char name[] = "/tmp/fan-process-XXXXXX";
+    fan_process_result r;
+    fan_error error = {0};
+    uid_t user = geteuid();
+    ASSERT_TRUE(mkdtemp(name) && chmod(name, 0600) == 0);
+    fan_process_options o = {.arguments = SH("true"), .folder = name};
+    if (user == 0) /* root may go anywhere */
+        ASSERT_I64(seteuid(65534), 0);
+    fan_status status = fan_process_run(&o, &r, &error);
+    if (user == 0)
+        ASSERT_I64(seteuid(user), 0);
+    rmdir(name);
+    EXPECT_I64(status, FAN_E_INPUT);
+    EXPECT_I64(error.errno_code, EACCES);
 }
 
 FAN_TEST(process, input_bytes)
@@ -411,6 +430,41 @@ FAN_TEST(process, stop_is_asked)
     fan_process_result_clear(&r);
 }
 
+/* Waits until a child has ended, without taking its status. */
+static void await_end(const fan_process *p)
+{
+    siginfo_t info;
+    while (waitid(P_PID, (id_t)fan_process_id(p), &info, WEXITED | WNOWAIT) && errno == EINTR)
+        ;
+}
+
+FAN_TEST(process, one_that_ended_in_time_is_not_ended_when_it_is_waited_for_late)
+{
+    const struct timespec longer = {.tv_nsec = 60000000};
+    int asked = 1;
+    fan_process_options o = {.arguments = SH("sleep 1000 >/dev/null 2>&1 & exit 3"),
+                             .timeout_ms = 50};
+    for (int way = 0; way < 4; way++) {
+        o.timeout_ms = way == 0 ? 50 : 0;
+        o.stop = way == 1 ? true_at_second : NULL;
+        o.stop_user = &asked;
+        fan_process *p = start(&o);
+        int64_t id = fan_process_id(p);
+        await_end(p);
+        nanosleep(&longer, NULL);
+        if (way == 2)
+            fan_process_terminate(p);
+        if (way == 3)
+            fan_process_kill(p);
+        ASSERT_I64(fan_process_wait(p, fan_deadline_in_ms(60000)), FAN_OK);
+        EXPECT_I64(fan_process_get_result(p)->end, FAN_PROCESS_EXITED);
+        EXPECT_STR(fan_process_get_result(p)->text, "exited with code 3");
+        EXPECT_TRUE(group_lives(id)); /* what it left */
+        kill(-(pid_t)id, SIGKILL);
+        fan_process_free(p);
+    }
+}
+
 FAN_TEST(process, what_it_leaves_behind_is_not_waited_for)
 {
     fan_process *p = start(&(fan_process_options){.arguments = SH("echo out; sleep 1000 &")});
@@ -553,6 +607,59 @@ FAN_TEST(process, a_pipe_ends_as_a_whole)
         fan_process_free(p[i]);
 }
 
+/* Of the second command the streams can be made, but it can't be watched. */
+FAN_TEST(process, a_pipe_for_which_there_are_too_few_descriptors)
+{
+    enum { MOST = 128, NEEDED = 5 };
+    struct rlimit before, low;
+    int taken[MOST], count = 0;
+    fan_process *p[2] = {0};
+    fan_error error = {0};
+    const fan_process_stream null = {FAN_PROCESS_NULL, 0}, piped = {FAN_PROCESS_PIPE, 0};
+    const char *const arguments[] = {"sleep", "20", NULL};
+    const fan_process_options commands[] = {
+        {.arguments = arguments, .streams = {[FAN_PROCESS_ERROR] = null}},
+        {.arguments = arguments,
+         .streams = {[FAN_PROCESS_OUTPUT] = piped, [FAN_PROCESS_ERROR] = null}},
+    };
+    ASSERT_I64(getrlimit(RLIMIT_NOFILE, &before), 0);
+    low = (struct rlimit){MOST, before.rlim_max};
+    ASSERT_I64(setrlimit(RLIMIT_NOFILE, &low), 0);
+    while (count < MOST && (taken[count] = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0)
+        count++;
+    ASSERT_TRUE(count >= NEEDED);
+    for (int i = 1; i < NEEDED; i++)
+        close(taken[--count]);
+    fan_deadline hung = fan_deadline_in_ms(15000);
+    EXPECT_I64(fan_process_pipeline(commands, 2, p, &error), FAN_E_SYSTEM);
+    EXPECT_I64(error.errno_code, EMFILE);
+    EXPECT_TRUE(fan_deadline_in_ms(0) < hung);
+    while (count)
+        close(taken[--count]);
+    EXPECT_I64(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
+/* What is not the group's first can leave it. */
+FAN_TEST(process, a_command_of_a_pipe_that_leaves_the_group_is_ended)
+{
+    fan_process *p[2];
+    const fan_process_options commands[] = {
+        {.arguments = (const char *const[]){"sleep", "1000", NULL}},
+        {.arguments =
+             (const char *const[]){"setsid", "sh", "-c", "echo ready; exec sleep 1000", NULL},
+         .streams = {[FAN_PROCESS_OUTPUT] = {FAN_PROCESS_PIPE, 0}}},
+    };
+    ASSERT_I64(fan_process_pipeline(commands, 2, p, NULL), FAN_OK);
+    await_line(p[1], FAN_PROCESS_OUTPUT);
+    fan_process_terminate(p[1]);
+    ASSERT_I64(fan_process_wait_all(p, 2, fan_deadline_in_ms(60000)), FAN_OK);
+    EXPECT_I64(fan_process_get_result(p[0])->signal_number, SIGTERM);
+    EXPECT_I64(fan_process_get_result(p[1])->end, FAN_PROCESS_ENDED);
+    EXPECT_I64(fan_process_get_result(p[1])->signal_number, SIGTERM);
+    for (int i = 0; i < 2; i++)
+        fan_process_free(p[i]);
+}
+
 static void no_handling(int signal)
 {
     (void)signal;
@@ -592,6 +699,28 @@ FAN_TEST(process, programs_that_wait_for_any_child)
     /* Newer systems tell it all the same. */
     EXPECT_TRUE(r.end == FAN_PROCESS_UNKNOWN || r.exit_code == 3);
     fan_process_result_clear(&r);
+}
+
+/* The first may be gone, and its group with it, before the next is started. */
+FAN_TEST(process, a_pipe_in_a_program_that_has_its_children_reaped)
+{
+    enum { MANY = 60 };
+    fan_process *p[MANY] = {0};
+    const char *const arguments[] = {"true", NULL};
+    fan_process_options commands[MANY];
+    for (int i = 0; i < MANY; i++)
+        commands[i] = (fan_process_options){.arguments = arguments};
+    void (*handler)(int) = signal(SIGCHLD, SIG_IGN);
+    fan_status status = fan_process_pipeline(commands, MANY, p, NULL);
+    if (status == FAN_OK)
+        status = fan_process_wait_all(p, MANY, fan_deadline_in_ms(60000));
+    signal(SIGCHLD, handler);
+    ASSERT_I64(status, FAN_OK);
+    for (int i = 0; i < MANY; i++) {
+        const fan_process_result *r = fan_process_get_result(p[i]);
+        EXPECT_TRUE(r->end == FAN_PROCESS_UNKNOWN || r->exit_code == 0);
+        fan_process_free(p[i]);
+    }
 }
 
 FAN_TEST(process, many_at_once)
