@@ -509,7 +509,8 @@ fan_status fan_pipeline_put(fan_pipeline *pipeline, void *item, fan_deadline dea
     while (!p->ended && !atomic_load(&p->stopped) && !(p->spare && has_room(p, 0)) && in_time) {
         p->putters++;
         in_time = fani_sleep_until(&p->room, &p->lock, deadline);
-        p->putters--;
+        if (--p->putters == 0 && p->ended) /* close waits for it */
+            pthread_cond_broadcast(&p->quiet);
     }
     if (atomic_load(&p->stopped))
         status = FAN_E_CANCELLED;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "fanfold/stage.h"
@@ -497,4 +498,65 @@ FAN_TEST(stage_pipeline, many_threads_put)
         pthread_join(threads[i], NULL);
     EXPECT_I64(fan_pipeline_close(p, FAN_CLOSE_DRAIN, fan_deadline_in_ms(HANG_MS)), FAN_OK);
     EXPECT_U64(atomic_load(&steps), 2 * PUTTERS * EACH);
+}
+
+/* ---- Closing while threads are in calls ------------------------------------------------------ */
+
+/* A thread in a call of a pipeline that nothing but its end will wake. */
+typedef struct caller {
+    fan_pipeline *pipeline;
+    fan_status (*call)(fan_pipeline *pipeline);
+    fan_status answer;
+    _Atomic pid_t thread;
+    pthread_t handle;
+} caller;
+
+static void *call_it(void *user)
+{
+    caller *c = user;
+    atomic_store(&c->thread, gettid());
+    c->answer = c->call(c->pipeline);
+    return NULL;
+}
+
+/* Returns when the thread sleeps: behind its number there is nothing but the call to sleep in. */
+static void begin_call(caller *c)
+{
+    char path[64], state = 0;
+    pid_t thread;
+    ASSERT_I64(pthread_create(&c->handle, NULL, call_it, c), 0);
+    while (!(thread = atomic_load(&c->thread)))
+        nap(MS / 10);
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", (int)thread);
+    while (state != 'S') {
+        FILE *file = fopen(path, "re");
+        ASSERT_TRUE(file);
+        EXPECT_I64(fscanf(file, "%*d (%*[^)]) %c", &state), 1);
+        fclose(file);
+    }
+}
+
+static fan_status put_for_ever(fan_pipeline *p)
+{
+    return fan_pipeline_put(p, NULL, FAN_FOREVER);
+}
+
+FAN_TEST(stage_pipeline, it_is_closed_while_a_thread_waits_to_put)
+{
+    enum { ROUNDS = 10, WINDOW = 4 };
+    for (int i = 0; i < ROUNDS; i++) {
+        gate g = GATE;
+        g.open = true;
+        caller putter = {.pipeline = open_gated(&g, (fan_pipeline_options){.window = WINDOW}),
+                         .call = put_for_ever};
+        fill(putter.pipeline, WINDOW);
+        begin_call(&putter);
+        int64_t begin = fani_clock_ns();
+        EXPECT_I64(fan_pipeline_close(putter.pipeline, i % 2 ? FAN_CLOSE_DRAIN : FAN_CLOSE_ABANDON,
+                                      fan_deadline_in_ms(HANG_MS)),
+                   FAN_OK);
+        ASSERT_TRUE(fani_clock_ns() - begin < (int64_t)HANG_MS * MS / 2);
+        pthread_join(putter.handle, NULL);
+        EXPECT_I64(putter.answer, i % 2 ? FAN_E_CLOSED : FAN_E_CANCELLED);
+    }
 }
