@@ -294,9 +294,10 @@ static inline fan_status fan_pipeline_get_stats(fan_pipeline *pipeline, fan_pipe
 }
 
 /* Closes a pipeline and frees it; NULL is accepted. DRAIN ends it and lets all items through,
- * ABANDON stops it. What nobody gets any more goes to `drop`. Errors: FAN_E_BUSY: a step still runs
- * at the deadline: it is still valid and may be closed again; FAN_E_ARGUMENT inside of a stage or
- * `out` of the pipeline. */
+ * ABANDON stops it. What nobody gets any more goes to `drop`. Threads that are in put, get, wait or
+ * stop come back first; none may begin such a call any more. Errors: FAN_E_BUSY: a step or such a
+ * call still runs at the deadline: it is still valid and may be closed again; FAN_E_ARGUMENT inside
+ * of a stage or `out` of the pipeline. */
 FAN_API fan_status fan_pipeline_close(fan_pipeline *pipeline, fan_close_mode mode,
                                       fan_deadline deadline);
 

@@ -2,6 +2,7 @@
  * other back; an item that fails stops no other. */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -557,6 +558,57 @@ FAN_TEST(stage_pipeline, it_is_closed_while_a_thread_waits_to_put)
                    FAN_OK);
         ASSERT_TRUE(fani_clock_ns() - begin < (int64_t)HANG_MS * MS / 2);
         pthread_join(putter.handle, NULL);
-        EXPECT_I64(putter.answer, i % 2 ? FAN_E_CLOSED : FAN_E_CANCELLED);
+        EXPECT_TRUE(putter.answer == FAN_E_CLOSED ||
+                    (!(i % 2) && putter.answer == FAN_E_CANCELLED));
     }
+}
+
+static fan_status get_for_ever(fan_pipeline *p)
+{
+    fan_passed passed;
+    return fan_pipeline_get(p, FAN_FOREVER, &passed);
+}
+
+static fan_status wait_for_ever(fan_pipeline *p)
+{
+    return fan_pipeline_wait(p, FAN_FOREVER, NULL);
+}
+
+static fan_status stop_it(fan_pipeline *p)
+{
+    fan_pipeline_stop(p);
+    return FAN_OK;
+}
+
+/* What close frees must not be theirs any more: for the sanitizers to see. */
+FAN_TEST(stage_pipeline, it_is_closed_while_threads_get_wait_and_stop)
+{
+    enum { ROUNDS = 20, WAITERS = 8 };
+    fan_pool *pool; /* not its own: to end that takes close so long that the others are gone */
+    ASSERT_I64(fan_pool_open(NULL, &pool, NULL), FAN_OK);
+    for (int i = 0; i < ROUNDS; i++) {
+        gate g = GATE;
+        fan_pipeline *p = open_gated(&g, (fan_pipeline_options){.pool = pool});
+        caller getter = {.pipeline = p, .call = get_for_ever},
+               stopper = {.pipeline = p, .call = stop_it}, waiters[WAITERS];
+        EXPECT_I64(fan_pipeline_put(p, NULL, FAN_NOW), FAN_OK);
+        for (int w = 0; w < WAITERS; w++) {
+            waiters[w] = (caller){.pipeline = p, .call = wait_for_ever};
+            begin_call(&waiters[w]);
+        }
+        begin_call(&getter);
+        EXPECT_I64(fan_pipeline_close(p, FAN_CLOSE_DRAIN, FAN_NOW), FAN_E_BUSY);
+        ASSERT_I64(pthread_create(&stopper.handle, NULL, call_it, &stopper), 0);
+        while (fan_pipeline_put(p, NULL, FAN_NOW) != FAN_E_CANCELLED)
+            sched_yield(); /* the stop is under way */
+        EXPECT_I64(fan_pipeline_close(p, FAN_CLOSE_DRAIN, fan_deadline_in_ms(HANG_MS)), FAN_OK);
+        for (int w = 0; w < WAITERS; w++) {
+            pthread_join(waiters[w].handle, NULL);
+            EXPECT_I64(waiters[w].answer, FAN_OK);
+        }
+        pthread_join(getter.handle, NULL);
+        EXPECT_I64(getter.answer, FAN_E_CLOSED);
+        pthread_join(stopper.handle, NULL);
+    }
+    EXPECT_I64(fan_pool_close(pool, FAN_CLOSE_DRAIN, fan_deadline_in_ms(HANG_MS)), FAN_OK);
 }
