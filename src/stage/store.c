@@ -265,6 +265,7 @@ static bool is_full(const fan_store *s, const part *p)
            (o->shard_bytes && p->bytes >= o->shard_bytes);
 }
 
+/* A part that lacks a reply is not completed: it might be published before the error is known. */
 static fan_status add_reply(fan_store *s, const fan_outcome *outcome, fan_error *error)
 {
     part *p = s->current;
@@ -273,7 +274,7 @@ static fan_status add_reply(fan_store *s, const fan_outcome *outcome, fan_error 
     bool fits =
         append(s, p, outcome->bytes, outcome->size) && append(s, p, item_end, strlen(item_end));
     p->items++;
-    if (is_full(s, p)) {
+    if (fits && is_full(s, p)) {
         p->complete = true;
         s->current = NULL;
     }
