@@ -421,7 +421,8 @@ typedef struct fan_store_options {
     fan_status (*name)(void *user, const fan_outcome *outcome, char name[256],
                        fan_error *error); /* names the file of an item instead, without the ending
                                              of compression; not for shards. No '/', not "." or
-                                             "..": FAN_E_ARGUMENT ends the map. May be NULL */
+                                             "..", not the manifest's: FAN_E_ARGUMENT ends the map.
+                                             May be NULL */
     void *name_user;
     uint64_t shard_items; /* most items of a shard; these two 0: a file for each item */
     uint64_t shard_bytes; /* a shard with so many bytes (before compression) takes no more items */

@@ -187,7 +187,8 @@ static bool is_one_name(const char *name)
     return *name && !strchr(name, '/') && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
 }
 
-/* The name of a part without the folder. */
+/* The name of a part without the folder: *name, NULL before, is the caller's to free, also after an
+ * error. */
 static fan_status choose_name(const fan_store *s, const fan_outcome *outcome, char **name,
                               fan_error *error)
 {
@@ -208,8 +209,15 @@ static fan_status choose_name(const fan_store *s, const fan_outcome *outcome, ch
         uint64_t number = o->shard_items || o->shard_bytes ? s->begun : outcome->index;
         size = asprintf(name, "%s%05" PRIu64 "%s%s", o->prefix, number, o->suffix, ending);
     }
-    return size < 0 ? fani_error_set(error, FAN_E_MEMORY, "no memory for the name of a file")
-                    : FAN_OK;
+    if (size < 0) {
+        *name = NULL; /* asprintf leaves there what it likes */
+        return fani_error_set(error, FAN_E_MEMORY, "no memory for the name of a file");
+    }
+    if (o->manifest && !strcmp(*name, o->manifest))
+        return fani_error_set(error, FAN_E_ARGUMENT,
+                              "item %" PRIu64 ": its file would be %s, the list of files",
+                              outcome->index, *name);
+    return FAN_OK;
 }
 
 static fan_status begin_part(fan_store *s, const fan_outcome *outcome, fan_error *error)

@@ -440,3 +440,35 @@ FAN_TEST(stage_store, a_reply_without_memory_is_not_published_empty)
     EXPECT_STR(text, "");
     remove_folder(&f);
 }
+
+FAN_TEST(stage_store, names_that_look_like_comments_are_listed)
+{
+    folder f = make_folder();
+    char text[TEXT];
+    uint64_t files = 0;
+    fan_store *store = open_store(
+        &f, (fan_store_options){.name = name_it, .name_user = "#%d", .manifest = "LIST"});
+    EXPECT_I64(put_text(store, 5, "five", NULL), FAN_OK);
+    EXPECT_I64(fan_store_finish(store, NULL), FAN_OK);
+    fan_store_free(store);
+    gather_listed(&f, text, sizeof text, &files);
+    EXPECT_STR(text, "five");
+    EXPECT_U64(files, 1);
+    remove_folder(&f);
+}
+
+FAN_TEST(stage_store, no_item_has_the_name_of_the_manifest)
+{
+    folder f = make_folder();
+    char text[TEXT];
+    fan_error error = {0};
+    fan_store *store = open_store(
+        &f, (fan_store_options){.name = name_it, .name_user = "LIST", .manifest = "LIST"});
+    EXPECT_I64(put_text(store, 5, "five", &error), FAN_E_ARGUMENT);
+    EXPECT_CONTAINS(error.text, "LIST");
+    EXPECT_I64(fan_store_finish(store, NULL), FAN_E_ARGUMENT);
+    fan_store_free(store);
+    gather(&f, text, sizeof text);
+    EXPECT_STR(text, "");
+    remove_folder(&f);
+}
