@@ -388,7 +388,8 @@ FAN_API fan_status fan_files_add_glob(fan_files *files, const char *pattern);
 FAN_API fan_status fan_files_add_manifest(fan_files *files, const char *path);
 
 /* The next file, waiting for it until the deadline; *file holds until the next call. Errors:
- * FAN_E_CLOSED (after the last one), FAN_E_TIMEOUT, FAN_E_CANCELLED (`stop`), FAN_E_MEMORY. A file
+ * FAN_E_CLOSED (after the last one), FAN_E_TIMEOUT, FAN_E_CANCELLED (`stop`), FAN_E_MEMORY (what
+ * comes next can't even be named: it may be left out, and the next call goes on behind it). A file
  * that can't be read is no error of the call: it is told in *file (FAN_E_INPUT, FAN_E_SYNTAX of a
  * line of a manifest, FAN_E_TOO_LARGE, FAN_E_MEMORY), and the next call goes on. */
 FAN_API fan_status fan_files_next(fan_files *files, fan_deadline deadline, fan_file *file);

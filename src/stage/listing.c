@@ -110,17 +110,12 @@ static fan_status go_to(fani_listing *l, char *path, fani_listed *listed, fan_er
 
 static fan_status walk_on(fani_listing *l, fani_listed *listed, fan_error *error)
 {
-    fan_error why = {0};
-    fan_status status = fani_walk_next(l->walk, &listed->name, &why);
+    fan_status status = fani_walk_next(l->walk, &listed->name, error);
     if (status == FAN_OK && !listed->name) {
         fani_walk_free(l->walk);
         l->walk = NULL;
     }
-    if (status == FAN_OK)
-        return FAN_OK;
-    if (error)
-        *error = why;
-    return name_it(listed, why.file, status, error);
+    return status;
 }
 
 /* ---- Patterns -------------------------------------------------------------------------------- */
