@@ -508,3 +508,28 @@ FAN_TEST(stage_files, waiting_for_a_fifo_uses_no_cpu)
     close_files(files);
     remove_folder(&f);
 }
+
+/* ---- Standard input
+ * ------------------------------------------------------------------------------ */
+
+FAN_TEST(stage_files, standard_input_is_read_from_where_it_stands)
+{
+    folder f = make_folder();
+    char path[PATH_SIZE], text[1000];
+    make_text(&f, "in", "a line\nthe rest");
+    int before = dup(STDIN_FILENO), fd = open(in(&f, "in", path), O_RDONLY | O_CLOEXEC);
+    ASSERT_TRUE(fd >= 0 && dup2(fd, STDIN_FILENO) == STDIN_FILENO);
+    EXPECT_I64(lseek(fd, 7, SEEK_SET), 7); /* as a shell's read leaves it */
+    for (int again = 0; again < 2; again++) {
+        fan_files *files = open_files((fan_files_options){0});
+        EXPECT_I64(fan_files_add(files, "-"), FAN_OK);
+        gather(files, &f, text, sizeof text);
+        EXPECT_STR(text, again ? "-=" : "-=the rest");
+        close_files(files);
+    }
+    if (before >= 0)
+        EXPECT_I64(dup2(before, STDIN_FILENO), STDIN_FILENO);
+    close(fd);
+    close(before);
+    remove_folder(&f);
+}
