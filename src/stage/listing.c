@@ -90,6 +90,13 @@ static fan_status name_it(fani_listed *listed, const char *name, fan_status stat
     return listed->name ? status : no_memory(error);
 }
 
+/* A file's name that was found, copied: only what was added as a path means standard input. NULL:
+ * out of memory. */
+static char *copy_found(const char *name)
+{
+    return strdup(strcmp(name, "-") ? name : "./-");
+}
+
 /* ---- Paths and folders ------------------------------------------------------------------------
  */
 
@@ -182,7 +189,7 @@ static fan_status take_entry(const fani_listing *l, const fani_manifest_entry *e
                              fani_listed *listed, fan_error *error)
 {
     bool relative = entry->name[0] != '/' && l->folder && !fani_fetch_is_url(entry->name);
-    listed->name = relative ? fani_walk_join(l->folder, entry->name) : strdup(entry->name);
+    listed->name = relative ? fani_walk_join(l->folder, entry->name) : copy_found(entry->name);
     listed->size = entry->size;
     listed->hash = entry->hash;
     listed->has_size = entry->has_size;
@@ -249,7 +256,7 @@ fan_status fani_listing_next(fani_listing *listing, fani_listed *listed, fan_err
         if (l->walk)
             status = walk_on(l, listed, error);
         else if (l->matches_at < l->matches.gl_pathc)
-            status = go_to(l, strdup(l->matches.gl_pathv[l->matches_at++]), listed, error);
+            status = go_to(l, copy_found(l->matches.gl_pathv[l->matches_at++]), listed, error);
         else if (l->manifest)
             status = read_manifest(l, listed, error);
         else if (l->current < l->count)

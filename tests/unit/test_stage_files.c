@@ -533,3 +533,22 @@ FAN_TEST(stage_files, standard_input_is_read_from_where_it_stands)
     close(before);
     remove_folder(&f);
 }
+
+FAN_TEST(stage_files, a_file_named_as_standard_input_is_a_file)
+{
+    folder f = make_folder();
+    char text[1000];
+    make_text(&f, "-", "here");
+    make_text(&f, "list", "-\n");
+    int before = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    ASSERT_TRUE(before >= 0 && chdir(f.path) == 0);
+    fan_files *files = open_files((fan_files_options){0});
+    EXPECT_I64(fan_files_add_glob(files, "[-]"), FAN_OK);
+    EXPECT_I64(fan_files_add_manifest(files, "list"), FAN_OK);
+    gather(files, &f, text, sizeof text);
+    EXPECT_STR(text, "./-=here|./-=here");
+    close_files(files);
+    EXPECT_I64(fchdir(before), 0);
+    close(before);
+    remove_folder(&f);
+}
