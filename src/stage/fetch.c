@@ -20,6 +20,7 @@
 /* libcurl is not linked: it takes longer to load than all the rest, and most programs fetch
  * nothing. These are its functions that are used, without their "curl_". */
 #define CURL_FUNCTIONS(X)                                                                          \
+    X(version_info)                                                                                \
     X(global_init)                                                                                 \
     X(global_cleanup)                                                                              \
     X(easy_init)                                                                                   \
@@ -36,8 +37,7 @@
     X(multi_remove_handle)                                                                         \
     X(multi_perform)                                                                               \
     X(multi_poll)                                                                                  \
-    X(multi_info_read)                                                                             \
-    X(multi_strerror)
+    X(multi_info_read)
 
 enum {
     VALIDATOR = 256,
@@ -46,6 +46,7 @@ enum {
     REDIRECTIONS = 10,
     CONNECT_MS = 30000,
     NS_PER_MS = 1000000,
+    OLDEST = 0x075500, /* 7.85.0: the first one that takes protocols as text */
 };
 
 /* One transfer's means: `multi` keeps its connections. */
@@ -116,6 +117,10 @@ static fan_status load(fani_fetcher *f, fan_error *error)
     if (missing)
         return fani_error_set(error, FAN_E_UNAVAILABLE, "libcurl is too old: it has no %s",
                               missing);
+    const curl_version_info_data *about = f->version_info(CURLVERSION_NOW);
+    if (about->version_num < OLDEST)
+        return fani_error_set(error, FAN_E_UNAVAILABLE, "libcurl %s is too old: 7.85.0 is needed",
+                              about->version);
     f->begun = f->global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
     return f->begun ? FAN_OK
                     : fani_error_set(error, FAN_E_UNAVAILABLE, "libcurl can't be initialized");
