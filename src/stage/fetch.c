@@ -218,7 +218,7 @@ static bool header_is(const char *text, size_t size, const char *name, char valu
 /* "bytes 100-199/200", or a star for what is not known. */
 static void read_range(transfer *t, const char *value)
 {
-    unsigned long long from, to, total = 0;
+    unsigned long long from = 0, to, total = 0;
     int found = sscanf(value, "bytes %llu-%llu/%llu", &from, &to, &total); // NOLINT(cert-err34-c)
     t->has_range = found >= 2;
     t->range_from = from * (found >= 2);
@@ -272,7 +272,7 @@ static fan_status begin_body(transfer *t)
     t->begun = true;
     if (code == 206 && goes_on(t)) {
         t->total = t->range_total ? t->range_total : t->total;
-        return FAN_OK;
+        return t->total > t->fetcher->options.max ? FAN_E_TOO_LARGE : FAN_OK;
     }
     if (code != 200)
         return FAN_E_INPUT;
