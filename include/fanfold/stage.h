@@ -382,8 +382,8 @@ static inline fan_status fan_files_open(const fan_files_options *options, fan_fi
  * add_glob: the files whose names match the pattern (as in the shell: * ? [...]), sorted likewise;
  * folders count as with add. That none matches is an error of its own, as of a file.
  * add_manifest: the files that a list names (docs/staging.md), each with the size and the hash that
- * it must have, where the list says so. Names in it are relative to its folder. In these two "-" is
- * a file like any other, given as "./-". */
+ * it must have, where the list says so. Names in it are relative to its folder; it is a plain file,
+ * no pipe. In these two "-" is a file like any other, given as "./-". */
 FAN_API fan_status fan_files_add(fan_files *files, const char *path);
 FAN_API fan_status fan_files_add_glob(fan_files *files, const char *pattern);
 FAN_API fan_status fan_files_add_manifest(fan_files *files, const char *path);

@@ -1,11 +1,13 @@
 #include "stage/listing.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "stage/fetch.h"
@@ -165,14 +167,38 @@ static fan_status begin_glob(fani_listing *l, const char *pattern, fani_listed *
 /* ---- Manifests --------------------------------------------------------------------------------
  */
 
+/* NULL: errno says why, 0 that it is no plain file. One that others write could make the wait for a
+ * line endless, and to open a FIFO would already. */
+static FILE *open_plain(const char *path)
+{
+    struct stat info;
+    int fd;
+    do {
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    } while (fd < 0 && errno == EINTR);
+    if (fd < 0)
+        return NULL;
+    bool looked = fstat(fd, &info) == 0, plain = looked && S_ISREG(info.st_mode);
+    FILE *file = plain ? fdopen(fd, "r") : NULL;
+    if (!file) {
+        int code = looked && !plain ? 0 : errno;
+        (void)close(fd); /* nothing was written */
+        errno = code;
+    }
+    return file;
+}
+
 static fan_status begin_manifest(fani_listing *l, const char *path, fani_listed *listed,
                                  fan_error *error)
 {
     const char *slash = strrchr(path, '/');
     l->line_number = 0;
-    l->manifest = fopen(path, "re");
+    l->manifest = open_plain(path);
     if (!l->manifest) {
-        fani_error_errno(error, FAN_E_INPUT, errno, "%s can't be opened", path);
+        if (errno)
+            fani_error_errno(error, FAN_E_INPUT, errno, "%s can't be opened", path);
+        else
+            fani_error_set(error, FAN_E_INPUT, "%s, a list of files, is no plain file", path);
         fani_error_place(error, path, 0, 0);
         return name_it(listed, path, FAN_E_INPUT, error);
     }

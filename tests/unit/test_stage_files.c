@@ -552,3 +552,17 @@ FAN_TEST(stage_files, a_file_named_as_standard_input_is_a_file)
     close(before);
     remove_folder(&f);
 }
+
+FAN_TEST(stage_files, a_manifest_that_is_a_fifo_is_refused)
+{
+    folder f = make_folder();
+    char path[PATH_SIZE], text[1000];
+    EXPECT_I64(mkfifo(in(&f, "list", path), 0600), 0);
+    fan_files *files = open_files((fan_files_options){0});
+    EXPECT_I64(fan_files_add_manifest(files, path), FAN_OK);
+    EXPECT_I64(fan_files_add_manifest(files, f.path), FAN_OK);
+    gather(files, &f, text, sizeof text);
+    EXPECT_CONTAINS(text, "list!FAN_E_INPUT|");
+    close_files(files);
+    remove_folder(&f);
+}
