@@ -187,9 +187,12 @@ fan_status fan_files_open_sized(const fan_files_options *options, size_t options
     *files = NULL;
     if (options)
         memcpy(&o, options, options_size < sizeof o ? options_size : sizeof o);
-    if (o.ahead_files > AHEAD_FILES_MAX || o.file_max > PTRDIFF_MAX - 1)
+    if (o.ahead_files > AHEAD_FILES_MAX)
         return fani_error_set(error, FAN_E_ARGUMENT, "at most %d files are read ahead",
                               AHEAD_FILES_MAX);
+    if (o.file_max > PTRDIFF_MAX - 1)
+        return fani_error_set(error, FAN_E_ARGUMENT, "the largest file has at most %td bytes",
+                              PTRDIFF_MAX - 1);
     o.ahead_files = o.ahead_files ? o.ahead_files : AHEAD_FILES;
     o.ahead_bytes = o.ahead_bytes ? o.ahead_bytes : AHEAD_BYTES;
     o.file_max = o.file_max ? o.file_max : FILE_MAX;

@@ -167,7 +167,8 @@ static fan_status retire(fan_store *s, fan_error *error)
     return status;
 }
 
-/* Waits for parts to be done, and retires them, until the part `number` may begin. */
+/* Waits for parts to be done, and retires them, until all that begun before number `begun_before`
+ * are. */
 static fan_status make_way(fan_store *s, uint64_t begun_before, fan_error *error)
 {
     fan_status status = FAN_OK;

@@ -179,6 +179,9 @@ FAN_TEST(stage_files, an_empty_list_and_bad_options)
     EXPECT_I64(fan_files_open(&(fan_files_options){.ahead_files = 5000}, &files, &error),
                FAN_E_ARGUMENT);
     EXPECT_TRUE(files == NULL);
+    EXPECT_I64(fan_files_open(&(fan_files_options){.file_max = SIZE_MAX}, &files, &error),
+               FAN_E_ARGUMENT);
+    EXPECT_CONTAINS(error.text, "largest file");
     EXPECT_I64(fan_files_close(NULL, FAN_NOW), FAN_OK);
 }
 
