@@ -98,9 +98,9 @@ static inline fan_status fan_pool_open(const fan_pool_options *options, fan_pool
 
 /* Closes a pool and frees it; NULL is accepted. New calls are refused at once. DRAIN runs what
  * waits, ABANDON cancels it and tells what runs by fan_call_cancelled. Calls stay valid until they
- * are released. Errors: FAN_E_BUSY: at the deadline something still runs, or a pipeline or a source
- * is still open on it: the pool is still valid and may be closed again; FAN_E_ARGUMENT on one of
- * its own threads. */
+ * are released. Errors: FAN_E_BUSY: at the deadline something still runs: the pool is still valid
+ * and may be closed again; or a pipeline, files or a store are still open on it: it says so at
+ * once, and the pool goes on as before; FAN_E_ARGUMENT on one of its own threads. */
 FAN_API fan_status fan_pool_close(fan_pool *pool, fan_close_mode mode, fan_deadline deadline);
 
 FAN_API fan_status fan_pool_get_stats_sized(fan_pool *pool, fan_pool_stats *stats,
@@ -219,10 +219,15 @@ typedef struct fan_pipeline_options {
                         index */
     fan_pool *pool;  /* runs the stages, borrowed until close; NULL: one of its own, with a thread
                         for each worker and one for `out`. One with fewer threads makes it slower,
-                        and  nothing else */
+                        and nothing else, as long as nothing that runs on it sleeps for something
+                        else that it has to run: a step or `out` that puts into another pipeline,
+                        waits for one, gets from it, or asks fan_files or a store, holds a thread
+                        meanwhile, and when all are held so, they wait until their deadlines. Give
+                        what they wait for another pool, or put with FAN_NOW */
     fan_status (*out)(void *user, const fan_passed *passed,
                       fan_error *error); /* takes what comes out, one call at a time, on I/O
-                                            threads. Another status than FAN_OK stops the
+                                            threads, and on threads that stop or close the
+                                            pipeline. Another status than FAN_OK stops the
                                             pipeline, and it is not called again. NULL:
                                             fan_pipeline_get takes it */
     void *out_user;
@@ -241,7 +246,8 @@ typedef struct fan_pipeline_stats {
 } fan_pipeline_stats;
 
 /* Opens a pipeline of 1..64 stages (copied). `options` may be NULL. *pipeline is NULL on error.
- * Errors, with a text: FAN_E_ARGUMENT, FAN_E_MEMORY, FAN_E_CLOSED (the pool). */
+ * Errors, with a text: FAN_E_ARGUMENT, FAN_E_MEMORY, FAN_E_CLOSED (the pool), FAN_E_SYSTEM (the
+ * system gives the pool not a single thread). */
 FAN_API fan_status fan_pipeline_open_sized(const fan_stage *stages, size_t count,
                                            const fan_pipeline_options *options, size_t options_size,
                                            fan_pipeline **pipeline, fan_error *error);
@@ -254,8 +260,7 @@ static inline fan_status fan_pipeline_open(const fan_stage *stages, size_t count
 
 /* Puts an item in, waiting for room until the deadline: FAN_NOW only tries. It never waits inside
  * of a stage or of `out` of the same pipeline. Errors: FAN_E_TIMEOUT (no room), FAN_E_CLOSED (it
- * was ended), FAN_E_CANCELLED (it was stopped), FAN_E_SYSTEM (its pool has not a single thread):
- * the item was not taken. */
+ * was ended), FAN_E_CANCELLED (it was stopped): the item was not taken. */
 FAN_API fan_status fan_pipeline_put(fan_pipeline *pipeline, void *item, fan_deadline deadline);
 
 /* No more items will be put in. */
@@ -294,9 +299,10 @@ static inline fan_status fan_pipeline_get_stats(fan_pipeline *pipeline, fan_pipe
 }
 
 /* Closes a pipeline and frees it; NULL is accepted. DRAIN ends it and lets all items through,
- * ABANDON stops it. What nobody gets any more goes to `drop`. Errors: FAN_E_BUSY: a step still runs
- * at the deadline: it is still valid and may be closed again; FAN_E_ARGUMENT inside of a stage or
- * `out` of the pipeline. */
+ * ABANDON stops it. What nobody gets any more goes to `drop`. Threads that are in put, get, wait or
+ * stop come back first; none may begin such a call any more. Errors: FAN_E_BUSY: a step or such a
+ * call still runs at the deadline: it is still valid and may be closed again; FAN_E_ARGUMENT inside
+ * of a stage or `out` of the pipeline. */
 FAN_API fan_status fan_pipeline_close(fan_pipeline *pipeline, fan_close_mode mode,
                                       fan_deadline deadline);
 
@@ -345,7 +351,9 @@ typedef struct fan_files_options {
     fan_pool *pool;       /* reads, borrowed until close; NULL: one of its own */
     unsigned ahead_files; /* files that are read at the same time or wait for
                              fan_files_next, 1..4096; 0: 16 */
-    size_t ahead_bytes;   /* most bytes read ahead, but for the file that comes next; 0: 64 MiB */
+    size_t ahead_bytes;   /* most bytes read ahead, but for the file that comes next, and those that
+                             are fetched (http), each of which comes whole: up to ahead_files times
+                             file_max. 0: 64 MiB */
     size_t file_max;      /* largest file, as it is given; 0: 1 GiB */
     bool keep_packed;     /* gzip and zstd data, which the first bytes tell, is given as it is */
     unsigned tries;       /* these three for http(s). How often in a row a file is tried to be
@@ -381,15 +389,18 @@ static inline fan_status fan_files_open(const fan_files_options *options, fan_fi
  * add_glob: the files whose names match the pattern (as in the shell: * ? [...]), sorted likewise;
  * folders count as with add. That none matches is an error of its own, as of a file.
  * add_manifest: the files that a list names (docs/staging.md), each with the size and the hash that
- * it must have, where the list says so. Names in it are relative to its folder. */
+ * it must have, where the list says so. Names in it are relative to its folder; it is a plain file,
+ * no pipe. In these two "-" is a file like any other, given as "./-". */
 FAN_API fan_status fan_files_add(fan_files *files, const char *path);
 FAN_API fan_status fan_files_add_glob(fan_files *files, const char *pattern);
 FAN_API fan_status fan_files_add_manifest(fan_files *files, const char *path);
 
 /* The next file, waiting for it until the deadline; *file holds until the next call. Errors:
- * FAN_E_CLOSED (after the last one), FAN_E_TIMEOUT, FAN_E_CANCELLED (`stop`), FAN_E_MEMORY. A file
+ * FAN_E_CLOSED (after the last one), FAN_E_TIMEOUT, FAN_E_CANCELLED (`stop`), FAN_E_MEMORY (what
+ * comes next can't even be named: it may be left out, and the next call goes on behind it). A file
  * that can't be read is no error of the call: it is told in *file (FAN_E_INPUT, FAN_E_SYNTAX of a
- * line of a manifest, FAN_E_TOO_LARGE, FAN_E_MEMORY), and the next call goes on. */
+ * line of a manifest, FAN_E_TOO_LARGE, FAN_E_MEMORY, FAN_E_UNAVAILABLE where what fetches it is not
+ * there), and the next call goes on. */
 FAN_API fan_status fan_files_next(fan_files *files, fan_deadline deadline, fan_file *file);
 
 /* The files as items of a map: their bytes are the inputs, their indices those of fan_file. */
@@ -420,7 +431,8 @@ typedef struct fan_store_options {
     fan_status (*name)(void *user, const fan_outcome *outcome, char name[256],
                        fan_error *error); /* names the file of an item instead, without the ending
                                              of compression; not for shards. No '/', not "." or
-                                             "..": FAN_E_ARGUMENT ends the map. May be NULL */
+                                             "..", not the manifest's: FAN_E_ARGUMENT ends the map.
+                                             May be NULL */
     void *name_user;
     uint64_t shard_items; /* most items of a shard; these two 0: a file for each item */
     uint64_t shard_bytes; /* a shard with so many bytes (before compression) takes no more items */

@@ -20,6 +20,7 @@
 /* libcurl is not linked: it takes longer to load than all the rest, and most programs fetch
  * nothing. These are its functions that are used, without their "curl_". */
 #define CURL_FUNCTIONS(X)                                                                          \
+    X(version_info)                                                                                \
     X(global_init)                                                                                 \
     X(global_cleanup)                                                                              \
     X(easy_init)                                                                                   \
@@ -36,8 +37,7 @@
     X(multi_remove_handle)                                                                         \
     X(multi_perform)                                                                               \
     X(multi_poll)                                                                                  \
-    X(multi_info_read)                                                                             \
-    X(multi_strerror)
+    X(multi_info_read)
 
 enum {
     VALIDATOR = 256,
@@ -46,6 +46,7 @@ enum {
     REDIRECTIONS = 10,
     CONNECT_MS = 30000,
     NS_PER_MS = 1000000,
+    OLDEST = 0x075500, /* 7.85.0: the first one that takes protocols as text */
 };
 
 /* One transfer's means: `multi` keeps its connections. */
@@ -116,6 +117,10 @@ static fan_status load(fani_fetcher *f, fan_error *error)
     if (missing)
         return fani_error_set(error, FAN_E_UNAVAILABLE, "libcurl is too old: it has no %s",
                               missing);
+    const curl_version_info_data *about = f->version_info(CURLVERSION_NOW);
+    if (about->version_num < OLDEST)
+        return fani_error_set(error, FAN_E_UNAVAILABLE, "libcurl %s is too old: 7.85.0 is needed",
+                              about->version);
     f->begun = f->global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
     return f->begun ? FAN_OK
                     : fani_error_set(error, FAN_E_UNAVAILABLE, "libcurl can't be initialized");
@@ -213,7 +218,7 @@ static bool header_is(const char *text, size_t size, const char *name, char valu
 /* "bytes 100-199/200", or a star for what is not known. */
 static void read_range(transfer *t, const char *value)
 {
-    unsigned long long from, to, total = 0;
+    unsigned long long from = 0, to, total = 0;
     int found = sscanf(value, "bytes %llu-%llu/%llu", &from, &to, &total); // NOLINT(cert-err34-c)
     t->has_range = found >= 2;
     t->range_from = from * (found >= 2);
@@ -267,7 +272,7 @@ static fan_status begin_body(transfer *t)
     t->begun = true;
     if (code == 206 && goes_on(t)) {
         t->total = t->range_total ? t->range_total : t->total;
-        return FAN_OK;
+        return t->total > t->fetcher->options.max ? FAN_E_TOO_LARGE : FAN_OK;
     }
     if (code != 200)
         return FAN_E_INPUT;

@@ -51,8 +51,9 @@ struct fan_files {
     bool own_pool, joined;
     fani_listing *listing;
     bool listed_all, begun;
-    uint64_t listed; /* files that have got a slot */
-    slot *slots;     /* ahead_files, and one that was given to the caller */
+    uint64_t listed;       /* files that have got a slot */
+    fan_status not_listed; /* what could not, behind these, and has no name: memory was short */
+    slot *slots;           /* ahead_files, and one that was given to the caller */
     size_t count;
 
     pthread_mutex_t lock; /* guards the rest, and states */
@@ -186,9 +187,12 @@ fan_status fan_files_open_sized(const fan_files_options *options, size_t options
     *files = NULL;
     if (options)
         memcpy(&o, options, options_size < sizeof o ? options_size : sizeof o);
-    if (o.ahead_files > AHEAD_FILES_MAX || o.file_max > PTRDIFF_MAX - 1)
+    if (o.ahead_files > AHEAD_FILES_MAX)
         return fani_error_set(error, FAN_E_ARGUMENT, "at most %d files are read ahead",
                               AHEAD_FILES_MAX);
+    if (o.file_max > PTRDIFF_MAX - 1)
+        return fani_error_set(error, FAN_E_ARGUMENT, "the largest file has at most %td bytes",
+                              PTRDIFF_MAX - 1);
     o.ahead_files = o.ahead_files ? o.ahead_files : AHEAD_FILES;
     o.ahead_bytes = o.ahead_bytes ? o.ahead_bytes : AHEAD_BYTES;
     o.file_max = o.file_max ? o.file_max : FILE_MAX;
@@ -275,7 +279,8 @@ static fan_status need_fetcher(fan_files *f, const char *name, fan_error *error)
     return fani_fetcher_new(&options, &f->reading.fetcher, error);
 }
 
-/* Begins to read the next file of the list. What can't be listed stands in its place. */
+/* Begins to read the next file of the list. What can't be listed stands in its place; FAN_E_MEMORY:
+ * it has not even a name. */
 static fan_status begin_next(fan_files *f)
 {
     slot *s = slot_of(f, f->listed);
@@ -376,14 +381,18 @@ static void give(fan_files *f, slot *s, fan_file *file)
 fan_status fan_files_next(fan_files *files, fan_deadline deadline, fan_file *file)
 {
     fan_files *f = files;
-    fan_status status = FAN_OK;
+    fan_status status;
     f->begun = true;
     take_back_given(f);
-    while (status == FAN_OK && !f->listed_all && f->listed - f->head < f->options.ahead_files)
-        status = begin_next(f);
-    if (f->listed == f->head)
-        return status == FAN_OK ? FAN_E_CLOSED : status;
-    slot *s = slot_of(f, f->head); /* a list that can't go on matters when this one was given */
+    while (f->not_listed == FAN_OK && !f->listed_all &&
+           f->listed - f->head < f->options.ahead_files)
+        f->not_listed = begin_next(f);
+    if (f->listed == f->head) { /* all before it was given: told once, and gone on behind it */
+        status = f->not_listed == FAN_OK ? FAN_E_CLOSED : f->not_listed;
+        f->not_listed = FAN_OK;
+        return status;
+    }
+    slot *s = slot_of(f, f->head);
     status = await(f, s, deadline);
     if (status == FAN_OK)
         give(f, s, file);

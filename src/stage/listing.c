@@ -1,11 +1,13 @@
 #include "stage/listing.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "stage/fetch.h"
@@ -90,6 +92,13 @@ static fan_status name_it(fani_listed *listed, const char *name, fan_status stat
     return listed->name ? status : no_memory(error);
 }
 
+/* A file's name that was found, copied: only what was added as a path means standard input. NULL:
+ * out of memory. */
+static char *copy_found(const char *name)
+{
+    return strdup(strcmp(name, "-") ? name : "./-");
+}
+
 /* ---- Paths and folders ------------------------------------------------------------------------
  */
 
@@ -110,17 +119,12 @@ static fan_status go_to(fani_listing *l, char *path, fani_listed *listed, fan_er
 
 static fan_status walk_on(fani_listing *l, fani_listed *listed, fan_error *error)
 {
-    fan_error why = {0};
-    fan_status status = fani_walk_next(l->walk, &listed->name, &why);
+    fan_status status = fani_walk_next(l->walk, &listed->name, error);
     if (status == FAN_OK && !listed->name) {
         fani_walk_free(l->walk);
         l->walk = NULL;
     }
-    if (status == FAN_OK)
-        return FAN_OK;
-    if (error)
-        *error = why;
-    return name_it(listed, why.file, status, error);
+    return status;
 }
 
 /* ---- Patterns -------------------------------------------------------------------------------- */
@@ -163,14 +167,38 @@ static fan_status begin_glob(fani_listing *l, const char *pattern, fani_listed *
 /* ---- Manifests --------------------------------------------------------------------------------
  */
 
+/* NULL: errno says why, 0 that it is no plain file. One that others write could make the wait for a
+ * line endless, and to open a FIFO would already. */
+static FILE *open_plain(const char *path)
+{
+    struct stat info;
+    int fd;
+    do {
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    } while (fd < 0 && errno == EINTR);
+    if (fd < 0)
+        return NULL;
+    bool looked = fstat(fd, &info) == 0, plain = looked && S_ISREG(info.st_mode);
+    FILE *file = plain ? fdopen(fd, "r") : NULL;
+    if (!file) {
+        int code = looked && !plain ? 0 : errno;
+        (void)close(fd); /* nothing was written */
+        errno = code;
+    }
+    return file;
+}
+
 static fan_status begin_manifest(fani_listing *l, const char *path, fani_listed *listed,
                                  fan_error *error)
 {
     const char *slash = strrchr(path, '/');
     l->line_number = 0;
-    l->manifest = fopen(path, "re");
+    l->manifest = open_plain(path);
     if (!l->manifest) {
-        fani_error_errno(error, FAN_E_INPUT, errno, "%s can't be opened", path);
+        if (errno)
+            fani_error_errno(error, FAN_E_INPUT, errno, "%s can't be opened", path);
+        else
+            fani_error_set(error, FAN_E_INPUT, "%s, a list of files, is no plain file", path);
         fani_error_place(error, path, 0, 0);
         return name_it(listed, path, FAN_E_INPUT, error);
     }
@@ -187,7 +215,7 @@ static fan_status take_entry(const fani_listing *l, const fani_manifest_entry *e
                              fani_listed *listed, fan_error *error)
 {
     bool relative = entry->name[0] != '/' && l->folder && !fani_fetch_is_url(entry->name);
-    listed->name = relative ? fani_walk_join(l->folder, entry->name) : strdup(entry->name);
+    listed->name = relative ? fani_walk_join(l->folder, entry->name) : copy_found(entry->name);
     listed->size = entry->size;
     listed->hash = entry->hash;
     listed->has_size = entry->has_size;
@@ -254,7 +282,7 @@ fan_status fani_listing_next(fani_listing *listing, fani_listed *listed, fan_err
         if (l->walk)
             status = walk_on(l, listed, error);
         else if (l->matches_at < l->matches.gl_pathc)
-            status = go_to(l, strdup(l->matches.gl_pathv[l->matches_at++]), listed, error);
+            status = go_to(l, copy_found(l->matches.gl_pathv[l->matches_at++]), listed, error);
         else if (l->manifest)
             status = read_manifest(l, listed, error);
         else if (l->current < l->count)

@@ -94,6 +94,8 @@ char *fani_manifest_line(const fani_manifest_entry *entry)
     char *line = malloc(2 * strlen(entry->name) + FIELDS), *to = line;
     if (!line)
         return NULL;
+    if (*entry->name == '#') /* as it is it would make the line a comment */
+        to = stpcpy(to, "./");
     for (const char *from = entry->name; *from; from++) {
         const char *special = strchr(escaped, *from);
         if (special)

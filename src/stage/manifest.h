@@ -5,7 +5,8 @@
  *
  * SIZE is decimal, HASH is XXH3 (64 bits) in 16 hexadecimal digits, both of the bytes as stored;
  * "-" or nothing where one is not known. In names a backslash, a tab and the line ends are written
- * as \\, \t, \n and \r. Lines that begin with # and empty ones say nothing. */
+ * as \\, \t, \n and \r. Lines that begin with # and empty ones say nothing: a name that begins so
+ * is written with ./ before it. */
 #ifndef FANI_MANIFEST_H
 #define FANI_MANIFEST_H
 

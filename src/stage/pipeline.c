@@ -63,7 +63,7 @@ struct fan_pipeline {
     uint64_t next_out;
     fan_error *given;   /* of what get gave last */
     unsigned running;   /* steps in work, or handed to the pool */
-    size_t putters;     /* who sleep on `room` */
+    size_t callers;     /* threads in put, get, wait and stop: close outlives them */
     bool ended, giving; /* giving: a thread calls `out` or `drop` */
     bool dropping;      /* nobody takes what comes out any more */
     bool joined;        /* the pool */
@@ -137,7 +137,7 @@ static void set_free(fan_pipeline *p, piece *item)
     item->next = p->spare;
     p->spare = item;
     p->stats.inside--;
-    if (p->putters)
+    if (p->callers)
         pthread_cond_signal(&p->room);
     if (p->stats.inside == 0) {
         pthread_cond_broadcast(&p->quiet);
@@ -245,7 +245,7 @@ static void advance(fan_pipeline *p)
             fani_pool_post(p->pool, &item->work, (int)s);
         }
     }
-    if (p->putters && p->spare && has_room(p, 0))
+    if (p->callers && p->spare && has_room(p, 0))
         pthread_cond_signal(&p->room);
 }
 
@@ -487,6 +487,22 @@ fan_status fan_pipeline_open_sized(const fan_stage *stages, size_t count,
 
 /* ---- Calls --------------------------------------------------------------------------------- */
 
+/* Each call that gives the lock back on its way, or needs the pipeline behind it, is counted. */
+static void begin_call(fan_pipeline *p)
+{
+    pthread_mutex_lock(&p->lock);
+    p->callers++;
+}
+
+/* With the lock held, which it gives back: the last thing that the thread does with the pipeline.
+ */
+static void end_call(fan_pipeline *p)
+{
+    if (--p->callers == 0 && p->ended) /* close may wait for that */
+        pthread_cond_broadcast(&p->quiet);
+    pthread_mutex_unlock(&p->lock);
+}
+
 static void enter(fan_pipeline *p, void *item)
 {
     piece *made = p->spare;
@@ -505,12 +521,9 @@ fan_status fan_pipeline_put(fan_pipeline *pipeline, void *item, fan_deadline dea
     fan_pipeline *p = pipeline;
     fan_status status = FAN_OK;
     bool in_time = inside != p;
-    pthread_mutex_lock(&p->lock);
-    while (!p->ended && !atomic_load(&p->stopped) && !(p->spare && has_room(p, 0)) && in_time) {
-        p->putters++;
+    begin_call(p);
+    while (!p->ended && !atomic_load(&p->stopped) && !(p->spare && has_room(p, 0)) && in_time)
         in_time = fani_sleep_until(&p->room, &p->lock, deadline);
-        p->putters--;
-    }
     if (atomic_load(&p->stopped))
         status = FAN_E_CANCELLED;
     else if (p->ended)
@@ -519,7 +532,7 @@ fan_status fan_pipeline_put(fan_pipeline *pipeline, void *item, fan_deadline dea
         status = FAN_E_TIMEOUT;
     else
         enter(p, item);
-    pthread_mutex_unlock(&p->lock);
+    end_call(p);
     return status;
 }
 
@@ -544,7 +557,7 @@ fan_status fan_pipeline_get(fan_pipeline *pipeline, fan_deadline deadline, fan_p
     bool in_time = inside != p;
     if (p->options.out)
         return FAN_E_ARGUMENT;
-    pthread_mutex_lock(&p->lock);
+    begin_call(p);
     free(p->given);
     p->given = NULL;
     piece *item;
@@ -559,17 +572,19 @@ fan_status fan_pipeline_get(fan_pipeline *pipeline, fan_deadline deadline, fan_p
     } else {
         status = all_is_out(p) ? FAN_E_CLOSED : FAN_E_TIMEOUT;
     }
-    pthread_mutex_unlock(&p->lock);
+    end_call(p);
     return status;
 }
 
 void fan_pipeline_stop(fan_pipeline *pipeline)
 {
-    pthread_mutex_lock(&pipeline->lock);
+    begin_call(pipeline);
     stop(pipeline);
     give_all(pipeline);
     pthread_mutex_unlock(&pipeline->lock);
     tell_steps(pipeline);
+    pthread_mutex_lock(&pipeline->lock);
+    end_call(pipeline);
 }
 
 bool fan_step_cancelled(const fan_step *step)
@@ -597,7 +612,7 @@ fan_status fan_pipeline_wait(fan_pipeline *pipeline, fan_deadline deadline, fan_
     bool in_time = true;
     if (inside == p)
         return FAN_E_ARGUMENT;
-    pthread_mutex_lock(&p->lock);
+    begin_call(p);
     while (p->stats.inside && in_time)
         in_time = fani_sleep_until(&p->quiet, &p->lock, deadline);
     status = p->stats.inside ? FAN_E_TIMEOUT : p->status;
@@ -605,7 +620,7 @@ fan_status fan_pipeline_wait(fan_pipeline *pipeline, fan_deadline deadline, fan_
         fani_error_set(error, status, "%s", fan_status_text(status));
     else if (status != FAN_OK && error)
         *error = p->error;
-    pthread_mutex_unlock(&p->lock);
+    end_call(p);
     return status;
 }
 
@@ -633,9 +648,9 @@ fan_status fan_pipeline_close(fan_pipeline *pipeline, fan_close_mode mode, fan_d
     pthread_mutex_lock(&p->lock);
     p->dropping |= !p->options.out; /* nobody gets any more */
     give_all(p);
-    while ((p->stats.inside || p->running || p->putters || p->giving) && in_time)
+    while ((p->stats.inside || p->running || p->callers || p->giving) && in_time)
         in_time = fani_sleep_until(&p->quiet, &p->lock, deadline);
-    bool busy = p->stats.inside || p->running || p->putters || p->giving;
+    bool busy = p->stats.inside || p->running || p->callers || p->giving;
     pthread_mutex_unlock(&p->lock);
     if (busy)
         return FAN_E_BUSY;

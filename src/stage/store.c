@@ -167,7 +167,8 @@ static fan_status retire(fan_store *s, fan_error *error)
     return status;
 }
 
-/* Waits for parts to be done, and retires them, until the part `number` may begin. */
+/* Waits for parts to be done, and retires them, until all that begun before number `begun_before`
+ * are. */
 static fan_status make_way(fan_store *s, uint64_t begun_before, fan_error *error)
 {
     fan_status status = FAN_OK;
@@ -187,7 +188,8 @@ static bool is_one_name(const char *name)
     return *name && !strchr(name, '/') && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
 }
 
-/* The name of a part without the folder. */
+/* The name of a part without the folder: *name, NULL before, is the caller's to free, also after an
+ * error. */
 static fan_status choose_name(const fan_store *s, const fan_outcome *outcome, char **name,
                               fan_error *error)
 {
@@ -208,8 +210,15 @@ static fan_status choose_name(const fan_store *s, const fan_outcome *outcome, ch
         uint64_t number = o->shard_items || o->shard_bytes ? s->begun : outcome->index;
         size = asprintf(name, "%s%05" PRIu64 "%s%s", o->prefix, number, o->suffix, ending);
     }
-    return size < 0 ? fani_error_set(error, FAN_E_MEMORY, "no memory for the name of a file")
-                    : FAN_OK;
+    if (size < 0) {
+        *name = NULL; /* asprintf leaves there what it likes */
+        return fani_error_set(error, FAN_E_MEMORY, "no memory for the name of a file");
+    }
+    if (o->manifest && !strcmp(*name, o->manifest))
+        return fani_error_set(error, FAN_E_ARGUMENT,
+                              "item %" PRIu64 ": its file would be %s, the list of files",
+                              outcome->index, *name);
+    return FAN_OK;
 }
 
 static fan_status begin_part(fan_store *s, const fan_outcome *outcome, fan_error *error)
@@ -265,6 +274,7 @@ static bool is_full(const fan_store *s, const part *p)
            (o->shard_bytes && p->bytes >= o->shard_bytes);
 }
 
+/* A part that lacks a reply is not completed: it might be published before the error is known. */
 static fan_status add_reply(fan_store *s, const fan_outcome *outcome, fan_error *error)
 {
     part *p = s->current;
@@ -273,7 +283,7 @@ static fan_status add_reply(fan_store *s, const fan_outcome *outcome, fan_error 
     bool fits =
         append(s, p, outcome->bytes, outcome->size) && append(s, p, item_end, strlen(item_end));
     p->items++;
-    if (is_full(s, p)) {
+    if (fits && is_full(s, p)) {
         p->complete = true;
         s->current = NULL;
     }

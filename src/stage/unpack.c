@@ -5,6 +5,7 @@
 #include <string.h>
 #include <zlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 enum { RAW = 65536, GZIP_WINDOW = 15 + 16 /* zlib's way to ask for gzip alone */ };
 
@@ -159,7 +160,8 @@ static fan_status take_zstd(fani_unpack *u, void *to, size_t size, size_t *got, 
         code = ZSTD_decompressStream(u->zstd, &out, &in);
         if (ZSTD_isError(code)) {
             *why = ZSTD_getErrorName(code);
-            return FAN_E_INPUT;
+            return ZSTD_getErrorCode(code) == ZSTD_error_memory_allocation ? FAN_E_MEMORY
+                                                                           : FAN_E_INPUT;
         }
         u->between = code == 0;
     } while (out.pos == 0 && in.pos < in.size);

@@ -104,17 +104,18 @@ static int read_names(level *l, DIR *folder)
         if (!add_name(l, entry->d_name))
             return ENOMEM;
     }
-    if (!errno && l->count)
+    int code = errno; /* qsort may allocate */
+    if (!code && l->count)
         qsort(l->names, l->count, sizeof *l->names, compare_names);
-    return errno;
+    return code;
 }
 
-/* Takes over `path`. */
-static fan_status enter(fani_walk *walk, char *path, fan_error *error)
+/* Takes over `path`; gives a folder that can't be read back as *failed. */
+static fan_status enter(fani_walk *walk, char *path, char **failed, fan_error *error)
 {
     level *l = calloc(1, sizeof *l);
     if (!l) {
-        free(path);
+        *failed = path;
         return fani_error_set(error, FAN_E_MEMORY, "no memory for the names in a folder");
     }
     l->path = path;
@@ -126,6 +127,8 @@ static fan_status enter(fani_walk *walk, char *path, fan_error *error)
         fan_status status = code == ENOMEM ? FAN_E_MEMORY : FAN_E_INPUT;
         fani_error_errno(error, status, code, "the folder %s can't be read", path);
         fani_error_place(error, path, 0, 0);
+        *failed = path;
+        l->path = NULL;
         free_level(l);
         return status;
     }
@@ -159,7 +162,7 @@ fan_status fani_walk_next(fani_walk *walk, char **path, fan_error *error)
         if (walk->to_enter) {
             char *folder = walk->to_enter;
             walk->to_enter = NULL;
-            fan_status status = enter(walk, folder, error);
+            fan_status status = enter(walk, folder, path, error);
             if (status != FAN_OK)
                 return status;
         }

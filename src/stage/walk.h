@@ -14,7 +14,8 @@ fani_walk *fani_walk_new(const char *folder);
 void fani_walk_free(fani_walk *walk);
 
 /* The next file: *path is the caller's to free, NULL at the end. Errors: FAN_E_INPUT with file and
- * errno (a folder can't be read: the walk goes on behind it), FAN_E_MEMORY. */
+ * errno, *path then is a folder that can't be read: the walk goes on behind it; FAN_E_MEMORY, with
+ * such a folder or with NULL: the next call tries the same one again. */
 fan_status fani_walk_next(fani_walk *walk, char **path, fan_error *error);
 
 /* "folder/name", the caller's to free. NULL: out of memory. */

@@ -76,6 +76,14 @@ static fani_whole_step check_listed_size(const fani_whole *w, uint64_t size, fan
     return fail(w, error);
 }
 
+/* Bytes of a plain file that are still to be read: standard input comes from who has read of it. */
+static uint64_t rest_of(const fani_whole *w, off_t size)
+{
+    off_t at = w->owned ? 0 : lseek(w->fd, 0, SEEK_CUR);
+    at = at > 0 ? at : 0;
+    return size > at ? (uint64_t)(size - at) : 0;
+}
+
 static fani_whole_step look_at(fani_whole *w, fan_error *error)
 {
     struct stat info;
@@ -84,7 +92,7 @@ static fani_whole_step look_at(fani_whole *w, fan_error *error)
     if (fstat(w->fd, &info) != 0)
         return fail_errno(w, "looked at", error);
     w->regular = S_ISREG(info.st_mode);
-    w->expected = w->regular ? (uint64_t)info.st_size : 0;
+    w->expected = w->regular ? rest_of(w, info.st_size) : 0;
     return w->regular ? check_listed_size(w, w->expected, error) : FANI_WHOLE_MORE;
 }
 

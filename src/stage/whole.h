@@ -32,7 +32,7 @@ typedef struct fani_whole {
     const fani_listed *listed;
     int fd;
     bool opened, owned, regular, remote, begun;
-    uint64_t expected; /* bytes that a plain file had when it was opened */
+    uint64_t expected; /* bytes that a plain file had, from where it stands, when it was opened */
     fani_unpack *unpack;
     void *hash;
 } fani_whole;
@@ -43,7 +43,7 @@ typedef struct fani_whole {
 fani_whole_step fani_whole_begin(fani_whole *whole, const fani_whole_options *options,
                                  const fani_listed *listed, fan_error *error);
 
-/* Reads on, at most some 100 KiB of the file. Errors: FAN_E_INPUT, FAN_E_TOO_LARGE, FAN_E_MEMORY,
+/* Reads on, at most 256 KiB of the file. Errors: FAN_E_INPUT, FAN_E_TOO_LARGE, FAN_E_MEMORY,
  * FAN_E_CANCELLED (stop_fd). */
 fani_whole_step fani_whole_read(fani_whole *whole, fan_error *error);
 

@@ -179,6 +179,9 @@ FAN_TEST(stage_files, an_empty_list_and_bad_options)
     EXPECT_I64(fan_files_open(&(fan_files_options){.ahead_files = 5000}, &files, &error),
                FAN_E_ARGUMENT);
     EXPECT_TRUE(files == NULL);
+    EXPECT_I64(fan_files_open(&(fan_files_options){.file_max = SIZE_MAX}, &files, &error),
+               FAN_E_ARGUMENT);
+    EXPECT_CONTAINS(error.text, "largest file");
     EXPECT_I64(fan_files_close(NULL, FAN_NOW), FAN_OK);
 }
 
@@ -505,6 +508,64 @@ FAN_TEST(stage_files, waiting_for_a_fifo_uses_no_cpu)
     int64_t before = cpu_ns();
     EXPECT_I64(fan_files_next(files, fan_deadline_in_ms(WATCHED_MS), &file), FAN_E_TIMEOUT);
     EXPECT_TRUE(cpu_ns() - before < (int64_t)WATCHED_MS * 1000000 / 10);
+    close_files(files);
+    remove_folder(&f);
+}
+
+/* ---- Standard input
+ * ------------------------------------------------------------------------------ */
+
+FAN_TEST(stage_files, standard_input_is_read_from_where_it_stands)
+{
+    folder f = make_folder();
+    char path[PATH_SIZE], text[1000];
+    make_text(&f, "in", "a line\nthe rest");
+    int before = dup(STDIN_FILENO), fd = open(in(&f, "in", path), O_RDONLY | O_CLOEXEC);
+    ASSERT_TRUE(fd >= 0 && dup2(fd, STDIN_FILENO) == STDIN_FILENO);
+    EXPECT_I64(lseek(fd, 7, SEEK_SET), 7); /* as a shell's read leaves it */
+    for (int again = 0; again < 2; again++) {
+        fan_files *files = open_files((fan_files_options){0});
+        EXPECT_I64(fan_files_add(files, "-"), FAN_OK);
+        gather(files, &f, text, sizeof text);
+        EXPECT_STR(text, again ? "-=" : "-=the rest");
+        close_files(files);
+    }
+    if (before >= 0)
+        EXPECT_I64(dup2(before, STDIN_FILENO), STDIN_FILENO);
+    close(fd);
+    close(before);
+    remove_folder(&f);
+}
+
+FAN_TEST(stage_files, a_file_named_as_standard_input_is_a_file)
+{
+    folder f = make_folder();
+    char text[1000];
+    make_text(&f, "-", "here");
+    make_text(&f, "list", "-\n");
+    int before = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    ASSERT_TRUE(before >= 0 && chdir(f.path) == 0);
+    fan_files *files = open_files((fan_files_options){0});
+    EXPECT_I64(fan_files_add_glob(files, "[-]"), FAN_OK);
+    EXPECT_I64(fan_files_add_manifest(files, "list"), FAN_OK);
+    gather(files, &f, text, sizeof text);
+    EXPECT_STR(text, "./-=here|./-=here");
+    close_files(files);
+    EXPECT_I64(fchdir(before), 0);
+    close(before);
+    remove_folder(&f);
+}
+
+FAN_TEST(stage_files, a_manifest_that_is_a_fifo_is_refused)
+{
+    folder f = make_folder();
+    char path[PATH_SIZE], text[1000];
+    EXPECT_I64(mkfifo(in(&f, "list", path), 0600), 0);
+    fan_files *files = open_files((fan_files_options){0});
+    EXPECT_I64(fan_files_add_manifest(files, path), FAN_OK);
+    EXPECT_I64(fan_files_add_manifest(files, f.path), FAN_OK);
+    gather(files, &f, text, sizeof text);
+    EXPECT_CONTAINS(text, "list!FAN_E_INPUT|");
     close_files(files);
     remove_folder(&f);
 }

@@ -2,11 +2,13 @@
  * other back; an item that fails stops no other. */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "fanfold/stage.h"
@@ -497,4 +499,116 @@ FAN_TEST(stage_pipeline, many_threads_put)
         pthread_join(threads[i], NULL);
     EXPECT_I64(fan_pipeline_close(p, FAN_CLOSE_DRAIN, fan_deadline_in_ms(HANG_MS)), FAN_OK);
     EXPECT_U64(atomic_load(&steps), 2 * PUTTERS * EACH);
+}
+
+/* ---- Closing while threads are in calls ------------------------------------------------------ */
+
+/* A thread in a call of a pipeline that nothing but its end will wake. */
+typedef struct caller {
+    fan_pipeline *pipeline;
+    fan_status (*call)(fan_pipeline *pipeline);
+    fan_status answer;
+    _Atomic pid_t thread;
+    pthread_t handle;
+} caller;
+
+static void *call_it(void *user)
+{
+    caller *c = user;
+    atomic_store(&c->thread, gettid());
+    c->answer = c->call(c->pipeline);
+    return NULL;
+}
+
+/* Returns when the thread sleeps: behind its number there is nothing but the call to sleep in. */
+static void begin_call(caller *c)
+{
+    char path[64], state = 0;
+    pid_t thread;
+    ASSERT_I64(pthread_create(&c->handle, NULL, call_it, c), 0);
+    while (!(thread = atomic_load(&c->thread)))
+        nap(MS / 10);
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", (int)thread);
+    while (state != 'S') {
+        FILE *file = fopen(path, "re");
+        ASSERT_TRUE(file);
+        EXPECT_I64(fscanf(file, "%*d (%*[^)]) %c", &state), 1);
+        fclose(file);
+    }
+}
+
+static fan_status put_for_ever(fan_pipeline *p)
+{
+    return fan_pipeline_put(p, NULL, FAN_FOREVER);
+}
+
+FAN_TEST(stage_pipeline, it_is_closed_while_a_thread_waits_to_put)
+{
+    enum { ROUNDS = 10, WINDOW = 4 };
+    for (int i = 0; i < ROUNDS; i++) {
+        gate g = GATE;
+        g.open = true;
+        caller putter = {.pipeline = open_gated(&g, (fan_pipeline_options){.window = WINDOW}),
+                         .call = put_for_ever};
+        fill(putter.pipeline, WINDOW);
+        begin_call(&putter);
+        int64_t begin = fani_clock_ns();
+        EXPECT_I64(fan_pipeline_close(putter.pipeline, i % 2 ? FAN_CLOSE_DRAIN : FAN_CLOSE_ABANDON,
+                                      fan_deadline_in_ms(HANG_MS)),
+                   FAN_OK);
+        ASSERT_TRUE(fani_clock_ns() - begin < (int64_t)HANG_MS * MS / 2);
+        pthread_join(putter.handle, NULL);
+        EXPECT_TRUE(putter.answer == FAN_E_CLOSED ||
+                    (!(i % 2) && putter.answer == FAN_E_CANCELLED));
+    }
+}
+
+static fan_status get_for_ever(fan_pipeline *p)
+{
+    fan_passed passed;
+    return fan_pipeline_get(p, FAN_FOREVER, &passed);
+}
+
+static fan_status wait_for_ever(fan_pipeline *p)
+{
+    return fan_pipeline_wait(p, FAN_FOREVER, NULL);
+}
+
+static fan_status stop_it(fan_pipeline *p)
+{
+    fan_pipeline_stop(p);
+    return FAN_OK;
+}
+
+/* What close frees must not be theirs any more: for the sanitizers to see. */
+FAN_TEST(stage_pipeline, it_is_closed_while_threads_get_wait_and_stop)
+{
+    enum { ROUNDS = 20, WAITERS = 8 };
+    fan_pool *pool; /* not its own: to end that takes close so long that the others are gone */
+    ASSERT_I64(fan_pool_open(NULL, &pool, NULL), FAN_OK);
+    for (int i = 0; i < ROUNDS; i++) {
+        gate g = GATE;
+        fan_pipeline *p = open_gated(&g, (fan_pipeline_options){.pool = pool});
+        caller getter = {.pipeline = p, .call = get_for_ever},
+               stopper = {.pipeline = p, .call = stop_it}, waiters[WAITERS];
+        EXPECT_I64(fan_pipeline_put(p, NULL, FAN_NOW), FAN_OK);
+        for (int w = 0; w < WAITERS; w++) {
+            waiters[w] = (caller){.pipeline = p, .call = wait_for_ever};
+            begin_call(&waiters[w]);
+        }
+        begin_call(&getter);
+        EXPECT_I64(fan_pipeline_close(p, FAN_CLOSE_DRAIN, FAN_NOW), FAN_E_BUSY);
+        ASSERT_I64(pthread_create(&stopper.handle, NULL, call_it, &stopper), 0);
+        while (fan_pipeline_put(p, NULL, FAN_NOW) != FAN_E_CANCELLED)
+            sched_yield(); /* the stop is under way */
+        EXPECT_I64(fan_pipeline_close(p, FAN_CLOSE_DRAIN, fan_deadline_in_ms(HANG_MS)), FAN_OK);
+        for (int w = 0; w < WAITERS; w++) {
+            pthread_join(waiters[w].handle, NULL);
+            EXPECT_I64(waiters[w].answer, FAN_OK);
+        }
+        pthread_join(getter.handle, NULL);
+        EXPECT_I64(getter.answer, FAN_E_CLOSED);
+        pthread_join(stopper.handle, NULL);
+    }
+    EXPECT_I64(fan_pool_close(pool, FAN_CLOSE_DRAIN, fan_deadline_in_ms(HANG_MS)), FAN_OK);
 }

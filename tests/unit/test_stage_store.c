@@ -8,6 +8,17 @@
 #include "fanfold/stage.h"
 #include "shim.h"
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
 enum { HANG_MS = 60000, PATH_SIZE = 512, TEXT = 20000 };
 
 typedef struct folder {
@@ -402,4 +413,62 @@ FAN_TEST(stage_store, bad_options_are_refused)
                    FAN_E_ARGUMENT, "compression");
     expect_refused((fan_store_options){.folder = "/tmp", .name = name_it, .shard_items = 3},
                    FAN_E_ARGUMENT, "shards");
+}
+
+/* A reply that there is no memory for costs its file, which never appears without it. */
+FAN_TEST(stage_store, a_reply_without_memory_is_not_published_empty)
+{
+    enum { ROUNDS = 50 };
+    if (SANITIZED)
+        SKIP("sanitizers end a program that asks for so much memory");
+    folder f = make_folder();
+    char text[TEXT];
+    for (int i = 0; i < ROUNDS; i++) {
+        fan_store *store = open_store(&f, (fan_store_options){0});
+        fan_sink sink = fan_store_sink(store);
+        fan_error error = {0};
+        const fan_outcome huge = {.kind = FAN_OUTCOME_OK,
+                                  .bytes = (const unsigned char *)text, /* never read */
+                                  .size = SIZE_MAX / 2,
+                                  .text = ""};
+        EXPECT_I64(sink.put(sink.user, &huge, 1, &error), FAN_E_MEMORY);
+        EXPECT_CONTAINS(error.text, "item 0");
+        EXPECT_I64(fan_store_finish(store, &error), FAN_E_MEMORY);
+        fan_store_free(store);
+    }
+    gather(&f, text, sizeof text);
+    EXPECT_STR(text, "");
+    remove_folder(&f);
+}
+
+FAN_TEST(stage_store, names_that_look_like_comments_are_listed)
+{
+    folder f = make_folder();
+    char text[TEXT];
+    uint64_t files = 0;
+    fan_store *store = open_store(
+        &f, (fan_store_options){.name = name_it, .name_user = "#%d", .manifest = "LIST"});
+    EXPECT_I64(put_text(store, 5, "five", NULL), FAN_OK);
+    EXPECT_I64(fan_store_finish(store, NULL), FAN_OK);
+    fan_store_free(store);
+    gather_listed(&f, text, sizeof text, &files);
+    EXPECT_STR(text, "five");
+    EXPECT_U64(files, 1);
+    remove_folder(&f);
+}
+
+FAN_TEST(stage_store, no_item_has_the_name_of_the_manifest)
+{
+    folder f = make_folder();
+    char text[TEXT];
+    fan_error error = {0};
+    fan_store *store = open_store(
+        &f, (fan_store_options){.name = name_it, .name_user = "LIST", .manifest = "LIST"});
+    EXPECT_I64(put_text(store, 5, "five", &error), FAN_E_ARGUMENT);
+    EXPECT_CONTAINS(error.text, "LIST");
+    EXPECT_I64(fan_store_finish(store, NULL), FAN_E_ARGUMENT);
+    fan_store_free(store);
+    gather(&f, text, sizeof text);
+    EXPECT_STR(text, "");
+    remove_folder(&f);
 }
