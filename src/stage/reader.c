@@ -1,4 +1,4 @@
-#include "stage/reader.h"
+#include "stage/reader_internal.h"
 
 #include <endian.h>
 #include <errno.h>
@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "base/error.h"
-#include "stage/unpack.h"
 
 enum {
     CHUNK = 65536,
@@ -24,50 +23,6 @@ enum {
     TOKEN_MAX = 1000000,
     LINE_MAX_BYTES = 1 << 28,
     PASSED_MAX = 1 << 20, /* bytes looked at before what there is is given, or stop is asked */
-};
-
-typedef struct input {
-    char *name; /* path, name of a descriptor, or the text itself */
-    int fd;     /* -1: not open */
-    bool is_text, owned, opened, at_start, pollable;
-    int open_errno;
-    fani_unpack *unpack; /* of compressed data, or NULL */
-    char *file;          /* of a text, NULL where it stands in none; with its place */
-    uint32_t line, column;
-    fan_status (*make)(void *user, uint64_t i, const char **bytes, size_t *size); /* or NULL */
-    void *make_user;
-    uint64_t made;
-} input;
-
-struct fani_reader {
-    fani_reader_options options;
-    input *inputs;
-    size_t input_count, input_capacity, current;
-    fan_status failed; /* a read error that waits until the items before it were given */
-    int failed_errno;
-    const char *failed_why; /* where no call failed */
-
-    unsigned char *chunk; /* bytes at..end are not looked at yet */
-    size_t at, end;
-    uint64_t chunk_position, line_position; /* in the input: of chunk[0], of the line's start */
-    uint32_t line;
-
-    unsigned char *out; /* the items given, then the one being read */
-    size_t out_used, out_capacity;
-    uint64_t *offsets;
-    size_t count;
-
-    bool in_item, in_token, skipping; /* skipping: the rest of a refused or passed-over entry */
-    bool passing;                     /* the entry being read is not wanted */
-    uint64_t to_pass;                 /* entries before the next one that is */
-    size_t looked_at;                 /* bytes, by this pull or since stop was asked */
-    size_t item_start, token_start;   /* in out */
-    size_t token_size, token_limit;
-    fani_place item_place;
-
-    fani_place *places; /* a ring: item i at i & (capacity - 1) */
-    size_t place_capacity;
-    uint64_t place_first, next_index; /* the places of first..next - 1 are kept */
 };
 
 /* ---- Making and freeing --------------------------------------------------------------------- */
@@ -97,7 +52,7 @@ fan_status fani_reader_new(const fani_reader_options *options, fani_reader **rea
     return FAN_OK;
 }
 
-static void close_input(input *in)
+static void close_input(fani_reader_input *in)
 {
     /* Nothing was written: a failing close of an input loses nothing. */
     if (in->owned && in->fd >= 0)
@@ -128,7 +83,7 @@ static fan_status add_input(fani_reader *r, const char *name, int fd, bool is_te
 {
     if (r->input_count == r->input_capacity) {
         size_t capacity = r->input_capacity ? 2 * r->input_capacity : 8;
-        input *inputs = realloc(r->inputs, capacity * sizeof *inputs);
+        fani_reader_input *inputs = realloc(r->inputs, capacity * sizeof *inputs);
         if (!inputs)
             return FAN_E_MEMORY;
         r->inputs = inputs;
@@ -138,7 +93,7 @@ static fan_status add_input(fani_reader *r, const char *name, int fd, bool is_te
     if (!copy)
         return FAN_E_MEMORY;
     r->inputs[r->input_count++] =
-        (input){.name = copy, .fd = fd, .is_text = is_text, .at_start = true};
+        (fani_reader_input){.name = copy, .fd = fd, .is_text = is_text, .at_start = true};
     return FAN_OK;
 }
 
@@ -168,7 +123,7 @@ fan_status fani_reader_add_text_of(fani_reader *reader, const char *text, const 
         free(copy);
         return status;
     }
-    input *in = &reader->inputs[reader->input_count - 1];
+    fani_reader_input *in = &reader->inputs[reader->input_count - 1];
     in->file = copy;
     in->line = line;
     in->column = column;
@@ -510,7 +465,7 @@ static fan_status text_item(fani_reader *r, const char *text)
     return status;
 }
 
-static fan_status made_item(fani_reader *r, input *in)
+static fan_status made_item(fani_reader *r, fani_reader_input *in)
 {
     const char *bytes = NULL;
     size_t size = 0;
@@ -526,7 +481,7 @@ static fan_status made_item(fani_reader *r, input *in)
 /* Opens the current input. One that can't be opened becomes an item with a flaw. */
 static fan_status open_input(fani_reader *r)
 {
-    input *in = &r->inputs[r->current];
+    fani_reader_input *in = &r->inputs[r->current];
     struct stat info;
     while (in->fd < 0) {
         in->fd = open(in->name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
@@ -545,7 +500,7 @@ static fan_status open_input(fani_reader *r)
 }
 
 /* Waits for bytes: *ready is false when none came within the time (never when `wait`). */
-static fan_status await(fani_reader *r, const input *in, bool wait, bool *ready)
+static fan_status await(fani_reader *r, const fani_reader_input *in, bool wait, bool *ready)
 {
     *ready = true;
     if (!in->pollable)
@@ -572,7 +527,7 @@ static bool begins_like_mark(const fani_reader *r)
     return !memcmp(r->chunk, mark, r->end < MARK ? r->end : MARK);
 }
 
-static void drop_mark(fani_reader *r, input *in)
+static void drop_mark(fani_reader *r, fani_reader_input *in)
 {
     if (in->at_start && r->end >= MARK && begins_like_mark(r))
         r->at = r->line_position = MARK;
@@ -589,8 +544,8 @@ static void fail(fani_reader *r, fan_status status, int code, const char *why)
 
 /* Reads to `to`, *n bytes, after waiting for them; *n is -1 where the input has failed, and *got is
  * false when nothing is there for now. */
-static fan_status read_raw(fani_reader *r, const input *in, void *to, size_t size, bool wait,
-                           ssize_t *n, bool *got)
+static fan_status read_raw(fani_reader *r, const fani_reader_input *in, void *to, size_t size,
+                           bool wait, ssize_t *n, bool *got)
 {
     do {
         fan_status status = await(r, in, wait, got);
@@ -604,8 +559,8 @@ static fan_status read_raw(fani_reader *r, const input *in, void *to, size_t siz
 }
 
 /* As read_raw, of what the input's data was before it was compressed. */
-static fan_status read_unpacked(fani_reader *r, const input *in, void *to, size_t size, bool wait,
-                                ssize_t *n, bool *got)
+static fan_status read_unpacked(fani_reader *r, const fani_reader_input *in, void *to, size_t size,
+                                bool wait, ssize_t *n, bool *got)
 {
     for (;;) {
         const char *why = NULL;
@@ -629,7 +584,7 @@ static fan_status read_unpacked(fani_reader *r, const input *in, void *to, size_
 }
 
 /* Where the bytes at an input's start are those of compressed data, what is in it is read. */
-static fan_status unpack_from_here(fani_reader *r, input *in)
+static fan_status unpack_from_here(fani_reader *r, fani_reader_input *in)
 {
     fani_packing packing = fani_packing_of(r->chunk, r->end);
     size_t room;
@@ -645,7 +600,7 @@ static fan_status unpack_from_here(fani_reader *r, input *in)
 }
 
 /* Whether more bytes are needed to tell how an input begins. */
-static bool start_is_unsure(const fani_reader *r, const input *in)
+static bool start_is_unsure(const fani_reader *r, const fani_reader_input *in)
 {
     if (!in->at_start)
         return false;
@@ -657,7 +612,7 @@ static bool start_is_unsure(const fani_reader *r, const input *in)
  * an input its last item is finished and the next input becomes current. */
 static fan_status fill(fani_reader *r, bool wait, bool *got)
 {
-    input *in = &r->inputs[r->current];
+    fani_reader_input *in = &r->inputs[r->current];
     ssize_t n = 0;
     if (!in->at_start) {
         r->chunk_position += r->end;
@@ -705,7 +660,7 @@ static void drop_given(fani_reader *r)
 
 static fan_status advance(fani_reader *r, bool wait, bool *got)
 {
-    input *in = &r->inputs[r->current];
+    fani_reader_input *in = &r->inputs[r->current];
     if (in->make)
         return made_item(r, in);
     if (in->is_text)
@@ -784,44 +739,4 @@ fan_status fani_reader_pull(fani_reader *reader, size_t max_items, size_t max_by
 bool fani_reader_ended(const fani_reader *reader)
 {
     return reader->current == reader->input_count && reader->failed == FAN_OK;
-}
-
-/* ---- Explaining ------------------------------------------------------------------------------ */
-
-static void explain_flaw(const fani_reader *r, fani_place place, fan_error *error)
-{
-    const input *in = &r->inputs[place.input];
-    switch ((fani_flaw)place.flaw) {
-    case FANI_FLAW_NONE:
-        break;
-    case FANI_FLAW_TOKEN_LONG:
-        fani_error_set(error, FAN_E_TOO_LARGE,
-                       "more than %zu digits: expected a shorter number, or a larger max-digits",
-                       r->options.token_max);
-        break;
-    case FANI_FLAW_LINE_LONG:
-        fani_error_set(error, FAN_E_TOO_LARGE, "expected a line of at most %zu bytes",
-                       r->options.line_max);
-        break;
-    case FANI_FLAW_NOT_OPENED:
-        fani_error_errno(error, FAN_E_INPUT, in->open_errno, "%s can't be opened", in->name);
-        break;
-    }
-}
-
-void fani_reader_explain(const fani_reader *reader, fani_place place, size_t offset,
-                         const char *text, fan_error *error)
-{
-    const input *in = &reader->inputs[place.input];
-    uint64_t column = place.column;
-    if (place.flaw != FANI_FLAW_NONE)
-        explain_flaw(reader, place, error);
-    else {
-        fani_error_set(error, FAN_E_SYNTAX, "%s", text);
-        column += place.line ? offset : 0;
-    }
-    if (in->file)
-        column = in->column + offset;
-    fani_error_place(error, in->is_text ? in->file : in->name, in->file ? in->line : place.line,
-                     column < UINT32_MAX ? (uint32_t)column : UINT32_MAX);
 }
