@@ -104,7 +104,7 @@ static void gather(fan_files *files, const folder *f, char *text, size_t size)
     uint64_t index = 0;
     text[0] = '\0';
     while ((status = next(files, &file)) == FAN_OK) {
-        bool below = !strncmp(file.name, f->path, skip - 1);
+        bool below = !strncmp(file.name, f->path, skip - 1) && file.name[skip - 1] == '/';
         EXPECT_U64(file.index, index++);
         used += (size_t)snprintf(text + used, size - used, "%s%s", used ? "|" : "",
                                  file.name + (below ? skip : 0));
