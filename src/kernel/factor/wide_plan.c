@@ -1,5 +1,7 @@
 #include "wide.h"
 
+#include "fanfold/gcd.h"
+
 #include <stdlib.h>
 
 /* D: the longer stage 2 is, the more babies pay. D / 2 is at most b1: smaller primes have no pair.
@@ -11,16 +13,6 @@ static uint32_t step_for(uint32_t b1, uint32_t b2)
     if (b2 >= 15000 && b1 >= 315)
         return 630;
     return b1 >= 105 ? 210 : b1 >= 30 ? 60 : 12;
-}
-
-static uint32_t common_divisor(uint32_t a, uint32_t b)
-{
-    while (b != 0) {
-        uint32_t rest = a % b;
-        a = b;
-        b = rest;
-    }
-    return a;
 }
 
 /* composite[i] is of 2i + 1. Multiples of a prime of D are struck only where they are needed, below
@@ -86,7 +78,7 @@ bool fani_wide_plan_make(uint32_t b1, uint32_t b2, fani_wide_plan *plan)
         strike(composite, plan->step, full < end ? full : end, end);
         list_primes(plan, composite);
         for (uint32_t j = 1; j < plan->step / 2; j += 2) {
-            if (common_divisor(j, plan->step) == 1)
+            if (fan_gcd_u64(j, plan->step) == 1)
                 plan->babies[plan->baby_count++] = (uint16_t)j;
         }
         list_pairs(plan, composite);
