@@ -54,6 +54,13 @@ says_nothing() {
     [ ! -s "$tmp/err" ] || fail "${what:-}: said: $(head -c 400 "$tmp/err")"
 }
 
+# Milliseconds since the machine was started, to ten: the calendar's clock may be set meanwhile.
+uptime_ms() {
+    local up rest
+    read -r up rest </proc/uptime
+    echo "$((10#${up/./} * 10))"
+}
+
 # The launcher of the MPI library that the command uses, in $mpirun; false where there is none.
 find_mpirun() {
     local version

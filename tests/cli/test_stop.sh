@@ -25,7 +25,7 @@ await() {
     fail "$what: in vain: $*; it said $(cat "$tmp/err")"
 }
 signal() {
-    from=$(date +%s%N)
+    from=$(uptime_ms)
     kill "-$1" "${2:-$pid}" || fail "$what: has ended before SIG$1: $(cat "$tmp/err")"
 }
 # ends CODE: ends with CODE soon after the last signal; long before the grace time where that is 300.
@@ -33,7 +33,7 @@ patience=30000
 ends() {
     code=0
     wait "$pid" 2>"$tmp/shell" || code=$?
-    ms=$((($(date +%s%N) - from) / 1000000))
+    ms=$(($(uptime_ms) - from))
     kill -- "-$watch" && wait "$watch" 2>"$tmp/shell"
     checks=$((checks + 1))
     [ "$code" -eq "$1" ] || fail "$what: exit code $code, not $1; it said: $(cat "$tmp/err")"
@@ -123,7 +123,7 @@ says 'signal 15'
 
 what='the same signal to the process and its group, as timeout sends it'
 start timeout -s TERM 1 "$fanfold" integrate 'cos(x)' --over x=0:1 --points 2000000000000 --output "$tmp/none"
-from=$(date +%s%N)
+from=$(uptime_ms)
 ends 124
 says 'stopped by signal 15 (TERM); nothing was kept to resume from'
 

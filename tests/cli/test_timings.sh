@@ -11,9 +11,10 @@ for format in tsv ndjson; do
     mv out "plain.$format"
 done
 
-# When it is now, and whether the times of FILE's column (7 of lists) lie between two such.
-now() {
-    date -u +%Y-%m-%dT%H:%M:%S.%6NZ
+# What time it is so many seconds from now, and whether the times of FILE's column (7 of lists) lie
+# between two such: to a minute, as the clock may be set meanwhile.
+time_in() {
+    date -u -d "$1 seconds" +%Y-%m-%dT%H:%M:%S.%6NZ
 }
 time='[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z'
 times_within() {
@@ -26,14 +27,14 @@ times_within() {
 # timed COMMAND...: with the columns or fields, and nothing else, added.
 timed() {
     local wrong before
-    before=$(now)
+    before=$(time_in -60)
     run "$@" --input numbers --format tsv --timings
     expect 2
     checks=$((checks + 3))
     [ "$(head -n 1 out | cut -f 6-)" = $'attempt\tbegan\tseconds\tworker' ] || fail "$what: $(head -n 1 out)"
     wrong=$(tail -n +2 out | cut -f 6- | grep -vE "^1	$time	[0-9]+\.[0-9]{9}	$host/$worker\$" | head -n 3)
     [ -z "$wrong" ] || fail "$what: $wrong"
-    times_within out 7 "$before" "$(now)"
+    times_within out 7 "$before" "$(time_in 60)"
     cmp -s <(cut -f -5 out) plain.tsv || fail "$what: not what it is without"
     run "$@" --input numbers --format ndjson --timings
     expect 2
@@ -81,12 +82,12 @@ printf 'cos(x); over x=0:1\nsin(x over x=0:1\nx; over x=0:2; points 3000000\n' >
 for format in tsv ndjson; do
     run "$fanfold" integrate --input integrals --format "$format" --timeout 60 x --over x=0:1
     mv out plain.sums
-    before=$(now)
+    before=$(time_in -60)
     run "$fanfold" integrate --input integrals --format "$format" --timeout 60 x --over x=0:1 --timings --output sums
     expect 2
     checks=$((checks + 2))
     if [ "$format" = tsv ]; then
-        times_within sums 7 "$before" "$(now)"
+        times_within sums 7 "$before" "$(time_in 60)"
         [ "$(cut -f 6- sums | sed -E "s/$time/T/; s/[0-9]+\.[0-9]{9}/S/")" = "$(printf \
             'attempt\tbegan\tseconds\tworker\n1\tT\tS\t*\n1\tT\tS\t*\n0\t-\tS\t-\n1\tT\tS\t*')" ] ||
             fail "$what: $(cat sums)"
