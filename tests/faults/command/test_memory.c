@@ -156,38 +156,47 @@ FAN_TEST(memory, long_many_allocations_of_weakkeys_fail)
 
 /* ---- What the system refuses ----------------------------------------------------------------- */
 
-static void refused(const char *call, const char *what, const char *executor, unsigned long most)
+static void refused(const char *call, const char *what, const char *arguments, const char *expected)
 {
-    char arguments[200], label[300];
+    enum { MOST = 20 };
+    char label[300];
     ran r;
-    snprintf(arguments, sizeof arguments, "gcd 12 18 30 --executor %s", executor);
     unsigned long k = 1;
-    for (; k <= most && !shim_failed(); k++) {
+    for (; k <= MOST && !shim_failed(); k++) {
         setting how = {.fault = {.call = call, .what = what, .who = "root", .at = k}};
         snprintf(label, sizeof label, "%s: %s of the %lu-th %s", arguments, what, k, call);
         run(&how, arguments, &r);
         if (!r.fired)
             break;
-        expect_honest(&r, "6\n", label);
+        expect_honest(&r, expected, label);
     }
     SHIM_CHECK(k > 1, (void)0, "%s: no %s was met", arguments, call);
 }
 
 FAN_TEST(memory, what_processes_need_of_the_system_is_refused)
 {
-    refused("memfd", "EMFILE", "processes -j2", 20);
-    refused("mmap", "ENOMEM", "processes -j2", 20);
-    refused("ftruncate", "ENOSPC", "processes -j2", 20);
-    refused("socket", "EMFILE", "processes -j2", 20);
-    refused("eventfd", "EMFILE", "processes -j2", 20);
-    refused("spawn", "EAGAIN", "processes -j2", 20);
-    refused("thread", "EAGAIN", "processes -j2", 20);
+    static const char gcd[] = "gcd 12 18 30 --executor processes -j2";
+    refused("memfd", "EMFILE", gcd, "6\n");
+    refused("mmap", "ENOMEM", gcd, "6\n");
+    refused("ftruncate", "ENOSPC", gcd, "6\n");
+    refused("socket", "EMFILE", gcd, "6\n");
+    refused("eventfd", "EMFILE", gcd, "6\n");
+    refused("spawn", "EAGAIN", gcd, "6\n");
+    refused("thread", "EAGAIN", gcd, "6\n");
+    tidy();
+}
+
+FAN_TEST(memory, what_commands_need_of_the_system_is_refused)
+{
+    static const char map[] = "map --executor serial -- echo {} ::: a b c";
+    refused("spawn", "EAGAIN", map, "a\nb\nc\n");
+    refused("spawn", "ENOMEM", map, "a\nb\nc\n");
     tidy();
 }
 
 FAN_TEST(memory, threads_are_refused)
 {
-    refused("thread", "EAGAIN", "threads -j4", 20);
+    refused("thread", "EAGAIN", "gcd 12 18 30 --executor threads -j4", "6\n");
     tidy();
 }
 

@@ -27,15 +27,31 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*
     return real(thread, attributes, start, argument);
 }
 
-int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
-                const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
+typedef int starts(pid_t *, const char *, const posix_spawn_file_actions_t *,
+                   const posix_spawnattr_t *, char *const[], char *const[]);
+
+/* A child by the next definition of `call`, or the fault. */
+static int start_by(const char *call, pid_t *pid, const char *path,
+                    const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attributes,
+                    char *const argv[], char *const envp[])
 {
-    int (*real)(pid_t *, const char *, const posix_spawn_file_actions_t *,
-                const posix_spawnattr_t *, char *const[], char *const[]);
-    *(void **)&real = next("posix_spawn");
+    starts *real;
+    *(void **)&real = next(call);
     if (fault_meet(FAULT_SPAWN, -1, path) == FAULT_FAIL)
         return errno;
     return real(pid, path, actions, attributes, argv, envp);
+}
+
+int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
+                const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
+{
+    return start_by("posix_spawn", pid, path, actions, attributes, argv, envp);
+}
+
+int posix_spawnp(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
+                 const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
+{
+    return start_by("posix_spawnp", pid, path, actions, attributes, argv, envp);
 }
 
 /* ---- The clock ------------------------------------------------------------------------------- */
