@@ -23,6 +23,16 @@ static int add_streams(posix_spawn_file_actions_t *actions, const int streams[3]
     return error;
 }
 
+static int add_passed(posix_spawn_file_actions_t *actions, const fani_spawn *spawn)
+{
+    int error = 0;
+    for (int i = 0; i < spawn->passed_count && !error; i++)
+        error = posix_spawn_file_actions_adddup2(actions, spawn->passed[i], 3 + i);
+    if (!error)
+        error = posix_spawn_file_actions_addclosefrom_np(actions, 3 + spawn->passed_count);
+    return error;
+}
+
 static int fill_actions(posix_spawn_file_actions_t *actions, const fani_spawn *spawn)
 {
     int error = 0;
@@ -30,7 +40,7 @@ static int fill_actions(posix_spawn_file_actions_t *actions, const fani_spawn *s
         error = posix_spawn_file_actions_addfchdir_np(actions, spawn->folder);
     if (!error)
         error = add_streams(actions, spawn->streams);
-    return error ? error : posix_spawn_file_actions_addclosefrom_np(actions, 3);
+    return error ? error : add_passed(actions, spawn);
 }
 
 static int fill_attributes(posix_spawnattr_t *attributes, pid_t group)
@@ -38,15 +48,15 @@ static int fill_attributes(posix_spawnattr_t *attributes, pid_t group)
     sigset_t none, all;
     sigemptyset(&none);
     sigfillset(&all);
+    short flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
     int error = posix_spawnattr_setsigmask(attributes, &none);
     if (!error)
         error = posix_spawnattr_setsigdefault(attributes, &all);
-    if (!error)
+    if (!error && group != FANI_SPAWN_OUR_GROUP) {
+        flags |= POSIX_SPAWN_SETPGROUP;
         error = posix_spawnattr_setpgroup(attributes, group);
-    return error ? error
-                 : posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK |
-                                                            POSIX_SPAWN_SETSIGDEF |
-                                                            POSIX_SPAWN_SETPGROUP);
+    }
+    return error ? error : posix_spawnattr_setflags(attributes, flags);
 }
 
 static int spawn_with(const fani_spawn *spawn, const posix_spawn_file_actions_t *actions,

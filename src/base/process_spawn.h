@@ -5,15 +5,17 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-enum { FANI_SPAWN_INHERIT = -1, FANI_SPAWN_NULL = -2 };
+enum { FANI_SPAWN_INHERIT = -1, FANI_SPAWN_NULL = -2, FANI_SPAWN_OUR_GROUP = -1 };
 
 typedef struct fani_spawn {
     const char *program; /* NULL: the first argument, looked up in PATH */
     const char *const *arguments;
     char **environment;
-    int folder;     /* to work in; -1: that of this program */
-    int streams[3]; /* descriptors above 2, or FANI_SPAWN_*, for 0, 1 and 2 */
-    pid_t group;    /* to belong to; 0: one of its own */
+    int folder;        /* to work in; -1: that of this program */
+    int streams[3];    /* descriptors above all that it gets, or INHERIT or NULL, for 0, 1 and 2 */
+    const int *passed; /* more descriptors, likewise, for 3 and those behind it */
+    int passed_count;
+    pid_t group; /* to belong to; 0: one of its own; FANI_SPAWN_OUR_GROUP */
 } fani_spawn;
 
 /* Starts it with no signal blocked or ignored and no other descriptor. Returns an errno, 0 where it

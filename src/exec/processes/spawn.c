@@ -1,13 +1,9 @@
 #include "spawn.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -15,6 +11,7 @@
 
 #include "base/environment.h"
 #include "base/error.h"
+#include "base/process_spawn.h"
 #include "base/reap.h"
 #include "memory.h"
 #include "region.h"
@@ -55,89 +52,29 @@ void fani_processes_program_clear(fani_processes_program *program)
 
 /* ---- Starting ------------------------------------------------------------------------------ */
 
-static int add_standard_streams(posix_spawn_file_actions_t *actions, const int streams[2])
-{
-    int error = posix_spawn_file_actions_addopen(actions, 0, "/dev/null", O_RDONLY, 0);
-    for (int i = 0; i < 2 && !error; i++)
-        error = posix_spawn_file_actions_adddup2(actions, streams[i], i + 1);
-    return error;
-}
-
-static int fill_actions(posix_spawn_file_actions_t *actions, int region, int socket, int bell,
-                        const int streams[2])
-{
-    int error = add_standard_streams(actions, streams);
-    if (!error)
-        error = posix_spawn_file_actions_adddup2(actions, region, FANI_PROCESSES_FD_REGION);
-    if (!error)
-        error = posix_spawn_file_actions_adddup2(actions, socket, FANI_PROCESSES_FD_SOCKET);
-    if (!error)
-        error = posix_spawn_file_actions_adddup2(actions, bell, FANI_PROCESSES_FD_BELL);
-    if (!error)
-        error = posix_spawn_file_actions_addclosefrom_np(actions, FANI_PROCESSES_FD_BELL + 1);
-    return error;
-}
-
-/* The pump blocks all signals and the program may ignore some: an image starts afresh. */
-static int fill_attributes(posix_spawnattr_t *attributes)
-{
-    sigset_t none, all;
-    sigemptyset(&none);
-    sigfillset(&all);
-    int error = posix_spawnattr_setsigmask(attributes, &none);
-    if (!error)
-        error = posix_spawnattr_setsigdefault(attributes, &all);
-    if (!error)
-        error =
-            posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    return error;
-}
-
-static int spawn_with(const fani_processes_program *program,
-                      const posix_spawn_file_actions_t *actions,
-                      const posix_spawnattr_t *attributes, int *pidfd)
-{
-    char argument[64];
-    snprintf(argument, sizeof argument, "--fanfold-worker=processes:%d:%d:%d",
-             FANI_PROCESSES_FD_REGION, FANI_PROCESSES_FD_SOCKET, FANI_PROCESSES_FD_BELL);
-    char *arguments[] = {program->name, argument, NULL};
-    pid_t pid;
-    int error =
-        posix_spawn(&pid, program->path, actions, attributes, arguments, program->environment);
-    if (error)
-        return error;
-    *pidfd = pidfd_open(pid, 0);
-    if (*pidfd >= 0)
-        return 0;
-    error = errno;
-    /* Without a pidfd its end can't be watched; ESRCH: the program's own code has reaped it. */
-    if (error != ESRCH) {
-        kill(pid, SIGKILL);
-        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-            ;
-    }
-    return error;
-}
-
 int fani_processes_spawn(const fani_processes_program *program, int region, int socket, int bell,
                          const int streams[2], int *pidfd)
 {
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    int error = posix_spawn_file_actions_init(&actions);
-    if (error)
-        return error;
-    error = posix_spawnattr_init(&attributes);
-    if (!error) {
-        error = fill_attributes(&attributes);
-        if (!error)
-            error = fill_actions(&actions, region, socket, bell, streams);
-        if (!error)
-            error = spawn_with(program, &actions, &attributes, pidfd);
-        posix_spawnattr_destroy(&attributes);
-    }
-    posix_spawn_file_actions_destroy(&actions);
-    return error;
+    enum { PASSED = FANI_PROCESSES_FD_BELL - FANI_PROCESSES_FD_REGION + 1 };
+    _Static_assert(FANI_PROCESSES_FD_REGION == 3 && FANI_PROCESSES_FD_SOCKET == 4 && PASSED == 3,
+                   "the order in which they are passed");
+    const int passed[PASSED] = {region, socket, bell};
+    char argument[64];
+    snprintf(argument, sizeof argument, "--fanfold-worker=processes:%d:%d:%d",
+             FANI_PROCESSES_FD_REGION, FANI_PROCESSES_FD_SOCKET, FANI_PROCESSES_FD_BELL);
+    const char *const arguments[] = {program->name, argument, NULL};
+    const fani_spawn how = {.program = program->path,
+                            .arguments = arguments,
+                            .environment = program->environment,
+                            .folder = -1,
+                            .streams = {FANI_SPAWN_NULL, streams[0], streams[1]},
+                            .passed = passed,
+                            .passed_count = PASSED,
+                            .group = FANI_SPAWN_OUR_GROUP};
+    pid_t pid;
+    int error = fani_spawn_start(&how, &pid, pidfd);
+    /* Without a pidfd its end can't be watched: the program's own code has waited for it. */
+    return !error && *pidfd < 0 ? ESRCH : error;
 }
 
 /* ---- Ending -------------------------------------------------------------------------------- */
