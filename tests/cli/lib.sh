@@ -3,7 +3,9 @@
 fanfold=$(realpath "$1")
 source_dir=${FAN_TEST_SOURCE_DIR:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)}
 tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
+# Not in a child that is ended before the shell has forgotten the trap there.
+test_shell=$BASHPID
+trap '[ "$BASHPID" != "$test_shell" ] || rm -rf "$tmp"' EXIT
 checks=0 failures=0
 unset FANFOLD_EXECUTOR FANFOLD_WORKERS TMOUT
 export LC_ALL=C OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
@@ -59,6 +61,33 @@ uptime_ms() {
     local up rest
     read -r up rest </proc/uptime
     echo "$((10#${up/./} * 10))"
+}
+
+# killed_at_work OUTPUT SECONDS COMMAND...: kill -9 so long after it has written more than the run
+# before it, which may have been killed too. Where it was quicker than that, it is tried anew, with
+# nothing of it left. Standard input is $input.
+killed_at_work() {
+    local output=$1 seconds=$2 pid tries=0 before looks
+    shift 2
+    while [ "$tries" -lt 20 ]; do
+        before=$(stat -c %s "$output.part" 2>/dev/null || echo 0)
+        "$@" >/dev/null 2>"$tmp/err" <"${input:-/dev/null}" &
+        pid=$! looks=0
+        while [ "$(stat -c %s "$output.part" 2>/dev/null || echo 0)" -le "$before" ] &&
+            kill -0 "$pid" 2>/dev/null && [ "$looks" -lt 3000 ]; do
+            sleep 0.01
+            looks=$((looks + 1))
+        done
+        sleep "$seconds"
+        kill -9 "$pid" 2>/dev/null
+        { wait "$pid"; } 2>/dev/null
+        [ ! -s "$output.part" ] || break
+        rm -rf "$output" "$output".*
+        tries=$((tries + 1))
+        [ "$tries" -lt 5 ] || seconds=0
+    done
+    checks=$((checks + 1))
+    [ "$tries" -lt 20 ] || fail "${what:-}: it was never at work when it was killed: $(cat "$tmp/err")"
 }
 
 # The launcher of the MPI library that the command uses, in $mpirun; false where there is none.

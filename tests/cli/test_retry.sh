@@ -101,17 +101,22 @@ fires=0
 # Of the third the bytes are changed, as if the machine had been lost, of the fourth all are gone.
 for part in 0 1 150 250; do
     what="killed with $part bytes"
-    begin_again killed
-    "$fanfold" factor --input numbers --format tsv --output killed -j 1 --timeout 60 --retry-failed \
-        >/dev/null 2>&1 </dev/null &
-    pid=$!
-    for _ in {1..1000}; do
-        [ "$(stat -c %s killed.part 2>/dev/null || echo -1)" -ge "$part" ] && break
-        kill -0 "$pid" 2>/dev/null || break
-        sleep 0.005
+    for _ in {1..20}; do # it may be quicker
+        rm -f killed*
+        begin_again killed
+        "$fanfold" factor --input numbers --format tsv --output killed -j 1 --timeout 60 --retry-failed \
+            >/dev/null 2>&1 </dev/null &
+        pid=$!
+        for _ in {1..1000}; do
+            [ "$(stat -c %s killed.part 2>/dev/null || echo -1)" -ge "$part" ] && break
+            kill -0 "$pid" 2>/dev/null || break
+            sleep 0.005
+        done
+        kill -9 "$pid" 2>/dev/null
+        { wait "$pid"; } 2>/dev/null
+        [ ! -e killed.part ] || break
     done
-    kill -9 "$pid" 2>/dev/null && [ -e killed.part ] && fires=$((fires + 1))
-    { wait "$pid"; } 2>/dev/null
+    [ ! -e killed.part ] || fires=$((fires + 1))
     fired_with=0
     if [ -e killed.part ]; then
         agrees killed 75
