@@ -274,11 +274,11 @@ size_t fan_factors_u64_text(const fan_factors_u64 *factors, char *text)
     size_t length = 0;
     for (size_t i = 0; i < factors->count; i++) {
         for (unsigned k = 0; k < factors->exponent[i]; k++) {
-            if (length > 0)
-                text[length++] = ' ';
             length += fani_u64_text(factors->prime[i], text + length);
+            text[length++] = ' ';
         }
     }
+    length -= length > 0;
     text[length] = '\0';
     return length;
 }
