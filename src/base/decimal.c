@@ -127,3 +127,20 @@ bool fani_digits_u64(const unsigned char *digits, size_t size, uint64_t *value)
         *value = v;
     return !overflow;
 }
+
+bool fani_plain_u64(const unsigned char *token, size_t size, uint64_t *value)
+{
+    if (!size || size > FANI_U64_DIGITS || token[0] == '0')
+        return false;
+    size_t first = size % 8;
+    uint64_t word = load(token, first), v = value_of(word);
+    bool plain = all_digits(word);
+    for (size_t i = first; i < size && plain; i += 8) {
+        word = load(token + i, 8);
+        plain = all_digits(word) && !__builtin_mul_overflow(v, UINT64_C(100000000), &v) &&
+                !__builtin_add_overflow(v, value_of(word), &v);
+    }
+    if (plain)
+        *value = v;
+    return plain;
+}

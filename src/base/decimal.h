@@ -19,4 +19,8 @@ size_t fani_digits_count(const unsigned char *text, size_t size);
 /* The value of a text of digits alone; false where it is 2^64 or more. Any thread. */
 bool fani_digits_u64(const unsigned char *digits, size_t size, uint64_t *value);
 
+/* The value of a token as most are: digits alone, the first of them no 0, below 2^64. False for all
+ * else, "0" among it: that is for who looks closer. Any thread. */
+bool fani_plain_u64(const unsigned char *token, size_t size, uint64_t *value);
+
 #endif

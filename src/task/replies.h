@@ -81,6 +81,12 @@ fan_status fani_replies_add(fani_replies *to, size_t at, const fani_replies *fro
 
 fan_status fani_replies_put(fani_replies *replies, size_t i, const void *bytes, size_t size);
 
+/* The same in two steps, for who writes a reply where it stays: room for `most` bytes, valid until
+ * anything else is asked of the replies, and then the reply in it, of at most that size. Errors as
+ * of put. */
+fan_status fani_replies_room(fani_replies *replies, size_t i, size_t most, unsigned char **room);
+void fani_replies_take(fani_replies *replies, size_t i, size_t size);
+
 /* Lets replies (zeroed) use memory of the caller's, aligned to 64, as far as it reaches; it must
  * stay as long as they do. */
 void fani_replies_lend(fani_replies *replies, unsigned char *memory, size_t size);
@@ -108,6 +114,10 @@ fan_status fani_replies_finish(fani_replies *replies, const char *text);
 /* The outcome of item i (finished replies); index is i, attempt counts only what slots know. Valid
  * while the replies are unchanged. */
 fan_outcome fani_replies_outcome(const fani_replies *replies, size_t i);
+
+/* The same of `count` items from `first` on. */
+void fani_replies_outcomes(const fani_replies *replies, size_t first, size_t count,
+                           fan_outcome *outcomes);
 
 /* Copies the outcomes of `from` (finished) to the items from `at` on of `to`, over what those may
  * have; each had `attempts` more postings than `to` as a whole. */
