@@ -177,7 +177,7 @@ static bool reserve_bytes(fani_replies *replies, size_t i, size_t size)
                           each * left <= AHEAD_MAX && each * left > size ? each * left : size);
 }
 
-fan_status fani_replies_room(fani_replies *replies, size_t i, size_t most, unsigned char **room)
+fan_status fani_replies_make_room(fani_replies *replies, size_t i, size_t most)
 {
     if (replies->array || i >= replies->count || fani_replies_answered(replies, i))
         return FAN_E_ARGUMENT;
@@ -185,17 +185,7 @@ fan_status fani_replies_room(fani_replies *replies, size_t i, size_t most, unsig
         return FAN_E_MEMORY;
     if (replies->bytes.lent && replies->count > 1 && !replies->bytes.used)
         replies->bytes = (fani_heap){0}; /* lent for an array: each reply has its place there */
-    if (!reserve_bytes(replies, i, most))
-        return FAN_E_MEMORY;
-    *room = replies->bytes.data + replies->bytes.used;
-    return FAN_OK;
-}
-
-void fani_replies_take(fani_replies *replies, size_t i, size_t size)
-{
-    replies->slots[i] = (fani_slot){
-        .offset = replies->bytes.used, .size = (uint32_t)size, .state = FANI_SLOT_REPLY};
-    replies->bytes.used += size;
+    return reserve_bytes(replies, i, most) ? FAN_OK : FAN_E_MEMORY;
 }
 
 fan_status fani_replies_put(fani_replies *replies, size_t i, const void *bytes, size_t size)

@@ -81,12 +81,6 @@ fan_status fani_replies_add(fani_replies *to, size_t at, const fani_replies *fro
 
 fan_status fani_replies_put(fani_replies *replies, size_t i, const void *bytes, size_t size);
 
-/* The same in two steps, for who writes a reply where it stays: room for `most` bytes, valid until
- * anything else is asked of the replies, and then the reply in it, of at most that size. Errors as
- * of put. */
-fan_status fani_replies_room(fani_replies *replies, size_t i, size_t most, unsigned char **room);
-void fani_replies_take(fani_replies *replies, size_t i, size_t size);
-
 /* Lets replies (zeroed) use memory of the caller's, aligned to 64, as far as it reaches; it must
  * stay as long as they do. */
 void fani_replies_lend(fani_replies *replies, unsigned char *memory, size_t size);
@@ -141,6 +135,32 @@ static inline unsigned char *fani_heap_extend(fani_heap *heap, size_t size)
     unsigned char *at = heap->data + heap->used;
     heap->used += size;
     return at;
+}
+
+/* For fani_replies_room: where it can't be given at once. */
+fan_status fani_replies_make_room(fani_replies *replies, size_t i, size_t most);
+
+/* fani_replies_put in two steps, for who writes a reply where it stays: room for `most` bytes,
+ * valid until anything else is asked of the replies, and then the reply in it, of at most that
+ * size. Errors as of put. */
+static inline fan_status fani_replies_room(fani_replies *replies, size_t i, size_t most,
+                                           unsigned char **room)
+{
+    fani_heap *heap = &replies->bytes;
+    bool ready = replies->slots && i < replies->count &&
+                 replies->slots[i].state == FANI_SLOT_EMPTY && !replies->array && heap->used &&
+                 most <= heap->capacity - heap->used;
+    fan_status status = ready ? FAN_OK : fani_replies_make_room(replies, i, most);
+    if (status == FAN_OK)
+        *room = heap->data + heap->used;
+    return status;
+}
+
+static inline void fani_replies_take(fani_replies *replies, size_t i, size_t size)
+{
+    replies->slots[i] = (fani_slot){
+        .offset = replies->bytes.used, .size = (uint32_t)size, .state = FANI_SLOT_REPLY};
+    replies->bytes.used += size;
 }
 
 #endif

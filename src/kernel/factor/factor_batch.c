@@ -85,10 +85,10 @@ static void forget(work *w, uint16_t name)
     w->in_pool--;
 }
 
-/* Notes a part that is 1 or surely prime, as what is below `prime` is, or queues it. */
-static void add_part_below(work *w, size_t owner, uint64_t n, uint64_t prime)
+/* Notes a part that is 1 or surely prime, or queues it. */
+static void add_part(work *w, size_t owner, uint64_t n)
 {
-    if (n < prime) {
+    if (n < (uint64_t)FANI_TRIAL_END * FANI_TRIAL_END) {
         if (n > 1)
             fani_factors_add(&w->out[owner], n, 1);
         return;
@@ -105,11 +105,6 @@ static void add_part_below(work *w, size_t owner, uint64_t n, uint64_t prime)
     p->engine = (uint8_t)engine;
     p->curves = 0;
     push(w, STRONG, name);
-}
-
-static void add_part(work *w, size_t owner, uint64_t n)
-{
-    add_part_below(w, owner, n, (uint64_t)FANI_TRIAL_END * FANI_TRIAL_END);
 }
 
 /* ---- Work ----------------------------------------------------------------------------------- */
@@ -354,9 +349,10 @@ static void take_in(work *w, const uint64_t *n, size_t first, size_t count)
 static void take_neighbours_in(work *w, const uint64_t *n, size_t first, size_t count)
 {
     uint64_t rest[FANI_NEIGHBOURS_MAX];
-    fani_neighbours_divide(n[first], count, w->out + first, rest);
+    if (fani_neighbours_divide(n[first], count, w->out + first, rest))
+        return;
     for (size_t i = 0; i < count; i++) {
-        add_part_below(w, first + i, rest[i], FANI_NEIGHBOURS_PRIME);
+        add_part(w, first + i, rest[i]);
         if (i % TAKEN_AT_ONCE == TAKEN_AT_ONCE - 1 || i + 1 == count)
             make_room(w);
     }

@@ -30,7 +30,25 @@ static size_t first_multiple(uint64_t first, uint32_t prime)
     return over ? prime - over : 0;
 }
 
-void fani_neighbours_divide(uint64_t first, size_t count, fan_factors_u64 *out, uint64_t *rest)
+/* What the table has left is prime where it is below the square of the next prime. */
+static bool finish(size_t count, fan_factors_u64 *out, uint64_t *rest)
+{
+    const uint64_t prime_below = (uint64_t)FANI_SMALL_PRIMES_END * FANI_SMALL_PRIMES_END;
+    bool all = true;
+    for (size_t i = 0; i < count; i++) {
+        if (rest[i] == 1)
+            continue;
+        if (rest[i] < prime_below) {
+            append(&out[i], rest[i], 1);
+            rest[i] = 1;
+        } else {
+            all = false;
+        }
+    }
+    return all;
+}
+
+bool fani_neighbours_divide(uint64_t first, size_t count, fan_factors_u64 *out, uint64_t *rest)
 {
     uint64_t last = first + count - 1;
     for (size_t i = 0; i < count; i++) {
@@ -51,4 +69,5 @@ void fani_neighbours_divide(uint64_t first, size_t count, fan_factors_u64 *out, 
             rest[i] = left;
         }
     }
+    return finish(count, out, rest);
 }
