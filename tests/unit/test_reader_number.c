@@ -129,14 +129,13 @@ FAN_TEST(number, what_is_not_plain_is_left_to_others)
     uint64_t value = 0;
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         EXPECT_TRUE(!fani_plain_u64((const unsigned char *)others[i], strlen(others[i]), &value));
-    for (size_t size = 1; size <= 20; size++)
+    for (size_t size = 1; size < 20; size++)
         for (size_t at = 0; at < size; at++)
             for (int c = 0; c < 256; c++) {
                 unsigned char token[20];
                 memset(token, '1', sizeof token);
                 token[at] = (unsigned char)c;
-                bool digits =
-                    c >= '0' + (at == 0) && c <= '9' && !(size == 20 && at == 0 && c > '1');
+                bool digits = c >= '0' + (at == 0) && c <= '9';
                 EXPECT_TRUE(fani_plain_u64(token, size, &value) == digits);
             }
 }
