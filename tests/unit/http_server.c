@@ -6,6 +6,8 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,8 +16,6 @@
 #include <time.h>
 #include <unistd.h>
 #include <zlib.h>
-
-#include "shim.h"
 
 #define DATE "Sun, 01 Nov 2026 10:00:00 GMT"
 #define DATED "Last-Modified: " DATE "\r\n"
@@ -293,12 +293,17 @@ static void *serve(void *user)
     connection *c = user;
     char text[REQUEST];
     request r;
+    unsigned char *file = NULL; /* made once for requests of the same size */
+    size_t made = 0;
     bool go_on = true;
     while (go_on && read_request(c->fd, text) && parse(c->server, text, &r)) {
-        unsigned char *file = make_file(r.size);
+        if (!file || made != r.size || r.way == HTTP_changed) {
+            free(file);
+            file = make_file(made = r.size);
+        }
         go_on = file && answer(c->fd, &r, file);
-        free(file);
     }
+    free(file);
     pthread_mutex_lock(&c->server->lock);
     close(c->fd);
     c->fd = -1;
@@ -320,7 +325,8 @@ static void *accept_all(void *user)
         }
         connection *c = &s->connections[s->count++];
         *c = (connection){.server = s, .fd = fd};
-        EXPECT_I64(pthread_create(&c->thread, NULL, serve, c), 0);
+        if (pthread_create(&c->thread, NULL, serve, c) != 0)
+            abort();
         pthread_mutex_unlock(&s->lock);
     }
 }
@@ -342,7 +348,7 @@ http_server *http_start(void)
         listen(s->fd, CONNECTIONS) != 0 ||
         getsockname(s->fd, (struct sockaddr *)&address, &size) != 0 ||
         pthread_create(&s->thread, NULL, accept_all, s) != 0) {
-        shim_fail(__FILE__, __LINE__, "no server: %s", strerror(errno));
+        perror("no server on this machine");
         free(s);
         return NULL;
     }
