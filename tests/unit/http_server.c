@@ -34,6 +34,7 @@ struct http_server {
     pthread_mutex_t lock; /* guards the connections and their number */
     connection connections[CONNECTIONS];
     unsigned count;
+    unsigned accepted; /* so far: the places of those that have ended are used again */
     _Atomic unsigned requests[HTTP_WAY_COUNT], ranges[HTTP_WAY_COUNT];
     _Atomic bool ending;
 };
@@ -311,19 +312,32 @@ static void *serve(void *user)
     return NULL;
 }
 
+/* NULL: there are too many. The lock is held; a thread whose connection is closed only has to end.
+ */
+static connection *free_connection(http_server *s)
+{
+    for (unsigned i = 0; i < s->count; i++)
+        if (s->connections[i].fd < 0) {
+            pthread_join(s->connections[i].thread, NULL);
+            return &s->connections[i];
+        }
+    return s->count < CONNECTIONS ? &s->connections[s->count++] : NULL;
+}
+
 static void *accept_all(void *user)
 {
     http_server *s = user;
     for (;;) {
         int fd = accept(s->fd, NULL, NULL);
         pthread_mutex_lock(&s->lock);
-        if (fd < 0 || atomic_load(&s->ending) || s->count == CONNECTIONS) {
+        connection *c = fd < 0 || atomic_load(&s->ending) ? NULL : free_connection(s);
+        if (!c) {
             pthread_mutex_unlock(&s->lock);
             if (fd >= 0)
                 close(fd);
             return NULL;
         }
-        connection *c = &s->connections[s->count++];
+        s->accepted++;
         *c = (connection){.server = s, .fd = fd};
         if (pthread_create(&c->thread, NULL, serve, c) != 0)
             abort();
@@ -392,7 +406,7 @@ unsigned http_ranges(http_server *server, http_way way)
 unsigned http_connections(http_server *server)
 {
     pthread_mutex_lock(&server->lock);
-    unsigned count = server->count;
+    unsigned count = server->accepted;
     pthread_mutex_unlock(&server->lock);
     return count;
 }
