@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TEXT_MAX = 1000, ALIGNMENT = 64, AHEAD_MAX = 1 << 18 };
+enum { TEXT_MAX = 1000, ALIGNMENT = 64, AHEAD_MAX = 1 << 20 };
 
 /* ---- Memory -------------------------------------------------------------------------------- */
 
@@ -223,12 +223,15 @@ fan_status fani_replies_mark(fani_replies *replies, size_t i, fani_slot_state st
 
 fan_status fani_replies_finish(fani_replies *replies, const char *text)
 {
-    for (size_t i = 0; !replies->array && i < replies->count; i++) {
-        if (fani_replies_answered(replies, i))
+    const fani_slot *slots = replies->slots;
+    size_t count = replies->array ? 0 : replies->count;
+    for (size_t i = 0; i < count; i++) {
+        if (slots && slots[i].state != FANI_SLOT_EMPTY)
             continue;
         fan_status status = fani_replies_mark(replies, i, FANI_SLOT_FAILED, text);
         if (status != FAN_OK)
             return status;
+        slots = replies->slots;
     }
     replies->complete = true;
     return FAN_OK;
