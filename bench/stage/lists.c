@@ -145,7 +145,7 @@ static void hold_reading(const bench_options *o)
 
 /* ---- Writing --------------------------------------------------------------------------------- */
 
-/* "line: line", for each line of the input: a record like those of factor. */
+/* "token: token", for each token of the input: a record like those of factor. */
 static fan_status echo_run(fan_run *run, fan_items in)
 {
     fani_list_args args = fani_record_args(run);
@@ -153,13 +153,13 @@ static fan_status echo_run(fan_run *run, fan_items in)
     fan_status status = FAN_OK;
     for (size_t i = 0; i < in.count && status == FAN_OK; i++) {
         size_t size;
-        const unsigned char *line = fan_items_at(&in, i, &size);
-        fani_number subject = {.digits = line, .size = size};
+        const unsigned char *token = fan_items_at(&in, i, &size);
+        fani_number subject = {.digits = token, .size = size};
         fani_record record = {.task = "factor",
                               .name = "echo",
                               .subject = &subject,
                               .subject_text = true,
-                              .value = (const char *)line,
+                              .value = (const char *)token,
                               .value_size = size};
         status = fani_record_reply(run, i, in.first + i, &args, &record, &scratch);
     }
@@ -170,7 +170,7 @@ static fan_status echo_run(fan_run *run, fan_items in)
 static const fan_task echo_task = {.name = "bench-echo", .version = 1, .run = echo_run};
 static const fani_list echo_list = {.name = "factor",
                                     .task = &echo_task,
-                                    .unit = FANI_UNIT_LINE,
+                                    .unit = FANI_UNIT_TOKEN,
                                     .columns = "index\tn\techo\tstatus\ttext\n",
                                     .value_columns = 2};
 
@@ -185,7 +185,7 @@ static const fani_job_kind echo_kind = {.name = "factor", .run = run_echo};
 typedef struct results {
     const char *executor;
     bool journal;
-    size_t line; /* bytes of a line of the input: a record has twice as many, and 3 */
+    size_t token; /* bytes of a token of the input: a record has twice as many, and 3 */
     fan_executor *opened;
     double cpu[STAGE_REPETITIONS_MAX], wall[STAGE_REPETITIONS_MAX];
 } results;
@@ -194,14 +194,14 @@ typedef struct folder {
     char path[512], input[600], output[600];
 } folder;
 
-static void make_input(const folder *f, size_t line, size_t count)
+static void make_input(const folder *f, size_t token, size_t count)
 {
     char text[256];
     FILE *file = fopen(f->input, "w");
-    memset(text, '7', line);
-    text[line] = '\n';
+    memset(text, '7', token);
+    text[token] = '\n';
     for (size_t i = 0; file && i < count; i++)
-        if (fwrite(text, line + 1, 1, file) != 1)
+        if (fwrite(text, token + 1, 1, file) != 1)
             bench_fail("%s can't be written", f->input);
     if (!file || fclose(file))
         bench_fail("%s can't be written", f->input);
@@ -232,7 +232,7 @@ static void write_results(const folder *f, results *r, size_t count, unsigned n)
         bench_fail("a job failed: %s", error.text);
     r->cpu[n] = bench_process_ns() - cpu;
     r->wall[n] = bench_wall_ns() - wall;
-    if (result.output_bytes != count * (2 * r->line + 3) || result.summary.ok != count)
+    if (result.output_bytes != count * (2 * r->token + 3) || result.summary.ok != count)
         bench_fail("a job wrote %" PRIu64 " bytes", result.output_bytes);
     fan_job_free(job);
 }
@@ -263,11 +263,11 @@ static void remove_folder(const folder *f)
 
 static void hold_writing(const bench_options *o)
 {
-    results rows[] = {{.executor = "serial", .line = 14},
-                      {.executor = "serial", .journal = true, .line = 14},
-                      {.executor = "threads", .journal = true, .line = 14},
-                      {.executor = "serial", .journal = true, .line = 150},
-                      {.executor = "threads", .journal = true, .line = 150}};
+    results rows[] = {{.executor = "serial", .token = 14},
+                      {.executor = "serial", .journal = true, .token = 14},
+                      {.executor = "threads", .journal = true, .token = 14},
+                      {.executor = "serial", .journal = true, .token = 150},
+                      {.executor = "threads", .journal = true, .token = 150}};
     enum { ROWS = sizeof rows / sizeof *rows };
     size_t total = o->quick ? RECORD_BYTES / QUICK_SHARE : RECORD_BYTES;
     bench_table *table = bench_table_new(
@@ -282,13 +282,13 @@ static void hold_writing(const bench_options *o)
     }
     for (unsigned n = 0; n < o->repetitions; n++)
         for (size_t i = 0; i < ROWS; i++) {
-            size_t count = total / (2 * rows[i].line + 3);
-            make_input(&f, rows[i].line, count);
+            size_t count = total / (2 * rows[i].token + 3);
+            make_input(&f, rows[i].token, count);
             write_results(&f, &rows[i], count, n);
         }
     for (size_t i = 0; i < ROWS; i++) {
         results *r = &rows[i];
-        size_t each = 2 * r->line + 3, count = total / each;
+        size_t each = 2 * r->token + 3, count = total / each;
         double cpu = bench_median(r->cpu, o->repetitions);
         double wall = bench_median(r->wall, o->repetitions);
         bench_table_row(table, "%s\t%s\t%zu\t%.0f\t%.0f\t%.0f\t%.0f\t300", r->executor,

@@ -127,13 +127,26 @@ bool fani_digits_u64(const unsigned char *digits, size_t size, uint64_t *value)
     return !overflow;
 }
 
+/* The first `count` digits (1 to 8) of a text of at least 8 bytes, as load gives them. */
+static uint64_t load_first(const unsigned char *text, size_t count)
+{
+    uint64_t word;
+    memcpy(&word, text, sizeof word);
+    return le64toh(word) << (64 - 8 * count) | ALL_BYTES('0') >> 8 >> (8 * count - 8);
+}
+
 bool fani_plain_u64(const unsigned char *token, size_t size, uint64_t *value)
 {
-    if (!size || token[0] == '0')
+    if (!size || size > 20 || token[0] == '0')
         return false;
-    if (size > 8)
-        return fani_digits_count(token, size) == size && fani_digits_u64(token, size, value);
-    uint64_t word = load(token, size);
-    *value = value_of(word);
-    return all_digits(word);
+    size_t first = (size - 1) % 8 + 1;
+    uint64_t word = size < 8 ? load(token, size) : load_first(token, first), v = value_of(word);
+    bool plain = all_digits(word);
+    for (size_t i = first; i < size && plain; i += 8) {
+        word = load(token + i, 8);
+        plain = all_digits(word) && !__builtin_mul_overflow(v, UINT64_C(100000000), &v) &&
+                !__builtin_add_overflow(v, value_of(word), &v);
+    }
+    *value = v;
+    return plain;
 }
