@@ -6,64 +6,63 @@
 /* Eight digits stand in one word, the first of them in its lowest byte. */
 #define ALL_BYTES(byte) (UINT64_C(0x0101010101010101) * (byte))
 
-/* The digits of a number below 10^8 as bytes from 0 to 9: halves by the reciprocal of 10000, then
- * of 100, then of 10, each as a product and a shift that are exact for numbers of that length. */
-static uint64_t spread(uint32_t value)
-{
-    uint64_t pairs, w = value / 10000 | (uint64_t)(value % 10000) << 32;
-    pairs = (w * 10486 >> 20) & UINT64_C(0x0000007f0000007f);
-    w = pairs | (w - 100 * pairs) << 16;
-    pairs = (w * 103 >> 10) & UINT64_C(0x000f000f000f000f);
-    return pairs | (w - 10 * pairs) << 8;
-}
+/* "000" to "999", each with a NUL. */
+#define TEN(start)                                                                                 \
+    start "0", start "1", start "2", start "3", start "4", start "5", start "6", start "7",        \
+        start "8", start "9"
+#define HUNDRED(start)                                                                             \
+    TEN(start "0"), TEN(start "1"), TEN(start "2"), TEN(start "3"), TEN(start "4"),                \
+        TEN(start "5"), TEN(start "6"), TEN(start "7"), TEN(start "8"), TEN(start "9")
+static const char three_digits[1000][4] = {HUNDRED("0"), HUNDRED("1"), HUNDRED("2"), HUNDRED("3"),
+                                           HUNDRED("4"), HUNDRED("5"), HUNDRED("6"), HUNDRED("7"),
+                                           HUNDRED("8"), HUNDRED("9")};
 
-static void store(char *text, uint64_t word)
+/* A number below 1000, without leading zeros. Its length is known long before its digits are, so
+ * that what follows need not wait. */
+static inline size_t put_first(uint32_t value, char *text)
 {
-    word = htole64(word);
-    memcpy(text, &word, sizeof word);
-}
-
-/* Of a number below 10^8. Known long before the digits are, so that what follows need not wait. */
-static unsigned count_digits(uint32_t value)
-{
-    return 1U + (value >= 10) + (value >= 100) + (value >= 1000) + (value >= 10000) +
-           (value >= 100000) + (value >= 1000000) + (value >= 10000000);
-}
-
-/* A number below 10^8, without leading zeros. */
-static size_t put_first(uint32_t value, char *text)
-{
-    unsigned size = count_digits(value);
-    store(text, (spread(value) | ALL_BYTES('0')) >> (8 * (8 - size)));
-    return size;
-}
-
-/* A number below 1000, which most factors of a number are. */
-static size_t put_short(uint32_t value, char *text)
-{
-    uint32_t hundreds = value * 41 >> 12, rest = value - 100 * hundreds, tens = rest * 103 >> 10;
-    unsigned size = 1U + (value >= 10) + (value >= 100);
-    uint32_t digits = hundreds | tens << 8 | (rest - 10 * tens) << 16 | (uint32_t)ALL_BYTES('0');
-    uint32_t word = htole32(digits >> (8 * (3 - size)));
+    uint32_t word, size = 1U + (value >= 10) + (value >= 100);
+    memcpy(&word, three_digits[value], sizeof word);
+    word = htole32(le32toh(word) >> (8 * (3 - size)));
     memcpy(text, &word, sizeof word);
     return size;
+}
+
+/* One that more digits stand before. */
+static inline size_t put_next(uint32_t value, char *text)
+{
+    memcpy(text, three_digits[value], 4);
+    return 3;
+}
+
+static size_t put_long(uint64_t value, char *text)
+{
+    enum { THOUSAND = 1000, MILLION = 1000000, BILLION = 1000000000 };
+    size_t size;
+    if (value >= BILLION) {
+        size = put_long(value / BILLION, text);
+        value %= BILLION;
+        size += put_next((uint32_t)value / MILLION, text + size);
+        size += put_next((uint32_t)value / THOUSAND % THOUSAND, text + size);
+    } else if (value >= MILLION) {
+        size = put_first((uint32_t)value / MILLION, text);
+        size += put_next((uint32_t)value / THOUSAND % THOUSAND, text + size);
+    } else if (value >= THOUSAND) {
+        size = put_first((uint32_t)value / THOUSAND, text);
+    } else {
+        return put_first((uint32_t)value, text);
+    }
+    return size + put_next((uint32_t)value % THOUSAND, text + size);
 }
 
 size_t fani_u64_text(uint64_t value, char *text)
 {
-    enum { SHORT = 1000, EIGHT = 100000000 };
-    if (value < SHORT)
-        return put_short((uint32_t)value, text);
-    if (value < EIGHT)
-        return put_first((uint32_t)value, text);
-    size_t size = fani_u64_text(value / EIGHT, text);
-    store(text + size, spread((uint32_t)(value % EIGHT)) | ALL_BYTES('0'));
-    return size + 8;
+    return value < 1000 ? put_first((uint32_t)value, text) : put_long(value, text);
 }
 
 /* The last up to 8 bytes of a text, behind as many zeros as are missing; reads nothing beside it.
  */
-static uint64_t load(const unsigned char *text, size_t size)
+static inline uint64_t load(const unsigned char *text, size_t size)
 {
     uint64_t word = 0;
     unsigned missing = 8 * (8 - (unsigned)size);
@@ -126,4 +125,28 @@ bool fani_digits_u64(const unsigned char *digits, size_t size, uint64_t *value)
     if (!overflow)
         *value = v;
     return !overflow;
+}
+
+/* The first `count` digits (1 to 8) of a text of at least 8 bytes, as load gives them. */
+static uint64_t load_first(const unsigned char *text, size_t count)
+{
+    uint64_t word;
+    memcpy(&word, text, sizeof word);
+    return le64toh(word) << (64 - 8 * count) | ALL_BYTES('0') >> 8 >> (8 * count - 8);
+}
+
+bool fani_plain_u64(const unsigned char *token, size_t size, uint64_t *value)
+{
+    if (!size || size > 20 || token[0] == '0')
+        return false;
+    size_t first = (size - 1) % 8 + 1;
+    uint64_t word = size < 8 ? load(token, size) : load_first(token, first), v = value_of(word);
+    bool plain = all_digits(word);
+    for (size_t i = first; i < size && plain; i += 8) {
+        word = load(token + i, 8);
+        plain = all_digits(word) && !__builtin_mul_overflow(v, UINT64_C(100000000), &v) &&
+                !__builtin_add_overflow(v, value_of(word), &v);
+    }
+    *value = v;
+    return plain;
 }

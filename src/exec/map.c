@@ -566,17 +566,17 @@ size_t fani_map_take_outcomes(fan_mapping *map, fan_outcome *outcomes, size_t ma
         fani_timed_look(&map->timed, batch);
         run_ns = map->timed.run_ns;
     }
-    for (size_t i = 0; i < count; i++) {
-        outcomes[i] = fani_replies_outcome(&batch->replies, map->delivered + i);
-        outcomes[i].index = batch->items.first + map->delivered + i;
-        outcomes[i].attempt += batch->attempt;
-        if (!outcomes[i].run_ns) {
-            outcomes[i].run_ns = run_ns;
-            outcomes[i].run_items = (uint32_t)batch->items.count;
+    fani_replies_outcomes(&batch->replies, map->delivered, count, outcomes);
+    for (fan_outcome *o = outcomes; o < outcomes + count; o++) {
+        o->index += batch->items.first;
+        o->attempt += batch->attempt;
+        if (!o->run_ns) {
+            o->run_ns = run_ns;
+            o->run_items = (uint32_t)batch->items.count;
         }
-        outcomes[i].worker = map->options.timed ? map->timed.worker : NULL;
-        outcomes[i].began_ns = map->timed.began_ns;
-        count_outcome(&map->summary, outcomes[i].kind);
+        o->worker = map->options.timed ? map->timed.worker : NULL;
+        o->began_ns = map->timed.began_ns;
+        count_outcome(&map->summary, o->kind);
     }
     map->delivered += count;
     return count;

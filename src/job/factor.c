@@ -8,6 +8,7 @@
 #include "job/big.h"
 #include "job/list.h"
 #include "job/record.h"
+#include "task/worker.h"
 
 /* Numbers of up to 64 bits are factored so many at once. */
 enum { GROUP = 512 };
@@ -101,9 +102,30 @@ static json_t *json_of_factorization(const fan_factorization *f)
 
 /* ---- Up to 64 bits --------------------------------------------------------------------------- */
 
+/* "n: p q r", written where the reply stays: what a list of short numbers costs is decided here. */
+static fan_status answer_text(factor_state *s, fan_run *run, size_t at)
+{
+    const fani_number *n = &s->texts[at];
+    unsigned char *room;
+    fan_status status =
+        fani_run_reply_room(run, s->items[at], n->size + sizeof ": " + FAN_FACTORS_U64_TEXT, &room);
+    if (status != FAN_OK)
+        return status;
+    char *to = (char *)room + n->size;
+    memcpy(room, n->digits, n->size);
+    *to++ = ':';
+    *to = ' ';
+    size_t size = fan_factors_u64_text(&s->factors[at], to + 1);
+    to += size ? size + 1 : 0;
+    *to++ = '\n';
+    return fani_run_reply_take(run, s->items[at], (size_t)(to - (char *)room));
+}
+
 static fan_status answer_u64(factor_state *s, fan_run *run, uint64_t first, size_t at)
 {
     char text[FAN_FACTORS_U64_TEXT];
+    if (s->args.format == FANI_FORMAT_TEXT)
+        return answer_text(s, run, at);
     fani_record record = {.task = "factor",
                           .name = "factors",
                           .subject = &s->texts[at],
@@ -205,6 +227,10 @@ static fan_status one(factor_state *s, fan_run *run, size_t i, const fan_items *
     uint64_t value;
     size_t size, bad;
     const unsigned char *token = fan_items_at(in, i, &size);
+    if (fani_plain_u64(token, size, &value)) {
+        number = (fani_number){.digits = token, .size = size};
+        return gather(s, run, in->first, i, &number, value);
+    }
     if (!fani_number_scan(token, size, false, &number, &bad))
         return fani_record_bad_number(run, i, 0, token, size, bad, false);
     if (fani_number_u64(&number, &value))

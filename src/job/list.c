@@ -276,12 +276,46 @@ fan_status fani_listing_put(list_run *lr, const fan_outcome *outcome, fan_error 
     return status;
 }
 
+/* How many of the first outcomes are nothing but output that lies one behind the other, so that one
+ * call writes them. */
+static size_t count_bare(const list_run *lr, const fan_outcome *outcomes, size_t count)
+{
+    const unsigned char *end = outcomes->bytes;
+    size_t bare = 0;
+    if (lr->list->unpack || lr->run->timed)
+        return 0;
+    for (const fan_outcome *o = outcomes; bare < count; o++, bare++) {
+        if (o->kind != FAN_OUTCOME_OK || o->captured || o->bytes != end ||
+            !fani_record_is_bare(o->bytes, o->size))
+            break;
+        end += o->size;
+    }
+    return bare;
+}
+
+static fan_status put_bare(list_run *lr, const fan_outcome *outcomes, size_t count,
+                           fan_error *error)
+{
+    fan_summary *summary = &lr->run->result->summary;
+    const fan_outcome *last = &outcomes[count - 1];
+    size_t size = (size_t)(last->bytes + last->size - outcomes->bytes);
+    summary->items += count;
+    summary->ok += count;
+    fan_status status = fani_writer_add(lr->run->writer, outcomes->bytes, size, error);
+    lr->done += status == FAN_OK ? count : 0;
+    return status;
+}
+
 /* Writes outcomes of items that follow each other, in the order of their indices. */
 static fan_status put_now(list_run *lr, const fan_outcome *outcomes, size_t count, fan_error *error)
 {
     fan_status status = fani_timings_header(lr->run, lr->list->columns, error);
-    for (size_t i = 0; status == FAN_OK && i < count; i++)
-        status = fani_listing_put(lr, &outcomes[i], error);
+    for (size_t i = 0, step; status == FAN_OK && i < count; i += step) {
+        step = count_bare(lr, outcomes + i, count - i);
+        status = step ? put_bare(lr, outcomes + i, step, error)
+                      : fani_listing_put(lr, &outcomes[i], error);
+        step += !step;
+    }
     return status;
 }
 

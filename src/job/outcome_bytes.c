@@ -15,7 +15,7 @@ enum { SPECIAL = 1, HEAD = 4, SPECIAL_NUMBERS = 13, NUMBERS_SIZE = SPECIAL_NUMBE
 static bool is_plain(const fan_outcome *o)
 {
     return o->kind == FAN_OUTCOME_OK && o->attempt == 1 && !o->captured && !o->worker && o->size &&
-           o->bytes[0] == 0 && o->size <= INT32_MAX;
+           (o->bytes[0] == 0 || fani_record_is_bare(o->bytes, o->size)) && o->size <= INT32_MAX;
 }
 
 /* With the NULs behind texts. */

@@ -66,8 +66,7 @@ fan_status fani_places_keep(fani_places *places, fani_reader *reader, const fan_
     }
     c->first = items->first;
     c->count = c->left = items->count;
-    for (size_t i = 0; i < items->count; i++)
-        c->at[i] = fani_reader_place(reader, items->first + i);
+    fani_reader_places(reader, items->first, items->count, c->at);
     fani_reader_forget(reader, items->first + items->count);
     places->slots[places->end++] = (slot){.first = items->first, .items = c};
     return FAN_OK;

@@ -114,12 +114,13 @@ bool fani_record_read(const unsigned char *bytes, size_t size, fani_answer *answ
     note_head head;
     if (!size)
         return false;
+    bool bare = fani_record_is_bare(bytes, size);
     answer->flags =
-        bytes[0]; /* field by field: clearing the note would cost more than all the rest */
+        bare ? 0 : bytes[0]; /* field by field: clearing the note would cost more than the rest */
     answer->offset = 0;
     answer->outcome = 0;
-    answer->output = bytes + 1;
-    answer->output_size = size - 1;
+    answer->output = bytes + !bare;
+    answer->output_size = size - !bare;
     answer->note[0] = '\0';
     if (!answer->flags)
         return true;
@@ -241,7 +242,9 @@ fan_status fani_record_reply(fan_run *run, size_t i, uint64_t index, const fani_
 {
     scratch->size = 0;
     index = args->first + index * args->step;
-    fan_status status = fani_record_begin(scratch, record->flags, 0, record->note);
+    fan_status status = FAN_OK;
+    if (record->flags) /* else the record, which begins with a digit or a brace, is all of it */
+        status = fani_record_begin(scratch, record->flags, 0, record->note);
     if (status != FAN_OK) {
         json_decref(record->json);
         return status;

@@ -1,8 +1,9 @@
 /* Records: how a list job's task answers an item, and how the caller turns answers into output.
  *
- * A task formats its record itself, so that formatting spreads over the workers. A reply begins
- * with a byte of flags; where that is 0, the rest is output. Else a note (what is wrong) comes
- * first. */
+ * A task formats its record itself, so that formatting spreads over the workers. A reply whose
+ * first byte is FANI_RECORD_BARE or more is output, all of it, as that of most items is. Else that
+ * byte has flags, and the rest is output where it is 0; where it is not, a note (what is wrong)
+ * comes first. */
 #ifndef FANI_RECORD_H
 #define FANI_RECORD_H
 
@@ -16,6 +17,10 @@ enum {
     FANI_RECORD_PARTIAL = 2, /* there is output, but the item failed: a number was not split */
     FANI_RECORD_NOTED = 4,   /* all well, but something is to be said */
 };
+
+/* The least first byte of a reply that is nothing but output: above all flags together, and below
+ * what a text begins with. */
+enum { FANI_RECORD_BARE = 8 };
 
 /* The longest note kept. */
 enum { FANI_NOTE_MAX = 480 };
@@ -75,6 +80,12 @@ fan_status fani_record_bad(fan_run *run, size_t i, size_t offset, const char *fo
  * item. */
 fan_status fani_record_bad_number(fan_run *run, size_t i, size_t offset, const unsigned char *token,
                                   size_t size, size_t bad, bool minus_allowed);
+
+/* Whether a reply is output alone. */
+static inline bool fani_record_is_bare(const unsigned char *bytes, size_t size)
+{
+    return size && bytes[0] >= FANI_RECORD_BARE;
+}
 
 /* A reply taken apart. `note` is NUL-terminated. */
 typedef struct fani_answer {

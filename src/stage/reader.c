@@ -184,6 +184,15 @@ fani_place fani_reader_place(const fani_reader *reader, uint64_t index)
     return reader->places[index & (reader->place_capacity - 1)];
 }
 
+void fani_reader_places(const fani_reader *reader, uint64_t first, size_t count, fani_place *places)
+{
+    size_t from = (size_t)(first & (reader->place_capacity - 1));
+    size_t before_end = reader->place_capacity - from,
+           head = count < before_end ? count : before_end;
+    memcpy(places, reader->places + from, head * sizeof *places);
+    memcpy(places + head, reader->places, (count - head) * sizeof *places);
+}
+
 void fani_reader_forget(fani_reader *reader, uint64_t index)
 {
     if (index > reader->place_first)
@@ -244,20 +253,20 @@ static bool is_blank(unsigned char c)
 
 /* Where the next blank is, or the end of the chunk. Looks for a byte below '!' among eight at once
  * (the lowest that the subtraction marks is one). */
-static size_t token_end(const fani_reader *r)
+static inline size_t token_end(const unsigned char *chunk, size_t at, size_t end)
 {
     const uint64_t each = UINT64_C(0x0101010101010101);
-    for (size_t i = r->at; i < r->end;) {
+    for (size_t i = at; i < end;) {
         uint64_t word;
-        memcpy(&word, r->chunk + i, sizeof word);
+        memcpy(&word, chunk + i, sizeof word);
         word = le64toh(word);
         uint64_t low = (word - each * '!') & ~word & (each << 7);
         i += low ? (size_t)__builtin_ctzll(low) / 8 : sizeof word;
-        if (low && i < r->end && is_blank(r->chunk[i]))
+        if (low && i < end && is_blank(chunk[i]))
             return i;
         i += low != 0; /* something else, or behind the end */
     }
-    return r->end;
+    return end;
 }
 
 static void begin_token(fani_reader *r)
@@ -296,37 +305,66 @@ static void check_limits(fani_reader *r)
         refuse(r, FANI_FLAW_LINE_LONG, r->item_start, line_max);
 }
 
-/* An item that is one token, and all of it in the chunk with the blank behind it: what most are. */
-static void take_whole_token(fani_reader *r, size_t end)
-{
-    size_t size = end - r->at;
-    r->item_start = r->out_used;
-    r->item_place = place_here(r);
-    if (size <= SLACK) /* a copy of fixed size; there is room (see cut) */
-        memcpy(r->out + r->out_used, r->chunk + r->at, SLACK);
-    else
-        memcpy(r->out + r->out_used, r->chunk + r->at, size);
-    r->out_used += size;
-    r->at = end;
-    finish_item(r);
-}
-
 static void take_token(fani_reader *r)
 {
-    size_t from = r->at, end = token_end(r);
-    if (!r->in_item && r->options.unit == FANI_UNIT_TOKEN && end < r->end &&
-        end - from <= r->options.token_max) {
-        take_whole_token(r, end);
-        return;
-    }
+    size_t from = r->at;
     if (!r->in_token)
         begin_token(r);
-    r->at = end;
+    r->at = token_end(r->chunk, from, r->end);
     if (r->skipping)
         return;
     append(r, r->chunk + from, r->at - from);
     r->token_size += r->at - from;
     check_limits(r);
+}
+
+/* Items that are one token each, all of it in the chunk with the blank behind it: what most are.
+ * What this takes could be taken byte by byte as well; what a million items cost is decided here.
+ * True: it took something. */
+static bool take_whole_tokens(fani_reader *r, size_t max_items, size_t max_bytes)
+{
+    const unsigned char *chunk = r->chunk;
+    unsigned char *out = r->out;
+    uint64_t *offsets = r->offsets, index = r->next_index;
+    fani_place *places = r->places;
+    size_t at = r->at, used = r->out_used, count = r->count, mask = r->place_capacity - 1;
+    size_t line_at = (size_t)(r->line_position - r->chunk_position); /* below 0: it wraps round */
+    uint32_t line = r->line, input = (uint32_t)r->current;
+    while (at < r->end && count < max_items && used < max_bytes) {
+        size_t end = token_end(chunk, at, r->end), size = end - at, column = at - line_at + 1;
+        if (end == r->end || size > r->options.token_max)
+            break;
+        if (size) {
+            if (size <= SLACK) /* a copy of fixed size; there is room (see cut) */
+                memcpy(out + used, chunk + at, SLACK);
+            else
+                memcpy(out + used, chunk + at, size);
+            places[index++ & mask] =
+                (fani_place){.input = input,
+                             .line = line,
+                             .column = column < UINT32_MAX ? (uint32_t)column : UINT32_MAX};
+            offsets[++count] = used += size;
+        }
+        at = end + 1;
+        if (chunk[end] == '\n') {
+            line += line < UINT32_MAX;
+            line_at = at;
+        }
+    }
+    bool took = at > r->at;
+    r->at = at;
+    r->out_used = used;
+    r->count = count;
+    r->next_index = index;
+    r->line = line;
+    r->line_position = r->chunk_position + line_at;
+    return took;
+}
+
+/* Whether items are to be taken, and one may begin here. */
+static bool may_take_whole(const fani_reader *r)
+{
+    return r->options.unit == FANI_UNIT_TOKEN && !r->in_item && !r->to_pass && r->options.step <= 1;
 }
 
 /* Goes on in an entry that is not wanted, to its end or the chunk's: nothing of it is kept. */
@@ -341,7 +379,7 @@ static void pass_over(fani_reader *r)
         r->at = end ? (size_t)(end - r->chunk) : r->end;
         return;
     }
-    r->at = token_end(r);
+    r->at = token_end(r->chunk, r->at, r->end);
 }
 
 /* One blank; where items are lines, blanks inside an item are part of it. */
@@ -397,6 +435,8 @@ static fan_status cut(fani_reader *r, size_t max_items, size_t max_bytes)
     if (status != FAN_OK)
         return status;
     while (r->at < r->end && r->count < max_items && r->offsets[r->count] < max_bytes) {
+        if (may_take_whole(r) && take_whole_tokens(r, max_items, max_bytes))
+            continue;
         if (r->options.unit == FANI_UNIT_RECORD)
             take_record(r);
         else if (is_blank(r->chunk[r->at]))

@@ -84,8 +84,11 @@ fan_status fani_reader_pull(fani_reader *reader, size_t max_items, size_t max_by
 /* Whether the last item was given. */
 bool fani_reader_ended(const fani_reader *reader);
 
-/* The place of an item that was given and not forgotten; forget drops those below `index`. */
+/* The place of an item that was given and not forgotten, or of `count` >= 1 of them; forget drops
+ * those below `index`. */
 fani_place fani_reader_place(const fani_reader *reader, uint64_t index);
+void fani_reader_places(const fani_reader *reader, uint64_t first, size_t count,
+                        fani_place *places);
 void fani_reader_forget(fani_reader *reader, uint64_t index);
 
 /* Fills *error for an entry: FAN_E_SYNTAX with file, line and column, `offset` bytes into the item,

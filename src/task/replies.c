@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TEXT_MAX = 1000, ALIGNMENT = 64 };
+enum { TEXT_MAX = 1000, ALIGNMENT = 64, AHEAD_MAX = 1 << 20 };
 
 /* ---- Memory -------------------------------------------------------------------------------- */
 
@@ -165,23 +165,40 @@ bool fani_replies_failed(const fani_replies *replies, size_t i)
     return replies->slots && replies->slots[i].state >= FANI_SLOT_FAILED;
 }
 
-fan_status fani_replies_put(fani_replies *replies, size_t i, const void *bytes, size_t size)
+/* Room for `size` more bytes, and for as many of the other items' as they will be if those so far
+ * are like them: growing little by little would copy short replies again and again. */
+static bool reserve_bytes(fani_replies *replies, size_t i, size_t size)
 {
-    if (replies->array || i >= replies->count || (!bytes && size) ||
-        fani_replies_answered(replies, i))
+    fani_heap *heap = &replies->bytes;
+    size_t left = replies->count - i, each = i ? heap->used / i + 1 : size;
+    if (size <= heap->capacity - heap->used)
+        return true;
+    return fani_heap_grow(heap,
+                          each * left <= AHEAD_MAX && each * left > size ? each * left : size);
+}
+
+fan_status fani_replies_make_room(fani_replies *replies, size_t i, size_t most)
+{
+    if (replies->array || i >= replies->count || fani_replies_answered(replies, i))
         return FAN_E_ARGUMENT;
     if (!ensure_slots(replies))
         return FAN_E_MEMORY;
     if (replies->bytes.lent && replies->count > 1 && !replies->bytes.used)
         replies->bytes = (fani_heap){0}; /* lent for an array: each reply has its place there */
-    uint64_t offset = replies->bytes.used;
-    unsigned char *at = fani_heap_extend(&replies->bytes, size);
-    if (!at && size)
-        return FAN_E_MEMORY;
+    return reserve_bytes(replies, i, most) ? FAN_OK : FAN_E_MEMORY;
+}
+
+fan_status fani_replies_put(fani_replies *replies, size_t i, const void *bytes, size_t size)
+{
+    unsigned char *room;
+    if (!bytes && size)
+        return FAN_E_ARGUMENT;
+    fan_status status = fani_replies_room(replies, i, size, &room);
+    if (status != FAN_OK)
+        return status;
     if (size)
-        memcpy(at, bytes, size);
-    replies->slots[i] =
-        (fani_slot){.offset = offset, .size = (uint32_t)size, .state = FANI_SLOT_REPLY};
+        memcpy(room, bytes, size);
+    fani_replies_take(replies, i, size);
     return FAN_OK;
 }
 
@@ -206,12 +223,15 @@ fan_status fani_replies_mark(fani_replies *replies, size_t i, fani_slot_state st
 
 fan_status fani_replies_finish(fani_replies *replies, const char *text)
 {
-    for (size_t i = 0; !replies->array && i < replies->count; i++) {
-        if (fani_replies_answered(replies, i))
+    const fani_slot *slots = replies->slots;
+    size_t count = replies->array ? 0 : replies->count;
+    for (size_t i = 0; i < count; i++) {
+        if (slots && slots[i].state != FANI_SLOT_EMPTY)
             continue;
         fan_status status = fani_replies_mark(replies, i, FANI_SLOT_FAILED, text);
         if (status != FAN_OK)
             return status;
+        slots = replies->slots;
     }
     replies->complete = true;
     return FAN_OK;
@@ -357,6 +377,24 @@ fan_outcome fani_replies_outcome(const fani_replies *replies, size_t i)
     return outcome;
 }
 
+void fani_replies_outcomes(const fani_replies *replies, size_t first, size_t count,
+                           fan_outcome *outcomes)
+{
+    bool plain = replies->slots && !replies->captures;
+    for (size_t i = 0; i < count; i++) {
+        const fani_slot *slot = plain ? &replies->slots[first + i] : NULL;
+        if (slot && slot->state == FANI_SLOT_REPLY)
+            outcomes[i] = (fan_outcome){.index = first + i,
+                                        .kind = FAN_OUTCOME_OK,
+                                        .attempt = slot->attempts,
+                                        .bytes = replies->bytes.data + slot->offset,
+                                        .size = slot->size,
+                                        .text = ""};
+        else
+            outcomes[i] = fani_replies_outcome(replies, first + i);
+    }
+}
+
 /* A reply in the place of what item i may have: a failure that a later run made good. */
 static fan_status put_over(fani_replies *to, size_t i, const fan_outcome *outcome)
 {
@@ -397,9 +435,39 @@ fan_status fani_replies_merge(fani_replies *to, size_t at, const fani_replies *f
     return status;
 }
 
+/* Where items have replies of their own and nothing else, and those that they are added to have
+ * none: all bytes in one go. */
+static bool is_simple(const fani_replies *to, size_t at, const fani_replies *from)
+{
+    if (to->array || from->array || !from->slots || from->captures ||
+        (to->bytes.lent && to->count > 1 && !to->bytes.used))
+        return false;
+    for (size_t i = 0; i < from->count; i++)
+        if (from->slots[i].state != FANI_SLOT_REPLY || fani_replies_answered(to, at + i))
+            return false;
+    return true;
+}
+
+static fan_status add_simple(fani_replies *to, size_t at, const fani_replies *from)
+{
+    uint64_t offset = to->bytes.used;
+    if (!ensure_slots(to) || !reserve_bytes(to, at, from->bytes.used))
+        return FAN_E_MEMORY;
+    if (from->bytes.used)
+        memcpy(to->bytes.data + offset, from->bytes.data, from->bytes.used);
+    to->bytes.used += from->bytes.used;
+    for (size_t i = 0; i < from->count; i++)
+        to->slots[at + i] = (fani_slot){.offset = offset + from->slots[i].offset,
+                                        .size = from->slots[i].size,
+                                        .state = FANI_SLOT_REPLY};
+    return FAN_OK;
+}
+
 fan_status fani_replies_add(fani_replies *to, size_t at, const fani_replies *from, bool only_marks)
 {
     fan_status status = FAN_OK;
+    if (is_simple(to, at, from))
+        return add_simple(to, at, from);
     for (size_t i = 0; i < from->count && status == FAN_OK; i++) {
         bool marked = fani_replies_failed(from, i);
         fan_outcome outcome = {0};

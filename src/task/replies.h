@@ -109,6 +109,10 @@ fan_status fani_replies_finish(fani_replies *replies, const char *text);
  * while the replies are unchanged. */
 fan_outcome fani_replies_outcome(const fani_replies *replies, size_t i);
 
+/* The same of `count` items from `first` on. */
+void fani_replies_outcomes(const fani_replies *replies, size_t first, size_t count,
+                           fan_outcome *outcomes);
+
 /* Copies the outcomes of `from` (finished) to the items from `at` on of `to`, over what those may
  * have; each had `attempts` more postings than `to` as a whole. */
 fan_status fani_replies_merge(fani_replies *to, size_t at, const fani_replies *from,
@@ -131,6 +135,32 @@ static inline unsigned char *fani_heap_extend(fani_heap *heap, size_t size)
     unsigned char *at = heap->data + heap->used;
     heap->used += size;
     return at;
+}
+
+/* For fani_replies_room: where it can't be given at once. */
+fan_status fani_replies_make_room(fani_replies *replies, size_t i, size_t most);
+
+/* fani_replies_put in two steps, for who writes a reply where it stays: room for `most` bytes,
+ * valid until anything else is asked of the replies, and then the reply in it, of at most that
+ * size. Errors as of put. */
+static inline fan_status fani_replies_room(fani_replies *replies, size_t i, size_t most,
+                                           unsigned char **room)
+{
+    fani_heap *heap = &replies->bytes;
+    bool ready = replies->slots && i < replies->count &&
+                 replies->slots[i].state == FANI_SLOT_EMPTY && !replies->array && heap->used &&
+                 most <= heap->capacity - heap->used;
+    fan_status status = ready ? FAN_OK : fani_replies_make_room(replies, i, most);
+    if (status == FAN_OK)
+        *room = heap->data + heap->used;
+    return status;
+}
+
+static inline void fani_replies_take(fani_replies *replies, size_t i, size_t size)
+{
+    replies->slots[i] = (fani_slot){
+        .offset = replies->bytes.used, .size = (uint32_t)size, .state = FANI_SLOT_REPLY};
+    replies->bytes.used += size;
 }
 
 #endif

@@ -92,6 +92,24 @@ fan_status fan_run_reply(fan_run *run, size_t i, const void *bytes, size_t size)
     return fani_replies_put(run->replies, i, bytes, size);
 }
 
+fan_status fani_run_reply_room(fan_run *run, size_t i, size_t most, unsigned char **room)
+{
+    if (!run->replies || run->array)
+        return FAN_E_ARGUMENT;
+    return fani_replies_room(run->replies, i, most, room);
+}
+
+fan_status fani_run_reply_take(fan_run *run, size_t i, size_t size)
+{
+    if (size > run->replies->limit) {
+        fan_run_fail(run, i, "the reply has %zu bytes; the limit is %zu", size,
+                     run->replies->limit);
+        return FAN_E_TOO_LARGE;
+    }
+    fani_replies_take(run->replies, i, size);
+    return FAN_OK;
+}
+
 fan_status fan_run_fail(fan_run *run, size_t i, const char *format, ...)
 {
     char text[1001];

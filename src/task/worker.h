@@ -66,6 +66,11 @@ fani_gang_seat *fani_run_seat(const fan_run *run);
 /* The host's flag of this worker, or NULL. */
 const _Atomic bool *fani_worker_cancelled(const fani_worker *worker);
 
+/* As fan_run_reply, in two steps: room for `most` bytes, in which the caller writes the reply, and
+ * nothing else of the run is asked until it is taken, with its size. Errors as there. */
+fan_status fani_run_reply_room(fan_run *run, size_t i, size_t most, unsigned char **room);
+fan_status fani_run_reply_take(fan_run *run, size_t i, size_t size);
+
 /* As fan_run_fail, with another mark and the text as it is. */
 fan_status fani_run_mark(fan_run *run, size_t i, fani_slot_state mark, const char *text);
 

@@ -6,6 +6,8 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,8 +16,6 @@
 #include <time.h>
 #include <unistd.h>
 #include <zlib.h>
-
-#include "shim.h"
 
 #define DATE "Sun, 01 Nov 2026 10:00:00 GMT"
 #define DATED "Last-Modified: " DATE "\r\n"
@@ -34,6 +34,7 @@ struct http_server {
     pthread_mutex_t lock; /* guards the connections and their number */
     connection connections[CONNECTIONS];
     unsigned count;
+    unsigned accepted; /* so far: the places of those that have ended are used again */
     _Atomic unsigned requests[HTTP_WAY_COUNT], ranges[HTTP_WAY_COUNT];
     _Atomic bool ending;
 };
@@ -293,17 +294,34 @@ static void *serve(void *user)
     connection *c = user;
     char text[REQUEST];
     request r;
+    unsigned char *file = NULL; /* made once for requests of the same size */
+    size_t made = 0;
     bool go_on = true;
     while (go_on && read_request(c->fd, text) && parse(c->server, text, &r)) {
-        unsigned char *file = make_file(r.size);
+        if (!file || made != r.size || r.way == HTTP_changed) {
+            free(file);
+            file = make_file(made = r.size);
+        }
         go_on = file && answer(c->fd, &r, file);
-        free(file);
     }
+    free(file);
     pthread_mutex_lock(&c->server->lock);
     close(c->fd);
     c->fd = -1;
     pthread_mutex_unlock(&c->server->lock);
     return NULL;
+}
+
+/* NULL: there are too many. The lock is held; a thread whose connection is closed only has to end.
+ */
+static connection *free_connection(http_server *s)
+{
+    for (unsigned i = 0; i < s->count; i++)
+        if (s->connections[i].fd < 0) {
+            pthread_join(s->connections[i].thread, NULL);
+            return &s->connections[i];
+        }
+    return s->count < CONNECTIONS ? &s->connections[s->count++] : NULL;
 }
 
 static void *accept_all(void *user)
@@ -312,15 +330,17 @@ static void *accept_all(void *user)
     for (;;) {
         int fd = accept(s->fd, NULL, NULL);
         pthread_mutex_lock(&s->lock);
-        if (fd < 0 || atomic_load(&s->ending) || s->count == CONNECTIONS) {
+        connection *c = fd < 0 || atomic_load(&s->ending) ? NULL : free_connection(s);
+        if (!c) {
             pthread_mutex_unlock(&s->lock);
             if (fd >= 0)
                 close(fd);
             return NULL;
         }
-        connection *c = &s->connections[s->count++];
+        s->accepted++;
         *c = (connection){.server = s, .fd = fd};
-        EXPECT_I64(pthread_create(&c->thread, NULL, serve, c), 0);
+        if (pthread_create(&c->thread, NULL, serve, c) != 0)
+            abort();
         pthread_mutex_unlock(&s->lock);
     }
 }
@@ -342,7 +362,7 @@ http_server *http_start(void)
         listen(s->fd, CONNECTIONS) != 0 ||
         getsockname(s->fd, (struct sockaddr *)&address, &size) != 0 ||
         pthread_create(&s->thread, NULL, accept_all, s) != 0) {
-        shim_fail(__FILE__, __LINE__, "no server: %s", strerror(errno));
+        perror("no server on this machine");
         free(s);
         return NULL;
     }
@@ -386,7 +406,7 @@ unsigned http_ranges(http_server *server, http_way way)
 unsigned http_connections(http_server *server)
 {
     pthread_mutex_lock(&server->lock);
-    unsigned count = server->count;
+    unsigned count = server->accepted;
     pthread_mutex_unlock(&server->lock);
     return count;
 }

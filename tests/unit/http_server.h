@@ -36,7 +36,7 @@ typedef enum http_way {
 
 typedef struct http_server http_server;
 
-/* Starts one on a port of its own. NULL: it can't be started (reported). */
+/* Starts one on a port of its own. NULL: it can't be started (told on standard error). */
 http_server *http_start(void);
 void http_stop(http_server *server);
 

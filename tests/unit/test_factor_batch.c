@@ -57,12 +57,16 @@ static void expect_factored(const uint64_t *n, size_t count)
     free(out);
 }
 
+/* Upwards, by the sieve for neighbours, and downwards, each by itself. */
 static void expect_range(uint64_t first, size_t count)
 {
     uint64_t *n = malloc(count * sizeof *n);
     ASSERT_TRUE(n != NULL);
     for (size_t i = 0; i < count; i++)
         n[i] = first + i;
+    expect_factored(n, count);
+    for (size_t i = 0; i < count; i++)
+        n[i] = first + (count - 1 - i);
     expect_factored(n, count);
     free(n);
 }
@@ -75,6 +79,25 @@ FAN_TEST(factor_batch, every_number_of_some_ranges)
     for (unsigned bits = 47; bits < 64; bits++)
         expect_range((UINT64_C(1) << bits) - 150, 300);
     expect_range(UINT64_MAX - 300, 301);
+}
+
+/* Runs of neighbours of all lengths round the least that is sieved and the most that is sieved at
+ * once, one behind the other; the last run wraps round to 0, which is no neighbour. */
+FAN_TEST(factor_batch, runs_of_neighbours)
+{
+    enum { MOST = 600, TOTAL = 40 * MOST };
+    static const size_t lengths[] = {1, 16, 63, 64, 65, 100, 511, 512, 513, MOST};
+    static const uint64_t starts[] = {1, 2, 16800000, UINT64_C(1) << 40, UINT64_MAX - 399};
+    uint64_t *n = malloc(TOTAL * sizeof *n);
+    size_t used = 0;
+    ASSERT_TRUE(n != NULL);
+    for (size_t s = 0; s < sizeof starts / sizeof *starts; s++)
+        for (size_t l = 0; l < sizeof lengths / sizeof *lengths; l++)
+            for (size_t i = 0; i < lengths[l]; i++)
+                n[used++] = starts[s] + i;
+    EXPECT_TRUE(used <= TOTAL);
+    expect_factored(n, used);
+    free(n);
 }
 
 FAN_TEST(factor_batch, any_count)

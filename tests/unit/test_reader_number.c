@@ -1,3 +1,6 @@
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "shim/shim.h"
 #include "stage/number.h"
 
@@ -91,6 +94,50 @@ FAN_TEST(number, words_as_text)
     EXPECT_STR(text, "0");
     text[fani_u64_text(1000, text)] = '\0';
     EXPECT_STR(text, "1000");
+}
+
+FAN_TEST(number, words_of_every_length_as_text_and_back)
+{
+    uint64_t power = 1, value = 0;
+    char text[FANI_U64_DIGITS], expected[32];
+    for (unsigned digits = 1; digits <= 20; digits++, power *= 10) {
+        const uint64_t values[] = {power, power + 1, power / 7 * 8, 9 * power, power - 1};
+        for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+            size_t size = (size_t)snprintf(expected, sizeof expected, "%" PRIu64, values[i]);
+            ASSERT_U64(fani_u64_text(values[i], text), size);
+            EXPECT_TRUE(!memcmp(text, expected, size));
+            if (values[i]) {
+                EXPECT_TRUE(fani_plain_u64((const unsigned char *)text, size, &value));
+                EXPECT_U64(value, values[i]);
+            }
+        }
+    }
+}
+
+/* No byte but a digit is let through, wherever it stands. */
+FAN_TEST(number, what_is_not_plain_is_left_to_others)
+{
+    static const char *const others[] = {"",
+                                         "0",
+                                         "00",
+                                         "012",
+                                         "+1",
+                                         "-1",
+                                         "18446744073709551616",
+                                         "99999999999999999999",
+                                         "100000000000000000000"};
+    uint64_t value = 0;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        EXPECT_TRUE(!fani_plain_u64((const unsigned char *)others[i], strlen(others[i]), &value));
+    for (size_t size = 1; size < 20; size++)
+        for (size_t at = 0; at < size; at++)
+            for (int c = 0; c < 256; c++) {
+                unsigned char token[20];
+                memset(token, '1', sizeof token);
+                token[at] = (unsigned char)c;
+                bool digits = c >= '0' + (at == 0) && c <= '9';
+                EXPECT_TRUE(fani_plain_u64(token, size, &value) == digits);
+            }
 }
 
 FAN_TEST(number, excerpts_are_harmless)

@@ -28,6 +28,74 @@ FAN_TEST(replies, every_item_ends_with_an_outcome)
     fani_replies_clear(&r);
 }
 
+/* Replies of all lengths, in any order, some of them written where they stay. */
+FAN_TEST(replies, many_of_their_own)
+{
+    enum { COUNT = 1000, MOST = 200 };
+    fani_replies r = {0}, all = {0};
+    fan_outcome outcomes[COUNT];
+    unsigned char expected[MOST], *room;
+    ASSERT_I64(fani_replies_begin(&r, COUNT, MOST), FAN_OK);
+    for (size_t k = 0; k < COUNT; k++) {
+        size_t i = k * 377 % COUNT, size = i % MOST;
+        memset(expected, (int)i, size);
+        if (i % 7 == 3) {
+            EXPECT_I64(fani_replies_mark(&r, i, FANI_SLOT_FAILED, "no"), FAN_OK);
+            EXPECT_I64(fani_replies_room(&r, i, 1, &room), FAN_E_ARGUMENT);
+        } else if (i % 2) {
+            EXPECT_I64(fani_replies_put(&r, i, expected, size), FAN_OK);
+        } else {
+            ASSERT_I64(fani_replies_room(&r, i, MOST, &room), FAN_OK);
+            memset(room, (int)i, size);
+            fani_replies_take(&r, i, size);
+        }
+        EXPECT_I64(fani_replies_room(&r, i, 1, &room), FAN_E_ARGUMENT);
+    }
+    EXPECT_I64(fani_replies_room(&r, COUNT, 1, &room), FAN_E_ARGUMENT);
+    EXPECT_I64(fani_replies_finish(&r, ""), FAN_OK);
+    ASSERT_I64(fani_replies_begin(&all, COUNT + 3, MOST), FAN_OK);
+    ASSERT_I64(fani_replies_add(&all, 3, &r, false), FAN_OK);
+    fani_replies_outcomes(&all, 3, COUNT, outcomes);
+    for (size_t i = 0; i < COUNT; i++) {
+        memset(expected, (int)i, MOST);
+        EXPECT_U64(outcomes[i].index, i + 3);
+        if (i % 7 == 3) {
+            EXPECT_STR(outcomes[i].text, "no");
+            continue;
+        }
+        EXPECT_U64(outcomes[i].size, i % MOST);
+        EXPECT_TRUE(!memcmp(outcomes[i].bytes, expected, outcomes[i].size));
+    }
+    fani_replies_clear(&r);
+    fani_replies_clear(&all);
+}
+
+/* Parts in which every item has a reply are added in one piece, to what is there already. */
+FAN_TEST(replies, parts_are_put_together)
+{
+    enum { PARTS = 5, EACH = 40 };
+    static const size_t order[PARTS] = {3, 0, 4, 2, 1};
+    fani_replies all = {0}, part = {0};
+    ASSERT_I64(fani_replies_begin(&all, PARTS * EACH, 100), FAN_OK);
+    for (size_t k = 0; k < PARTS; k++) {
+        ASSERT_I64(fani_replies_begin(&part, EACH, 100), FAN_OK);
+        for (size_t i = EACH; i-- > 0;) {
+            uint64_t value = order[k] * EACH + i;
+            EXPECT_I64(fani_replies_put(&part, i, &value, sizeof value), FAN_OK);
+        }
+        EXPECT_I64(fani_replies_finish(&part, ""), FAN_OK);
+        EXPECT_I64(fani_replies_add(&all, order[k] * EACH, &part, false), FAN_OK);
+    }
+    EXPECT_I64(fani_replies_finish(&all, "missing"), FAN_OK);
+    for (uint64_t i = 0; i < PARTS * EACH; i++) {
+        fan_outcome outcome = fani_replies_outcome(&all, i);
+        ASSERT_U64(outcome.size, sizeof i);
+        EXPECT_TRUE(!memcmp(outcome.bytes, &i, sizeof i));
+    }
+    fani_replies_clear(&part);
+    fani_replies_clear(&all);
+}
+
 FAN_TEST(replies, array_answers_all_but_the_failed)
 {
     fani_replies r = {0};

@@ -12,6 +12,7 @@
 
 #include "factor_internal.h"
 #include "fanfold/gcd.h"
+#include "neighbours.h"
 #include "prime_batch.h"
 #include "small_primes.h"
 
@@ -325,10 +326,41 @@ static void divide_out(work *w, size_t owner, uint64_t n, uint64_t found)
     add_part(w, owner, n);
 }
 
+/* Works until there is room for TAKEN_AT_ONCE numbers, and as long as there are full vectors. */
+static void make_room(work *w)
+{
+    while (run_one(w, w->in_pool + TAKEN_AT_ONCE > NUMBERS_MAX))
+        ;
+}
+
+/* Takes numbers in that have nothing to do with each other. */
+static void take_in(work *w, const uint64_t *n, size_t first, size_t count)
+{
+    uint64_t found[TAKEN_AT_ONCE];
+    w->lanes->trial(n + first, count, found);
+    for (size_t i = 0; i < count; i++) {
+        w->out[first + i].count = 0;
+        if (n[first + i] > 1)
+            divide_out(w, first + i, n[first + i], found[i]);
+    }
+    make_room(w);
+}
+
+static void take_neighbours_in(work *w, const uint64_t *n, size_t first, size_t count)
+{
+    uint64_t rest[FANI_NEIGHBOURS_MAX];
+    if (fani_neighbours_divide(n[first], count, w->out + first, rest))
+        return;
+    for (size_t i = 0; i < count; i++) {
+        add_part(w, first + i, rest[i]);
+        if (i % TAKEN_AT_ONCE == TAKEN_AT_ONCE - 1 || i + 1 == count)
+            make_room(w);
+    }
+}
+
 fan_status fani_factor_batch(const fani_lanes *lanes, const uint64_t *n, fan_factors_u64 *out,
                              size_t count)
 {
-    uint64_t found[TAKEN_AT_ONCE];
     work w;
     w.lanes = lanes;
     w.out = out;
@@ -338,17 +370,14 @@ fan_status fani_factor_batch(const fani_lanes *lanes, const uint64_t *n, fan_fac
     for (unsigned e = 0; e < FANI_ENGINES_MAX; e++)
         for (unsigned kind = 0; kind < KINDS; kind++)
             w.queues[e][kind] = (queue){NOBODY, 0};
-    for (size_t done = 0; done < count;) {
-        size_t size = count - done < TAKEN_AT_ONCE ? count - done : TAKEN_AT_ONCE;
-        lanes->trial(n + done, size, found);
-        for (size_t i = done; i < done + size; i++) {
-            out[i].count = 0;
-            if (n[i] > 1)
-                divide_out(&w, i, n[i], found[i - done]);
+    for (size_t done = 0, size; done < count; done += size) {
+        size = fani_neighbours_count(n + done, count - done);
+        if (size) {
+            take_neighbours_in(&w, n, done, size);
+        } else {
+            size = count - done < TAKEN_AT_ONCE ? count - done : TAKEN_AT_ONCE;
+            take_in(&w, n, done, size);
         }
-        done += size;
-        while (run_one(&w, w.in_pool + TAKEN_AT_ONCE > NUMBERS_MAX))
-            ;
     }
     while (run_one(&w, true))
         ;

@@ -244,8 +244,9 @@ bool fani_factors_are_of(const fan_factors_u64 *factors, uint64_t n)
     uint64_t product = 1;
     bool overflow = false;
     for (size_t i = 0; i < factors->count; i++) {
-        for (unsigned k = 0; k < factors->exponent[i]; k++)
-            overflow |= __builtin_mul_overflow(product, factors->prime[i], &product);
+        uint64_t prime = factors->prime[i];
+        for (unsigned left = factors->exponent[i]; left; left--)
+            overflow |= __builtin_mul_overflow(product, prime, &product);
     }
     return !overflow && (product == n || (n == 0 && factors->count == 0));
 }
@@ -274,11 +275,11 @@ size_t fan_factors_u64_text(const fan_factors_u64 *factors, char *text)
     size_t length = 0;
     for (size_t i = 0; i < factors->count; i++) {
         for (unsigned k = 0; k < factors->exponent[i]; k++) {
-            if (length > 0)
-                text[length++] = ' ';
             length += fani_u64_text(factors->prime[i], text + length);
+            text[length++] = ' ';
         }
     }
+    length -= length > 0;
     text[length] = '\0';
     return length;
 }
