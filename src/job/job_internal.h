@@ -87,6 +87,7 @@ typedef struct fani_job_run fani_job_run;
 typedef struct fani_job_kind {
     const char *name;
     const char *summary;
+    bool is_list; /* its items are independent entries of a list (list.h) */
     /* Checks keys together; may be NULL. */
     fan_status (*check)(const fan_job *job, fan_error *error);
     /* Does the work: counts into run->result, writes to run->writer. */
@@ -102,12 +103,18 @@ struct fan_job {
     size_t origin_count;
 };
 
-/* When a run is ended because too much of it fails (halt.h). */
+/* When a run is ended because too much of it fails, or enough has come (halt.h). */
 typedef struct fani_halt {
     uint64_t allowed; /* UINT64_MAX: any number */
-    uint64_t failed;
-    bool now;      /* what runs is ended too */
-    fan_error why; /* once there are more than allowed */
+    uint64_t failed, ok;
+    bool now; /* what runs is ended too */
+    /* So many of these are enough; 0: any number. */
+    enum { FANI_HALT_FAIL, FANI_HALT_SUCCESS, FANI_HALT_DONE } of;
+    uint64_t enough;
+    bool percent;   /* of all items */
+    uint64_t total; /* items in all; UINT64_MAX: not known yet */
+    bool reached;
+    fan_error why; /* once it is */
 } fani_halt;
 
 struct fani_job_run {
@@ -186,6 +193,10 @@ bool fani_job_flag(const fan_job *job, fani_key key);
 
 /* Whether it goes on with a run that there is. */
 bool fani_job_resumes(const fan_job *job);
+
+/* Whether its inputs give the same when they are read again: files, and what stands on the command
+ * line. */
+bool fani_job_can_read_twice(const fan_job *job);
 
 /* ---- run.c ----------------------------------------------------------------------------------- */
 

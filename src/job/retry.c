@@ -237,18 +237,6 @@ static fan_status copy_what_stays(fani_job_run *run, fan_error *error)
 
 /* ---- The input ------------------------------------------------------------------------------- */
 
-/* Whether all that the run reads are files and texts. */
-static bool can_read_twice(const fan_job *job)
-{
-    const fani_strings *inputs = &job->values[FANI_KEY_INPUT];
-    struct stat info;
-    for (size_t i = 0; i < inputs->count; i++)
-        if (!strcmp(inputs->at[i], "-") || stat(inputs->at[i], &info) || !S_ISREG(info.st_mode))
-            return false;
-    return inputs->count || job->arguments.count || job->values[FANI_KEY_NUMBERS].count ||
-           job->values[FANI_KEY_EXPRESSION].count;
-}
-
 static fan_status read_through(const fani_job_run *run, fani_reader *reader, fan_error *error)
 {
     fan_items items;
@@ -281,7 +269,7 @@ fan_status fani_retry_start(fani_job_run *run, fani_reader *reader, fan_error *e
 {
     fani_retry *retry = run->retry;
     fan_status status = FAN_OK;
-    if (reader && can_read_twice(run->job)) {
+    if (reader && fani_job_can_read_twice(run->job)) {
         status = read_through(run, reader, error);
         if (status == FAN_OK)
             fani_state_read_twice(run->state);
@@ -293,6 +281,7 @@ fan_status fani_retry_start(fani_job_run *run, fani_reader *reader, fan_error *e
     fani_halt_begin(run);
     run->header_written = true;
     run->total = retry->count;
+    fani_halt_total(run, retry->count);
     return is_in_order(retry) ? FAN_OK : copy_what_stays(run, error);
 }
 

@@ -95,8 +95,11 @@ static fan_status publish(fani_job_run *run, fan_error *error)
     return status;
 }
 
-static int exit_code(fan_status status, const fan_job_result *result)
+static int exit_code(const fani_job_run *run, fan_status status)
 {
+    const fan_job_result *result = run->result;
+    if (status == FAN_E_FAILED && result->halted)
+        return fani_halt_exit_code(run);
     switch (status) {
     case FAN_OK:
         break;
@@ -138,8 +141,8 @@ static fan_status close_output(fani_job_run *run, fan_status status, fan_error *
     if (run->state && !published && fani_state_keeps(run))
         run->result->resume = fani_job_text(run->job, FANI_KEY_OUTPUT);
     if (run->state) {
-        fan_status said = fani_run_json_end(run, status, exit_code(status, run->result),
-                                            status == FAN_OK ? error : NULL);
+        fan_status said =
+            fani_run_json_end(run, status, exit_code(run, status), status == FAN_OK ? error : NULL);
         status = status == FAN_OK ? said : status;
     }
     fan_status closed = fani_state_close(run, status == FAN_OK ? error : NULL);
@@ -197,7 +200,7 @@ fan_status fan_job_run_sized(fan_job *job, fan_executor *executor, const fan_job
     int64_t begun = fani_clock_ns();
     fan_status status = run_job(&run, &local);
     filled.seconds = (double)(fani_clock_ns() - begun) * 1e-9;
-    filled.exit_code = exit_code(status, &filled);
+    filled.exit_code = exit_code(&run, status);
     if (status != FAN_OK && local.status == FAN_OK) /* nobody said more than this */
         fani_error_set(&local, status, "%s", fan_status_text(status));
     if (status != FAN_OK && error)
