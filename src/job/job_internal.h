@@ -40,6 +40,7 @@ typedef enum fani_key {
     FANI_KEY_BREAK_LOCK,
     FANI_KEY_SHARD,
     FANI_KEY_UNORDERED,
+    FANI_KEY_COMPRESS,
     FANI_KEY_TIMINGS,
     FANI_KEY_COMMAND,
     FANI_KEY_VALUES,
@@ -123,8 +124,9 @@ struct fani_job_run {
     fan_job_events events;
     fan_job_result *result;
     fani_writer *writer;
-    struct fani_state *state; /* state.h; NULL: the output is no file */
-    char *output;             /* of a run with a state: the file that it writes (shard.h) */
+    struct fani_packed *packed; /* packed.h; NULL: what goes out is not compressed on its way */
+    struct fani_state *state;   /* state.h; NULL: the output is no file */
+    char *output;               /* of a run with a state: the file that it writes (shard.h) */
     fani_slice slice;
     struct fani_held *held;   /* held.h; NULL: no list job, or not begun */
     struct fani_retry *retry; /* retry.h; NULL: this is the first pass */

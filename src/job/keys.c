@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "fanfold/integrate.h"
 #include "job/halt.h"
+#include "job/packed.h"
 
 /* What a value must be. */
 typedef enum rule {
@@ -17,6 +18,7 @@ typedef enum rule {
     RULE_RANGE,  /* name=lo:hi */
     RULE_SHARD,  /* i/n */
     RULE_HALT,   /* when, and after how many of what */
+    RULE_PACKED, /* a way to compress, and a level */
     RULE_ANY,    /* anything */
 } rule;
 
@@ -204,6 +206,11 @@ static const key_entry table[FANI_KEY_COUNT] = {
                              false},
                             .rule = RULE_CHOICE,
                             .choices = "true false"},
+    [FANI_KEY_COMPRESS] = {{"compress", "*", "HOW",
+                            "compress what comes out: gzip or zstd, with a level behind a colon: "
+                            "gzip:1 to gzip:9, zstd:1 to zstd:19",
+                            false},
+                           .rule = RULE_PACKED},
     [FANI_KEY_TIMINGS] =
         {{"timings", LISTS " integrate", NULL,
           "tsv and ndjson: say of each item which attempt it was, when it began, "
@@ -460,6 +467,17 @@ static fan_status check_halt(const key_entry *entry, const char *value, fan_erro
         entry->info.name, value);
 }
 
+static fan_status check_packed(const key_entry *entry, const char *value, fan_error *error)
+{
+    fani_packed_how how;
+    if (fani_packed_read(value, &how))
+        return FAN_OK;
+    return fani_error_set(error, FAN_E_ARGUMENT,
+                          "%s is '%.64s': expected gzip or zstd, or with a level gzip:1 to gzip:9, "
+                          "zstd:1 to zstd:19",
+                          entry->info.name, value);
+}
+
 static bool is_name(const char *text, size_t size)
 {
     for (size_t i = 0; i < size; i++) {
@@ -512,6 +530,8 @@ fan_status fani_key_check(fani_key key, const char *value, fan_error *error)
         return check_slice(entry, value, error);
     case RULE_HALT:
         return check_halt(entry, value, error);
+    case RULE_PACKED:
+        return check_packed(entry, value, error);
     case RULE_CHOICE:
         if (has_word(entry->choices, value))
             return FAN_OK;

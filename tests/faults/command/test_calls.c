@@ -172,6 +172,26 @@ FAN_TEST(calls, each_fails_in_some_way_in_a_run_that_goes_on)
     tidy();
 }
 
+/* Its output is made of the part when all is there, by more calls than others. */
+FAN_TEST(calls, each_fails_in_some_way_where_the_output_is_compressed)
+{
+    kept_job job;
+    if (kept_factor_packed(&job, 12, 2))
+        fail_everywhere(&job, AT_THE_BEGINNING, true, 4, false);
+    tidy();
+}
+
+FAN_TEST(calls, long_each_fails_in_every_way_where_the_output_is_compressed)
+{
+    kept_job job;
+    if (!kept_factor_packed(&job, 12, 2))
+        return;
+    fail_everywhere(&job, AT_THE_BEGINNING, false, 1, true);
+    if (kept_factor_packed(&job, 20000, 5) && kept_killed(&job, 85))
+        fail_everywhere(&job, IN_THE_MIDDLE, true, 1, true);
+    tidy();
+}
+
 FAN_TEST(calls, long_each_fails_in_every_way)
 {
     kept_job job;
@@ -277,6 +297,28 @@ FAN_TEST(calls, killed_at_some)
     kill_everywhere(&job, AT_THE_BEGINNING, true, 8, "kill-after");
     if (kept_factor(&job, 8000, 5) && kept_killed(&job, 60))
         kill_everywhere(&job, IN_THE_MIDDLE, true, 9, "kill-before");
+    tidy();
+}
+
+FAN_TEST(calls, killed_at_some_where_the_output_is_compressed)
+{
+    kept_job job;
+    if (kept_factor_packed(&job, 12, 2)) {
+        kill_everywhere(&job, AT_THE_BEGINNING, false, 8, "kill-before");
+        kill_everywhere(&job, AT_THE_BEGINNING, true, 8, "kill-after");
+    }
+    tidy();
+}
+
+FAN_TEST(calls, long_killed_at_each_where_the_output_is_compressed)
+{
+    kept_job job;
+    if (kept_factor_packed(&job, 12, 2)) {
+        kill_everywhere(&job, AT_THE_BEGINNING, true, 1, "kill-before");
+        kill_everywhere(&job, AT_THE_BEGINNING, false, 1, "kill-after");
+    }
+    if (kept_factor_packed(&job, 20000, 5) && kept_killed(&job, 85))
+        kill_everywhere(&job, IN_THE_MIDDLE, true, 1, "kill-after");
     tidy();
 }
 
