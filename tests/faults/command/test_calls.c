@@ -68,12 +68,14 @@ static bool looks_again(const trial *t, const ran *r)
     return t->where && !strcmp(t->call, "open") && strstr(r->fired_path, ".journal.lock");
 }
 
-/* Calls after which a run may well go on: of the folder, and of what was only read. */
+/* Calls after which a run may well go on: of the folder, and of what was only read, as a part is
+ * once it was synced and the output is made of it. */
 static bool may_pass(const trial *t, const ran *r)
 {
     return !strcmp(t->what, "EINTR") || !strcmp(t->what, "short") || of_the_folder(t, r) ||
            strstr(r->fired_path, ".lock.new-") || looks_again(t, r) ||
-           (!strcmp(t->call, "close") && strcmp(r->fired_path, kept_part()) != 0);
+           (!strcmp(t->call, "close") &&
+            (strstr(t->job->words, "--compress") || strcmp(r->fired_path, kept_part()) != 0));
 }
 
 /* One run in which the k-th call fails, and one that goes on. False: there is no such call, or
