@@ -351,9 +351,8 @@ typedef struct fan_files_options {
     fan_pool *pool;       /* reads, borrowed until close; NULL: one of its own */
     unsigned ahead_files; /* files that are read at the same time or wait for
                              fan_files_next, 1..4096; 0: 16 */
-    size_t ahead_bytes;   /* most bytes read ahead, but for the file that comes next, and those that
-                             are fetched (http), each of which comes whole: up to ahead_files times
-                             file_max. 0: 64 MiB */
+    size_t ahead_bytes;   /* most bytes read ahead, but for the file that comes next and a piece of
+                             each other one. 0: 64 MiB */
     size_t file_max;      /* largest file, as it is given; 0: 1 GiB */
     bool keep_packed;     /* gzip and zstd data, which the first bytes tell, is given as it is */
     unsigned tries;       /* these three for http(s). How often in a row a file is tried to be

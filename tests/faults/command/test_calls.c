@@ -189,8 +189,8 @@ FAN_TEST(calls, long_each_fails_in_every_way_where_the_output_is_compressed)
     if (!kept_factor_packed(&job, 12, 2))
         return;
     fail_everywhere(&job, AT_THE_BEGINNING, false, 1, true);
-    if (kept_factor_packed(&job, 20000, 5) && kept_killed(&job, 85))
-        fail_everywhere(&job, IN_THE_MIDDLE, true, 1, true);
+    if (kept_factor_packed(&job, 8000, 5) && kept_killed(&job, 85))
+        fail_everywhere(&job, IN_THE_MIDDLE, true, 2, false);
     tidy();
 }
 
