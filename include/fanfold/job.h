@@ -67,6 +67,16 @@ FAN_API fan_status fan_job_check(const fan_job *job, fan_error *error);
  * and a journal is kept beside it. */
 FAN_API bool fan_job_is_resumable(const fan_job *job);
 
+/* What a job of task "command" would run, without running it: calls `take` with each item's command
+ * line, in the order of the items, as a shell would read it ({%} stays as it is), or NULL and why
+ * there is none. Reads the job's input. Other tasks have no commands. Errors: those of reading
+ * (FAN_E_INPUT, FAN_E_SYNTAX, FAN_E_MEMORY) and of fan_job_check; another status than FAN_OK of
+ * `take` ends it with that. */
+FAN_API fan_status fan_job_each_command(const fan_job *job,
+                                        fan_status (*take)(void *user, uint64_t index,
+                                                           const char *line, const char *why_not),
+                                        void *user, fan_error *error);
+
 typedef struct fan_job_events {
     /* A bad token, an unreadable entry, a failed item: said once each, in input order. The caller
      * prints it. May be NULL. */
@@ -106,7 +116,8 @@ typedef struct fan_job_result {
                            infrastructure lost, 75 stopped */
     const char *resume; /* of a run that did not come to its end: the output that a later one can go
                            on with; NULL: nothing was kept, or it is another run's now */
-    bool halted;        /* it was ended early, with FAN_E_FAILED, by the key max-fails */
+    bool halted; /* it was ended early, with FAN_E_FAILED, by the key max-fails or halt; where
+                    that had waited for successes, exit_code is 0 */
 } fan_job_result;
 
 /* Runs the job. Results go to the output key's file (published atomically: complete or not at all)

@@ -351,9 +351,8 @@ typedef struct fan_files_options {
     fan_pool *pool;       /* reads, borrowed until close; NULL: one of its own */
     unsigned ahead_files; /* files that are read at the same time or wait for
                              fan_files_next, 1..4096; 0: 16 */
-    size_t ahead_bytes;   /* most bytes read ahead, but for the file that comes next, and those that
-                             are fetched (http), each of which comes whole: up to ahead_files times
-                             file_max. 0: 64 MiB */
+    size_t ahead_bytes;   /* most bytes read ahead, but for the file that comes next and a piece of
+                             each other one. 0: 64 MiB */
     size_t file_max;      /* largest file, as it is given; 0: 1 GiB */
     bool keep_packed;     /* gzip and zstd data, which the first bytes tell, is given as it is */
     unsigned tries;       /* these three for http(s). How often in a row a file is tried to be
@@ -450,6 +449,10 @@ typedef struct fan_store_options {
                                                             it gets no file and is in no shard.
                                                             NULL: such an item ends the map */
     void *bad_user;
+    unsigned members; /* stores that write to this folder at the same time, as those of ranks do, at
+                         most 100000; 0: this one alone. fan_store_join makes one of them */
+    unsigned member;  /* which of them this one is, from 0: it stands behind the prefix, in five
+                         digits and a '-'. Names of a function must differ among all of them */
 } fan_store_options;
 
 /* Opens a store. The texts in `options` are copied. *store is NULL on error. Errors, with a text:
@@ -461,6 +464,20 @@ static inline fan_status fan_store_open(const fan_store_options *options, fan_st
                                         fan_error *error)
 {
     return fan_store_open_sized(options, sizeof *options, store, error);
+}
+
+/* What members of one folder have written becomes one: a manifest of all their files, in the order
+ * of members, in the place of theirs. To be called once all of them have finished well, in any
+ * process that sees the folder (rank 0, behind a barrier), with the options that they had: folder,
+ * manifest, members and secret count. Every file must be there, with its size. An older manifest of
+ * the folder was removed when the first of them was opened: so where there is one, all is there.
+ * Errors: FAN_E_ARGUMENT, FAN_E_INPUT (a member's manifest, or a file that it lists, with file and
+ * errno), FAN_E_OUTPUT, FAN_E_MEMORY; nothing has changed then, and it can be called again. */
+FAN_API fan_status fan_store_join_sized(const fan_store_options *options, size_t options_size,
+                                        fan_error *error);
+static inline fan_status fan_store_join(const fan_store_options *options, fan_error *error)
+{
+    return fan_store_join_sized(options, sizeof *options, error);
 }
 
 /* Outcomes to the store; a map in the order of indices gives the same shards every time. After an

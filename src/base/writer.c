@@ -37,6 +37,9 @@ struct fani_writer {
     uint64_t bytes;
     void (*seen)(void *user, const void *bytes, size_t size); /* or NULL */
     void *seen_user;
+    fani_writer_through through; /* or NULL */
+    void *through_user;
+    bool through_ended;
     fan_status failed;
     int failed_errno;
     const char *failed_doing;
@@ -474,6 +477,18 @@ void fani_writer_discard(fani_writer *writer)
     writer->stays = false;
 }
 
+fan_status fani_writer_remove_part(fani_writer *writer, fan_error *error)
+{
+    fani_writer *w = writer;
+    if (!w->temporary || !has_its_name(w))
+        return FAN_OK;
+    if (unlinkat(w->folder, w->temporary, 0) && errno != ENOENT)
+        return fail(w, "removed", error);
+    free(w->temporary);
+    w->temporary = NULL;
+    return FAN_OK;
+}
+
 /* Where links at the end of a path lead; NULL, with errno: they can't be followed, or lead to a
  * descriptor of ours (ENOENT). */
 static char *follow(const char *path)
@@ -568,10 +583,37 @@ void fani_writer_watch(fani_writer *writer,
     writer->seen_user = user;
 }
 
+void fani_writer_pass_through(fani_writer *writer, fani_writer_through through, void *user)
+{
+    writer->through = through;
+    writer->through_user = user;
+}
+
+fan_status fani_writer_pass_on(fani_writer *writer, const void *bytes, size_t size,
+                               fan_error *error)
+{
+    return write_all(writer->fd, bytes, size) ? fail(writer, "written", error) : FAN_OK;
+}
+
+/* What fails on the way, and is no error of writing, is want of memory. */
+static fan_status put_through(fani_writer *w, const void *bytes, size_t size, bool end,
+                              fan_error *error)
+{
+    fan_status status = w->through(w->through_user, bytes, size, end, error);
+    if (status == FAN_OK || w->failed != FAN_OK)
+        return status;
+    errno = ENOMEM;
+    (void)fail(w, "compressed", error);
+    w->failed = status;
+    return status;
+}
+
 static fan_status put_out(fani_writer *w, const void *bytes, size_t size, fan_error *error)
 {
-    if (write_all(w->fd, bytes, size))
-        return fail(w, "written", error);
+    fan_status status = w->through ? put_through(w, bytes, size, false, error)
+                                   : fani_writer_pass_on(w, bytes, size, error);
+    if (status != FAN_OK)
+        return status;
     if (w->seen)
         w->seen(w->seen_user, bytes, size);
     return FAN_OK;
@@ -585,6 +627,15 @@ fan_status fani_writer_flush(fani_writer *writer, fan_error *error)
     writer->used = 0;
     writer->waiting_since = 0;
     return put_out(writer, writer->buffer, size, error);
+}
+
+fan_status fani_writer_end(fani_writer *writer, fan_error *error)
+{
+    fan_status status = fani_writer_flush(writer, error);
+    if (status != FAN_OK || !writer->through || writer->through_ended)
+        return status;
+    writer->through_ended = true;
+    return put_through(writer, "", 0, true, error);
 }
 
 fan_status fani_writer_add(fani_writer *writer, const void *bytes, size_t size, fan_error *error)
@@ -692,7 +743,7 @@ static fan_status move_into_place(fani_writer *w, fan_error *error)
 
 fan_status fani_writer_publish(fani_writer *writer, fan_error *error)
 {
-    fan_status status = fani_writer_flush(writer, error);
+    fan_status status = fani_writer_end(writer, error);
     if (status != FAN_OK)
         return status;
     if (writer->folder >= 0)
@@ -703,7 +754,7 @@ fan_status fani_writer_publish(fani_writer *writer, fan_error *error)
 fan_status fani_writer_publish_new(fani_writer *writer, bool *exists, fan_error *error)
 {
     *exists = false;
-    fan_status status = fani_writer_flush(writer, error);
+    fan_status status = fani_writer_end(writer, error);
     if (status == FAN_OK && writer->folder < 0)
         return fani_writer_publish(writer, error);
     if (status == FAN_OK)

@@ -48,6 +48,9 @@ fan_status fani_writer_part_renew(const char *path, const char *suffix, uint64_t
  * given its name meanwhile. */
 void fani_writer_discard(fani_writer *writer);
 
+/* Removes the part now, unless another file has been given its name. Errors: FAN_E_OUTPUT. */
+fan_status fani_writer_remove_part(fani_writer *writer, fan_error *error);
+
 /* Whether there is such a part of this target. */
 bool fani_writer_part_exists(const char *path, const char *suffix);
 
@@ -59,6 +62,18 @@ int fani_writer_part_open(const char *path, const char *suffix);
  * the next flush that ends well. */
 void fani_writer_watch(fani_writer *writer,
                        void (*seen)(void *user, const void *bytes, size_t size), void *user);
+
+/* What the bytes that go out are turned into before (compressed): `through` gets all of them, in
+ * order, cut anywhere, and with `end` that there are no more; it calls pass_on with what they
+ * become. To be called before anything is added. Errors of `through` are kept as others are. */
+typedef fan_status (*fani_writer_through)(void *user, const void *bytes, size_t size, bool end,
+                                          fan_error *error);
+void fani_writer_pass_through(fani_writer *writer, fani_writer_through through, void *user);
+fan_status fani_writer_pass_on(fani_writer *writer, const void *bytes, size_t size,
+                               fan_error *error);
+
+/* Flushes, and tells `through`, where there is one, that this was all; publishing does it too. */
+fan_status fani_writer_end(fani_writer *writer, fan_error *error);
 
 /* The file that would be written under this name: where links at its end lead, or the name itself
  * where they can't be followed. The caller's to free; NULL: out of memory. */

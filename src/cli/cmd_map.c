@@ -12,6 +12,7 @@
 typedef struct made_options {
     cli_options options;
     char fails[24]; /* --max-fails of a --halt */
+    char halt[80];  /* the job's */
     bool has_items; /* ":::" or a file was given */
 } made_options;
 
@@ -31,19 +32,28 @@ static bool is_set(const cli_options *o, const char *key)
 /* ---- --halt ----------------------------------------------------------------------------------
  */
 
-/* "now,fail=3" and "soon,fail=1" as GNU parallel has them, "never", and its old 0, 1 and 2. Where
- * there is no number of failures, "now" and "soon" mean the first. What is none of these is left to
- * the job's own check. */
+/* "now,fail=3" and "soon,fail=1" as GNU parallel has them, "never", and its old 0, 1, 2, -1, -2 and
+ * 10%. Where there is no number of failures, "now" and "soon" mean the first. Shares, successes and
+ * what is none of these is left to the job. */
 static void set_halt(made_options *m, const char *value)
 {
     static const struct {
         const char *old, *when;
-    } names[] = {{"1", "soon,fail=1"}, {"2", "now,fail=1"}, {"soon", "soon"}, {"now", "now"}};
+    } names[] = {{"1", "soon,fail=1"},
+                 {"2", "now,fail=1"},
+                 {"-1", "soon,success=1"},
+                 {"-2", "now,success=1"}};
+    char share[32];
+    size_t digits = strspn(value, "0123456789");
     if (strcmp(value, "never") == 0 || strcmp(value, "0") == 0)
         return;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(value, names[i].old) == 0)
             value = names[i].when;
+    if (digits && digits < 4 && strcmp(value + digits, "%") == 0) {
+        snprintf(share, sizeof share, "soon,fail=%s", value);
+        value = share;
+    }
     bool now = strncmp(value, "now", 3) == 0, soon = strncmp(value, "soon", 4) == 0;
     const char *rest = value + (now ? 3 : soon ? 4 : 0);
     char *end = NULL;
@@ -51,8 +61,9 @@ static void set_halt(made_options *m, const char *value)
     errno = 0;
     unsigned long fails = has_number ? strtoul(rest + 6, &end, 10) : 0;
     bool counted = fails > 0 && !*end && errno != ERANGE;
-    if ((!now && !soon) || (*rest && !counted)) {
-        set(m, "halt", value);
+    if ((!now && !soon) || (*rest && !counted)) { /* the job knows the rest, or refuses it */
+        snprintf(m->halt, sizeof m->halt, "%s", value);
+        set(m, "halt", m->halt);
         return;
     }
     set(m, "halt", now ? "now" : "soon");
@@ -101,9 +112,12 @@ static int run(const cli_options *o)
     for (size_t i = 0; i < o->setting_count; i++)
         if (strcmp(o->settings[i].key, "halt") != 0)
             set(&m, o->settings[i].key, o->settings[i].value);
+    const char *halt = NULL; /* the last one counts */
     for (size_t i = 0; i < o->setting_count; i++)
         if (strcmp(o->settings[i].key, "halt") == 0)
-            set_halt(&m, o->settings[i].value);
+            halt = o->settings[i].value;
+    if (halt)
+        set_halt(&m, halt);
     set_words(&m, o);
     if (!m.has_items)
         set(&m, "input", "-");
@@ -124,8 +138,8 @@ const cli_command command_map = {
         "always\n"
         "within one word. As GNU parallel has it, in the words of the command stand\n"
         "  {}   the item (put last where nothing stands for it)    {#}  its number, from 1\n"
-        "  {.}  without its ending                                 {%}  the place it runs in, 1 to "
-        "-j\n"
+        "  {.}  without its ending                                 {%}  its worker's place, from "
+        "1\n"
         "  {/}  without its folder                                 {2}  its second column "
         "(--colsep),\n"
         "  {//} its folder                                              or of the second source;\n"

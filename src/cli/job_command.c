@@ -235,7 +235,7 @@ static int code_of_run(const cli_options *o, const fan_job *job, fan_status stat
     if (signals_caught() && status == FAN_E_CANCELLED)
         return stopped_say(o, job, result->resume != NULL);
     if (result->halted)
-        return stopped_say_halted(o, job, error, result->resume != NULL);
+        return stopped_say_halted(o, job, error, result);
     if (status != FAN_OK)
         message_record(error, NULL, NULL, false);
     if (status != FAN_OK && result->resume)
@@ -344,8 +344,8 @@ static bool print_settings(const cli_options *o, const char *key)
     return any;
 }
 
-void job_command_print_dry_run(const cli_options *o, const fan_job *job,
-                               const executor_choice *choice)
+static void print_settings_of(const cli_options *o, const fan_job *job,
+                              const executor_choice *choice)
 {
     fan_machine_info machine;
     fan_machine(&machine);
@@ -383,6 +383,32 @@ void job_command_print_dry_run(const cli_options *o, const fan_job *job,
     printf("grace      %" PRIu64 " s\n", o->grace_ms / 1000);
 }
 
+/* A command line behind an empty line, so that they are easily cut off. */
+static fan_status print_command(void *user, uint64_t index, const char *line, const char *why_not)
+{
+    bool *any = user;
+    if (!*any)
+        printf("\n");
+    *any = true;
+    if (line)
+        printf("%s\n", line);
+    else
+        message_error("item %" PRIu64 ": %s", index, why_not);
+    return ferror(stdout) || signals_caught() ? FAN_E_CANCELLED : FAN_OK;
+}
+
+int job_command_dry_run(const cli_options *o, const fan_job *job, const executor_choice *choice)
+{
+    bool any = false;
+    fan_error error = {0};
+    print_settings_of(o, job, choice);
+    fan_status status = fan_job_each_command(job, print_command, &any, &error);
+    if (status == FAN_OK || status == FAN_E_CANCELLED)
+        return 0; /* what could not be printed is told at the end */
+    message_record(&error, NULL, NULL, false);
+    return exit_code_of(status);
+}
+
 /* Several copies of one command line that each do all of it: rarely what was meant. */
 static void warn_of_copies(const launch *l, const executor_choice *choice)
 {
@@ -406,10 +432,8 @@ static int refuse_copies(const launch *l)
 
 int job_command_run_here(const cli_options *o, fan_job *job, const executor_choice *choice)
 {
-    if (o->dry_run) {
-        job_command_print_dry_run(o, job, choice);
-        return 0;
-    }
+    if (o->dry_run)
+        return job_command_dry_run(o, job, choice);
     signals_set_role(SIGNALS_WORKS);
     fan_executor_options opened = job_command_executor_options(choice);
     fan_executor *executor = NULL;

@@ -48,9 +48,8 @@ int job_command_work(const cli_options *o, fan_job *job, fan_executor *executor)
  * exit code. The job stays the caller's. */
 int job_command_run_here(const cli_options *o, fan_job *job, const executor_choice *choice);
 
-/* What would run, on standard output. */
-void job_command_print_dry_run(const cli_options *o, const fan_job *job,
-                               const executor_choice *choice);
+/* Prints what would run, with each item's command; the exit code. */
+int job_command_dry_run(const cli_options *o, const fan_job *job, const executor_choice *choice);
 
 /* rank_command.c: the same command line on every rank. Takes the job; NULL: rank 0 makes it. */
 int rank_command_run(const cli_options *o, fan_job *job);

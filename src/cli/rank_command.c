@@ -40,7 +40,7 @@ static agreement decide(const cli_options *o, fan_job **job, fan_trace **trace)
     else if (strcmp(a.choice.kind, "mpi") != 0)
         a.course = COURSE_ALONE;
     else if (o->dry_run)
-        job_command_print_dry_run(o, *job, &a.choice);
+        a.code = job_command_dry_run(o, *job, &a.choice);
     else if (!job_command_open_trace(o, trace))
         a.code = 3;
     else

@@ -48,13 +48,19 @@ void stopped_prepare(const cli_options *o, const fan_job *job, bool resumable)
 }
 
 int stopped_say_halted(const cli_options *o, const fan_job *job, const fan_error *why,
-                       bool resumable)
+                       const fan_job_result *result)
 {
-    char *how = advice(o, job, resumable);
-    message_record(why, NULL, NULL, false);
-    message_error("stopped by --max-fails; %s", how ? how : "out of memory");
+    char *how = advice(o, job, result->resume != NULL);
+    const char *when = fan_job_get(job, "halt");
+    bool by_halt = when && strchr(when, ',') && !strstr(why->text, "max-fails");
+    if (result->exit_code)
+        message_record(why, NULL, NULL, false);
+    else
+        message_note(why->text);
+    message_error("stopped by --%s; %s", by_halt ? "halt" : "max-fails",
+                  how ? how : "out of memory");
     free(how);
-    return exit_code_of(FAN_E_FAILED);
+    return result->exit_code;
 }
 
 void stopped_say_kept(const cli_options *o, const fan_job *job)

@@ -12,9 +12,10 @@ void stopped_prepare(const cli_options *o, const fan_job *job, bool resumable);
 /* Says which signal stopped the run and how to go on; the exit code. */
 int stopped_say(const cli_options *o, const fan_job *job, bool resumable);
 
-/* Says what ended a run of which too much failed, and how to go on: its exit code. */
+/* Says what ended a run of which too much failed, or enough has come, and how to go on: its exit
+ * code. */
 int stopped_say_halted(const cli_options *o, const fan_job *job, const fan_error *why,
-                       bool resumable);
+                       const fan_job_result *result);
 
 /* Says how to go on with a run that an error has ended, which was told before. */
 void stopped_say_kept(const cli_options *o, const fan_job *job);

@@ -1,6 +1,8 @@
 /* command: runs a command for each item, and gives what it printed. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "base/error.h"
 #include "job/command_internal.h"
@@ -9,7 +11,7 @@
 typedef struct command_run {
     fani_sources *sources;
     fani_command_log *log;
-    fani_command_places *places;
+    uint64_t run; /* as in the settings */
     fani_command_guard guard;
     bool shares_memory;
     fan_buffer settings;
@@ -70,22 +72,7 @@ static fan_status check(const fan_job *job, fan_error *error)
 /* ---- What the task is told -------------------------------------------------------------------
  */
 
-/* A separator with \t, \n, \0 and \\ taken as in C. */
-static fan_status add_separator(fan_buffer *to, const char *text, uint32_t *size)
-{
-    static const char letters[] = "tn0\\", meant[] = "\t\n\0\\";
-    fan_status status = FAN_OK;
-    *size = 0;
-    for (; status == FAN_OK && text && *text; text++) {
-        const char *escaped = *text == '\\' && text[1] ? strchr(letters, text[1]) : NULL;
-        status = fani_bytes_add(to, escaped ? meant + (escaped - letters) : text, 1);
-        text += escaped != NULL;
-        ++*size;
-    }
-    return status;
-}
-
-static uint32_t flags_of(const fan_job *job)
+uint32_t fani_command_flags(const fan_job *job)
 {
     const char *input = fani_job_text(job, FANI_KEY_STDIN);
     uint32_t flags = 0;
@@ -102,12 +89,12 @@ static fan_status make_settings(const fan_job *job, command_run *cr)
 {
     const fani_strings *words = &job->values[FANI_KEY_COMMAND];
     const char *limit = fani_job_text(job, FANI_KEY_CAPTURE_LIMIT);
-    fani_command_settings settings = {.flags = flags_of(job),
+    fani_command_settings settings = {.flags = fani_command_flags(job),
                                       .timeout_ms = fani_job_ms(job, FANI_KEY_TIMEOUT),
                                       .retries = (uint32_t)fani_job_count(job, FANI_KEY_RETRIES, 0),
                                       .backoff_ms = fani_job_ms(job, FANI_KEY_BACKOFF),
                                       .words = (uint32_t)words->count,
-                                      .places = cr->places,
+                                      .run = cr->run,
                                       .guard = cr->shares_memory ? &cr->guard : NULL};
     if (limit && !fani_read_size(limit, &settings.limit))
         settings.limit = 0;
@@ -115,8 +102,8 @@ static fan_status make_settings(const fan_job *job, command_run *cr)
     for (size_t i = 0; status == FAN_OK && i < words->count; i++)
         status = fani_bytes_add(&cr->settings, words->at[i], strlen(words->at[i]) + 1);
     if (status == FAN_OK)
-        status = add_separator(&cr->settings, fani_job_text(job, FANI_KEY_COLSEP),
-                               &settings.separator_size);
+        status = fani_command_add_separator(&cr->settings, fani_job_text(job, FANI_KEY_COLSEP),
+                                            &settings.separator_size);
     if (status == FAN_OK)
         memcpy(cr->settings.bytes, &settings, sizeof settings);
     return status;
@@ -125,16 +112,21 @@ static fan_status make_settings(const fan_job *job, command_run *cr)
 /* ---- Inputs and answers ----------------------------------------------------------------------
  */
 
-static fan_status add_inputs(const fani_list *list, fani_reader *reader, const fan_job *job)
+fan_status fani_command_add_inputs(const fan_job *job, fani_sources *sources, fani_reader *reader)
 {
-    const command_run *cr = list->user;
     const fani_strings *inputs = &job->values[FANI_KEY_INPUT];
-    if (cr->sources)
-        return fani_sources_add(cr->sources, reader);
+    if (sources)
+        return fani_sources_add(sources, reader);
     fan_status status = inputs->count ? FAN_OK : fani_reader_add_file(reader, "-");
     for (size_t i = 0; status == FAN_OK && i < inputs->count; i++)
         status = fani_reader_add_file(reader, inputs->at[i]);
     return status;
+}
+
+static fan_status add_inputs(const fani_list *list, fani_reader *reader, const fan_job *job)
+{
+    const command_run *cr = list->user;
+    return fani_command_add_inputs(job, cr->sources, reader);
 }
 
 static fan_status unpack(const fani_list *list, const fani_job_run *run, uint64_t index,
@@ -157,7 +149,7 @@ static fan_status unpack(const fani_list *list, const fani_job_run *run, uint64_
 /* ---- The run ---------------------------------------------------------------------------------
  */
 
-/* {%} is a place of this process: elsewhere nobody could count them. */
+/* Where {%} is used, what the run's places are known by. */
 static fan_status make_places(const fani_job_run *run, command_run *cr, fan_error *error)
 {
     fani_template *template = NULL;
@@ -166,12 +158,10 @@ static fan_status make_places(const fani_job_run *run, command_run *cr, fan_erro
     fani_template_free(template);
     if (!wanted)
         return status;
-    if (!(fan_executor_capabilities(run->executor) & FAN_CAP_SHARES_MEMORY))
-        return fani_error_set(error, FAN_E_UNSUPPORTED,
-                              "{%%} needs the executor threads or serial, not %s",
-                              fan_executor_name(run->executor));
-    cr->places = calloc(1, sizeof *cr->places);
-    return cr->places ? FAN_OK : fani_error_set(error, FAN_E_MEMORY, "out of memory");
+    if (getrandom(&cr->run, sizeof cr->run, 0) != (ssize_t)sizeof cr->run)
+        return fani_error_errno(error, FAN_E_SYSTEM, errno, "no number for the places of {%%}");
+    cr->run |= 1;
+    return FAN_OK;
 }
 
 static fan_status prepare(const fani_job_run *run, command_run *cr, fan_error *error)
@@ -210,7 +200,6 @@ static fan_status run_command(fani_job_run *run, fan_error *error)
     fani_guard_close(cr.guard.guard);
     fani_sources_free(cr.sources);
     fan_buffer_clear(&cr.settings);
-    free(cr.places);
     return status == FAN_OK ? closed : status;
 }
 
@@ -218,5 +207,6 @@ const fani_job_kind fani_job_command = {
     .name = "command",
     .summary = "what a command prints, run once for each item",
     .check = check,
+    .is_list = true,
     .run = run_command,
 };

@@ -3,13 +3,14 @@
 #define FANI_COMMAND_INTERNAL_H
 
 #include <pthread.h>
-#include <stdatomic.h>
 
 #include "base/guard.h"
 #include "fanfold/process.h"
 #include "job/command_words.h"
 #include "job/list.h"
 #include "job/record.h"
+
+typedef struct fani_sources fani_sources; /* where items come from, below */
 
 /* ---- What the task is told -------------------------------------------------------------------
  */
@@ -22,12 +23,6 @@ enum {
     FANI_COMMAND_SOURCES = 16, /* an item's columns come from sources, with NUL between them */
     FANI_COMMAND_LOG = 32,     /* answers say what a job log wants to know */
 };
-
-/* Which places are taken by commands that run, for {%}: of one process. */
-enum { FANI_COMMAND_PLACES = 4096 };
-typedef struct fani_command_places {
-    _Atomic uint64_t taken[FANI_COMMAND_PLACES / 64];
-} fani_command_places;
 
 /* A guard that is started when the first command turns out to take long. */
 typedef struct fani_command_guard {
@@ -43,13 +38,69 @@ typedef struct fani_command_settings {
     uint64_t limit; /* bytes kept of each of output and error; 0: the library's */
     uint32_t words;
     uint32_t separator_size;
-    /* Where the task runs in the caller's process: NULL elsewhere. */
-    fani_command_places *places; /* NULL: {%} is not used */
-    fani_command_guard *guard;   /* of all workers; elsewhere each has one of its own */
+    uint64_t run; /* a number of its own, for places; 0: there is no {%} */
+    /* Where the task runs in the caller's process, of all workers; NULL elsewhere: each has its
+     * own.
+     */
+    fani_command_guard *guard;
 } fani_command_settings;
+
+/* ---- Words from items: command_fill.c --------------------------------------------------------
+ */
+
+/* Starts with zeroes. */
+typedef struct fani_command_filler {
+    fani_template *template;
+    char *separator; /* of columns */
+    size_t separator_size;
+    fani_piece *columns;
+    size_t room;
+    fan_buffer joined; /* an item of several columns, with blanks */
+} fani_command_filler;
+
+/* Of the words of a command; `flags` as in the settings. Cleared by the caller, also after an
+ * error: FAN_E_MEMORY. */
+fan_status fani_command_filler_make(const char *const *words, size_t count, uint32_t flags,
+                                    const char *separator, size_t separator_size,
+                                    fani_command_filler *filler);
+void fani_command_filler_clear(fani_command_filler *filler);
+
+/* Cuts an item in columns, *joined is it with blanks between them; both hold until the next call.
+ * FAN_E_MEMORY. */
+fan_status fani_command_filler_cut(fani_command_filler *filler, const char *item, size_t size,
+                                   fani_item_values *values, fani_piece *joined);
+
+/* A separator with \t, \n, \0 and \\ taken as in C; NULL: none. FAN_E_MEMORY. */
+fan_status fani_command_add_separator(fan_buffer *to, const char *text, uint32_t *size);
+
+/* The words on one line as a shell reads them. FAN_E_MEMORY. */
+fan_status fani_command_add_line(fan_buffer *to, const char *const *arguments);
+
+/* command_place.c */
+
+/* A worker's place, {%}: among all workers of a run on this host, threads, processes and those of
+ * ranks, the lowest one that was free. */
+typedef struct fani_command_place {
+    uint64_t number; /* from 1; 0: none yet */
+    int fd;          /* holds it */
+} fani_command_place;
+
+/* Takes one, to be left by the caller. `run` as in the settings. False: there is none, with errno.
+ */
+bool fani_command_place_take(uint64_t run, fani_command_place *place);
+
+/* One that is none yet is accepted. */
+void fani_command_place_leave(fani_command_place *place);
 
 /* command_task.c */
 extern const fan_task fani_task_command;
+
+/* command.c: what a job's keys say of this. */
+uint32_t fani_command_flags(const fan_job *job);
+
+/* Adds the job's items to a reader: those of `sources`, or its inputs where that is NULL.
+ * FAN_E_MEMORY. */
+fan_status fani_command_add_inputs(const fan_job *job, fani_sources *sources, fani_reader *reader);
 
 /* ---- What it answers -------------------------------------------------------------------------
  */
@@ -90,8 +141,6 @@ bool fani_command_read(const unsigned char *bytes, size_t size, fani_command_par
 
 /* ---- Where items come from: command_sources.c ------------------------------------------------
  */
-
-typedef struct fani_sources fani_sources;
 
 /* The sources of the key `values`: words, and files that are read whole. All combinations of their
  * values are items. Errors: FAN_E_INPUT, FAN_E_SYNTAX (a NUL byte in a value), FAN_E_TOO_LARGE

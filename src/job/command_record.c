@@ -180,11 +180,8 @@ static fan_status add_log(fan_buffer *to, const fani_command_done *done, fani_co
     head->host_size = (uint32_t)strlen(host);
     fan_status status = fani_bytes_add(to, host, head->host_size);
     size_t before = to->size;
-    for (const char *const *at = done->arguments; status == FAN_OK && *at; at++) {
-        status = fani_bytes_add(to, " ", at == done->arguments ? 0 : 1);
-        if (status == FAN_OK)
-            status = fani_quote(to, *at, strlen(*at), true);
-    }
+    if (status == FAN_OK)
+        status = fani_command_add_line(to, done->arguments);
     head->line_size = to->size - before;
     return status;
 }

@@ -1,4 +1,5 @@
 /* The task "command": runs a command for each item and waits for it. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,11 +20,8 @@ enum {
 typedef struct command_state {
     fani_list_args args;
     fani_command_settings settings;
-    char *separator;
-    fani_template *template;
-    fani_piece *columns;
-    size_t column_room;
-    fan_buffer joined; /* an item of several columns, with blanks */
+    fani_command_filler filler;
+    fani_command_place place;
     fan_buffer reply;
     fani_command_guard own;                                /* where there is none for all workers */
     char text[sizeof((fan_process_result *)0)->text + 64]; /* what happened */
@@ -38,11 +36,9 @@ static void stop(void *state)
     if (!s)
         return;
     fani_guard_close(s->own.guard);
-    fani_template_free(s->template);
-    fan_buffer_clear(&s->joined);
+    fani_command_filler_clear(&s->filler);
+    fani_command_place_leave(&s->place);
     fan_buffer_clear(&s->reply);
-    free(s->separator);
-    free(s->columns);
     free(s);
 }
 
@@ -61,16 +57,9 @@ static fan_status read_words(command_state *s, const char *at, size_t size)
     }
     if (status == FAN_OK && size != s->settings.separator_size)
         status = FAN_E_PROTOCOL;
-    if (status == FAN_OK) {
-        s->separator = malloc(size + 1);
-        status = s->separator ? FAN_OK : FAN_E_MEMORY;
-    }
-    if (status == FAN_OK) {
-        memcpy(s->separator, at, size);
-        status = fani_template_new(words, s->settings.words,
-                                   (s->settings.flags & FANI_COMMAND_SHELL) != 0,
-                                   !(s->settings.flags & FANI_COMMAND_STDIN), &s->template);
-    }
+    if (status == FAN_OK)
+        status = fani_command_filler_make(words, s->settings.words, s->settings.flags, at, size,
+                                          &s->filler);
     free((void *)words);
     return status;
 }
@@ -96,75 +85,8 @@ static fan_status start(fan_run *run)
     return status;
 }
 
-/* ---- Places ----------------------------------------------------------------------------------
- */
-
-/* The lowest place that is free, from 1. */
-static uint64_t take_place(fani_command_places *places)
-{
-    for (size_t i = 0; places && i < FANI_COMMAND_PLACES / 64; i++) {
-        uint64_t taken = atomic_load(&places->taken[i]);
-        while (~taken) {
-            unsigned bit = (unsigned)__builtin_ctzll(~taken);
-            if (atomic_compare_exchange_weak(&places->taken[i], &taken, taken | UINT64_C(1) << bit))
-                return 64 * i + bit + 1;
-        }
-    }
-    return 0;
-}
-
-static void leave_place(fani_command_places *places, uint64_t place)
-{
-    if (place)
-        atomic_fetch_and(&places->taken[(place - 1) / 64], ~(UINT64_C(1) << (place - 1) % 64));
-}
-
 /* ---- One item --------------------------------------------------------------------------------
  */
-
-static size_t count_separators(const char *item, size_t size, const char *separator,
-                               size_t separator_size)
-{
-    size_t count = 0;
-    const char *end = item + size;
-    while (separator_size &&
-           (item = memmem(item, (size_t)(end - item), separator, separator_size))) {
-        item += separator_size;
-        count++;
-    }
-    return count;
-}
-
-/* Cuts the item in columns, and joins them with blanks. */
-static fan_status cut(command_state *s, const char *item, size_t size, fani_item_values *values,
-                      fani_piece *joined)
-{
-    bool sources = (s->settings.flags & FANI_COMMAND_SOURCES) != 0;
-    const char *separator = sources ? "" : s->separator;
-    size_t separator_size = sources ? 1 : s->settings.separator_size;
-    size_t most = count_separators(item, size, separator, separator_size) + 1;
-    if (most > s->column_room) {
-        fani_piece *columns = realloc(s->columns, most * sizeof *columns);
-        if (!columns)
-            return FAN_E_MEMORY;
-        s->columns = columns;
-        s->column_room = most;
-    }
-    values->columns = s->columns;
-    values->count = fani_columns_cut(item, size, separator, separator_size, s->columns, most);
-    *joined = (fani_piece){item, size};
-    if (values->count == 1)
-        return FAN_OK;
-    s->joined.size = 0;
-    fan_status status = FAN_OK;
-    for (size_t i = 0; status == FAN_OK && i < values->count; i++) {
-        status = fani_bytes_add(&s->joined, " ", i ? 1 : 0);
-        if (status == FAN_OK)
-            status = fani_bytes_add(&s->joined, s->columns[i].at, s->columns[i].size);
-    }
-    *joined = (fani_piece){(const char *)s->joined.bytes, s->joined.size};
-    return status;
-}
 
 /* The guard, started where there is none yet. A program that did not call fan_start would run as a
  * whole in its place. */
@@ -323,14 +245,14 @@ static fan_status one(command_state *s, fan_run *run, size_t i, uint64_t index, 
             "a NUL byte, which no argument can have (--null: items end with it)");
     fani_item_values values = {.number = index + 1};
     fani_command_done done = {.index = index};
-    fan_status status = cut(s, item, size, &values, &done.item);
+    fan_status status = fani_command_filler_cut(&s->filler, item, size, &values, &done.item);
     if (status != FAN_OK)
         return status;
-    values.place = take_place(s->settings.places);
-    done.arguments = fani_template_fill(s->template, &values);
-    status = done.arguments ? run_filled(s, run, i, &done) : FAN_E_MEMORY;
-    leave_place(s->settings.places, values.place);
-    return status;
+    if (s->settings.run && !s->place.number && !fani_command_place_take(s->settings.run, &s->place))
+        return fan_run_fail(run, i, "no place for {%%}: %s", strerrordesc_np(errno));
+    values.place = s->place.number;
+    done.arguments = fani_template_fill(s->filler.template, &values);
+    return done.arguments ? run_filled(s, run, i, &done) : FAN_E_MEMORY;
 }
 
 static fan_status run_items(fan_run *run, fan_items in)

@@ -393,7 +393,8 @@ static fan_status put_part(fani_template *t, const part *p, const fani_item_valu
     case NUMBER:
         return put_number(t, v->number);
     case PLACE:
-        return put_number(t, v->place);
+        return v->place == UINT64_MAX ? fani_bytes_add(&t->bytes, "{%}", 3)
+                                      : put_number(t, v->place);
     default:
         return put_columns(t, p, v);
     }

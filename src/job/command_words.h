@@ -34,7 +34,7 @@ typedef struct fani_item_values {
     const fani_piece *columns; /* at least one */
     size_t count;
     uint64_t number; /* {#} */
-    uint64_t place;  /* {%} */
+    uint64_t place;  /* {%}; UINT64_MAX: stays as it is */
 } fani_item_values;
 
 /* The arguments for one item, NULL-terminated, valid until the next call. A word that is one

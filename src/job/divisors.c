@@ -164,5 +164,6 @@ static fan_status run_divisors(fani_job_run *run, fan_error *error)
 const fani_job_kind fani_job_divisors = {
     .name = "divisors",
     .summary = "all divisors of each number",
+    .is_list = true,
     .run = run_divisors,
 };

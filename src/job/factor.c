@@ -275,5 +275,6 @@ static fan_status run_factor(fani_job_run *run, fan_error *error)
 const fani_job_kind fani_job_factor = {
     .name = "factor",
     .summary = "prime factors of each number, of any size",
+    .is_list = true,
     .run = run_factor,
 };

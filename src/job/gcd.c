@@ -158,5 +158,6 @@ static fan_status run_gcd(fani_job_run *run, fan_error *error)
 const fani_job_kind fani_job_gcd = {
     .name = "gcd",
     .summary = "greatest common divisor of each line of two or more numbers",
+    .is_list = true,
     .run = run_gcd,
 };

@@ -3,8 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/error.h"
+#include "job/halt.h"
 #include "job/shard.h"
 #include "job/timings.h"
 
@@ -162,12 +164,30 @@ bool fani_job_resumes(const fan_job *job)
     return fani_job_flag(job, FANI_KEY_RESUME) || fani_job_flag(job, FANI_KEY_RETRY_FAILED);
 }
 
+bool fani_job_can_read_twice(const fan_job *job)
+{
+    const fani_strings *inputs = &job->values[FANI_KEY_INPUT];
+    struct stat info;
+    for (size_t i = 0; i < inputs->count; i++)
+        if (!strcmp(inputs->at[i], "-") || stat(inputs->at[i], &info) || !S_ISREG(info.st_mode))
+            return false;
+    return inputs->count || job->arguments.count || job->values[FANI_KEY_NUMBERS].count ||
+           job->values[FANI_KEY_VALUES].count || job->values[FANI_KEY_EXPRESSION].count;
+}
+
 fan_status fan_job_check(const fan_job *job, fan_error *error)
 {
-    if (fani_job_text(job, FANI_KEY_HALT) && !fani_job_text(job, FANI_KEY_MAX_FAILS))
+    const char *when = fani_job_text(job, FANI_KEY_HALT);
+    fani_halt halt = {0};
+    bool counts = when && fani_halt_read(when, &halt) && halt.enough;
+    if (counts && !job->kind->is_list)
+        return fani_error_set(error, FAN_E_ARGUMENT,
+                              "halt is '%s': %s takes soon or now alone, with max-fails", when,
+                              job->kind->name);
+    if (when && !counts && !fani_job_text(job, FANI_KEY_MAX_FAILS))
         return fani_error_set(error, FAN_E_ARGUMENT,
                               "halt is '%s', but max-fails, which it belongs to, is not given",
-                              fani_job_text(job, FANI_KEY_HALT));
+                              when);
     bool retries = fani_job_flag(job, FANI_KEY_RETRY_FAILED);
     if (retries && fani_job_flag(job, FANI_KEY_RESTART))
         return fani_error_set(error, FAN_E_ARGUMENT,

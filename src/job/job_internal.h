@@ -40,6 +40,7 @@ typedef enum fani_key {
     FANI_KEY_BREAK_LOCK,
     FANI_KEY_SHARD,
     FANI_KEY_UNORDERED,
+    FANI_KEY_COMPRESS,
     FANI_KEY_TIMINGS,
     FANI_KEY_COMMAND,
     FANI_KEY_VALUES,
@@ -87,6 +88,7 @@ typedef struct fani_job_run fani_job_run;
 typedef struct fani_job_kind {
     const char *name;
     const char *summary;
+    bool is_list; /* its items are independent entries of a list (list.h) */
     /* Checks keys together; may be NULL. */
     fan_status (*check)(const fan_job *job, fan_error *error);
     /* Does the work: counts into run->result, writes to run->writer. */
@@ -102,12 +104,18 @@ struct fan_job {
     size_t origin_count;
 };
 
-/* When a run is ended because too much of it fails (halt.h). */
+/* When a run is ended because too much of it fails, or enough has come (halt.h). */
 typedef struct fani_halt {
     uint64_t allowed; /* UINT64_MAX: any number */
-    uint64_t failed;
-    bool now;      /* what runs is ended too */
-    fan_error why; /* once there are more than allowed */
+    uint64_t failed, ok;
+    bool now; /* what runs is ended too */
+    /* So many of these are enough; 0: any number. */
+    enum { FANI_HALT_FAIL, FANI_HALT_SUCCESS, FANI_HALT_DONE } of;
+    uint64_t enough;
+    bool percent;   /* of all items */
+    uint64_t total; /* items in all; UINT64_MAX: not known yet */
+    bool reached;
+    fan_error why; /* once it is */
 } fani_halt;
 
 struct fani_job_run {
@@ -116,8 +124,9 @@ struct fani_job_run {
     fan_job_events events;
     fan_job_result *result;
     fani_writer *writer;
-    struct fani_state *state; /* state.h; NULL: the output is no file */
-    char *output;             /* of a run with a state: the file that it writes (shard.h) */
+    struct fani_packed *packed; /* packed.h; NULL: what goes out is not compressed on its way */
+    struct fani_state *state;   /* state.h; NULL: the output is no file */
+    char *output;               /* of a run with a state: the file that it writes (shard.h) */
     fani_slice slice;
     struct fani_held *held;   /* held.h; NULL: no list job, or not begun */
     struct fani_retry *retry; /* retry.h; NULL: this is the first pass */
@@ -186,6 +195,10 @@ bool fani_job_flag(const fan_job *job, fani_key key);
 
 /* Whether it goes on with a run that there is. */
 bool fani_job_resumes(const fan_job *job);
+
+/* Whether its inputs give the same when they are read again: files, and what stands on the command
+ * line. */
+bool fani_job_can_read_twice(const fan_job *job);
 
 /* ---- run.c ----------------------------------------------------------------------------------- */
 

@@ -4,6 +4,8 @@
 
 #include "base/error.h"
 #include "fanfold/integrate.h"
+#include "job/halt.h"
+#include "job/packed.h"
 
 /* What a value must be. */
 typedef enum rule {
@@ -15,6 +17,8 @@ typedef enum rule {
     RULE_CHOICE, /* one of the blank-separated choices */
     RULE_RANGE,  /* name=lo:hi */
     RULE_SHARD,  /* i/n */
+    RULE_HALT,   /* when, and after how many of what */
+    RULE_PACKED, /* a way to compress, and a level */
     RULE_ANY,    /* anything */
 } rule;
 
@@ -92,10 +96,11 @@ static const key_entry table[FANI_KEY_COUNT] = {
                             .high = UINT64_C(1000000000000000000)},
     [FANI_KEY_HALT] = {{"halt", "*", "WHEN",
                         "with --max-fails: soon lets running items end and keeps their results, "
-                        "now ends them (default: soon)",
+                        "now ends them (default: soon); of lists also soon,fail=10%, "
+                        "now,success=1, soon,done=100: stop when so many have come, or so much of "
+                        "all",
                         false},
-                       .rule = RULE_CHOICE,
-                       .choices = "soon now"},
+                       .rule = RULE_HALT},
     [FANI_KEY_BATCH] = {{"batch", NUMBERS, "N",
                          "items that travel together, 1 to 1000000; changes nothing but speed "
                          "(default: chosen while running)",
@@ -201,6 +206,11 @@ static const key_entry table[FANI_KEY_COUNT] = {
                              false},
                             .rule = RULE_CHOICE,
                             .choices = "true false"},
+    [FANI_KEY_COMPRESS] = {{"compress", "*", "HOW",
+                            "compress what comes out: gzip or zstd, with a level behind a colon: "
+                            "gzip:1 to gzip:9, zstd:1 to zstd:19",
+                            false},
+                           .rule = RULE_PACKED},
     [FANI_KEY_TIMINGS] =
         {{"timings", LISTS " integrate", NULL,
           "tsv and ndjson: say of each item which attempt it was, when it began, "
@@ -445,6 +455,29 @@ static fan_status check_count(const key_entry *entry, const char *value, fan_err
         entry->info.name, value, (unsigned long long)entry->low, (unsigned long long)entry->high);
 }
 
+static fan_status check_halt(const key_entry *entry, const char *value, fan_error *error)
+{
+    fani_halt halt = {0};
+    if (fani_halt_read(value, &halt))
+        return FAN_OK;
+    return fani_error_set(
+        error, FAN_E_ARGUMENT,
+        "%s is '%.64s': expected soon or now, with ,fail= ,success= or ,done= and "
+        "a number from 1, or 1%% to 100%%, behind it where that is meant",
+        entry->info.name, value);
+}
+
+static fan_status check_packed(const key_entry *entry, const char *value, fan_error *error)
+{
+    fani_packed_how how;
+    if (fani_packed_read(value, &how))
+        return FAN_OK;
+    return fani_error_set(error, FAN_E_ARGUMENT,
+                          "%s is '%.64s': expected gzip or zstd, or with a level gzip:1 to gzip:9, "
+                          "zstd:1 to zstd:19",
+                          entry->info.name, value);
+}
+
 static bool is_name(const char *text, size_t size)
 {
     for (size_t i = 0; i < size; i++) {
@@ -495,6 +528,10 @@ fan_status fani_key_check(fani_key key, const char *value, fan_error *error)
         return check_range(entry, value, error);
     case RULE_SHARD:
         return check_slice(entry, value, error);
+    case RULE_HALT:
+        return check_halt(entry, value, error);
+    case RULE_PACKED:
+        return check_packed(entry, value, error);
     case RULE_CHOICE:
         if (has_word(entry->choices, value))
             return FAN_OK;

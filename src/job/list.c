@@ -238,6 +238,8 @@ static fan_status put_answer(list_run *lr, const fan_outcome *outcome, fan_error
         report_noted(lr, outcome, &answer, &what);
     uint64_t output_at = fani_writer_bytes(lr->run->writer);
     status = fani_timings_write(lr->run, outcome, answer.output, answer.output_size, error);
+    if (status == FAN_OK && !failed)
+        fani_halt_count_ok(lr->run);
     if (status == FAN_OK && failed)
         status = note_failure(lr, outcome, answer.outcome ? answer.outcome : FANI_LEDGER_PARTIAL,
                               &what, output_at, error);
@@ -460,8 +462,11 @@ static fan_status read_items(list_run *lr, size_t max_items, size_t max_bytes, b
 /* Nothing was read. While a slow input has nothing more, what is finished is shown. */
 static fan_status at_the_end(list_run *lr, fan_error *error)
 {
-    if (fani_reader_ended(lr->reader))
+    if (fani_reader_ended(lr->reader)) {
+        if (fani_halt_wants_total(lr->run))
+            fani_halt_total(lr->run, lr->read);
         return fani_state_read_all(lr->run->state, error);
+    }
     fan_status status = fani_writer_show(lr->run->writer, error);
     return status == FAN_OK ? FAN_E_BUSY : status;
 }
@@ -604,6 +609,28 @@ static fan_status map_all(list_run *lr, fan_error *error)
     return fani_error_set(error, FAN_E_PROTOCOL, "an item has come to nothing");
 }
 
+/* A share of all items is counted from how many there are. Of a pipe that is known when it has
+ * ended; files are counted before. What can't be read is told when its turn comes. */
+static fan_status count_all(list_run *lr, fan_error *error)
+{
+    if (!fani_halt_wants_total(lr->run) || !fani_job_can_read_twice(lr->run->job))
+        return FAN_OK;
+    fani_reader *reader = NULL;
+    fan_error nobodys;
+    fan_items items = {0};
+    uint64_t count = 0;
+    fan_status status = fani_listing_reader(lr, &reader, error), read = FAN_OK;
+    while (status == FAN_OK && read == FAN_OK && !fani_reader_ended(reader)) {
+        read = fani_reader_pull(reader, SKIP_ITEMS, SKIP_BYTES, true, &items, &nobodys);
+        count += read == FAN_OK ? items.count : 0;
+        fani_reader_forget(reader, count);
+    }
+    if (status == FAN_OK && read == FAN_OK)
+        fani_halt_total(lr->run, count);
+    fani_reader_free(reader);
+    return status;
+}
+
 fan_status fani_list_run(fani_job_run *run, const fani_list *list, fan_error *error)
 {
     if (run->retry)
@@ -613,6 +640,8 @@ fan_status fani_list_run(fani_job_run *run, const fani_list *list, fan_error *er
                                   : fani_error_set(error, FAN_E_MEMORY, "out of memory");
     if (status == FAN_OK)
         status = fani_listing_reader(&lr, &lr.reader, error);
+    if (status == FAN_OK)
+        status = count_all(&lr, error);
     if (status == FAN_OK)
         status = skip_done(&lr, error);
     if (status == FAN_OK)

@@ -20,6 +20,7 @@
 #include "base/writer.h"
 #include "job/ledger_read.h"
 #include "job/output_hash.h"
+#include "job/packed.h"
 #include "job/record.h"
 #include "job/results.h"
 #include "job/shard.h"
@@ -42,6 +43,7 @@ typedef struct part {
     uint64_t hash;
     fani_output_hash *read; /* what was read of it */
     uint64_t at;            /* bytes of it that were read */
+    uint64_t base;          /* where it begins in what was unpacked of all */
     int fd;                 /* -1: opened for each read */
     bool seen;              /* it was opened before: it must be the same file */
     dev_t device;
@@ -58,7 +60,9 @@ typedef struct merging {
     unsigned char *without_line;
     size_t map_size;
     size_t buffer_size;
-    uint64_t kept_open; /* so many parts keep their descriptor */
+    uint64_t kept_open;  /* so many parts keep their descriptor */
+    fani_packed_how how; /* the outputs are compressed, and so is what is made of them */
+    int plain;           /* then all parts, one behind the other; -1: they are read as they are */
     fani_writer *writer;
 } merging;
 
@@ -235,11 +239,18 @@ static fan_status open_part(part *p, int *fd, fan_error *error)
     return status;
 }
 
+/* The next part's bytes stand behind this one's. */
+static size_t plain_left(const merging *m, const part *p)
+{
+    uint64_t left = p->size - p->at;
+    return m->plain >= 0 && left < m->buffer_size ? (size_t)left : m->buffer_size;
+}
+
 static fan_status read_some(const merging *m, part *p, int fd, fan_error *error)
 {
     ssize_t n;
     do
-        n = pread(fd, p->buffer, m->buffer_size, (off_t)p->at);
+        n = pread(fd, p->buffer, plain_left(m, p), (off_t)(p->base + p->at));
     while (n < 0 && errno == EINTR);
     if (n < 0)
         return read_error(p, errno, "read", error);
@@ -255,7 +266,7 @@ static fan_status read_some(const merging *m, part *p, int fd, fan_error *error)
 /* The next bufferful. */
 static fan_status refill(const merging *m, part *p, fan_error *error)
 {
-    int fd = p->fd;
+    int fd = m->plain >= 0 ? m->plain : p->fd;
     if (!p->buffer) {
         p->buffer = malloc(m->buffer_size);
         p->read = fani_output_hash_new();
@@ -266,6 +277,8 @@ static fan_status refill(const merging *m, part *p, fan_error *error)
     if (status != FAN_OK)
         return status;
     status = read_some(m, p, fd, error);
+    if (fd == m->plain)
+        return status;
     if (p->slice.number <= m->kept_open)
         p->fd = fd;
     else
@@ -347,14 +360,37 @@ static fan_status merge(const merging *m, fan_error *error)
     return status == FAN_OK ? check_ends(m, error) : status;
 }
 
+/* Unpacks all parts into one file without a name: descriptors and memory don't grow with them. */
+static fan_status unpack_parts(merging *m, fan_error *error)
+{
+    fan_status status =
+        m->how.packing ? fani_packed_plain_file(m->output, &m->plain, error) : FAN_OK;
+    uint64_t all = 0, size = 0;
+    for (uint64_t i = 0; m->how.packing && status == FAN_OK && i < m->pins.count; i++) {
+        part *p = &m->parts[i];
+        p->base = all;
+        status = fani_packed_unpack(p->path, m->plain, &size, error);
+        if (status == FAN_OK && size != p->size)
+            status = does_not_fit(p, "it has another size", error);
+        all += size;
+    }
+    return status;
+}
+
 static fan_status write_output(merging *m, fan_error *error)
 {
-    fan_status status = fani_writer_to_file(m->output, &m->writer, error);
+    fani_packed *packed = NULL;
+    fan_status status = unpack_parts(m, error);
+    if (status == FAN_OK)
+        status = fani_writer_to_file(m->output, &m->writer, error);
+    if (status == FAN_OK)
+        status = fani_packed_begin(m->how, m->writer, &packed, error);
     if (status == FAN_OK)
         status = merge(m, error);
     if (status == FAN_OK)
         status = fani_writer_publish(m->writer, error);
     fani_writer_free(m->writer);
+    fani_packed_free(packed);
     return status;
 }
 
@@ -367,6 +403,10 @@ static fan_status begin(merging *m, fan_error *error)
     if (!m->pins.count)
         return fani_error_set(error, FAN_E_ARGUMENT,
                               "%.300s was not written in shards: there is nothing to merge",
+                              m->output);
+    const char *how = json_string_value(json_object_get(m->pins.identity, "compress"));
+    if (!fani_packed_read(how, &m->how))
+        return fani_error_set(error, FAN_E_INPUT, "%.300s is compressed by a newer Fanfold",
                               m->output);
     m->parts = calloc(m->pins.count, sizeof *m->parts);
     if (!m->parts)
@@ -384,6 +424,8 @@ static fan_status begin(merging *m, fan_error *error)
 
 static void end(merging *m)
 {
+    if (m->plain >= 0)
+        (void)close(m->plain); /* it has no name */
     for (uint64_t i = 0; m->parts && i < m->pins.count; i++) {
         if (m->parts[i].fd >= 0)
             (void)close(m->parts[i].fd); /* only read */
@@ -399,7 +441,7 @@ static void end(merging *m)
 
 fan_status fan_results_merge(const char *output, fan_error *error)
 {
-    merging m = {.output = output};
+    merging m = {.output = output, .plain = -1};
     fan_status status = begin(&m, error);
     if (status == FAN_OK)
         status = look_at_parts(&m, error);

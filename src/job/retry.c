@@ -13,6 +13,7 @@
 #include "job/halt.h"
 #include "job/ledger_read.h"
 #include "job/output_hash.h"
+#include "job/packed.h"
 #include "job/run_json.h"
 #include "job/state.h"
 
@@ -154,6 +155,18 @@ static fan_status compare_hash(const fani_job_run *run, int fd, uint64_t bytes, 
                           output, found, expected);
 }
 
+/* The output as it was before it was compressed is put in a file without a name. */
+static fan_status open_plain(const fani_job_run *run, fani_retry *retry, fan_error *error)
+{
+    uint64_t size;
+    if (!fani_packed_of(run->job).packing) {
+        retry->old = open(run->output, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        return FAN_OK;
+    }
+    fan_status status = fani_packed_plain_file(run->output, &retry->old, error);
+    return status == FAN_OK ? fani_packed_unpack(run->output, retry->old, &size, error) : status;
+}
+
 /* It must be what the ledger says: places in it are what the new one is made by. */
 static fan_status open_old(const fani_job_run *run, fani_retry *retry, fan_error *error)
 {
@@ -162,7 +175,9 @@ static fan_status open_old(const fani_job_run *run, fani_retry *retry, fan_error
     uint64_t hash = retry->goes_on ? now->old_hash : now->output_hash;
     struct stat info;
     retry->old_bytes = retry->goes_on ? now->old_bytes : now->output_bytes;
-    retry->old = open(output, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    fan_status status = open_plain(run, retry, error);
+    if (status != FAN_OK)
+        return status;
     if (retry->old < 0 || fstat(retry->old, &info))
         return fani_error_errno(error, FAN_E_INPUT, errno, "%.300s can't be read", output);
     if ((uint64_t)info.st_size != retry->old_bytes)
@@ -237,18 +252,6 @@ static fan_status copy_what_stays(fani_job_run *run, fan_error *error)
 
 /* ---- The input ------------------------------------------------------------------------------- */
 
-/* Whether all that the run reads are files and texts. */
-static bool can_read_twice(const fan_job *job)
-{
-    const fani_strings *inputs = &job->values[FANI_KEY_INPUT];
-    struct stat info;
-    for (size_t i = 0; i < inputs->count; i++)
-        if (!strcmp(inputs->at[i], "-") || stat(inputs->at[i], &info) || !S_ISREG(info.st_mode))
-            return false;
-    return inputs->count || job->arguments.count || job->values[FANI_KEY_NUMBERS].count ||
-           job->values[FANI_KEY_EXPRESSION].count;
-}
-
 static fan_status read_through(const fani_job_run *run, fani_reader *reader, fan_error *error)
 {
     fan_items items;
@@ -281,7 +284,7 @@ fan_status fani_retry_start(fani_job_run *run, fani_reader *reader, fan_error *e
 {
     fani_retry *retry = run->retry;
     fan_status status = FAN_OK;
-    if (reader && can_read_twice(run->job)) {
+    if (reader && fani_job_can_read_twice(run->job)) {
         status = read_through(run, reader, error);
         if (status == FAN_OK)
             fani_state_read_twice(run->state);
@@ -293,6 +296,7 @@ fan_status fani_retry_start(fani_job_run *run, fani_reader *reader, fan_error *e
     fani_halt_begin(run);
     run->header_written = true;
     run->total = retry->count;
+    fani_halt_total(run, retry->count);
     return is_in_order(retry) ? FAN_OK : copy_what_stays(run, error);
 }
 

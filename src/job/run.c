@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "job/halt.h"
 #include "job/held.h"
+#include "job/packed.h"
 #include "job/retry.h"
 #include "job/run_json.h"
 #include "job/shard.h"
@@ -80,9 +81,13 @@ static fan_status open_output(fani_job_run *run, fan_error *error)
     const char *path = fani_job_text(run->job, FANI_KEY_OUTPUT);
     if (fan_job_is_resumable(run->job))
         return open_file(run, error);
-    if (path && strcmp(path, "-") != 0)
-        return fani_writer_to_file(path, &run->writer, error);
-    return fani_writer_to_fd(run->events.output_fd, "(standard output)", &run->writer, error);
+    fan_status status =
+        path && strcmp(path, "-") != 0
+            ? fani_writer_to_file(path, &run->writer, error)
+            : fani_writer_to_fd(run->events.output_fd, "(standard output)", &run->writer, error);
+    return status == FAN_OK
+               ? fani_packed_begin(fani_packed_of(run->job), run->writer, &run->packed, error)
+               : status;
 }
 
 static fan_status publish(fani_job_run *run, fan_error *error)
@@ -95,8 +100,11 @@ static fan_status publish(fani_job_run *run, fan_error *error)
     return status;
 }
 
-static int exit_code(fan_status status, const fan_job_result *result)
+static int exit_code(const fani_job_run *run, fan_status status)
 {
+    const fan_job_result *result = run->result;
+    if (status == FAN_E_FAILED && result->halted)
+        return fani_halt_exit_code(run);
     switch (status) {
     case FAN_OK:
         break;
@@ -133,19 +141,20 @@ static fan_status close_output(fani_job_run *run, fan_status status, fan_error *
         status = publish(run, error);
         published = status == FAN_OK;
     } else if (status != FAN_E_OUTPUT && run->writer) {
-        (void)fani_writer_flush(run->writer, NULL); /* the first error is the one to tell */
+        (void)fani_writer_end(run->writer, NULL); /* the first error is the one to tell */
     }
     if (run->state && !published && fani_state_keeps(run))
         run->result->resume = fani_job_text(run->job, FANI_KEY_OUTPUT);
     if (run->state) {
-        fan_status said = fani_run_json_end(run, status, exit_code(status, run->result),
-                                            status == FAN_OK ? error : NULL);
+        fan_status said =
+            fani_run_json_end(run, status, exit_code(run, status), status == FAN_OK ? error : NULL);
         status = status == FAN_OK ? said : status;
     }
     fan_status closed = fani_state_close(run, status == FAN_OK ? error : NULL);
     if (run->writer)
         run->result->output_bytes = fani_writer_bytes(run->writer);
     fani_writer_free(run->writer);
+    fani_packed_free(run->packed);
     fani_held_free(run->held);
     return status == FAN_OK ? closed : status;
 }
@@ -197,7 +206,7 @@ fan_status fan_job_run_sized(fan_job *job, fan_executor *executor, const fan_job
     int64_t begun = fani_clock_ns();
     fan_status status = run_job(&run, &local);
     filled.seconds = (double)(fani_clock_ns() - begun) * 1e-9;
-    filled.exit_code = exit_code(status, &filled);
+    filled.exit_code = exit_code(&run, status);
     if (status != FAN_OK && local.status == FAN_OK) /* nobody said more than this */
         fani_error_set(&local, status, "%s", fan_status_text(status));
     if (status != FAN_OK && error)

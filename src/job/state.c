@@ -12,6 +12,7 @@
 #include "job/input_hash.h"
 #include "job/ledger_compact.h"
 #include "job/output_hash.h"
+#include "job/packed.h"
 #include "job/part_check.h"
 #include "job/shard.h"
 #include "stage/journal.h"
@@ -556,7 +557,8 @@ fan_status fani_state_publish(fani_job_run *run, fan_error *error)
     if (state->found || state->restart)
         status = fani_held_remove(run->output, error);
     if (status == FAN_OK)
-        status = fani_writer_publish(run->writer, error);
+        status = fani_packed_of(run->job).packing ? fani_packed_publish(run, error)
+                                                  : fani_writer_publish(run->writer, error);
     if (status != FAN_OK) {
         (void)fani_state_check(state, error); /* the better reason, if it is one */
         return status;

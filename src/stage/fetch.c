@@ -28,6 +28,7 @@
     X(easy_reset)                                                                                  \
     X(easy_setopt)                                                                                 \
     X(easy_getinfo)                                                                                \
+    X(easy_pause)                                                                                  \
     X(easy_strerror)                                                                               \
     X(slist_append)                                                                                \
     X(slist_free_all)                                                                              \
@@ -46,6 +47,7 @@ enum {
     REDIRECTIONS = 10,
     CONNECT_MS = 30000,
     NS_PER_MS = 1000000,
+    WANTED = 1 << 18,  /* bytes that wait to be taken: then no more are read */
     OLDEST = 0x075500, /* 7.85.0: the first one that takes protocols as text */
 };
 
@@ -67,25 +69,42 @@ struct fani_fetcher {
     line *idle;
 };
 
-/* A file that is being fetched, over all its tries. */
-typedef struct transfer {
+typedef enum state {
+    TO_TRY,  /* a try can be made once `due` has come */
+    RUNNING, /* a try is under way */
+    ENDED,   /* all came */
+    FAILED,  /* `why` says why */
+} state;
+
+/* Over all its tries. */
+struct fani_fetching {
     fani_fetcher *fetcher;
     const char *url;
-    line *line;
-    fan_buffer *bytes;
+    line *line; /* NULL: not taken yet, or no more needed */
+    state state;
+    fan_error why;
+    fan_deadline due;
+    unsigned tries, in_vain; /* so far; in a row, one that got further begins anew */
+    fan_buffer chunk;        /* bytes that came and were not taken, from chunk_at on */
+    size_t chunk_at;
+    uint64_t have, taken;      /* bytes of the file that came; of them taken */
+    bool anew;                 /* what was taken is void, which is to be told */
     char validator[VALIDATOR]; /* of the bytes there are: an ETag or a date; "": none, so that they
                                   can't be gone on with */
     uint64_t total;            /* that the file has; 0: not known */
 
     /* Of one try. */
-    uint64_t asked_from;
+    struct curl_slist *headers;
+    uint64_t asked_from, had;
     bool begun, restart; /* the body was begun; what there is is of no use */
+    bool paused;         /* libcurl keeps a piece, until there is room */
     fan_status refused;  /* why the body is not taken */
     char etag[VALIDATOR], date[VALIDATOR];
     uint64_t range_from, range_total;
     bool has_range;
     int64_t last_byte; /* when */
-} transfer;
+};
+typedef struct fani_fetching transfer;
 
 typedef enum verdict { FETCHED, TRY_AGAIN, FINAL } verdict;
 
@@ -264,6 +283,14 @@ static long code_of(const transfer *t)
     return code;
 }
 
+/* What came is of no use: the file comes from its start. */
+static void drop_all(transfer *t)
+{
+    t->anew |= t->taken > 0;
+    t->chunk.size = t->chunk_at = 0;
+    t->have = t->taken = 0;
+}
+
 /* The body begins: the file from its start, the rest of it, or something that is not wanted. */
 static fan_status begin_body(transfer *t)
 {
@@ -276,20 +303,25 @@ static fan_status begin_body(transfer *t)
     }
     if (code != 200)
         return FAN_E_INPUT;
-    t->bytes->size = 0;
+    drop_all(t);
     memcpy(t->validator, validator_of(t), VALIDATOR);
     (void)t->fetcher->easy_getinfo(t->line->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
     t->total = length > 0 ? (uint64_t)length : 0;
     return t->total > t->fetcher->options.max ? FAN_E_TOO_LARGE : FAN_OK;
 }
 
-static fan_status take(transfer *t, const char *from, size_t size)
+static size_t waiting(const transfer *t)
 {
-    fan_buffer *b = t->bytes;
-    if (size > t->fetcher->options.max - b->size)
+    return t->chunk.size - t->chunk_at;
+}
+
+static fan_status keep(transfer *t, const char *from, size_t size)
+{
+    fan_buffer *b = &t->chunk;
+    if (size > t->fetcher->options.max - t->have)
         return FAN_E_TOO_LARGE;
     if (b->size + size > b->capacity) {
-        size_t capacity = t->total >= b->size + size ? (size_t)t->total : 2 * (b->size + size);
+        size_t capacity = 2 * (b->size + size);
         unsigned char *bytes = realloc(b->bytes, capacity);
         if (!bytes)
             return FAN_E_MEMORY;
@@ -298,19 +330,24 @@ static fan_status take(transfer *t, const char *from, size_t size)
     }
     memcpy(b->bytes + b->size, from, size);
     b->size += size;
+    t->have += size;
     return FAN_OK;
 }
 
-/* Another number than `size` ends the try. */
+/* Another number than `size` ends the try, but that which stops it for now. */
 static size_t on_bytes(char *from, size_t one, size_t size, void *user)
 {
     transfer *t = user;
     (void)one;
+    if (t->begun && waiting(t) >= WANTED) {
+        t->paused = true;
+        return CURL_WRITEFUNC_PAUSE;
+    }
     t->last_byte = fani_clock_ns();
     if (!t->begun)
         t->refused = begin_body(t);
     if (t->refused == FAN_OK)
-        t->refused = take(t, from, size);
+        t->refused = keep(t, from, size);
     return t->refused == FAN_OK ? size : 0;
 }
 
@@ -323,18 +360,26 @@ static bool is_stopped(const fani_fetcher *f)
     return poll(&entry, 1, 0) > 0;
 }
 
-/* Goes on until the transfer has ended. */
-static fan_status drive(transfer *t, CURLcode *result)
+/* Goes on until the transfer has ended, or there is enough to be taken: *running then. */
+static fan_status drive(transfer *t, bool *running, CURLcode *result)
 {
     fani_fetcher *f = t->fetcher;
-    int running = 1, left;
-    while (f->multi_perform(t->line->multi, &running) == CURLM_OK && running) {
+    int left, handles = 1;
+    t->last_byte = fani_clock_ns(); /* while nobody wanted bytes nothing was stalled */
+    if (t->paused) {
+        t->paused = false;
+        (void)f->easy_pause(t->line->easy, CURLPAUSE_CONT); /* what is wrong is told by perform */
+    }
+    while (!t->paused && f->multi_perform(t->line->multi, &handles) == CURLM_OK && handles) {
         struct curl_waitfd stop = {.fd = f->options.stop_fd, .events = CURL_WAIT_POLLIN};
         int64_t silent_ms = (fani_clock_ns() - t->last_byte) / NS_PER_MS;
         if (is_stopped(f))
             return FAN_E_CANCELLED;
+        if (t->paused || waiting(t) >= WANTED)
+            break;
         if (silent_ms >= f->options.stall_ms) {
             *result = CURLE_OPERATION_TIMEDOUT;
+            *running = false;
             return FAN_OK;
         }
         /* Not in one go: a clock of libcurl's may be due earlier than it says. */
@@ -342,31 +387,36 @@ static fan_status drive(transfer *t, CURLcode *result)
         if (f->multi_poll(t->line->multi, &stop, 1, wait_ms < 1000 ? (int)wait_ms : 1000, NULL))
             break;
     }
+    *running = t->paused || waiting(t) >= WANTED;
+    if (*running && handles)
+        return FAN_OK;
     const CURLMsg *message = f->multi_info_read(t->line->multi, &left);
+    *running = false;
     *result = message ? message->data.result : CURLE_FAILED_INIT;
     return FAN_OK;
 }
 
 /* The file from where it was cut off, and only if it is still the same one. False: out of memory.
  */
-static bool ask_for_rest(transfer *t, struct curl_slist **headers)
+static bool ask_for_rest(transfer *t)
 {
     fani_fetcher *f = t->fetcher;
     char text[VALIDATOR + 32];
-    t->asked_from = t->validator[0] ? t->bytes->size : 0;
+    t->asked_from = t->validator[0] ? t->have : 0;
     if (!t->asked_from) {
-        t->bytes->size = 0;
+        drop_all(t);
         return true;
     }
     snprintf(text, sizeof text, "If-Range: %s", t->validator);
-    *headers = f->slist_append(NULL, text);
+    t->headers = f->slist_append(NULL, text);
     snprintf(text, sizeof text, "%" PRIu64 "-", t->asked_from);
-    return *headers && f->easy_setopt(t->line->easy, CURLOPT_HTTPHEADER, *headers) == CURLE_OK &&
+    return t->headers &&
+           f->easy_setopt(t->line->easy, CURLOPT_HTTPHEADER, t->headers) == CURLE_OK &&
            f->easy_setopt(t->line->easy, CURLOPT_RANGE, text) == CURLE_OK;
 }
 
 /* False: out of memory, which is all that these can fail for. */
-static bool prepare(transfer *t, struct curl_slist **headers)
+static bool prepare(transfer *t)
 {
     fani_fetcher *f = t->fetcher;
     CURL *easy = t->line->easy;
@@ -381,7 +431,7 @@ static bool prepare(transfer *t, struct curl_slist **headers)
            f->easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK &&
            f->easy_setopt(easy, CURLOPT_HEADERDATA, t) == CURLE_OK &&
            f->easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_bytes) == CURLE_OK &&
-           f->easy_setopt(easy, CURLOPT_WRITEDATA, t) == CURLE_OK && ask_for_rest(t, headers);
+           f->easy_setopt(easy, CURLOPT_WRITEDATA, t) == CURLE_OK && ask_for_rest(t);
 }
 
 static verdict final(const transfer *t, fan_status status, const char *why, fan_error *error)
@@ -412,7 +462,7 @@ static verdict judge(transfer *t, CURLcode result, fan_error *error)
         t->restart = t->asked_from && !is_passing(code);
         return t->restart || is_passing(code) ? TRY_AGAIN : FINAL;
     }
-    if (result == CURLE_OK && t->total && t->bytes->size != t->total) {
+    if (result == CURLE_OK && t->total && t->have != t->total) {
         (void) final(t, FAN_E_INPUT, "the transfer was cut off", error);
         return TRY_AGAIN;
     }
@@ -427,71 +477,192 @@ static verdict judge(transfer *t, CURLcode result, fan_error *error)
     return hopeless ? FINAL : TRY_AGAIN;
 }
 
-static verdict try_once(transfer *t, fan_error *error)
+static fan_status begin_try(transfer *t)
 {
     fani_fetcher *f = t->fetcher;
-    struct curl_slist *headers = NULL;
-    CURLcode result = CURLE_FAILED_INIT;
-    fan_status status = FAN_OK;
-    t->begun = t->restart = t->has_range = false;
+    t->begun = t->restart = t->has_range = t->paused = false;
     t->etag[0] = t->date[0] = '\0';
     t->refused = FAN_OK;
-    t->last_byte = fani_clock_ns();
-    bool ready = prepare(t, &headers);
-    if (ready && f->multi_add_handle(t->line->multi, t->line->easy) == CURLM_OK) {
-        status = drive(t, &result);
-        if (status == FAN_OK && result == CURLE_OK && !t->begun && code_of(t) == 200)
-            (void)begin_body(t); /* an empty file */
+    t->had = t->have;
+    if (!t->line)
+        t->line = take_line(f);
+    if (t->line && prepare(t) && f->multi_add_handle(t->line->multi, t->line->easy) == CURLM_OK) {
+        t->state = RUNNING;
+        return FAN_OK;
     }
-    verdict end = !ready                      ? final(t, FAN_E_MEMORY, "out of memory", error)
-                  : status == FAN_E_CANCELLED ? final(t, status, "cancelled", error)
-                                              : judge(t, result, error);
-    (void)f->multi_remove_handle(t->line->multi, t->line->easy);
-    f->slist_free_all(headers);
-    if (t->restart) /* the rest can't be had: from the start */
-        t->bytes->size = 0;
-    return end;
+    f->slist_free_all(t->headers);
+    t->headers = NULL;
+    return FAN_E_MEMORY;
+}
+
+static void end_try(transfer *t)
+{
+    (void)t->fetcher->multi_remove_handle(t->line->multi, t->line->easy);
+    t->fetcher->slist_free_all(t->headers);
+    t->headers = NULL;
 }
 
 /* ---- All tries
  * -------------------------------------------------------------------------------------- */
 
-/* False: it was stopped. */
-static bool pause_before(const fani_fetcher *f, unsigned tries)
+static fan_deadline pause_after(const transfer *t)
+{
+    uint64_t ms = t->fetcher->options.backoff_ms;
+    for (unsigned i = 1; i < t->in_vain && ms < BACKOFF_MOST_MS; i++)
+        ms *= 2;
+    return fan_deadline_in_ms(ms < BACKOFF_MOST_MS ? ms : BACKOFF_MOST_MS);
+}
+
+/* A try has ended so; its handle is still needed to tell how. */
+static void conclude(transfer *t, CURLcode result)
+{
+    if (result == CURLE_OK && !t->begun && code_of(t) == 200)
+        (void)begin_body(t); /* an empty file */
+    verdict end = judge(t, result, &t->why);
+    end_try(t);
+    if (t->restart) /* the rest can't be had: from the start */
+        drop_all(t);
+    t->tries++;
+    t->in_vain = t->have > t->had ? 1 : t->in_vain + 1;
+    bool again =
+        end == TRY_AGAIN && t->in_vain < t->fetcher->options.tries && t->tries < TRIES_IN_ALL;
+    t->state = end == FETCHED ? ENDED : again ? TO_TRY : FAILED;
+    t->due = again ? pause_after(t) : 0;
+    if (again)
+        return;
+    give_line(t->fetcher, t->line); /* for the next file: what came is kept here */
+    t->line = NULL;
+}
+
+static void go_on(transfer *t)
+{
+    bool running = true;
+    CURLcode result = CURLE_OK;
+    fan_status status = t->state == TO_TRY ? begin_try(t) : FAN_OK;
+    if (status != FAN_OK) {
+        (void) final(t, status, "out of memory", &t->why);
+        t->state = FAILED;
+        return;
+    }
+    status = drive(t, &running, &result);
+    if (status == FAN_E_CANCELLED) {
+        end_try(t);
+        (void) final(t, status, "cancelled", &t->why);
+        t->state = FAILED;
+    } else if (!running) {
+        conclude(t, result);
+    }
+}
+
+fani_fetching *fani_fetching_new(fani_fetcher *fetcher, const char *url)
+{
+    transfer *t = calloc(1, sizeof *t);
+    if (t) {
+        t->fetcher = fetcher;
+        t->url = url;
+    }
+    return t;
+}
+
+void fani_fetching_free(fani_fetching *fetching)
+{
+    transfer *t = fetching;
+    if (!t)
+        return;
+    if (t->state == RUNNING)
+        end_try(t);
+    if (t->line)
+        give_line(t->fetcher, t->line);
+    free(t->chunk.bytes);
+    free(t);
+}
+
+fani_fetch_step fani_fetching_await(fani_fetching *fetching, fan_deadline *due, fan_error *error)
+{
+    transfer *t = fetching;
+    for (;;) {
+        if (t->anew) {
+            t->anew = false;
+            return FANI_FETCH_ANEW;
+        }
+        if (waiting(t) || t->state == ENDED)
+            return FANI_FETCH_READY;
+        if (t->state == FAILED) {
+            if (error)
+                *error = t->why;
+            return FANI_FETCH_FAILED;
+        }
+        if (t->state == TO_TRY && fani_clock_ns() < t->due) {
+            *due = t->due;
+            return FANI_FETCH_LATER;
+        }
+        go_on(t);
+    }
+}
+
+size_t fani_fetching_take(fani_fetching *fetching, void *to, size_t size)
+{
+    transfer *t = fetching;
+    size = size < waiting(t) ? size : waiting(t);
+    if (size)
+        memcpy(to, t->chunk.bytes + t->chunk_at, size);
+    t->chunk_at += size;
+    t->taken += size;
+    if (!waiting(t))
+        t->chunk.size = t->chunk_at = 0;
+    return size;
+}
+
+uint64_t fani_fetching_total(const fani_fetching *fetching)
+{
+    return fetching->total;
+}
+
+/* Until then, or until everything is to end: false. */
+static bool sleep_until(const fani_fetcher *f, fan_deadline due)
 {
     struct pollfd entry = {.fd = f->options.stop_fd, .events = POLLIN};
-    uint64_t ms = f->options.backoff_ms;
-    for (unsigned i = 1; i < tries && ms < BACKOFF_MOST_MS; i++)
-        ms *= 2;
-    int64_t until =
-        fani_clock_ns() + (int64_t)(ms < BACKOFF_MOST_MS ? ms : BACKOFF_MOST_MS) * NS_PER_MS;
-    for (int64_t left; (left = until - fani_clock_ns()) > 0;)
+    for (int64_t left; (left = due - fani_clock_ns()) > 0;)
         if (poll(&entry, 1, (int)(left / NS_PER_MS) + 1) > 0)
             return false;
     return true;
 }
 
-fan_status fani_fetch(fani_fetcher *fetcher, const char *url, fan_buffer *bytes, fan_error *error)
+/* Passes on what came. */
+static fan_status pass_on(transfer *t, fani_fetch_put put, void *user)
 {
-    transfer t = {.fetcher = fetcher, .url = url, .bytes = bytes, .line = take_line(fetcher)};
-    fan_error why = {0};
-    verdict end = TRY_AGAIN;
-    unsigned in_vain = 0; /* tries in a row; one that got further begins anew */
-    if (!t.line)
-        return fani_error_set(error, FAN_E_MEMORY, "%s can't be fetched: out of memory", url);
-    for (unsigned all = 1; end == TRY_AGAIN; all++) {
-        size_t before = bytes->size;
-        end = try_once(&t, &why);
-        in_vain = bytes->size > before ? 1 : in_vain + 1;
-        if (in_vain >= fetcher->options.tries || all == TRIES_IN_ALL)
+    uint64_t at = t->taken;
+    size_t size = waiting(t);
+    fan_status status = put(user, at, t->chunk.bytes + t->chunk_at, size);
+    t->taken += size;
+    t->chunk.size = t->chunk_at = 0;
+    return status;
+}
+
+fan_status fani_fetch_to(fani_fetcher *fetcher, const char *url, fani_fetch_put put, void *user,
+                         uint64_t *size, fan_error *error)
+{
+    transfer *t = fani_fetching_new(fetcher, url);
+    fan_deadline due = 0;
+    fan_status status = t ? FAN_OK : fani_error_set(error, FAN_E_MEMORY, "out of memory");
+    while (status == FAN_OK && (t->state != ENDED || waiting(t)))
+        switch (fani_fetching_await(t, &due, error)) {
+        case FANI_FETCH_READY:
+            if (waiting(t) && (status = pass_on(t, put, user)) != FAN_OK)
+                (void) final(t, status, fan_status_text(status), error);
             break;
-        if (end == TRY_AGAIN && !pause_before(fetcher, in_vain))
-            end = final(&t, FAN_E_CANCELLED, "cancelled", &why);
-    }
-    give_line(fetcher, t.line);
-    if (end == FETCHED)
-        return FAN_OK;
-    if (error)
-        *error = why;
-    return why.status;
+        case FANI_FETCH_ANEW: /* `put` sees it by the place */
+            break;
+        case FANI_FETCH_LATER:
+            if (!sleep_until(fetcher, due))
+                status =
+                    fani_error_set(error, FAN_E_CANCELLED, "%s can't be fetched: cancelled", url);
+            break;
+        case FANI_FETCH_FAILED:
+            status = t->why.status;
+            break;
+        }
+    *size = t ? t->taken : 0;
+    fani_fetching_free(t);
+    return status;
 }

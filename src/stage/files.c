@@ -30,6 +30,7 @@ typedef enum state {
     EMPTY,
     READING, /* a work of the pool has it */
     PARKED,  /* read in part; waits for room */
+    LATER,   /* the pool has it, until its time has come */
     THERE,   /* read, or failed */
 } state;
 
@@ -84,13 +85,16 @@ static bool note(slot *s, fani_whole_step step, size_t before)
     fan_files *f = s->files;
     if (step == FANI_WHOLE_FAILED)
         drop_bytes(s);
-    if (step != FANI_WHOLE_MORE)
+    if (step == FANI_WHOLE_DONE || step == FANI_WHOLE_FAILED)
         fani_whole_end(&s->whole);
     pthread_mutex_lock(&f->lock);
     f->held += s->whole.bytes.size - before; /* less, where it has failed */
-    if (step != FANI_WHOLE_MORE) {
+    if (step == FANI_WHOLE_DONE || step == FANI_WHOLE_FAILED) {
         s->failed = step == FANI_WHOLE_FAILED;
         s->state = THERE;
+    } else if (step == FANI_WHOLE_LATER && !f->stopping) {
+        s->state = LATER;
+        fani_pool_post_at(f->pool, &s->work, 0, s->whole.due);
     } else if (f->stopping || (f->held > f->options.ahead_bytes && s->index != f->head)) {
         s->state = PARKED;
     }
@@ -106,6 +110,9 @@ static void read_file(fani_work *work)
     slot *s = (slot *)(void *)work;
     size_t before;
     fani_whole_step step = FANI_WHOLE_MORE;
+    pthread_mutex_lock(&s->files->lock);
+    s->state = READING;
+    pthread_mutex_unlock(&s->files->lock);
     if (!s->whole.opened)
         step = fani_whole_begin(&s->whole, &s->files->reading, &s->listed, &s->error);
     do {
@@ -218,7 +225,7 @@ fan_status fan_files_open_sized(const fan_files_options *options, size_t options
 static bool any_is_read(const fan_files *f)
 {
     for (size_t i = 0; i < f->count; i++)
-        if (f->slots[i].state == READING)
+        if (f->slots[i].state == READING || f->slots[i].state == LATER)
             return true;
     return false;
 }
@@ -233,6 +240,11 @@ fan_status fan_files_close(fan_files *files, fan_deadline deadline)
     (void)written; /* fails where it was full: it is readable then */
     pthread_mutex_lock(&files->lock);
     files->stopping = true;
+    for (size_t i = 0; i < files->count; i++) {
+        slot *s = &files->slots[i];
+        if (s->state == LATER && fani_pool_take_back(files->pool, &s->work))
+            s->state = PARKED;
+    }
     while (any_is_read(files) && in_time)
         in_time = fani_sleep_until(&files->changed, &files->lock, deadline);
     bool busy = any_is_read(files);

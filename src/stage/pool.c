@@ -50,22 +50,7 @@ static void run_next(fan_pool *pool)
         pthread_cond_broadcast(&pool->quiet);
 }
 
-static void *serve(void *user)
-{
-    fan_pool *pool = user;
-    own_pool = pool;
-    (void)pthread_setname_np(pthread_self(), "fan-io");
-    use_all_cores();
-    pthread_mutex_lock(&pool->lock);
-    while (pool->waiting.count || !pool->ending) {
-        if (pool->waiting.count)
-            run_next(pool);
-        else
-            (void)fani_sleep_until(&pool->work, &pool->lock, FAN_FOREVER);
-    }
-    pthread_mutex_unlock(&pool->lock);
-    return NULL;
-}
+static void *serve(void *user);
 
 /* With the lock held. A thread that can't be made is not missed where there is another one. */
 static void start_thread(fan_pool *pool)
@@ -76,6 +61,62 @@ static void start_thread(fan_pool *pool)
     if (pthread_create(&pool->handles[pool->threads], NULL, serve, pool) == 0)
         pool->threads++;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+/* With the lock held: the earliest time at which a work is due. */
+static fan_deadline first_due(const fan_pool *pool)
+{
+    fan_deadline due = FAN_FOREVER;
+    for (const fani_work *work = pool->later; work; work = work->next)
+        due = work->due < due ? work->due : due;
+    return due;
+}
+
+/* With the lock held: works whose time has come wait like others. */
+static void take_due(fan_pool *pool)
+{
+    fan_deadline now = pool->later ? fan_deadline_in_ms(0) : 0;
+    for (fani_work **at = &pool->later; *at;) {
+        fani_work *work = *at;
+        if (work->due > now) {
+            at = &work->next;
+            continue;
+        }
+        *at = work->next;
+        fani_pool_hand_over(pool, work, work->priority);
+    }
+}
+
+/* With the lock held, before a thread has something to do: if it was the one that watches the
+ * clock, another one does. */
+static void pass_watch(fan_pool *pool)
+{
+    if (!pool->later)
+        return;
+    if (pool->threads - pool->running > 1)
+        pthread_cond_signal(&pool->work);
+    else if (pool->threads < pool->threads_max)
+        start_thread(pool);
+}
+
+static void *serve(void *user)
+{
+    fan_pool *pool = user;
+    own_pool = pool;
+    (void)pthread_setname_np(pthread_self(), "fan-io");
+    use_all_cores();
+    pthread_mutex_lock(&pool->lock);
+    while (pool->waiting.count || !pool->ending) {
+        take_due(pool);
+        if (pool->waiting.count) {
+            pass_watch(pool);
+            run_next(pool);
+        } else {
+            (void)fani_sleep_until(&pool->work, &pool->lock, first_due(pool));
+        }
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return NULL;
 }
 
 bool fani_pool_has_thread(fan_pool *pool)
@@ -129,11 +170,35 @@ void fani_pool_post(fan_pool *pool, fani_work *work, int priority)
     pthread_mutex_unlock(&pool->lock);
 }
 
+void fani_pool_post_at(fan_pool *pool, fani_work *work, int priority, fan_deadline due)
+{
+    pthread_mutex_lock(&pool->lock);
+    work->place = FANI_WAITING_FOR_DUE;
+    work->priority = priority;
+    work->due = due;
+    work->next = pool->later;
+    pool->later = work;
+    pthread_cond_signal(&pool->work);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+/* With the lock held. */
+static void unlink_later(fan_pool *pool, fani_work *work)
+{
+    fani_work **at = &pool->later;
+    while (*at != work)
+        at = &(*at)->next;
+    *at = work->next;
+    work->place = FANI_NOT_WAITING;
+}
+
 bool fani_pool_take_back(fan_pool *pool, fani_work *work)
 {
     pthread_mutex_lock(&pool->lock);
     bool waits = work->place != FANI_NOT_WAITING;
-    if (waits) {
+    if (waits && work->place == FANI_WAITING_FOR_DUE) {
+        unlink_later(pool, work);
+    } else if (waits) {
         fani_heap_remove(&pool->waiting, work->place);
         leaves_queue(pool, work);
         if (!pool->running && !pool->waiting.count)

@@ -7,7 +7,11 @@
 
 typedef struct fani_work {
     void (*run)(struct fani_work *work);
-    size_t place; /* the pool's own: where it waits */
+    /* The pool's own: where it waits, and until when. */
+    size_t place;
+    struct fani_work *next;
+    fan_deadline due;
+    int priority;
 } fani_work;
 
 /* Joins the pool: so many works may be posted, and the pool is not closed, until leave. Errors:
@@ -18,6 +22,9 @@ void fani_pool_leave(fan_pool *pool, size_t works);
 /* Has a work run by a thread; those of equal priority in the order in which they came. For who has
  * joined; also with locks held that its works take. */
 void fani_pool_post(fan_pool *pool, fani_work *work, int priority);
+
+/* The same once `due` has come: until then it holds no thread. */
+void fani_pool_post_at(fan_pool *pool, fani_work *work, int priority, fan_deadline due);
 
 /* Takes back a work that was posted. False: it has begun. */
 bool fani_pool_take_back(fan_pool *pool, fani_work *work);

@@ -9,7 +9,9 @@
 #include "stage/heap.h"
 #include "stage/pool.h"
 
-#define FANI_NOT_WAITING SIZE_MAX /* as a place */
+/* As places. */
+#define FANI_NOT_WAITING SIZE_MAX
+#define FANI_WAITING_FOR_DUE (SIZE_MAX - 1)
 
 struct fan_pool {
     unsigned threads_max;
@@ -24,6 +26,7 @@ struct fan_pool {
     pthread_cond_t room;       /* calls_waiting went down, or the pool is closing: for submitters */
     pthread_cond_t quiet;      /* nothing waits and nothing runs: for close */
     fani_heap waiting;         /* of fani_work */
+    fani_work *later;          /* works whose time has not come */
     size_t calls_waiting;      /* those of them that are calls */
     size_t places;             /* in the heap, promised to who has joined */
     unsigned threads, running; /* there are; of them run something */

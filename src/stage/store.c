@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "stage/manifest.h"
+#include "stage/members.h"
 #include "stage/part_file.h"
 #include "stage/pool.h"
 #include "stage/sleep.h"
@@ -208,13 +209,17 @@ static fan_status choose_name(const fan_store *s, const fan_outcome *outcome, ch
         size = asprintf(name, "%s%s", chosen, ending);
     } else {
         uint64_t number = o->shard_items || o->shard_bytes ? s->begun : outcome->index;
-        size = asprintf(name, "%s%05" PRIu64 "%s%s", o->prefix, number, o->suffix, ending);
+        char member[16] = "";
+        if (o->members)
+            snprintf(member, sizeof member, "%05u-", o->member);
+        size =
+            asprintf(name, "%s%s%05" PRIu64 "%s%s", o->prefix, member, number, o->suffix, ending);
     }
     if (size < 0) {
         *name = NULL; /* asprintf leaves there what it likes */
         return fani_error_set(error, FAN_E_MEMORY, "no memory for the name of a file");
     }
-    if (o->manifest && !strcmp(*name, o->manifest))
+    if (fani_members_is_manifest(o, *name))
         return fani_error_set(error, FAN_E_ARGUMENT,
                               "item %" PRIu64 ": its file would be %s, the list of files",
                               outcome->index, *name);
@@ -365,6 +370,10 @@ static fan_status check(const fan_store_options *o, fan_error *error)
         return fani_error_set(error, FAN_E_ARGUMENT, "shards are not named after items");
     if (o->packing > FAN_PACKING_ZSTD || !fani_pack_level_is_valid(o->packing, o->level))
         return fani_error_set(error, FAN_E_ARGUMENT, "there is no such compression");
+    if (o->members > FANI_MEMBERS_MAX || (o->members && o->member >= o->members))
+        return fani_error_set(error, FAN_E_ARGUMENT,
+                              "member %u of %u: expected one from 0, of at most %d", o->member,
+                              o->members, FANI_MEMBERS_MAX);
     if (o->behind_files > BEHIND_FILES_MAX)
         return fani_error_set(error, FAN_E_ARGUMENT, "at most %d files are written at a time",
                               BEHIND_FILES_MAX);
@@ -390,12 +399,14 @@ static fan_status make_folder(const fan_store_options *o, fan_error *error)
 /* An old manifest goes at once: it would speak of files that are not what it says. */
 static fan_status begin_manifest(fan_store *s, fan_error *error)
 {
-    char *path;
     if (!s->options.manifest)
         return FAN_OK;
-    if (asprintf(&path, "%s/%s", s->options.folder, s->options.manifest) < 0)
+    fan_status status = fani_members_remove_manifest(&s->options, error);
+    if (status != FAN_OK)
+        return status;
+    char *path = fani_members_manifest(&s->options, s->options.member);
+    if (!path)
         return fani_error_set(error, FAN_E_MEMORY, "no memory for the list of files");
-    fan_status status = FAN_OK;
     if (unlink(path) != 0 && errno != ENOENT) {
         status = fani_error_errno(error, FAN_E_OUTPUT, errno, "%s can't be replaced", path);
         fani_error_place(error, path, 0, 0);

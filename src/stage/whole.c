@@ -102,12 +102,14 @@ fani_whole_step fani_whole_begin(fani_whole *whole, const fani_whole_options *op
     whole->options = options;
     whole->listed = listed;
     whole->opened = true;
-    whole->remote = fani_fetch_is_url(listed->name);
+    bool remote = fani_fetch_is_url(listed->name);
     whole->hash = XXH3_createState();
-    if (!whole->hash)
+    if (remote)
+        whole->fetching = fani_fetching_new(options->fetcher, listed->name);
+    if (!whole->hash || (remote && !whole->fetching))
         return no_memory(whole, error);
     (void)XXH3_64bits_reset(whole->hash); /* fails for NULL alone */
-    return whole->remote ? FANI_WHOLE_MORE : look_at(whole, error);
+    return remote ? FANI_WHOLE_MORE : look_at(whole, error);
 }
 
 void fani_whole_end(fani_whole *whole)
@@ -117,6 +119,8 @@ void fani_whole_end(fani_whole *whole)
     whole->owned = whole->opened = false;
     fani_unpack_free(whole->unpack);
     whole->unpack = NULL;
+    fani_fetching_free(whole->fetching);
+    whole->fetching = NULL;
     (void)XXH3_freeState(whole->hash);
     whole->hash = NULL;
 }
@@ -133,8 +137,8 @@ static bool await(const fani_whole *w)
     return entries[1].revents == 0; /* an error of poll: read will tell what is wrong */
 }
 
-/* *n bytes, 0 at the end. */
-static fani_whole_step read_raw(fani_whole *w, void *to, size_t size, size_t *n, fan_error *error)
+static fani_whole_step read_fd(const fani_whole *w, void *to, size_t size, size_t *n,
+                               fan_error *error)
 {
     ssize_t got;
     do {
@@ -148,13 +152,27 @@ static fani_whole_step read_raw(fani_whole *w, void *to, size_t size, size_t *n,
     if (got < 0)
         return fail_errno(w, "read", error);
     *n = (size_t)got;
-    w->stored_size += *n;
-    (void)XXH3_64bits_update(w->hash, to, *n);
     return FANI_WHOLE_MORE;
 }
 
+/* *n bytes, 0 at the end. What is fetched is there. */
+static fani_whole_step read_raw(fani_whole *w, void *to, size_t size, size_t *n, fan_error *error)
+{
+    fani_whole_step step = FANI_WHOLE_MORE;
+    if (w->fetching)
+        *n = fani_fetching_take(w->fetching, to, size);
+    else
+        step = read_fd(w, to, size, n, error);
+    if (step == FANI_WHOLE_FAILED)
+        return step;
+    w->stored_size += *n;
+    (void)XXH3_64bits_update(w->hash, to, *n);
+    return step;
+}
+
 /* Room for some more bytes, one byte beyond the largest size included: it tells what is too large.
- * A plain file gets room for all of it, and for the look that finds its end. */
+ * A plain file gets room for all of it, and for the look that finds its end; so does one whose
+ * server says what it has. */
 static fani_whole_step reserve(fani_whole *w, size_t least, fan_error *error)
 {
     size_t most = w->options->max + 1, capacity = w->bytes.capacity;
@@ -162,9 +180,10 @@ static fani_whole_step reserve(fani_whole *w, size_t least, fan_error *error)
         return too_large(w, error);
     if (capacity > w->bytes.size)
         return FANI_WHOLE_MORE;
+    uint64_t expected = w->fetching ? fani_fetching_total(w->fetching) : w->expected;
     capacity = capacity ? 2 * capacity : least;
-    if (!w->unpack && w->expected >= capacity)
-        capacity = w->expected < most ? (size_t)w->expected + 1 : most;
+    if (!w->unpack && expected >= capacity)
+        capacity = expected < most ? (size_t)expected + 1 : most;
     capacity = capacity < most ? capacity : most;
     unsigned char *bytes = realloc(w->bytes.bytes, capacity);
     if (!bytes)
@@ -274,59 +293,38 @@ static fani_whole_step read_start(fani_whole *w, fan_error *error)
     return decide(w, error);
 }
 
-/* Unpacks what was fetched. */
-static fani_whole_step unpack_all(fani_whole *w, const fan_buffer *packed, fan_error *error)
+/* What was read is not the file any more. */
+static void begin_anew(fani_whole *w)
 {
-    size_t at = 0, room, got = 0;
-    const char *why = NULL;
-    while (!fani_unpack_ended(w->unpack)) {
-        if (reserve(w, CHUNK, error) == FANI_WHOLE_FAILED)
-            return FANI_WHOLE_FAILED;
-        fan_status status = fani_unpack_take(w->unpack, w->bytes.bytes + w->bytes.size,
-                                             w->bytes.capacity - w->bytes.size, &got, &why);
-        if (status != FAN_OK)
-            return fail_unpacking(w, status, why, error);
-        w->bytes.size += got;
-        if (got || fani_unpack_ended(w->unpack))
-            continue;
-        unsigned char *raw = fani_unpack_room(w->unpack, &room);
-        room = packed->size - at < room ? packed->size - at : room;
-        memcpy(raw, packed->bytes + at, room);
-        fani_unpack_filled(w->unpack, room);
-        at += room;
-    }
-    return FANI_WHOLE_DONE;
+    w->bytes.size = 0;
+    w->begun = false;
+    w->stored_size = 0;
+    fani_unpack_free(w->unpack);
+    w->unpack = NULL;
+    (void)XXH3_64bits_reset(w->hash); /* fails for NULL alone */
 }
 
-static fani_whole_step read_remote(fani_whole *w, fan_error *error)
+static fani_whole_step read_on(fani_whole *w, fan_error *error)
 {
-    fan_buffer stored = {0};
-    fan_status status = fani_fetch(w->options->fetcher, w->listed->name, &stored, error);
-    fani_whole_step step = status == FAN_OK ? FANI_WHOLE_DONE : fail(w, error);
-    fani_packing packing = FANI_PACKING_NONE;
-    if (step == FANI_WHOLE_DONE && stored.size) {
-        w->stored_size = stored.size;
-        (void)XXH3_64bits_update(w->hash, stored.bytes, stored.size);
-        if (!w->options->keep_packed)
-            packing = fani_packing_of(stored.bytes, stored.size);
-    }
-    if (step == FANI_WHOLE_DONE)
-        step = check(w, error);
-    if (step == FANI_WHOLE_DONE && (packing == FANI_PACKING_GZIP || packing == FANI_PACKING_ZSTD)) {
-        step = fani_unpack_new(packing, &w->unpack) == FAN_OK ? unpack_all(w, &stored, error)
-                                                              : no_memory(w, error);
-        free(stored.bytes);
-    } else {
-        w->bytes = stored;
-    }
-    return step;
+    if (!w->begun)
+        return read_start(w, error);
+    return w->unpack ? read_packed(w, error) : read_plain(w, error);
 }
 
 fani_whole_step fani_whole_read(fani_whole *whole, fan_error *error)
 {
-    if (whole->remote)
-        return read_remote(whole, error);
-    if (!whole->begun)
-        return read_start(whole, error);
-    return whole->unpack ? read_packed(whole, error) : read_plain(whole, error);
+    if (!whole->fetching)
+        return read_on(whole, error);
+    switch (fani_fetching_await(whole->fetching, &whole->due, error)) {
+    case FANI_FETCH_READY:
+        return read_on(whole, error);
+    case FANI_FETCH_ANEW:
+        begin_anew(whole);
+        return FANI_WHOLE_MORE;
+    case FANI_FETCH_LATER:
+        return FANI_WHOLE_LATER;
+    case FANI_FETCH_FAILED:
+        break;
+    }
+    return fail(whole, error);
 }

@@ -9,15 +9,15 @@
 #include "stage/unpack.h"
 
 typedef struct fani_whole_options {
-    size_t max;       /* most bytes, unpacked */
-    bool keep_packed; /* nothing is unpacked */
-    int stop_fd;      /* becomes readable when waits for bytes are to end */
-    fani_fetcher
-        *fetcher; /* there is one where a name is a URL: such a file is read in one piece */
+    size_t max;            /* most bytes, unpacked */
+    bool keep_packed;      /* nothing is unpacked */
+    int stop_fd;           /* becomes readable when waits for bytes are to end */
+    fani_fetcher *fetcher; /* there is one where a name is a URL */
 } fani_whole_options;
 
 typedef enum fani_whole_step {
     FANI_WHOLE_MORE,   /* there may be more */
+    FANI_WHOLE_LATER,  /* a server is to be asked again, not before `due` */
     FANI_WHOLE_DONE,   /* all was read, and is what it should be */
     FANI_WHOLE_FAILED, /* the error says why */
 } fani_whole_step;
@@ -26,13 +26,15 @@ typedef enum fani_whole_step {
 typedef struct fani_whole {
     fan_buffer bytes;                  /* what was read: malloc's, whoever takes it frees it */
     uint64_t stored_size, stored_hash; /* of the file; the hash when it is done */
+    fan_deadline due;
 
     /* Its own. */
     const fani_whole_options *options;
     const fani_listed *listed;
     int fd;
-    bool opened, owned, regular, remote, begun;
+    bool opened, owned, regular, begun;
     uint64_t expected; /* bytes that a plain file had, from where it stands, when it was opened */
+    fani_fetching *fetching; /* NULL: it is no URL */
     fani_unpack *unpack;
     void *hash;
 } fani_whole;

@@ -208,6 +208,37 @@ rm -f ran
 run timeout 60 "${map[@]}" -j 1 --halt soon,fail=2 -- sh -c 'echo $0 >>ran; exit 1' ::: 1 2 3 4 5 6
 expect 1
 [ "$(wc -l <ran)" -lt 6 ] || fail "$what: all ran"
+what='halt after so many that end well, as parallel has it'
+run "${map[@]}" -j 1 --halt now,success=2 -- sh -c 'echo $0; [ $0 != 1 ]' ::: {1..300}
+expect 0
+says 'items that are ok: 2, and halt is success=2'
+checks=$((checks + 1))
+[ "$(wc -l <out)" -lt 300 ] && [ "$(head -n 3 out | tr '\n' ' ')" = '1 2 3 ' ] || fail "$what: $(wc -l <out) ran"
+run "${map[@]}" -j 1 --halt -1 --unordered -- echo ::: {1..300}
+expect 0
+says 'success=1'
+what='halt after so many, and one failed'
+run "${map[@]}" -j 1 --halt soon,done=3 -- sh -c '[ $0 != 2 ]' ::: {1..300}
+expect 1 ''
+says 'items that are done: 3, and halt is done=3'
+what='halt when a share of all fails'
+seq 300 >all
+run "${map[@]}" -j 1 -a all --halt soon,fail=2% -- sh -c 'echo $0; [ $(($0 % 2)) = 0 ]'
+expect 1
+says 'failed items: 6 of 300, and halt is fail=2%'
+checks=$((checks + 1))
+[ "$(wc -l <out)" -lt 300 ] || fail "$what: all ran"
+run "${map[@]}" -j 1 -a all --halt 1% -- false
+expect 1
+says 'failed items: 3 of 300, and halt is fail=1%'
+what='a halted run is gone on with'
+run "${map[@]}" -j 1 -a all --output halted --halt now,success=3 -- echo
+expect 0
+checks=$((checks + 1))
+[ ! -e halted ] || fail "$what: there is an output already"
+run "${map[@]}" -j 1 -a all --output halted --resume -- echo
+expect 0
+cmp -s all halted || fail "$what: another output"
 what='many of them: the last counts'
 # shellcheck disable=SC2046 # many words
 run "${map[@]}" -j 1 $(printf -- '--halt now,fail=%d ' {60..1}) -- sh -c 'echo $0; exit 1' ::: 1 2 3
@@ -218,6 +249,22 @@ expect 0
 checks=$((checks + 1))
 [ "$(grep -E '^(command|values)' out | tr -s ' \n' ' ')" = 'command sh command -c command : >ran command {} values ::: values a values b ' ] ||
     fail "$what: $(cat out)"
+what='a dry run shows what would run'
+run "${map[@]}" --dry-run -- gzip -9 {} {.} {%} ::: 'a b.c' "it's"
+expect 0
+checks=$((checks + 1))
+[ "$(sed '1,/^$/d' out)" = "gzip -9 'a b.c' 'a b' '{%}'
+gzip -9 'it'\\''s' 'it'\\''s' '{%}'" ] || fail "$what: $(cat out)"
+run_on 'x\ny z\n' "${map[@]}" --dry-run --shell -- 'wc -l <{} | tee {#}'
+checks=$((checks + 1))
+[ "$(sed '1,/^$/d' out)" = "wc -l <x | tee 1
+wc -l <'y z' | tee 2" ] || fail "$what: $(cat out)"
+run "${map[@]}" --dry-run --shard 2/2 --format tsv --output none -- echo ::: a b c d
+checks=$((checks + 1))
+[ "$(sed '1,/^$/d' out | tr '\n' ' ')" = 'echo b echo d ' ] || fail "$what: $(cat out)"
+run "${map[@]}" --dry-run -- echo :::: missing
+expect 2
+says 'missing can'
 what='times'
 run "${map[@]}" --format tsv --timings -j 1 -- sh -c 'exit $0' ::: 0 3
 expect 1
@@ -233,14 +280,11 @@ says 'there is no command'
 run "${map[@]}" --halt perhaps true ::: a
 expect 2 ''
 says "halt is 'perhaps'"
-for fails in -1 +3 ' 3' 0 '' 3x 99999999999999999999999; do
+for fails in -1 +3 ' 3' 0 '' 3x 99999999999999999999999 0% 101% %; do
     run "${map[@]}" --halt "now,fail=$fails" true ::: a
     expect 2 ''
     says "halt is 'now,fail=$fails'"
 done
-run "${map[@]}" --executor processes echo {%} ::: a
-expect 2 ''
-says '{%} needs the executor threads or serial'
 run "${map[@]}" --colsep , echo ::: a ::: b
 expect 2 ''
 says 'colsep'
@@ -266,5 +310,26 @@ if find_mpirun; then
     cmp -s plain out || fail "$what: not over ranks: $(cat err)"
 else
     echo 'skipped over ranks: no MPI'
+fi
+
+# ---- Places -----------------------------------------------------------------------------------
+
+# Each makes a folder named by its place: it can't where another one that runs has it.
+what='places are no two commands at the same time, and no more than workers'
+own='mkdir place.$0 && sleep 0.03 && rmdir place.$0 && echo $0'
+places_are() {
+    run timeout 120 "${@:2}" -a numbers --shard 1/4 --format tsv --output places -- sh -c "$own" {%}
+    expect 0
+    checks=$((checks + 1))
+    tail -n +2 places.shard-1 | cut -f 5 | tr -d 'n\\' | sort -u >taken
+    if [ "$(wc -l <places.shard-1)" -ne 51 ] || ! seq "$1" | head -n "$(wc -l <taken)" | cmp -s - taken; then
+        fail "$what: $*: $(cut -f 5 places.shard-1 | sort | uniq -c)"
+    fi
+    rm -f places*
+}
+places_are 3 "${map[@]}" --executor threads -j 3
+places_are 3 "${map[@]}" --executor processes -j 3
+if find_mpirun; then
+    places_are 4 "${mpirun[@]}" -n 2 "${map[@]}" -j 2
 fi
 finish

@@ -36,10 +36,13 @@ struct http_server {
     unsigned count;
     unsigned accepted; /* so far: the places of those that have ended are used again */
     _Atomic unsigned requests[HTTP_WAY_COUNT], ranges[HTTP_WAY_COUNT];
+    _Atomic unsigned all, first[HTTP_WAY_COUNT], last[HTTP_WAY_COUNT];
+    _Atomic size_t sent;
     _Atomic bool ending;
 };
 
 typedef struct request {
+    http_server *server;
     http_way way;
     size_t size, from;
     bool has_range;
@@ -65,6 +68,16 @@ static void send_all(int fd, const void *bytes, size_t size)
             return;
         from += n;
         size -= (size_t)n;
+    }
+}
+
+static void send_counted(const request *r, int fd, const unsigned char *bytes, size_t size)
+{
+    enum { PIECE = 65536 };
+    for (size_t n; size; bytes += n, size -= n) {
+        n = size < PIECE ? size : PIECE;
+        send_all(fd, bytes, n);
+        atomic_fetch_add(&r->server->sent, n);
     }
 }
 
@@ -117,13 +130,13 @@ static void answer_plainly(int fd, const request *r, const unsigned char *file)
         r->has_range && r->from < r->size && (!r->if_range[0] || !strcmp(r->if_range, expected));
     if (!part) {
         send_head(fd, "200 OK", tag, r->size);
-        send_all(fd, file, r->size);
+        send_counted(r, fd, file, r->size);
         return;
     }
     snprintf(more, sizeof more, "%sContent-Range: bytes %zu-%zu/%zu\r\n", dated ? "" : tag, r->from,
              r->size - 1, r->size);
     send_head(fd, "206 Partial Content", more, r->size - r->from);
-    send_all(fd, file + r->from, r->size - r->from);
+    send_counted(r, fd, file + r->from, r->size - r->from);
 }
 
 static void answer_slowly(int fd, const request *r, const unsigned char *file)
@@ -202,6 +215,10 @@ static bool answer(int fd, const request *r, unsigned char *file)
         send_head(fd, "200 OK", "", r->size + 100);
         send_all(fd, file, r->size);
         return false;
+    case HTTP_modest:
+        send_head(fd, "200 OK", tag, r->size - 100);
+        send_all(fd, file, r->size);
+        return true;
     case HTTP_changed:
         tag = "ETag: \"other\"\r\n";
         if (cut_first(fd, r, tag, file))
@@ -270,7 +287,7 @@ static bool read_request(int fd, char text[REQUEST])
 static bool parse(http_server *s, const char *text, request *r)
 {
     char way[32];
-    *r = (request){.way = HTTP_WAY_COUNT};
+    *r = (request){.server = s, .way = HTTP_WAY_COUNT};
     if (sscanf(text, "GET /%31[a-z0-9]/%zu", way, &r->size) != 2)
         return false;
     for (int i = 0; i < HTTP_WAY_COUNT; i++)
@@ -278,6 +295,9 @@ static bool parse(http_server *s, const char *text, request *r)
             r->way = (http_way)i;
     if (r->way == HTTP_WAY_COUNT)
         return false;
+    unsigned none = 0, place = atomic_fetch_add(&s->all, 1) + 1;
+    (void)atomic_compare_exchange_strong(&s->first[r->way], &none, place);
+    atomic_store(&s->last[r->way], place);
     r->number = atomic_fetch_add(&s->requests[r->way], 1) + 1;
     const char *range = strcasestr(text, "\nRange: bytes=");
     r->has_range = range && sscanf(range, "\nRange: bytes=%zu-", &r->from) == 1;
@@ -339,6 +359,8 @@ static void *accept_all(void *user)
         }
         s->accepted++;
         *c = (connection){.server = s, .fd = fd};
+        const int buffer = 65536;
+        (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
         if (pthread_create(&c->thread, NULL, serve, c) != 0)
             abort();
         pthread_mutex_unlock(&s->lock);
@@ -401,6 +423,21 @@ unsigned http_requests(http_server *server, http_way way)
 unsigned http_ranges(http_server *server, http_way way)
 {
     return atomic_load(&server->ranges[way]);
+}
+
+unsigned http_first(http_server *server, http_way way)
+{
+    return atomic_load(&server->first[way]);
+}
+
+unsigned http_last(http_server *server, http_way way)
+{
+    return atomic_load(&server->last[way]);
+}
+
+size_t http_sent(http_server *server)
+{
+    return atomic_load(&server->sent);
 }
 
 unsigned http_connections(http_server *server)

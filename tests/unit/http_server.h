@@ -20,6 +20,7 @@
     X(stall)     /* half of it and nothing more, then */                                           \
     X(hang)      /* never */                                                                       \
     X(liar)      /* says a length that is 100 more than what it sends */                           \
+    X(modest)    /* says a length that is 100 less than what it sends */                           \
     X(unknown)   /* half of it, without anything to know it by, then */                            \
     X(changed)   /* half of another file, then */                                                  \
     X(otherpart) /* half of it, then a part that was not asked for, then */                        \
@@ -46,5 +47,12 @@ int http_port(const http_server *server);
 unsigned http_requests(http_server *server, http_way way);
 unsigned http_ranges(http_server *server, http_way way);
 unsigned http_connections(http_server *server);
+
+/* The first and the last request of this way, counted among all from 1; 0: there was none. */
+unsigned http_first(http_server *server, http_way way);
+unsigned http_last(http_server *server, http_way way);
+
+/* Bytes of files handed to the system so far. Its buffers are small where they are the server's. */
+size_t http_sent(http_server *server);
 
 #endif

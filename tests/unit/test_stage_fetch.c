@@ -1,4 +1,5 @@
 /* Files over http from a server that stalls, resets, lies and changes its mind. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -114,6 +115,117 @@ FAN_TEST(stage_fetch, what_has_changed_is_fetched_anew)
     expect_fetched("changed", HTTP_changed, SIZE, 2, 1);
     expect_fetched("otherpart", HTTP_otherpart, SIZE, 3, 1);
     expect_fetched("norange", HTTP_norange, SIZE, 3, 1);
+}
+
+/* The same when much of them was read already. */
+FAN_TEST(stage_fetch, large_files_are_gone_on_with_or_fetched_anew)
+{
+    enum { LARGE = 3000000 };
+    expect_fetched("cut", HTTP_cut, LARGE, 2, 1);
+    expect_fetched("unknown", HTTP_unknown, LARGE, 2, 0);
+    expect_fetched("changed", HTTP_changed, LARGE, 2, 1);
+    expect_fetched("norange", HTTP_norange, LARGE, 3, 1);
+    expect_fetched("packed", HTTP_packed, LARGE, 1, 0);
+}
+
+/* A length that is too small is noticed by nobody but a manifest, and costs no other file. */
+FAN_TEST(stage_fetch, a_server_that_says_less_than_it_sends)
+{
+    http_server *server = http_start();
+    char path[] = "/tmp/fan_fetch_XXXXXX", list[256];
+    fan_file file;
+    int fd = mkstemp(path), port = server ? http_port(server) : 0;
+    ASSERT_TRUE(server && fd >= 0);
+    int size = snprintf(list, sizeof list,
+                        "http://127.0.0.1:%d/modest/5000\t5000\nhttp://127.0.0.1:%d/plain/5000\n",
+                        port, port);
+    EXPECT_I64(write(fd, list, (size_t)size), size);
+    close(fd);
+    fan_files *files = open_files((fan_files_options){.ahead_files = 1});
+    EXPECT_I64(fan_files_add_manifest(files, path), FAN_OK);
+    ASSERT_I64(fan_files_next(files, fan_deadline_in_ms(HANG_MS), &file), FAN_OK);
+    EXPECT_CONTAINS(file.error ? file.error->text : "", "has 4900 bytes, not the 5000");
+    ASSERT_I64(fan_files_next(files, fan_deadline_in_ms(HANG_MS), &file), FAN_OK);
+    expect_whole(&file, 5000);
+    close_files(files);
+    unlink(path);
+    http_stop(server);
+}
+
+/* What the system keeps for a connection is much less than a file of this test. */
+FAN_TEST(stage_fetch, ahead_bytes_bound_what_is_fetched_too)
+{
+    enum { COUNT = 4, LARGE = 16 << 20, KEPT = 12 << 20, STILL_MS = 100 };
+    http_server *server = http_start();
+    fan_file file;
+    ASSERT_TRUE(server);
+    fan_files *files =
+        open_files((fan_files_options){.ahead_bytes = 1 << 20, .stall_ms = STALL_MS});
+    for (int i = 0; i < COUNT; i++)
+        add(files, server, "plain", LARGE);
+    ASSERT_I64(fan_files_next(files, fan_deadline_in_ms(HANG_MS), &file), FAN_OK);
+    expect_whole(&file, LARGE);
+    size_t before = 0; /* until nothing is sent any more, for longer than a stall may last */
+    for (int still = 0; still < 4; still = http_sent(server) == before ? still + 1 : 0) {
+        before = http_sent(server);
+        usleep(STILL_MS * 1000);
+    }
+    EXPECT_TRUE(http_sent(server) < LARGE + (COUNT - 1) * (size_t)KEPT);
+    for (int i = 1; i < COUNT; i++) {
+        ASSERT_I64(fan_files_next(files, fan_deadline_in_ms(HANG_MS), &file), FAN_OK);
+        expect_whole(&file, LARGE);
+    }
+    close_files(files);
+    http_stop(server);
+}
+
+/* Holds a thread of a pool until a pipe has a byte. */
+static fan_status wait_for_byte(fan_call *call, void *user, fan_error *error)
+{
+    char byte;
+    (void)call, (void)error;
+    return read(*(const int *)user, &byte, 1) == 1 ? FAN_OK : FAN_E_FAILED;
+}
+
+/* One thread: the second file is asked for before the first one is again. */
+FAN_TEST(stage_fetch, a_pause_before_a_try_holds_no_thread)
+{
+    http_server *server = http_start();
+    fan_pool *pool;
+    fan_files *files;
+    fan_file file;
+    int gate[2];
+    ASSERT_TRUE(server && pipe2(gate, O_CLOEXEC) == 0);
+    ASSERT_I64(fan_pool_open(&(fan_pool_options){.threads = 1}, &pool, NULL), FAN_OK);
+    ASSERT_I64(fan_files_open(&(fan_files_options){.pool = pool, .backoff_ms = 50}, &files, NULL),
+               FAN_OK);
+    add(files, server, "twice500", 1000);
+    add(files, server, "plain", 1000);
+    ASSERT_I64(fan_pool_submit(pool, wait_for_byte, &gate[0], NULL, NULL), FAN_OK);
+    EXPECT_I64(fan_files_next(files, FAN_NOW, &file), FAN_E_TIMEOUT); /* both wait now */
+    EXPECT_I64(write(gate[1], "", 1), 1);
+    for (int i = 0; i < 2; i++) {
+        ASSERT_I64(fan_files_next(files, fan_deadline_in_ms(HANG_MS), &file), FAN_OK);
+        expect_whole(&file, 1000);
+    }
+    EXPECT_U64(http_first(server, HTTP_twice500), 1);
+    EXPECT_U64(http_first(server, HTTP_plain), 2);
+    EXPECT_U64(http_last(server, HTTP_twice500), 4);
+    close_files(files);
+
+    /* It can be left in such a pause. */
+    ASSERT_I64(
+        fan_files_open(&(fan_files_options){.pool = pool, .backoff_ms = 30000}, &files, NULL),
+        FAN_OK);
+    add(files, server, "always503", 1000);
+    EXPECT_I64(fan_files_next(files, fan_deadline_in_ms(20), &file), FAN_E_TIMEOUT);
+    int64_t begin = fani_clock_ns();
+    close_files(files);
+    EXPECT_TRUE(fani_clock_ns() - begin < (int64_t)20000 * 1000000);
+    EXPECT_I64(fan_pool_close(pool, FAN_CLOSE_DRAIN, fan_deadline_in_ms(HANG_MS)), FAN_OK);
+    close(gate[0]);
+    close(gate[1]);
+    http_stop(server);
 }
 
 FAN_TEST(stage_fetch, what_can_t_be_fetched)

@@ -253,6 +253,61 @@ FAN_TEST(stage_store, shards_with_a_manifest)
     remove_folder(&f);
 }
 
+/* One of the stores that write to one folder. */
+static void write_member(const folder *f, fan_store_options options, unsigned member, bool finish)
+{
+    char text[64];
+    options.member = member;
+    fan_store *store = open_store(f, options);
+    for (uint64_t i = 0; i < 5; i++) {
+        snprintf(text, sizeof text, "item %d of %u", (int)i, member);
+        EXPECT_I64(put_text(store, i, text, NULL), FAN_OK);
+    }
+    if (finish)
+        EXPECT_I64(fan_store_finish(store, NULL), FAN_OK);
+    fan_store_free(store);
+}
+
+FAN_TEST(stage_store, several_stores_become_one)
+{
+    folder f = make_folder();
+    char text[TEXT], again[TEXT], path[PATH_SIZE];
+    fan_store_options options = {
+        .folder = f.path, .prefix = "p-", .shard_items = 2, .manifest = "LIST", .members = 3};
+    fan_error error = {0};
+    for (unsigned i = 0; i < 3; i++)
+        write_member(&f, options, i, i < 2);
+    EXPECT_I64(fan_store_join(&options, &error), FAN_E_INPUT); /* one has not finished */
+    EXPECT_CONTAINS(error.text, "LIST.00002");
+    snprintf(path, sizeof path, "%s/LIST", f.path);
+    EXPECT_TRUE(access(path, F_OK) != 0);
+    write_member(&f, options, 2, true);
+    EXPECT_I64(fan_store_join(&options, &error), FAN_OK);
+    slurp(&f, "LIST", text, sizeof text);
+    EXPECT_CONTAINS(text, "\np-00000-00000\t");
+    EXPECT_CONTAINS(text, "\np-00002-00002\t");
+    gather(&f, again, sizeof again);
+    EXPECT_TRUE(!strstr(again, "LIST.0"));
+    EXPECT_CONTAINS(again, "p-00001-00001=item 2 of 1item 3 of 1|p-00001-00002=item 4 of 1|");
+
+    /* Who begins again takes the list away; a file that has changed is noticed. */
+    write_member(&f, options, 0, true);
+    EXPECT_TRUE(access(path, F_OK) != 0);
+    write_member(&f, options, 1, true);
+    write_member(&f, options, 2, true);
+    snprintf(path, sizeof path, "%s/p-00001-00002", f.path);
+    EXPECT_I64(truncate(path, 1), 0);
+    EXPECT_I64(fan_store_join(&options, &error), FAN_E_INPUT);
+    EXPECT_CONTAINS(error.text, "p-00001-00002 is not the file of");
+    write_member(&f, options, 1, true);
+    EXPECT_I64(fan_store_join(&options, NULL), FAN_OK);
+    slurp(&f, "LIST", again, sizeof again);
+    EXPECT_STR(text, again);
+    options.members = 0;
+    EXPECT_I64(fan_store_join(&options, NULL), FAN_E_ARGUMENT);
+    remove_folder(&f);
+}
+
 FAN_TEST(stage_store, nothing_put_is_an_empty_manifest)
 {
     folder f = make_folder();
@@ -413,6 +468,8 @@ FAN_TEST(stage_store, bad_options_are_refused)
                    FAN_E_ARGUMENT, "compression");
     expect_refused((fan_store_options){.folder = "/tmp", .name = name_it, .shard_items = 3},
                    FAN_E_ARGUMENT, "shards");
+    expect_refused((fan_store_options){.folder = "/tmp", .members = 3, .member = 3}, FAN_E_ARGUMENT,
+                   "member 3 of 3");
 }
 
 /* A reply that there is no memory for costs its file, which never appears without it. */

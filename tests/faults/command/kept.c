@@ -228,14 +228,14 @@ static void failures_of(const char *name, char text[64])
     snprintf(text, 64, "code %d, %lu lines, %016llx", r.code, lines, (unsigned long long)hash);
 }
 
-bool kept_factor(kept_job *job, unsigned long count, unsigned bad)
+static bool factor(kept_job *job, unsigned long count, unsigned bad, const char *more)
 {
     static ran r;
     char arguments[400];
     const char *numbers = run_file("numbers");
     bool written = write_numbers(numbers, count, bad);
     *job = (kept_job){0};
-    snprintf(job->words, sizeof job->words, "factor --input %s --format tsv", numbers);
+    snprintf(job->words, sizeof job->words, "factor --input %s --format tsv%s", numbers, more);
     snprintf(arguments, sizeof arguments, "%s --executor serial --output @/plain", job->words);
     run(&(setting){.fault = {.no_sync = true}}, arguments, &r);
     job->code = r.code;
@@ -244,6 +244,16 @@ bool kept_factor(kept_job *job, unsigned long count, unsigned bad)
     SHIM_CHECK(written && r.code == (bad ? 2 : 0) && job->bytes, return false,
                "%s: code %d: %.300s", arguments, r.code, r.err);
     return true;
+}
+
+bool kept_factor(kept_job *job, unsigned long count, unsigned bad)
+{
+    return factor(job, count, bad, "");
+}
+
+bool kept_factor_packed(kept_job *job, unsigned long count, unsigned bad)
+{
+    return factor(job, count, bad, " --compress gzip");
 }
 
 bool kept_wait_written(pid_t pid, uint64_t bytes)

@@ -21,6 +21,9 @@ typedef struct kept_job {
  * folder, whose files are the ones that faults are for. */
 bool kept_factor(kept_job *job, unsigned long count, unsigned bad);
 
+/* The same with an output that is compressed. */
+bool kept_factor_packed(kept_job *job, unsigned long count, unsigned bad);
+
 /* Settings of a run on an executor: "serial", "threads", "processes" (two workers each), "mpi"
  * (three ranks of one worker process), "mpi-threads"; and its command line, with `more` options. No
  * sync reaches the disk: what processes lose is not what a lost machine loses. */

@@ -68,12 +68,14 @@ static bool looks_again(const trial *t, const ran *r)
     return t->where && !strcmp(t->call, "open") && strstr(r->fired_path, ".journal.lock");
 }
 
-/* Calls after which a run may well go on: of the folder, and of what was only read. */
+/* Calls after which a run may well go on: of the folder, and of what was only read, as a part is
+ * once it was synced and the output is made of it. */
 static bool may_pass(const trial *t, const ran *r)
 {
     return !strcmp(t->what, "EINTR") || !strcmp(t->what, "short") || of_the_folder(t, r) ||
            strstr(r->fired_path, ".lock.new-") || looks_again(t, r) ||
-           (!strcmp(t->call, "close") && strcmp(r->fired_path, kept_part()) != 0);
+           (!strcmp(t->call, "close") &&
+            (strstr(t->job->words, "--compress") || strcmp(r->fired_path, kept_part()) != 0));
 }
 
 /* One run in which the k-th call fails, and one that goes on. False: there is no such call, or
@@ -169,6 +171,26 @@ FAN_TEST(calls, each_fails_in_some_way_in_a_run_that_goes_on)
     kept_job job;
     if (kept_factor(&job, 8000, 5) && kept_killed(&job, 60))
         fail_everywhere(&job, IN_THE_MIDDLE, true, 6, false);
+    tidy();
+}
+
+/* Its output is made of the part when all is there, by more calls than others. */
+FAN_TEST(calls, each_fails_in_some_way_where_the_output_is_compressed)
+{
+    kept_job job;
+    if (kept_factor_packed(&job, 12, 2))
+        fail_everywhere(&job, AT_THE_BEGINNING, true, 4, false);
+    tidy();
+}
+
+FAN_TEST(calls, long_each_fails_in_every_way_where_the_output_is_compressed)
+{
+    kept_job job;
+    if (!kept_factor_packed(&job, 12, 2))
+        return;
+    fail_everywhere(&job, AT_THE_BEGINNING, false, 1, true);
+    if (kept_factor_packed(&job, 8000, 5) && kept_killed(&job, 85))
+        fail_everywhere(&job, IN_THE_MIDDLE, true, 2, false);
     tidy();
 }
 
@@ -277,6 +299,28 @@ FAN_TEST(calls, killed_at_some)
     kill_everywhere(&job, AT_THE_BEGINNING, true, 8, "kill-after");
     if (kept_factor(&job, 8000, 5) && kept_killed(&job, 60))
         kill_everywhere(&job, IN_THE_MIDDLE, true, 9, "kill-before");
+    tidy();
+}
+
+FAN_TEST(calls, killed_at_some_where_the_output_is_compressed)
+{
+    kept_job job;
+    if (kept_factor_packed(&job, 12, 2)) {
+        kill_everywhere(&job, AT_THE_BEGINNING, false, 8, "kill-before");
+        kill_everywhere(&job, AT_THE_BEGINNING, true, 8, "kill-after");
+    }
+    tidy();
+}
+
+FAN_TEST(calls, long_killed_at_each_where_the_output_is_compressed)
+{
+    kept_job job;
+    if (kept_factor_packed(&job, 12, 2)) {
+        kill_everywhere(&job, AT_THE_BEGINNING, true, 1, "kill-before");
+        kill_everywhere(&job, AT_THE_BEGINNING, false, 1, "kill-after");
+    }
+    if (kept_factor_packed(&job, 20000, 5) && kept_killed(&job, 85))
+        kill_everywhere(&job, IN_THE_MIDDLE, true, 1, "kill-after");
     tidy();
 }
 

@@ -228,7 +228,7 @@ void fault_after(void)
     int error = errno;
     do {
         if (plan.signal)
-            (void)kill(getpid(), plan.signal);
+            (void)raise(plan.signal);
         else
             (void)nanosleep(&pause, NULL);
     } while (plan.signal == SIGKILL);
