@@ -6,18 +6,23 @@
 #include "job/big.h"
 #include "job/list.h"
 #include "job/record.h"
+#include "job/written.h"
 
 typedef struct divisors_state {
     fani_list_args args;
     fan_buffer record, value;
     fan_buffer small; /* divisors of a number of up to 64 bits */
     fani_big big;
+    fani_written other;
+    const unsigned char *input; /* the token at work where it is not in decimal, or NULL */
+    size_t input_size;
 } divisors_state;
 
 static void stop(void *state)
 {
     divisors_state *s = state;
     fani_big_clear(&s->big);
+    fani_written_clear(&s->other);
     fan_buffer_clear(&s->record);
     fan_buffer_clear(&s->value);
     fan_buffer_clear(&s->small);
@@ -33,6 +38,7 @@ static fan_status start(fan_run *run)
         return status;
     }
     s->args = fani_record_args(run);
+    fani_written_init(&s->other, &s->args, false);
     fan_run_set_state(run, s);
     return FAN_OK;
 }
@@ -99,6 +105,8 @@ static fan_status answer(divisors_state *s, fan_run *run, size_t i, uint64_t ind
     fani_record record = {.task = "divisors",
                           .name = "divisors",
                           .subject = number,
+                          .input = s->input,
+                          .input_size = s->input_size,
                           .subject_text = true,
                           .value = (const char *)s->value.bytes,
                           .value_size = s->value.size,
@@ -123,20 +131,30 @@ static fan_status one_number(divisors_state *s, fan_run *run, size_t i, uint64_t
     return fan_run_fail(run, i, "%s", error.text[0] ? error.text : fan_status_text(status));
 }
 
+static fan_status one_token(divisors_state *s, fan_run *run, size_t i, const fan_items *in)
+{
+    fani_number number;
+    size_t size, bad;
+    const unsigned char *token = fan_items_at(in, i, &size);
+    fan_status status = FAN_OK;
+    s->input = NULL;
+    if (!fani_number_scan(token, size, false, &number, &bad)) {
+        status = fani_written_read(&s->other, run, i, 0, token, size, &number);
+        s->input = token;
+        s->input_size = size;
+    }
+    if (status != FAN_OK || !number.digits)
+        return status;
+    if (number.digits[0] == '0')
+        return fan_run_fail(run, i, "0 is divided by every number");
+    return one_number(s, run, i, in->first + i, &number);
+}
+
 static fan_status run_numbers(fan_run *run, fan_items in)
 {
     divisors_state *s = fan_run_state(run);
     for (size_t i = 0; i < in.count; i++) {
-        fani_number number;
-        size_t size, bad;
-        const unsigned char *token = fan_items_at(&in, i, &size);
-        fan_status status;
-        if (!fani_number_scan(token, size, false, &number, &bad))
-            status = fani_record_bad_number(run, i, 0, token, size, bad, false);
-        else if (number.digits[0] == '0')
-            status = fan_run_fail(run, i, "0 is divided by every number");
-        else
-            status = one_number(s, run, i, in.first + i, &number);
+        fan_status status = one_token(s, run, i, &in);
         if (status != FAN_OK && status != FAN_E_TOO_LARGE)
             return status;
         if (i % 64 == 63 && fan_run_cancelled(run))
@@ -146,7 +164,7 @@ static fan_status run_numbers(fan_run *run, fan_items in)
 }
 
 const fan_task fani_task_divisors = {
-    .name = "divisors", .version = 2, .run = run_numbers, .start = start, .stop = stop};
+    .name = "divisors", .version = 3, .run = run_numbers, .start = start, .stop = stop};
 
 static const fani_list divisors_list = {
     .name = "divisors",

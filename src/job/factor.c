@@ -8,27 +8,41 @@
 #include "job/big.h"
 #include "job/list.h"
 #include "job/record.h"
+#include "job/written.h"
 
 /* Numbers of up to 64 bits are factored so many at once. */
 enum { GROUP = 512 };
 /* Room for what may be said about a number. */
 enum { NOTE = 200 };
 
+/* A number that is not written in decimal: as it is, and its decimal digits. */
+typedef struct written_number {
+    const unsigned char *input; /* NULL: it is in decimal */
+    size_t input_size;
+    unsigned char digits[FANI_U64_DIGITS];
+} written_number;
+
 typedef struct factor_state {
     fani_list_args args;
     fan_buffer record;
     fani_big big;
+    fani_written other;
     size_t group; /* used places of the arrays below */
     uint64_t numbers[GROUP];
     size_t items[GROUP];
     fani_number texts[GROUP];
     fan_factors_u64 factors[GROUP];
+    bool has_written; /* any of the group */
+    written_number written[GROUP];
+    const unsigned char *input; /* the token at work where it is not in decimal, or NULL */
+    size_t input_size;
 } factor_state;
 
 static void stop(void *state)
 {
     factor_state *s = state;
     fani_big_clear(&s->big);
+    fani_written_clear(&s->other);
     fan_buffer_clear(&s->record);
     free(s);
 }
@@ -42,6 +56,7 @@ static fan_status start(fan_run *run)
         return status;
     }
     s->args = fani_record_args(run);
+    fani_written_init(&s->other, &s->args, false);
     fan_run_set_state(run, s);
     return FAN_OK;
 }
@@ -110,8 +125,11 @@ static fan_status answer_u64(factor_state *s, fan_run *run, uint64_t first, size
                           .subject_text = true,
                           .value = text,
                           .value_size = fan_factors_u64_text(&s->factors[at], text)};
-    if (s->args.format == FANI_FORMAT_NDJSON)
+    if (s->args.format == FANI_FORMAT_NDJSON) {
+        record.input = s->written[at].input;
+        record.input_size = s->written[at].input_size;
         record.json = json_of_u64(&s->factors[at]);
+    }
     return fani_record_reply(run, s->items[at], first + s->items[at], &s->args, &record,
                              &s->record);
 }
@@ -126,6 +144,9 @@ static fan_status finish_group(factor_state *s, fan_run *run, uint64_t first)
             status = FAN_OK;
     }
     s->group = 0;
+    if (s->has_written)
+        memset(s->written, 0, sizeof s->written);
+    s->has_written = false;
     return status;
 }
 
@@ -136,6 +157,20 @@ static fan_status gather(factor_state *s, fan_run *run, uint64_t first, size_t i
     s->items[s->group] = i;
     s->texts[s->group] = *number;
     return ++s->group == GROUP ? finish_group(s, run, first) : FAN_OK;
+}
+
+/* The same of the token that was read last, which is not in decimal: the next one will have its
+ * digits' room. */
+static fan_status gather_written(factor_state *s, fan_run *run, uint64_t first, size_t i,
+                                 const fani_number *number, uint64_t value)
+{
+    written_number *written = &s->written[s->group];
+    fani_number copy = {.digits = written->digits, .size = number->size};
+    memcpy(written->digits, number->digits, number->size);
+    written->input = s->input;
+    written->input_size = s->input_size;
+    s->has_written = true;
+    return gather(s, run, first, i, &copy, value);
 }
 
 /* ---- Beyond ---------------------------------------------------------------------------------- */
@@ -174,6 +209,8 @@ static fan_status answer_big(factor_state *s, fan_run *run, size_t i, uint64_t i
     fani_record record = {.task = "factor",
                           .name = "factors",
                           .subject = number,
+                          .input = s->input,
+                          .input_size = s->input_size,
                           .subject_text = true,
                           .value = text,
                           .value_size = strlen(text)};
@@ -199,6 +236,24 @@ static fan_status one_big(factor_state *s, fan_run *run, size_t i, uint64_t inde
 
 /* ---- The task -------------------------------------------------------------------------------- */
 
+static fan_status one_written(factor_state *s, fan_run *run, size_t i, uint64_t first,
+                              const unsigned char *token, size_t size)
+{
+    fani_number number;
+    uint64_t value;
+    fan_status status = fani_written_read(&s->other, run, i, 0, token, size, &number);
+    if (status != FAN_OK || !number.digits)
+        return status;
+    s->input = token;
+    s->input_size = size;
+    if (fani_number_u64(&number, &value))
+        status = gather_written(s, run, first, i, &number, value);
+    else
+        status = one_big(s, run, i, first + i, &number);
+    s->input = NULL;
+    return status;
+}
+
 static fan_status one(factor_state *s, fan_run *run, size_t i, const fan_items *in)
 {
     fani_number number;
@@ -206,7 +261,7 @@ static fan_status one(factor_state *s, fan_run *run, size_t i, const fan_items *
     size_t size, bad;
     const unsigned char *token = fan_items_at(in, i, &size);
     if (!fani_number_scan(token, size, false, &number, &bad))
-        return fani_record_bad_number(run, i, 0, token, size, bad, false);
+        return one_written(s, run, i, in->first, token, size);
     if (fani_number_u64(&number, &value))
         return gather(s, run, in->first, i, &number, value);
     return one_big(s, run, i, in->first + i, &number);
@@ -227,7 +282,7 @@ static fan_status run_numbers(fan_run *run, fan_items in)
 }
 
 const fan_task fani_task_factor = {.name = "factor",
-                                   .version = 2,
+                                   .version = 3,
                                    .together = GROUP,
                                    .run = run_numbers,
                                    .start = start,

@@ -228,7 +228,7 @@ FAN_TEST(job_factor, bad_tokens_are_reported_in_place_and_the_rest_is_done)
     EXPECT_STR(o.output, "12: 2 2 3\n7: 7\n6: 2 3\n");
     snprintf(expected, sizeof expected,
              "%s:1:6: '12abc' is no number: expected a whole number that is not negative\n"
-             "%s:2:1: '-5' is no number: expected a whole number that is not negative\n"
+             "%s:2:1: '-5' is negative: expected a whole number that is not negative\n"
              "%s:4:2: '1\\x01' is no number: expected a whole number that is not negative\n"
              "%s:4:4: more than 10 digits: expected a shorter number, or a larger max-digits\n",
              path, path, path, path);
