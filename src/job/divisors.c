@@ -4,6 +4,7 @@
 
 #include "fanfold/factor.h"
 #include "job/big.h"
+#include "job/function.h"
 #include "job/list.h"
 #include "job/record.h"
 #include "job/written.h"
@@ -100,8 +101,10 @@ static fan_status list_big(divisors_state *s, fan_run *run, const fani_number *n
 }
 
 static fan_status answer(divisors_state *s, fan_run *run, size_t i, uint64_t index,
-                         const fani_number *number, json_t *array)
+                         const fani_number *number, const fan_factorization *factorization,
+                         json_t *array)
 {
+    char note[FANI_BIG_NOTE];
     fani_record record = {.task = "divisors",
                           .name = "divisors",
                           .subject = number,
@@ -111,6 +114,8 @@ static fan_status answer(divisors_state *s, fan_run *run, size_t i, uint64_t ind
                           .value = (const char *)s->value.bytes,
                           .value_size = s->value.size,
                           .json = array};
+    if (factorization)
+        fani_big_note(&record, factorization, note);
     return fani_record_reply(run, i, index, &s->args, &record, &s->record);
 }
 
@@ -121,10 +126,11 @@ static fan_status one_number(divisors_state *s, fan_run *run, size_t i, uint64_t
     fan_error error = {0};
     json_t *array = s->args.format == FANI_FORMAT_NDJSON ? json_array() : NULL;
     s->value.size = 0;
-    fan_status status = fani_number_u64(number, &small) ? list_u64(s, small, array)
-                                                        : list_big(s, run, number, array, &error);
+    bool is_small = fani_number_u64(number, &small);
+    fan_status status =
+        is_small ? list_u64(s, small, array) : list_big(s, run, number, array, &error);
     if (status == FAN_OK)
-        return answer(s, run, i, index, number, array);
+        return answer(s, run, i, index, number, is_small ? NULL : s->big.factorization, array);
     json_decref(array);
     if (status == FAN_E_CANCELLED || status == FAN_E_MEMORY)
         return status;
@@ -176,6 +182,8 @@ static const fani_list divisors_list = {
 
 static fan_status run_divisors(fani_job_run *run, fan_error *error)
 {
+    if (fani_job_text(run->job, FANI_KEY_FUNCTION))
+        return fani_function_run(run, error);
     return fani_list_run(run, &divisors_list, error);
 }
 

@@ -1,19 +1,17 @@
 /* factor: each number gives its prime factors, as coreutils factor prints them. */
 #include "fanfold/factor.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "job/big.h"
+#include "job/function.h"
 #include "job/list.h"
 #include "job/record.h"
 #include "job/written.h"
 
 /* Numbers of up to 64 bits are factored so many at once. */
 enum { GROUP = 512 };
-/* Room for what may be said about a number. */
-enum { NOTE = 200 };
 
 /* A number that is not written in decimal: as it is, and its decimal digits. */
 typedef struct written_number {
@@ -65,10 +63,15 @@ static fan_status start(fan_run *run)
 
 /* Appends one factor; takes the value. NULL where memory is short (the array is released then). */
 static json_t *add_factor(json_t *array, json_t *value, uint64_t exponent, const char *kind,
-                          const char *proof)
+                          fan_factor_method method, const char *proof)
 {
-    json_t *entry = json_pack("{s:o, s:I, s:s, s:s}", "factor", value, "exponent",
-                              (json_int_t)exponent, "kind", kind, "proof", proof);
+    static const char *const methods[] = {
+        [FAN_METHOD_NONE] = "none",   [FAN_METHOD_TRIAL] = "trial", [FAN_METHOD_U64] = "u64",
+        [FAN_METHOD_POWER] = "power", [FAN_METHOD_RHO] = "rho",     [FAN_METHOD_P_MINUS_1] = "p-1",
+        [FAN_METHOD_ECM] = "ecm",     [FAN_METHOD_SIQS] = "siqs"};
+    json_t *entry =
+        json_pack("{s:o, s:I, s:s, s:s, s:s}", "factor", value, "exponent", (json_int_t)exponent,
+                  "kind", kind, "method", methods[method], "proof", proof);
     if (json_array_append_new(array, entry) == 0)
         return array;
     json_decref(array);
@@ -81,7 +84,8 @@ static json_t *json_of_u64(const fan_factors_u64 *factors)
     for (size_t i = 0; array && i < factors->count; i++) {
         char text[FANI_U64_DIGITS];
         size_t size = fani_u64_text(factors->prime[i], text);
-        array = add_factor(array, json_stringn(text, size), factors->exponent[i], "prime", "u64");
+        array = add_factor(array, json_stringn(text, size), factors->exponent[i], "prime",
+                           fan_factors_u64_method(factors, i), "u64");
     }
     return array;
 }
@@ -110,7 +114,7 @@ static json_t *json_of_factorization(const fan_factorization *f)
     for (size_t i = 0; array && i < fan_factorization_count(f); i++)
         array = add_factor(array, json_of_mpz(fan_factorization_value(f, i)),
                            fan_factorization_exponent(f, i), kinds[fan_factorization_kind(f, i)],
-                           proofs[fan_factorization_proof(f, i)]);
+                           fan_factorization_method(f, i), proofs[fan_factorization_proof(f, i)]);
     return array;
 }
 
@@ -175,34 +179,10 @@ static fan_status gather_written(factor_state *s, fan_run *run, uint64_t first, 
 
 /* ---- Beyond ---------------------------------------------------------------------------------- */
 
-static bool all_proven(const fan_factorization *f)
-{
-    for (size_t i = 0; i < fan_factorization_count(f); i++)
-        if (fan_factorization_proof(f, i) == FAN_PROOF_NONE)
-            return false;
-    return true;
-}
-
-/* What is to be said about an answer: not split, or only probably prime. */
-static void set_note(fani_record *record, const fan_factorization *f, char note[NOTE])
-{
-    char shown[96];
-    fani_excerpt(record->subject->digits, record->subject->size, shown, sizeof shown);
-    record->note = note;
-    if (!fan_factorization_complete(f)) {
-        record->flags = FANI_RECORD_PARTIAL;
-        snprintf(note, NOTE, "%s is not completely factored within the effort", shown);
-    } else if (!all_proven(f)) {
-        record->flags = FANI_RECORD_NOTED;
-        snprintf(note, NOTE, "%s: a factor of more than %d digits is only probably prime", shown,
-                 FAN_FACTOR_PROOF_DIGITS);
-    }
-}
-
 static fan_status answer_big(factor_state *s, fan_run *run, size_t i, uint64_t index,
                              const fani_number *number)
 {
-    char note[NOTE], *text;
+    char note[FANI_BIG_NOTE], *text;
     fan_status status = fan_factorization_text(s->big.factorization, &text);
     if (status != FAN_OK)
         return status;
@@ -214,7 +194,7 @@ static fan_status answer_big(factor_state *s, fan_run *run, size_t i, uint64_t i
                           .subject_text = true,
                           .value = text,
                           .value_size = strlen(text)};
-    set_note(&record, s->big.factorization, note);
+    fani_big_note(&record, s->big.factorization, note);
     if (s->args.format == FANI_FORMAT_NDJSON)
         record.json = json_of_factorization(s->big.factorization);
     status = fani_record_reply(run, i, index, &s->args, &record, &s->record);
@@ -298,6 +278,8 @@ static const fani_list factor_list = {
 
 static fan_status run_factor(fani_job_run *run, fan_error *error)
 {
+    if (fani_job_text(run->job, FANI_KEY_FUNCTION))
+        return fani_function_run(run, error);
     return fani_list_run(run, &factor_list, error);
 }
 
