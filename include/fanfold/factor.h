@@ -76,7 +76,7 @@ FAN_API void fan_divisors_u64(const fan_factors_u64 *factors, uint64_t *out);
  * those of 1: ask before. Any thread. Source of all definitions: Hardy and Wright, "An Introduction
  * to the Theory of Numbers", chapters 16 and 17; the names of PARI/GP are in brackets.
  *
- * fan_divisor_sum_u64: sum[0] + 2^64 sum[1] = the sum of all divisors [sigma]; it is below 2^68. */
+ * fan_divisor_sum_u64: sum[0] + 2^64 sum[1] = the sum of all divisors [sigma]; it is below 2^67. */
 FAN_API void fan_divisor_sum_u64(const fan_factors_u64 *factors, uint64_t sum[2]);
 
 /* How many of 1, ..., n have no factor in common with n: Euler's phi [eulerphi]. */

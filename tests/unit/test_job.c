@@ -295,14 +295,16 @@ FAN_TEST(job_factor, tsv_and_ndjson_hold_every_entry)
     run_task(&o, "factor", "format", "ndjson", NULL, "12", "\xff", "18446744073709551617", NULL);
     EXPECT_STR(o.output,
                "{\"schema\":\"fanfold.factor/1\",\"index\":0,\"status\":\"ok\",\"n\":\"12\","
-               "\"factors\":[{\"factor\":\"2\",\"exponent\":2,\"kind\":\"prime\",\"proof\":\"u64\"}"
-               ",{\"factor\":\"3\",\"exponent\":1,\"kind\":\"prime\",\"proof\":\"u64\"}]}\n"
+               "\"factors\":[{\"factor\":\"2\",\"exponent\":2,\"kind\":\"prime\",\"method\":\"trial\","
+               "\"proof\":\"u64\"},{\"factor\":\"3\",\"exponent\":1,\"kind\":\"prime\",\"method\":"
+               "\"trial\",\"proof\":\"u64\"}]}\n"
                "{\"schema\":\"fanfold.factor/1\",\"index\":1,\"status\":\"bad input\",\"text\":\"'"
                "\\\\xff' is no number: expected a whole number that is not negative\"}\n"
                "{\"schema\":\"fanfold.factor/1\",\"index\":2,\"status\":\"ok\",\"n\":"
                "\"18446744073709551617\",\"factors\":[{\"factor\":\"274177\",\"exponent\":1,"
-               "\"kind\":\"prime\",\"proof\":\"u64\"},{\"factor\":\"67280421310721\",\"exponent\":"
-               "1,\"kind\":\"prime\",\"proof\":\"u64\"}]}\n");
+               "\"kind\":\"prime\",\"method\":\"ecm\",\"proof\":\"u64\"},{\"factor\":"
+               "\"67280421310721\",\"exponent\":1,\"kind\":\"prime\",\"method\":\"ecm\",\"proof\":"
+               "\"u64\"}]}\n");
 }
 
 /* Two primes of 31 digits: rho does not end within any test. */
