@@ -72,6 +72,32 @@ FAN_API uint64_t fan_divisor_count_u64(const fan_factors_u64 *factors);
  * numbers. (For 0, which has no such list, it writes 1: ask before.) Any thread. */
 FAN_API void fan_divisors_u64(const fan_factors_u64 *factors, uint64_t *out);
 
+/* Arithmetic functions of a factored number below 2^64; for 0, which has none of them, they are
+ * those of 1: ask before. Any thread. Source of all definitions: Hardy and Wright, "An Introduction
+ * to the Theory of Numbers", chapters 16 and 17; the names of PARI/GP are in brackets.
+ *
+ * fan_divisor_sum_u64: sum[0] + 2^64 sum[1] = the sum of all divisors [sigma]; it is below 2^67. */
+FAN_API void fan_divisor_sum_u64(const fan_factors_u64 *factors, uint64_t sum[2]);
+
+/* How many of 1, ..., n have no factor in common with n: Euler's phi [eulerphi]. */
+FAN_API uint64_t fan_totient_u64(const fan_factors_u64 *factors);
+
+/* Moebius' mu [moebius]: 0 where a square above 1 divides n, else -1 to the number of primes.
+ * Liouville's lambda: -1 to the number of primes, each counted as often as it divides. */
+FAN_API int fan_moebius_u64(const fan_factors_u64 *factors);
+FAN_API int fan_liouville_u64(const fan_factors_u64 *factors);
+
+/* How many primes divide n, each counted as often as it does [bigomega]. (The number of distinct
+ * ones [omega] is factors->count.) */
+FAN_API unsigned fan_big_omega_u64(const fan_factors_u64 *factors);
+
+/* The radical: the product of the distinct primes. The squarefree part [core]: that of the primes
+ * whose exponents are odd, so that n is its product with a square. The smooth part: that of all
+ * prime powers in n whose primes are at most `bound`. */
+FAN_API uint64_t fan_radical_u64(const fan_factors_u64 *factors);
+FAN_API uint64_t fan_squarefree_part_u64(const fan_factors_u64 *factors);
+FAN_API uint64_t fan_smooth_part_u64(const fan_factors_u64 *factors, uint64_t bound);
+
 /* What is known of one entry of a factorization. */
 typedef enum fan_factor_kind {
     FAN_FACTOR_PRIME,     /* proven, or probable: see fan_factor_proof */
@@ -86,6 +112,23 @@ typedef enum fan_factor_proof {
     FAN_PROOF_FLINT,     /* FLINT's fmpz_is_prime */
     FAN_PROOF_N_MINUS_1, /* the prime factors of n - 1, as far as they are needed (prime_proof.h) */
 } fan_factor_proof;
+
+/* What found an entry: the last step that split something of which it is a part. Answers do not
+ * depend on the instruction set, but which method was there first may, where curves and the sieve
+ * are both worth while (docs/factoring.md). */
+typedef enum fan_factor_method {
+    FAN_METHOD_NONE,  /* nothing was split: it is the number itself */
+    FAN_METHOD_TRIAL, /* trial division, or what that left */
+    FAN_METHOD_U64,   /* what is there for words of 64 bits: curves, Hart's method, roots, rho */
+    FAN_METHOD_POWER, /* the root of a perfect power */
+    FAN_METHOD_RHO,   /* Pollard's rho */
+    FAN_METHOD_P_MINUS_1, /* Pollard's p - 1 */
+    FAN_METHOD_ECM,       /* elliptic curves */
+    FAN_METHOD_SIQS,      /* the self-initializing quadratic sieve */
+} fan_factor_method;
+
+/* What found prime i < count of a number below 2^64; depends on the number alone. Any thread. */
+FAN_API fan_factor_method fan_factors_u64_method(const fan_factors_u64 *factors, size_t i);
 
 /* The factorization of one number of any size: entries of a value and an exponent. Primes come
  * first, in ascending order, then composites, then an unknown. An object belongs to its creator and
@@ -108,6 +151,8 @@ FAN_API mpz_srcptr fan_factorization_value(const fan_factorization *factorizatio
 FAN_API uint64_t fan_factorization_exponent(const fan_factorization *factorization, size_t i);
 FAN_API fan_factor_kind fan_factorization_kind(const fan_factorization *factorization, size_t i);
 FAN_API fan_factor_proof fan_factorization_proof(const fan_factorization *factorization, size_t i);
+FAN_API fan_factor_method fan_factorization_method(const fan_factorization *factorization,
+                                                   size_t i);
 
 /* Whether every entry is prime (probable ones included). */
 FAN_API bool fan_factorization_complete(const fan_factorization *factorization);
@@ -169,6 +214,34 @@ FAN_API fan_status fan_divisors(const fan_factorization *factorization, uint64_t
 
 /* Frees the values and makes the list empty. */
 FAN_API void fan_divisor_list_clear(fan_divisor_list *list);
+
+/* Arithmetic functions, as defined above for numbers below 2^64. */
+typedef enum fan_function {
+    FAN_FUNCTION_NUMDIV,     /* how many divisors */
+    FAN_FUNCTION_SIGMA,      /* the sum of the k-th powers of all divisors */
+    FAN_FUNCTION_TOTIENT,    /* Euler's phi */
+    FAN_FUNCTION_MOEBIUS,    /* -1, 0 or 1 */
+    FAN_FUNCTION_LIOUVILLE,  /* -1 or 1 */
+    FAN_FUNCTION_OMEGA,      /* how many distinct primes */
+    FAN_FUNCTION_BIG_OMEGA,  /* how many primes, each as often as it divides */
+    FAN_FUNCTION_RADICAL,    /* the product of the distinct primes */
+    FAN_FUNCTION_SQUAREFREE, /* the product of the primes whose exponents are odd */
+    FAN_FUNCTION_SMOOTH,     /* the part whose primes are at most a bound */
+} fan_function;
+
+/* The longest value of FAN_FUNCTION_SIGMA, by the bits of n times k: about ten million digits. */
+#define FAN_FUNCTION_MAX_BITS 33554432
+
+/* *value (initialized by the caller) = that function of the factored number, exactly. `parameter`
+ * is k of SIGMA (0 counts the divisors, 1 adds them), the bound of SMOOTH, and else nothing. Where
+ * a factor is only a probable prime so is the answer's truth. Errors, *value untouched:
+ * FAN_E_ARGUMENT for 0, which has none of these, and an unknown function; FAN_E_EFFORT for an
+ * incomplete factorization (SMOOTH needs none below the bound of trial division, 65536 for numbers
+ * of more than 128 bits); FAN_E_TOO_LARGE above FAN_FUNCTION_MAX_BITS. Any thread while nobody
+ * changes the factorization. */
+FAN_API fan_status fan_factorization_function(const fan_factorization *factorization,
+                                              fan_function function, uint64_t parameter,
+                                              mpz_ptr value, fan_error *error);
 
 #ifdef __cplusplus
 }

@@ -8,9 +8,11 @@ const cli_command command_divisors = {
     .summary = "all divisors of numbers",
     .details = "Without arguments, standard input or --input is read: numbers separated by blanks\n"
                "or line ends, one result a line, in the order of the input.\n"
-               "Inputs that are gzip or zstd data are unpacked.\n"
+               "Numbers may be expressions, as for factor (2^61-1, 20!, 0xff). Inputs that are\n"
+               "gzip or zstd data are unpacked.\n"
                "\n"
                "  fanfold divisors 2139079 1214759\n"
+               "  fanfold divisors --function sigma 6 28 496\n"
                "  fanfold divisors --input numbers.txt --format ndjson\n",
     .takes = TAKES_JOB,
     .job_keys = true,

@@ -9,8 +9,9 @@ const cli_command command_gcd = {
     .details =
         "Numbers as arguments are one list and give one result. Without arguments, standard\n"
         "input or --input is read: two or more numbers a line, one result a line, in the\n"
-        "order of the input. Negative numbers are fine; a result is never negative. Inputs\n"
-        "that are gzip or zstd data are unpacked.\n"
+        "order of the input. Negative numbers are fine; a result is never negative. Numbers\n"
+        "may be expressions without blanks, as for factor (2^61-1, 20!, 0xff). Inputs that\n"
+        "are gzip or zstd data are unpacked.\n"
         "\n"
         "  fanfold gcd 1963309 2265973\n"
         "  fanfold gcd -12 18\n"

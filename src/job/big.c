@@ -1,5 +1,7 @@
 #include "job/big.h"
 
+#include <stdio.h>
+
 #include "kernel/factor/factor_internal.h"
 
 fan_status fani_big_init(fani_big *big)
@@ -33,4 +35,27 @@ fan_status fani_big_factor(fani_big *big, fan_run *run, const fani_number *numbe
         return FAN_E_MEMORY;
     fani_number_mpz(number, scratch, big->value);
     return fan_factor_mpz(big->value, &options, big->factorization, error);
+}
+
+static bool all_proven(const fan_factorization *f)
+{
+    for (size_t i = 0; i < fan_factorization_count(f); i++)
+        if (fan_factorization_proof(f, i) == FAN_PROOF_NONE)
+            return false;
+    return true;
+}
+
+void fani_big_note(fani_record *record, const fan_factorization *f, char note[FANI_BIG_NOTE])
+{
+    char shown[96];
+    fani_excerpt(record->subject->digits, record->subject->size, shown, sizeof shown);
+    record->note = note;
+    if (!fan_factorization_complete(f)) {
+        record->flags = FANI_RECORD_PARTIAL;
+        snprintf(note, FANI_BIG_NOTE, "%s is not completely factored within the effort", shown);
+    } else if (!all_proven(f)) {
+        record->flags = FANI_RECORD_NOTED;
+        snprintf(note, FANI_BIG_NOTE, "%s: a factor of more than %d digits is only probably prime",
+                 shown, FAN_FACTOR_PROOF_DIGITS);
+    }
 }

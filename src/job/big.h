@@ -24,4 +24,11 @@ void fani_big_clear(fani_big *big);
 fan_status fani_big_factor(fani_big *big, fan_run *run, const fani_number *number, uint64_t effort,
                            fan_error *error);
 
+/* Room for what may be said about a factorization. */
+enum { FANI_BIG_NOTE = 200 };
+
+/* Puts into a record, which has its subject, what is to be said about a factorization: that it is
+ * not complete, or a prime of it only probable. `note` has the text. */
+void fani_big_note(fani_record *record, const fan_factorization *f, char note[FANI_BIG_NOTE]);
+
 #endif

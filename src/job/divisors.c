@@ -4,20 +4,26 @@
 
 #include "fanfold/factor.h"
 #include "job/big.h"
+#include "job/function.h"
 #include "job/list.h"
 #include "job/record.h"
+#include "job/written.h"
 
 typedef struct divisors_state {
     fani_list_args args;
     fan_buffer record, value;
     fan_buffer small; /* divisors of a number of up to 64 bits */
     fani_big big;
+    fani_written other;
+    const unsigned char *input; /* the token at work where it is not in decimal, or NULL */
+    size_t input_size;
 } divisors_state;
 
 static void stop(void *state)
 {
     divisors_state *s = state;
     fani_big_clear(&s->big);
+    fani_written_clear(&s->other);
     fan_buffer_clear(&s->record);
     fan_buffer_clear(&s->value);
     fan_buffer_clear(&s->small);
@@ -33,6 +39,7 @@ static fan_status start(fan_run *run)
         return status;
     }
     s->args = fani_record_args(run);
+    fani_written_init(&s->other, &s->args, false);
     fan_run_set_state(run, s);
     return FAN_OK;
 }
@@ -94,15 +101,21 @@ static fan_status list_big(divisors_state *s, fan_run *run, const fani_number *n
 }
 
 static fan_status answer(divisors_state *s, fan_run *run, size_t i, uint64_t index,
-                         const fani_number *number, json_t *array)
+                         const fani_number *number, const fan_factorization *factorization,
+                         json_t *array)
 {
+    char note[FANI_BIG_NOTE];
     fani_record record = {.task = "divisors",
                           .name = "divisors",
                           .subject = number,
+                          .input = s->input,
+                          .input_size = s->input_size,
                           .subject_text = true,
                           .value = (const char *)s->value.bytes,
                           .value_size = s->value.size,
                           .json = array};
+    if (factorization)
+        fani_big_note(&record, factorization, note);
     return fani_record_reply(run, i, index, &s->args, &record, &s->record);
 }
 
@@ -113,30 +126,41 @@ static fan_status one_number(divisors_state *s, fan_run *run, size_t i, uint64_t
     fan_error error = {0};
     json_t *array = s->args.format == FANI_FORMAT_NDJSON ? json_array() : NULL;
     s->value.size = 0;
-    fan_status status = fani_number_u64(number, &small) ? list_u64(s, small, array)
-                                                        : list_big(s, run, number, array, &error);
+    bool is_small = fani_number_u64(number, &small);
+    fan_status status =
+        is_small ? list_u64(s, small, array) : list_big(s, run, number, array, &error);
     if (status == FAN_OK)
-        return answer(s, run, i, index, number, array);
+        return answer(s, run, i, index, number, is_small ? NULL : s->big.factorization, array);
     json_decref(array);
     if (status == FAN_E_CANCELLED || status == FAN_E_MEMORY)
         return status;
     return fan_run_fail(run, i, "%s", error.text[0] ? error.text : fan_status_text(status));
 }
 
+static fan_status one_token(divisors_state *s, fan_run *run, size_t i, const fan_items *in)
+{
+    fani_number number;
+    size_t size, bad;
+    const unsigned char *token = fan_items_at(in, i, &size);
+    fan_status status = FAN_OK;
+    s->input = NULL;
+    if (!fani_number_scan(token, size, false, &number, &bad)) {
+        status = fani_written_read(&s->other, run, i, 0, token, size, &number);
+        s->input = token;
+        s->input_size = size;
+    }
+    if (status != FAN_OK || !number.digits)
+        return status;
+    if (number.digits[0] == '0')
+        return fan_run_fail(run, i, "0 is divided by every number");
+    return one_number(s, run, i, in->first + i, &number);
+}
+
 static fan_status run_numbers(fan_run *run, fan_items in)
 {
     divisors_state *s = fan_run_state(run);
     for (size_t i = 0; i < in.count; i++) {
-        fani_number number;
-        size_t size, bad;
-        const unsigned char *token = fan_items_at(&in, i, &size);
-        fan_status status;
-        if (!fani_number_scan(token, size, false, &number, &bad))
-            status = fani_record_bad_number(run, i, 0, token, size, bad, false);
-        else if (number.digits[0] == '0')
-            status = fan_run_fail(run, i, "0 is divided by every number");
-        else
-            status = one_number(s, run, i, in.first + i, &number);
+        fan_status status = one_token(s, run, i, &in);
         if (status != FAN_OK && status != FAN_E_TOO_LARGE)
             return status;
         if (i % 64 == 63 && fan_run_cancelled(run))
@@ -146,7 +170,7 @@ static fan_status run_numbers(fan_run *run, fan_items in)
 }
 
 const fan_task fani_task_divisors = {
-    .name = "divisors", .version = 2, .run = run_numbers, .start = start, .stop = stop};
+    .name = "divisors", .version = 3, .run = run_numbers, .start = start, .stop = stop};
 
 static const fani_list divisors_list = {
     .name = "divisors",
@@ -158,6 +182,8 @@ static const fani_list divisors_list = {
 
 static fan_status run_divisors(fani_job_run *run, fan_error *error)
 {
+    if (fani_job_text(run->job, FANI_KEY_FUNCTION))
+        return fani_function_run(run, error);
     return fani_list_run(run, &divisors_list, error);
 }
 

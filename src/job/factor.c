@@ -1,35 +1,47 @@
 /* factor: each number gives its prime factors, as coreutils factor prints them. */
 #include "fanfold/factor.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "job/big.h"
+#include "job/function.h"
 #include "job/list.h"
 #include "job/record.h"
+#include "job/written.h"
 #include "task/worker.h"
 
 /* Numbers of up to 64 bits are factored so many at once. */
 enum { GROUP = 512 };
-/* Room for what may be said about a number. */
-enum { NOTE = 200 };
+
+/* A number that is not written in decimal: as it is, and its decimal digits. */
+typedef struct written_number {
+    const unsigned char *input; /* NULL: it is in decimal */
+    size_t input_size;
+    unsigned char digits[FANI_U64_DIGITS];
+} written_number;
 
 typedef struct factor_state {
     fani_list_args args;
     fan_buffer record;
     fani_big big;
+    fani_written other;
     size_t group; /* used places of the arrays below */
     uint64_t numbers[GROUP];
     size_t items[GROUP];
     fani_number texts[GROUP];
     fan_factors_u64 factors[GROUP];
+    bool has_written; /* any of the group */
+    written_number written[GROUP];
+    const unsigned char *input; /* the token at work where it is not in decimal, or NULL */
+    size_t input_size;
 } factor_state;
 
 static void stop(void *state)
 {
     factor_state *s = state;
     fani_big_clear(&s->big);
+    fani_written_clear(&s->other);
     fan_buffer_clear(&s->record);
     free(s);
 }
@@ -43,6 +55,7 @@ static fan_status start(fan_run *run)
         return status;
     }
     s->args = fani_record_args(run);
+    fani_written_init(&s->other, &s->args, false);
     fan_run_set_state(run, s);
     return FAN_OK;
 }
@@ -51,10 +64,15 @@ static fan_status start(fan_run *run)
 
 /* Appends one factor; takes the value. NULL where memory is short (the array is released then). */
 static json_t *add_factor(json_t *array, json_t *value, uint64_t exponent, const char *kind,
-                          const char *proof)
+                          fan_factor_method method, const char *proof)
 {
-    json_t *entry = json_pack("{s:o, s:I, s:s, s:s}", "factor", value, "exponent",
-                              (json_int_t)exponent, "kind", kind, "proof", proof);
+    static const char *const methods[] = {
+        [FAN_METHOD_NONE] = "none",   [FAN_METHOD_TRIAL] = "trial", [FAN_METHOD_U64] = "u64",
+        [FAN_METHOD_POWER] = "power", [FAN_METHOD_RHO] = "rho",     [FAN_METHOD_P_MINUS_1] = "p-1",
+        [FAN_METHOD_ECM] = "ecm",     [FAN_METHOD_SIQS] = "siqs"};
+    json_t *entry =
+        json_pack("{s:o, s:I, s:s, s:s, s:s}", "factor", value, "exponent", (json_int_t)exponent,
+                  "kind", kind, "method", methods[method], "proof", proof);
     if (json_array_append_new(array, entry) == 0)
         return array;
     json_decref(array);
@@ -67,7 +85,8 @@ static json_t *json_of_u64(const fan_factors_u64 *factors)
     for (size_t i = 0; array && i < factors->count; i++) {
         char text[FANI_U64_DIGITS];
         size_t size = fani_u64_text(factors->prime[i], text);
-        array = add_factor(array, json_stringn(text, size), factors->exponent[i], "prime", "u64");
+        array = add_factor(array, json_stringn(text, size), factors->exponent[i], "prime",
+                           fan_factors_u64_method(factors, i), "u64");
     }
     return array;
 }
@@ -96,7 +115,7 @@ static json_t *json_of_factorization(const fan_factorization *f)
     for (size_t i = 0; array && i < fan_factorization_count(f); i++)
         array = add_factor(array, json_of_mpz(fan_factorization_value(f, i)),
                            fan_factorization_exponent(f, i), kinds[fan_factorization_kind(f, i)],
-                           proofs[fan_factorization_proof(f, i)]);
+                           fan_factorization_method(f, i), proofs[fan_factorization_proof(f, i)]);
     return array;
 }
 
@@ -132,8 +151,11 @@ static fan_status answer_u64(factor_state *s, fan_run *run, uint64_t first, size
                           .subject_text = true,
                           .value = text,
                           .value_size = fan_factors_u64_text(&s->factors[at], text)};
-    if (s->args.format == FANI_FORMAT_NDJSON)
+    if (s->args.format == FANI_FORMAT_NDJSON) {
+        record.input = s->written[at].input;
+        record.input_size = s->written[at].input_size;
         record.json = json_of_u64(&s->factors[at]);
+    }
     return fani_record_reply(run, s->items[at], first + s->items[at], &s->args, &record,
                              &s->record);
 }
@@ -148,6 +170,9 @@ static fan_status finish_group(factor_state *s, fan_run *run, uint64_t first)
             status = FAN_OK;
     }
     s->group = 0;
+    if (s->has_written)
+        memset(s->written, 0, sizeof s->written);
+    s->has_written = false;
     return status;
 }
 
@@ -160,46 +185,38 @@ static fan_status gather(factor_state *s, fan_run *run, uint64_t first, size_t i
     return ++s->group == GROUP ? finish_group(s, run, first) : FAN_OK;
 }
 
+/* The same of the token that was read last, which is not in decimal: the next one will have its
+ * digits' room. */
+static fan_status gather_written(factor_state *s, fan_run *run, uint64_t first, size_t i,
+                                 const fani_number *number, uint64_t value)
+{
+    written_number *written = &s->written[s->group];
+    fani_number copy = {.digits = written->digits, .size = number->size};
+    memcpy(written->digits, number->digits, number->size);
+    written->input = s->input;
+    written->input_size = s->input_size;
+    s->has_written = true;
+    return gather(s, run, first, i, &copy, value);
+}
+
 /* ---- Beyond ---------------------------------------------------------------------------------- */
-
-static bool all_proven(const fan_factorization *f)
-{
-    for (size_t i = 0; i < fan_factorization_count(f); i++)
-        if (fan_factorization_proof(f, i) == FAN_PROOF_NONE)
-            return false;
-    return true;
-}
-
-/* What is to be said about an answer: not split, or only probably prime. */
-static void set_note(fani_record *record, const fan_factorization *f, char note[NOTE])
-{
-    char shown[96];
-    fani_excerpt(record->subject->digits, record->subject->size, shown, sizeof shown);
-    record->note = note;
-    if (!fan_factorization_complete(f)) {
-        record->flags = FANI_RECORD_PARTIAL;
-        snprintf(note, NOTE, "%s is not completely factored within the effort", shown);
-    } else if (!all_proven(f)) {
-        record->flags = FANI_RECORD_NOTED;
-        snprintf(note, NOTE, "%s: a factor of more than %d digits is only probably prime", shown,
-                 FAN_FACTOR_PROOF_DIGITS);
-    }
-}
 
 static fan_status answer_big(factor_state *s, fan_run *run, size_t i, uint64_t index,
                              const fani_number *number)
 {
-    char note[NOTE], *text;
+    char note[FANI_BIG_NOTE], *text;
     fan_status status = fan_factorization_text(s->big.factorization, &text);
     if (status != FAN_OK)
         return status;
     fani_record record = {.task = "factor",
                           .name = "factors",
                           .subject = number,
+                          .input = s->input,
+                          .input_size = s->input_size,
                           .subject_text = true,
                           .value = text,
                           .value_size = strlen(text)};
-    set_note(&record, s->big.factorization, note);
+    fani_big_note(&record, s->big.factorization, note);
     if (s->args.format == FANI_FORMAT_NDJSON)
         record.json = json_of_factorization(s->big.factorization);
     status = fani_record_reply(run, i, index, &s->args, &record, &s->record);
@@ -221,6 +238,24 @@ static fan_status one_big(factor_state *s, fan_run *run, size_t i, uint64_t inde
 
 /* ---- The task -------------------------------------------------------------------------------- */
 
+static fan_status one_written(factor_state *s, fan_run *run, size_t i, uint64_t first,
+                              const unsigned char *token, size_t size)
+{
+    fani_number number;
+    uint64_t value;
+    fan_status status = fani_written_read(&s->other, run, i, 0, token, size, &number);
+    if (status != FAN_OK || !number.digits)
+        return status;
+    s->input = token;
+    s->input_size = size;
+    if (fani_number_u64(&number, &value))
+        status = gather_written(s, run, first, i, &number, value);
+    else
+        status = one_big(s, run, i, first + i, &number);
+    s->input = NULL;
+    return status;
+}
+
 static fan_status one(factor_state *s, fan_run *run, size_t i, const fan_items *in)
 {
     fani_number number;
@@ -232,7 +267,7 @@ static fan_status one(factor_state *s, fan_run *run, size_t i, const fan_items *
         return gather(s, run, in->first, i, &number, value);
     }
     if (!fani_number_scan(token, size, false, &number, &bad))
-        return fani_record_bad_number(run, i, 0, token, size, bad, false);
+        return one_written(s, run, i, in->first, token, size);
     if (fani_number_u64(&number, &value))
         return gather(s, run, in->first, i, &number, value);
     return one_big(s, run, i, in->first + i, &number);
@@ -253,7 +288,7 @@ static fan_status run_numbers(fan_run *run, fan_items in)
 }
 
 const fan_task fani_task_factor = {.name = "factor",
-                                   .version = 2,
+                                   .version = 3,
                                    .together = GROUP,
                                    .run = run_numbers,
                                    .start = start,
@@ -269,6 +304,8 @@ static const fani_list factor_list = {
 
 static fan_status run_factor(fani_job_run *run, fan_error *error)
 {
+    if (fani_job_text(run->job, FANI_KEY_FUNCTION))
+        return fani_function_run(run, error);
     return fani_list_run(run, &factor_list, error);
 }
 

@@ -6,11 +6,13 @@
 
 #include "job/list.h"
 #include "job/record.h"
+#include "job/written.h"
 
 /* A worker's scratch, and the line it is on. */
 typedef struct gcd_state {
     fani_list_args args;
     fan_buffer record, digits;
+    fani_written other;
     mpz_t big, next;
     bool is_big; /* the gcd so far is in `big`, else in `small` */
     uint64_t small;
@@ -25,6 +27,7 @@ static fan_status start(fan_run *run)
     s->args = fani_record_args(run);
     mpz_init(s->big);
     mpz_init(s->next);
+    fani_written_init(&s->other, &s->args, true);
     fan_run_set_state(run, s);
     return FAN_OK;
 }
@@ -36,6 +39,7 @@ static void stop(void *state)
         return;
     mpz_clear(s->big);
     mpz_clear(s->next);
+    fani_written_clear(&s->other);
     fan_buffer_clear(&s->record);
     fan_buffer_clear(&s->digits);
     free(s);
@@ -111,9 +115,12 @@ static fan_status one_line(gcd_state *s, fan_run *run, size_t i, uint64_t index,
     s->numbers = 0;
     for (; next_token(line, size, &at, &token_size); at += token_size) {
         fani_number number;
+        fan_status status = FAN_OK;
         if (!fani_number_scan(line + at, token_size, true, &number, &bad))
-            return fani_record_bad_number(run, i, at, line + at, token_size, bad, true);
-        fan_status status = fold(s, &number);
+            status = fani_written_read(&s->other, run, i, at, line + at, token_size, &number);
+        if (status != FAN_OK || !number.digits)
+            return status;
+        status = fold(s, &number);
         if (status != FAN_OK)
             return status;
     }
@@ -130,7 +137,7 @@ static fan_status run_lines(fan_run *run, fan_items in)
         size_t size;
         const unsigned char *line = fan_items_at(&in, i, &size);
         fan_status status = one_line(s, run, i, in.first + i, line, size);
-        if (status == FAN_E_MEMORY)
+        if (status == FAN_E_MEMORY || status == FAN_E_CANCELLED)
             return status;
         if (i % 64 == 63 && fan_run_cancelled(run))
             return FAN_E_CANCELLED;
@@ -139,7 +146,7 @@ static fan_status run_lines(fan_run *run, fan_items in)
 }
 
 const fan_task fani_task_gcd = {
-    .name = "gcd", .version = 1, .run = run_lines, .start = start, .stop = stop};
+    .name = "gcd", .version = 2, .run = run_lines, .start = start, .stop = stop};
 
 static const fani_list gcd_list = {
     .name = "gcd",

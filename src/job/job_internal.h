@@ -23,6 +23,7 @@ typedef enum fani_key {
     FANI_KEY_NUMBERS,
     FANI_KEY_MAX_DIGITS,
     FANI_KEY_EFFORT,
+    FANI_KEY_FUNCTION,
     FANI_KEY_EXPRESSION,
     FANI_KEY_OVER,
     FANI_KEY_RULE,
@@ -229,7 +230,9 @@ extern const fani_job_kind fani_job_command;
 
 extern const fan_task fani_task_gcd;
 extern const fan_task fani_task_factor;
+extern const fan_task fani_task_factor_function;
 extern const fan_task fani_task_divisors;
+extern const fan_task fani_task_divisors_function;
 extern const fan_task fani_task_integrate_block;
 extern const fan_task fani_task_integrate_add;
 extern const fan_task fani_task_weakkeys_product;

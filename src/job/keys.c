@@ -4,22 +4,24 @@
 
 #include "base/error.h"
 #include "fanfold/integrate.h"
+#include "job/function.h"
 #include "job/halt.h"
 #include "job/packed.h"
 
 /* What a value must be. */
 typedef enum rule {
-    RULE_TEXT,   /* anything but nothing */
-    RULE_PATH,   /* a file; relative ones in job files are relative to the job file's folder */
-    RULE_COUNT,  /* a whole number from low to high */
-    RULE_TIME,   /* seconds, with a fraction; from low to high ms */
-    RULE_SIZE,   /* bytes, or with K, M or G; from low to high */
-    RULE_CHOICE, /* one of the blank-separated choices */
-    RULE_RANGE,  /* name=lo:hi */
-    RULE_SHARD,  /* i/n */
-    RULE_HALT,   /* when, and after how many of what */
-    RULE_PACKED, /* a way to compress, and a level */
-    RULE_ANY,    /* anything */
+    RULE_TEXT,     /* anything but nothing */
+    RULE_PATH,     /* a file; relative ones in job files are relative to the job file's folder */
+    RULE_COUNT,    /* a whole number from low to high */
+    RULE_TIME,     /* seconds, with a fraction; from low to high ms */
+    RULE_SIZE,     /* bytes, or with K, M or G; from low to high */
+    RULE_CHOICE,   /* one of the blank-separated choices */
+    RULE_RANGE,    /* name=lo:hi */
+    RULE_SHARD,    /* i/n */
+    RULE_HALT,     /* when, and after how many of what */
+    RULE_PACKED,   /* a way to compress, and a level */
+    RULE_FUNCTION, /* one of FANI_FUNCTION_NAMES */
+    RULE_ANY,      /* anything */
 } rule;
 
 typedef struct key_entry {
@@ -123,6 +125,14 @@ static const key_entry table[FANI_KEY_COUNT] = {
                          .rule = RULE_COUNT,
                          .low = 1,
                          .high = UINT64_C(1000000000000000)},
+    [FANI_KEY_FUNCTION] =
+        {{"function", "factor divisors", "NAME",
+          "print in place of factors or divisors: numdiv (how many divisors), sigma (their sum), "
+          "sigma=K (that of their K-th powers), totient, moebius, liouville, omega (how many "
+          "primes), bigomega (each as often as it divides), radical (their product), squarefree "
+          "(that of those with odd exponents) or smooth=B (the part of primes up to B)",
+          false},
+         .rule = RULE_FUNCTION},
     [FANI_KEY_EXPRESSION] = {{"expression", "integrate", "EXPR",
                               "the integrand, in place of the argument", false},
                              .rule = RULE_TEXT},
@@ -422,6 +432,18 @@ static fan_status check_slice(const key_entry *entry, const char *value, fan_err
                           entry->info.name, value, FANI_SLICES_MAX);
 }
 
+static fan_status check_function(const key_entry *entry, const char *value, fan_error *error)
+{
+    fan_function function;
+    uint64_t parameter;
+    if (fani_read_function(value, &function, &parameter))
+        return FAN_OK;
+    return fani_error_set(error, FAN_E_ARGUMENT,
+                          "%s is '%.64s': expected one of " FANI_FUNCTION_NAMES
+                          ", K from 0 to %d, B above 0",
+                          entry->info.name, value, FANI_SIGMA_MAX);
+}
+
 static fan_status check_time(const key_entry *entry, const char *value, fan_error *error)
 {
     uint64_t ms;
@@ -526,6 +548,8 @@ fan_status fani_key_check(fani_key key, const char *value, fan_error *error)
         return check_size(entry, value, error);
     case RULE_RANGE:
         return check_range(entry, value, error);
+    case RULE_FUNCTION:
+        return check_function(entry, value, error);
     case RULE_SHARD:
         return check_slice(entry, value, error);
     case RULE_HALT:

@@ -11,7 +11,9 @@ static const fani_job_kind *const kinds[] = {
 static const fan_task *const tasks[] = {
     &fani_task_gcd,
     &fani_task_factor,
+    &fani_task_factor_function,
     &fani_task_divisors,
+    &fani_task_divisors_function,
     &fani_task_integrate_block,
     &fani_task_integrate_add,
     &fani_task_weakkeys_product,

@@ -545,10 +545,12 @@ static fan_status skip_done(list_run *lr, fan_error *error)
 static fan_status make_args(const list_run *lr, fan_buffer *bytes)
 {
     const fani_job_run *run = lr->run;
-    fani_list_args args = {.format = (uint32_t)run->format,
-                           .effort = fani_job_count(run->job, FANI_KEY_EFFORT, 0),
-                           .first = index_of(lr, 0),
-                           .step = run->slice.count};
+    fani_list_args args = {
+        .format = (uint32_t)run->format,
+        .digits = (uint32_t)fani_job_count(run->job, FANI_KEY_MAX_DIGITS, FANI_TOKEN_MAX),
+        .effort = fani_job_count(run->job, FANI_KEY_EFFORT, 0),
+        .first = index_of(lr, 0),
+        .step = run->slice.count};
     const fan_buffer *more = lr->list->settings;
     fan_status status = fani_bytes_add(bytes, &args, sizeof args);
     return status == FAN_OK && more ? fani_bytes_add(bytes, more->bytes, more->size) : status;

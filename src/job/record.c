@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "stage/reader.h"
 
 /* ---- Bytes ----------------------------------------------------------------------------------- */
 
@@ -81,7 +82,7 @@ fan_status fani_bytes_add_json(fan_buffer *buffer, json_t *object)
 
 fani_list_args fani_record_args(const fan_run *run)
 {
-    fani_list_args args = {.step = 1};
+    fani_list_args args = {.digits = FANI_TOKEN_MAX, .step = 1};
     fan_items items = fan_run_args(run);
     size_t size = 0;
     const unsigned char *bytes = items.count ? fan_items_at(&items, 0, &size) : NULL;
@@ -225,6 +226,9 @@ static fan_status add_record_json(fan_buffer *out, uint64_t index, const fani_re
     if (!failed && r->subject)
         failed = json_object_set_new(
             object, "n", json_stringn((const char *)r->subject->digits, r->subject->size));
+    if (!failed && r->input)
+        failed = json_object_set_new(object, "input",
+                                     json_stringn((const char *)r->input, r->input_size));
     if (failed)
         json_decref(r->json);
     else

@@ -28,7 +28,7 @@ enum { FANI_NOTE_MAX = 480 };
 /* What a list job's tasks get as arguments. */
 typedef struct fani_list_args {
     uint32_t format; /* fani_format */
-    uint32_t reserved;
+    uint32_t digits; /* most that a number may have */
     uint64_t effort;
     uint64_t first, step; /* item i of the run is item first + i * step of the whole input */
 } fani_list_args;
@@ -38,7 +38,9 @@ typedef struct fani_record {
     const char *task;           /* "factor" */
     const char *name;           /* of the value in NDJSON: "factors" */
     const fani_number *subject; /* the number it is about ("n"), or NULL */
-    const char *value;          /* the value in text and TSV */
+    const unsigned char *input; /* how that was written, where not in decimal: NDJSON; or NULL */
+    size_t input_size;
+    const char *value; /* the value in text and TSV */
     size_t value_size;
     json_t *json;      /* the value in NDJSON: taken over */
     unsigned flags;    /* PARTIAL, NOTED or 0 */

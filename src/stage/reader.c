@@ -20,7 +20,6 @@ enum {
     MARK = 3,            /* bytes of a byte order mark */
     POLL_MS = 100,       /* between two looks at stop */
     QUIET_MS = 2,        /* silence after which an input has nothing for now */
-    TOKEN_MAX = 1000000,
     LINE_MAX_BYTES = 1 << 28,
     PASSED_MAX = 1 << 20, /* bytes looked at before what there is is given, or stop is asked */
 };
@@ -34,7 +33,7 @@ fan_status fani_reader_new(const fani_reader_options *options, fani_reader **rea
         return FAN_E_MEMORY;
     r->options = *options;
     if (!r->options.token_max)
-        r->options.token_max = TOKEN_MAX;
+        r->options.token_max = FANI_TOKEN_MAX;
     if (!r->options.line_max)
         r->options.line_max = LINE_MAX_BYTES;
     if (r->options.unit == FANI_UNIT_TOKEN)

@@ -8,6 +8,9 @@
 
 typedef struct fani_reader fani_reader;
 
+/* The longest token where nothing else is asked for. */
+enum { FANI_TOKEN_MAX = 1000000 };
+
 typedef enum fani_unit {
     FANI_UNIT_TOKEN,  /* an item is what stands between blanks and line ends */
     FANI_UNIT_LINE,   /* an item is a line, from its first byte that is no blank; empty ones don't
@@ -36,7 +39,7 @@ typedef struct fani_place {
 
 typedef struct fani_reader_options {
     fani_unit unit;
-    size_t token_max;         /* most bytes of a token, a leading sign not counted; 0: 10^6 */
+    size_t token_max;         /* most bytes of a token, a leading sign not counted; 0: FANI_TOKEN_MAX */
     size_t line_max;          /* most bytes of a line; 0: 256 MiB */
     bool (*stop)(void *user); /* asked at least every 100 ms while nothing comes; may be NULL */
     void *stop_user;

@@ -1,5 +1,6 @@
-/* Numbers and lists of numbers: what is read is what GMP reads, and the items of an input and their
- * places do not depend on the pieces in which it comes. */
+/* Numbers, expressions and lists of numbers: what is read is what GMP reads, an expression has one
+ * value that fits its limit, and the items of an input and their places do not depend on the pieces
+ * in which it comes. */
 #include "fuzz.h"
 
 #include <gmp.h>
@@ -9,6 +10,7 @@
 
 #include "job/job_internal.h"
 #include "stage/number.h"
+#include "stage/number_expression.h"
 #include "stage/reader.h"
 
 /* ---- Numbers --------------------------------------------------------------------------------- */
@@ -122,6 +124,76 @@ static void check_number(const unsigned char *text, size_t size, unsigned choice
     }
     check_excerpt(text, size, 5 + choice % 60);
     check_count(text, size);
+}
+
+/* ---- Expressions ----------------------------------------------------------------------------- */
+
+/* `size` bytes of text between two others, evaluated from memory of just that size. */
+static fan_status evaluate(const char *left, const void *text, size_t size, const char *right,
+                           size_t digits, mpz_ptr value)
+{
+    fani_expression_limits limits = {.digits = digits, .minus_allowed = true};
+    fani_expression_flaw flaw = {.at = SIZE_MAX};
+    size_t all = strlen(left) + size + strlen(right);
+    unsigned char *whole = malloc(all ? all : 1);
+    REQUIRE(whole);
+    memcpy(whole, left, strlen(left));
+    if (size)
+        memcpy(whole + strlen(left), text, size);
+    memcpy(whole + strlen(left) + size, right, strlen(right));
+    fan_status status = fani_expression_value(whole, all, &limits, value, &flaw);
+    free(whole);
+    REQUIRE(status == FAN_OK || status == FAN_E_SYNTAX);
+    if (status != FAN_OK) {
+        REQUIRE(flaw.at <= all && memchr(flaw.text, '\0', sizeof flaw.text));
+        for (const char *at = flaw.text; *at; at++)
+            REQUIRE(*at >= ' ' && *at < 0x7f);
+    }
+    return status;
+}
+
+/* A value is the same written in decimal, in hexadecimal and behind a sign that it loses again. */
+static void check_written(mpz_srcptr value, size_t digits)
+{
+    mpz_t again;
+    mpz_init(again);
+    char *decimal = mpz_get_str(NULL, 10, value), *hex = mpz_get_str(NULL, -16, value);
+    REQUIRE(decimal && hex && strlen(decimal) <= digits + (mpz_sgn(value) < 0));
+    REQUIRE(evaluate("", decimal, strlen(decimal), "", digits, again) == FAN_OK);
+    REQUIRE(mpz_cmp(again, value) == 0);
+    const char *minus = *hex == '-' ? "-0x" : "0X";
+    REQUIRE(evaluate(minus, hex + (*hex == '-'), strlen(hex) - (*hex == '-'), "", digits, again) ==
+            FAN_OK);
+    REQUIRE(mpz_cmp(again, value) == 0);
+    free(decimal);
+    free(hex);
+    mpz_clear(again);
+}
+
+static void check_expression(const unsigned char *text, size_t size, unsigned choice)
+{
+    fani_number number;
+    size_t bad, digits = 1 + 4 * (choice & 63);
+    mpz_t value, again;
+    mpz_inits(value, again, NULL);
+    bool plain = fani_number_scan(text, size, true, &number, &bad);
+    fan_status status = evaluate("", text, size, "", digits, value);
+    if (plain) {
+        REQUIRE((status == FAN_OK) == (number.size <= digits));
+        if (status == FAN_OK)
+            model_value(text, size, again);
+        REQUIRE(status != FAN_OK || mpz_cmp(value, again) == 0);
+    }
+    if (status == FAN_OK) {
+        check_written(value, digits);
+        REQUIRE(evaluate("", text, size, "", 3 * digits, again) == FAN_OK);
+        REQUIRE(mpz_cmp(value, again) == 0);
+        if (evaluate("(", text, size, ")", digits, again) == FAN_OK)
+            REQUIRE(mpz_cmp(value, again) == 0);
+        if (evaluate("-(", text, size, ")*1", digits, again) == FAN_OK)
+            REQUIRE(mpz_cmpabs(value, again) == 0 && mpz_sgn(value) == -mpz_sgn(again));
+    }
+    mpz_clears(value, again, NULL);
 }
 
 /* ---- Time ------------------------------------------------------------------------------------ */
@@ -293,6 +365,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else {
         unsigned char *text = fuzz_copy(in.at, in.left);
         check_number(text, in.left, choice);
+        check_expression(text, in.left, choice);
         free(text);
     }
     return 0;

@@ -248,3 +248,77 @@ FAN_TEST(factor_batch, trial_division)
     }
     EXPECT_U64(fani_small_primes[FANI_TRIAL_PRIMES].prime, FANI_TRIAL_END);
 }
+
+/* Neighbouring primes, on both sides of each word's and engine's end too. */
+FAN_TEST(factor_batch, products_of_close_primes)
+{
+    uint64_t state = 9, n[300];
+    size_t count = 0;
+    for (int bits = 9; bits <= 31; bits++) {
+        for (int i = 0; i < 8; i++) {
+            uint64_t p = random_prime(&state, bits);
+            n[count++] = p * n_nextprime(p, 1);
+        }
+    }
+    for (int bits = 24; bits <= 32; bits++) {
+        uint64_t p = (UINT64_C(1) << bits) - 1;
+        while (!n_is_prime(p))
+            p--;
+        n[count++] = p * p;
+        if (bits < 32)
+            n[count++] = p * n_nextprime(p, 1);
+    }
+    n[count++] = UINT64_C(4294967291) * 4294967279;
+    n[count++] = UINT64_C(4294967279) * 4294967311;
+    expect_factored(n, count);
+}
+
+/* ---- The product is checked ------------------------------------------------------------------ */
+
+FAN_TEST(factor_batch, wrong_products_are_seen)
+{
+    static const struct {
+        fan_factors_u64 factors;
+        uint64_t n;
+        bool right;
+    } cases[] = {
+        {{{2, 3}, {2, 1}, 2}, 12, true},
+        {{{2, 3}, {1, 1}, 2}, 12, false},
+        {{{2, 3}, {2, 2}, 2}, 12, false},
+        {{{0}, {0}, 0}, 0, true},
+        {{{0}, {0}, 0}, 1, true},
+        {{{0}, {0}, 0}, 2, false},
+        {{{2}, {64}, 1}, 0, false}, /* 2^64, which is 0 in a word */
+        {{{4294967296, 4294967297}, {1, 1}, 2}, 4294967296, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        EXPECT_I64(fani_factors_are_of(&cases[i].factors, cases[i].n), cases[i].right);
+}
+
+/* Curves of a broken machine: 3 divides everything. */
+static void say_three(const fani_ecm_plan *plan, const uint64_t *n, const uint64_t *one,
+                      const uint8_t *curve, uint64_t *divisor, uint64_t *early)
+{
+    (void)plan, (void)n, (void)one, (void)curve;
+    for (unsigned i = 0; i < fani_engine_scalar.lanes; i++)
+        divisor[i] = early[i] = 3;
+}
+
+FAN_TEST(factor_batch, what_a_broken_machine_answers_is_refused)
+{
+    fani_engine broken = fani_engine_scalar;
+    const fani_lanes lanes = {fani_trial_scalar, {&broken}};
+    const uint64_t p = 1000003;
+    uint64_t q = 1000033, n[3];
+    fan_factors_u64 out[3];
+    while (!n_is_prime(q) || p * q % 3 == 0 ||
+           !n_is_prime(p * q / 3)) /* so that all comes to an end */
+        q += 2;
+    n[0] = 12;
+    n[1] = p * q;
+    n[2] = 35;
+    EXPECT_I64(fani_factor_batch(&lanes, n, out, 3), FAN_OK);
+    broken.curve = say_three;
+    EXPECT_I64(fani_factor_batch(&lanes, n, out, 3), FAN_E_FAILED);
+    EXPECT_TRUE(is_factored(&out[0], 12) && is_factored(&out[2], 35));
+}

@@ -228,7 +228,7 @@ FAN_TEST(job_factor, bad_tokens_are_reported_in_place_and_the_rest_is_done)
     EXPECT_STR(o.output, "12: 2 2 3\n7: 7\n6: 2 3\n");
     snprintf(expected, sizeof expected,
              "%s:1:6: '12abc' is no number: expected a whole number that is not negative\n"
-             "%s:2:1: '-5' is no number: expected a whole number that is not negative\n"
+             "%s:2:1: '-5' is negative: expected a whole number that is not negative\n"
              "%s:4:2: '1\\x01' is no number: expected a whole number that is not negative\n"
              "%s:4:4: more than 10 digits: expected a shorter number, or a larger max-digits\n",
              path, path, path, path);
@@ -295,14 +295,16 @@ FAN_TEST(job_factor, tsv_and_ndjson_hold_every_entry)
     run_task(&o, "factor", "format", "ndjson", NULL, "12", "\xff", "18446744073709551617", NULL);
     EXPECT_STR(o.output,
                "{\"schema\":\"fanfold.factor/1\",\"index\":0,\"status\":\"ok\",\"n\":\"12\","
-               "\"factors\":[{\"factor\":\"2\",\"exponent\":2,\"kind\":\"prime\",\"proof\":\"u64\"}"
-               ",{\"factor\":\"3\",\"exponent\":1,\"kind\":\"prime\",\"proof\":\"u64\"}]}\n"
+               "\"factors\":[{\"factor\":\"2\",\"exponent\":2,\"kind\":\"prime\",\"method\":\"trial\","
+               "\"proof\":\"u64\"},{\"factor\":\"3\",\"exponent\":1,\"kind\":\"prime\",\"method\":"
+               "\"trial\",\"proof\":\"u64\"}]}\n"
                "{\"schema\":\"fanfold.factor/1\",\"index\":1,\"status\":\"bad input\",\"text\":\"'"
                "\\\\xff' is no number: expected a whole number that is not negative\"}\n"
                "{\"schema\":\"fanfold.factor/1\",\"index\":2,\"status\":\"ok\",\"n\":"
                "\"18446744073709551617\",\"factors\":[{\"factor\":\"274177\",\"exponent\":1,"
-               "\"kind\":\"prime\",\"proof\":\"u64\"},{\"factor\":\"67280421310721\",\"exponent\":"
-               "1,\"kind\":\"prime\",\"proof\":\"u64\"}]}\n");
+               "\"kind\":\"prime\",\"method\":\"ecm\",\"proof\":\"u64\"},{\"factor\":"
+               "\"67280421310721\",\"exponent\":1,\"kind\":\"prime\",\"method\":\"ecm\",\"proof\":"
+               "\"u64\"}]}\n");
 }
 
 /* Two primes of 31 digits: rho does not end within any test. */

@@ -38,6 +38,7 @@ typedef struct fani_effort {
     /* The next round of curves (split.c). What survived so many has no small prime left, nor have
      * its parts: they go on there. */
     unsigned round;
+    fan_factor_method method; /* what fani_split has split by */
 } fani_effort;
 
 /* The steps of rho that are allowed for a number when the caller names none. */
@@ -54,10 +55,12 @@ typedef struct fani_factor_entry {
     mpz_t value;
     uint64_t exponent;
     fani_verdict verdict;
+    fan_factor_method method;
 } fani_factor_entry;
 
 struct fan_factorization {
     mpz_t number;
+    uint32_t tried_below; /* no entry that is not prime has a prime factor below this */
     fani_factor_entry *entries;
     size_t count;
     size_t capacity;
@@ -66,9 +69,17 @@ struct fan_factorization {
 /* Empties a factorization and names the number that it is to be of. */
 void fani_factorization_reset(fan_factorization *f, mpz_srcptr n);
 
-/* Appends value^exponent; the value is copied. FAN_E_MEMORY changes nothing. */
+/* Appends value^exponent; the value is copied, and its method is none. FAN_E_MEMORY changes
+ * nothing. */
 fan_status fani_factorization_add(fan_factorization *f, mpz_srcptr value, uint64_t exponent,
                                   fani_verdict verdict);
+
+/* Says what found the entry that was appended last. */
+void fani_factorization_found_by(fan_factorization *f, fan_factor_method method);
+
+/* As fan_factors_u64_method for a part that `whole` has found. */
+fan_factor_method fani_factors_method(const fan_factors_u64 *factors, size_t i,
+                                      fan_factor_method whole);
 
 /* Takes entry i out; the last one gets its place. */
 void fani_factorization_remove(fan_factorization *f, size_t i);

@@ -35,6 +35,8 @@ static fan_status divide_out(trial *t, uint32_t prime)
     uint64_t exponent = mpz_remove(t->rest, t->rest, value);
     fani_verdict verdict = {FAN_FACTOR_PRIME, FAN_PROOF_U64};
     fan_status status = fani_factorization_add(t->f, value, exponent, verdict);
+    if (status == FAN_OK)
+        fani_factorization_found_by(t->f, FAN_METHOD_TRIAL);
     mpz_clear(value);
     return status;
 }
@@ -91,9 +93,14 @@ static fan_status divide_by_small(trial *t)
         status = divide_out(t, 2);
     for (size_t i = 0; i < FANI_SMALL_PRIMES && status == FAN_OK && mpz_size(t->rest) > 1; i++)
         status = try_prime(t, fani_small_primes[i].prime);
-    if (status == FAN_OK && mpz_size(t->rest) > 2)
+    bool wide = mpz_size(t->rest) > 2;
+    if (status == FAN_OK && wide)
         status = try_wide(t);
-    return status == FAN_OK && t->count > 0 ? try_group(t) : status;
+    if (status == FAN_OK && t->count > 0)
+        status = try_group(t);
+    if (status == FAN_OK && mpz_size(t->rest) > 1)
+        t->f->tried_below = wide ? WIDE_TRIAL_END : FANI_SMALL_PRIMES_END;
+    return status;
 }
 
 static uint64_t as_u64(mpz_srcptr n)
@@ -106,6 +113,7 @@ static fan_status resolve_u64(fan_factorization *f, size_t i)
 {
     fan_factors_u64 factors;
     uint64_t exponent = f->entries[i].exponent;
+    fan_factor_method whole = f->entries[i].method;
     fan_status status = fan_factor_u64(as_u64(f->entries[i].value), &factors);
     mpz_t prime;
     mpz_init(prime);
@@ -113,6 +121,8 @@ static fan_status resolve_u64(fan_factorization *f, size_t i)
         mpz_set_ui(prime, factors.prime[k]);
         status = fani_factorization_add(f, prime, exponent * factors.exponent[k],
                                         (fani_verdict){FAN_FACTOR_PRIME, FAN_PROOF_U64});
+        if (status == FAN_OK)
+            fani_factorization_found_by(f, fani_factors_method(&factors, k, whole));
     }
     mpz_clear(prime);
     if (status == FAN_OK)
@@ -134,6 +144,7 @@ static bool take_root(fani_factor_entry *entry)
         if (exact) {
             mpz_swap(entry->value, root);
             entry->exponent *= k;
+            entry->method = FAN_METHOD_POWER;
         }
     }
     mpz_clear(root);
@@ -148,9 +159,11 @@ static fan_status split(fan_factorization *f, size_t i, fani_effort *effort)
     fan_status status = fani_split(f->entries[i].value, effort, divisor);
     if (status == FAN_OK)
         status = fani_factorization_add(f, divisor, f->entries[i].exponent, f->entries[i].verdict);
-    if (status == FAN_OK)
+    if (status == FAN_OK) {
+        fani_factorization_found_by(f, effort->method);
+        f->entries[i].method = effort->method;
         mpz_divexact(f->entries[i].value, f->entries[i].value, divisor);
-    else if (status == FAN_E_EFFORT)
+    } else if (status == FAN_E_EFFORT)
         f->entries[i].verdict.kind = FAN_FACTOR_COMPOSITE;
     mpz_clear(divisor);
     return status;
@@ -210,9 +223,12 @@ static fan_status factor_positive(fan_factorization *f, fani_effort *effort)
     fani_verdict unknown = {FAN_FACTOR_UNKNOWN, FAN_PROOF_NONE};
     fan_status status = mpz_size(t.rest) > 1 ? divide_by_small(&t) : FAN_OK;
     if (mpz_cmp_ui(t.rest, 1) > 0 && status != FAN_E_MEMORY) {
+        bool divided = f->count > 0;
         fan_status added = fani_factorization_add(f, t.rest, 1, unknown);
         if (added != FAN_OK)
             status = added;
+        else if (divided)
+            fani_factorization_found_by(f, FAN_METHOD_TRIAL);
     }
     if (status == FAN_OK && fani_has_more_digits(t.rest, FAN_FACTOR_MAX_DIGITS))
         status = FAN_E_EFFORT;

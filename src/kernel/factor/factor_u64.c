@@ -270,6 +270,23 @@ fan_status fan_factor_u64(uint64_t n, fan_factors_u64 *out)
     return fani_factors_are_of(out, n) ? FAN_OK : FAN_E_FAILED;
 }
 
+fan_factor_method fani_factors_method(const fan_factors_u64 *factors, size_t i,
+                                      fan_factor_method whole)
+{
+    const uint64_t tried = FANI_TRIAL_END; /* by all paths; that some try more is not told */
+    unsigned beyond = 0, below = 0;
+    for (size_t k = 0; k < factors->count; k++)
+        *(factors->prime[k] < tried ? &below : &beyond) += factors->exponent[k];
+    if (factors->prime[i] >= tried && beyond > 1)
+        return FAN_METHOD_U64;
+    return below + beyond > 1 ? FAN_METHOD_TRIAL : whole;
+}
+
+fan_factor_method fan_factors_u64_method(const fan_factors_u64 *factors, size_t i)
+{
+    return fani_factors_method(factors, i, FAN_METHOD_NONE);
+}
+
 size_t fan_factors_u64_text(const fan_factors_u64 *factors, char *text)
 {
     size_t length = 0;

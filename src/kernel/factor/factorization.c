@@ -54,6 +54,11 @@ fan_factor_proof fan_factorization_proof(const fan_factorization *factorization,
     return factorization->entries[i].verdict.proof;
 }
 
+fan_factor_method fan_factorization_method(const fan_factorization *factorization, size_t i)
+{
+    return factorization->entries[i].method;
+}
+
 bool fan_factorization_complete(const fan_factorization *factorization)
 {
     for (size_t i = 0; i < factorization->count; i++) {
@@ -68,6 +73,7 @@ void fani_factorization_reset(fan_factorization *f, mpz_srcptr n)
     mpz_set(f->number, n); /* first, as n may be one of the entries */
     while (f->count > 0)
         mpz_clear(f->entries[--f->count].value);
+    f->tried_below = 0;
 }
 
 fan_status fani_factorization_add(fan_factorization *f, mpz_srcptr value, uint64_t exponent,
@@ -85,7 +91,13 @@ fan_status fani_factorization_add(fan_factorization *f, mpz_srcptr value, uint64
     mpz_init_set(entry->value, value);
     entry->exponent = exponent;
     entry->verdict = verdict;
+    entry->method = FAN_METHOD_NONE;
     return FAN_OK;
+}
+
+void fani_factorization_found_by(fan_factorization *f, fan_factor_method method)
+{
+    f->entries[f->count - 1].method = method;
 }
 
 void fani_factorization_remove(fan_factorization *f, size_t i)
@@ -105,12 +117,16 @@ static int compare_entries(const void *left, const void *right)
     return mpz_cmp(a->value, b->value);
 }
 
+/* Of several that found the same prime the first in their order is kept, so that it does not depend
+ * on that of sorting. */
 static void join_equal(fan_factorization *f)
 {
     size_t kept = 0;
     for (size_t i = 0; i < f->count; i++) {
         if (kept > 0 && compare_entries(&f->entries[kept - 1], &f->entries[i]) == 0) {
             f->entries[kept - 1].exponent += f->entries[i].exponent;
+            if (f->entries[i].method < f->entries[kept - 1].method)
+                f->entries[kept - 1].method = f->entries[i].method;
             mpz_clear(f->entries[i].value);
         } else {
             f->entries[kept++] = f->entries[i];

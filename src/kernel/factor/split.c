@@ -91,17 +91,22 @@ fan_status fani_split_by_curves(mpz_srcptr n, fani_effort *effort, unsigned last
 fan_status fani_split(mpz_srcptr n, fani_effort *effort, mpz_ptr divisor)
 {
     size_t bits = mpz_sizeinbase(n, 2);
+    effort->method = FAN_METHOD_RHO;
     if (effort->rho_alone)
         return fani_rho_mpz(n, effort, divisor);
     bool sieved = bits <= FANI_SIEVE_BITS; /* then all primes will be found, and order is nothing */
     fan_status status =
         fani_split_by_curves(n, effort, rounds_for(bits, effort->isa), sieved, divisor);
-    if (status != FAN_OK || mpz_cmp_ui(divisor, 1) != 0)
+    if (status != FAN_OK || mpz_cmp_ui(divisor, 1) != 0) {
+        effort->method = FAN_METHOD_ECM;
         return status;
+    }
     if (sieved) {
         status = fani_sieve_split(n, effort, effort->isa, divisor);
-        if (status != FAN_E_EFFORT)
+        if (status != FAN_E_EFFORT) {
+            effort->method = FAN_METHOD_SIQS;
             return status;
+        }
     }
     return fani_rho_mpz(n, effort, divisor);
 }
