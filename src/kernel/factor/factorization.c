@@ -85,6 +85,7 @@ fan_status fani_factorization_add(fan_factorization *f, mpz_srcptr value, uint64
     mpz_init_set(entry->value, value);
     entry->exponent = exponent;
     entry->verdict = verdict;
+    entry->at = (fani_progress){0};
     return FAN_OK;
 }
 

@@ -50,7 +50,7 @@ static fan_status collect(fani_sieve *s, const fani_effort *effort, size_t wante
 {
     fan_status status = FAN_OK;
     for (unsigned made = 0; s->relations.row_count < wanted && status == FAN_OK; made++) {
-        if (made % POLLED == 0 && effort->cancelled && effort->cancelled(effort->context))
+        if (made % POLLED == 0 && fani_is_cancelled(effort))
             return FAN_E_CANCELLED;
         status = fani_sieve_next_poly(s);
         if (status == FAN_OK)

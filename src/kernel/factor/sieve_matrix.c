@@ -128,8 +128,7 @@ static void multiply_x(const fani_sieve *s, int32_t relation, mpz_ptr x, mpz_ptr
                        uint32_t *exponents)
 {
     const fani_sieve_relation *of = &s->relations.list[relation];
-    const uint64_t words[2] = {(uint64_t)of->x, (uint64_t)(of->x >> 64)};
-    mpz_import(scratch, 2, -1, sizeof words[0], 0, 0, words);
+    fani_set_u128(scratch, of->x);
     mpz_mul(x, x, scratch);
     mpz_mod(x, x, s->n);
     for (uint32_t i = 0; i < of->count; i++)
