@@ -227,7 +227,7 @@ static fan_status run_numbers(fan_run *run, fan_items in)
 }
 
 const fan_task fani_task_factor = {.name = "factor",
-                                   .version = 2,
+                                   .version = 3,
                                    .together = GROUP,
                                    .run = run_numbers,
                                    .start = start,

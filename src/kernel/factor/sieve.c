@@ -82,7 +82,7 @@ fan_status fani_sieve_split(mpz_srcptr n, const fani_effort *effort, fani_isa is
     while (status == FAN_OK && mpz_cmp_ui(divisor, 1) == 0) {
         status = collect(&s, effort, wanted);
         if (status == FAN_OK)
-            status = fani_sieve_finish(&s, divisor);
+            status = fani_sieve_finish(&s, effort, divisor);
         wanted = s.relations.row_count + EXCESS;
     }
     fani_sieve_base_clear(&s.base);
