@@ -2,9 +2,10 @@
 # Both install what is missing, and build, first. CMake does the building: see CMakePresets.json.
 
 # Debian packages to build, test and run Fanfold.
-PACKAGES = gcc g++ make cmake pkg-config libc6-dev libgmp-dev libflint-dev libjansson-dev \
-           libinih-dev libssl-dev libxxhash-dev zlib1g-dev libzstd-dev libcurl4-openssl-dev \
-           libgtest-dev openmpi-bin libopenmpi-dev openssh-client ca-certificates locales
+PACKAGES = gcc g++ make cmake pkg-config libc6-dev libgmp-dev libflint-dev libecm-dev \
+           libjansson-dev libinih-dev libssl-dev libxxhash-dev zlib1g-dev libzstd-dev \
+           libcurl4-openssl-dev libgtest-dev openmpi-bin libopenmpi-dev openssh-client \
+           ca-certificates locales
 # What .ci/run needs besides.
 CI_PACKAGES = mpich libmpich-dev clang-14 libomp-14-dev libclang-rt-14-dev clang-format \
               clang-tidy cppcheck

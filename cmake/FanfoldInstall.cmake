@@ -40,7 +40,7 @@ configure_package_config_file(cmake/FanfoldConfig.cmake.in ${generated}/FanfoldC
 write_basic_package_version_file(${generated}/FanfoldConfigVersion.cmake
     COMPATIBILITY SameMinorVersion)
 install(FILES ${generated}/FanfoldConfig.cmake ${generated}/FanfoldConfigVersion.cmake
-    cmake/FindFLINT.cmake DESTINATION ${package_dir})
+    cmake/FindFLINT.cmake cmake/FindECM.cmake DESTINATION ${package_dir})
 
 # pkg-config. Paths are relative to the file, so that an installed tree can be moved.
 file(RELATIVE_PATH pc_prefix /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)

@@ -27,6 +27,8 @@ extern "C" {
 /* Numbers of up to so many bits, and longer ones of which no more is left without their small
  * primes, are factored completely, by the quadratic sieve in the end: 63 digits in some seconds. */
 #define FAN_FACTOR_FULL_BITS 208
+/* The most that fan_factor_options.digits may ask for: weeks for a number of 100 digits. */
+#define FAN_FACTOR_DIGITS_MAX 50
 /* What is longer than this after trial division is left as it is. */
 #define FAN_FACTOR_MAX_DIGITS 10000
 /* fan_divisors refuses to list more divisors than this unless told otherwise. */
@@ -164,15 +166,17 @@ FAN_API fan_status fan_factorization_text(const fan_factorization *factorization
 
 /* How hard to try, and when to stop. All zero is a good default. */
 typedef struct fan_factor_options {
-    /* Steps of Pollard's rho for the whole number, behind everything else that is there: elliptic
-     * curves for what has up to 252 bits, the sieve up to FAN_FACTOR_FULL_BITS. 0: 2^29 / w^2, w
-     * being the 64-bit words of what trial division left: some seconds. Fewer than those: rho
-     * alone, for who wants no more than a try. s steps find most prime factors up to s^2 / 4: about
-     * 2^52 in numbers of 128 bits, 2^48 in 256. */
-    uint64_t rho_iterations;
-    /* Called with `context` on the calling thread many times a second (every 512 steps of rho,
-     * every 16 curves or polynomials); true stops. A primality test is not interrupted (500 digits
-     * with a proof, or 10 000 without: several seconds). May be NULL. */
+    /* Prime factors of up to so many digits are looked for, 1 to FAN_FACTOR_DIGITS_MAX, however
+     * long it takes: most that there are will be found. Below 15 Pollard's rho is all that is
+     * tried. Numbers of up to twice as many digits and FAN_FACTOR_FULL_BITS are factored
+     * completely. 0: 30 digits in numbers of up to 150 digits (minutes), fewer in longer ones, by a
+     * bound on the work of the whole number; and what has up to FAN_FACTOR_FULL_BITS is factored
+     * completely. */
+    unsigned digits;
+    /* Called with `context` on the calling thread many times a second (every 128 or 512 steps
+     * of rho, every 16 curves or polynomials, every prime of a longer curve); true stops. A
+     * primality test is not interrupted (500 digits with a proof, or 10 000 without: several
+     * seconds). May be NULL. */
     bool (*cancelled)(void *context);
     void *context;
 } fan_factor_options;
@@ -185,13 +189,14 @@ FAN_API fan_status fan_factor_mpz_sized(mpz_srcptr n, const fan_factor_options *
 /* Factors n >= 0 of any size into *out; n may be a value of *out. `options` may be NULL. 0 and 1
  * have no entries. What is in *out always multiplies back to n, on these errors too: FAN_E_EFFORT,
  * a composite or unknown part is left; FAN_E_CANCELLED, stopped by the hook, an untested part is
- * marked as unknown. On FAN_E_ARGUMENT (n is negative) *out is untouched; after FAN_E_MEMORY and
- * FAN_E_FAILED (the product is wrong: a broken machine) it is the factorization of 1. GMP and FLINT
- * end the process when memory runs out. One core; any thread, but FLINT keeps caches per thread: a
- * thread that has factored and ends should call flint_cleanup(). The environment variable
- * FANFOLD_ISA acts as in fan_is_prime_u64_array. Source: trial division, perfect powers, elliptic
- * curves, the self-initializing quadratic sieve, Brent's form of Pollard's rho (docs/factoring.md).
- */
+ * marked as unknown. On FAN_E_ARGUMENT (n is negative, or
+ * options->digits too large) *out is untouched; after FAN_E_MEMORY and
+ * FAN_E_FAILED (the product is wrong: a broken machine) it is the factorization of 1. GMP, FLINT
+ * and GMP-ECM end the process when memory runs out. One core; any thread, but FLINT keeps caches
+ * per thread: a thread that has factored and ends should call flint_cleanup(). The environment
+ * variable FANFOLD_ISA acts as in fan_is_prime_u64_array. Source: trial division, perfect powers,
+ * elliptic curves, the self-initializing quadratic sieve, Brent's form of Pollard's rho, p-1
+ * (docs/factoring.md). */
 static inline fan_status fan_factor_mpz(mpz_srcptr n, const fan_factor_options *options,
                                         fan_factorization *out, fan_error *error)
 {

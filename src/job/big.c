@@ -29,7 +29,8 @@ static bool cancelled(void *run)
 fan_status fani_big_factor(fani_big *big, fan_run *run, const fani_number *number, uint64_t effort,
                            fan_error *error)
 {
-    fan_factor_options options = {.rho_iterations = effort, .cancelled = cancelled, .context = run};
+    fan_factor_options options = {
+        .digits = (unsigned)effort, .cancelled = cancelled, .context = run};
     char *scratch = fani_bytes_room(&big->digits, number->size + 1);
     if (!scratch)
         return FAN_E_MEMORY;

@@ -19,8 +19,8 @@ fan_status fani_big_init(fani_big *big);
 /* Gives back FLINT's caches of this thread too. */
 void fani_big_clear(fani_big *big);
 
-/* Reads the number and factors it, with at most `effort` steps of rho (0: the default). Ends with
- * FAN_E_CANCELLED when the run is; else errors as fan_factor_mpz. */
+/* Reads the number and factors it, looking for factors of `effort` digits (0: the default). Ends
+ * with FAN_E_CANCELLED when the run is; else errors as fan_factor_mpz. */
 fan_status fani_big_factor(fani_big *big, fan_run *run, const fani_number *number, uint64_t effort,
                            fan_error *error);
 

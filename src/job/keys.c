@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "fanfold/factor.h"
 #include "fanfold/integrate.h"
 #include "job/function.h"
 #include "job/halt.h"
@@ -118,13 +119,15 @@ static const key_entry table[FANI_KEY_COUNT] = {
                              .rule = RULE_COUNT,
                              .low = 1,
                              .high = 100000000},
-    [FANI_KEY_EFFORT] = {{"effort", "factor divisors", "N",
-                          "steps of Pollard's rho, 1 to 10^15, once curves and the sieve (up to 63 "
-                          "digits) are done; fewer than the default's some seconds: rho alone",
-                          false},
-                         .rule = RULE_COUNT,
-                         .low = 1,
-                         .high = UINT64_C(1000000000000000)},
+    [FANI_KEY_EFFORT] =
+        {{"effort", "factor divisors", "N",
+          "look for prime factors of up to N digits, 1 to 50, however long it takes "
+          "(default: 30, fewer in numbers of more than 150 digits; numbers of up to "
+          "63 digits, or 2N, are factored completely)",
+          false},
+         .rule = RULE_COUNT,
+         .low = 1,
+         .high = FAN_FACTOR_DIGITS_MAX},
     [FANI_KEY_FUNCTION] =
         {{"function", "factor divisors", "NAME",
           "print in place of factors or divisors: numdiv (how many divisors), sigma (their sum), "

@@ -47,7 +47,7 @@ leftover=$(find "$tmp" -name '*result*' | head -n 3)
 
 # One number on which the work looks up from time to time, and which no patience here would finish.
 hard=1000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000121000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000003443
-interrupt INT 75 "$fanfold" factor --grace 1 --effort 1000000000000000 "$hard"
+interrupt INT 75 "$fanfold" factor --grace 1 --effort 50 "$hard"
 
 # Serial work on one number ends by itself never: by the grace time, or by the second signal.
 # stubborn GRACE FIRST TEXT [SECONDS SECOND]: leaves the exit code in $got and the time from the first
@@ -55,7 +55,7 @@ interrupt INT 75 "$fanfold" factor --grace 1 --effort 1000000000000000 "$hard"
 stubborn() {
     local grace=$1 first=$2 pause=${4:-} second=${5:-} pid from
     what="serial, --grace $grace, SIG$first${second:+, SIG$second after $pause s}"
-    "$fanfold" factor --executor serial --effort 1000000000000000 --grace "$grace" "$hard" \
+    "$fanfold" factor --executor serial --effort 50 --grace "$grace" "$hard" \
         --output "$tmp/result" >"$tmp/out" 2>"$tmp/err" </dev/null &
     pid=$! got=0
     { sleep 60 && kill -KILL "$pid"; } 2>/dev/null & # no failure leaves it running
@@ -84,7 +84,7 @@ stubborn 0 HUP 'stopped by a signal'
 [ "$got" -eq 75 ] && [ "$ms" -lt "$patience" ] || fail "$what: code $got after $ms ms"
 # The same on workers: none of them outlives the command.
 for executor in threads processes; do
-    interrupt INT 75 "$fanfold" factor --executor "$executor" --grace 1 --effort 1000000000000000 \
+    interrupt INT 75 "$fanfold" factor --executor "$executor" --grace 1 --effort 50 \
         "$hard" "$hard"
 done
 # On a terminal the progress line is gone before the last words are said.

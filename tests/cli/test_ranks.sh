@@ -45,7 +45,7 @@ expect 4 '' && says 'SLURM_NTASKS=4, but MPI sees one rank' && says 'srun --mpi=
 hard=1000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000121000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000003443
 # start_ranks OPTION...: starts a run of three ranks; leaves $pid (of the launcher) and $ranks.
 start_ranks() {
-    timeout 60 "${mpirun[@]}" -n 3 "$fanfold" factor -j 1 --effort 1000000000000000 \
+    timeout 60 "${mpirun[@]}" -n 3 "$fanfold" factor -j 1 --effort 50 \
         --output "$tmp/result" "$@" >"$tmp/out" 2>"$tmp/err" </dev/null &
     pid=$!
     for _ in {1..100}; do

@@ -221,7 +221,7 @@ expect 2 '' && says 'the input is not the one'
 run "$fanfold" results changed && expect 1
 mv kept numbers
 what='another effort'
-run "$fanfold" factor --input numbers --format tsv --output changed --retry-failed --effort 100000000
+run "$fanfold" factor --input numbers --format tsv --output changed --retry-failed --effort 40
 expect 2 '' && says effort
 what='and then it goes on'
 run "$fanfold" factor --input numbers --format tsv --output changed --retry-failed --timeout 60
@@ -296,7 +296,7 @@ agrees loose 1
 endless=1$(printf '%0150d' 0)121$(printf '%0150d' 0)3443
 { cat numbers && echo "$endless"; } >more
 items=$((items + 1))
-shard=("$fanfold" factor --input more --effort 1000000000000 --format tsv -j 1)
+shard=("$fanfold" factor --input more --effort 50 --format tsv -j 1)
 # timed_out OUTPUT: how many of its items.
 timed_out() {
     "$fanfold" results --format tsv "$1" | grep -c 'timed out'

@@ -97,7 +97,7 @@ done
 
 what='an item that runs too long'
 echo 6 7 10000000000000000000000000000000000000127100000000000000000000000000000000000001271 8 9 >numbers
-merged 2 "$fanfold" factor --input numbers --format ndjson --timeout 0.5 --effort 1e15 --executor processes
+merged 2 "$fanfold" factor --input numbers --format ndjson --timeout 0.5 --effort 50 --executor processes
 
 # ---- Results of all ---------------------------------------------------------------------------
 

@@ -216,7 +216,7 @@ FAN_TEST(factor_mpz, full_words)
 /* 2^128 + 1 = 59649589127497217 * 5704689200685129054721: out of reach, and said so. */
 FAN_TEST(factor_mpz, effort_spent)
 {
-    fan_factor_options little = {.rho_iterations = 100000};
+    fan_factor_options little = {.digits = 10};
     expect_text("0x100000000000000000000000000000001", &little, FAN_E_EFFORT,
                 "c340282366920938463463374607431768211457");
     /* The square of it, times 2^2 3: the root is known to be composite. */
@@ -231,7 +231,7 @@ FAN_TEST(factor_mpz, effort_spent)
 /* The composite left by one call goes on in the same object. */
 FAN_TEST(factor_mpz, an_entry_factored_further)
 {
-    fan_factor_options options = {.rho_iterations = 1000};
+    fan_factor_options options = {.digits = 5};
     fan_factorization *f;
     mpz_t n;
     mpz_init_set_str(n, "510423550381407695195061911147652317181", 10); /* 3 (2^127 - 1) */
@@ -249,14 +249,14 @@ FAN_TEST(factor_mpz, an_entry_factored_further)
     mpz_clear(n);
 }
 
-/* A larger budget finds what a smaller one does not; nothing else changes. */
+/* More digits are found with more effort; nothing else changes. */
 FAN_TEST(factor_mpz, effort_raised)
 {
     /* 1000000000039 * (2^127 - 1) */
-    fan_factor_options options = {.rho_iterations = 5000};
+    fan_factor_options options = {.digits = 6};
     expect_text("170141183467104737886645603753419910571919480123353", &options, FAN_E_EFFORT,
                 "c170141183467104737886645603753419910571919480123353");
-    options.rho_iterations = 50000000;
+    options.digits = 14;
     expect_text("170141183467104737886645603753419910571919480123353", &options, FAN_OK,
                 "1000000000039 170141183460469231731687303715884105727");
 }
@@ -271,8 +271,7 @@ FAN_TEST(factor_mpz, cancelled)
 {
     for (unsigned polls = 0; polls < 6000; polls += 449) {
         unsigned left = polls;
-        fan_factor_options options = {
-            .rho_iterations = 1 << 25, .cancelled = cancel_after, .context = &left};
+        fan_factor_options options = {.digits = 14, .cancelled = cancel_after, .context = &left};
         fan_factorization *f;
         mpz_t n, product, power;
         mpz_init_set_str(n, "0x600000000000000000000000000000006", 0);
@@ -508,7 +507,7 @@ FAN_TEST(divisors, zero_and_incomplete_are_refused)
 {
     fan_factorization *f;
     fan_divisor_list list = {NULL, 7};
-    fan_factor_options little = {.rho_iterations = 1000};
+    fan_factor_options little = {.digits = 5};
     mpz_t n;
     mpz_init_set_ui(n, 0);
     ASSERT_I64(fan_factorization_create(&f), FAN_OK);

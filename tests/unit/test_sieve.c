@@ -299,3 +299,23 @@ FAN_TEST(sieve, cancelled)
     }
     mpz_clears(n, divisor, NULL);
 }
+
+/* The matrix of a number of 128 bits has 600 lines: far more polls than one come after the sieve.
+ */
+FAN_TEST(sieve, cancelled_in_the_matrix)
+{
+    unsigned polls = UINT32_MAX;
+    fani_effort effort = {.cancelled = cancel_after, .context = &polls};
+    mpz_t n, divisor;
+    mpz_init_set_str(n, "340282366920938463463374607431768211457", 10);
+    mpz_init(divisor);
+    ASSERT_I64(fani_sieve_split(n, &effort, fani_isa_wanted(), divisor), FAN_OK);
+    unsigned all = UINT32_MAX - polls;
+    for (unsigned last = 1; last <= 10; last++) {
+        polls = all - last;
+        EXPECT_I64(fani_sieve_split(n, &effort, fani_isa_wanted(), divisor), FAN_E_CANCELLED);
+    }
+    polls = all;
+    EXPECT_I64(fani_sieve_split(n, &effort, fani_isa_wanted(), divisor), FAN_OK);
+    mpz_clears(n, divisor, NULL);
+}

@@ -28,21 +28,43 @@ fan_status fani_judge_mpz(mpz_srcptr n, fani_verdict *verdict);
 /* A proper divisor of m->n, which is odd, composite and has no small prime factor. */
 uint64_t fani_rho_u64(const fani_mont *m);
 
-/* What one call of fan_factor_mpz may still spend, and how far it has come. */
+enum {
+    /* The digits of the prime factors that are usually looked for. */
+    FANI_DIGITS_USUAL = 30,
+    /* Who looks for fewer than these gets rho alone. */
+    FANI_DIGITS_CURVES = 15,
+};
+
+/* How far the search for the divisors of one composite has come. Its parts go on there: they have
+ * none of the small primes that were looked for. */
+typedef struct fani_progress {
+    unsigned round; /* the next one of split.c */
+    unsigned level; /* of gmp_ecm.c, and the next run in it */
+    uint32_t run;
+} fani_progress;
+
+/* What one call of fan_factor_mpz may still spend. */
 typedef struct fani_effort {
-    uint64_t steps; /* of rho */
+    uint64_t steps;  /* of rho */
+    uint64_t work;   /* of GMP-ECM's curves: B1 times the number's weight (gmp_ecm.c) */
+    unsigned digits; /* of the factors looked for */
+    bool usual;      /* the caller has not said how many: the sieve takes all that it can */
     bool (*cancelled)(void *context);
     void *context;
     fani_isa isa;
-    bool rho_alone; /* the caller wants less than usual */
-    /* The next round of curves (split.c). What survived so many has no small prime left, nor have
-     * its parts: they go on there. */
-    unsigned round;
+    fani_progress at;         /* of the composite at hand */
     fan_factor_method method; /* what fani_split has split by */
 } fani_effort;
 
-/* The steps of rho that are allowed for a number when the caller names none. */
-uint64_t fani_default_steps(mpz_srcptr n);
+/* Asks the caller's hook whether to stop. */
+static inline bool fani_is_cancelled(const fani_effort *effort)
+{
+    return effort->cancelled && effort->cancelled(effort->context);
+}
+
+/* The steps of rho for a number after trial division: those that find most prime factors of
+ * `digits` digits where rho is to be all, else those that are worth while before curves. */
+uint64_t fani_rho_steps(mpz_srcptr n, unsigned digits);
 
 /* *divisor = a proper divisor of n, which is odd, composite and above 2^64. FAN_E_EFFORT when the
  * steps are spent, FAN_E_CANCELLED, FAN_E_MEMORY: *divisor is then undefined. */
@@ -51,11 +73,23 @@ fan_status fani_rho_mpz(mpz_srcptr n, fani_effort *effort, mpz_ptr divisor);
 /* A pseudo-random word that depends on n and the number of the try alone. */
 uint64_t fani_rho_constant(uint64_t n, uint64_t attempt);
 
+/* A word that depends on all of n: the key of the random numbers that are used for it. */
+uint64_t fani_key_of(mpz_srcptr n);
+
+/* *out = x. */
+static inline void fani_set_u128(mpz_ptr out, fani_u128 x)
+{
+    mpz_set_ui(out, (uint64_t)(x >> 64));
+    mpz_mul_2exp(out, out, 64);
+    mpz_add_ui(out, out, (uint64_t)x);
+}
+
 typedef struct fani_factor_entry {
     mpz_t value;
     uint64_t exponent;
     fani_verdict verdict;
     fan_factor_method method;
+    fani_progress at; /* of a composite */
 } fani_factor_entry;
 
 struct fan_factorization {

@@ -1,4 +1,5 @@
 #include "factor_internal.h"
+#include "gmp_ecm.h"
 #include "small_primes.h"
 #include "split.h"
 
@@ -23,11 +24,6 @@ typedef struct trial {
     size_t count;
 } trial;
 
-static bool is_cancelled(const fani_effort *effort)
-{
-    return effort->cancelled && effort->cancelled(effort->context);
-}
-
 static fan_status divide_out(trial *t, uint32_t prime)
 {
     mpz_t value;
@@ -43,7 +39,7 @@ static fan_status divide_out(trial *t, uint32_t prime)
 
 static fan_status try_group(trial *t)
 {
-    if (is_cancelled(t->effort))
+    if (fani_is_cancelled(t->effort))
         return FAN_E_CANCELLED;
     fan_status status = FAN_OK;
     uint64_t remainder = mpz_fdiv_ui(t->rest, t->product);
@@ -156,14 +152,18 @@ static fan_status split(fan_factorization *f, size_t i, fani_effort *effort)
 {
     mpz_t divisor;
     mpz_init(divisor);
+    effort->at = f->entries[i].at;
     fan_status status = fani_split(f->entries[i].value, effort, divisor);
+    f->entries[i].at = effort->at;
     if (status == FAN_OK)
         status = fani_factorization_add(f, divisor, f->entries[i].exponent, f->entries[i].verdict);
     if (status == FAN_OK) {
         fani_factorization_found_by(f, effort->method);
         f->entries[i].method = effort->method;
+        f->entries[f->count - 1].at = effort->at;
         mpz_divexact(f->entries[i].value, f->entries[i].value, divisor);
-    } else if (status == FAN_E_EFFORT)
+    }
+    if (status == FAN_E_EFFORT)
         f->entries[i].verdict.kind = FAN_FACTOR_COMPOSITE;
     mpz_clear(divisor);
     return status;
@@ -175,7 +175,7 @@ static fan_status resolve(fan_factorization *f, size_t i, fani_effort *effort)
     fani_factor_entry *entry = &f->entries[i];
     if (mpz_size(entry->value) <= 1)
         return resolve_u64(f, i);
-    if (is_cancelled(effort))
+    if (fani_is_cancelled(effort))
         return FAN_E_CANCELLED;
     fani_verdict verdict;
     fan_status status = fani_judge_mpz(entry->value, &verdict);
@@ -207,15 +207,6 @@ static fan_status resolve_all(fan_factorization *f, fani_effort *effort)
     return answer;
 }
 
-/* Rho's steps for what trial division left, and whether there is to be anything else. */
-static void set_steps(fani_effort *effort, mpz_srcptr rest)
-{
-    uint64_t usual = fani_default_steps(rest);
-    effort->rho_alone = effort->steps != 0 && effort->steps < usual;
-    if (effort->steps == 0)
-        effort->steps = usual;
-}
-
 static fan_status factor_positive(fan_factorization *f, fani_effort *effort)
 {
     trial t = {.f = f, .effort = effort, .product = 1};
@@ -233,7 +224,7 @@ static fan_status factor_positive(fan_factorization *f, fani_effort *effort)
     if (status == FAN_OK && fani_has_more_digits(t.rest, FAN_FACTOR_MAX_DIGITS))
         status = FAN_E_EFFORT;
     else if (status == FAN_OK)
-        set_steps(effort, t.rest);
+        effort->steps = fani_rho_steps(t.rest, effort->digits);
     mpz_clear(t.rest);
     return status == FAN_OK ? resolve_all(f, effort) : status;
 }
@@ -263,10 +254,16 @@ fan_status fan_factor_mpz_sized(mpz_srcptr n, const fan_factor_options *options,
     fan_factor_options known = {0};
     if (options)
         memcpy(&known, options, options_size < sizeof known ? options_size : sizeof known);
-    fani_effort effort = {.steps = known.rho_iterations,
+    fani_effort effort = {.digits = known.digits ? known.digits : FANI_DIGITS_USUAL,
+                          .usual = known.digits == 0,
+                          .work = known.digits ? UINT64_MAX : fani_gmp_ecm_usual_work(),
                           .cancelled = known.cancelled,
                           .context = known.context,
                           .isa = fani_isa_wanted()};
+    if (known.digits > FAN_FACTOR_DIGITS_MAX)
+        return fani_error_set(error, FAN_E_ARGUMENT,
+                              "factors of at most %d digits can be looked for",
+                              FAN_FACTOR_DIGITS_MAX);
     fani_factorization_reset(out, n);
     fan_status status = mpz_sgn(out->number) > 0 ? factor_positive(out, &effort) : FAN_OK;
     if (status != FAN_E_MEMORY && status != FAN_E_FAILED && !fani_factorization_finish(out))

@@ -92,6 +92,7 @@ fan_status fani_factorization_add(fan_factorization *f, mpz_srcptr value, uint64
     entry->exponent = exponent;
     entry->verdict = verdict;
     entry->method = FAN_METHOD_NONE;
+    entry->at = (fani_progress){0};
     return FAN_OK;
 }
 

@@ -10,31 +10,13 @@
 #include "prime_batch.h"
 
 #include "fanfold/factor.h"
+#include "jacobi.h"
 #include "montgomery.h"
 #include "small_primes.h"
 
 #include <math.h>
 
 enum { BLOCK = 256 };
-
-/* The Jacobi symbol (a / n) for odd n; a < 2^32. */
-static int jacobi(uint64_t a, uint64_t n)
-{
-    int sign = 1;
-    a %= n;
-    while (a != 0) {
-        int twos = __builtin_ctzll(a);
-        a >>= twos;
-        if (twos % 2 != 0 && (n % 8 == 3 || n % 8 == 5))
-            sign = -sign;
-        if (a % 4 == 3 && n % 4 == 3)
-            sign = -sign;
-        uint64_t rest = n % a;
-        n = a;
-        a = rest;
-    }
-    return n == 1 ? sign : 0;
-}
 
 static bool is_square(uint64_t n)
 {
@@ -60,7 +42,7 @@ uint64_t fani_lucas_parameter(uint64_t n)
     if (is_square(n))
         return 0;
     for (uint64_t p = 7;; p++) {
-        if (jacobi(p * p - 4, n) == -1)
+        if (fani_jacobi(p * p - 4, n) == -1)
             return p;
     }
 }

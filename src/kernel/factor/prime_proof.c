@@ -9,14 +9,20 @@ enum {
     BASES = 60, /* prime bases tried for each factor: one more fails with a chance of 1 / q */
 };
 
-/* n - 1 = factored * the parts that are left. */
+/* A factor of n - 1, and how far the search for its divisors has come. */
+typedef struct piece {
+    mpz_t value;
+    fani_progress at;
+} piece;
+
+/* The factors of n - 1 that are proven primes, and parts of the rest that may still give some. */
 typedef struct proof {
     mpz_srcptr n;
     mpz_t minus_1;
     mpz_t factored;
     mpz_t prime[PRIMES_MAX];
     unsigned count;
-    mpz_t part[PARTS_MAX];
+    piece part[PARTS_MAX];
     unsigned parts;
     fan_status status; /* FAN_E_MEMORY: what could not be tried */
 } proof;
@@ -79,46 +85,55 @@ static void add_word(proof *p, mpz_ptr part)
     mpz_clear(q);
 }
 
-/* Splits the composite part on top in two by curves. */
-static bool split_part(proof *p, fani_effort *effort)
+static void drop_part(proof *p)
+{
+    mpz_clear(p->part[--p->parts].value);
+}
+
+/* Splits the composite part on top in two by curves, or drops it. */
+static void split_part(proof *p, fani_effort *effort)
 {
     /* A round for each 12 bits: about what FLINT's proof would take. */
     unsigned last = (unsigned)mpz_sizeinbase(p->n, 2) / 12 - 4;
-    mpz_ptr part = p->part[p->parts - 1];
+    piece *top = &p->part[p->parts - 1];
     mpz_t divisor;
-    mpz_init(divisor);
+    mpz_init_set_ui(divisor, 1);
+    effort->at = top->at;
     if (p->parts < PARTS_MAX)
-        p->status = fani_split_by_curves(part, effort, last, false, divisor);
-    bool found = p->parts < PARTS_MAX && p->status == FAN_OK && mpz_cmp_ui(divisor, 1) != 0;
-    if (found) {
-        mpz_divexact(part, part, divisor);
-        mpz_init_set(p->part[p->parts++], divisor);
+        p->status = fani_split_by_curves(top->value, effort, last, false, divisor);
+    if (p->status == FAN_OK && mpz_cmp_ui(divisor, 1) != 0) {
+        mpz_divexact(top->value, top->value, divisor);
+        top->at = effort->at;
+        top[1].at = effort->at;
+        mpz_init_set(p->part[p->parts++].value, divisor);
+    } else {
+        drop_part(p);
     }
     mpz_clear(divisor);
-    return found;
 }
 
-/* Takes the part on top one step further; false where it stays as it is. */
-static bool resolve_part(proof *p, fani_effort *effort)
+/* Takes the part on top one step further. One that can't be split or proven prime is dropped: the
+ * others may be enough. */
+static void resolve_part(proof *p, fani_effort *effort)
 {
-    mpz_ptr part = p->part[p->parts - 1];
-    if (mpz_size(part) <= 1) {
-        if (mpz_cmp_ui(part, 1) > 0)
-            add_word(p, part);
-    } else if (mpz_probab_prime_p(part, 24) == 0) {
-        return split_part(p, effort);
-    } else {
-        fani_verdict verdict;
-        p->status = fani_judge_mpz(part, &verdict);
-        if (p->status != FAN_OK || verdict.proof == FAN_PROOF_NONE)
-            return false;
-        mpz_t q;
-        mpz_init_set(q, part);
-        add_prime(p, q, part);
-        mpz_clear(q);
+    mpz_ptr top = p->part[p->parts - 1].value;
+    if (mpz_size(top) > 1 && mpz_probab_prime_p(top, 24) == 0) {
+        split_part(p, effort);
+        return;
     }
-    mpz_clear(p->part[--p->parts]);
-    return true;
+    if (mpz_size(top) > 1) {
+        fani_verdict verdict;
+        p->status = fani_judge_mpz(top, &verdict);
+        if (p->status == FAN_OK && verdict.proof != FAN_PROOF_NONE) {
+            mpz_t q;
+            mpz_init_set(q, top);
+            add_prime(p, q, top);
+            mpz_clear(q);
+        }
+    } else if (mpz_cmp_ui(top, 1) > 0) {
+        add_word(p, top);
+    }
+    drop_part(p);
 }
 
 /* Whether a base shows that each prime of n has the whole power of q in its order. `scratch` is for
@@ -176,13 +191,13 @@ fan_status fani_prove_by_n_minus_1(mpz_srcptr n, bool *proven)
     mpz_init(p.minus_1);
     mpz_init_set_ui(p.factored, 1);
     mpz_sub_ui(p.minus_1, n, 1);
-    mpz_init_set(p.part[p.parts++], p.minus_1);
-    divide_by_small(&p, p.part[0]);
-    while (!is_enough(&p) && p.parts > 0 && resolve_part(&p, &effort))
-        continue;
+    mpz_init_set(p.part[p.parts++].value, p.minus_1);
+    divide_by_small(&p, p.part[0].value);
+    while (p.status == FAN_OK && p.parts > 0 && !is_enough(&p))
+        resolve_part(&p, &effort);
     *proven = p.status == FAN_OK && is_enough(&p) && is_proven(&p);
     while (p.parts > 0)
-        mpz_clear(p.part[--p.parts]);
+        drop_part(&p);
     while (p.count > 0)
         mpz_clear(p.prime[--p.count]);
     mpz_clears(p.minus_1, p.factored, NULL);

@@ -4,17 +4,34 @@
 
 enum {
     FIRST_LAP = 64,
+    /* Before curves, on numbers that are too long for the engines of wide.h, of so many words and
+     * fewer: primes of up to 10 digits, in less time than the first curves would take. */
+    STEPS_BEFORE_CURVES = 1 << 17,
+    SHORT_WORDS = 8,
 };
 
-uint64_t fani_default_steps(mpz_srcptr n)
+uint64_t fani_rho_steps(mpz_srcptr n, unsigned digits)
 {
-    uint64_t words = mpz_size(n);
-    return (UINT64_C(1) << 29) / (words * words);
+    uint64_t words = mpz_size(n) > SHORT_WORDS ? mpz_size(n) : SHORT_WORDS;
+    if (digits >= FANI_DIGITS_CURVES)
+        return (uint64_t)STEPS_BEFORE_CURVES * SHORT_WORDS / words;
+    uint64_t steps = digits % 2 == 0 ? 200 : 632; /* 200 sqrt(10^digits): s steps find s^2 / 4 */
+    for (; digits >= 2; digits -= 2)
+        steps *= 10;
+    return steps / 100;
+}
+
+uint64_t fani_key_of(mpz_srcptr n)
+{
+    uint64_t key = 0;
+    for (size_t i = 0; i < mpz_size(n); i++)
+        key = fani_rho_constant(key ^ mpz_getlimbn(n, (mp_size_t)i), i);
+    return key;
 }
 
 static fan_status spend(fani_effort *effort, uint64_t steps)
 {
-    if (effort->cancelled && effort->cancelled(effort->context))
+    if (fani_is_cancelled(effort))
         return FAN_E_CANCELLED;
     if (effort->steps < steps)
         return FAN_E_EFFORT;
@@ -84,9 +101,7 @@ fan_status fani_rho_mpz(mpz_srcptr n, fani_effort *effort, mpz_ptr divisor)
     r.state = r.ops->create(n);
     if (!r.state)
         return FAN_E_MEMORY;
-    uint64_t seed = 0;
-    for (size_t i = 0; i < mpz_size(n); i++)
-        seed = fani_rho_constant(seed ^ mpz_getlimbn(n, (mp_size_t)i), i);
+    uint64_t seed = fani_key_of(n);
     fan_status status;
     uint64_t attempt = 0;
     do {

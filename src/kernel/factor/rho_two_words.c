@@ -1,6 +1,6 @@
 /* Rho's arithmetic for n of 65 to 128 bits: Montgomery multiplication on a word of 128 bits. The
  * reduction subtracts (as in montgomery.h), so no carry leaves the word however large n is. */
-#include "montgomery.h"
+#include "factor_internal.h"
 #include "rho.h"
 
 #include <stdlib.h>
@@ -71,12 +71,6 @@ static inline fani_u128 distance(const two_words *t, fani_u128 y)
     return subtract_mod(t->n, t->marked, y);
 }
 
-static void export_value(fani_u128 x, mpz_ptr out)
-{
-    const uint64_t words[2] = {low_word(x), high_word(x)};
-    mpz_import(out, 2, -1, sizeof words[0], 0, 0, words);
-}
-
 static void *create(mpz_srcptr n)
 {
     two_words *t = calloc(1, sizeof *t);
@@ -130,14 +124,14 @@ static void collect(void *state, uint64_t steps)
 static void product_out(void *state, mpz_ptr out)
 {
     const two_words *t = state;
-    export_value(t->product, out);
+    fani_set_u128(out, t->product);
 }
 
 static void retrace(void *state, mpz_ptr out)
 {
     two_words *t = state;
     t->saved = step(t, t->saved);
-    export_value(distance(t, t->saved), out);
+    fani_set_u128(out, distance(t, t->saved));
 }
 
 const fani_rho_ops fani_rho_two_words = {

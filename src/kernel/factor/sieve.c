@@ -50,7 +50,7 @@ static fan_status collect(fani_sieve *s, const fani_effort *effort, size_t wante
 {
     fan_status status = FAN_OK;
     for (unsigned made = 0; s->relations.row_count < wanted && status == FAN_OK; made++) {
-        if (made % POLLED == 0 && effort->cancelled && effort->cancelled(effort->context))
+        if (made % POLLED == 0 && fani_is_cancelled(effort))
             return FAN_E_CANCELLED;
         status = fani_sieve_next_poly(s);
         if (status == FAN_OK)
@@ -82,7 +82,7 @@ fan_status fani_sieve_split(mpz_srcptr n, const fani_effort *effort, fani_isa is
     while (status == FAN_OK && mpz_cmp_ui(divisor, 1) == 0) {
         status = collect(&s, effort, wanted);
         if (status == FAN_OK)
-            status = fani_sieve_finish(&s, divisor);
+            status = fani_sieve_finish(&s, effort, divisor);
         wanted = s.relations.row_count + EXCESS;
     }
     fani_sieve_base_clear(&s.base);

@@ -1,4 +1,5 @@
 /* The multiplier and the factor base. */
+#include "jacobi.h"
 #include "sieve_internal.h"
 #include "small_primes.h"
 
@@ -6,23 +7,6 @@
 #include <stdlib.h>
 
 enum { MULTIPLIER_END = 200, SCORED_PRIMES = 60 };
-
-static int jacobi(uint32_t a, uint32_t n)
-{
-    int sign = 1;
-    while (a != 0) {
-        int twos = __builtin_ctz(a);
-        a >>= twos;
-        if (twos % 2 == 1 && (n % 8 == 3 || n % 8 == 5))
-            sign = -sign;
-        if (a % 4 == 3 && n % 4 == 3)
-            sign = -sign;
-        uint32_t rest = n % a;
-        n = a;
-        a = rest;
-    }
-    return n == 1 ? sign : 0;
-}
 
 static bool has_square(uint32_t k)
 {
@@ -42,7 +26,7 @@ static double score(uint32_t k, const int8_t *symbols)
         uint32_t p = fani_small_primes[i].prime;
         if (k % p == 0)
             sum += log(p) / p;
-        else if (jacobi(k % p, p) * symbols[i] == 1)
+        else if (fani_jacobi(k % p, p) * symbols[i] == 1)
             sum += 2 * log(p) / (p - 1);
     }
     return sum;
@@ -54,7 +38,7 @@ void fani_sieve_choose_multiplier(fani_sieve *s)
     double best = -1e9;
     for (uint32_t i = 0; i < SCORED_PRIMES; i++) {
         uint32_t p = fani_small_primes[i].prime;
-        symbols[i] = (int8_t)jacobi((uint32_t)mpz_fdiv_ui(s->n, p), p);
+        symbols[i] = (int8_t)fani_jacobi((uint32_t)mpz_fdiv_ui(s->n, p), p);
     }
     uint32_t rest = (uint32_t)mpz_fdiv_ui(s->n, 8);
     for (uint32_t k = rest; k < MULTIPLIER_END; k += 8) { /* k n = k^2 = 1 mod 8 */
@@ -90,7 +74,7 @@ static uint32_t square_root(uint32_t a, uint32_t p)
     uint32_t odd = p - 1, twos = 0, z = 2;
     for (; odd % 2 == 0; twos++)
         odd /= 2;
-    while (jacobi(z, p) != -1)
+    while (fani_jacobi(z, p) != -1)
         z++;
     uint32_t generator = power(z, odd, p);
     uint32_t half = power(a, odd / 2, p);
@@ -229,7 +213,7 @@ bool fani_sieve_base_make(fani_sieve *s)
         for (uint64_t multiple = (uint64_t)p * p; multiple < end; multiple += 2UL * p)
             composite[multiple / 2] = 1;
         uint32_t residue = (uint32_t)mpz_fdiv_ui(s->kn, p);
-        if (residue == 0 || jacobi(residue, p) == 1)
+        if (residue == 0 || fani_jacobi(residue, p) == 1)
             add_prime(b, p, residue);
     }
     free(composite);

@@ -149,9 +149,9 @@ fan_status fani_sieve_keep(fani_sieve_relations *r, fani_u128 x, uint32_t large,
                            const uint16_t *columns, uint32_t count);
 void fani_sieve_relations_clear(fani_sieve_relations *r);
 
-/* Solves the matrix and tries its dependencies; *divisor = 1 where all are trivial. FAN_E_MEMORY.
- */
-fan_status fani_sieve_finish(const fani_sieve *s, mpz_ptr divisor);
+/* Solves the matrix and tries its dependencies; *divisor = 1 where all are trivial.
+ * FAN_E_CANCELLED, FAN_E_MEMORY. */
+fan_status fani_sieve_finish(const fani_sieve *s, const fani_effort *effort, mpz_ptr divisor);
 
 /* x * y mod p for numbers below p, and the inverse of x, which p does not divide. */
 static inline uint32_t fani_sieve_mul(uint32_t x, uint32_t y, uint32_t p)

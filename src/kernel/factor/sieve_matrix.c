@@ -14,6 +14,7 @@ typedef struct matrix {
 } matrix;
 
 enum { NO_LINE = 0xffffffff };
+enum { POLLED = 16 }; /* lines solved between two looks at the cancel hook */
 
 static uint64_t *line_at(const matrix *m, uint32_t line)
 {
@@ -92,10 +93,14 @@ static void add_line(const matrix *m, uint32_t to, uint32_t from, uint32_t first
         out[w] ^= in[w];
 }
 
-/* Each line is solved for its first bit, which is taken out of all other lines. */
-static void eliminate(const matrix *m, const uint32_t *active, uint32_t count)
+/* Each line is solved for its first bit, which is taken out of all other lines. False where the
+ * hook of `effort` ends it. */
+static bool eliminate(const matrix *m, const uint32_t *active, uint32_t count,
+                      const fani_effort *effort)
 {
     for (uint32_t i = 0; i < count; i++) {
+        if (i % POLLED == 0 && fani_is_cancelled(effort))
+            return false;
         uint32_t line = active[i], w = 0;
         const uint64_t *bits = line_at(m, line);
         while (w < m->words && bits[w] == 0)
@@ -110,26 +115,26 @@ static void eliminate(const matrix *m, const uint32_t *active, uint32_t count)
                 add_line(m, active[k], line, w);
         }
     }
+    return true;
 }
 
-static bool solve(const matrix *m)
+static fan_status solve(const matrix *m, const fani_effort *effort)
 {
     uint64_t *alive = malloc(m->words * sizeof *alive);
     uint32_t *active = malloc(m->lines * sizeof *active);
-    bool made = alive && active;
-    if (made)
-        eliminate(m, active, prune(m, alive, active));
+    fan_status status = FAN_E_MEMORY;
+    if (alive && active)
+        status = eliminate(m, active, prune(m, alive, active), effort) ? FAN_OK : FAN_E_CANCELLED;
     free(alive);
     free(active);
-    return made;
+    return status;
 }
 
 static void multiply_x(const fani_sieve *s, int32_t relation, mpz_ptr x, mpz_ptr scratch,
                        uint32_t *exponents)
 {
     const fani_sieve_relation *of = &s->relations.list[relation];
-    const uint64_t words[2] = {(uint64_t)of->x, (uint64_t)(of->x >> 64)};
-    mpz_import(scratch, 2, -1, sizeof words[0], 0, 0, words);
+    fani_set_u128(scratch, of->x);
     mpz_mul(x, x, scratch);
     mpz_mod(x, x, s->n);
     for (uint32_t i = 0; i < of->count; i++)
@@ -198,20 +203,18 @@ static void try_dependency(const fani_sieve *s, const matrix *m, uint32_t free_r
     mpz_clears(x, y, scratch, NULL);
 }
 
-fan_status fani_sieve_finish(const fani_sieve *s, mpz_ptr divisor)
+fan_status fani_sieve_finish(const fani_sieve *s, const fani_effort *effort, mpz_ptr divisor)
 {
     matrix m = {0};
     uint32_t *exponents = malloc((s->base.count + FANI_SIEVE_COLUMNS) * sizeof *exponents);
-    bool made = make_matrix(s, &m) && exponents && solve(&m);
+    fan_status status = make_matrix(s, &m) && exponents ? solve(&m, effort) : FAN_E_MEMORY;
     mpz_set_ui(divisor, 1);
-    if (made) {
-        for (uint32_t row = 0; row < m.rows && mpz_cmp_ui(divisor, 1) == 0; row++) {
-            if (m.pivot[row] == NO_LINE)
-                try_dependency(s, &m, row, exponents, divisor);
-        }
+    for (uint32_t row = 0; status == FAN_OK && row < m.rows && mpz_cmp_ui(divisor, 1) == 0; row++) {
+        if (m.pivot[row] == NO_LINE)
+            try_dependency(s, &m, row, exponents, divisor);
     }
     free(m.bit);
     free(m.pivot);
     free(exponents);
-    return made ? FAN_OK : FAN_E_MEMORY;
+    return status;
 }

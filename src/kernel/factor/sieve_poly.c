@@ -175,8 +175,7 @@ static void make_parts(fani_sieve *s)
 static void set_i128(mpz_ptr out, fani_i128 x)
 {
     fani_u128 magnitude = x < 0 ? -(fani_u128)x : (fani_u128)x;
-    const uint64_t words[2] = {(uint64_t)magnitude, (uint64_t)(magnitude >> 64)};
-    mpz_import(out, 2, -1, sizeof words[0], 0, 0, words);
+    fani_set_u128(out, magnitude);
     if (x < 0)
         mpz_neg(out, out);
 }

@@ -1,5 +1,6 @@
 #include "split.h"
 
+#include "gmp_ecm.h"
 #include "sieve.h"
 #include "wide_ecm.h"
 
@@ -25,15 +26,21 @@ static const struct {
     {144, 10, 6}, {160, 13, 8}, {180, 20, 10}, {200, 30, 12}, {208, 36, 15},
 };
 
-/* Rounds for numbers that are too long for the sieve. */
-enum { ROUNDS_ALONE = 40 };
+/* The rounds that find most prime factors of so many digits, for what the sieve does not take. */
+enum { DIGITS_FEW = FANI_DIGITS_CURVES, ROUNDS_FEW = 17, DIGITS_MANY = 20, ROUNDS_MANY = 40 };
 
-static unsigned rounds_for(size_t bits, fani_isa isa)
+static unsigned rounds_alone(unsigned digits)
+{
+    if (digits >= DIGITS_MANY)
+        return ROUNDS_MANY;
+    return ROUNDS_FEW +
+           (ROUNDS_MANY - ROUNDS_FEW) * (digits - DIGITS_FEW) / (DIGITS_MANY - DIGITS_FEW);
+}
+
+static unsigned rounds_before_sieve(size_t bits, fani_isa isa)
 {
     enum { LINES = sizeof rounds_until / sizeof rounds_until[0] };
     bool lanes = isa >= FANI_ISA_AVX512;
-    if (bits > FANI_SIEVE_BITS)
-        return ROUNDS_ALONE;
     unsigned i = 1;
     while (i + 1 < LINES && rounds_until[i].bits < bits)
         i++;
@@ -58,9 +65,9 @@ static fan_status run_rounds(fani_wide_ecm *ecm, fani_effort *effort, unsigned l
 {
     fani_wide_plan plan = {0};
     fan_status status = FAN_OK;
-    while (effort->round < last_round && status == FAN_OK && mpz_cmp_ui(divisor, 1) == 0) {
-        unsigned line = line_of(effort->round);
-        if (effort->cancelled && effort->cancelled(effort->context)) {
+    while (effort->at.round < last_round && status == FAN_OK && mpz_cmp_ui(divisor, 1) == 0) {
+        unsigned line = line_of(effort->at.round);
+        if (fani_is_cancelled(effort)) {
             status = FAN_E_CANCELLED;
         } else if (plan.b1 != schedule[line].b1) {
             fani_wide_plan_clear(&plan);
@@ -68,7 +75,7 @@ static fan_status run_rounds(fani_wide_ecm *ecm, fani_effort *effort, unsigned l
                 status = FAN_E_MEMORY;
         }
         if (status == FAN_OK) {
-            ecm->curve = (uint64_t)effort->round++ * FANI_WIDE_ROUND;
+            ecm->curve = (uint64_t)effort->at.round++ * FANI_WIDE_ROUND;
             status = fani_wide_ecm_round(ecm, &plan, any, divisor);
         }
     }
@@ -81,32 +88,66 @@ fan_status fani_split_by_curves(mpz_srcptr n, fani_effort *effort, unsigned last
 {
     fani_wide_ecm ecm;
     mpz_set_ui(divisor, 1);
-    if (effort->round >= last_round || !fani_wide_ecm_begin(&ecm, n, effort->isa))
+    if (effort->at.round >= last_round || !fani_wide_ecm_begin(&ecm, n, effort->isa))
         return FAN_OK;
     fan_status status = run_rounds(&ecm, effort, last_round, any, divisor);
     fani_wide_ecm_end(&ecm);
     return status;
 }
 
+/* Whether the sieve is to split n: it finds all, so it is for who wants factors of half its digits.
+ */
+static bool is_sieved(mpz_srcptr n, const fani_effort *effort)
+{
+    if (mpz_sizeinbase(n, 2) > FANI_SIEVE_BITS)
+        return false;
+    return effort->usual || !fani_has_more_digits(n, 2 * (size_t)effort->digits);
+}
+
+/* Curves, few enough, then the sieve. */
+static fan_status split_all(mpz_srcptr n, fani_effort *effort, mpz_ptr divisor)
+{
+    unsigned rounds = rounds_before_sieve(mpz_sizeinbase(n, 2), effort->isa);
+    effort->method = FAN_METHOD_ECM;
+    /* All primes will be found, whichever comes first. */
+    fan_status status = fani_split_by_curves(n, effort, rounds, true, divisor);
+    if (status != FAN_OK || mpz_cmp_ui(divisor, 1) != 0)
+        return status;
+    effort->method = FAN_METHOD_SIQS;
+    status = fani_sieve_split(n, effort, effort->isa, divisor);
+    if (status != FAN_E_EFFORT)
+        return status;
+    effort->method = FAN_METHOD_RHO;
+    fani_effort endless = *effort; /* a tiny number without polynomials: rho ends */
+    endless.steps = UINT64_MAX;
+    return fani_rho_mpz(n, &endless, divisor);
+}
+
+/* What finds factors of effort->digits digits. */
+static fan_status split_some(mpz_srcptr n, fani_effort *effort, mpz_ptr divisor)
+{
+    fan_status status;
+    if (mpz_sizeinbase(n, 2) <= FANI_WIDE_BITS) {
+        effort->method = FAN_METHOD_ECM;
+        status = fani_split_by_curves(n, effort, rounds_alone(effort->digits), false, divisor);
+        if (status != FAN_OK || mpz_cmp_ui(divisor, 1) != 0)
+            return status;
+    } else {
+        effort->method = FAN_METHOD_RHO;
+        status = fani_rho_mpz(n, effort, divisor);
+        if (status != FAN_E_EFFORT)
+            return status;
+    }
+    return fani_gmp_ecm_split(n, effort, divisor);
+}
+
 fan_status fani_split(mpz_srcptr n, fani_effort *effort, mpz_ptr divisor)
 {
-    size_t bits = mpz_sizeinbase(n, 2);
-    effort->method = FAN_METHOD_RHO;
-    if (effort->rho_alone)
+    if (is_sieved(n, effort))
+        return split_all(n, effort, divisor);
+    if (effort->digits < FANI_DIGITS_CURVES) {
+        effort->method = FAN_METHOD_RHO;
         return fani_rho_mpz(n, effort, divisor);
-    bool sieved = bits <= FANI_SIEVE_BITS; /* then all primes will be found, and order is nothing */
-    fan_status status =
-        fani_split_by_curves(n, effort, rounds_for(bits, effort->isa), sieved, divisor);
-    if (status != FAN_OK || mpz_cmp_ui(divisor, 1) != 0) {
-        effort->method = FAN_METHOD_ECM;
-        return status;
     }
-    if (sieved) {
-        status = fani_sieve_split(n, effort, effort->isa, divisor);
-        if (status != FAN_E_EFFORT) {
-            effort->method = FAN_METHOD_SIQS;
-            return status;
-        }
-    }
-    return fani_rho_mpz(n, effort, divisor);
+    return split_some(n, effort, divisor);
 }

@@ -1,4 +1,5 @@
-/* The road for a composite number of 65 bits and more: elliptic curves, the sieve, rho. */
+/* The road for a composite number of 65 bits and more: elliptic curves, the sieve, rho,
+ * p-1. */
 #ifndef FANI_SPLIT_H
 #define FANI_SPLIT_H
 
@@ -9,9 +10,9 @@
  * does not depend on effort->isa. */
 fan_status fani_split(mpz_srcptr n, fani_effort *effort, mpz_ptr divisor);
 
-/* Runs the next rounds of curves up to `last_round`, until one finds *divisor; 1 where none does,
- * or n is longer than FANI_WIDE_BITS. With `any` the divisor depends on effort->isa, and is found
- * sooner. FAN_E_CANCELLED, FAN_E_MEMORY. */
+/* Runs the next rounds of curves, from effort->at.round up to `last_round`, until one finds
+ * *divisor; 1 where none does, or n is longer than FANI_WIDE_BITS. With `any` the divisor depends
+ * on effort->isa, and is found sooner. FAN_E_CANCELLED, FAN_E_MEMORY. */
 fan_status fani_split_by_curves(mpz_srcptr n, fani_effort *effort, unsigned last_round, bool any,
                                 mpz_ptr divisor);
 

@@ -18,6 +18,7 @@ enum {
     FANI_WIDE_ENGINES_MAX = 4,
     FANI_WIDE_BITS = 252, /* what the engines of each instruction set take */
     FANI_WIDE_B1_MAX = 12000,
+    FANI_WIDE_B2_MAX = 1 << 20,
 };
 
 /* x(giant) - x(baby) is 0 modulo a prime of n if the curve's order there divides what they stand
@@ -42,8 +43,9 @@ typedef struct fani_wide_plan {
     uint32_t pair_count;
 } fani_wide_plan;
 
-/* Makes a plan for 10 <= b1 <= FANI_WIDE_B1_MAX and b1 < b2 <= 2^20. False when memory is out;
- * *plan then has nothing to free. Takes some microseconds for b2 = 20000. */
+/* Makes a plan for 10 <= b1 <= FANI_WIDE_B1_MAX and b1 < b2 <= FANI_WIDE_B2_MAX; below b1 = 30,
+ * where D is 12, b2 is at most half of that, for pairs name multiples of D in 16 bits. False when
+ * memory is out; *plan then has nothing to free. Takes some microseconds for b2 = 20000. */
 bool fani_wide_plan_make(uint32_t b1, uint32_t b2, fani_wide_plan *plan);
 void fani_wide_plan_clear(fani_wide_plan *plan);
 

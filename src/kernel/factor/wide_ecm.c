@@ -54,7 +54,10 @@ static bool make_room(fani_wide_ecm *ecm, const fani_wide_plan *plan)
     return ecm->room != NULL;
 }
 
-/* The curves that split most (make_ecm_plans.py found them), then pseudo-random ones. */
+/* The curves that split most (make_ecm_plans.py found them), then pseudo-random ones. They are the
+ * same for each number: which curve splits a prime depends on the prime alone, numbers do not
+ * choose their primes by curves, and small parameters that are known to be no trivial curve's cost
+ * no inverse. */
 static fani_wide_sigma sigma_of(uint64_t curve)
 {
     static const fani_wide_sigma first[] = {{11, 1}, {65, 11}, {47, 3}, {25, 2}};

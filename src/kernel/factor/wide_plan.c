@@ -2,6 +2,7 @@
 
 #include "fanfold/gcd.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 /* D: the longer stage 2 is, the more babies pay. D / 2 is at most b1: smaller primes have no pair.
@@ -66,6 +67,7 @@ bool fani_wide_plan_make(uint32_t b1, uint32_t b2, fani_wide_plan *plan)
     plan->last_giant = (b2 + plan->step / 2) / plan->step;
     if (plan->last_giant < 2)
         plan->last_giant = 2;
+    assert(b2 <= FANI_WIDE_B2_MAX && plan->last_giant <= UINT16_MAX);
     uint32_t end = plan->last_giant * plan->step + plan->step;
     uint32_t most_babies = plan->step / 4 + 1;
     uint8_t *composite = calloc(end / 2 + 1, 1);

@@ -1,0 +1,186 @@
+#include "gmp_ecm.h"
+
+#include "base/philox.h"
+
+#include <ecm.h>
+#include <math.h>
+
+/* For factors of so many digits: the bounds of a curve, the degree of stage 2's polynomial
+ * (negative: Dickson's), and how many curves find most such factors. All is given, nothing left to
+ * the library's choice, which depends on how it was built. */
+static const struct {
+    unsigned digits;
+    uint32_t curves, b1;
+    double b2;
+    int degree;
+} levels[] = {
+    {15, 25, 2000, 150e3, 1},        {20, 74, 11000, 1.9e6, 1},
+    {25, 214, 50000, 13e6, 2},       {30, 430, 250000, 129e6, -3},
+    {35, 904, 1000000, 1e9, -6},     {40, 2350, 3000000, 5.7e9, -6},
+    {45, 4480, 11000000, 35e9, -12}, {FAN_FACTOR_DIGITS_MAX, 7553, 43000000, 240e9, -12},
+};
+
+enum {
+    LEVELS = sizeof levels / sizeof levels[0],
+    APART = 5,             /* digits from one level to the next */
+    DONE_BY_WIDE_ECM = 20, /* digits of what the rounds of split.c have looked for already */
+    /* A number of WORDS words has this weight. */
+    WORDS = 6,
+    WEIGHT = 100,
+    /* p-1 goes so much farther than a curve of its level, and costs about as much. */
+    P_MINUS_1_B1 = 10,
+    P_MINUS_1_B2 = 500,
+};
+
+/* The part of p-1's stage 1 that is done between two polls, and the root of the range of its stage
+ * 2, which is not interrupted: both by the number's weight. */
+static const double POLLED = 1e6 * WEIGHT, STAGE_2_ROOT = 5e6;
+
+/* What a multiplication costs grows with the 1.5th power of the words, from 4 to 500 of them. (A
+ * square root is rounded the same way everywhere.) */
+static uint64_t weight_of(mpz_srcptr n)
+{
+    double words = (double)mpz_size(n) / WORDS;
+    return (uint64_t)(WEIGHT * sqrt(words * words * words));
+}
+
+uint64_t fani_gmp_ecm_usual_work(void)
+{
+    return UINT64_C(190000000) * WEIGHT;
+}
+
+/* The library's hook has no argument. */
+static _Thread_local const fani_effort *polled;
+
+static int stop_asap(void)
+{
+    return polled && fani_is_cancelled(polled);
+}
+
+/* How many curves of a level are due: of the last one only a part where the digits looked for lie
+ * between two. */
+static uint32_t curves_due(unsigned level, unsigned digits)
+{
+    unsigned reached = levels[level].digits;
+    if (digits >= reached)
+        return levels[level].curves;
+    return digits + APART > reached ? levels[level].curves * (digits + APART - reached) / APART : 0;
+}
+
+typedef struct search {
+    mpz_srcptr n;
+    fani_effort *effort;
+    uint64_t weight, key;
+    ecm_params params;
+    mpz_t copy, found; /* the library wants an n that may be written to */
+} search;
+
+/* One call of the library; *proper = whether s->found is a proper divisor. */
+static fan_status call(search *s, double b1, bool *proper)
+{
+    polled = s->effort;
+    int result = ecm_factor(s->found, s->copy, b1, s->params);
+    polled = NULL;
+    *proper = result > 0 && mpz_cmp_ui(s->found, 1) > 0 && mpz_cmp(s->found, s->n) < 0;
+    if (fani_is_cancelled(s->effort))
+        return FAN_E_CANCELLED;
+    return result < 0 ? FAN_E_MEMORY : FAN_OK;
+}
+
+static fan_status run_curve(search *s, unsigned level, uint32_t curve, bool *proper)
+{
+    ecm_reset(s->params);
+    s->params->method = ECM_ECM;
+    s->params->param = ECM_PARAM_SUYAMA; /* the others' stage 1 is not interrupted */
+    s->params->S = levels[level].degree;
+    mpz_set_d(s->params->B2, levels[level].b2);
+    uint64_t number = (uint64_t)level << 32 | curve;
+    mpz_set_ui(s->params->sigma, (fani_philox_u64(s->key, number) >> 2) + 6);
+    return call(s, levels[level].b1, proper);
+}
+
+/* Stage 1 in parts, as the library does not poll in it, then stage 2. */
+static fan_status run_p_minus_1(search *s, unsigned level, bool *proper)
+{
+    double b1 = (double)levels[level].b1 * P_MINUS_1_B1, part = POLLED / (double)s->weight;
+    double root = STAGE_2_ROOT / (double)s->weight, b2 = b1 * P_MINUS_1_B2;
+    fan_status status = FAN_OK;
+    ecm_reset(s->params);
+    s->params->method = ECM_PM1;
+    s->params->S = ECM_DEFAULT_S; /* there is no choice in p-1 */
+    mpz_set_ui(s->params->x, 3);
+    mpz_set_ui(s->params->B2, 1); /* no stage 2 */
+    *proper = false;
+    for (double done = 0; done < b1 && status == FAN_OK && !*proper; done += part)
+        status = call(s, done + part < b1 ? done + part : b1, proper);
+    b2 = b2 < root * root ? b2 : root * root;
+    if (status != FAN_OK || *proper || b2 < 2 * b1)
+        return status;
+    mpz_set_d(s->params->B2, b2);
+    return call(s, b1, proper);
+}
+
+/* Takes what a run costs from what is left; false when there is too little. */
+static bool pay(const search *s, unsigned level)
+{
+    uint64_t cost = levels[level].b1 * s->weight;
+    if (s->effort->work < cost)
+        return false;
+    s->effort->work -= cost;
+    return true;
+}
+
+/* The next run: number 0 of a level is p-1, the others are curves. */
+static fan_status run_next(search *s, bool *proper)
+{
+    fani_progress *at = &s->effort->at;
+    uint32_t due = curves_due(at->level, s->effort->digits);
+    if (due == 0 || !pay(s, at->level))
+        return FAN_E_EFFORT;
+    uint32_t run = at->run++;
+    s->effort->method = run == 0 ? FAN_METHOD_P_MINUS_1 : FAN_METHOD_ECM;
+    fan_status status =
+        run == 0 ? run_p_minus_1(s, at->level, proper) : run_curve(s, at->level, run - 1, proper);
+    if (at->run > due) {
+        at->level++;
+        at->run = 0;
+    }
+    return status;
+}
+
+static void begin(search *s)
+{
+    ecm_init(s->params);
+    s->params->repr = ECM_MOD_NOBASE2; /* its arithmetic for 2^k + 1 has globals */
+    s->params->stop_asap = stop_asap;
+    s->weight = weight_of(s->n);
+    s->key = fani_key_of(s->n);
+    mpz_init_set(s->copy, s->n);
+    mpz_init(s->found);
+}
+
+static void end(search *s)
+{
+    mpz_clears(s->copy, s->found, NULL);
+    ecm_clear(s->params);
+}
+
+fan_status fani_gmp_ecm_split(mpz_srcptr n, fani_effort *effort, mpz_ptr divisor)
+{
+    search s = {.n = n, .effort = effort};
+    bool proper = false;
+    fan_status status = FAN_OK;
+    begin(&s);
+    if (effort->at.round > 0) {
+        while (effort->at.level < LEVELS && levels[effort->at.level].digits <= DONE_BY_WIDE_ECM) {
+            effort->at.level++;
+            effort->at.run = 0;
+        }
+    }
+    while (!proper && status == FAN_OK)
+        status = effort->at.level < LEVELS ? run_next(&s, &proper) : FAN_E_EFFORT;
+    if (status == FAN_OK)
+        mpz_set(divisor, s.found);
+    end(&s);
+    return status;
+}
