@@ -488,6 +488,94 @@ static inline fan_status fan_store_get_stats(fan_store *store, fan_store_stats *
 /* Frees; what was not finished is not written. NULL is accepted. It waits for writes that run. */
 FAN_API void fan_store_free(fan_store *store);
 
+/* ---- Files copied near ------------------------------------------------------------------------
+ */
+
+/* Files of any place copied into a folder by I/O threads, in bounded memory: each appears whole and
+ * synced, or not at all. One that is there already and has the right bytes is kept; what a clock
+ * or a size says of it is never enough. Nothing outside of the folder is written, whatever names
+ * and links say. Of one thread at a time. */
+typedef struct fan_copier fan_copier;
+
+typedef struct fan_copier_options {
+    const char *folder;   /* where the files go; made where it is missing, its parents are not */
+    const char *manifest; /* a list of all that was copied, written last: its name in the folder.
+                             NULL: none */
+    bool unpack; /* gzip and zstd data, which the first bytes tell; .gz and .zst go off the names */
+    bool secret; /* files and folders that are made are for their owner alone: 0600, 0700 */
+    bool verify; /* each copy is read again before it counts */
+    fan_pool *pool;  /* copies, borrowed until close; NULL: one of its own */
+    unsigned copies; /* files under way, 1..4096; 0: 16 */
+    unsigned tries;  /* these three for http(s), as in fan_files_options */
+    uint32_t backoff_ms;
+    uint32_t stall_ms;
+    bool (*stop)(void *user); /* asked about every 100 ms while a copy is waited for: true ends the
+                                 wait with FAN_E_CANCELLED; may be NULL */
+    void *stop_user;
+} fan_copier_options;
+
+/* A file that was copied, or why it was not. */
+typedef struct fan_copied {
+    uint64_t index;       /* how many came before it */
+    const char *source;   /* its path or URL; where it could not even be named, of what named it */
+    const char *name;     /* of the copy, below the folder; "" where it has none */
+    uint64_t size, hash;  /* of the copy; the hash is XXH3 (64 bits) */
+    uint64_t stored_size; /* these two of the file that was copied, before it was unpacked */
+    uint64_t stored_hash;
+    bool kept;              /* the copy was there already */
+    const fan_error *error; /* NULL: it is there. Else sizes and hashes say nothing */
+} fan_copied;
+
+/* Opens a copier without files. The texts in `options` are copied. *copier is NULL on error.
+ * Errors, with a text: FAN_E_ARGUMENT, FAN_E_OUTPUT (the folder), FAN_E_MEMORY, FAN_E_SYSTEM,
+ * FAN_E_CLOSED (the pool). */
+FAN_API fan_status fan_copier_open_sized(const fan_copier_options *options, size_t options_size,
+                                         fan_copier **copier, fan_error *error);
+static inline fan_status fan_copier_open(const fan_copier_options *options, fan_copier **copier,
+                                         fan_error *error)
+{
+    return fan_copier_open_sized(options, sizeof *options, copier, error);
+}
+
+/* These add files, as their likes of fan_files; more may be added until finish. A file gets its own
+ * name, one of a folder the folder's name and what it has below that, one of a manifest the name
+ * that it has there, one that is fetched the last part of its URL. Only plain files are copied:
+ * a FIFO, a device or standard input is refused, and so are names of manifests that are absolute
+ * or have ".." in them, also where a link would lead them out of the manifest's folder. The
+ * copier's own folder is passed over where it lies in another one. FAN_E_MEMORY, FAN_E_ARGUMENT
+ * (too late).
+ *
+ * add_source: as a command line has it: "@FILE" is a manifest; what is no file or folder and has *,
+ * ? or [ in it is a pattern; the rest is a path or a URL. */
+FAN_API fan_status fan_copier_add(fan_copier *copier, const char *path);
+FAN_API fan_status fan_copier_add_glob(fan_copier *copier, const char *pattern);
+FAN_API fan_status fan_copier_add_manifest(fan_copier *copier, const char *path);
+FAN_API fan_status fan_copier_add_source(fan_copier *copier, const char *text);
+
+/* One file whose name, size and hash (as stored) are known: who has them from another host need not
+ * trust what this one says. */
+typedef struct fan_known_file {
+    const char *source; /* a path or a URL */
+    const char *name;   /* below the folder, and never changed; NULL: as with add */
+    uint64_t size, hash;
+    bool has_size, has_hash;
+} fan_known_file;
+FAN_API fan_status fan_copier_add_known(fan_copier *copier, const fan_known_file *file);
+
+/* The next file in the order of adding, waiting for it until the deadline; *copied holds until the
+ * next call. Errors: FAN_E_CLOSED (after the last one that was added), FAN_E_TIMEOUT,
+ * FAN_E_CANCELLED (`stop`), FAN_E_MEMORY (what comes next can't even be named). One that can't be
+ * copied is told in *copied, and stops no other. Two with one name are an error of the second. */
+FAN_API fan_status fan_copier_next(fan_copier *copier, fan_deadline deadline, fan_copied *copied);
+
+/* All was got by next: writes the manifest, which has those that are there. Errors: FAN_E_OUTPUT,
+ * FAN_E_BUSY (some were not got), FAN_E_CLOSED (a second call). */
+FAN_API fan_status fan_copier_finish(fan_copier *copier, fan_error *error);
+
+/* Stops what runs and frees; NULL is accepted. Files that were not whole are not there. FAN_E_BUSY:
+ * at the deadline a call of the system has not come back: it may be closed again. */
+FAN_API fan_status fan_copier_close(fan_copier *copier, fan_deadline deadline);
+
 #ifdef __cplusplus
 }
 #endif

@@ -72,7 +72,10 @@ typedef struct transfer {
     fani_fetcher *fetcher;
     const char *url;
     line *line;
-    fan_buffer *bytes;
+    fan_buffer *bytes;  /* where `put` takes them, only their number */
+    fani_fetch_put put; /* or NULL */
+    void *put_user;
+    fan_status put_status;
     char validator[VALIDATOR]; /* of the bytes there are: an ETag or a date; "": none, so that they
                                   can't be gone on with */
     uint64_t total;            /* that the file has; 0: not known */
@@ -288,6 +291,11 @@ static fan_status take(transfer *t, const char *from, size_t size)
     fan_buffer *b = t->bytes;
     if (size > t->fetcher->options.max - b->size)
         return FAN_E_TOO_LARGE;
+    if (t->put) {
+        t->put_status = t->put(t->put_user, b->size, from, size);
+        b->size += t->put_status == FAN_OK ? size : 0;
+        return t->put_status;
+    }
     if (b->size + size > b->capacity) {
         size_t capacity = t->total >= b->size + size ? (size_t)t->total : 2 * (b->size + size);
         unsigned char *bytes = realloc(b->bytes, capacity);
@@ -401,6 +409,8 @@ static verdict judge(transfer *t, CURLcode result, fan_error *error)
 {
     char text[64];
     long code = code_of(t);
+    if (t->put_status != FAN_OK)
+        return final(t, t->put_status, fan_status_text(t->put_status), error);
     if (t->refused == FAN_E_MEMORY || t->refused == FAN_E_TOO_LARGE)
         return final(t, t->refused, t->refused == FAN_E_MEMORY ? "out of memory" : "too large",
                      error);
@@ -471,27 +481,46 @@ static bool pause_before(const fani_fetcher *f, unsigned tries)
     return true;
 }
 
-fan_status fani_fetch(fani_fetcher *fetcher, const char *url, fan_buffer *bytes, fan_error *error)
+/* Tries until the file is there, or will not come. */
+static fan_status fetch(transfer *t, fan_error *error)
 {
-    transfer t = {.fetcher = fetcher, .url = url, .bytes = bytes, .line = take_line(fetcher)};
+    fani_fetcher *fetcher = t->fetcher;
+    fan_buffer *bytes = t->bytes;
     fan_error why = {0};
     verdict end = TRY_AGAIN;
     unsigned in_vain = 0; /* tries in a row; one that got further begins anew */
-    if (!t.line)
-        return fani_error_set(error, FAN_E_MEMORY, "%s can't be fetched: out of memory", url);
+    t->line = take_line(fetcher);
+    if (!t->line)
+        return fani_error_set(error, FAN_E_MEMORY, "%s can't be fetched: out of memory", t->url);
     for (unsigned all = 1; end == TRY_AGAIN; all++) {
         size_t before = bytes->size;
-        end = try_once(&t, &why);
+        end = try_once(t, &why);
         in_vain = bytes->size > before ? 1 : in_vain + 1;
         if (in_vain >= fetcher->options.tries || all == TRIES_IN_ALL)
             break;
         if (end == TRY_AGAIN && !pause_before(fetcher, in_vain))
-            end = final(&t, FAN_E_CANCELLED, "cancelled", &why);
+            end = final(t, FAN_E_CANCELLED, "cancelled", &why);
     }
-    give_line(fetcher, t.line);
+    give_line(fetcher, t->line);
     if (end == FETCHED)
         return FAN_OK;
     if (error)
         *error = why;
     return why.status;
+}
+
+fan_status fani_fetch(fani_fetcher *fetcher, const char *url, fan_buffer *bytes, fan_error *error)
+{
+    transfer t = {.fetcher = fetcher, .url = url, .bytes = bytes};
+    return fetch(&t, error);
+}
+
+fan_status fani_fetch_to(fani_fetcher *fetcher, const char *url, fani_fetch_put put, void *user,
+                         uint64_t *size, fan_error *error)
+{
+    fan_buffer count = {0};
+    transfer t = {.fetcher = fetcher, .url = url, .bytes = &count, .put = put, .put_user = user};
+    fan_status status = fetch(&t, error);
+    *size = count.size;
+    return status;
 }

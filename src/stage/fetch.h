@@ -31,4 +31,13 @@ void fani_fetcher_free(fani_fetcher *fetcher);
  * FAN_E_INPUT, FAN_E_TOO_LARGE, FAN_E_MEMORY, FAN_E_CANCELLED (stop_fd). */
 fan_status fani_fetch(fani_fetcher *fetcher, const char *url, fan_buffer *bytes, fan_error *error);
 
+/* Takes bytes of a file, those from `at` on: what came before, or the file's first ones, which come
+ * again where the file is fetched anew. Another status than FAN_OK ends the fetching. */
+typedef fan_status (*fani_fetch_put)(void *user, uint64_t at, const void *bytes, size_t size);
+
+/* As fani_fetch, but gives the bytes on as they come; *size is how many there are. What `put`
+ * answers is the status, without a text. */
+fan_status fani_fetch_to(fani_fetcher *fetcher, const char *url, fani_fetch_put put, void *user,
+                         uint64_t *size, fan_error *error);
+
 #endif
