@@ -576,6 +576,71 @@ FAN_API fan_status fan_copier_finish(fan_copier *copier, fan_error *error);
  * at the deadline a call of the system has not come back: it may be closed again. */
 FAN_API fan_status fan_copier_close(fan_copier *copier, fan_deadline deadline);
 
+/* ---- Files copied near every rank --------------------------------------------------------------
+ */
+
+/* The copies of one set of files on each host that an executor has ranks on. */
+typedef struct fan_near fan_near;
+
+typedef struct fan_near_options {
+    const char *folder; /* where the files go, on each host. NULL: SLURM_TMPDIR or TMPDIR, where
+                           that belongs to this user and nobody else can write there; else a private
+                           folder below it, or below /tmp, whose name nobody can guess */
+    bool passing; /* always such a private folder, and fan_near_close removes it. One whose program
+                     was killed is removed by a later call with `passing` on its host */
+    const char *const *sources; /* as fan_copier_add_source */
+    size_t source_count;
+    const fan_known_file *known; /* files beside these */
+    size_t known_count;
+    const char *manifest; /* these as in fan_copier_options */
+    bool unpack;
+    bool secret;
+    unsigned copies;
+    bool (*stop)(
+        void *user); /* asked where no other ranks are; true ends it with FAN_E_CANCELLED */
+    void *stop_user;
+    /* Told of each file, in order, where no other ranks are (host is NULL); else of those that
+     * could not be copied, of the first 16 on each host. May be NULL. */
+    void (*told)(void *user, const char *host, const fan_copied *copied);
+    void *told_user;
+} fan_near_options;
+
+typedef struct fan_near_stats {
+    unsigned hosts;
+    uint64_t files; /* copies on all hosts that are there; */
+    uint64_t kept;  /* of these were there before */
+    uint64_t failed;
+    uint64_t bytes; /* of those that are there */
+} fan_near_stats;
+
+/* Copies the files, once on each host: this process's host first, and for the others what was read
+ * here counts, by sizes and hashes that go to them in messages. An executor is needed where it has
+ * ranks on other hosts, and must then be open until fan_near_close, and have fan_job_tasks in
+ * fan_start; NULL: this host alone. What can't be copied is told, and is no error of the call.
+ * *near is NULL on error: FAN_E_ARGUMENT, FAN_E_OUTPUT (folders), FAN_E_CANCELLED (stop),
+ * FAN_E_MEMORY, FAN_E_SYSTEM, and those of fan_gang, which it uses. */
+FAN_API fan_status fan_near_open_sized(fan_executor *executor, const fan_near_options *options,
+                                       size_t options_size, fan_near **near, fan_error *error);
+static inline fan_status fan_near_open(fan_executor *executor, const fan_near_options *options,
+                                       fan_near **near, fan_error *error)
+{
+    return fan_near_open_sized(executor, options, sizeof *options, near, error);
+}
+
+/* The folder on this host, valid until close. */
+FAN_API const char *fan_near_folder(const fan_near *near);
+
+FAN_API fan_status fan_near_get_stats_sized(const fan_near *near, fan_near_stats *stats,
+                                            size_t stats_size);
+static inline fan_status fan_near_get_stats(const fan_near *near, fan_near_stats *stats)
+{
+    return fan_near_get_stats_sized(near, stats, sizeof *stats);
+}
+
+/* Removes what is to pass, and frees; NULL is accepted. What can't be removed stays. `here`: on
+ * this host alone, without a call of the executor; the others remove theirs later (passing). */
+FAN_API void fan_near_close(fan_near *near, bool here);
+
 #ifdef __cplusplus
 }
 #endif
