@@ -43,6 +43,7 @@ typedef struct fani_command_settings {
     uint64_t limit; /* bytes kept of each of output and error; 0: the library's */
     uint32_t words;
     uint32_t separator_size;
+    uint64_t stage_size; /* of what command_stage.h tells, behind the separator */
     /* Where the task runs in the caller's process: NULL elsewhere. */
     fani_command_places *places; /* NULL: {%} is not used */
     fani_command_guard *guard;   /* of all workers; elsewhere each has one of its own */

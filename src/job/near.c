@@ -455,7 +455,8 @@ struct fan_near {
     fan_executor *executor; /* NULL: no other ranks have copied */
     bool passing;
     char name[FANI_SCRATCH_NAME];
-    char *path;
+    char *path;       /* what is removed */
+    char *folder;     /* where the copies are */
     fan_buffer table; /* of hosts: the id, and the path with its NUL */
     fan_near_stats stats;
     void (*told)(void *user, const char *host, const fan_copied *copied);
@@ -505,8 +506,13 @@ static fan_status take_report(fan_near *near, const near_report *r, const fan_er
         else
             fani_error_set(near->error, r->error.status, "host %s: %s", r->name, r->error.text);
     }
-    if (here && *r->path && !(near->path = strdup(r->path)))
-        return FAN_E_MEMORY;
+    if (here && *r->path) {
+        near->path = strdup(r->path);
+        if (asprintf(&near->folder, "%s%s", r->path, near->passing ? "/in" : "") < 0)
+            near->folder = NULL;
+        if (!near->path || !near->folder)
+            return FAN_E_MEMORY;
+    }
     fan_status status = fani_bytes_add(&near->table, &r->host, sizeof r->host);
     return status == FAN_OK ? add_text(&near->table, r->path) : status;
 }
@@ -617,7 +623,7 @@ fan_status fan_near_open_sized(fan_executor *executor, const fan_near_options *o
 
 const char *fan_near_folder(const fan_near *near)
 {
-    return near->path;
+    return near->folder;
 }
 
 fan_status fan_near_get_stats_sized(const fan_near *near, fan_near_stats *stats, size_t stats_size)
@@ -654,6 +660,7 @@ void fan_near_close(fan_near *near, bool here)
     if (near->passing && near->path)
         (void)fani_scratch_remove(near->path); /* what stays is removed by a later run */
     free(near->path);
+    free(near->folder);
     fan_buffer_clear(&near->table);
     free(near);
 }

@@ -245,7 +245,7 @@ static bool can_read_twice(const fan_job *job)
     for (size_t i = 0; i < inputs->count; i++)
         if (!strcmp(inputs->at[i], "-") || stat(inputs->at[i], &info) || !S_ISREG(info.st_mode))
             return false;
-    return inputs->count || job->arguments.count || job->values[FANI_KEY_NUMBERS].count ||
+    return inputs->count || job->values[FANI_KEY_STAGE_IN].count || job->arguments.count || job->values[FANI_KEY_NUMBERS].count ||
            job->values[FANI_KEY_EXPRESSION].count;
 }
 
