@@ -505,6 +505,159 @@ static inline fan_status fan_store_get_stats(fan_store *store, fan_store_stats *
 /* Frees; what was not finished is not written. NULL is accepted. It waits for writes that run. */
 FAN_API void fan_store_free(fan_store *store);
 
+/* ---- Files copied near ------------------------------------------------------------------------
+ */
+
+/* Files of any place copied into a folder by I/O threads, in bounded memory: each appears whole and
+ * synced, or not at all. One that is there already and has the right bytes is kept; what a clock
+ * or a size says of it is never enough. Nothing outside of the folder is written, whatever names
+ * and links say. Of one thread at a time. */
+typedef struct fan_copier fan_copier;
+
+typedef struct fan_copier_options {
+    const char *folder;   /* where the files go; made where it is missing, its parents are not */
+    const char *manifest; /* a list of all that was copied, written last: its name in the folder.
+                             NULL: none */
+    bool unpack; /* gzip and zstd data, which the first bytes tell; .gz and .zst go off the names */
+    bool secret; /* files and folders that are made are for their owner alone: 0600, 0700 */
+    bool verify; /* each copy is read again before it counts */
+    fan_pool *pool;  /* copies, borrowed until close; NULL: one of its own */
+    unsigned copies; /* files under way, 1..4096; 0: 16 */
+    unsigned tries;  /* these three for http(s), as in fan_files_options */
+    uint32_t backoff_ms;
+    uint32_t stall_ms;
+    bool (*stop)(void *user); /* asked about every 100 ms while a copy is waited for: true ends the
+                                 wait with FAN_E_CANCELLED; may be NULL */
+    void *stop_user;
+} fan_copier_options;
+
+/* A file that was copied, or why it was not. */
+typedef struct fan_copied {
+    uint64_t index;       /* how many came before it */
+    const char *source;   /* its path or URL; where it could not even be named, of what named it */
+    const char *name;     /* of the copy, below the folder; "" where it has none */
+    uint64_t size, hash;  /* of the copy; the hash is XXH3 (64 bits) */
+    uint64_t stored_size; /* these two of the file that was copied, before it was unpacked */
+    uint64_t stored_hash;
+    bool kept;              /* the copy was there already */
+    const fan_error *error; /* NULL: it is there. Else sizes and hashes say nothing */
+} fan_copied;
+
+/* Opens a copier without files. The texts in `options` are copied. *copier is NULL on error.
+ * Errors, with a text: FAN_E_ARGUMENT, FAN_E_OUTPUT (the folder), FAN_E_MEMORY, FAN_E_SYSTEM,
+ * FAN_E_CLOSED (the pool). */
+FAN_API fan_status fan_copier_open_sized(const fan_copier_options *options, size_t options_size,
+                                         fan_copier **copier, fan_error *error);
+static inline fan_status fan_copier_open(const fan_copier_options *options, fan_copier **copier,
+                                         fan_error *error)
+{
+    return fan_copier_open_sized(options, sizeof *options, copier, error);
+}
+
+/* These add files, as their likes of fan_files; more may be added until finish. A file gets its own
+ * name, one of a folder the folder's name and what it has below that, one of a manifest the name
+ * that it has there, one that is fetched the last part of its URL. Only plain files are copied:
+ * a FIFO, a device or standard input is refused, and so are names of manifests that are absolute
+ * or have ".." in them, also where a link would lead them out of the manifest's folder. The
+ * copier's own folder is passed over where it lies in another one. FAN_E_MEMORY, FAN_E_ARGUMENT
+ * (too late).
+ *
+ * add_source: as a command line has it: "@FILE" is a manifest; what is no file or folder and has *,
+ * ? or [ in it is a pattern; the rest is a path or a URL. */
+FAN_API fan_status fan_copier_add(fan_copier *copier, const char *path);
+FAN_API fan_status fan_copier_add_glob(fan_copier *copier, const char *pattern);
+FAN_API fan_status fan_copier_add_manifest(fan_copier *copier, const char *path);
+FAN_API fan_status fan_copier_add_source(fan_copier *copier, const char *text);
+
+/* One file whose name, size and hash (as stored) are known: who has them from another host need not
+ * trust what this one says. */
+typedef struct fan_known_file {
+    const char *source; /* a path or a URL */
+    const char *name;   /* below the folder, and never changed; NULL: as with add */
+    uint64_t size, hash;
+    bool has_size, has_hash;
+} fan_known_file;
+FAN_API fan_status fan_copier_add_known(fan_copier *copier, const fan_known_file *file);
+
+/* The next file in the order of adding, waiting for it until the deadline; *copied holds until the
+ * next call. Errors: FAN_E_CLOSED (after the last one that was added), FAN_E_TIMEOUT,
+ * FAN_E_CANCELLED (`stop`), FAN_E_MEMORY (what comes next can't even be named). One that can't be
+ * copied is told in *copied, and stops no other. Two with one name are an error of the second. */
+FAN_API fan_status fan_copier_next(fan_copier *copier, fan_deadline deadline, fan_copied *copied);
+
+/* All was got by next: writes the manifest, which has those that are there. Errors: FAN_E_OUTPUT,
+ * FAN_E_BUSY (some were not got), FAN_E_CLOSED (a second call). */
+FAN_API fan_status fan_copier_finish(fan_copier *copier, fan_error *error);
+
+/* Stops what runs and frees; NULL is accepted. Files that were not whole are not there. FAN_E_BUSY:
+ * at the deadline a call of the system has not come back: it may be closed again. */
+FAN_API fan_status fan_copier_close(fan_copier *copier, fan_deadline deadline);
+
+/* ---- Files copied near every rank --------------------------------------------------------------
+ */
+
+/* The copies of one set of files on each host that an executor has ranks on. */
+typedef struct fan_near fan_near;
+
+typedef struct fan_near_options {
+    const char *folder; /* where the files go, on each host. NULL: SLURM_TMPDIR or TMPDIR, where
+                           that belongs to this user and nobody else can write there; else a private
+                           folder below it, or below /tmp, whose name nobody can guess */
+    bool passing; /* always such a private folder, and fan_near_close removes it. One whose program
+                     was killed is removed by a later call with `passing` on its host */
+    const char *const *sources; /* as fan_copier_add_source */
+    size_t source_count;
+    const fan_known_file *known; /* files beside these */
+    size_t known_count;
+    const char *manifest; /* these as in fan_copier_options */
+    bool unpack;
+    bool secret;
+    unsigned copies;
+    bool (*stop)(
+        void *user); /* asked where no other ranks are; true ends it with FAN_E_CANCELLED */
+    void *stop_user;
+    /* Told of each file, in order, where no other ranks are (host is NULL); else of those that
+     * could not be copied, of the first 16 on each host. May be NULL. */
+    void (*told)(void *user, const char *host, const fan_copied *copied);
+    void *told_user;
+} fan_near_options;
+
+typedef struct fan_near_stats {
+    unsigned hosts;
+    uint64_t files; /* copies on all hosts that are there; */
+    uint64_t kept;  /* of these were there before */
+    uint64_t failed;
+    uint64_t bytes; /* of those that are there */
+} fan_near_stats;
+
+/* Copies the files, once on each host: this process's host first, and for the others what was read
+ * here counts, by sizes and hashes that go to them in messages. An executor is needed where it has
+ * ranks on other hosts, and must then be open until fan_near_close, and have fan_job_tasks in
+ * fan_start; NULL: this host alone. What can't be copied is told, and is no error of the call.
+ * *near is NULL on error: FAN_E_ARGUMENT, FAN_E_OUTPUT (folders), FAN_E_CANCELLED (stop),
+ * FAN_E_MEMORY, FAN_E_SYSTEM, and those of fan_gang, which it uses. */
+FAN_API fan_status fan_near_open_sized(fan_executor *executor, const fan_near_options *options,
+                                       size_t options_size, fan_near **near, fan_error *error);
+static inline fan_status fan_near_open(fan_executor *executor, const fan_near_options *options,
+                                       fan_near **near, fan_error *error)
+{
+    return fan_near_open_sized(executor, options, sizeof *options, near, error);
+}
+
+/* The folder on this host, valid until close. */
+FAN_API const char *fan_near_folder(const fan_near *near);
+
+FAN_API fan_status fan_near_get_stats_sized(const fan_near *near, fan_near_stats *stats,
+                                            size_t stats_size);
+static inline fan_status fan_near_get_stats(const fan_near *near, fan_near_stats *stats)
+{
+    return fan_near_get_stats_sized(near, stats, sizeof *stats);
+}
+
+/* Removes what is to pass, and frees; NULL is accepted. What can't be removed stays. `here`: on
+ * this host alone, without a call of the executor; the others remove theirs later (passing). */
+FAN_API void fan_near_close(fan_near *near, bool here);
+
 #ifdef __cplusplus
 }
 #endif

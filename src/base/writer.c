@@ -320,6 +320,27 @@ fan_status fani_writer_to_name(const char *path, fani_writer **writer, fan_error
     return to_path(path, open_beside, writer, error);
 }
 
+fan_status fani_writer_to_entry(int folder, const char *entry, const char *shown,
+                                fani_writer **writer, fan_error *error)
+{
+    fani_writer *w = make(shown, error);
+    if (!w)
+        return FAN_E_MEMORY;
+    fan_status status = FAN_OK;
+    w->target = strdup(entry);
+    if (!w->target)
+        status = fani_error_set(error, FAN_E_MEMORY, "out of memory");
+    else if ((w->folder = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
+        status = fail(w, "created", error);
+    else
+        status = open_new(w, error);
+    if (status == FAN_OK)
+        *writer = w;
+    else
+        fani_writer_free(w);
+    return status;
+}
+
 /* ---- Parts that stay ------------------------------------------------------------------------- */
 
 /* Whether a part can be gone on with: 0 or an errno code. */
@@ -572,6 +593,16 @@ fan_status fani_writer_make_private(fani_writer *writer, fan_error *error)
     if (writer->folder < 0 || writer->failed != FAN_OK)
         return kept(writer, error);
     return fchmod(writer->fd, 0600) ? fail(writer, "made private", error) : FAN_OK;
+}
+
+fan_status fani_writer_make_executable(fani_writer *writer, fan_error *error)
+{
+    struct stat info;
+    if (writer->folder < 0 || writer->failed != FAN_OK)
+        return kept(writer, error);
+    bool done = fstat(writer->fd, &info) == 0 &&
+                fchmod(writer->fd, (info.st_mode & 0777) | ((info.st_mode & 0444) >> 2)) == 0;
+    return done ? FAN_OK : fail(writer, "made executable", error);
 }
 
 /* ---- Writing --------------------------------------------------------------------------------- */

@@ -29,6 +29,11 @@ fan_status fani_writer_to_file(const char *path, fani_writer **writer, fan_error
  * of publishing. */
 fan_status fani_writer_to_name(const char *path, fani_writer **writer, fan_error *error);
 
+/* As fani_writer_to_name for the name of an entry of an open folder, which stays the caller's.
+ * `shown` is the name for messages. */
+fan_status fani_writer_to_entry(int folder, const char *entry, const char *shown,
+                                fani_writer **writer, fan_error *error);
+
 /* As fani_writer_to_file, but the new file has a name from the beginning, the target's with
  * `suffix` behind it, and stays when the writer is freed without publishing: another run goes on
  * with it. `keep`: bytes of an existing one to go on after; what follows them is cut off.
@@ -89,6 +94,9 @@ int fani_writer_fd(const fani_writer *writer);
 /* Makes the file to be published readable and writable by its owner alone; to be called before
  * anything is added. Changes nothing where bytes go elsewhere. Errors: FAN_E_OUTPUT. */
 fan_status fani_writer_make_private(fani_writer *writer, fan_error *error);
+
+/* Lets everybody execute the file to be published who may read it. As make_private. */
+fan_status fani_writer_make_executable(fani_writer *writer, fan_error *error);
 
 /* Adds bytes. After the first error nothing is written any more and every call answers that error.
  * Errors: FAN_E_OUTPUT with file and errno. */

@@ -15,6 +15,7 @@ enum {
     TAKES_NOTHING = 8,
     TAKES_RESULTS = 16,
     TAKES_MAP = 32,
+    TAKES_STAGE = 64,
 };
 
 typedef struct cli_command {
@@ -32,8 +33,8 @@ typedef struct cli_command {
 } cli_command;
 
 extern const cli_command command_gcd, command_factor, command_divisors, command_integrate,
-    command_weakkeys, command_map, command_run, command_results, command_compare, command_doctor,
-    command_help;
+    command_weakkeys, command_map, command_run, command_results, command_stage, command_compare,
+    command_doctor, command_help;
 
 /* Command number i from 0; NULL past the last. */
 const cli_command *command_at(size_t i);

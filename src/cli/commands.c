@@ -6,9 +6,9 @@
 #include "suggest.h"
 
 static const cli_command *const commands[] = {
-    &command_gcd,      &command_factor, &command_divisors, &command_integrate,
-    &command_weakkeys, &command_map,    &command_run,      &command_results,
-    &command_compare,  &command_doctor, &command_help,
+    &command_gcd,      &command_factor,  &command_divisors, &command_integrate,
+    &command_weakkeys, &command_map,     &command_run,      &command_results,
+    &command_stage,    &command_compare, &command_doctor,   &command_help,
 };
 
 const cli_command *command_at(size_t i)

@@ -39,7 +39,8 @@ static bool add_arguments(const cli_options *o, fan_job *job, int *code)
     fan_status status = FAN_OK;
     fan_error error = {0};
     const char *argument = NULL;
-    if (c->numbers && o->argument_count == 0 && !fan_job_get(job, "input"))
+    if (c->numbers && o->argument_count == 0 && !fan_job_get(job, "input") &&
+        !fan_job_get(job, "stage-in"))
         status = fan_job_set(job, "input", "-", &error);
     for (size_t i = 0; i < o->argument_count && status == FAN_OK; i++) {
         argument = o->arguments[i];

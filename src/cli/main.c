@@ -49,7 +49,7 @@ static int usage(void)
 /* As one of several ranks, only what all ranks must do together is done: the rest is rank 0's. */
 static bool is_for_rank_0(const cli_options *o)
 {
-    bool together = (o->command->takes & TAKES_JOB) != 0 || o->as_rank;
+    bool together = (o->command->takes & (TAKES_JOB | TAKES_STAGE)) != 0 || o->as_rank;
     return o->help || !together;
 }
 

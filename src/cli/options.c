@@ -202,6 +202,50 @@ static bool store_timeline(cli_options *o, const char *label, const char *value)
     return store_file(&o->timeline, label, value);
 }
 
+static bool store_to(cli_options *o, const char *label, const char *value)
+{
+    o->to = value;
+    if (*value)
+        return true;
+    message_error("%s needs the name of a folder", label);
+    return false;
+}
+
+static bool store_manifest(cli_options *o, const char *label, const char *value)
+{
+    o->manifest = value;
+    if (*value && !strchr(value, '/') && strcmp(value, ".") != 0 && strcmp(value, "..") != 0)
+        return true;
+    message_error("%s: '%s' is no name of a file in the folder: it has no '/'", label, value);
+    return false;
+}
+
+static bool store_checksum(cli_options *o, const char *label, const char *value)
+{
+    enum { DIGITS = 16 };
+    o->has_checksum = true;
+    if (strlen(value) == DIGITS && strspn(value, "0123456789abcdef") == DIGITS) {
+        o->checksum = strtoull(value, NULL, DIGITS);
+        return true;
+    }
+    message_error("%s: '%s' is not an XXH3 (64 bits) in 16 hexadecimal digits", label, value);
+    return false;
+}
+
+static bool store_unpack(cli_options *o, const char *label, const char *value)
+{
+    (void)label, (void)value;
+    o->unpack = true;
+    return true;
+}
+
+static bool store_secret(cli_options *o, const char *label, const char *value)
+{
+    (void)label, (void)value;
+    o->secret = true;
+    return true;
+}
+
 static bool store_as_rank(cli_options *o, const char *label, const char *value)
 {
     (void)label, (void)value;
@@ -339,11 +383,27 @@ static const struct option_spec {
       TAKES_COMPARE},
      store_trace},
     {{"as-rank", 0, NULL, NULL, TAKES_DOCTOR}, store_as_rank},
+    {{"to", 0, "DIR", "the folder that files go to, made where it is missing", TAKES_STAGE},
+     store_to},
+    {{"workers", 'j', "N", "files copied at the same time, 1 to 4096 (default: 16)", TAKES_STAGE},
+     store_workers},
+    {{"manifest", 0, "NAME",
+      "write a list of all that is there, with sizes and hashes, in DIR/NAME", TAKES_STAGE},
+     store_manifest},
+    {{"checksum", 0, "HASH", "what the one SOURCE must be: XXH3 (64 bits) in 16 hexadecimal digits",
+      TAKES_STAGE},
+     store_checksum},
+    {{"unpack", 0, NULL, "unpack gzip and zstd data; .gz and .zst go off the names", TAKES_STAGE},
+     store_unpack},
+    {{"secret", 0, NULL, "files for their owner alone: modes 0600, and 0700 for folders",
+      TAKES_STAGE},
+     store_secret},
+    {{"progress", 0, "WHEN", "auto, always or never (default: auto)", TAKES_STAGE}, store_progress},
     {{"quiet", 'q', NULL, "no progress and no warnings; errors are still said",
-      TAKES_JOB | TAKES_COMPARE},
+      TAKES_JOB | TAKES_COMPARE | TAKES_STAGE},
      store_quiet},
     {{"help", 'h', NULL, "this text",
-      TAKES_JOB | TAKES_COMPARE | TAKES_DOCTOR | TAKES_RESULTS | TAKES_NOTHING},
+      TAKES_JOB | TAKES_COMPARE | TAKES_DOCTOR | TAKES_RESULTS | TAKES_STAGE | TAKES_NOTHING},
      store_help},
 };
 enum { SPEC_COUNT = sizeof specs / sizeof *specs };

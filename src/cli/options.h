@@ -46,6 +46,13 @@ typedef struct cli_options {
     const char *timeline;
     bool merge; /* results */
 
+    const char *to; /* stage: these up to secret */
+    const char *manifest;
+    uint64_t checksum; /* where has_checksum */
+    bool has_checksum;
+    bool unpack;
+    bool secret;
+
     bool as_rank; /* doctor: one of the ranks that it started to see whether they start */
 
     setting *settings; /* keys of the job, in the order given */

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "job/command_internal.h"
+#include "job/staging.h"
 
 /* What the caller's side of a run has. */
 typedef struct command_run {
@@ -85,7 +86,7 @@ uint32_t fani_command_flags(const fan_job *job)
     return flags;
 }
 
-static fan_status make_settings(const fan_job *job, command_run *cr)
+static fan_status make_settings(const fan_job *job, const fan_buffer *staged, command_run *cr)
 {
     const fani_strings *words = &job->values[FANI_KEY_COMMAND];
     const char *limit = fani_job_text(job, FANI_KEY_CAPTURE_LIMIT);
@@ -104,6 +105,9 @@ static fan_status make_settings(const fan_job *job, command_run *cr)
     if (status == FAN_OK)
         status = fani_command_add_separator(&cr->settings, fani_job_text(job, FANI_KEY_COLSEP),
                                             &settings.separator_size);
+    settings.stage_size = staged->size;
+    if (status == FAN_OK)
+        status = fani_bytes_add(&cr->settings, staged->bytes, staged->size);
     if (status == FAN_OK)
         memcpy(cr->settings.bytes, &settings, sizeof settings);
     return status;
@@ -175,7 +179,7 @@ static fan_status prepare(const fani_job_run *run, command_run *cr, fan_error *e
     if (status != FAN_OK)
         return status;
     cr->shares_memory = fan_executor_capabilities(run->executor) & FAN_CAP_SHARES_MEMORY;
-    status = make_settings(run->job, cr);
+    status = make_settings(run->job, fani_staging_told(run->staging), cr);
     return status == FAN_OK ? status : fani_error_set(error, status, "out of memory");
 }
 

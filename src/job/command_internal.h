@@ -38,10 +38,9 @@ typedef struct fani_command_settings {
     uint64_t limit; /* bytes kept of each of output and error; 0: the library's */
     uint32_t words;
     uint32_t separator_size;
-    uint64_t run; /* a number of its own, for places; 0: there is no {%} */
-    /* Where the task runs in the caller's process, of all workers; NULL elsewhere: each has its
-     * own.
-     */
+    uint64_t stage_size; /* of what command_stage.h tells, behind the separator */
+    uint64_t run;        /* a number of its own, for places; 0: there is no {%} */
+    /* Where the task runs in the caller's process, of all workers; NULL: each has its own. */
     fani_command_guard *guard;
 } fani_command_settings;
 

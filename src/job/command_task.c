@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/process_internal.h"
 #include "job/command_internal.h"
+#include "job/command_stage.h"
 #include "task/registry.h"
 
 enum {
@@ -23,6 +24,7 @@ typedef struct command_state {
     fani_command_filler filler;
     fani_command_place place;
     fan_buffer reply;
+    fani_command_stage *stage;                             /* NULL: no files are copied */
     fani_command_guard own;                                /* where there is none for all workers */
     char text[sizeof((fan_process_result *)0)->text + 64]; /* what happened */
 } command_state;
@@ -38,6 +40,7 @@ static void stop(void *state)
     fani_guard_close(s->own.guard);
     fani_command_filler_clear(&s->filler);
     fani_command_place_leave(&s->place);
+    fani_command_stage_free(s->stage);
     fan_buffer_clear(&s->reply);
     free(s);
 }
@@ -55,8 +58,13 @@ static fan_status read_words(command_state *s, const char *at, size_t size)
         at += length + 1;
         size -= status == FAN_OK ? length + 1 : 0;
     }
-    if (status == FAN_OK && size != s->settings.separator_size)
+    if (status == FAN_OK && (s->settings.stage_size > size ||
+                             size - s->settings.stage_size != s->settings.separator_size))
         status = FAN_E_PROTOCOL;
+    if (status == FAN_OK) {
+        size -= (size_t)s->settings.stage_size;
+        status = fani_command_stage_new(at + size, (size_t)s->settings.stage_size, &s->stage);
+    }
     if (status == FAN_OK)
         status = fani_command_filler_make(words, s->settings.words, s->settings.flags, at, size,
                                           &s->filler);
@@ -161,14 +169,32 @@ static bool pause_before(fan_run *run, const fani_command_settings *settings, ui
     return true;
 }
 
+static bool is_unwanted(void *run)
+{
+    return fan_run_cancelled(run);
+}
+
+/* Runs the command once, and publishes the files of one that has ended well. */
+static fan_status attempt_one(command_state *s, fan_run *run, fan_process_options *options,
+                              uint64_t number, fan_process **child, fan_error *error)
+{
+    fan_status status = fani_command_stage_begin(s->stage, &options->environment, error);
+    if (status == FAN_OK)
+        status = fan_process_start(options, child, error);
+    if (status == FAN_OK)
+        status = wait_for(s, run, *child);
+    if (status == FAN_OK && outcome_of(fan_process_get_result(*child)) == FAN_OUTCOME_OK)
+        status = fani_command_stage_publish(s->stage, number, is_unwanted, run, error);
+    fani_command_stage_end(s->stage);
+    return status;
+}
+
 /* Runs the command, again where it fails and may be; the last child is the caller's to free. */
-static fan_status attempt_all(command_state *s, fan_run *run, const fan_process_options *options,
-                              fan_process **child, fan_error *error)
+static fan_status attempt_all(command_state *s, fan_run *run, fan_process_options *options,
+                              uint64_t number, fan_process **child, fan_error *error)
 {
     for (uint32_t attempt = 0;; attempt++) {
-        fan_status status = fan_process_start(options, child, error);
-        if (status == FAN_OK)
-            status = wait_for(s, run, *child);
+        fan_status status = attempt_one(s, run, options, number, child, error);
         if (status != FAN_OK || outcome_of(fan_process_get_result(*child)) == FAN_OUTCOME_OK ||
             attempt == s->settings.retries)
             return status;
@@ -222,7 +248,7 @@ static fan_status run_filled(command_state *s, fan_run *run, size_t i, fani_comm
         options.input_size = done->sent = input.size;
     }
     if (status == FAN_OK)
-        status = attempt_all(s, run, &options, &child, &error);
+        status = attempt_all(s, run, &options, done->index + 1, &child, &error);
     if (status == FAN_OK) {
         done->result = fan_process_get_result(child);
         status = answer(s, run, i, done);

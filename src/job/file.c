@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "job/record.h"
+#include "stage/fetch.h"
 
 enum { FILE_MAX = 1 << 20 };
 
@@ -298,6 +299,26 @@ static char *resolve(const char *job_path, const char *path)
                                                                                      : joined;
 }
 
+/* The same for what may be "@" and a path, or a URL. */
+static char *resolve_source(const char *job_path, const char *source)
+{
+    bool listed = *source == '@';
+    char *path = fani_fetch_is_url(source) ? NULL : resolve(job_path, source + listed), *text;
+    if (fani_fetch_is_url(source))
+        return strdup(source);
+    if (!path || asprintf(&text, "%s%s", listed ? "@" : "", path) < 0)
+        text = NULL;
+    free(path);
+    return text;
+}
+
+static char *value_of(const job_file *file, fani_key key, const char *value)
+{
+    if (*value && fani_key_is_source(key))
+        return resolve_source(file->path, value);
+    return *value && fani_key_is_path(key) ? resolve(file->path, value) : strdup(value);
+}
+
 static fan_status set_pair(job_file *file, const pair *p, fan_job *job)
 {
     fani_key key;
@@ -305,8 +326,7 @@ static fan_status set_pair(job_file *file, const pair *p, fan_job *job)
     fan_status status = fani_key_find(job->kind, p->key, &key, &error);
     if (status != FAN_OK)
         return refuse(file, status, p->key_line, p->key_column, error.text);
-    char *value =
-        fani_key_is_path(key) && p->value[0] ? resolve(file->path, p->value) : strdup(p->value);
+    char *value = value_of(file, key, p->value);
     if (!value)
         return refuse(file, FAN_E_MEMORY, p->line, 1, "out of memory");
     status = fan_job_set(job, p->key, value, &error);

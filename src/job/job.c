@@ -171,8 +171,9 @@ bool fani_job_can_read_twice(const fan_job *job)
     for (size_t i = 0; i < inputs->count; i++)
         if (!strcmp(inputs->at[i], "-") || stat(inputs->at[i], &info) || !S_ISREG(info.st_mode))
             return false;
-    return inputs->count || job->arguments.count || job->values[FANI_KEY_NUMBERS].count ||
-           job->values[FANI_KEY_VALUES].count || job->values[FANI_KEY_EXPRESSION].count;
+    return inputs->count || job->values[FANI_KEY_STAGE_IN].count || job->arguments.count ||
+           job->values[FANI_KEY_NUMBERS].count || job->values[FANI_KEY_VALUES].count ||
+           job->values[FANI_KEY_EXPRESSION].count;
 }
 
 fan_status fan_job_check(const fan_job *job, fan_error *error)

@@ -43,6 +43,8 @@ typedef enum fani_key {
     FANI_KEY_UNORDERED,
     FANI_KEY_COMPRESS,
     FANI_KEY_TIMINGS,
+    FANI_KEY_STAGE_IN,
+    FANI_KEY_STAGE_OUT,
     FANI_KEY_COMMAND,
     FANI_KEY_VALUES,
     FANI_KEY_NULL,
@@ -129,8 +131,9 @@ struct fani_job_run {
     struct fani_state *state;   /* state.h; NULL: the output is no file */
     char *output;               /* of a run with a state: the file that it writes (shard.h) */
     fani_slice slice;
-    struct fani_held *held;   /* held.h; NULL: no list job, or not begun */
-    struct fani_retry *retry; /* retry.h; NULL: this is the first pass */
+    struct fani_held *held;       /* held.h; NULL: no list job, or not begun */
+    struct fani_retry *retry;     /* retry.h; NULL: this is the first pass */
+    struct fani_staging *staging; /* staging.h; NULL: nothing is copied near */
     fani_format format;
     bool timed; /* records have their times (timings.h) */
     bool header_written;
@@ -155,6 +158,9 @@ const fan_job_key *fani_key_info(fani_key key);
 
 /* Whether the key's values are paths. */
 bool fani_key_is_path(fani_key key);
+
+/* Whether they are paths, "@" and a path, or URLs. */
+bool fani_key_is_source(fani_key key);
 
 /* Checks a value by the key's own rule. Errors as fan_job_set. */
 fan_status fani_key_check(fani_key key, const char *value, fan_error *error);

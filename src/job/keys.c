@@ -13,6 +13,7 @@
 typedef enum rule {
     RULE_TEXT,     /* anything but nothing */
     RULE_PATH,     /* a file; relative ones in job files are relative to the job file's folder */
+    RULE_SOURCE,   /* what is copied near: a path, likewise relative, @PATH or a URL */
     RULE_COUNT,    /* a whole number from low to high */
     RULE_TIME,     /* seconds, with a fraction; from low to high ms */
     RULE_SIZE,     /* bytes, or with K, M or G; from low to high */
@@ -232,6 +233,18 @@ static const key_entry table[FANI_KEY_COUNT] = {
           false},
          .rule = RULE_CHOICE,
          .choices = "true false"},
+    [FANI_KEY_STAGE_IN] =
+        {{"stage-in", LISTS " weakkeys", "SOURCE",
+          "copy SOURCE (a file, a folder, a pattern, a URL, or @LIST) to this node first: it is "
+          "then read as --input would be; commands find it in $FANFOLD_STAGE on each host",
+          true},
+         .rule = RULE_SOURCE},
+    [FANI_KEY_STAGE_OUT] =
+        {{"stage-out", "command", "DIR",
+          "give each command a folder of its own in $FANFOLD_STAGE_OUT; once it has ended well the "
+          "files in it are published as DIR/N, N the item's number, before its result counts",
+          false},
+         .rule = RULE_PATH},
     [FANI_KEY_COMMAND] = {{"command", "command", "WORD",
                            "a word of the command, in which {} and others stand for the item",
                            true},
@@ -303,6 +316,11 @@ const fan_job_key *fani_key_info(fani_key key)
 bool fani_key_is_path(fani_key key)
 {
     return table[key].rule == RULE_PATH;
+}
+
+bool fani_key_is_source(fani_key key)
+{
+    return table[key].rule == RULE_SOURCE;
 }
 
 /* Whether `word` is one of the blank-separated words of `list`. */
@@ -567,6 +585,7 @@ fan_status fani_key_check(fani_key key, const char *value, fan_error *error)
     case RULE_ANY:
         return FAN_OK;
     case RULE_TEXT:
+    case RULE_SOURCE:
     case RULE_PATH:
         break;
     }

@@ -1,5 +1,6 @@
 /* The table of jobs. Adding one is a file of its own, a line here and its tasks below. */
 #include "job/job_internal.h"
+#include "job/near.h"
 
 #include <string.h>
 
@@ -20,6 +21,7 @@ static const fan_task *const tasks[] = {
     &fani_task_weakkeys_multiply,
     &fani_task_weakkeys_block,
     &fani_task_command,
+    &fani_task_near,
     NULL,
 };
 

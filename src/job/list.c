@@ -13,6 +13,7 @@
 #include "job/record.h"
 #include "job/retry.h"
 #include "job/shard.h"
+#include "job/staging.h"
 #include "job/state.h"
 #include "job/timings.h"
 
@@ -100,7 +101,8 @@ static fan_status add_numbers(fani_reader *reader, const fani_list *list, const 
     return status;
 }
 
-static fan_status add_inputs(fani_reader *reader, const fani_list *list, const fan_job *job)
+static fan_status add_inputs(fani_reader *reader, const fani_list *list, const fan_job *job,
+                             const fani_staging *staging)
 {
     const fani_strings *arguments = &job->arguments, *inputs = &job->values[FANI_KEY_INPUT];
     fan_status status = FAN_OK;
@@ -112,8 +114,10 @@ static fan_status add_inputs(fani_reader *reader, const fani_list *list, const f
         status = add_numbers(reader, list, job);
     for (size_t i = 0; status == FAN_OK && i < inputs->count; i++)
         status = fani_reader_add_file(reader, inputs->at[i]);
+    if (status == FAN_OK)
+        status = fani_staging_add(staging, reader);
     if (status == FAN_OK && !arguments->count && !inputs->count &&
-        !job->values[FANI_KEY_NUMBERS].count)
+        !job->values[FANI_KEY_NUMBERS].count && !job->values[FANI_KEY_STAGE_IN].count)
         status = fani_reader_add_file(reader, "-");
     return status;
 }
@@ -133,7 +137,7 @@ fan_status fani_listing_reader(list_run *lr, fani_reader **reader, fan_error *er
     fan_status status = fani_reader_new(&options, reader);
     if (status == FAN_OK)
         status = lr->list->inputs ? lr->list->inputs(lr->list, *reader, job)
-                                  : add_inputs(*reader, lr->list, job);
+                                  : add_inputs(*reader, lr->list, job, lr->run->staging);
     return status == FAN_OK ? FAN_OK : fani_error_set(error, status, "out of memory");
 }
 

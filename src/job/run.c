@@ -13,6 +13,7 @@
 #include "job/retry.h"
 #include "job/run_json.h"
 #include "job/shard.h"
+#include "job/staging.h"
 #include "job/state.h"
 
 enum { PROGRESS_NS = 100000000 };
@@ -164,6 +165,11 @@ static fan_status run_passes(fani_job_run *run, fan_error *error)
 {
     bool complete = fani_state_complete(run->state);
     bool retries = fani_state_retries(run->state) && !complete;
+    if (!complete || fani_job_flag(run->job, FANI_KEY_RETRY_FAILED)) {
+        fan_status staged = fani_staging_begin(run, error);
+        if (staged != FAN_OK)
+            return staged;
+    }
     if (retries)
         return fani_retry_pass(run, error);
     fan_status status = complete ? FAN_OK : run->job->kind->run(run, error);
@@ -184,6 +190,7 @@ static fan_status run_job(fani_job_run *run, fan_error *error)
         status = fani_run_json_begin(run, error);
     if (status == FAN_OK)
         status = run_passes(run, error);
+    fani_staging_end(run, status);
     return close_output(run, status, error);
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "job/halt.h"
+#include "job/staging.h"
 #include "job/weakkeys.h"
 
 enum { KEYS_BETWEEN_STOPS = 256, STOP_POLL_MS = 100 };
@@ -152,12 +153,14 @@ static fan_status skip_unopened(const key_reading *reading, const char *path, in
     return give_up(reading, &what, error);
 }
 
-static fan_status read_file(key_reading *reading, const char *path, fan_error *error)
+/* `shown` is the name of the file that a copy stands for, or NULL. */
+static fan_status read_file(key_reading *reading, const char *path, const char *shown,
+                            fan_error *error)
 {
     const fani_job_run *run = reading->run;
     fani_weakkeys_input *input = reading->input;
     bool is_stdin = !strcmp(path, "-");
-    const char *name = is_stdin ? "(standard input)" : path;
+    const char *name = is_stdin ? "(standard input)" : shown ? shown : path;
     fani_rsa_key_reader reader = {.base = (unsigned)fani_job_count(run->job, FANI_KEY_BASE, 16),
                                   .key = take_key,
                                   .problem = take_problem,
@@ -165,7 +168,7 @@ static fan_status read_file(key_reading *reading, const char *path, fan_error *e
     waiting_stream waiting;
     FILE *stream = is_stdin ? open_stdin(run, &waiting) : open_file(path);
     if (!stream)
-        return skip_unopened(reading, path, errno, error);
+        return skip_unopened(reading, name, errno, error);
     fan_status status = fani_strings_add(&input->files, name);
     if (status != FAN_OK)
         fani_error_set(error, status, "no memory to read %s", name);
@@ -188,7 +191,7 @@ static fan_status read_files(key_reading *reading, const fani_strings *paths, fa
 {
     fan_status status = FAN_OK;
     for (size_t i = 0; status == FAN_OK && i < paths->count; i++)
-        status = read_file(reading, paths->at[i], error);
+        status = read_file(reading, paths->at[i], NULL, error);
     return status;
 }
 
@@ -201,8 +204,12 @@ fan_status fani_weakkeys_input_read(fani_job_run *run, fani_weakkeys_input *inpu
     fan_status status = read_files(&reading, arguments, error);
     if (status == FAN_OK)
         status = read_files(&reading, inputs, error);
-    if (status == FAN_OK && !arguments->count && !inputs->count)
-        status = read_file(&reading, "-", error);
+    for (size_t i = 0; status == FAN_OK && i < fani_staging_count(run->staging); i++) {
+        fani_staged file = fani_staging_at(run->staging, i);
+        status = read_file(&reading, file.path, file.name, error);
+    }
+    if (status == FAN_OK && !arguments->count && !inputs->count && !run->staging)
+        status = read_file(&reading, "-", NULL, error);
     return status;
 }
 

@@ -83,14 +83,20 @@ static uint32_t number_in_environment(const char *name)
     return text ? (uint32_t)strtoul(text, NULL, DECIMAL) : 0;
 }
 
-bool fani_journal_holder_self(uint32_t beat_ms, fani_journal_holder *self)
+void fani_journal_holder_set_process(fani_journal_holder *holder, pid_t pid)
 {
     char state;
     uint64_t threads;
+    holder->pid = pid;
+    if (!process_stat(pid, &state, &threads, &holder->started))
+        holder->started = 0;
+}
+
+bool fani_journal_holder_self(uint32_t beat_ms, fani_journal_holder *self)
+{
     time_t now = time(NULL);
     struct tm utc;
-    *self = (fani_journal_holder){
-        .beat_ms = beat_ms, .pid = getpid(), .processes = own_namespace(), .beats = 1};
+    *self = (fani_journal_holder){.beat_ms = beat_ms, .processes = own_namespace(), .beats = 1};
     while (!self->nonce) {
         if (getrandom(&self->nonce, sizeof self->nonce, 0) != (ssize_t)sizeof self->nonce)
             return false;
@@ -100,8 +106,7 @@ bool fani_journal_holder_self(uint32_t beat_ms, fani_journal_holder *self)
     copy_word(self->host, sizeof self->host, name);
     if (!read_small("/proc/sys/kernel/random/boot_id", self->boot, sizeof self->boot))
         memcpy(self->boot, "-", 2);
-    if (!process_stat(self->pid, &state, &threads, &self->started))
-        self->started = 0;
+    fani_journal_holder_set_process(self, getpid());
     copy_word(self->job, sizeof self->job, getenv("SLURM_JOB_ID"));
     copy_word(self->cluster, sizeof self->cluster, getenv("SLURM_CLUSTER_NAME"));
     self->restarts = number_in_environment("SLURM_RESTART_COUNT");

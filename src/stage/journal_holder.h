@@ -33,6 +33,9 @@ typedef enum fani_journal_life {
 /* This process, with a new nonce. False: no random number, with errno. */
 bool fani_journal_holder_self(uint32_t beat_ms, fani_journal_holder *self);
 
+/* Makes another process of this host the holder. */
+void fani_journal_holder_set_process(fani_journal_holder *holder, pid_t pid);
+
 void fani_journal_holder_text(const fani_journal_holder *holder,
                               char text[static FANI_JOURNAL_HOLDER_SIZE]);
 

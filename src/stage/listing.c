@@ -17,6 +17,7 @@
 typedef struct spec {
     fani_listing_kind kind;
     char *text;
+    fani_listed known; /* without its name */
 } spec;
 
 struct fani_listing {
@@ -25,6 +26,8 @@ struct fani_listing {
 
     /* What of the current one is under way. */
     fani_walk *walk;
+    size_t walk_below;       /* what its files have as `below` */
+    struct stat passed_over; /* all zero: none */
     glob_t matches;
     size_t matches_at; /* below matches.gl_pathc: there are more */
     FILE *manifest;
@@ -48,12 +51,19 @@ static void close_manifest(fani_listing *l)
     l->folder = NULL;
 }
 
+static void free_specs(const fani_listing *l)
+{
+    for (size_t i = 0; i < l->count; i++) {
+        free(l->specs[i].text);
+        free(l->specs[i].known.copy);
+    }
+}
+
 void fani_listing_free(fani_listing *listing)
 {
     if (!listing)
         return;
-    for (size_t i = 0; i < listing->count; i++)
-        free(listing->specs[i].text);
+    free_specs(listing);
     fani_walk_free(listing->walk);
     globfree(&listing->matches);
     close_manifest(listing);
@@ -62,8 +72,18 @@ void fani_listing_free(fani_listing *listing)
     free(listing);
 }
 
+/* What was listed whole is needed no longer. */
+static void forget_done(fani_listing *l)
+{
+    if (l->current < l->count || l->manifest)
+        return;
+    free_specs(l);
+    l->count = l->current = 0;
+}
+
 fan_status fani_listing_add(fani_listing *listing, fani_listing_kind kind, const char *text)
 {
+    forget_done(listing);
     if (listing->count == listing->capacity) {
         size_t capacity = listing->capacity ? 2 * listing->capacity : 8;
         spec *specs = realloc(listing->specs, capacity * sizeof *specs);
@@ -77,6 +97,28 @@ fan_status fani_listing_add(fani_listing *listing, fani_listing_kind kind, const
         return FAN_E_MEMORY;
     listing->specs[listing->count++] = (spec){.kind = kind, .text = copy};
     return FAN_OK;
+}
+
+fan_status fani_listing_add_known(fani_listing *listing, const fani_listed *known)
+{
+    char *copy = known->copy ? strdup(known->copy) : NULL;
+    fan_status status = known->copy && !copy
+                            ? FAN_E_MEMORY
+                            : fani_listing_add(listing, FANI_LISTING_KNOWN, known->name);
+    if (status != FAN_OK) {
+        free(copy);
+        return status;
+    }
+    spec *s = &listing->specs[listing->count - 1];
+    s->known = *known;
+    s->known.name = NULL;
+    s->known.copy = copy;
+    return FAN_OK;
+}
+
+void fani_listing_pass_over(fani_listing *listing, const struct stat *folder)
+{
+    listing->passed_over = *folder;
 }
 
 static fan_status no_memory(fan_error *error)
@@ -102,6 +144,20 @@ static char *copy_found(const char *name)
 /* ---- Paths and folders ------------------------------------------------------------------------
  */
 
+/* Where the last part of a path begins that is a name; where there is none, as of "/", "." and
+ * "..", what follows the path and a slash. */
+static size_t below_of(const char *path)
+{
+    size_t all = strlen(path), end = all, at;
+    while (end && path[end - 1] == '/')
+        end--;
+    for (at = end; at && path[at - 1] != '/';)
+        at--;
+    size_t size = end - at;
+    bool dots = size <= 2 && !strncmp(path + at, "..", size);
+    return dots ? all + (end == all) : at;
+}
+
 /* Takes over `path`: a folder is walked through, all else is a file. */
 static fan_status go_to(fani_listing *l, char *path, fani_listed *listed, fan_error *error)
 {
@@ -110,9 +166,11 @@ static fan_status go_to(fani_listing *l, char *path, fani_listed *listed, fan_er
         return no_memory(error);
     if (stat(path, &info) != 0 || !S_ISDIR(info.st_mode)) {
         listed->name = path;
+        listed->below = below_of(path);
         return FAN_OK;
     }
-    l->walk = fani_walk_new(path);
+    l->walk = fani_walk_new(path, &l->passed_over);
+    l->walk_below = below_of(path);
     free(path);
     return l->walk ? FAN_OK : no_memory(error);
 }
@@ -120,6 +178,7 @@ static fan_status go_to(fani_listing *l, char *path, fani_listed *listed, fan_er
 static fan_status walk_on(fani_listing *l, fani_listed *listed, fan_error *error)
 {
     fan_status status = fani_walk_next(l->walk, &listed->name, error);
+    listed->below = l->walk_below;
     if (status == FAN_OK && !listed->name) {
         fani_walk_free(l->walk);
         l->walk = NULL;
@@ -216,6 +275,8 @@ static fan_status take_entry(const fani_listing *l, const fani_manifest_entry *e
 {
     bool relative = entry->name[0] != '/' && l->folder && !fani_fetch_is_url(entry->name);
     listed->name = relative ? fani_walk_join(l->folder, entry->name) : copy_found(entry->name);
+    listed->below = relative ? strlen(l->folder) : 0;
+    listed->of_manifest = true;
     listed->size = entry->size;
     listed->hash = entry->hash;
     listed->has_size = entry->has_size;
@@ -259,12 +320,18 @@ static fan_status read_manifest(fani_listing *l, fani_listed *listed, fan_error 
 
 static fan_status begin_spec(fani_listing *l, fani_listed *listed, fan_error *error)
 {
-    const spec *s = &l->specs[l->current++];
+    spec *s = &l->specs[l->current++];
+    if (s->kind == FANI_LISTING_KNOWN) {
+        *listed = s->known;
+        s->known.copy = NULL; /* the taker's now */
+    }
     switch (s->kind) {
     case FANI_LISTING_GLOB:
         return begin_glob(l, s->text, listed, error);
     case FANI_LISTING_MANIFEST:
         return begin_manifest(l, s->text, listed, error);
+    case FANI_LISTING_KNOWN:
+        return name_it(listed, s->text, FAN_OK, error);
     case FANI_LISTING_PATH:
         break;
     }

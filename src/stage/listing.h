@@ -4,7 +4,9 @@
 #define FANI_LISTING_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include "fanfold/status.h"
 
@@ -14,12 +16,18 @@ typedef enum fani_listing_kind {
     FANI_LISTING_PATH, /* a file or a folder; "-" is standard input */
     FANI_LISTING_GLOB,
     FANI_LISTING_MANIFEST,
+    FANI_LISTING_KNOWN, /* one file as it is */
 } fani_listing_kind;
 
 typedef struct fani_listed {
-    char *name; /* the taker's to free; NULL at the end */
+    char *name;    /* the taker's to free; NULL at the end */
+    char *copy;    /* the name that its copy is to have, likewise; NULL: not said */
+    bool is_final; /* and that is not to be changed */
     uint64_t size, hash;
     bool has_size, has_hash; /* a manifest says what they must be */
+    bool of_manifest;        /* a manifest has named it */
+    size_t below; /* where in the name it begins what is left of it below the folder that holds
+                     what was added: "dat/a" of /home/me/dat/a, where dat was */
 } fani_listed;
 
 /* NULL: out of memory. */
@@ -30,6 +38,12 @@ void fani_listing_free(fani_listing *listing);
 
 /* `text` is copied. FAN_E_MEMORY. */
 fan_status fani_listing_add(fani_listing *listing, fani_listing_kind kind, const char *text);
+
+/* A file with what is known of it, which comes so in its turn; names are copied. FAN_E_MEMORY. */
+fan_status fani_listing_add_known(fani_listing *listing, const fani_listed *known);
+
+/* Folders are not gone into that are this one. */
+void fani_listing_pass_over(fani_listing *listing, const struct stat *folder);
 
 /* The next file. Another status than FAN_OK stands for something that can't be listed, with the
  * name of it (NULL only where memory is short), and the next call goes on behind it: FAN_E_INPUT,

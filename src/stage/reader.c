@@ -69,6 +69,7 @@ void fani_reader_free(fani_reader *reader)
         close_input(&reader->inputs[i]);
         free(reader->inputs[i].name);
         free(reader->inputs[i].file);
+        free(reader->inputs[i].path);
     }
     free(reader->inputs);
     free(reader->chunk);
@@ -101,6 +102,17 @@ fan_status fani_reader_add_file(fani_reader *reader, const char *path)
     if (!strcmp(path, "-"))
         return add_input(reader, "(standard input)", STDIN_FILENO, false);
     return add_input(reader, path, -1, false);
+}
+
+fan_status fani_reader_add_copy(fani_reader *reader, const char *path, const char *name)
+{
+    char *copy = strdup(path);
+    fan_status status = copy ? add_input(reader, name, -1, false) : FAN_E_MEMORY;
+    if (status == FAN_OK)
+        reader->inputs[reader->input_count - 1].path = copy;
+    else
+        free(copy);
+    return status;
 }
 
 fan_status fani_reader_add_fd(fani_reader *reader, int fd, const char *name)
@@ -523,7 +535,7 @@ static fan_status open_input(fani_reader *r)
     fani_reader_input *in = &r->inputs[r->current];
     struct stat info;
     while (in->fd < 0) {
-        in->fd = open(in->name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        in->fd = open(in->path ? in->path : in->name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
         if (in->fd < 0 && errno != EINTR) {
             in->open_errno = errno;
             size_t size = r->options.unit == FANI_UNIT_RECORD ? 4 : 3;

@@ -39,8 +39,8 @@ typedef struct fani_place {
 
 typedef struct fani_reader_options {
     fani_unit unit;
-    size_t token_max;         /* most bytes of a token, a leading sign not counted; 0: FANI_TOKEN_MAX */
-    size_t line_max;          /* most bytes of a line; 0: 256 MiB */
+    size_t token_max; /* most bytes of a token, a leading sign not counted; 0: FANI_TOKEN_MAX */
+    size_t line_max;  /* most bytes of a line; 0: 256 MiB */
     bool (*stop)(void *user); /* asked at least every 100 ms while nothing comes; may be NULL */
     void *stop_user;
     /* Of all entries only every step-th is given, from number `first` (below step) on; what the
@@ -57,10 +57,12 @@ fan_status fani_reader_new(const fani_reader_options *options, fani_reader **rea
 void fani_reader_free(fani_reader *reader);
 
 /* Adds an input; they are read in the order in which they were added, each opened when its turn
- * comes. add_file: a path, "-" for standard input; `path` is copied. add_fd: a descriptor that
- * stays the caller's, `name` is for messages. add_text: one item as it stands, such as an argument;
- * blanks around it are dropped, blanks in it stay. Errors: FAN_E_MEMORY. */
+ * comes. add_file: a path, "-" for standard input; `path` is copied. add_copy: a file
+ * that stands for another, which messages name. add_fd: a descriptor that stays the caller's,
+ * `name` is for messages. add_text: one item as it stands, such as an argument; blanks around it
+ * are dropped, blanks in it stay. Errors: FAN_E_MEMORY. */
 fan_status fani_reader_add_file(fani_reader *reader, const char *path);
+fan_status fani_reader_add_copy(fani_reader *reader, const char *path, const char *name);
 fan_status fani_reader_add_fd(fani_reader *reader, int fd, const char *name);
 fan_status fani_reader_add_text(fani_reader *reader, const char *text);
 

@@ -7,6 +7,7 @@
 
 typedef struct fani_reader_input {
     char *name; /* path, name of a descriptor, or the text itself */
+    char *path; /* of a file that is read under another name; NULL: the name */
     int fd;     /* -1: not open */
     bool is_text, owned, opened, at_start, pollable;
     int open_errno;

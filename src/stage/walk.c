@@ -19,7 +19,9 @@ typedef struct level {
 } level;
 
 struct fani_walk {
-    char *to_enter; /* a folder to go into next, or NULL */
+    dev_t passed_device; /* of the folder that is passed over */
+    ino_t passed;        /* 0: none is */
+    char *to_enter;      /* a folder to go into next, or NULL */
     level *deepest;
 };
 
@@ -31,12 +33,16 @@ char *fani_walk_join(const char *folder, const char *name)
     return asprintf(&path, "%s%s%s", folder, slash, name) < 0 ? NULL : path;
 }
 
-fani_walk *fani_walk_new(const char *folder)
+fani_walk *fani_walk_new(const char *folder, const struct stat *passed_over)
 {
     fani_walk *walk = calloc(1, sizeof *walk);
     if (walk && !(walk->to_enter = strdup(folder))) {
         free(walk);
         return NULL;
+    }
+    if (walk) {
+        walk->passed_device = passed_over->st_dev;
+        walk->passed = passed_over->st_ino;
     }
     return walk;
 }
@@ -142,7 +148,7 @@ static fan_status enter(fani_walk *walk, char *path, char **failed, fan_error *e
 typedef enum what { PASS_OVER, IS_FILE, IS_FOLDER } what;
 
 /* What has gone meanwhile is told by who opens it. */
-static what look_at(const char *path)
+static what look_at(const fani_walk *walk, const char *path)
 {
     struct stat info;
     if (lstat(path, &info) != 0)
@@ -150,6 +156,9 @@ static what look_at(const char *path)
     bool link = S_ISLNK(info.st_mode);
     if (link && stat(path, &info) != 0)
         return IS_FILE; /* a link that leads nowhere is not left out in silence */
+    if (S_ISDIR(info.st_mode) && walk->passed && info.st_ino == walk->passed &&
+        info.st_dev == walk->passed_device)
+        return PASS_OVER;
     if (S_ISDIR(info.st_mode))
         return link ? PASS_OVER : IS_FOLDER;
     return S_ISREG(info.st_mode) ? IS_FILE : PASS_OVER;
@@ -175,7 +184,7 @@ fan_status fani_walk_next(fani_walk *walk, char **path, fan_error *error)
         if (!found)
             return fani_error_set(error, FAN_E_MEMORY, "no memory for a path");
         free(l->names[l->at++]);
-        what kind = look_at(found);
+        what kind = look_at(walk, found);
         if (kind == IS_FILE) {
             *path = found;
             return FAN_OK;

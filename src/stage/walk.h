@@ -3,12 +3,15 @@
 #ifndef FANI_WALK_H
 #define FANI_WALK_H
 
+#include <sys/stat.h>
+
 #include "fanfold/status.h"
 
 typedef struct fani_walk fani_walk;
 
-/* Begins at a folder. NULL: out of memory. */
-fani_walk *fani_walk_new(const char *folder);
+/* Begins at a folder. One that is `passed_over` is not gone into, but for the first one; all zero:
+ * none is. NULL: out of memory. */
+fani_walk *fani_walk_new(const char *folder, const struct stat *passed_over);
 
 /* NULL is accepted. */
 void fani_walk_free(fani_walk *walk);

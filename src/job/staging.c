@@ -1,0 +1,212 @@
+#include "job/staging.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/error.h"
+#include "job/command_stage.h"
+#include "job/near.h"
+#include "job/record.h"
+#include "stage/scratch.h"
+#include "stage/walk.h"
+
+struct fani_staging {
+    fan_near **nears; /* one for each source of lists; one of all for commands */
+    size_t near_count;
+    fani_strings paths, names; /* of lists: of the copies, and of what was copied */
+    char *scratch;             /* where stage-out's folders become whole; NULL: none */
+    fan_buffer told;
+};
+
+static const fani_strings *sources_of(const fan_job *job)
+{
+    return &job->values[FANI_KEY_STAGE_IN];
+}
+
+static bool is_command(const fan_job *job)
+{
+    return job->kind == &fani_job_command;
+}
+
+/* ---- Copying ---------------------------------------------------------------------------------
+ */
+
+/* While one source's files are copied. */
+typedef struct copying {
+    fani_job_run *run;
+    fani_strings copies, names; /* below the folder; of what was copied */
+    uint64_t failed;
+    bool memory_short;
+} copying;
+
+static void told(void *user, const char *host, const fan_copied *copied)
+{
+    copying *c = user;
+    if (copied->error) {
+        fan_error error = *copied->error;
+        c->failed++;
+        if (host)
+            fani_error_set(&error, error.status, "host %s: %s", host, copied->error->text);
+        fani_run_report(c->run, &error);
+        return;
+    }
+    bool kept = fani_strings_add(&c->copies, copied->name) == FAN_OK &&
+                fani_strings_add(&c->names, copied->source) == FAN_OK;
+    c->memory_short |= !kept;
+}
+
+/* Where the copies are, in the order in which they were told. */
+static fan_status note_paths(fani_staging *s, const copying *c, const fan_near *near)
+{
+    fan_status status = c->memory_short ? FAN_E_MEMORY : FAN_OK;
+    for (size_t i = 0; status == FAN_OK && i < c->copies.count; i++) {
+        char *path = fani_walk_join(fan_near_folder(near), c->copies.at[i]);
+        status = path ? fani_strings_add(&s->paths, path) : FAN_E_MEMORY;
+        if (status == FAN_OK)
+            status = fani_strings_add(&s->names, c->names.at[i]);
+        free(path);
+    }
+    return status;
+}
+
+static fan_status copy(fani_job_run *run, fani_staging *s, fan_executor *executor,
+                       const char *const *sources, size_t count, fan_error *error)
+{
+    copying c = {.run = run};
+    const fan_near_options options = {.passing = true,
+                                      .sources = sources,
+                                      .source_count = count,
+                                      .secret = true,
+                                      .stop = run->events.stop,
+                                      .stop_user = run->events.user,
+                                      .told = told,
+                                      .told_user = &c};
+    fan_near **nears = realloc((void *)s->nears, (s->near_count + 1) * sizeof *nears), *near;
+    if (!nears)
+        return fani_error_set(error, FAN_E_MEMORY, "out of memory");
+    s->nears = nears;
+    fan_status status = fan_near_open(executor, &options, &near, error);
+    if (status == FAN_OK) {
+        fan_near_stats stats;
+        s->nears[s->near_count++] = near;
+        (void)fan_near_get_stats(near, &stats); /* it can't fail */
+        if (stats.failed)
+            status =
+                fani_error_set(error, FAN_E_INPUT, "%llu of the files of stage-in can't be copied",
+                               (unsigned long long)stats.failed);
+        else if (note_paths(s, &c, near) != FAN_OK)
+            status = fani_error_set(error, FAN_E_MEMORY, "out of memory");
+    }
+    fani_strings_clear(&c.copies);
+    fani_strings_clear(&c.names);
+    return status;
+}
+
+/* A source after the other, so that two may have files of one name. */
+static fan_status copy_lists(fani_job_run *run, fani_staging *s, fan_error *error)
+{
+    const fani_strings *sources = sources_of(run->job);
+    fan_status status = FAN_OK;
+    for (size_t i = 0; status == FAN_OK && i < sources->count; i++)
+        status = copy(run, s, NULL, (const char *const *)&sources->at[i], 1, error);
+    return status;
+}
+
+/* ---- Commands --------------------------------------------------------------------------------
+ */
+
+/* The folder that files are published in, and one in it where they become whole. */
+static fan_status make_out(fani_staging *s, const char *out, char **whole, fan_error *error)
+{
+    char name[FANI_SCRATCH_NAME];
+    if (mkdir(out, 0777) != 0 && errno != EEXIST) {
+        fani_error_errno(error, FAN_E_OUTPUT, errno, "the folder %s can't be made", out);
+        fani_error_place(error, out, 0, 0);
+        return FAN_E_OUTPUT;
+    }
+    *whole = realpath(out, NULL);
+    if (!*whole)
+        return fani_error_errno(error, FAN_E_OUTPUT, errno, "the folder %s can't be found", out);
+    fani_scratch_sweep(*whole);
+    fan_status status = fani_scratch_name(true, name, error);
+    if (status == FAN_OK)
+        status = fani_scratch_make(*whole, name, &s->scratch, error);
+    return status == FAN_OK ? fani_scratch_sign(s->scratch, false, error) : status;
+}
+
+static fan_status prepare_commands(fani_job_run *run, fani_staging *s, fan_error *error)
+{
+    const fani_strings *sources = sources_of(run->job);
+    const char *out = fani_job_text(run->job, FANI_KEY_STAGE_OUT);
+    char *whole = NULL;
+    fan_status status =
+        copy(run, s, run->executor, (const char *const *)sources->at, sources->count, error);
+    if (status == FAN_OK && out)
+        status = make_out(s, out, &whole, error);
+    if (status == FAN_OK && fani_command_stage_tell(&s->told, sources->count > 0, whole, s->scratch,
+                                                    fani_near_table(s->nears[0])) != FAN_OK)
+        status = fani_error_set(error, FAN_E_MEMORY, "out of memory");
+    free(whole);
+    return status;
+}
+
+/* ---- The whole -------------------------------------------------------------------------------
+ */
+
+fan_status fani_staging_begin(fani_job_run *run, fan_error *error)
+{
+    if (!sources_of(run->job)->count && !fani_job_text(run->job, FANI_KEY_STAGE_OUT))
+        return FAN_OK;
+    run->staging = calloc(1, sizeof *run->staging);
+    if (!run->staging)
+        return fani_error_set(error, FAN_E_MEMORY, "out of memory");
+    return is_command(run->job) ? prepare_commands(run, run->staging, error)
+                                : copy_lists(run, run->staging, error);
+}
+
+void fani_staging_end(fani_job_run *run, fan_status status)
+{
+    fani_staging *s = run->staging;
+    if (!s)
+        return;
+    bool here = status == FAN_E_CANCELLED || status == FAN_E_LOST || fani_run_is_stopped(run);
+    for (size_t i = 0; i < s->near_count; i++)
+        fan_near_close(s->nears[i], here);
+    free((void *)s->nears);
+    if (s->scratch)
+        (void)fani_scratch_remove(s->scratch); /* what stays is removed by a later run */
+    fani_strings_clear(&s->paths);
+    fani_strings_clear(&s->names);
+    fan_buffer_clear(&s->told);
+    free(s->scratch);
+    free(s);
+    run->staging = NULL;
+}
+
+size_t fani_staging_count(const fani_staging *staging)
+{
+    return staging ? staging->paths.count : 0;
+}
+
+fani_staged fani_staging_at(const fani_staging *staging, size_t i)
+{
+    return (fani_staged){.path = staging->paths.at[i], .name = staging->names.at[i]};
+}
+
+fan_status fani_staging_add(const fani_staging *staging, fani_reader *reader)
+{
+    fan_status status = FAN_OK;
+    for (size_t i = 0; status == FAN_OK && i < fani_staging_count(staging); i++) {
+        fani_staged file = fani_staging_at(staging, i);
+        status = fani_reader_add_copy(reader, file.path, file.name);
+    }
+    return status;
+}
+
+const fan_buffer *fani_staging_told(const fani_staging *staging)
+{
+    static const fan_buffer nothing;
+    return staging ? &staging->told : &nothing;
+}
