@@ -300,7 +300,7 @@ FAN_TEST(functions, what_has_no_value_is_refused)
  * smooth part is known all the same, as far as trial division goes. */
 FAN_TEST(functions, of_an_incomplete_factorization)
 {
-    const fan_factor_options little = {.rho_iterations = 1};
+    const fan_factor_options little = {.digits = 1};
     fan_factorization *f = NULL;
     mpz_t n, m;
     mpz_inits(n, m, NULL);
@@ -346,7 +346,7 @@ static void expect_methods(const char *number, const fan_factor_options *options
 
 FAN_TEST(functions, methods)
 {
-    const fan_factor_options little = {.rho_iterations = 100000};
+    const fan_factor_options little = {.digits = 8};
     expect_methods("7", NULL, "none");
     expect_methods("12", NULL, "trial trial");
     expect_methods("49", NULL, "trial");

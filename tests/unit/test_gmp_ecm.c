@@ -38,15 +38,14 @@ static fani_effort effort_for(unsigned digits)
 FAN_TEST(gmp_ecm, p_minus_1_finds_what_is_made_for_it)
 {
     mpz_t p, n, divisor;
-    bool by_p_minus_1 = false;
     fani_effort effort = effort_for(15);
     mpz_inits(p, n, divisor, NULL);
     set_smooth_plus_1(p, 40);
     set_long_prime(n);
     mpz_mul(n, n, p);
-    ASSERT_I64(fani_gmp_ecm_split(n, &effort, divisor, &by_p_minus_1), FAN_OK);
+    ASSERT_I64(fani_gmp_ecm_split(n, &effort, divisor), FAN_OK);
     EXPECT_TRUE(mpz_cmp(divisor, p) == 0);
-    EXPECT_TRUE(by_p_minus_1);
+    EXPECT_I64(effort.method, FAN_METHOD_P_MINUS_1);
     EXPECT_U64(effort.at.run, 1);
     mpz_clears(p, n, divisor, NULL);
 }
@@ -57,15 +56,14 @@ FAN_TEST(gmp_ecm, curves_find_12_digits)
     mpz_inits(p, n, divisor, NULL);
     mpz_set_str(p, "700000000000", 10);
     for (unsigned i = 0; i < 4; i++) {
-        bool by_p_minus_1 = true;
         fani_effort effort = effort_for(20);
         mpz_add_ui(p, p, 1000000000);
         mpz_nextprime(p, p);
         set_long_prime(n);
         mpz_mul(n, n, p);
-        ASSERT_I64(fani_gmp_ecm_split(n, &effort, divisor, &by_p_minus_1), FAN_OK);
+        ASSERT_I64(fani_gmp_ecm_split(n, &effort, divisor), FAN_OK);
         EXPECT_TRUE(mpz_cmp(divisor, p) == 0);
-        EXPECT_TRUE(by_p_minus_1 == (effort.at.run == 1));
+        EXPECT_I64(effort.method, effort.at.run == 1 ? FAN_METHOD_P_MINUS_1 : FAN_METHOD_ECM);
     }
     mpz_clears(p, n, divisor, NULL);
 }
@@ -103,18 +101,17 @@ static void set_hard(mpz_ptr n)
 
 FAN_TEST(gmp_ecm, effort_ends)
 {
-    bool by_p_minus_1;
     mpz_t n, divisor;
     mpz_inits(n, divisor, NULL);
     set_hard(n);
     fani_effort effort = effort_for(15);
-    EXPECT_I64(fani_gmp_ecm_split(n, &effort, divisor, &by_p_minus_1), FAN_E_EFFORT);
+    EXPECT_I64(fani_gmp_ecm_split(n, &effort, divisor), FAN_E_EFFORT);
     EXPECT_U64(effort.at.level, 1);
     EXPECT_U64(effort.at.run, 0);
     /* And goes on where it ended: two fifths of the next level's curves. */
     effort.digits = 17;
     effort.work = 0;
-    EXPECT_I64(fani_gmp_ecm_split(n, &effort, divisor, &by_p_minus_1), FAN_E_EFFORT);
+    EXPECT_I64(fani_gmp_ecm_split(n, &effort, divisor), FAN_E_EFFORT);
     EXPECT_U64(effort.at.level, 1);
     EXPECT_U64(effort.at.run, 0);
     mpz_clears(n, divisor, NULL);
@@ -123,14 +120,13 @@ FAN_TEST(gmp_ecm, effort_ends)
 /* A number of 6 words: 2000 units of work for a run of the first level. */
 FAN_TEST(gmp_ecm, work_is_bounded)
 {
-    bool by_p_minus_1;
     mpz_t n, divisor;
     mpz_inits(n, divisor, NULL);
     set_hard(n);
     ASSERT_U64(mpz_size(n), 6);
     fani_effort effort = effort_for(30);
     effort.work = 3 * 200000 + 1;
-    EXPECT_I64(fani_gmp_ecm_split(n, &effort, divisor, &by_p_minus_1), FAN_E_EFFORT);
+    EXPECT_I64(fani_gmp_ecm_split(n, &effort, divisor), FAN_E_EFFORT);
     EXPECT_U64(effort.at.level, 0);
     EXPECT_U64(effort.at.run, 3);
     EXPECT_U64(effort.work, 1);
@@ -140,14 +136,13 @@ FAN_TEST(gmp_ecm, work_is_bounded)
 /* What the rounds of curves before have looked for is not looked for again. */
 FAN_TEST(gmp_ecm, levels_after_rounds)
 {
-    bool by_p_minus_1;
     mpz_t n, divisor;
     mpz_inits(n, divisor, NULL);
     set_hard(n);
     fani_effort effort = effort_for(30);
     effort.at.round = 1;
     effort.work = 0;
-    EXPECT_I64(fani_gmp_ecm_split(n, &effort, divisor, &by_p_minus_1), FAN_E_EFFORT);
+    EXPECT_I64(fani_gmp_ecm_split(n, &effort, divisor), FAN_E_EFFORT);
     EXPECT_U64(effort.at.level, 2);
     mpz_clears(n, divisor, NULL);
 }
@@ -164,12 +159,11 @@ FAN_TEST(gmp_ecm, cancelled_within_curves)
     mpz_inits(n, divisor, NULL);
     set_hard(n);
     for (unsigned polls = 0; polls < 2000; polls += 333) {
-        bool by_p_minus_1;
         unsigned left = polls;
         fani_effort effort = effort_for(50);
         effort.cancelled = cancel_after;
         effort.context = &left;
-        EXPECT_I64(fani_gmp_ecm_split(n, &effort, divisor, &by_p_minus_1), FAN_E_CANCELLED);
+        EXPECT_I64(fani_gmp_ecm_split(n, &effort, divisor), FAN_E_CANCELLED);
         EXPECT_U64(left, 0);
     }
     mpz_clears(n, divisor, NULL);
