@@ -122,6 +122,11 @@ FAN_TEST(staging, files_that_can_t_be_read)
     fail_each("read", "EIO", 3);
 }
 
+FAN_TEST(staging, reads_that_are_short)
+{
+    fail_each("read", "short", 1);
+}
+
 FAN_TEST(staging, a_disk_that_is_full_or_fails)
 {
     fail_each("write", "ENOSPC", 1);

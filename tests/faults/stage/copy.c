@@ -1,9 +1,12 @@
-/* copy FROM TO gzip|zstd|plain ITEMS: the files below FROM into shards of ITEMS files below TO, as
- * a program would that reads and writes by the stage layer. Exit code 0: all is there; 1: files
- * could not be read, the others are there; 3: not all could be written. */
+/* copy FROM TO gzip|zstd|plain ITEMS [STOP]: the files below FROM, or those that FROM lists where
+ * its name ends in .list, into shards of ITEMS files below TO, as a program would that reads and
+ * writes by the stage layer. It ends early once there is a file STOP. Exit code 0: all is there; 1:
+ * files could not be read, the others are there; 3: not all could be written, or it has ended
+ * early. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "fanfold/stage.h"
 
@@ -38,24 +41,42 @@ static int copy_all(fan_files *files, fan_store *store)
     return fan_store_finish(store, &error) == FAN_OK ? code : tell(&error, 3);
 }
 
+static bool stop(void *user)
+{
+    const char *path = user;
+    return path && access(path, F_OK) == 0;
+}
+
+static fan_status add_from(fan_files *files, const char *from)
+{
+    const char *ending = strrchr(from, '.');
+    return ending && !strcmp(ending, ".list") ? fan_files_add_manifest(files, from)
+                                              : fan_files_add(files, from);
+}
+
 int main(int argc, char **argv)
 {
     fan_files *files = NULL;
     fan_store *store = NULL;
     fan_error error = {0};
     int code = 3;
-    if (argc != 5)
+    if (argc != 5 && argc != 6)
         return 2;
+    const fan_files_options reading = {.stop = stop,
+                                       .stop_user = argc == 6 ? argv[5] : NULL,
+                                       .tries = 4,
+                                       .backoff_ms = 1,
+                                       .stall_ms = 300};
     fan_store_options options = {.folder = argv[2],
                                  .manifest = "LIST",
                                  .shard_items = strtoul(argv[4], NULL, 10),
                                  .packing = !strcmp(argv[3], "gzip")   ? FAN_PACKING_GZIP
                                             : !strcmp(argv[3], "zstd") ? FAN_PACKING_ZSTD
                                                                        : FAN_PACKING_NONE};
-    if (fan_files_open(NULL, &files, &error) != FAN_OK ||
+    if (fan_files_open(&reading, &files, &error) != FAN_OK ||
         fan_store_open(&options, &store, &error) != FAN_OK)
         code = tell(&error, 3);
-    else if (fan_files_add(files, argv[1]) != FAN_OK)
+    else if (add_from(files, argv[1]) != FAN_OK)
         fprintf(stderr, "copy: out of memory\n");
     else
         code = copy_all(files, store);
