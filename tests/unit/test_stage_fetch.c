@@ -159,13 +159,12 @@ FAN_TEST(stage_fetch, ahead_bytes_bound_what_is_fetched_too)
     http_server *server = http_start();
     fan_file file;
     ASSERT_TRUE(server);
-    fan_files *files =
-        open_files((fan_files_options){.ahead_bytes = 1 << 20, .stall_ms = STALL_MS});
+    fan_files *files = open_files((fan_files_options){.ahead_bytes = 1 << 20});
     for (int i = 0; i < COUNT; i++)
         add(files, server, "plain", LARGE);
     ASSERT_I64(fan_files_next(files, fan_deadline_in_ms(HANG_MS), &file), FAN_OK);
     expect_whole(&file, LARGE);
-    size_t before = 0; /* until nothing is sent any more, for longer than a stall may last */
+    size_t before = 0; /* until nothing is sent any more */
     for (int still = 0; still < 4; still = http_sent(server) == before ? still + 1 : 0) {
         before = http_sent(server);
         usleep(STILL_MS * 1000);

@@ -29,7 +29,7 @@ static struct {
     fault_action action;
     bool before;
     bool at_once; /* the thread that calls is the one that takes the signal */
-    int signal; /* of FAULT_AFTER; 0: none, but a pause */
+    int signal;   /* of FAULT_AFTER; 0: none, but a pause */
     int error;
     char what[24];
     char prefix[PATH_MAX];
