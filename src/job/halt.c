@@ -41,7 +41,7 @@ bool fani_halt_read(const char *text, fani_halt *halt)
         return true;
     for (size_t i = 0; *text == ',' && i < sizeof reasons / sizeof *reasons; i++) {
         size_t size = strlen(reasons[i]);
-        halt->of = i;
+        halt->of = (fani_halt_reason)i;
         if (!strncmp(text + 1, reasons[i], size))
             return read_enough(text + 1 + size, halt);
     }

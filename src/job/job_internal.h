@@ -107,13 +107,19 @@ struct fan_job {
     size_t origin_count;
 };
 
+typedef enum fani_halt_reason {
+    FANI_HALT_FAIL,
+    FANI_HALT_SUCCESS,
+    FANI_HALT_DONE,
+} fani_halt_reason;
+
 /* When a run is ended because too much of it fails, or enough has come (halt.h). */
 typedef struct fani_halt {
     uint64_t allowed; /* UINT64_MAX: any number */
     uint64_t failed, ok;
     bool now; /* what runs is ended too */
     /* So many of these are enough; 0: any number. */
-    enum { FANI_HALT_FAIL, FANI_HALT_SUCCESS, FANI_HALT_DONE } of;
+    fani_halt_reason of;
     uint64_t enough;
     bool percent;   /* of all items */
     uint64_t total; /* items in all; UINT64_MAX: not known yet */

@@ -92,8 +92,10 @@ static void send_head(int fd, const char *status, const char *more, size_t lengt
 static unsigned char *make_file(size_t size)
 {
     unsigned char *bytes = malloc(size + 1);
-    for (size_t i = 0; bytes && i < size; i++)
-        bytes[i] = (unsigned char)(i % 251);
+    for (size_t i = 0; bytes && i < size && i < 251; i++)
+        bytes[i] = (unsigned char)i;
+    for (size_t done = 251; bytes && done < size; done *= 2)
+        memcpy(bytes + done, bytes, size - done < done ? size - done : done);
     return bytes;
 }
 

@@ -43,12 +43,11 @@ static void nap(int64_t ns)
         continue;
 }
 
-static fan_status sleep_a_while(fan_call *call, void *user, fan_error *error)
+static fan_status sleep_for(fan_call *call, void *user, fan_error *error)
 {
     (void)call;
-    (void)user;
     (void)error;
-    nap((int64_t)NAP_MS * MS);
+    nap(*(const int64_t *)user * MS);
     return FAN_OK;
 }
 
@@ -104,41 +103,65 @@ static void open_gate(gate *g)
 
 /* ---- Time ----------------------------------------------------------------------------------- */
 
-FAN_TEST(stage_pool, ten_sleeps_take_the_time_of_one)
+/* One by one the sleeps take all of this. A machine that pauses does so not each time. */
+static bool ten_sleeps_are_quick(int64_t nap_ms)
 {
     enum { CALLS = 10 };
     fan_pool *pool = open_pool(CALLS, 0);
     fan_call *calls[CALLS];
     int64_t begin = fani_clock_ns();
     for (int i = 0; i < CALLS; i++)
-        calls[i] = submit(pool, sleep_a_while, NULL);
+        calls[i] = submit(pool, sleep_for, &nap_ms);
     EXPECT_I64(fan_call_wait_all(calls, CALLS, fan_deadline_in_ms(HANG_MS)), FAN_OK);
     int64_t took = fani_clock_ns() - begin;
-    EXPECT_TRUE(took < (int64_t)CALLS * NAP_MS * MS * 3 / 4); /* one by one: all of it */
     for (int i = 0; i < CALLS; i++)
         fan_call_release(calls[i]);
     close_pool(pool);
+    return took < CALLS * nap_ms * MS * 3 / 4;
+}
+
+static bool any_of_five(bool (*is_quick)(int64_t nap_ms), int64_t nap_ms)
+{
+    for (int i = 0; i < 5; i++)
+        if (is_quick(nap_ms))
+            return true;
+    return false;
+}
+
+FAN_TEST(stage_pool, ten_sleeps_take_the_time_of_one)
+{
+    EXPECT_TRUE(any_of_five(ten_sleeps_are_quick, NAP_MS));
+}
+
+FAN_TEST(stage_pool, long_ten_sleeps_of_a_second)
+{
+    EXPECT_TRUE(any_of_five(ten_sleeps_are_quick, 1000));
 }
 
 /* Works for as long as the calls sleep, on a core of the caller's. */
-FAN_TEST(stage_pool, five_waits_go_on_beside_computing)
+static bool five_waits_are_beside(int64_t nap_ms)
 {
     enum { CALLS = 5 };
     fan_pool *pool = open_pool(0, 0);
     fan_call *calls[CALLS];
     int64_t begin = fani_clock_ns();
     for (int i = 0; i < CALLS; i++)
-        calls[i] = submit(pool, sleep_a_while, NULL);
+        calls[i] = submit(pool, sleep_for, &nap_ms);
     int64_t cpu = cpu_ns(CLOCK_THREAD_CPUTIME_ID);
-    while (cpu_ns(CLOCK_THREAD_CPUTIME_ID) - cpu < (int64_t)NAP_MS * MS / 2)
+    while (cpu_ns(CLOCK_THREAD_CPUTIME_ID) - cpu < nap_ms * MS / 2)
         continue;
     int64_t computed = fani_clock_ns() - begin; /* more where others have the core */
     EXPECT_I64(fan_call_wait_all(calls, CALLS, fan_deadline_in_ms(HANG_MS)), FAN_OK);
     int64_t took = fani_clock_ns() - begin;
-    EXPECT_TRUE(took < computed + (int64_t)CALLS * NAP_MS * MS / 2);
     for (int i = 0; i < CALLS; i++)
         fan_call_release(calls[i]);
     close_pool(pool);
+    return took < computed + CALLS * nap_ms * MS / 2;
+}
+
+FAN_TEST(stage_pool, five_waits_go_on_beside_computing)
+{
+    EXPECT_TRUE(any_of_five(five_waits_are_beside, NAP_MS));
 }
 
 FAN_TEST(stage_pool, idle_threads_use_no_cpu)
