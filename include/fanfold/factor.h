@@ -75,8 +75,9 @@ FAN_API uint64_t fan_divisor_count_u64(const fan_factors_u64 *factors);
 FAN_API void fan_divisors_u64(const fan_factors_u64 *factors, uint64_t *out);
 
 /* Arithmetic functions of a factored number below 2^64; for 0, which has none of them, they are
- * those of 1: ask before. Any thread. Source of all definitions: Hardy and Wright, "An Introduction
- * to the Theory of Numbers", chapters 16 and 17; the names of PARI/GP are in brackets.
+ * those of 1: ask before. Any thread. Source of phi, mu, d and sigma: Hardy and Wright, "An
+ * Introduction to the Theory of Numbers", chapter 16; of the others OEIS A008836 (Liouville),
+ * A001222, A007947 (radical), A007913 (squarefree part). The names of PARI/GP are in brackets.
  *
  * fan_divisor_sum_u64: sum[0] + 2^64 sum[1] = the sum of all divisors [sigma]; it is below 2^67. */
 FAN_API void fan_divisor_sum_u64(const fan_factors_u64 *factors, uint64_t sum[2]);

@@ -160,6 +160,14 @@ static fan_status answer_u64(factor_state *s, fan_run *run, uint64_t first, size
                              &s->record);
 }
 
+static void empty_group(factor_state *s)
+{
+    s->group = 0;
+    if (s->has_written)
+        memset(s->written, 0, sizeof s->written);
+    s->has_written = false;
+}
+
 /* Factors and answers the gathered numbers. */
 static fan_status finish_group(factor_state *s, fan_run *run, uint64_t first)
 {
@@ -169,10 +177,7 @@ static fan_status finish_group(factor_state *s, fan_run *run, uint64_t first)
         if (status == FAN_E_TOO_LARGE) /* this one item failed, and says so */
             status = FAN_OK;
     }
-    s->group = 0;
-    if (s->has_written)
-        memset(s->written, 0, sizeof s->written);
-    s->has_written = false;
+    empty_group(s);
     return status;
 }
 
@@ -276,7 +281,7 @@ static fan_status one(factor_state *s, fan_run *run, size_t i, const fan_items *
 static fan_status run_numbers(fan_run *run, fan_items in)
 {
     factor_state *s = fan_run_state(run);
-    s->group = 0;
+    empty_group(s); /* what a run that was cancelled has left */
     for (size_t i = 0; i < in.count; i++) {
         fan_status status = one(s, run, i, &in);
         if (status != FAN_OK && status != FAN_E_TOO_LARGE)

@@ -162,7 +162,10 @@ static fan_status answer_sigma(function_state *s, fan_run *run, const subject *o
                                const fan_factors_u64 *factors)
 {
     uint64_t sum[2];
+    char text[FANI_U64_DIGITS];
     fan_divisor_sum_u64(factors, sum);
+    if (!sum[1])
+        return answer(s, run, of, text, fani_u64_text(sum[0], text), NULL);
     mpz_set_ui(s->value, sum[1]);
     mpz_mul_2exp(s->value, s->value, 64);
     mpz_add_ui(s->value, s->value, sum[0]);

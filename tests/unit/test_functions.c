@@ -62,8 +62,7 @@ static void sum_to_a_million(void)
     EXPECT_I64(s.liouville, -530);
 }
 
-/* Published sums, of the whole batched path: OEIS A064018, A085831, A064602, A084237, A071172,
- * A090410. */
+/* Published sums, by the whole batched path. */
 FAN_TEST(functions, sums_to_a_million_on_each_instruction_set)
 {
     on_each_isa(sum_to_a_million);

@@ -275,11 +275,21 @@ FAN_TEST(job_factor, what_is_only_probable_is_said)
     mpz_sub_ui(prime, prime, 1);
     mpz_get_str(text, 10, prime);
     mpz_clear(prime);
+    const char *said = "a factor of more than 500 digits is only probably prime";
     run_task(&o, "factor", NULL, text, NULL);
     EXPECT_CONTAINS(o.output, text);
-    EXPECT_CONTAINS(o.reports, "a factor of more than 500 digits is only probably prime");
+    EXPECT_CONTAINS(o.reports, said);
     EXPECT_I64(o.result.exit_code, 0);
     EXPECT_U64(o.result.summary.ok, 1);
+    run_task(&o, "factor", "format", "tsv", NULL, "2^2203-1", NULL);
+    EXPECT_CONTAINS(o.output, said);
+    run_task(&o, "factor", "format", "ndjson", NULL, "2*(2^2203-1)", NULL);
+    EXPECT_CONTAINS(o.output, "\"method\":\"trial\",\"proof\":\"none\"}]");
+    EXPECT_CONTAINS(o.output, said);
+    run_task(&o, "divisors", "format", "ndjson", NULL, "2^2203-1", NULL);
+    EXPECT_CONTAINS(o.output, said);
+    run_task(&o, "divisors", "format", "tsv", "function", "sigma", NULL, "2^2203-1", NULL);
+    EXPECT_CONTAINS(o.output, said);
 }
 
 FAN_TEST(job_factor, tsv_and_ndjson_hold_every_entry)
@@ -293,18 +303,19 @@ FAN_TEST(job_factor, tsv_and_ndjson_hold_every_entry)
                          "2\t7\t7\tok\t\n");
     EXPECT_I64(o.result.exit_code, 2);
     run_task(&o, "factor", "format", "ndjson", NULL, "12", "\xff", "18446744073709551617", NULL);
-    EXPECT_STR(o.output,
-               "{\"schema\":\"fanfold.factor/1\",\"index\":0,\"status\":\"ok\",\"n\":\"12\","
-               "\"factors\":[{\"factor\":\"2\",\"exponent\":2,\"kind\":\"prime\",\"method\":\"trial\","
-               "\"proof\":\"u64\"},{\"factor\":\"3\",\"exponent\":1,\"kind\":\"prime\",\"method\":"
-               "\"trial\",\"proof\":\"u64\"}]}\n"
-               "{\"schema\":\"fanfold.factor/1\",\"index\":1,\"status\":\"bad input\",\"text\":\"'"
-               "\\\\xff' is no number: expected a whole number that is not negative\"}\n"
-               "{\"schema\":\"fanfold.factor/1\",\"index\":2,\"status\":\"ok\",\"n\":"
-               "\"18446744073709551617\",\"factors\":[{\"factor\":\"274177\",\"exponent\":1,"
-               "\"kind\":\"prime\",\"method\":\"ecm\",\"proof\":\"u64\"},{\"factor\":"
-               "\"67280421310721\",\"exponent\":1,\"kind\":\"prime\",\"method\":\"ecm\",\"proof\":"
-               "\"u64\"}]}\n");
+    EXPECT_STR(
+        o.output,
+        "{\"schema\":\"fanfold.factor/1\",\"index\":0,\"status\":\"ok\",\"n\":\"12\","
+        "\"factors\":[{\"factor\":\"2\",\"exponent\":2,\"kind\":\"prime\",\"method\":\"trial\","
+        "\"proof\":\"u64\"},{\"factor\":\"3\",\"exponent\":1,\"kind\":\"prime\",\"method\":"
+        "\"trial\",\"proof\":\"u64\"}]}\n"
+        "{\"schema\":\"fanfold.factor/1\",\"index\":1,\"status\":\"bad input\",\"text\":\"'"
+        "\\\\xff' is no number: expected a whole number that is not negative\"}\n"
+        "{\"schema\":\"fanfold.factor/1\",\"index\":2,\"status\":\"ok\",\"n\":"
+        "\"18446744073709551617\",\"factors\":[{\"factor\":\"274177\",\"exponent\":1,"
+        "\"kind\":\"prime\",\"method\":\"ecm\",\"proof\":\"u64\"},{\"factor\":"
+        "\"67280421310721\",\"exponent\":1,\"kind\":\"prime\",\"method\":\"ecm\",\"proof\":"
+        "\"u64\"}]}\n");
 }
 
 /* Two primes of 31 digits: rho does not end within any test. */

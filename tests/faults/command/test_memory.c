@@ -113,6 +113,14 @@ FAN_TEST(memory, allocations_of_an_expression_fail)
     tidy();
 }
 
+/* Numbers that are computed, and functions of them. */
+FAN_TEST(memory, allocations_of_written_numbers_fail)
+{
+    refuse("factor --format ndjson 0x1f (10^20-1)/9 --executor serial", "root", false, 3);
+    refuse("divisors --function sigma=2 2^70-1 0x10 91 --executor serial", "root", false, 3);
+    tidy();
+}
+
 /* Each allocation; some where a proof of primality or libcrypto makes thousands. */
 static void refuse_everywhere(const char *job, unsigned long step)
 {
