@@ -10,8 +10,9 @@ PACKAGES = gcc g++ make cmake pkg-config libc6-dev libgmp-dev libflint-dev libec
 CI_PACKAGES = mpich libmpich-dev clang-14 libomp-14-dev libclang-rt-14-dev clang-format \
               clang-tidy cppcheck
 
-# What `bench/dispatch` is held against besides what comes with the compiler; nothing else needs it.
-PEER_PACKAGES = libtbb-dev python3 python3-joblib python3-mpi4py openmpi-bin
+# What `bench/dispatch` and `bench/factor` are held against besides what is there already; nothing
+# else needs it.
+PEER_PACKAGES = libtbb-dev python3 python3-joblib python3-mpi4py openmpi-bin pari-gp
 
 .PHONY: release demo test test-long install-deps install-ci-deps bench-peers clean
 

@@ -228,6 +228,14 @@ FAN_TEST(factor_mpz, effort_spent)
     expect_text("5704689200685129054721", NULL, FAN_OK, "5704689200685129054721");
 }
 
+/* Who looks for half of a number's digits gets all of it. */
+FAN_TEST(factor_mpz, effort_for_half_the_digits)
+{
+    fan_factor_options options = {.digits = 20};
+    expect_text("0x100000000000000000000000000000001", &options, FAN_OK,
+                "59649589127497217 5704689200685129054721");
+}
+
 /* The composite left by one call goes on in the same object. */
 FAN_TEST(factor_mpz, an_entry_factored_further)
 {

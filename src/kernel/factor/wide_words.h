@@ -1,4 +1,5 @@
-/* One lane in words of 64 bits, for any machine; LIMBS is defined by the file that includes this.
+/* Two lanes in words of 64 bits, for any machine: a multiplication alone would leave the processor
+ * waiting. LIMBS is defined by the file that includes this.
  * n is below radix / 16: then products of sums and differences of products come out below 2n, and
  * nothing is ever compared with n. (x = 1 + (2x)(x + 2) / 16 has the solution 2.) */
 #ifndef FANI_WIDE_WORDS_H
@@ -7,7 +8,7 @@
 #include "montgomery.h"
 #include "wide.h"
 
-enum { UNIT = 1, VECTORS = 1, LIMB_BITS = 64 };
+enum { UNIT = 1, VECTORS = 2, LIMB_BITS = 64 };
 
 typedef struct unit {
     uint64_t limb[LIMBS];

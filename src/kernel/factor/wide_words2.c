@@ -1,4 +1,4 @@
-/* One lane, up to 124 bits, on any machine. */
+/* Two lanes, up to 124 bits, on any machine. */
 enum { LIMBS = 2 };
 #include "wide_words.h"
 

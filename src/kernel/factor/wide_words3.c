@@ -1,4 +1,4 @@
-/* One lane, up to 188 bits, on any machine. */
+/* Two lanes, up to 188 bits, on any machine. */
 enum { LIMBS = 3 };
 #include "wide_words.h"
 

@@ -1,4 +1,4 @@
-/* One lane, up to 252 bits, on any machine. */
+/* Two lanes, up to 252 bits, on any machine. */
 enum { LIMBS = 4 };
 #include "wide_words.h"
 
