@@ -588,10 +588,29 @@ int fani_writer_fd(const fani_writer *writer)
     return writer->fd;
 }
 
+/* Puts a new file that nobody else can open in the place of an empty one, which somebody may have
+ * opened already. */
+static int begin_private(fani_writer *w)
+{
+    if (unlinkat(w->folder, w->temporary, 0))
+        return -1;
+    int fd =
+        openat(w->folder, w->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return -1;
+    int result = dup3(fd, w->fd, O_CLOEXEC); /* others may know the number */
+    (void)close(fd);                         /* there is the other one */
+    return result < 0 ? -1 : w->part.st_ino ? fstat(w->fd, &w->part) : 0;
+}
+
 fan_status fani_writer_make_private(fani_writer *writer, fan_error *error)
 {
+    struct stat info;
     if (writer->folder < 0 || writer->failed != FAN_OK)
         return kept(writer, error);
+    bool open_to_others = fstat(writer->fd, &info) == 0 && (info.st_mode & 0077);
+    if (open_to_others && writer->temporary && !info.st_size && begin_private(writer))
+        return fail(writer, "made private", error);
     return fchmod(writer->fd, 0600) ? fail(writer, "made private", error) : FAN_OK;
 }
 

@@ -181,6 +181,9 @@ static fan_status make_place(const near_texts *t, bool parent, char **path, char
 {
     char *base = NULL;
     fan_status status = FAN_OK;
+    fani_scratch_life life = t->order.passing ? FANI_SCRATCH_PROCESS : FANI_SCRATCH_STAYS;
+    if (t->order.passing && parent)
+        life = FANI_SCRATCH_PARENT;
     *path = *t->folder ? strdup(t->folder) : NULL;
     if (!*t->folder)
         status = fani_scratch_base(&base, error);
@@ -190,9 +193,7 @@ static fan_status make_place(const near_texts *t, bool parent, char **path, char
     if (own)
         *path = strdup(base);
     else if (status == FAN_OK && base)
-        status = fani_scratch_make(base, t->name, path, error);
-    if (status == FAN_OK && *path && t->order.passing)
-        status = fani_scratch_sign(*path, parent, error);
+        status = fani_scratch_make(base, t->name, life, path, error);
     if (status == FAN_OK && *path &&
         asprintf(into, "%s%s", *path, t->order.passing ? "/in" : "") < 0)
         *into = NULL;
@@ -407,10 +408,9 @@ static fan_status follow(near_work *w, const near_texts *t, fan_run *run, bool l
 
 static void remove_here(const near_texts *t)
 {
-    char *base = NULL, *path = NULL;
-    if (fani_scratch_base(&base, NULL) == FAN_OK && asprintf(&path, "%s/%s", base, t->name) >= 0)
-        (void)fani_scratch_remove(path); /* what stays is removed by a later run */
-    free(path);
+    char *base = NULL;
+    if (fani_scratch_base(&base, NULL) == FAN_OK)
+        fani_scratch_remove_named(base, t->name);
     free(base);
 }
 
@@ -585,7 +585,7 @@ static unsigned ranks_of(fan_executor *executor)
 static void give_up(fan_near *near, fan_status status)
 {
     const char *last = near->path ? strrchr(near->path, '/') : NULL;
-    near->passing |= last && !strcmp(last + 1, near->name);
+    near->passing |= last && !strncmp(last + 1, near->name, strlen(near->name));
     fan_near_close(near, status == FAN_E_CANCELLED);
 }
 

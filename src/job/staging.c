@@ -132,8 +132,8 @@ static fan_status make_out(fani_staging *s, const char *out, char **whole, fan_e
     fani_scratch_sweep(*whole);
     fan_status status = fani_scratch_name(true, name, error);
     if (status == FAN_OK)
-        status = fani_scratch_make(*whole, name, &s->scratch, error);
-    return status == FAN_OK ? fani_scratch_sign(s->scratch, false, error) : status;
+        status = fani_scratch_make(*whole, name, FANI_SCRATCH_PROCESS, &s->scratch, error);
+    return status;
 }
 
 static fan_status prepare_commands(fani_job_run *run, fani_staging *s, fan_error *error)

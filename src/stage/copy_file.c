@@ -119,7 +119,7 @@ static bool hash_all(copy *c, int fd, uint64_t *size, uint64_t *hash)
     ssize_t n = 1;
     (void)XXH3_64bits_reset(c->copied); /* fails for NULL alone */
     while (n && !atomic_load(c->into->stopping)) {
-        n = pread(fd, c->buffer, CHUNK, (off_t)at);
+        n = read(fd, c->buffer, CHUNK);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
@@ -170,7 +170,8 @@ static fan_status look_for_present(copy *c, fani_copy_result *result, fan_error 
         (void)close(fd); /* not even read */
     if (!worth)
         return status;
-    if (!known && !hash_all(c, c->fd, &size, &hash))
+    bool hashed = known || (hash_all(c, c->fd, &size, &hash) && lseek(c->fd, 0, SEEK_SET) == 0);
+    if (!hashed)
         return check_going_on(c, error); /* the copying will tell what is wrong */
     if ((from->has_size && from->size != size) || (from->has_hash && from->hash != hash))
         return FAN_OK;
@@ -384,9 +385,9 @@ static fan_status check_unchanged(const copy *c, fan_error *error)
 
 static fan_status read_all(copy *c, fan_error *error)
 {
-    fan_status status = FAN_OK;
+    fan_status status = lseek(c->fd, 0, SEEK_SET) == 0 ? FAN_OK : fail_read(c, "read", error);
     while (status == FAN_OK && (!c->expected || c->stored_size <= c->expected)) {
-        ssize_t n = pread(c->fd, c->buffer, CHUNK, (off_t)c->stored_size);
+        ssize_t n = read(c->fd, c->buffer, CHUNK);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)

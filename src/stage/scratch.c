@@ -11,16 +11,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include "base/error.h"
-#include "base/writer.h"
 #include "stage/journal_holder.h"
-#include "stage/walk.h"
 
 #define PASSING "fanfold-job-"
 #define STAYING "fanfold-stage-"
-#define OWNER ".owner"
-
-enum { HOLDERS = 2 }; /* in the file of owners, one behind the other */
 
 /* ---- Where ----------------------------------------------------------------------------------- */
 
@@ -60,11 +58,38 @@ bool fani_scratch_is_own(const char *folder)
 
 fan_status fani_scratch_name(bool passing, char name[static FANI_SCRATCH_NAME], fan_error *error)
 {
-    uint64_t random[2];
-    if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
+    uint64_t random;
+    if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random)
         return fani_error_errno(error, FAN_E_SYSTEM, errno, "no random name for a folder");
-    snprintf(name, FANI_SCRATCH_NAME, "%s%016" PRIx64 "%016" PRIx64, passing ? PASSING : STAYING,
-             random[0], random[1]);
+    snprintf(name, FANI_SCRATCH_NAME, "%s%016" PRIx64, passing ? PASSING : STAYING, random);
+    return FAN_OK;
+}
+
+/* What tells whether the processes of a folder can be seen from here: the running system, and the
+ * space that their numbers are of. */
+static uint64_t where_of(const fani_journal_holder *self)
+{
+    char text[256];
+    int size =
+        snprintf(text, sizeof text, "%s %s %" PRIu64, self->host, self->boot, self->processes);
+    return XXH3_64bits(text, (size_t)size) >> 16;
+}
+
+/* Whose a folder is, for its name. */
+static fan_status write_owner(fani_scratch_life life, char text[static FANI_SCRATCH_NAME * 2],
+                              fan_error *error)
+{
+    fani_journal_holder self, parent;
+    *text = '\0';
+    if (life == FANI_SCRATCH_STAYS)
+        return FAN_OK;
+    if (!fani_journal_holder_self(0, &self))
+        return fani_error_errno(error, FAN_E_SYSTEM, errno, "no random number for a folder");
+    parent = self;
+    if (life == FANI_SCRATCH_PARENT)
+        fani_journal_holder_set_process(&parent, getppid());
+    snprintf(text, FANI_SCRATCH_NAME * 2, "-%d-%" PRIu64 "-%d-%" PRIu64 "-%012" PRIx64,
+             (int)self.pid, self.started, (int)parent.pid, parent.started, where_of(&self));
     return FAN_OK;
 }
 
@@ -73,17 +98,32 @@ static bool is_private(const struct stat *info)
     return S_ISDIR(info->st_mode) && info->st_uid == geteuid() && !(info->st_mode & 0077);
 }
 
-fan_status fani_scratch_make(const char *base, const char *name, char **path, fan_error *error)
+/* 0, or an errno. */
+static int make_private(const char *path, bool may_be_there)
 {
     struct stat info;
-    *path = fani_walk_join(base, name);
-    if (!*path)
+    if (mkdir(path, 0700) == 0)
+        return 0;
+    if (errno != EEXIST || !may_be_there)
+        return errno;
+    if (lstat(path, &info) != 0)
+        return errno;
+    return is_private(&info) ? 0 : EEXIST;
+}
+
+fan_status fani_scratch_make(const char *base, const char *name, fani_scratch_life life,
+                             char **path, fan_error *error)
+{
+    char owner[FANI_SCRATCH_NAME * 2];
+    *path = NULL;
+    fan_status status = write_owner(life, owner, error);
+    if (status != FAN_OK)
+        return status;
+    if (asprintf(path, "%s/%s%s", base, name, owner) < 0) {
+        *path = NULL;
         return fani_error_set(error, FAN_E_MEMORY, "no memory for the name of a folder");
-    int code = mkdir(*path, 0700) == 0 ? 0 : errno;
-    if (code == EEXIST) {
-        code = lstat(*path, &info) == 0 ? 0 : errno;
-        code = code || is_private(&info) ? code : EEXIST;
     }
+    int code = make_private(*path, life == FANI_SCRATCH_STAYS);
     if (!code)
         return FAN_OK;
     fani_error_errno(error, FAN_E_OUTPUT, code, "the folder %s can't be made", *path);
@@ -91,31 +131,6 @@ fan_status fani_scratch_make(const char *base, const char *name, char **path, fa
     free(*path);
     *path = NULL;
     return FAN_E_OUTPUT;
-}
-
-fan_status fani_scratch_sign(const char *path, bool parent, fan_error *error)
-{
-    char text[HOLDERS * FANI_JOURNAL_HOLDER_SIZE];
-    fani_journal_holder self, other;
-    fani_writer *writer = NULL;
-    if (!fani_journal_holder_self(0, &self))
-        return fani_error_errno(error, FAN_E_SYSTEM, errno, "no random number for a folder");
-    other = self;
-    if (parent)
-        fani_journal_holder_set_process(&other, getppid());
-    fani_journal_holder_text(&self, text);
-    fani_journal_holder_text(&other, text + FANI_JOURNAL_HOLDER_SIZE);
-    char *file = fani_walk_join(path, OWNER);
-    if (!file)
-        return fani_error_set(error, FAN_E_MEMORY, "no memory for the name of a file");
-    fan_status status = fani_writer_to_name(file, &writer, error);
-    if (status == FAN_OK)
-        status = fani_writer_add(writer, text, sizeof text, error);
-    if (status == FAN_OK)
-        status = fani_writer_publish(writer, error);
-    fani_writer_free(writer);
-    free(file);
-    return status;
 }
 
 /* ---- Removing -------------------------------------------------------------------------------- */
@@ -160,36 +175,27 @@ bool fani_scratch_remove(const char *path)
     return remove_at(AT_FDCWD, path);
 }
 
-/* Whether one of the processes that a folder belongs to may live; so may those that can't be seen
- * from here, and those of a folder that says nothing. */
-static bool may_be_used(int folder, const fani_journal_holder *self)
+/* Whether the processes that a name tells of are known to be dead. */
+static bool is_dead(const char *name, const fani_journal_holder *self)
 {
-    char text[HOLDERS * FANI_JOURNAL_HOLDER_SIZE];
-    fani_journal_holder holder;
-    int fd = openat(folder, OWNER, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0)
-        return true;
-    ssize_t size = read(fd, text, sizeof text);
-    (void)close(fd); /* only read */
-    if (size != (ssize_t)sizeof text)
-        return true;
-    for (size_t i = 0; i < HOLDERS; i++)
-        if (!fani_journal_holder_parse(text + i * FANI_JOURNAL_HOLDER_SIZE, &holder) ||
-            fani_journal_holder_life(&holder, self) != FANI_JOURNAL_DEAD)
-            return true;
-    return false;
+    fani_journal_holder first = *self, second = *self;
+    int pids[2], end = 0;
+    uint64_t where;
+    /* NOLINTNEXTLINE(cert-err34-c): a number that is too large names no process */
+    int found = sscanf(name, PASSING "%*16[0-9a-f]-%d-%" SCNu64 "-%d-%" SCNu64 "-%12" SCNx64 "%n",
+                       &pids[0], &first.started, &pids[1], &second.started, &where, &end);
+    if (found != 5 || name[end] || pids[0] < 1 || pids[1] < 1 || where != where_of(self))
+        return false;
+    first.pid = pids[0];
+    second.pid = pids[1];
+    return fani_journal_holder_life(&first, self) == FANI_JOURNAL_DEAD &&
+           fani_journal_holder_life(&second, self) == FANI_JOURNAL_DEAD;
 }
 
-static void sweep_one(int base, const char *name, const fani_journal_holder *self)
+static bool is_private_at(int base, const char *name)
 {
     struct stat info;
-    int fd = openat(base, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
-        return;
-    bool dead = fstat(fd, &info) == 0 && is_private(&info) && !may_be_used(fd, self);
-    (void)close(fd); /* only looked at */
-    if (dead)
-        (void)remove_at(base, name); /* what stays is in nobody's way */
+    return fstatat(base, name, &info, AT_SYMLINK_NOFOLLOW) == 0 && is_private(&info);
 }
 
 void fani_scratch_sweep(const char *base)
@@ -200,9 +206,22 @@ void fani_scratch_sweep(const char *base)
     if (entries && fani_journal_holder_self(0, &self)) {
         /* cppcheck-suppress readdirCalled ; no other thread reads this folder */
         while ((entry = readdir(entries)) != NULL)
-            if (!strncmp(entry->d_name, PASSING, strlen(PASSING)))
-                sweep_one(dirfd(entries), entry->d_name, &self);
+            if (!strncmp(entry->d_name, PASSING, strlen(PASSING)) &&
+                is_private_at(dirfd(entries), entry->d_name) && is_dead(entry->d_name, &self))
+                (void)remove_at(dirfd(entries), entry->d_name); /* what stays is in nobody's way */
     }
+    if (entries)
+        (void)closedir(entries); /* only read */
+}
+
+void fani_scratch_remove_named(const char *base, const char *name)
+{
+    DIR *entries = opendir(base);
+    const struct dirent *entry;
+    /* cppcheck-suppress readdirCalled ; no other thread reads this folder */
+    while (entries && (entry = readdir(entries)) != NULL)
+        if (!strncmp(entry->d_name, name, strlen(name)))
+            (void)remove_at(dirfd(entries), entry->d_name); /* a later run removes what stays */
     if (entries)
         (void)closedir(entries); /* only read */
 }

@@ -7,7 +7,14 @@
 
 #include "fanfold/status.h"
 
-enum { FANI_SCRATCH_NAME = 64 }; /* room for the name of a private folder */
+enum { FANI_SCRATCH_NAME = 64 }; /* room for the beginning of a name */
+
+/* Until when a private folder is needed. */
+typedef enum fani_scratch_life {
+    FANI_SCRATCH_STAYS,
+    FANI_SCRATCH_PROCESS, /* as long as this process lives, */
+    FANI_SCRATCH_PARENT,  /* or the one that has started it */
+} fani_scratch_life;
 
 /* Where such folders go: SLURM_TMPDIR, TMPDIR or /tmp, as an absolute path without links; the
  * caller's to free. FAN_E_OUTPUT: that is no folder; FAN_E_MEMORY. */
@@ -17,20 +24,22 @@ fan_status fani_scratch_base(char **base, fan_error *error);
  * write to it. */
 bool fani_scratch_is_own(const char *folder);
 
-/* A name that nobody can guess. `passing`: the folder goes with its program. FAN_E_SYSTEM. */
+/* The beginning of a name that nobody can guess and no other folder has. FAN_E_SYSTEM. */
 fan_status fani_scratch_name(bool passing, char name[static FANI_SCRATCH_NAME], fan_error *error);
 
-/* Makes base/name, for this user alone; one that is there already must be so. The path is the
- * caller's to free. FAN_E_OUTPUT, FAN_E_MEMORY. */
-fan_status fani_scratch_make(const char *base, const char *name, char **path, fan_error *error);
-
-/* Notes in a folder whose it is: this process's; with `parent`, also the one's that has started it.
- * FAN_E_OUTPUT, FAN_E_SYSTEM. */
-fan_status fani_scratch_sign(const char *path, bool parent, fan_error *error);
+/* Makes a folder in `base`, for this user alone; one that stays may be there already, but must be
+ * so. The name of one that passes goes on with whose it is, so that there is no moment at which
+ * that is not known. The path is the caller's to free, NULL on error: FAN_E_OUTPUT, FAN_E_SYSTEM,
+ * FAN_E_MEMORY. */
+fan_status fani_scratch_make(const char *base, const char *name, fani_scratch_life life,
+                             char **path, fan_error *error);
 
 /* Removes folders in `base` that were to go with programs of this user which are known to be dead.
  * What can't be removed stays. */
 void fani_scratch_sweep(const char *base);
+
+/* Removes those whose names begin so. */
+void fani_scratch_remove_named(const char *base, const char *name);
 
 /* Removes a folder with all that is in it, following no links. False: not all of it, with errno. */
 bool fani_scratch_remove(const char *path);
