@@ -20,6 +20,8 @@
 #define PASSING "fanfold-job-"
 #define STAYING "fanfold-stage-"
 
+enum { OWNER = 128 }; /* room for what a name says of it */
+
 /* ---- Where ----------------------------------------------------------------------------------- */
 
 fan_status fani_scratch_base(char **base, fan_error *error)
@@ -76,8 +78,7 @@ static uint64_t where_of(const fani_journal_holder *self)
 }
 
 /* Whose a folder is, for its name. */
-static fan_status write_owner(fani_scratch_life life, char text[static FANI_SCRATCH_NAME * 2],
-                              fan_error *error)
+static fan_status write_owner(fani_scratch_life life, char text[static OWNER], fan_error *error)
 {
     fani_journal_holder self, parent;
     *text = '\0';
@@ -88,8 +89,8 @@ static fan_status write_owner(fani_scratch_life life, char text[static FANI_SCRA
     parent = self;
     if (life == FANI_SCRATCH_PARENT)
         fani_journal_holder_set_process(&parent, getppid());
-    snprintf(text, FANI_SCRATCH_NAME * 2, "-%d-%" PRIu64 "-%d-%" PRIu64 "-%012" PRIx64,
-             (int)self.pid, self.started, (int)parent.pid, parent.started, where_of(&self));
+    snprintf(text, OWNER, "-%d-%" PRIu64 "-%d-%" PRIu64 "-%012" PRIx64, (int)self.pid, self.started,
+             (int)parent.pid, parent.started, where_of(&self));
     return FAN_OK;
 }
 
@@ -114,7 +115,7 @@ static int make_private(const char *path, bool may_be_there)
 fan_status fani_scratch_make(const char *base, const char *name, fani_scratch_life life,
                              char **path, fan_error *error)
 {
-    char owner[FANI_SCRATCH_NAME * 2];
+    char owner[OWNER];
     *path = NULL;
     fan_status status = write_owner(life, owner, error);
     if (status != FAN_OK)
