@@ -73,6 +73,7 @@ static int stage(const cli_options *o, fan_executor *executor)
     signals_set_last_words("fanfold: stopped by a signal; what is there is whole\n");
     fan_status status = fan_near_open(executor, &options, &near, &error);
     progress_end();
+    signals_set_last_words(NULL);
     if (near) {
         printf("%s\n", fan_near_folder(near));
         (void)fan_near_get_stats(near, &stats); /* it can't fail */

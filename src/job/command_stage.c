@@ -261,27 +261,30 @@ static fan_status put_in_place(const fani_command_stage *s, const char *whole, c
     return status;
 }
 
+static fan_status publish(const fani_command_stage *s, const char *whole, const char *target,
+                          bool (*cancelled)(void *user), void *user, fan_error *error)
+{
+    bool any = false;
+    fan_status status = copy_own(s, whole, cancelled, user, &any, error);
+    if (status == FAN_OK)
+        return put_in_place(s, whole, target, any, error);
+    (void)fani_scratch_remove(whole); /* what stays goes with the run's folder */
+    return status;
+}
+
 fan_status fani_command_stage_publish(const fani_command_stage *stage, uint64_t number,
                                       bool (*cancelled)(void *user), void *user, fan_error *error)
 {
     const fani_command_stage *s = stage;
     char *whole = NULL, *target = NULL;
-    bool any = false;
     if (!s || !s->out)
         return FAN_OK;
-    fan_status status = FAN_OK;
     if (asprintf(&whole, "%s%s", s->scratch, strrchr(s->own, '/')) < 0)
         whole = NULL;
     if (asprintf(&target, "%s/%" PRIu64, s->out, number) < 0)
         target = NULL;
-    if (!whole || !target)
-        status = fani_error_set(error, FAN_E_MEMORY, "out of memory");
-    if (status == FAN_OK)
-        status = copy_own(s, whole, cancelled, user, &any, error);
-    if (status == FAN_OK)
-        status = put_in_place(s, whole, target, any, error);
-    else if (whole)
-        (void)fani_scratch_remove(whole); /* what stays goes with the run's folder */
+    fan_status status = whole && target ? publish(s, whole, target, cancelled, user, error)
+                                        : fani_error_set(error, FAN_E_MEMORY, "out of memory");
     free(whole);
     free(target);
     return status;

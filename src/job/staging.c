@@ -145,8 +145,9 @@ static fan_status prepare_commands(fani_job_run *run, fani_staging *s, fan_error
         copy(run, s, run->executor, (const char *const *)sources->at, sources->count, error);
     if (status == FAN_OK && out)
         status = make_out(s, out, &whole, error);
-    if (status == FAN_OK && fani_command_stage_tell(&s->told, sources->count > 0, whole, s->scratch,
-                                                    fani_near_table(s->nears[0])) != FAN_OK)
+    const fan_near *near = status == FAN_OK && s->near_count ? s->nears[0] : NULL;
+    if (near && fani_command_stage_tell(&s->told, sources->count > 0, whole, s->scratch,
+                                        fani_near_table(near)) != FAN_OK)
         status = fani_error_set(error, FAN_E_MEMORY, "out of memory");
     free(whole);
     return status;

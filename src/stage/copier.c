@@ -286,7 +286,7 @@ fan_status fan_copier_open_sized(const fan_copier_options *options, size_t optio
         return fani_error_set(error, FAN_E_MEMORY, "no memory for a copier");
     bool listed = o.manifest != NULL;
     c->options = o;
-    c->options.folder = strdup(o.folder);
+    c->options.folder = o.folder ? strdup(o.folder) : NULL; /* check has seen it */
     c->options.manifest = listed ? strdup(o.manifest) : NULL;
     c->count = (size_t)o.copies + 1;
     c->stop_fd = c->into.folder = -1;

@@ -471,7 +471,7 @@ static fan_status run(copy *c, fani_copy_result *result, fan_error *error)
 {
     bool remote = fani_fetch_is_url(c->from->name);
     c->shown = fani_walk_join(c->into->path, c->name);
-    c->buffer = malloc(2 * CHUNK);
+    c->buffer = malloc((size_t)2 * CHUNK);
     c->stored = XXH3_createState();
     c->copied = XXH3_createState();
     if (!c->shown || !c->buffer || !c->stored || !c->copied)

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define XXH_INLINE_ALL
@@ -19,6 +20,11 @@
 
 #define PASSING "fanfold-job-"
 #define STAYING "fanfold-stage-"
+
+enum {
+    OWNER = 128, /* room for what a name says of it */
+    TRIES = 30,
+};
 
 /* ---- Where ----------------------------------------------------------------------------------- */
 
@@ -76,8 +82,7 @@ static uint64_t where_of(const fani_journal_holder *self)
 }
 
 /* Whose a folder is, for its name. */
-static fan_status write_owner(fani_scratch_life life, char text[static FANI_SCRATCH_NAME * 2],
-                              fan_error *error)
+static fan_status write_owner(fani_scratch_life life, char text[static OWNER], fan_error *error)
 {
     fani_journal_holder self, parent;
     *text = '\0';
@@ -88,8 +93,8 @@ static fan_status write_owner(fani_scratch_life life, char text[static FANI_SCRA
     parent = self;
     if (life == FANI_SCRATCH_PARENT)
         fani_journal_holder_set_process(&parent, getppid());
-    snprintf(text, FANI_SCRATCH_NAME * 2, "-%d-%" PRIu64 "-%d-%" PRIu64 "-%012" PRIx64,
-             (int)self.pid, self.started, (int)parent.pid, parent.started, where_of(&self));
+    snprintf(text, OWNER, "-%d-%" PRIu64 "-%d-%" PRIu64 "-%012" PRIx64, (int)self.pid, self.started,
+             (int)parent.pid, parent.started, where_of(&self));
     return FAN_OK;
 }
 
@@ -114,7 +119,7 @@ static int make_private(const char *path, bool may_be_there)
 fan_status fani_scratch_make(const char *base, const char *name, fani_scratch_life life,
                              char **path, fan_error *error)
 {
-    char owner[FANI_SCRATCH_NAME * 2];
+    char owner[OWNER];
     *path = NULL;
     fan_status status = write_owner(life, owner, error);
     if (status != FAN_OK)
@@ -153,26 +158,33 @@ static DIR *open_to_empty(int folder, const char *name)
 
 static bool remove_at(int folder, const char *name)
 {
-    bool all = true;
     if (unlinkat(folder, name, 0) == 0 || errno == ENOENT)
         return true;
     if (errno != EISDIR && errno != EPERM)
         return false;
     DIR *entries = open_to_empty(folder, name);
     if (!entries)
-        return false;
+        return errno == ENOENT;
     const struct dirent *entry;
     /* cppcheck-suppress readdirCalled ; no other thread reads this folder */
     while ((entry = readdir(entries)) != NULL)
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            all &= remove_at(dirfd(entries), entry->d_name);
-    (void)closedir(entries); /* only read */
-    return unlinkat(folder, name, AT_REMOVEDIR) == 0 && all;
+            (void)remove_at(dirfd(entries), entry->d_name); /* the folder tells whether it went */
+    (void)closedir(entries);                                /* only read */
+    return unlinkat(folder, name, AT_REMOVEDIR) == 0 || errno == ENOENT;
 }
 
+/* What a process that is being ended still writes there is not to keep the folder. */
 bool fani_scratch_remove(const char *path)
 {
-    return remove_at(AT_FDCWD, path);
+    const struct timespec pause = {.tv_nsec = 10000000};
+    int tries = 0;
+    while (!remove_at(AT_FDCWD, path)) {
+        if (errno != ENOTEMPTY || ++tries == TRIES)
+            return false;
+        (void)nanosleep(&pause, NULL);
+    }
+    return true;
 }
 
 /* Whether the processes that a name tells of are known to be dead. */
