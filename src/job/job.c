@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "job/halt.h"
 #include "job/shard.h"
+#include "job/split.h"
 #include "job/timings.h"
 
 fan_status fani_strings_add(fani_strings *strings, const char *text)
@@ -198,7 +199,9 @@ fan_status fan_job_check(const fan_job *job, fan_error *error)
         return fani_error_set(error, FAN_E_ARGUMENT,
                               "retry-failed needs the journal of a run: an output that is a file, "
                               "and not no-journal");
-    fan_status status = fani_shard_check(job, error);
+    fan_status status = fani_split_check(job, error);
+    if (status == FAN_OK)
+        status = fani_shard_check(job, error);
     if (status == FAN_OK)
         status = fani_timings_check(job, error);
     if (status != FAN_OK)

@@ -225,6 +225,14 @@ static const key_entry table[FANI_KEY_COUNT] = {
                             "gzip:1 to gzip:9, zstd:1 to zstd:19",
                             false},
                            .rule = RULE_PACKED},
+    [FANI_KEY_SPLIT] =
+        {{"split", "*", "SIZE",
+          "make --output FILE a folder: files part-00000, ... of at least SIZE bytes "
+          "each, like 64M, cut behind a line, and their list MANIFEST",
+          false},
+         .rule = RULE_SIZE,
+         .low = 1,
+         .high = UINT64_C(1) << 62},
     [FANI_KEY_TIMINGS] =
         {{"timings", LISTS " integrate", NULL,
           "tsv and ndjson: say of each item which attempt it was, when it began, "

@@ -369,7 +369,7 @@ static fan_status unpack_parts(merging *m, fan_error *error)
     for (uint64_t i = 0; m->how.packing && status == FAN_OK && i < m->pins.count; i++) {
         part *p = &m->parts[i];
         p->base = all;
-        status = fani_packed_unpack(p->path, m->plain, &size, error);
+        status = fani_packed_unpack(p->path, true, m->plain, &size, error);
         if (status == FAN_OK && size != p->size)
             status = does_not_fit(p, "it has another size", error);
         all += size;

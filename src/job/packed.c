@@ -109,9 +109,8 @@ static bool read_some(int fd, void *to, size_t size, ssize_t *n)
     return *n >= 0;
 }
 
-/* All bytes of the part to a writer that compresses them, if they are those that were written. */
-static fan_status copy(const fani_job_run *run, int part, fani_writer *to, unsigned char *piece,
-                       fan_error *error)
+static fan_status read_pieces(const fani_job_run *run, int part, unsigned char *piece,
+                              fani_packed_take take, void *user, fan_error *error)
 {
     fani_output_hash *hash = fani_output_hash_new();
     uint64_t left = fani_writer_bytes(run->writer);
@@ -126,7 +125,7 @@ static fan_status copy(const fani_job_run *run, int part, fani_writer *to, unsig
             break;
         left -= (uint64_t)n;
         fani_output_hash_add(hash, piece, (size_t)n);
-        status = fani_writer_add(to, piece, (size_t)n, error);
+        status = take(user, piece, (size_t)n, error);
     }
     if (status == FAN_OK &&
         (left || fani_output_hash_value(hash) != fani_state_now(run->state)->output_hash))
@@ -137,49 +136,60 @@ static fan_status copy(const fani_job_run *run, int part, fani_writer *to, unsig
     return status;
 }
 
-/* As open as the part is: that of keys is its user's alone. */
-static fan_status take_mode(int part, fani_writer *to, fan_error *error)
+fan_status fani_packed_read_part(const fani_job_run *run, fani_packed_take take, void *user,
+                                 fan_error *error)
 {
-    struct stat info;
-    if (fstat(part, &info))
-        return read_error("the output", errno, error);
-    return info.st_mode & 077 ? FAN_OK : fani_writer_make_private(to, error);
+    fan_status status = fani_writer_flush(run->writer, error);
+    int part = status == FAN_OK ? fani_writer_part_open(run->output, FANI_LEDGER_PART) : -1;
+    unsigned char *piece = malloc(PIECE);
+    if (status == FAN_OK && part < 0)
+        status = read_error(run->output, errno, error);
+    if (status == FAN_OK && !piece)
+        status = fani_error_set(error, FAN_E_MEMORY, "out of memory");
+    if (status == FAN_OK)
+        status = read_pieces(run, part, piece, take, user, error);
+    if (part >= 0)
+        (void)close(part); /* only read */
+    free(piece);
+    return status;
 }
 
-static fan_status publish_from(fani_job_run *run, int part, fani_writer *to, fan_error *error)
+/* That of keys is its user's alone. */
+bool fani_packed_part_is_private(const fani_job_run *run)
+{
+    struct stat info;
+    return fstat(fani_writer_fd(run->writer), &info) || !(info.st_mode & 077);
+}
+
+static fan_status add_to(void *user, const unsigned char *bytes, size_t size, fan_error *error)
+{
+    return fani_writer_add(user, bytes, size, error);
+}
+
+static fan_status publish_to(fani_job_run *run, fani_writer *to, fan_error *error)
 {
     fani_packed *packed = NULL;
-    unsigned char *piece = malloc(PIECE);
-    fan_status status = piece ? FAN_OK : fani_error_set(error, FAN_E_MEMORY, "out of memory");
-    if (status == FAN_OK)
-        status = take_mode(part, to, error);
+    fan_status status =
+        fani_packed_part_is_private(run) ? fani_writer_make_private(to, error) : FAN_OK;
     if (status == FAN_OK)
         status = fani_packed_begin(fani_packed_of(run->job), to, &packed, error);
     if (status == FAN_OK)
-        status = copy(run, part, to, piece, error);
+        status = fani_packed_read_part(run, add_to, to, error);
     if (status == FAN_OK)
         status = fani_state_check(run->state, error); /* the output is still ours to write */
     if (status == FAN_OK)
         status = fani_writer_publish(to, error);
     fani_packed_free(packed);
-    free(piece);
     return status;
 }
 
 fan_status fani_packed_publish(fani_job_run *run, fan_error *error)
 {
     fani_writer *to = NULL;
-    fan_status status = fani_writer_flush(run->writer, error);
-    int part = status == FAN_OK ? fani_writer_part_open(run->output, FANI_LEDGER_PART) : -1;
-    if (status == FAN_OK && part < 0)
-        status = read_error(run->output, errno, error);
+    fan_status status = fani_writer_to_file(run->output, &to, error);
     if (status == FAN_OK)
-        status = fani_writer_to_file(run->output, &to, error);
-    if (status == FAN_OK)
-        status = publish_from(run, part, to, error);
+        status = publish_to(run, to, error);
     fani_writer_free(to);
-    if (part >= 0)
-        (void)close(part); /* only read */
     return status == FAN_OK ? fani_writer_remove_part(run->writer, error) : status;
 }
 
@@ -283,7 +293,17 @@ static fan_status unpack_all(unpacking *u, fan_error *error)
     return status;
 }
 
-fan_status fani_packed_unpack(const char *path, int to, uint64_t *size, fan_error *error)
+static fan_status copy_all(unpacking *u, fan_error *error)
+{
+    fan_status status = FAN_OK;
+    for (ssize_t n = 1; status == FAN_OK && n;)
+        status = read_some(u->from, u->piece, PIECE, &n) ? write_piece(u, (size_t)n, error)
+                                                         : read_error(u->path, errno, error);
+    return status;
+}
+
+fan_status fani_packed_unpack(const char *path, bool packed, int to, uint64_t *size,
+                              fan_error *error)
 {
     struct stat info;
     unpacking u = {.path = path, .to = to, .piece = malloc(PIECE)};
@@ -293,10 +313,10 @@ fan_status fani_packed_unpack(const char *path, int to, uint64_t *size, fan_erro
         status = read_error(path, errno, error);
     if (status == FAN_OK && !S_ISREG(info.st_mode))
         status = damaged(&u, FAN_E_INPUT, "it is no plain file", error);
-    if (status == FAN_OK)
+    if (status == FAN_OK && packed)
         status = begin_unpacking(&u, error);
     if (status == FAN_OK)
-        status = unpack_all(&u, error);
+        status = packed ? unpack_all(&u, error) : copy_all(&u, error);
     *size = u.size;
     if (u.from >= 0)
         (void)close(u.from); /* only read */

@@ -28,17 +28,29 @@ fan_status fani_packed_begin(fani_packed_how how, fani_writer *writer, fani_pack
 /* NULL is accepted. */
 void fani_packed_free(fani_packed *packed);
 
-/* Publishes what stands in the part of a run with a state, compressed, and removes the part: all of
- * it must have been synced and told to the journal. Errors: FAN_E_OUTPUT, FAN_E_MEMORY, of the
- * journal's lock, FAN_E_CANCELLED. The part stays then, and this can be done again. */
+/* All bytes of the part of a run with a state, if they are what was written; they must have been
+ * synced and told to the journal. `take` gets them piece by piece. Errors: of `take`, FAN_E_INPUT,
+ * FAN_E_OUTPUT, FAN_E_MEMORY, FAN_E_CANCELLED. */
+typedef fan_status (*fani_packed_take)(void *user, const unsigned char *bytes, size_t size,
+                                       fan_error *error);
+fan_status fani_packed_read_part(const fani_job_run *run, fani_packed_take take, void *user,
+                                 fan_error *error);
+
+/* Whether nobody else may read the part, and so what is made of it. */
+bool fani_packed_part_is_private(const fani_job_run *run);
+
+/* Publishes the part, compressed, and removes it. Errors: of reading it, FAN_E_OUTPUT, of the
+ * journal's lock. The part stays then, and this can be done again. */
 fan_status fani_packed_publish(fani_job_run *run, fan_error *error);
 
 /* A file without a name beside `output`, to read and to write; closed by the caller. Errors:
  * FAN_E_OUTPUT. */
 fan_status fani_packed_plain_file(const char *output, int *fd, fan_error *error);
 
-/* Writes what is in the compressed file `path` to `to` from its place on: *size bytes. Errors:
- * FAN_E_INPUT, with file and errno where there is one, FAN_E_OUTPUT, FAN_E_MEMORY. */
-fan_status fani_packed_unpack(const char *path, int to, uint64_t *size, fan_error *error);
+/* Writes what is in the file `path`, which is compressed where it is `packed`, to `to` from its
+ * place on: *size bytes. Errors: FAN_E_INPUT, with file and errno where there is one, FAN_E_OUTPUT,
+ * FAN_E_MEMORY. */
+fan_status fani_packed_unpack(const char *path, bool packed, int to, uint64_t *size,
+                              fan_error *error);
 
 #endif

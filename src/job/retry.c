@@ -15,6 +15,7 @@
 #include "job/output_hash.h"
 #include "job/packed.h"
 #include "job/run_json.h"
+#include "job/split.h"
 #include "job/state.h"
 
 enum { COPY_BYTES = 1 << 18, HASH_BYTES = 1 << 24, READ_ITEMS = 1 << 16, READ_BYTES = 1 << 20 };
@@ -155,16 +156,20 @@ static fan_status compare_hash(const fani_job_run *run, int fd, uint64_t bytes, 
                           output, found, expected);
 }
 
-/* The output as it was before it was compressed is put in a file without a name. */
+/* The output as it was before it was compressed or split is put in a file without a name. */
 static fan_status open_plain(const fani_job_run *run, fani_retry *retry, fan_error *error)
 {
     uint64_t size;
-    if (!fani_packed_of(run->job).packing) {
+    bool split = fani_split_of(run->job) > 0;
+    if (!split && !fani_packed_of(run->job).packing) {
         retry->old = open(run->output, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         return FAN_OK;
     }
     fan_status status = fani_packed_plain_file(run->output, &retry->old, error);
-    return status == FAN_OK ? fani_packed_unpack(run->output, retry->old, &size, error) : status;
+    if (status == FAN_OK && split)
+        return fani_split_join(run, retry->old, error);
+    return status == FAN_OK ? fani_packed_unpack(run->output, true, retry->old, &size, error)
+                            : status;
 }
 
 /* It must be what the ledger says: places in it are what the new one is made by. */

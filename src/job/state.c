@@ -15,6 +15,7 @@
 #include "job/packed.h"
 #include "job/part_check.h"
 #include "job/shard.h"
+#include "job/split.h"
 #include "stage/journal.h"
 
 /* What was done reaches the system within 50 ms: half of it here, half in the journal. */
@@ -49,7 +50,7 @@ bool fan_job_is_resumable(const fan_job *job)
 {
     const char *path = fani_job_text(job, FANI_KEY_OUTPUT);
     return path && strcmp(path, "-") != 0 && !fani_job_flag(job, FANI_KEY_NO_JOURNAL) &&
-           fani_writer_publishes(path);
+           (fani_split_of(job) ? fani_split_publishes(path) : fani_writer_publishes(path));
 }
 
 /* ---- What the ledger says -------------------------------------------------------------------- */
@@ -270,7 +271,8 @@ fan_status fani_state_open(fani_job_run *run, fan_error *error)
     if (status != FAN_OK)
         return status;
     bool in_place = fani_state_complete(state) && !fani_ledger_has_part(output);
-    if (in_place && access(output, F_OK))
+    bool is_there = fani_split_of(run->job) ? fani_split_is_there(output) : !access(output, F_OK);
+    if (in_place && !is_there)
         return fani_error_set(error, FAN_E_OUTPUT,
                               "%.300s is gone, but its run was complete: --restart begins again",
                               output);
@@ -532,6 +534,15 @@ fan_status fani_state_cancel_retry(fani_job_run *run, fan_error *error)
 
 /* ---- The end --------------------------------------------------------------------------------- */
 
+/* The part becomes the output, or the output is made of it. */
+static fan_status publish_part(fani_job_run *run, fan_error *error)
+{
+    if (fani_split_of(run->job))
+        return fani_split_publish(run, error);
+    return fani_packed_of(run->job).packing ? fani_packed_publish(run, error)
+                                            : fani_writer_publish(run->writer, error);
+}
+
 fan_status fani_state_publish(fani_job_run *run, fan_error *error)
 {
     fani_state *state = run->state;
@@ -557,8 +568,7 @@ fan_status fani_state_publish(fani_job_run *run, fan_error *error)
     if (state->found || state->restart)
         status = fani_held_remove(run->output, error);
     if (status == FAN_OK)
-        status = fani_packed_of(run->job).packing ? fani_packed_publish(run, error)
-                                                  : fani_writer_publish(run->writer, error);
+        status = publish_part(run, error);
     if (status != FAN_OK) {
         (void)fani_state_check(state, error); /* the better reason, if it is one */
         return status;

@@ -423,6 +423,7 @@ static bool prepare(transfer *t)
     f->easy_reset(easy);
     return f->easy_setopt(easy, CURLOPT_URL, t->url) == CURLE_OK &&
            f->easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+           f->easy_setopt(easy, CURLOPT_FRESH_CONNECT, t->tries ? 1L : 0L) == CURLE_OK &&
            f->easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 1L) == CURLE_OK &&
            f->easy_setopt(easy, CURLOPT_MAXREDIRS, (long)REDIRECTIONS) == CURLE_OK &&
            f->easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
@@ -472,8 +473,11 @@ static verdict judge(transfer *t, CURLcode result, fan_error *error)
                  result == CURLE_OPERATION_TIMEDOUT ? "nothing comes any more"
                                                     : t->fetcher->easy_strerror(result),
                  error);
-    bool hopeless = result == CURLE_URL_MALFORMAT || result == CURLE_UNSUPPORTED_PROTOCOL ||
-                    result == CURLE_TOO_MANY_REDIRECTS || result == CURLE_PEER_FAILED_VERIFICATION;
+    /* What is no HTTP may be the rest of a file that was longer than its server said, over the same
+     * connection: another try is over a new one. */
+    bool hopeless = result == CURLE_URL_MALFORMAT || result == CURLE_TOO_MANY_REDIRECTS ||
+                    result == CURLE_PEER_FAILED_VERIFICATION ||
+                    (result == CURLE_UNSUPPORTED_PROTOCOL && t->tries > 0);
     return hopeless ? FINAL : TRY_AGAIN;
 }
 

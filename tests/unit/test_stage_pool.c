@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "fanfold/stage.h"
 #include "shim.h"
+#include "stage/pool.h"
 #include "task/inside.h"
 
 enum { MS = 1000000, NAP_MS = 100, HANG_MS = 60000 };
@@ -186,6 +187,49 @@ FAN_TEST(stage_pool, idle_threads_use_no_cpu)
 }
 
 /* ---- Threads -------------------------------------------------------------------------------- */
+
+typedef struct later_work {
+    fani_work work; /* first: both have one address */
+    _Atomic int64_t ran_at;
+} later_work;
+
+static void note_time(fani_work *work)
+{
+    atomic_store(&((later_work *)(void *)work)->ran_at, fani_clock_ns());
+}
+
+/* Two threads: whichever of them watches the clock may get something to do. */
+FAN_TEST(stage_pool, what_is_to_run_later_does_so_while_others_are_busy)
+{
+    enum { ROUNDS = 10, LATER_MS = 5 };
+    fan_pool *pool = open_pool(2, 0);
+    later_work later = {.work.run = note_time};
+    ASSERT_I64(fani_pool_join(pool, 1), FAN_OK);
+    for (int i = 0; i < ROUNDS; i++) {
+        gate g = GATE;
+        fan_deadline due = fan_deadline_in_ms(LATER_MS), end = fan_deadline_in_ms(HANG_MS / 4);
+        atomic_store(&later.ran_at, 0);
+        fani_pool_post_at(pool, &later.work, 0, due);
+        fan_call *call = submit(pool, pass_gate, &g);
+        await_inside(&g, 1);
+        while (!atomic_load(&later.ran_at) && fani_clock_ns() < end)
+            nap(MS);
+        EXPECT_TRUE(atomic_load(&later.ran_at) >= due); /* and the gate is closed still */
+        open_gate(&g);
+        EXPECT_I64(fan_call_result(call, fan_deadline_in_ms(HANG_MS), NULL, NULL), FAN_OK);
+        fan_call_release(call);
+        if (shim_failed())
+            break;
+    }
+    /* Taken back, it does not run; the time is far off. */
+    atomic_store(&later.ran_at, 0);
+    fani_pool_post_at(pool, &later.work, 0, fan_deadline_in_ms(HANG_MS));
+    EXPECT_TRUE(fani_pool_take_back(pool, &later.work));
+    EXPECT_TRUE(!fani_pool_take_back(pool, &later.work));
+    fani_pool_leave(pool, 1);
+    close_pool(pool);
+    EXPECT_I64(atomic_load(&later.ran_at), 0);
+}
 
 FAN_TEST(stage_pool, threads_are_made_when_needed_and_used_again)
 {

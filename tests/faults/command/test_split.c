@@ -1,0 +1,114 @@
+/* An output that is a folder of files (--split), of a run whose calls fail or that is killed at
+ * them: where there is a list all is there, and --resume makes it. */
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "kept.h"
+
+enum { LEAST = 100, PATH = 512 };
+
+/* The number of the file from which on there are none; false: not all of them are the output. */
+static bool is_whole(void)
+{
+    char path[PATH];
+    FILE *plain = fopen(in_folder("plain"), "re"), *file;
+    bool same = plain != NULL;
+    for (int i = 0; same; i++) {
+        snprintf(path, sizeof path, "%s/target/part-%05d", folder(), i);
+        file = fopen(path, "re");
+        if (!file)
+            break;
+        int c;
+        while (same && (c = getc(file)) != EOF)
+            same = getc(plain) == c;
+        fclose(file);
+    }
+    same = same && getc(plain) == EOF;
+    if (plain)
+        fclose(plain);
+    return same;
+}
+
+static bool has_list(void)
+{
+    return access(in_folder("target/MANIFEST"), F_OK) == 0;
+}
+
+static void clear(void)
+{
+    char path[PATH];
+    kept_remove(".fanfold-");
+    kept_remove(".lock.new-");
+    for (int i = 0; i < 100; i++) {
+        snprintf(path, sizeof path, "%s/target/part-%05d", folder(), i);
+        (void)unlink(path);
+    }
+    (void)unlink(in_folder("target/MANIFEST"));
+    kept_clear();
+}
+
+static void resume(const kept_job *job, const char *more, const char *label)
+{
+    static ran r;
+    const setting usual = kept_setting("serial");
+    run(&usual, kept_line(job, "serial", more), &r);
+    SHIM_CHECK(r.code == job->code && has_list() && is_whole() && !kept_written(), return,
+               "%s: resumed: code %d: %.300s", label, r.code, r.err);
+}
+
+/* What happens to every step-th call from `first` on. */
+static void everywhere(const kept_job *job, const char *calls, const char *what,
+                       unsigned long first, unsigned long step)
+{
+    static ran r;
+    char label[200], more[64];
+    unsigned long k = first;
+    snprintf(more, sizeof more, "--resume --split %d", LEAST);
+    for (; k < 400 && !shim_failed(); k += step) {
+        setting how = kept_setting("serial");
+        how.fault = (fault){
+            .call = calls, .what = what, .path = folder(), .who = "root", .at = k, .no_sync = true};
+        clear();
+        run(&how, kept_line(job, "serial", more), &r);
+        snprintf(label, sizeof label, "%s call %lu, on %.100s", what, k, r.fired_path);
+        SHIM_CHECK(!has_list() || is_whole(), return, "%s: not all is there", label);
+        SHIM_CHECK(!r.late && !r.survivors, return, "%s: it lives on", label);
+        if (!r.fired)
+            break;
+        if (what[0] == 'k')
+            EXPECT_I64(r.code, 128 + SIGKILL);
+        else
+            SHIM_CHECK(r.code == 3 || r.code == job->code, return, "%s: code %d", label, r.code);
+        resume(job, more, label);
+    }
+    SHIM_CHECK(k > first + 3 * step || shim_failed(), (void)0, "only %lu calls were met", k);
+    clear();
+    (void)rmdir(in_folder("target"));
+    tidy();
+}
+
+FAN_TEST(split, killed_at_some)
+{
+    kept_job job;
+    if (kept_factor(&job, 12, 2))
+        everywhere(&job, KEPT_CALLS, "kill-before", 3, 9);
+}
+
+FAN_TEST(split, some_calls_fail)
+{
+    kept_job job;
+    if (kept_factor(&job, 12, 2))
+        everywhere(&job, "write,fsync,link,rename", "EIO", 2, 5);
+}
+
+FAN_TEST(split, long_killed_at_each_and_each_fails)
+{
+    kept_job job;
+    if (kept_factor(&job, 12, 2))
+        everywhere(&job, KEPT_CALLS, "kill-before", 1, 1);
+    if (kept_factor(&job, 12, 2))
+        everywhere(&job, KEPT_CALLS, "kill-after", 1, 1);
+    if (kept_factor(&job, 12, 2))
+        everywhere(&job, "write,fsync,link,rename", "ENOSPC", 1, 1);
+}
