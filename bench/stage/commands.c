@@ -24,17 +24,18 @@ typedef struct stream {
 /* The command of the same build: build/<preset>/bin/fanfold beside build/<preset>/bench. */
 static void find_command(char path[PATH_SIZE])
 {
-    ssize_t length = readlink("/proc/self/exe", path, PATH_SIZE - 16);
+    char here[PATH_SIZE - 16];
+    ssize_t length = readlink("/proc/self/exe", here, sizeof here - 1);
     if (length <= 0)
         bench_fail("/proc/self/exe: %s", strerror(errno));
-    path[length] = '\0';
+    here[length] = '\0';
     for (int up = 0; up < 2; up++) {
-        char *slash = strrchr(path, '/');
+        char *slash = strrchr(here, '/');
         if (!slash)
-            bench_fail("no command beside %s", path);
+            bench_fail("no command beside %s", here);
         *slash = '\0';
     }
-    strcat(path, "/bin/fanfold");
+    snprintf(path, PATH_SIZE, "%s/bin/fanfold", here);
 }
 
 /* To the first core that this program may use; *before is where it might be. */

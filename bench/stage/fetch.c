@@ -126,7 +126,8 @@ static double both(load *l)
 
 static double ideal_ns(const load *l)
 {
-    return (double)((l->files + THREADS - 1) / THREADS) * LATE_MS * NS_PER_MS;
+    size_t rounds = (l->files + THREADS - 1) / THREADS;
+    return (double)rounds * LATE_MS * NS_PER_MS;
 }
 
 static void hold_fetch(const bench_options *o, load *l)

@@ -131,7 +131,8 @@ static fan_status answer_text(factor_state *s, fan_run *run, size_t at)
     if (status != FAN_OK)
         return status;
     char *to = (char *)room + n->size;
-    memcpy(room, n->digits, n->size);
+    if (n->size)
+        memcpy(room, n->digits, n->size);
     *to++ = ':';
     *to = ' ';
     size_t size = fan_factors_u64_text(&s->factors[at], to + 1);
