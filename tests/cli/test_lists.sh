@@ -36,6 +36,12 @@ what='a minus as argument' && run "$fanfold" factor 12 -5 15 && expect 2 '12: 2 
 what='words as arguments' && run "$fanfold" factor 12 twelve && expect 2 '12: 2 2 3\n' && says twelve
 what='one number for gcd' && run_on '12\n4 6\n' "$fanfold" gcd && expect 2 '2\n'
 
+what='more than 10000 digits: divided by small primes alone'
+run_on "$(printf '12%010009d156' 0)\n6\n" "$fanfold" factor && expect 1 && says 'not completely factored'
+grep -Eqx '120+156: 2 2 3 19 29 27763 [?][0-9]{9990,}' "$tmp/out" || fail "$what: $(cut -c 10000-10060 "$tmp/out")"
+grep -qx '6: 2 3' "$tmp/out" || fail "$what: the next one"
+checks=$((checks + 2))
+
 what='--max-digits' && run_on '1234\n12345\n6\n' "$fanfold" factor --max-digits 4
 expect 2 '1234: 2 617\n6: 2 3\n' && says ':2:1: '
 what='a token of a million and one digits'

@@ -264,19 +264,6 @@ FAN_TEST(job_factor, a_number_not_split_is_shown_and_fails)
     EXPECT_U64(o.result.summary.failed, 1);
 }
 
-/* 12 (10^10010 + 1): longer than what is more than divided by small primes (101 is one of its). */
-FAN_TEST(job_factor, a_number_of_more_than_10000_digits)
-{
-    static char number[10020];
-    outcome o;
-    snprintf(number, sizeof number, "12%010009d12", 0);
-    run_task(&o, "factor", NULL, NULL, number, NULL);
-    EXPECT_CONTAINS(o.output, ": 2 2 3 ");
-    EXPECT_CONTAINS(o.output, " ?");
-    EXPECT_CONTAINS(o.reports, "not completely factored");
-    EXPECT_I64(o.result.exit_code, 1);
-}
-
 /* 2^2203 - 1 is a prime of 664 digits: longer than what is proven. */
 FAN_TEST(job_factor, what_is_only_probable_is_said)
 {
