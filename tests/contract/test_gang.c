@@ -563,7 +563,8 @@ typedef struct neighbour {
     _Atomic bool enough;
     fan_deadline give_up;
     bool gave_up;
-    uint64_t next, wrong;
+    _Atomic uint64_t next;
+    uint64_t wrong;
 } neighbour;
 
 static fan_status check_order(void *user, const fan_outcome *outcomes, size_t count,
@@ -572,7 +573,8 @@ static fan_status check_order(void *user, const fan_outcome *outcomes, size_t co
     neighbour *n = user;
     (void)error;
     for (size_t i = 0; i < count; i++)
-        n->wrong += outcomes[i].index != n->next++ || outcomes[i].kind != FAN_OUTCOME_OK;
+        n->wrong += outcomes[i].index != atomic_fetch_add(&n->next, 1) ||
+                    outcomes[i].kind != FAN_OUTCOME_OK;
     return FAN_OK;
 }
 
@@ -604,7 +606,8 @@ static void beside(fan_executor *executor, size_t most, ends *e)
     neighbour n = {.executor = executor, .give_up = fan_deadline_in_ms(20000)};
     pthread_t other;
     EXPECT_I64(pthread_create(&other, NULL, map_beside, &n), 0);
-    nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    while (atomic_load(&n.next) == 0 && fan_deadline_in_ms(0) < n.give_up)
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     for (int round = 0; round < 3; round++) {
         run(executor, most, GANG_SUM, 20, e);
         if (!all_replied(e, sizeof(double)))
@@ -613,7 +616,7 @@ static void beside(fan_executor *executor, size_t most, ends *e)
     atomic_store(&n.enough, true);
     pthread_join(other, NULL);
     EXPECT_TRUE(!n.gave_up);
-    EXPECT_TRUE(n.next > 0);
+    EXPECT_TRUE(atomic_load(&n.next) > 0);
     EXPECT_U64(n.wrong, 0);
 }
 
