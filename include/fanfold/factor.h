@@ -180,6 +180,11 @@ typedef struct fan_factor_options {
      * seconds). May be NULL. */
     bool (*cancelled)(void *context);
     void *context;
+    /* "scalar", "avx2" or "avx512": the methods are tried as they are quickest with these
+     * instructions, on every machine, so that unlike ones find a number's factors by the same
+     * (fan_factorization_method), and no faster instructions are used. NULL: those that the machine
+     * has, or fewer by FANFOLD_ISA. */
+    const char *isa;
 } fan_factor_options;
 
 /* fan_factor_mpz with the size of the caller's options: call that one. */
@@ -190,9 +195,8 @@ FAN_API fan_status fan_factor_mpz_sized(mpz_srcptr n, const fan_factor_options *
 /* Factors n >= 0 of any size into *out; n may be a value of *out. `options` may be NULL. 0 and 1
  * have no entries. What is in *out always multiplies back to n, on these errors too: FAN_E_EFFORT,
  * a composite or unknown part is left; FAN_E_CANCELLED, stopped by the hook, an untested part is
- * marked as unknown. On FAN_E_ARGUMENT (n is negative, or
- * options->digits too large) *out is untouched; after FAN_E_MEMORY and
- * FAN_E_FAILED (the product is wrong: a broken machine) it is the factorization of 1. GMP, FLINT
+ * marked as unknown. On FAN_E_ARGUMENT (n is negative, options->digits too large, options->isa
+ * unknown) *out is untouched; after FAN_E_MEMORY and FAN_E_FAILED (the product is wrong: a broken machine) it is the factorization of 1. GMP, FLINT
  * and GMP-ECM end the process when memory runs out. One core; any thread, but FLINT keeps caches
  * per thread: a thread that has factored and ends should call flint_cleanup(). The environment
  * variable FANFOLD_ISA acts as in fan_is_prime_u64_array. Source: trial division, perfect powers,

@@ -36,3 +36,14 @@ const char *fani_isa_name(fani_isa isa)
 {
     return names[isa];
 }
+
+bool fani_isa_named(const char *name, fani_isa *isa)
+{
+    for (fani_isa i = FANI_ISA_SCALAR; i <= FANI_ISA_AVX512; i++) {
+        if (strcmp(name, names[i]) == 0) {
+            *isa = i;
+            return true;
+        }
+    }
+    return false;
+}

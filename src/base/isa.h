@@ -2,6 +2,8 @@
 #ifndef FANI_ISA_H
 #define FANI_ISA_H
 
+#include <stdbool.h>
+
 /* Each holds what is above it. */
 typedef enum fani_isa {
     FANI_ISA_SCALAR, /* what the compiler was told to assume */
@@ -15,11 +17,13 @@ fani_isa fani_isa_machine(void);
 /* What kernels are to use: what the machine has, or less where the environment variable FANFOLD_ISA
  * says "scalar" or "avx2" ("avx512", and anything else, asks for all there is). No answer of any
  * kernel depends on it but its speed, and by which method it was found (fan_factor_method). Any
- * thread that no other one changes the environment beside.
- */
+ * thread that no other one changes the environment beside. */
 fani_isa fani_isa_wanted(void);
 
 /* "scalar", "avx2", "avx512". */
 const char *fani_isa_name(fani_isa isa);
+
+/* Whether it is one of these names, and which. */
+bool fani_isa_named(const char *name, fani_isa *isa);
 
 #endif

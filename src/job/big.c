@@ -26,11 +26,13 @@ static bool cancelled(void *run)
     return fan_run_cancelled(run);
 }
 
-fan_status fani_big_factor(fani_big *big, fan_run *run, const fani_number *number, uint64_t effort,
-                           fan_error *error)
+fan_status fani_big_factor(fani_big *big, fan_run *run, const fani_number *number,
+                           const fani_list_args *args, fan_error *error)
 {
-    fan_factor_options options = {
-        .digits = (unsigned)effort, .cancelled = cancelled, .context = run};
+    fan_factor_options options = {.digits = args->effort,
+                                  .cancelled = cancelled,
+                                  .context = run,
+                                  .isa = fani_isa_name((fani_isa)args->isa)};
     char *scratch = fani_bytes_room(&big->digits, number->size + 1);
     if (!scratch)
         return FAN_E_MEMORY;

@@ -19,10 +19,10 @@ fan_status fani_big_init(fani_big *big);
 /* Gives back FLINT's caches of this thread too. */
 void fani_big_clear(fani_big *big);
 
-/* Reads the number and factors it, looking for factors of `effort` digits (0: the default). Ends
- * with FAN_E_CANCELLED when the run is; else errors as fan_factor_mpz. */
-fan_status fani_big_factor(fani_big *big, fan_run *run, const fani_number *number, uint64_t effort,
-                           fan_error *error);
+/* Reads the number and factors it with the effort and for the instructions of `args`. Ends with
+ * FAN_E_CANCELLED when the run is; else errors as fan_factor_mpz. */
+fan_status fani_big_factor(fani_big *big, fan_run *run, const fani_number *number,
+                           const fani_list_args *args, fan_error *error);
 
 /* Room for what may be said about a factorization. */
 enum { FANI_BIG_NOTE = 200 };

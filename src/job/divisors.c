@@ -90,7 +90,7 @@ static fan_status list_big(divisors_state *s, fan_run *run, const fani_number *n
                            json_t *array, fan_error *error)
 {
     fan_divisor_list list;
-    fan_status status = fani_big_factor(&s->big, run, number, s->args.effort, error);
+    fan_status status = fani_big_factor(&s->big, run, number, &s->args, error);
     if (status == FAN_OK)
         status = fan_divisors(s->big.factorization, 0, &list, error);
     if (status != FAN_OK)

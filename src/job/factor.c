@@ -234,7 +234,7 @@ static fan_status one_big(factor_state *s, fan_run *run, size_t i, uint64_t inde
                           const fani_number *number)
 {
     fan_error error = {0};
-    fan_status status = fani_big_factor(&s->big, run, number, s->args.effort, &error);
+    fan_status status = fani_big_factor(&s->big, run, number, &s->args, &error);
     if (status == FAN_OK || status == FAN_E_EFFORT)
         return answer_big(s, run, i, index, number);
     if (status == FAN_E_CANCELLED || status == FAN_E_MEMORY)

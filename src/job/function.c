@@ -229,11 +229,11 @@ static fan_status finish_group(function_state *s, fan_run *run, uint64_t first)
     return status;
 }
 
-/* Factors, with at most `effort`, and evaluates into s->value. */
-static fan_status evaluate(function_state *s, fan_run *run, const subject *of, uint64_t effort,
-                           fan_error *error)
+/* Factors as `args` have it, and evaluates into s->value. */
+static fan_status evaluate(function_state *s, fan_run *run, const subject *of,
+                           const fani_list_args *args, fan_error *error)
 {
-    fan_status status = fani_big_factor(&s->big, run, &of->number, effort, error);
+    fan_status status = fani_big_factor(&s->big, run, &of->number, args, error);
     if (status != FAN_OK && status != FAN_E_EFFORT)
         return status;
     return fan_factorization_function(s->big.factorization, s->settings.function,
@@ -246,11 +246,13 @@ static fan_status one_big(function_state *s, fan_run *run, const subject *of)
 {
     fan_error error = {0};
     bool smooth = s->settings.function == FAN_FUNCTION_SMOOTH;
+    fani_list_args little = s->args;
+    little.effort = 1;
     fan_status status = FAN_E_EFFORT;
     if (smooth && s->settings.parameter < TRIED)
-        status = evaluate(s, run, of, 1, &error);
+        status = evaluate(s, run, of, &little, &error);
     if (status == FAN_E_EFFORT)
-        status = evaluate(s, run, of, s->args.effort, &error);
+        status = evaluate(s, run, of, &s->args, &error);
     if (status == FAN_OK)
         return answer_value(s, run, of, smooth ? NULL : s->big.factorization);
     if (status == FAN_E_CANCELLED || status == FAN_E_MEMORY)

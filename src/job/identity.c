@@ -30,6 +30,7 @@ static bool changes_output(fani_key key)
     case FANI_KEY_BREAK_LOCK:
     case FANI_KEY_JOBLOG:
     case FANI_KEY_CAPTURE_LIMIT:
+    case FANI_KEY_ISA: /* part of the machine, where it does */
         return false;
     default:
         return true;
@@ -88,13 +89,26 @@ static fan_status add_task(fani_identity *identity, const fan_job *job)
     return add(identity, "task", text);
 }
 
-static fan_status add_machine(fani_identity *identity)
+/* Whether the output tells by which methods the factors were found: the instructions decide that.
+ */
+static bool tells_methods(const fan_job *job)
+{
+    const char *format = fani_job_text(job, FANI_KEY_FORMAT);
+    return job->kind == &fani_job_factor && format && !strcmp(format, "ndjson") &&
+           !fani_job_text(job, FANI_KEY_FUNCTION);
+}
+
+static fan_status add_machine(fani_identity *identity, const fan_job *job)
 {
     struct utsname machine;
-    char *libm;
+    char *set, *libm;
     if (uname(&machine))
         return FAN_E_SYSTEM;
-    fan_status status = add(identity, "instruction set", strdup(machine.machine));
+    bool level = tells_methods(job);
+    if (asprintf(&set, "%s%s%s", machine.machine, level ? ", " : "",
+                 level ? fani_isa_name(fani_job_isa(job)) : "") < 0)
+        return FAN_E_MEMORY;
+    fan_status status = add(identity, "instruction set", set);
     if (status != FAN_OK)
         return status;
     return asprintf(&libm, "glibc %s", gnu_get_libc_version()) < 0 ? FAN_E_MEMORY
@@ -106,7 +120,7 @@ fan_status fani_identity_of(const fan_job *job, fani_identity *identity)
     *identity = (fani_identity){0};
     fan_status status = add_task(identity, job);
     if (status == FAN_OK)
-        status = add_machine(identity);
+        status = add_machine(identity, job);
     for (size_t i = 0; status == FAN_OK && i < FANI_KEY_COUNT; i++)
         if (changes_output((fani_key)i) && job->values[i].count)
             status = add(identity, fani_key_info((fani_key)i)->name,

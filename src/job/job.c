@@ -121,6 +121,14 @@ const char *fani_job_text(const fan_job *job, fani_key key)
     return values->count ? values->at[values->count - 1] : NULL;
 }
 
+fani_isa fani_job_isa(const fan_job *job)
+{
+    const char *name = fani_job_text(job, FANI_KEY_ISA);
+    fani_isa isa = fani_isa_wanted();
+    (void)(name && fani_isa_named(name, &isa)); /* it was checked */
+    return isa;
+}
+
 uint64_t fani_job_count(const fan_job *job, fani_key key, uint64_t fallback)
 {
     uint64_t value;

@@ -2,6 +2,7 @@
 #ifndef FANI_JOB_INTERNAL_H
 #define FANI_JOB_INTERNAL_H
 
+#include "base/isa.h"
 #include "base/writer.h"
 #include "fanfold/job.h"
 
@@ -23,6 +24,7 @@ typedef enum fani_key {
     FANI_KEY_NUMBERS,
     FANI_KEY_MAX_DIGITS,
     FANI_KEY_EFFORT,
+    FANI_KEY_ISA,
     FANI_KEY_FUNCTION,
     FANI_KEY_EXPRESSION,
     FANI_KEY_OVER,
@@ -194,6 +196,8 @@ void fani_strings_clear(fani_strings *strings);
 /* The last value of a key, or NULL; a number that was checked when it was set, or `fallback`. */
 const char *fani_job_text(const fan_job *job, fani_key key);
 uint64_t fani_job_count(const fan_job *job, fani_key key, uint64_t fallback);
+/* The instruction set that the job names, or else this machine's. */
+fani_isa fani_job_isa(const fan_job *job);
 
 /* The same for a time in ms; 0 where it is not set. */
 uint32_t fani_job_ms(const fan_job *job, fani_key key);

@@ -129,6 +129,13 @@ static const key_entry table[FANI_KEY_COUNT] = {
          .rule = RULE_COUNT,
          .low = 1,
          .high = FAN_FACTOR_DIGITS_MAX},
+    [FANI_KEY_ISA] = {{"isa", "factor divisors", "NAME",
+                       "factor numbers beyond 64 bits as it is quickest with the instructions of "
+                       "scalar, avx2 or avx512: which method finds a factor depends on it, and "
+                       "NDJSON tells (default: what the machine has where the run begins)",
+                       false},
+                      .rule = RULE_CHOICE,
+                      .choices = "scalar avx2 avx512"},
     [FANI_KEY_FUNCTION] =
         {{"function", "factor divisors", "NAME",
           "print in place of factors or divisors: numdiv (how many divisors), sigma (their sum), "

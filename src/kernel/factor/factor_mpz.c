@@ -259,7 +259,13 @@ fan_status fan_factor_mpz_sized(mpz_srcptr n, const fan_factor_options *options,
                           .work = known.digits ? UINT64_MAX : fani_gmp_ecm_usual_work(),
                           .cancelled = known.cancelled,
                           .context = known.context,
-                          .isa = fani_isa_wanted()};
+                          .isa = fani_isa_wanted(),
+                          .planned = fani_isa_wanted()};
+    if (known.isa && !fani_isa_named(known.isa, &effort.planned))
+        return fani_error_set(error, FAN_E_ARGUMENT, "there is no instruction set '%.40s' here",
+                              known.isa);
+    if (effort.planned < effort.isa)
+        effort.isa = effort.planned;
     if (known.digits > FAN_FACTOR_DIGITS_MAX)
         return fani_error_set(error, FAN_E_ARGUMENT,
                               "factors of at most %d digits can be looked for",

@@ -107,7 +107,7 @@ static bool is_sieved(mpz_srcptr n, const fani_effort *effort)
 /* Curves, few enough, then the sieve. */
 static fan_status split_all(mpz_srcptr n, fani_effort *effort, mpz_ptr divisor)
 {
-    unsigned rounds = rounds_before_sieve(mpz_sizeinbase(n, 2), effort->isa);
+    unsigned rounds = rounds_before_sieve(mpz_sizeinbase(n, 2), effort->planned);
     effort->method = FAN_METHOD_ECM;
     /* All primes will be found, whichever comes first. */
     fan_status status = fani_split_by_curves(n, effort, rounds, true, divisor);
