@@ -245,8 +245,8 @@ static bool can_read_twice(const fan_job *job)
     for (size_t i = 0; i < inputs->count; i++)
         if (!strcmp(inputs->at[i], "-") || stat(inputs->at[i], &info) || !S_ISREG(info.st_mode))
             return false;
-    return inputs->count || job->values[FANI_KEY_STAGE_IN].count || job->arguments.count || job->values[FANI_KEY_NUMBERS].count ||
-           job->values[FANI_KEY_EXPRESSION].count;
+    return inputs->count || job->values[FANI_KEY_STAGE_IN].count || job->arguments.count ||
+           job->values[FANI_KEY_NUMBERS].count || job->values[FANI_KEY_EXPRESSION].count;
 }
 
 static fan_status read_through(const fani_job_run *run, fani_reader *reader, fan_error *error)

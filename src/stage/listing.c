@@ -144,8 +144,8 @@ static char *copy_found(const char *name)
 /* ---- Paths and folders ------------------------------------------------------------------------
  */
 
-/* Where the last part of a path begins that is a name; where there is none, as of "/", "." and "..",
- * what follows the path and a slash. */
+/* Where the last part of a path begins that is a name; where there is none, as of "/", "." and
+ * "..", what follows the path and a slash. */
 static size_t below_of(const char *path)
 {
     size_t all = strlen(path), end = all, at;
