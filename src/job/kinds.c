@@ -1,8 +1,9 @@
 /* The table of jobs. Adding one is a file of its own, a line here and its tasks below. */
 #include "job/job_internal.h"
-#include "job/near.h"
 
 #include <string.h>
+
+#include "job/near.h"
 
 static const fani_job_kind *const kinds[] = {
     &fani_job_gcd,       &fani_job_factor,   &fani_job_divisors,
