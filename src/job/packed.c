@@ -14,7 +14,7 @@
 #include "job/state.h"
 #include "stage/unpack.h"
 
-enum { PIECE = 1 << 18 };
+enum { PIECE = 1 << 18, MAGIC = 4 };
 
 struct fani_packed {
     fani_writer *writer;
@@ -254,11 +254,11 @@ static fan_status write_piece(unpacking *u, size_t size, fan_error *error)
 /* The first bytes say what it is. */
 static fan_status begin_unpacking(unpacking *u, fan_error *error)
 {
-    unsigned char *start = u->piece;
+    unsigned char start[MAGIC];
     size_t used = 0, room;
     ssize_t n = 1;
-    while (used < 4 && n) {
-        if (!read_some(u->from, start + used, 4 - used, &n))
+    while (used < MAGIC && n) {
+        if (!read_some(u->from, start + used, MAGIC - used, &n))
             return read_error(u->path, errno, error);
         used += (size_t)n;
     }

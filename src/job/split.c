@@ -171,8 +171,10 @@ static fan_status open_folder(splitting *s, fan_error *error)
 {
     const char *folder = s->run->output;
     char *path = in_folder(folder, MANIFEST);
-    fan_status status = path ? FAN_OK : no_memory(error);
-    if (status == FAN_OK && mkdir(folder, s->how.secret ? 0700 : 0777) && errno != EEXIST)
+    fan_status status = FAN_OK;
+    if (!path)
+        return no_memory(error);
+    if (mkdir(folder, s->how.secret ? 0700 : 0777) && errno != EEXIST)
         status = output_error(folder, "made", error);
     if (status == FAN_OK && unlink(path) && errno != ENOENT)
         status = output_error(path, "replaced", error);

@@ -65,7 +65,7 @@ for bad in -1 x 2000000000000000000; do
     run "$fanfold" factor 12 --max-fails "$bad" && expect 2 '' && says "--max-fails: max-fails is '$bad'"
 done
 run "$fanfold" factor 12 --halt soon && expect 2 '' && says 'max-fails, which it belongs to'
-run "$fanfold" factor 12 --max-fails 1 --halt later && expect 2 '' && says 'soon now'
+run "$fanfold" factor 12 --max-fails 1 --halt later && expect 2 '' && says 'expected soon or now'
 
 # ---- Every subcommand ---------------------------------------------------------------------------
 

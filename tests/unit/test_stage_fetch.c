@@ -155,7 +155,7 @@ FAN_TEST(stage_fetch, a_server_that_says_less_than_it_sends)
 /* What the system keeps for a connection is much less than a file of this test. */
 FAN_TEST(stage_fetch, ahead_bytes_bound_what_is_fetched_too)
 {
-    enum { COUNT = 4, LARGE = 16 << 20, KEPT = 12 << 20, STILL_MS = 100 };
+    enum { COUNT = 4, LARGE = 16 << 20, KEPT = 12 << 20, STILL_MS = 50 };
     http_server *server = http_start();
     fan_file file;
     ASSERT_TRUE(server);

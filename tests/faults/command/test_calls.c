@@ -179,7 +179,7 @@ FAN_TEST(calls, each_fails_in_some_way_where_the_output_is_compressed)
 {
     kept_job job;
     if (kept_factor_packed(&job, 12, 2))
-        fail_everywhere(&job, AT_THE_BEGINNING, true, 4, false);
+        fail_everywhere(&job, AT_THE_BEGINNING, true, 7, false);
     tidy();
 }
 
@@ -306,8 +306,8 @@ FAN_TEST(calls, killed_at_some_where_the_output_is_compressed)
 {
     kept_job job;
     if (kept_factor_packed(&job, 12, 2)) {
-        kill_everywhere(&job, AT_THE_BEGINNING, false, 8, "kill-before");
-        kill_everywhere(&job, AT_THE_BEGINNING, true, 8, "kill-after");
+        kill_everywhere(&job, AT_THE_BEGINNING, false, 13, "kill-before");
+        kill_everywhere(&job, AT_THE_BEGINNING, true, 13, "kill-after");
     }
     tidy();
 }
