@@ -86,7 +86,7 @@ static void compare(int left, int right)
 
 static void check(char *const ours[], char *const theirs[], bool is_random)
 {
-    enum { FEW = 20000 };
+    enum { FEW = 5000 };
     int input = make_numbers(is_random, FEW), left = stage_file(), right = stage_file();
     if (bench_child_ns(ours, input, left) < 0)
         bench_fail("%s does not run", ours[0]);

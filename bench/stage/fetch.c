@@ -10,7 +10,7 @@
 #include "spin.h"
 #include "stage.h"
 
-enum { FILES = 200, QUICK_FILES = 20, THREADS = 16, LATE_MS = 50 };
+enum { FILES = 200, QUICK_FILES = 4, THREADS = 16, LATE_MS = 50 };
 
 static const double NS_PER_MS = 1e6;
 

@@ -12,7 +12,7 @@
 #include "job/record.h"
 #include "stage.h"
 
-enum { NUMBERS = 5000000, RECORD_BYTES = 128000000, QUICK_SHARE = 100, BUFFER = 1 << 16 };
+enum { NUMBERS = 5000000, RECORD_BYTES = 128000000, QUICK_SHARE = 1000, BUFFER = 1 << 16 };
 
 static const double PER_MB = 1e-6;
 
