@@ -181,9 +181,10 @@ typedef struct fan_factor_options {
     bool (*cancelled)(void *context);
     void *context;
     /* "scalar", "avx2" or "avx512": the methods are tried as they are quickest with these
-     * instructions, on every machine, so that unlike ones find a number's factors by the same
-     * (fan_factorization_method), and no faster instructions are used. NULL: those that the machine
-     * has, or fewer by FANFOLD_ISA. */
+     * instructions, on every machine, and curves in whole rounds, so that unlike machines find a
+     * number's factors by the same methods (fan_factorization_method); no faster instructions are
+     * used. NULL: those that the machine has, or fewer by FANFOLD_ISA; a round ends as soon as
+     * something was found. */
     const char *isa;
 } fan_factor_options;
 

@@ -32,7 +32,8 @@ fan_status fani_big_factor(fani_big *big, fan_run *run, const fani_number *numbe
     fan_factor_options options = {.digits = args->effort,
                                   .cancelled = cancelled,
                                   .context = run,
-                                  .isa = fani_isa_name((fani_isa)args->isa)};
+                                  .isa =
+                                      args->isa ? fani_isa_name((fani_isa)(args->isa - 1)) : NULL};
     char *scratch = fani_bytes_room(&big->digits, number->size + 1);
     if (!scratch)
         return FAN_E_MEMORY;

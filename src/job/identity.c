@@ -89,22 +89,13 @@ static fan_status add_task(fani_identity *identity, const fan_job *job)
     return add(identity, "task", text);
 }
 
-/* Whether the output tells by which methods the factors were found: the instructions decide that.
- */
-static bool tells_methods(const fan_job *job)
-{
-    const char *format = fani_job_text(job, FANI_KEY_FORMAT);
-    return job->kind == &fani_job_factor && format && !strcmp(format, "ndjson") &&
-           !fani_job_text(job, FANI_KEY_FUNCTION);
-}
-
 static fan_status add_machine(fani_identity *identity, const fan_job *job)
 {
     struct utsname machine;
     char *set, *libm;
     if (uname(&machine))
         return FAN_E_SYSTEM;
-    bool level = tells_methods(job);
+    bool level = fani_job_tells_methods(job);
     if (asprintf(&set, "%s%s%s", machine.machine, level ? ", " : "",
                  level ? fani_isa_name(fani_job_isa(job)) : "") < 0)
         return FAN_E_MEMORY;

@@ -121,6 +121,18 @@ const char *fani_job_text(const fan_job *job, fani_key key)
     return values->count ? values->at[values->count - 1] : NULL;
 }
 
+bool fani_job_tells_methods(const fan_job *job)
+{
+    const char *format = fani_job_text(job, FANI_KEY_FORMAT);
+    return job->kind == &fani_job_factor && format && !strcmp(format, "ndjson") &&
+           !fani_job_text(job, FANI_KEY_FUNCTION);
+}
+
+bool fani_job_pins_isa(const fan_job *job)
+{
+    return fani_job_text(job, FANI_KEY_ISA) || fani_job_tells_methods(job);
+}
+
 fani_isa fani_job_isa(const fan_job *job)
 {
     const char *name = fani_job_text(job, FANI_KEY_ISA);

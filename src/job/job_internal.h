@@ -198,6 +198,10 @@ const char *fani_job_text(const fan_job *job, fani_key key);
 uint64_t fani_job_count(const fan_job *job, fani_key key, uint64_t fallback);
 /* The instruction set that the job names, or else this machine's. */
 fani_isa fani_job_isa(const fan_job *job);
+/* Whether all workers are to choose methods for it: it was named, or the output tells them. */
+bool fani_job_pins_isa(const fan_job *job);
+/* Whether the output tells by which methods factors were found: the instructions decide that. */
+bool fani_job_tells_methods(const fan_job *job);
 
 /* The same for a time in ms; 0 where it is not set. */
 uint32_t fani_job_ms(const fan_job *job, fani_key key);

@@ -552,7 +552,7 @@ static fan_status make_args(const list_run *lr, fan_buffer *bytes)
     fani_list_args args = {
         .format = (uint32_t)run->format,
         .digits = (uint32_t)fani_job_count(run->job, FANI_KEY_MAX_DIGITS, FANI_TOKEN_MAX),
-        .isa = (uint32_t)fani_job_isa(run->job),
+        .isa = fani_job_pins_isa(run->job) ? 1 + (uint32_t)fani_job_isa(run->job) : 0,
         .effort = (uint32_t)fani_job_count(run->job, FANI_KEY_EFFORT, 0),
         .first = index_of(lr, 0),
         .step = run->slice.count};

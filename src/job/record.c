@@ -82,7 +82,7 @@ fan_status fani_bytes_add_json(fan_buffer *buffer, json_t *object)
 
 fani_list_args fani_record_args(const fan_run *run)
 {
-    fani_list_args args = {.digits = FANI_TOKEN_MAX, .isa = (uint32_t)fani_isa_wanted(), .step = 1};
+    fani_list_args args = {.digits = FANI_TOKEN_MAX, .step = 1};
     fan_items items = fan_run_args(run);
     size_t size = 0;
     const unsigned char *bytes = items.count ? fan_items_at(&items, 0, &size) : NULL;

@@ -29,7 +29,7 @@ enum { FANI_NOTE_MAX = 480 };
 typedef struct fani_list_args {
     uint32_t format; /* fani_format */
     uint32_t digits; /* most that a number may have */
-    uint32_t isa;    /* fani_isa: for which the methods are chosen */
+    uint32_t isa;    /* 1 + fani_isa: the methods are those for this one; 0: for the worker's */
     uint32_t effort; /* digits of the factors looked for; 0: the default */
     uint64_t first, step; /* item i of the run is item first + i * step of the whole input */
 } fani_list_args;

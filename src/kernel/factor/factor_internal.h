@@ -51,8 +51,9 @@ typedef struct fani_effort {
     bool usual;      /* the caller has not said how many: the sieve takes all that it can */
     bool (*cancelled)(void *context);
     void *context;
-    fani_isa isa;     /* used */
-    fani_isa planned; /* by whose speed the methods are chosen */
+    fani_isa isa;             /* used */
+    fani_isa planned;         /* by whose speed the methods are chosen */
+    bool pinned;              /* the methods are to be the same on each machine */
     fani_progress at;         /* of the composite at hand */
     fan_factor_method method; /* what fani_split has split by */
 } fani_effort;

@@ -260,7 +260,8 @@ fan_status fan_factor_mpz_sized(mpz_srcptr n, const fan_factor_options *options,
                           .cancelled = known.cancelled,
                           .context = known.context,
                           .isa = fani_isa_wanted(),
-                          .planned = fani_isa_wanted()};
+                          .planned = fani_isa_wanted(),
+                          .pinned = known.isa != NULL};
     if (known.isa && !fani_isa_named(known.isa, &effort.planned))
         return fani_error_set(error, FAN_E_ARGUMENT, "there is no instruction set '%.40s' here",
                               known.isa);

@@ -109,8 +109,9 @@ static fan_status split_all(mpz_srcptr n, fani_effort *effort, mpz_ptr divisor)
 {
     unsigned rounds = rounds_before_sieve(mpz_sizeinbase(n, 2), effort->planned);
     effort->method = FAN_METHOD_ECM;
-    /* All primes will be found, whichever comes first. */
-    fan_status status = fani_split_by_curves(n, effort, rounds, true, divisor);
+    /* All primes will be found, whichever comes first; a whole round's least is the same for any
+     * number of lanes. */
+    fan_status status = fani_split_by_curves(n, effort, rounds, !effort->pinned, divisor);
     if (status != FAN_OK || mpz_cmp_ui(divisor, 1) != 0)
         return status;
     effort->method = FAN_METHOD_SIQS;
