@@ -519,7 +519,8 @@ typedef struct fan_copier_options {
     const char *manifest; /* a list of all that was copied, written last: its name in the folder.
                              NULL: none */
     bool unpack; /* gzip and zstd data, which the first bytes tell; .gz and .zst go off the names */
-    bool secret; /* files and folders that are made are for their owner alone: 0600, 0700 */
+    bool secret; /* files and folders that are made are for their owner alone: 0600, 0700; a file
+                    that is there and open to others is replaced */
     bool verify; /* each copy is read again before it counts */
     fan_pool *pool;  /* copies, borrowed until close; NULL: one of its own */
     unsigned copies; /* files under way, 1..4096; 0: 16 */

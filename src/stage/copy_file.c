@@ -85,7 +85,7 @@ static fan_status check_going_on(const copy *c, fan_error *error)
 /* ---- What is there already --------------------------------------------------------------------
  */
 
-/* The file that has the copy's name: *fd is -1 where there is none. Looked at before it is opened,
+/* The file that has the copy's name: *fd is -1 where there is none that could stay. Looked at before it is opened,
  * as to open a device may do something. */
 static fan_status open_present(const copy *c, int *fd, uint64_t *size, fan_error *error)
 {
@@ -106,6 +106,9 @@ static fan_status open_present(const copy *c, int *fd, uint64_t *size, fan_error
         fani_error_place(error, c->shown, 0, 0);
         return FAN_E_OUTPUT;
     }
+    /* Others may have had a secret one open: that is replaced, whatever is in it. */
+    if (c->into->secret && (info.st_uid != geteuid() || (info.st_mode & 0077)))
+        return FAN_OK;
     *size = (uint64_t)info.st_size;
     *fd = fani_beneath_open(c->into->folder, c->name, O_RDONLY | O_NOCTTY | O_NONBLOCK, false);
     return FAN_OK; /* one that can't be read is replaced */

@@ -451,7 +451,7 @@ FAN_TEST(stage_copy, modes)
     EXPECT_U64(mode_of(&f, "to/d/a"), 0644);
     EXPECT_U64(mode_of(&f, "to/d/run"), 0755);
     EXPECT_U64(mode_of(&f, "to/d"), 0755);
-    /* For their owner alone, whatever the umask; what is there has the mode that it has. */
+    /* For their owner alone, whatever the umask; what is right and open to others is replaced. */
     umask(0);
     make_sub(&f, "s");
     make_text(&f, "s/key", "k");
@@ -459,6 +459,10 @@ FAN_TEST(stage_copy, modes)
     EXPECT_U64(mode_of(&f, "to/s"), 0700);
     EXPECT_U64(mode_of(&f, "to/s/key"), 0600);
     EXPECT_U64(mode_of(&f, "to/LIST"), 0600);
+    EXPECT_STR(copy(&f, "s", (fan_copier_options){.secret = true}), "s/key=");
+    EXPECT_I64(chmod(in(&f, "to/s/key", path), 0640), 0);
+    EXPECT_STR(copy(&f, "s", (fan_copier_options){.secret = true}), "s/key");
+    EXPECT_U64(mode_of(&f, "to/s/key"), 0600);
     umask(before);
     remove_folder(&f);
 }
