@@ -210,7 +210,8 @@ static fan_status make_place(const near_texts *t, bool parent, char **path, char
 typedef struct near_report {
     uint64_t host;
     uint64_t files, kept, failed, bytes;
-    uint32_t leads; /* it has copied */
+    uint64_t content; /* names and hashes of all of them, in order, in one hash */
+    uint32_t leads;   /* it has copied */
     uint32_t error_count;
     fan_error error; /* status FAN_OK: it came to its end */
     char name[128];
@@ -251,6 +252,12 @@ static fan_status pass_on(near_work *w, const fan_copied *c)
     return status == FAN_OK && w->to_tell.size >= CHUNK_BYTES ? tell_others(w) : status;
 }
 
+static uint64_t add_content(uint64_t before, const fan_copied *c)
+{
+    const uint64_t all[] = {before, c->stored_size, c->stored_hash};
+    return XXH3_64bits_withSeed(c->name, strlen(c->name), XXH3_64bits(all, sizeof all));
+}
+
 static fan_status count(near_work *w, const fan_copied *c)
 {
     near_report *r = &w->report;
@@ -265,6 +272,7 @@ static fan_status count(near_work *w, const fan_copied *c)
     r->files++;
     r->kept += c->kept;
     r->bytes += c->size;
+    r->content = add_content(r->content, c);
     return w->run ? pass_on(w, c) : FAN_OK;
 }
 
@@ -457,6 +465,7 @@ struct fan_near {
     char name[FANI_SCRATCH_NAME];
     char *path;       /* what is removed */
     char *folder;     /* where the copies are */
+    uint64_t content; /* of those of this host */
     fan_buffer table; /* of hosts: the id, and the path with its NUL */
     fan_near_stats stats;
     void (*told)(void *user, const char *host, const fan_copied *copied);
@@ -468,6 +477,11 @@ struct fan_near {
 const fan_buffer *fani_near_table(const fan_near *near)
 {
     return &near->table;
+}
+
+uint64_t fani_near_content(const fan_near *near)
+{
+    return near->content;
 }
 
 const char *fani_near_find(const void *table, size_t size)
@@ -506,6 +520,8 @@ static fan_status take_report(fan_near *near, const near_report *r, const fan_er
         else
             fani_error_set(near->error, r->error.status, "host %s: %s", r->name, r->error.text);
     }
+    if (here)
+        near->content = r->content;
     if (here && *r->path) {
         near->path = strdup(r->path);
         if (asprintf(&near->folder, "%s%s", r->path, near->passing ? "/in" : "") < 0)

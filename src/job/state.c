@@ -29,6 +29,7 @@ struct fani_state {
     fani_ledger_state said;    /* the last one of the ledger */
     fani_part_check *check;
     fani_input_hash hash;
+    uint64_t staged; /* what the hash begins with */
     fani_output_hash *output;
     bool begun;     /* there was a ledger */
     bool found;     /* there was a state */
@@ -344,6 +345,14 @@ static bool is_whole(const fani_ledger_state *state)
     return state->finished || state->retries;
 }
 
+void fani_state_staged(fani_state *state, uint64_t hash)
+{
+    if (!state)
+        return;
+    state->staged = hash;
+    state->hash = (fani_input_hash){.value = hash};
+}
+
 fan_status fani_state_read(fani_state *state, const fan_items *items, fan_error *error)
 {
     if (!state || !items->count)
@@ -361,10 +370,10 @@ fan_status fani_state_read(fani_state *state, const fan_items *items, fan_error 
     if (state->foreign)
         return fani_error_set(
             error, FAN_E_ARGUMENT,
-            "the input is not the one that this run was begun with: its first %llu items hash to "
+            "the input%s is not the one that this run was begun with: its first %llu items hash to "
             "%016llx, and not to %016llx",
-            (unsigned long long)count, (unsigned long long)hash,
-            (unsigned long long)state->resumed.read_hash);
+            state->staged ? ", or a file of stage-in," : "", (unsigned long long)count,
+            (unsigned long long)hash, (unsigned long long)state->resumed.read_hash);
     if (count < state->resumed.read)
         return FAN_OK;
     state->now.read = count;
@@ -380,7 +389,7 @@ bool fani_state_is_verified(const fani_state *state)
 
 void fani_state_read_twice(fani_state *state)
 {
-    state->hash = (fani_input_hash){0};
+    state->hash = (fani_input_hash){.value = state->staged};
 }
 
 fan_status fani_state_read_all(fani_state *state, fan_error *error)
@@ -574,7 +583,7 @@ fan_status fani_state_publish(fani_job_run *run, fan_error *error)
         return status;
     }
     state->resumed = state->now; /* what a pass over what failed goes on from */
-    state->hash = (fani_input_hash){0};
+    state->hash = (fani_input_hash){.value = state->staged};
     state->read_whole = false;
     return FAN_OK;
 }

@@ -52,6 +52,10 @@ bool fani_state_is_verified(const fani_state *state);
  * compared at its end. */
 size_t fani_state_read_limit(const fani_state *state, size_t most);
 
+/* Files that every item sees hash to this: before anything is read. A run that goes on is refused
+ * where they were others, as it is for another input. */
+void fani_state_staged(fani_state *state, uint64_t hash);
+
 /* Items were read, in order, those that are done too. FAN_E_ARGUMENT: the input is another one than
  * the run was begun with. */
 fan_status fani_state_read(fani_state *state, const fan_items *items, fan_error *error);
