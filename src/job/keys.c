@@ -257,7 +257,8 @@ static const key_entry table[FANI_KEY_COUNT] = {
     [FANI_KEY_STAGE_OUT] =
         {{"stage-out", "command", "DIR",
           "give each command a folder of its own in $FANFOLD_STAGE_OUT; once it has ended well the "
-          "files in it are published as DIR/N, N the item's number, before its result counts",
+          "files in it are published as DIR/N, N the item's number, before its result counts; "
+          "where such a DIR/N is of another run, only --restart replaces it",
           false},
          .rule = RULE_PATH},
     [FANI_KEY_COMMAND] = {{"command", "command", "WORD",

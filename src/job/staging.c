@@ -1,5 +1,6 @@
 #include "job/staging.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,8 @@
 #include "job/command_stage.h"
 #include "job/near.h"
 #include "job/record.h"
+#include "job/shard.h"
+#include "job/state.h"
 #include "stage/scratch.h"
 #include "stage/walk.h"
 
@@ -117,8 +120,54 @@ static fan_status copy_lists(fani_job_run *run, fani_staging *s, fan_error *erro
 /* ---- Commands --------------------------------------------------------------------------------
  */
 
+/* Whether an entry has the name of an item's folder, and of one that this run has. */
+static bool is_of_item(const fani_job_run *run, const char *name)
+{
+    char *end;
+    if (*name < '1' || *name > '9')
+        return false;
+    errno = 0;
+    uint64_t number = strtoull(name, &end, 10);
+    return !*end && !errno && fani_slice_has(run->slice, number - 1);
+}
+
+/* The next entry; NULL with errno 0 at the end. */
+static const struct dirent *next_entry(DIR *entries)
+{
+    errno = 0;
+    /* cppcheck-suppress readdirCalled ; no other thread reads this folder */
+    return readdir(entries);
+}
+
+/* What other runs or people have left where items publish is replaced only where that is asked for:
+ * by a run that goes on with an earlier one, whose folders these are, or by the key restart. */
+static fan_status refuse_used(const fani_job_run *run, const char *out, fan_error *error)
+{
+    const struct dirent *entry = NULL;
+    if (fani_state_was_begun(run->state) || fani_job_flag(run->job, FANI_KEY_RESTART))
+        return FAN_OK;
+    DIR *entries = opendir(out);
+    while (entries && (entry = next_entry(entries)) != NULL && !is_of_item(run, entry->d_name))
+        continue;
+    int code = entry ? EEXIST : errno;
+    if (entry)
+        fani_error_set(error, FAN_E_OUTPUT,
+                       "%.300s/%s is there already, where an item's files would go: --restart "
+                       "replaces such folders; or take another folder",
+                       out, entry->d_name);
+    else if (code)
+        fani_error_errno(error, FAN_E_OUTPUT, code, "the folder %s can't be read", out);
+    if (entries)
+        (void)closedir(entries); /* only read */
+    if (!code)
+        return FAN_OK;
+    fani_error_place(error, out, 0, 0);
+    return FAN_E_OUTPUT;
+}
+
 /* The folder that files are published in, and one in it where they become whole. */
-static fan_status make_out(fani_staging *s, const char *out, char **whole, fan_error *error)
+static fan_status make_out(const fani_job_run *run, fani_staging *s, const char *out, char **whole,
+                           fan_error *error)
 {
     char name[FANI_SCRATCH_NAME];
     if (mkdir(out, 0777) != 0 && errno != EEXIST) {
@@ -130,7 +179,9 @@ static fan_status make_out(fani_staging *s, const char *out, char **whole, fan_e
     if (!*whole)
         return fani_error_errno(error, FAN_E_OUTPUT, errno, "the folder %s can't be found", out);
     fani_scratch_sweep(*whole);
-    fan_status status = fani_scratch_name(true, name, error);
+    fan_status status = refuse_used(run, out, error);
+    if (status == FAN_OK)
+        status = fani_scratch_name(true, name, error);
     if (status == FAN_OK)
         status = fani_scratch_make(*whole, name, FANI_SCRATCH_PROCESS, &s->scratch, error);
     return status;
@@ -141,11 +192,13 @@ static fan_status prepare_commands(fani_job_run *run, fani_staging *s, fan_error
     const fani_strings *sources = sources_of(run->job);
     const char *out = fani_job_text(run->job, FANI_KEY_STAGE_OUT);
     char *whole = NULL;
-    fan_status status =
-        copy(run, s, run->executor, (const char *const *)sources->at, sources->count, error);
-    if (status == FAN_OK && out)
-        status = make_out(s, out, &whole, error);
+    fan_status status = out ? make_out(run, s, out, &whole, error) : FAN_OK;
+    if (status == FAN_OK)
+        status =
+            copy(run, s, run->executor, (const char *const *)sources->at, sources->count, error);
     const fan_near *near = status == FAN_OK && s->near_count ? s->nears[0] : NULL;
+    if (near && sources->count)
+        fani_state_staged(run->state, fani_near_content(near));
     if (near && fani_command_stage_tell(&s->told, sources->count > 0, whole, s->scratch,
                                         fani_near_table(near)) != FAN_OK)
         status = fani_error_set(error, FAN_E_MEMORY, "out of memory");

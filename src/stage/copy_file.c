@@ -85,8 +85,8 @@ static fan_status check_going_on(const copy *c, fan_error *error)
 /* ---- What is there already --------------------------------------------------------------------
  */
 
-/* The file that has the copy's name: *fd is -1 where there is none that could stay. Looked at before it is opened,
- * as to open a device may do something. */
+/* The file that has the copy's name: *fd is -1 where there is none that could stay. Looked at
+ * before it is opened, as to open a device may do something. */
 static fan_status open_present(const copy *c, int *fd, uint64_t *size, fan_error *error)
 {
     struct stat info;

@@ -93,6 +93,10 @@ expect 0
 has secret/packed "12 15"
 is 600 secret/packed
 is 700 secret
+chmod 644 secret/packed
+run "$fanfold" stage --to secret --unpack --secret packed.gz
+expect 0
+is 600 secret/packed
 
 what="hostile lists"
 mkdir hostile
@@ -220,6 +224,49 @@ run timeout 60 "$fanfold" map -j 1 --output killed --resume -a items --stage-in 
 expect 0
 [ "$(cat res/[1-4]/r | tr '\n' ' ')" = "1 2 3 4 " ] || fail "$what: there is $(cat res/*/r)"
 has log/3 x
+is_tidy base
+is_tidy res
+
+what="a run is not gone on with where a staged file has changed"
+rm -rf res log/*
+printf 'one\n' >model
+cat >fails.sh <<'END'
+cat "$FANFOLD_STAGE/model"
+[ "$1" = 3 ] || exit 1
+END
+run "$fanfold" map --output model_out -a items --stage-in model -- sh fails.sh {}
+expect 1
+printf 'two\n' >model
+cp -p model_out before
+printf 'two\n' >model
+run "$fanfold" map --output model_out --retry-failed -a items --stage-in model -- sh fails.sh {}
+expect 2
+says "or a file of stage-in, is not the one that this run was begun with"
+cmp before model_out || fail "$what: the output has changed"
+printf 'one\n' >model
+run "$fanfold" map --output model_out --retry-failed -a items --stage-in model -- sh fails.sh {}
+expect 1
+
+what="what others have left is not replaced unasked"
+rm -rf res log/*
+mkdir -p res/3 res/03 res/notes
+printf 'mine\n' >res/3/thesis
+run "$fanfold" map -a items --stage-in a --stage-out res -- sh work.sh {}
+expect 3
+says "res/3 is there already"
+has res/3/thesis mine
+[ -z "$(ls log)" ] || fail "$what: something ran"
+[ "$(ls res | tr '\n' ' ')" = "03 3 notes " ] || fail "$what: there is $(ls res)"
+for shard in 1 2; do # the second one's items are others
+    FAIL=none run "$fanfold" map -a items --stage-in a --stage-out res --format tsv --output shards \
+        --shard "$shard/2" -- sh work.sh {}
+    expect $((shard == 1 ? 3 : 0))
+done
+has res/4/deep/result 4
+FAIL=none run "$fanfold" map --restart -a items --stage-in a --stage-out res -- sh work.sh {}
+expect 0
+has res/3/deep/result 3
+[ ! -e res/3/thesis ] || fail "$what: an item's folder has what another run left"
 is_tidy base
 is_tidy res
 
