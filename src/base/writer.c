@@ -742,6 +742,17 @@ static int sync_folder(int folder)
     return sync_to_disk(folder) != 0 && errno != EINVAL && errno != ENOTSUP ? -1 : 0;
 }
 
+int fani_sync_folder(int folder, const char *path)
+{
+    int fd = openat(folder, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return errno == EACCES ? 0 : -1;
+    int result = sync_folder(fd), code = errno;
+    (void)close(fd); /* only read */
+    errno = code;
+    return result;
+}
+
 static int rename_into_place(const fani_writer *w)
 {
     int result;

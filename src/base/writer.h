@@ -124,4 +124,9 @@ uint64_t fani_writer_bytes(const fani_writer *writer);
 /* Frees; a file that was not published is removed. NULL is accepted. */
 void fani_writer_free(fani_writer *writer);
 
+/* Syncs the folder `path`, relative to an open one, so that what was made or renamed in it stays.
+ * Those that can't be synced (the file system can't, or they can't be read) are let be. -1: errno
+ * says why. */
+int fani_sync_folder(int folder, const char *path);
+
 #endif

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/writer.h"
 #include "fanfold/stage.h"
 #include "job/near.h"
 #include "job/record.h"
@@ -196,21 +197,6 @@ static fan_status copy_own(const fani_command_stage *s, const char *to,
     return status;
 }
 
-/* -1 with errno; some file systems can't sync a folder and say so. */
-static int sync_folder(const char *path)
-{
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), result;
-    if (fd < 0)
-        return -1;
-    do {
-        result = fsync(fd);
-    } while (result != 0 && errno == EINTR);
-    int code = errno;
-    (void)close(fd); /* only read */
-    errno = code;
-    return result != 0 && code != EINVAL && code != ENOTSUP ? -1 : 0;
-}
-
 /* Puts the folder `whole` in the place of `target`, and what was there in the place of `whole`. Not
  * all file systems can exchange; there another name, `aside`, is between. */
 static bool exchange(const char *whole, const char *target, const char *aside)
@@ -249,11 +235,11 @@ static fan_status put_in_place(const fani_command_stage *s, const char *whole, c
     if (asprintf(&aside, "%s.old", whole) < 0)
         return fani_error_set(error, FAN_E_MEMORY, "out of memory");
     if (any)
-        placed = sync_folder(whole) == 0 && exchange(whole, target, aside);
+        placed = fani_sync_folder(AT_FDCWD, whole) == 0 && exchange(whole, target, aside);
     else if (lstat(target, &info) == 0)
         placed = rename(target, aside) == 0;
     fan_status status = placed ? FAN_OK : fail(target, "given its place", error);
-    if (status == FAN_OK && sync_folder(s->out) != 0)
+    if (status == FAN_OK && fani_sync_folder(AT_FDCWD, s->out) != 0)
         status = fail(target, "synced with its place", error);
     (void)fani_scratch_remove(aside); /* these two: what stays goes with the run's folder */
     (void)fani_scratch_remove(whole);

@@ -2,11 +2,14 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/error.h"
+#include "base/writer.h"
 #include "job/command_stage.h"
 #include "job/near.h"
 #include "job/record.h"
@@ -165,19 +168,38 @@ static fan_status refuse_used(const fani_job_run *run, const char *out, fan_erro
     return FAN_E_OUTPUT;
 }
 
+static fan_status fail_out(const char *out, const char *doing, fan_error *error)
+{
+    fani_error_errno(error, FAN_E_OUTPUT, errno, "the folder %s can't be %s", out, doing);
+    fani_error_place(error, out, 0, 0);
+    return FAN_E_OUTPUT;
+}
+
+/* -1: errno says why. */
+static int sync_parent(const char *path)
+{
+    int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    int result = fani_sync_folder(fd, ".."), code = errno;
+    (void)close(fd); /* only a place */
+    errno = code;
+    return result;
+}
+
 /* The folder that files are published in, and one in it where they become whole. */
 static fan_status make_out(const fani_job_run *run, fani_staging *s, const char *out, char **whole,
                            fan_error *error)
 {
     char name[FANI_SCRATCH_NAME];
-    if (mkdir(out, 0777) != 0 && errno != EEXIST) {
-        fani_error_errno(error, FAN_E_OUTPUT, errno, "the folder %s can't be made", out);
-        fani_error_place(error, out, 0, 0);
-        return FAN_E_OUTPUT;
-    }
+    bool made = mkdir(out, 0777) == 0;
+    if (!made && errno != EEXIST)
+        return fail_out(out, "made", error);
     *whole = realpath(out, NULL);
     if (!*whole)
-        return fani_error_errno(error, FAN_E_OUTPUT, errno, "the folder %s can't be found", out);
+        return fail_out(out, "found", error);
+    if (made && sync_parent(*whole) != 0)
+        return fail_out(out, "synced", error);
     fani_scratch_sweep(*whole);
     fan_status status = refuse_used(run, out, error);
     if (status == FAN_OK)

@@ -10,6 +10,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/writer.h"
+
 enum { BENEATH_TRIES = 100 };
 
 /* ---- Names ----------------------------------------------------------------------------------- */
@@ -91,6 +93,12 @@ static int open_folder(int folder, const char *name)
     return open_step(folder, name, O_PATH | O_DIRECTORY);
 }
 
+/* Makes a folder that is missing, unless somebody else just has. Its name is to stay too. */
+static bool make_folder(int folder, const char *name, mode_t mode)
+{
+    return mkdirat(folder, name, mode) == 0 ? fani_sync_folder(folder, ".") == 0 : errno == EEXIST;
+}
+
 /* Goes to the folder that the last part of a name lies in, making those that are missing unless
  * `mode` is 0; *name is then that part. The answer is another descriptor than `folder`. */
 static int go_down(int folder, const char **name, mode_t mode)
@@ -101,7 +109,7 @@ static int go_down(int folder, const char **name, mode_t mode)
         if (!*part || !strcmp(part, "."))
             continue;
         int next = open_folder(at, part);
-        if (next < 0 && errno == ENOENT && mode && (!mkdirat(at, part, mode) || errno == EEXIST))
+        if (next < 0 && errno == ENOENT && mode && make_folder(at, part, mode))
             next = open_folder(at, part);
         close_quietly(at);
         at = next;

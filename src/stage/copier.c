@@ -179,11 +179,14 @@ static fan_status fail_folder(const fan_copier *c, const char *doing, fan_error 
 static fan_status open_folder(fan_copier *c, fan_error *error)
 {
     struct stat info;
-    if (mkdir(c->options.folder, c->options.secret ? 0700 : 0777) != 0 && errno != EEXIST)
+    bool made = mkdir(c->options.folder, c->options.secret ? 0700 : 0777) == 0;
+    if (!made && errno != EEXIST)
         return fail_folder(c, "made", error);
     c->into.folder = open(c->options.folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (c->into.folder < 0 || fstat(c->into.folder, &info) != 0)
         return fail_folder(c, "opened", error);
+    if (made && fani_sync_folder(c->into.folder, "..") != 0)
+        return fail_folder(c, "synced", error);
     fani_listing_pass_over(c->listing, &info);
     return FAN_OK;
 }

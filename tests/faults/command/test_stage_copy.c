@@ -118,6 +118,35 @@ FAN_TEST(stage_copy, a_disk_that_is_full_or_fails)
     fail_each("link", "EIO", false, 3);
 }
 
+/* Where the folder of a copy is new, its name is to be on the disk too: one of these calls is for
+ * that, and its error is said. */
+FAN_TEST(stage_copy, new_folders_are_synced_into_their_parents)
+{
+    static ran r;
+    char label[384], to[PATH];
+    bool parent = false, middle = false;
+    for (unsigned long k = 1; k < 100 && !shim_failed(); k++) {
+        begin();
+        snprintf(to, sizeof to, "%s/to", folder());
+        run(&(setting){.fault = {.call = "fsync",
+                                 .what = "EIO",
+                                 .path = folder(),
+                                 .at = k,
+                                 .no_sync = true}},
+            "stage -j 1 --to @/to @/in", &r);
+        snprintf(label, sizeof label, "fsync %lu on %s", k, r.fired_path);
+        if (!r.fired)
+            break;
+        EXPECT_I64(r.code, 3);
+        expect_copies(&r, label);
+        parent |= !strcmp(r.fired_path, folder());
+        middle |= !strcmp(r.fired_path, to);
+    }
+    EXPECT_TRUE(parent);
+    EXPECT_TRUE(middle);
+    tidy();
+}
+
 FAN_TEST(stage_copy, memory_that_is_short)
 {
     static ran r;
