@@ -95,21 +95,27 @@ static fan_status refuse_name(const fani_listed *listed, const char *name, const
     return FAN_E_INPUT;
 }
 
-/* Gives a name away, which nobody else gets. With unpacking, what it may become counts. */
+/* Gives a name away, which nobody else gets. With unpacking, what it may become is given away too:
+ * only the file's first bytes will tell which of them it is. */
 static fan_status give_name(fan_copier *c, const slot *s, fan_error *error)
 {
-    bool is_new = false, good;
-    char *name = strdup(s->name);
-    if (name && c->options.unpack && !s->listed.is_final)
-        fani_copy_take_ending_off(name);
-    bool is_list = name && c->options.manifest && !strcmp(name, c->options.manifest);
-    good = name && fani_names_add(c->names, name, &is_new);
-    free(name);
+    const char *list = c->options.manifest;
+    bool is_new = false, other_is_new = true, good;
+    char *other = strdup(s->name);
+    if (other && c->options.unpack && !s->listed.is_final)
+        fani_copy_take_ending_off(other);
+    bool is_list = other && list && (!strcmp(s->name, list) || !strcmp(other, list));
+    good = other && fani_names_add(c->names, s->name, &is_new);
+    if (good && strcmp(other, s->name) != 0)
+        good = fani_names_add(c->names, other, &other_is_new);
+    free(other);
     if (!good)
         return fani_error_set(error, FAN_E_MEMORY, "no memory for the names of files");
     if (is_list)
         return refuse_name(&s->listed, s->name, "is that of the list of files", error);
-    return is_new ? FAN_OK : refuse_name(&s->listed, s->name, "is that of another copy too", error);
+    return is_new && other_is_new
+               ? FAN_OK
+               : refuse_name(&s->listed, s->name, "is that of another copy too", error);
 }
 
 /* The copy's name, which is left in the slot. */

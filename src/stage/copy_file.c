@@ -27,7 +27,8 @@ typedef struct copy {
     char *shown; /* the copy's path, for messages */
     int fd;      /* of the file that is read; -1: it is fetched, or not open */
     bool executable;
-    uint64_t expected; /* bytes that it had when it was opened */
+    uint64_t expected;        /* bytes that it had when it was opened, */
+    struct timespec at_first; /* and when it had been changed last */
     unsigned char *buffer;
 
     fani_writer *writer;
@@ -370,18 +371,27 @@ static fan_status open_source(copy *c, fan_error *error)
     if (!S_ISREG(info.st_mode))
         return refuse(c, "is no plain file, and only those are copied", error);
     c->expected = (uint64_t)info.st_size;
+    c->at_first = info.st_mtim;
     c->executable = info.st_mode & 0100;
     return check_size(c, c->expected, error);
 }
 
-/* Files of /proc have no size. */
+/* Whether the bytes are those of one moment, as far as sizes and times tell. Files of /proc have no
+ * size. */
 static fan_status check_unchanged(const copy *c, fan_error *error)
 {
-    if (!c->expected || c->stored_size == c->expected)
+    struct stat info;
+    if (fstat(c->fd, &info) != 0)
+        return fail_read(c, "looked at", error);
+    if (c->expected && c->stored_size != c->expected)
+        fani_error_set(error, FAN_E_INPUT,
+                       "%s was changed while it was read: %" PRIu64 " of %" PRIu64 " bytes",
+                       c->from->name, c->stored_size, c->expected);
+    else if (info.st_mtim.tv_sec != c->at_first.tv_sec ||
+             info.st_mtim.tv_nsec != c->at_first.tv_nsec)
+        fani_error_set(error, FAN_E_INPUT, "%s was changed while it was read", c->from->name);
+    else
         return FAN_OK;
-    fani_error_set(error, FAN_E_INPUT,
-                   "%s was changed while it was read: %" PRIu64 " of %" PRIu64 " bytes",
-                   c->from->name, c->stored_size, c->expected);
     fani_error_place(error, c->from->name, 0, 0);
     return FAN_E_INPUT;
 }

@@ -8,6 +8,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -503,6 +504,11 @@ FAN_TEST(stage_copy, unpacking)
     EXPECT_STR(copy(&f, "d/a.gz", (fan_copier_options){.unpack = true}), "a!INPUT");
     EXPECT_STR(text_of(&f, "to/a"), "as it was");
     EXPECT_U64(entries_of(&f, "to"), 6);
+    /* Either could become c.gz. */
+    make_gzip(&f, "d/c.gz.gz", "packed");
+    EXPECT_STR(copy(&f, "d/c*", (fan_copier_options){.unpack = true}), "c.gz=|c.gz.gz!INPUT");
+    EXPECT_STR(copy(&f, "d/c.gz", (fan_copier_options){.unpack = true, .manifest = "c.gz"}),
+               "c.gz!INPUT");
     remove_folder(&f);
 }
 
@@ -598,6 +604,46 @@ FAN_TEST(stage_copy, many_at_once)
     EXPECT_U64(count, 300);
     EXPECT_U64(wrong, 0);
     EXPECT_U64(entries_of(&f, "to/d"), 300);
+    remove_folder(&f);
+}
+
+typedef struct toucher {
+    char path[PATH_SIZE];
+    atomic_bool ended;
+} toucher;
+
+static void *touch(void *user)
+{
+    toucher *t = user;
+    for (long i = 1; !atomic_load(&t->ended); i++)
+        EXPECT_I64(
+            utimensat(AT_FDCWD, t->path, (struct timespec[]){{.tv_sec = i}, {.tv_sec = i}}, 0), 0);
+    return NULL;
+}
+
+/* One that is changed all the time is so sooner or later while it is read, though its size is the
+ * same. */
+FAN_TEST(stage_copy, what_is_changed_while_it_is_read)
+{
+    enum { SIZE = 1 << 22 };
+    folder f = make_folder();
+    char path[PATH_SIZE];
+    pthread_t thread;
+    toucher t = {0};
+    unsigned char *bytes = calloc(1, SIZE);
+    ASSERT_TRUE(bytes);
+    make_file(&f, "a", bytes, SIZE);
+    free(bytes);
+    in(&f, "a", t.path);
+    ASSERT_I64(pthread_create(&thread, NULL, touch, &t), 0);
+    bool found = false;
+    for (int tries = 0; tries < 10000 && !found; tries++) {
+        found = !strcmp(copy(&f, "a", (fan_copier_options){0}), "a!INPUT");
+        EXPECT_I64(unlink(in(&f, "to/a", path)), found ? -1 : 0);
+    }
+    atomic_store(&t.ended, true);
+    EXPECT_I64(pthread_join(thread, NULL), 0);
+    EXPECT_TRUE(found);
     remove_folder(&f);
 }
 
