@@ -12,7 +12,7 @@
 
 /* What is said while files are copied. */
 typedef struct staging {
-    uint64_t copied;
+    uint64_t copied, failed;
 } staging;
 
 static bool is_stopped(void *user)
@@ -28,6 +28,7 @@ static void told(void *user, const char *host, const fan_copied *copied)
     if (!copied->error)
         return;
     char label[160];
+    s->failed++;
     fan_error error = *copied->error;
     snprintf(label, sizeof label, "host %.128s", host ? host : "");
     if (host)
@@ -78,6 +79,9 @@ static int stage(const cli_options *o, fan_executor *executor)
         printf("%s\n", fan_near_folder(near));
         (void)fan_near_get_stats(near, &stats); /* it can't fail */
     }
+    if (stats.failed > s.failed) /* hosts tell only so many in full */
+        message_error("%llu more files can't be copied",
+                      (unsigned long long)(stats.failed - s.failed));
     fan_near_close(near, false);
     return code_of(status, &stats, &error);
 }

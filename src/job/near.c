@@ -597,12 +597,17 @@ static unsigned ranks_of(fan_executor *executor)
     return has ? stats.ranks : 1;
 }
 
-/* A private folder that nobody is told of is of no use. */
-static void give_up(fan_near *near, fan_status status)
+/* A private folder that nobody is told of is of no use, on any host; one that was there before is
+ * not ours to remove. */
+static void give_up(fan_near *near, bool by_rule, fan_status status)
 {
     const char *last = near->path ? strrchr(near->path, '/') : NULL;
-    near->passing |= last && !strncmp(last + 1, near->name, strlen(near->name));
-    fan_near_close(near, status == FAN_E_CANCELLED);
+    if (last && strncmp(last + 1, near->name, strlen(near->name)) != 0) {
+        free(near->path);
+        near->path = NULL;
+    }
+    near->passing |= by_rule;
+    fan_near_close(near, status == FAN_E_CANCELLED || !*near->name);
 }
 
 fan_status fan_near_open_sized(fan_executor *executor, const fan_near_options *options,
@@ -633,7 +638,7 @@ fan_status fan_near_open_sized(fan_executor *executor, const fan_near_options *o
     if (status == FAN_OK)
         *near = n;
     else
-        give_up(n, status);
+        give_up(n, !o.folder, status);
     return status;
 }
 

@@ -226,13 +226,24 @@ void fani_scratch_sweep(const char *base)
         (void)closedir(entries); /* only read */
 }
 
+/* Whether a name is all that fani_scratch_name gives: less of it would begin those of others. */
+static bool is_whole_name(const char *name)
+{
+    int end = 0;
+    bool passes = sscanf(name, PASSING "%*16[0-9a-f]%n", &end) == 0 && end;
+    if (!passes)
+        (void)sscanf(name, STAYING "%*16[0-9a-f]%n", &end);
+    return end == (int)strlen(passes ? PASSING : STAYING) + 16 && !name[end];
+}
+
 void fani_scratch_remove_named(const char *base, const char *name)
 {
-    DIR *entries = opendir(base);
+    DIR *entries = is_whole_name(name) ? opendir(base) : NULL;
     const struct dirent *entry;
     /* cppcheck-suppress readdirCalled ; no other thread reads this folder */
     while (entries && (entry = readdir(entries)) != NULL)
-        if (!strncmp(entry->d_name, name, strlen(name)))
+        if (!strncmp(entry->d_name, name, strlen(name)) &&
+            is_private_at(dirfd(entries), entry->d_name))
             (void)remove_at(dirfd(entries), entry->d_name); /* a later run removes what stays */
     if (entries)
         (void)closedir(entries); /* only read */

@@ -38,7 +38,8 @@ fan_status fani_scratch_make(const char *base, const char *name, fani_scratch_li
  * What can't be removed stays. */
 void fani_scratch_sweep(const char *base);
 
-/* Removes those whose names begin so. */
+/* Removes this user's private folders in `base` whose names begin with what fani_scratch_name gave;
+ * with anything else, nothing. */
 void fani_scratch_remove_named(const char *base, const char *name);
 
 /* Removes a folder with all that is in it, following no links. False: not all of it, with errno. */

@@ -319,6 +319,18 @@ END
         cmp base/0/LIST base/1/LIST || fail "$what: the lists differ"
         has base/1/a "of a"
         has base/0/data/sub/more 21
+        for i in $(seq 20); do printf '%s' "$i" >"many$i" && mkdir "base/1/many$i"; done
+        run "${mpirun[@]}" -n 3 sh on_host.sh "$fanfold" stage many*
+        says "fanfold: 4 more files can't be copied"
+        rm -r base/[012]
+        mkdir -p base/1 base/2
+        chmod 1777 base/1 base/2
+        sed 's/^mkdir.*//' on_host.sh >no_host.sh
+        run "${mpirun[@]}" -n 3 sh no_host.sh "$fanfold" stage a
+        [ "$code" -ne 0 ] || fail "$what: no folder for files is no error"
+        says "base/0 (TMPDIR)"
+        is_tidy base
+        chmod 755 base/[12]
         mkdir base/1/large
         printf 'large' >large
         run "${mpirun[@]}" -n 3 sh on_host.sh "$fanfold" stage large

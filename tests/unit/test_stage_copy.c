@@ -24,6 +24,7 @@
 #include "http_server.h"
 #include "shim.h"
 #include "stage/beneath.h"
+#include "stage/scratch.h"
 
 enum { HANG_MS = 60000, PATH_SIZE = 512, TEXT_SIZE = 4096 };
 
@@ -604,6 +605,32 @@ FAN_TEST(stage_copy, many_at_once)
     EXPECT_U64(count, 300);
     EXPECT_U64(wrong, 0);
     EXPECT_U64(entries_of(&f, "to/d"), 300);
+    remove_folder(&f);
+}
+
+/* Private folders are removed by their whole name alone: what begins it begins others too. */
+FAN_TEST(stage_copy, private_folders_are_removed_by_name)
+{
+    static const char *const parts[] = {"", "fanfold-", "fanfold-job-", "fanfold-stage-"};
+    folder f = make_folder();
+    char name[FANI_SCRATCH_NAME], *path = NULL, shorter[FANI_SCRATCH_NAME];
+    make_sub(&f, "of another");
+    make_text(&f, "fanfold-job-", "of another");
+    for (int passing = 0; passing < 2; passing++) {
+        ASSERT_I64(fani_scratch_name(passing, name, NULL), FAN_OK);
+        ASSERT_I64(fani_scratch_make(f.path, name,
+                                     passing ? FANI_SCRATCH_PARENT : FANI_SCRATCH_STAYS, &path,
+                                     NULL),
+                   FAN_OK);
+        for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+            fani_scratch_remove_named(f.path, parts[i]);
+        snprintf(shorter, sizeof shorter, "%.*s", (int)strlen(name) - 1, name);
+        fani_scratch_remove_named(f.path, shorter);
+        EXPECT_U64(entries_of(&f, "."), 3);
+        fani_scratch_remove_named(f.path, name);
+        EXPECT_U64(entries_of(&f, "."), 2);
+        free(path);
+    }
     remove_folder(&f);
 }
 
