@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "fanfold/gang.h"
 #include "job/record.h"
+#include "stage/fetch.h"
 #include "stage/scratch.h"
 
 enum {
@@ -104,7 +105,7 @@ static bool take_file(const char **at, const char *end, fan_known_file *file)
 static char *absolute(const char *path)
 {
     char *all = NULL, *here = NULL;
-    if (*path == '/' || strstr(path, "://"))
+    if (*path == '/' || fani_fetch_is_url(path))
         return strdup(path);
     here = getcwd(NULL, 0);
     if (!here || asprintf(&all, "%s/%s", here, path) < 0)
