@@ -41,6 +41,14 @@ static char *in_folder(const char *output, const char *name)
     return asprintf(&path, "%s/%s", output, name) < 0 ? NULL : path;
 }
 
+fan_status fani_split_clear_fence(const char *output, uint64_t id, fan_error *error)
+{
+    char *path = in_folder(output, "."); /* no link: it is looked for in this folder */
+    fan_status status = path ? fani_writer_clear_fence(path, id, error) : no_memory(error);
+    free(path);
+    return status;
+}
+
 bool fani_split_is_there(const char *output)
 {
     char *path = in_folder(output, MANIFEST);
@@ -119,9 +127,7 @@ static void drop_file(splitting *s)
 /* Publishes the file that was begun, and lists it. */
 static fan_status end_file(splitting *s, fan_error *error)
 {
-    fan_status status = fani_state_check(s->run->state, error); /* still ours to write */
-    if (status == FAN_OK)
-        status = fani_part_file_add(&s->file, &s->how, NULL, 0, true, error);
+    fan_status status = fani_part_file_add(&s->file, &s->how, NULL, 0, true, error);
     if (status != FAN_OK)
         return status;
     const fani_manifest_entry entry = {.name = s->name,
@@ -185,6 +191,8 @@ static fan_status open_folder(splitting *s, fan_error *error)
     if (status == FAN_OK)
         status =
             fani_writer_add(s->manifest, FANI_MANIFEST_HEAD, strlen(FANI_MANIFEST_HEAD), error);
+    if (status == FAN_OK)
+        fani_writer_set_fence(s->manifest, s->how.fence);
     free(path);
     return status;
 }
@@ -204,10 +212,12 @@ static void remove_from(const char *output, uint64_t first, fan_packing packing)
 fan_status fani_split_publish(fani_job_run *run, fan_error *error)
 {
     fani_packed_how how = fani_packed_of(run->job);
+    fani_writer_fence fence = fani_state_fence(run->state);
     splitting s = {.run = run,
                    .how = {.packing = how.packing,
                            .level = how.level,
-                           .secret = fani_packed_part_is_private(run)},
+                           .secret = fani_packed_part_is_private(run),
+                           .fence = &fence},
                    .most = fani_split_of(run->job)};
     fan_status status = fani_state_check(run->state, error);
     if (status == FAN_OK)
@@ -217,9 +227,9 @@ fan_status fani_split_publish(fani_job_run *run, fan_error *error)
     if (status == FAN_OK && s.path)
         status = end_file(&s, error);
     if (status == FAN_OK)
-        status = fani_state_check(run->state, error);
-    if (status == FAN_OK)
         status = fani_writer_publish(s.manifest, error);
+    if (status == FAN_OK)
+        status = fani_state_check(run->state, error); /* those of a later run stay */
     for (fan_packing p = FAN_PACKING_NONE; status == FAN_OK && p <= FAN_PACKING_ZSTD; p++)
         remove_from(run->output, p == how.packing ? s.count : 0, p);
     drop_file(&s);
