@@ -1,5 +1,6 @@
 #include "job/split.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,6 +17,8 @@
 #include "stage/part_file.h"
 
 #define MANIFEST "MANIFEST"
+#define PART "part-"
+#define DIGITS "0123456789"
 
 uint64_t fani_split_of(const fan_job *job)
 {
@@ -57,6 +60,33 @@ bool fani_split_is_there(const char *output)
     return there;
 }
 
+/* As name_of makes them, whatever they are compressed by. */
+static bool is_part(const char *name)
+{
+    size_t digits = strncmp(name, PART, strlen(PART)) ? 0 : strspn(name + strlen(PART), DIGITS);
+    const char *ending = name + strlen(PART) + digits;
+    bool known = false;
+    for (fan_packing p = FAN_PACKING_NONE; digits && p <= FAN_PACKING_ZSTD; p++)
+        known = known || !strcmp(ending, fani_pack_ending(p));
+    return known;
+}
+
+/* Whether a folder that no run has made has files that would be replaced, or removed as those of an
+ * older output. */
+static bool has_strangers(const char *output)
+{
+    char *journal = fani_ledger_path(output);
+    bool known = !journal || access(journal, F_OK) == 0 || fani_split_is_there(output),
+         found = false;
+    DIR *folder = known ? NULL : opendir(output);
+    for (const struct dirent *entry; !found && folder && (entry = readdir(folder));)
+        found = is_part(entry->d_name);
+    if (folder)
+        (void)closedir(folder); /* only read */
+    free(journal);
+    return found;
+}
+
 fan_status fani_split_check(const fan_job *job, fan_error *error)
 {
     const char *output = fani_job_text(job, FANI_KEY_OUTPUT);
@@ -73,9 +103,14 @@ fan_status fani_split_check(const fan_job *job, fan_error *error)
     if (fani_job_flag(job, FANI_KEY_NO_JOURNAL))
         return fani_error_set(error, FAN_E_ARGUMENT,
                               "split needs the journal: it can't be used with no-journal");
-    return fan_job_is_resumable(job)
-               ? FAN_OK
-               : fani_error_set(error, FAN_E_ARGUMENT, "split: %.300s is no folder", output);
+    if (!fan_job_is_resumable(job))
+        return fani_error_set(error, FAN_E_ARGUMENT, "split: %.300s is no folder", output);
+    if (fani_job_flag(job, FANI_KEY_RESTART) || !has_strangers(output))
+        return FAN_OK;
+    return fani_error_set(error, FAN_E_ARGUMENT,
+                          "split: %.300s has files " PART "NNNNN that no " MANIFEST
+                          " lists: --restart replaces them",
+                          output);
 }
 
 /* ---- Writing ---------------------------------------------------------------------------------
@@ -103,7 +138,7 @@ static fan_status output_error(const char *path, const char *doing, fan_error *e
 static char *name_of(uint64_t number, fan_packing packing)
 {
     char *name;
-    int size = asprintf(&name, "part-%05" PRIu64 "%s", number, fani_pack_ending(packing));
+    int size = asprintf(&name, PART "%05" PRIu64 "%s", number, fani_pack_ending(packing));
     return size < 0 ? NULL : name;
 }
 
@@ -175,13 +210,11 @@ static fan_status take(void *user, const unsigned char *bytes, size_t size, fan_
 /* The older list goes first: it would speak of files that are not what it says. */
 static fan_status open_folder(splitting *s, fan_error *error)
 {
-    const char *folder = s->run->output;
-    char *path = in_folder(folder, MANIFEST);
-    fan_status status = FAN_OK;
-    if (!path)
-        return no_memory(error);
-    if (mkdir(folder, s->how.secret ? 0700 : 0777) && errno != EEXIST)
-        status = output_error(folder, "made", error);
+    char *folder = fani_writer_target(s->run->output); /* it may be where a link leads */
+    char *path = in_folder(s->run->output, MANIFEST);
+    fan_status status = folder && path ? FAN_OK : no_memory(error);
+    if (status == FAN_OK && mkdir(folder, s->how.secret ? 0700 : 0777) && errno != EEXIST)
+        status = output_error(s->run->output, "made", error);
     if (status == FAN_OK && unlink(path) && errno != ENOENT)
         status = output_error(path, "replaced", error);
     if (status == FAN_OK)
@@ -194,6 +227,7 @@ static fan_status open_folder(splitting *s, fan_error *error)
     if (status == FAN_OK)
         fani_writer_set_fence(s->manifest, s->how.fence);
     free(path);
+    free(folder);
     return status;
 }
 
