@@ -23,6 +23,7 @@ enum {
 };
 
 #define TEMPORARY ".fanfold-%016llx.tmp"
+#define FENCED ".fanfold-%016llx.new"
 
 struct fani_writer {
     char *name;   /* as the caller gave it, for messages */
@@ -745,11 +746,11 @@ static int sync_folder(int folder)
     return sync_to_disk(folder) != 0 && errno != EINVAL && errno != ENOTSUP ? -1 : 0;
 }
 
-static int rename_into_place(const fani_writer *w)
+static int rename_to(const fani_writer *w, const char *name)
 {
     int result;
     do
-        result = renameat(w->folder, w->temporary, w->folder, base_name(w->target));
+        result = renameat(w->folder, w->temporary, w->folder, name);
     while (result != 0 && errno == EINTR);
     return result;
 }
@@ -779,9 +780,11 @@ fan_status fani_writer_clear_fence(const char *path, uint64_t id, fan_error *err
     char name[32], *target = fani_writer_target(path);
     if (!target)
         return fani_error_set(error, FAN_E_MEMORY, "out of memory");
-    snprintf(name, sizeof name, TEMPORARY, (unsigned long long)id);
+    snprintf(name, sizeof name, FENCED, (unsigned long long)id);
     int folder = open_folder(target, O_PATH);
-    int code = folder < 0 || unlinkat(folder, name, 0) ? errno : 0;
+    int code = folder < 0 ? errno : EINTR;
+    while (code == EINTR && folder >= 0)
+        code = unlinkat(folder, name, 0) ? errno : 0;
     if (folder >= 0)
         (void)close(folder); /* a name alone was removed in it */
     free(target);
@@ -798,9 +801,9 @@ static int go_behind_fence(fani_writer *w)
     char *name;
     if (!w->fence.still_ours)
         return 0;
-    if (asprintf(&name, TEMPORARY, (unsigned long long)w->fence.id) < 0)
+    if (asprintf(&name, FENCED, (unsigned long long)w->fence.id) < 0)
         return -1;
-    if (renameat(w->folder, w->temporary, w->folder, name)) {
+    if (rename_to(w, name)) {
         free(name);
         return -1;
     }
@@ -845,7 +848,7 @@ static fan_status move_into_place(fani_writer *w, fan_error *error)
     if (status != FAN_OK)
         return status;
     errno = ESTALE;
-    if (has_its_name(w) && rename_into_place(w) == 0)
+    if (has_its_name(w) && rename_to(w, base_name(w->target)) == 0)
         return end_moving(w, error);
     (void)fail(w, "renamed into place", error);
     (void)ask_fence(w, error); /* the better reason, if it is one */

@@ -212,8 +212,13 @@ static fan_status open_folder(splitting *s, fan_error *error)
 {
     char *folder = fani_writer_target(s->run->output); /* it may be where a link leads */
     char *path = in_folder(s->run->output, MANIFEST);
-    fan_status status = folder && path ? FAN_OK : no_memory(error);
-    if (status == FAN_OK && mkdir(folder, s->how.secret ? 0700 : 0777) && errno != EEXIST)
+    fan_status status = FAN_OK;
+    if (!folder || !path) {
+        free(folder);
+        free(path);
+        return no_memory(error);
+    }
+    if (mkdir(folder, s->how.secret ? 0700 : 0777) && errno != EEXIST)
         status = output_error(s->run->output, "made", error);
     if (status == FAN_OK && unlink(path) && errno != ENOENT)
         status = output_error(path, "replaced", error);
