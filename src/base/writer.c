@@ -22,6 +22,9 @@ enum {
     LINKS_MAX = 40, /* followed from the target's name, as the system does */
 };
 
+#define TEMPORARY ".fanfold-%016llx.tmp"
+#define FENCED ".fanfold-%016llx.new"
+
 struct fani_writer {
     char *name;   /* as the caller gave it, for messages */
     char *target; /* where links at its end lead; NULL: the caller's descriptor */
@@ -40,6 +43,7 @@ struct fani_writer {
     fani_writer_through through; /* or NULL */
     void *through_user;
     bool through_ended;
+    fani_writer_fence fence; /* still_ours NULL: none */
     fan_status failed;
     int failed_errno;
     const char *failed_doing;
@@ -179,7 +183,7 @@ static int make_temporary(fani_writer *w, int fd)
         if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random)
             break;
         free(w->temporary);
-        if (asprintf(&w->temporary, ".fanfold-%016llx.tmp", (unsigned long long)random) < 0) {
+        if (asprintf(&w->temporary, TEMPORARY, (unsigned long long)random) < 0) {
             w->temporary = NULL;
             break;
         }
@@ -753,11 +757,11 @@ int fani_sync_folder(int folder, const char *path)
     return result;
 }
 
-static int rename_into_place(const fani_writer *w)
+static int rename_to(const fani_writer *w, const char *name)
 {
     int result;
     do
-        result = renameat(w->folder, w->temporary, w->folder, base_name(w->target));
+        result = renameat(w->folder, w->temporary, w->folder, name);
     while (result != 0 && errno == EINTR);
     return result;
 }
@@ -774,12 +778,68 @@ static int link_into_place(const fani_writer *w)
     return renameat2(w->folder, w->temporary, w->folder, name, RENAME_NOREPLACE);
 }
 
+/* ---- The fence -------------------------------------------------------------------------------
+ */
+
+void fani_writer_set_fence(fani_writer *writer, const fani_writer_fence *fence)
+{
+    writer->fence = *fence;
+}
+
+fan_status fani_writer_clear_fence(const char *path, uint64_t id, fan_error *error)
+{
+    char name[32], *target = fani_writer_target(path);
+    if (!target)
+        return fani_error_set(error, FAN_E_MEMORY, "out of memory");
+    snprintf(name, sizeof name, FENCED, (unsigned long long)id);
+    int folder = open_folder(target, O_PATH);
+    int code = folder < 0 ? errno : EINTR;
+    while (code == EINTR && folder >= 0)
+        code = unlinkat(folder, name, 0) ? errno : 0;
+    if (folder >= 0)
+        (void)close(folder); /* a name alone was removed in it */
+    free(target);
+    if (!code || code == ENOENT || code == ENOTDIR)
+        return FAN_OK;
+    fani_error_errno(error, FAN_E_OUTPUT, code, "what a run left beside %s can't be removed", path);
+    fani_error_place(error, path, 0, 0);
+    return FAN_E_OUTPUT;
+}
+
+/* Gives the file the name that is removed by whoever takes over. */
+static int go_behind_fence(fani_writer *w)
+{
+    char *name;
+    if (!w->fence.still_ours)
+        return 0;
+    if (asprintf(&name, FENCED, (unsigned long long)w->fence.id) < 0)
+        return -1;
+    if (rename_to(w, name)) {
+        free(name);
+        return -1;
+    }
+    free(w->temporary);
+    w->temporary = name;
+    return 0;
+}
+
+/* Later calls say of it that it can't be renamed: the text is of the moment. */
+static fan_status ask_fence(fani_writer *w, fan_error *error)
+{
+    fan_status status = w->fence.still_ours ? w->fence.still_ours(w->fence.user, error) : FAN_OK;
+    if (status == FAN_OK)
+        return status;
+    errno = ESTALE;
+    (void)fail(w, "renamed into place", NULL);
+    return w->failed = status;
+}
+
 /* The bytes are on the disk, and the file has a name, if not its own. */
 static fan_status finish_file(fani_writer *w, fan_error *error)
 {
     if (sync_to_disk(w->fd))
         return fail(w, "synced", error);
-    if (!w->temporary && make_temporary(w, w->fd) < 0)
+    if ((!w->temporary && make_temporary(w, w->fd) < 0) || go_behind_fence(w))
         return fail(w, "given its name", error);
     return close_own(w) ? fail(w, "closed", error) : FAN_OK;
 }
@@ -794,12 +854,16 @@ static fan_status end_moving(fani_writer *w, fan_error *error)
 static fan_status move_into_place(fani_writer *w, fan_error *error)
 {
     fan_status status = finish_file(w, error);
+    if (status == FAN_OK)
+        status = ask_fence(w, error);
     if (status != FAN_OK)
         return status;
     errno = ESTALE;
-    if (!has_its_name(w) || rename_into_place(w))
-        return fail(w, "renamed into place", error);
-    return end_moving(w, error);
+    if (has_its_name(w) && rename_to(w, base_name(w->target)) == 0)
+        return end_moving(w, error);
+    (void)fail(w, "renamed into place", error);
+    (void)ask_fence(w, error); /* the better reason, if it is one */
+    return w->failed;
 }
 
 fan_status fani_writer_publish(fani_writer *writer, fan_error *error)

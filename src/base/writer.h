@@ -118,6 +118,24 @@ fan_status fani_writer_publish(fani_writer *writer, fan_error *error);
  * goes. Of several programs that do this at the same time one wins. */
 fan_status fani_writer_publish_new(fani_writer *writer, bool *exists, fan_error *error);
 
+/* Keeps a program that has lost what it writes from publishing late. The file to be published is
+ * first given the name that belongs to `id`, then `still_ours` is asked, and then it is renamed.
+ * Whoever takes over sees to it that `still_ours` fails from now on, and then calls clear: a rename
+ * that comes later finds nothing to rename. Not for parts, nor for publish_new. */
+typedef struct fani_writer_fence {
+    uint64_t id; /* no two writers at the same time in one folder have the same */
+    fan_status (*still_ours)(void *user, fan_error *error);
+    void *user;
+} fani_writer_fence;
+
+/* Publishing fails with what `still_ours` answers where that is no FAN_OK. To be called before. */
+void fani_writer_set_fence(fani_writer *writer, const fani_writer_fence *fence);
+
+/* Removes what was about to be published behind that fence as a file of the folder that the target
+ * of `path` is in; none, or no such folder, is no error. Errors: FAN_E_OUTPUT with file and errno,
+ * FAN_E_MEMORY. */
+fan_status fani_writer_clear_fence(const char *path, uint64_t id, fan_error *error);
+
 /* Bytes added so far. */
 uint64_t fani_writer_bytes(const fani_writer *writer);
 

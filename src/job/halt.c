@@ -116,10 +116,14 @@ void fani_halt_count(fani_job_run *run, const fani_ledger_failure *failure)
     fani_error_place(&halt->why, failure->file, failure->line, failure->column);
 }
 
-void fani_halt_count_ok(fani_job_run *run)
+void fani_halt_count_ok(fani_job_run *run, size_t items)
 {
-    run->halt.ok++;
-    look(run);
+    if (!run->halt.enough)
+        return; /* nobody asks how many there were */
+    for (size_t i = 0; i < items; i++) {
+        run->halt.ok++;
+        look(run); /* what is said does not depend on how many come at a time */
+    }
 }
 
 bool fani_halt_reached(const fani_job_run *run)

@@ -21,9 +21,9 @@ void fani_halt_total(fani_job_run *run, uint64_t items);
 /* For what fails without being one of the job's items: a file that can't be opened. */
 #define FANI_HALT_NO_INDEX UINT64_MAX
 
-/* An item did not end well, or did. */
+/* An item did not end well, or so many did. */
 void fani_halt_count(fani_job_run *run, const fani_ledger_failure *failure);
-void fani_halt_count_ok(fani_job_run *run);
+void fani_halt_count_ok(fani_job_run *run, size_t items);
 
 /* Whether nothing more is to be handed out, and whether what runs is to be ended too. */
 bool fani_halt_reached(const fani_job_run *run);

@@ -243,7 +243,7 @@ static fan_status put_answer(list_run *lr, const fan_outcome *outcome, fan_error
     uint64_t output_at = fani_writer_bytes(lr->run->writer);
     status = fani_timings_write(lr->run, outcome, answer.output, answer.output_size, error);
     if (status == FAN_OK && !failed)
-        fani_halt_count_ok(lr->run);
+        fani_halt_count_ok(lr->run, 1);
     if (status == FAN_OK && failed)
         status = note_failure(lr, outcome, answer.outcome ? answer.outcome : FANI_LEDGER_PARTIAL,
                               &what, output_at, error);
@@ -308,8 +308,11 @@ static fan_status put_bare(list_run *lr, const fan_outcome *outcomes, size_t cou
     summary->items += count;
     summary->ok += count;
     fan_status status = fani_writer_add(lr->run->writer, outcomes->bytes, size, error);
-    lr->done += status == FAN_OK ? count : 0;
-    return status;
+    if (status != FAN_OK)
+        return status;
+    lr->done += count;
+    fani_halt_count_ok(lr->run, count);
+    return FAN_OK;
 }
 
 /* Writes outcomes of items that follow each other, in the order of their indices. */

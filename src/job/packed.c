@@ -169,14 +169,14 @@ static fan_status add_to(void *user, const unsigned char *bytes, size_t size, fa
 static fan_status publish_to(fani_job_run *run, fani_writer *to, fan_error *error)
 {
     fani_packed *packed = NULL;
+    fani_writer_fence fence = fani_state_fence(run->state);
     fan_status status =
         fani_packed_part_is_private(run) ? fani_writer_make_private(to, error) : FAN_OK;
     if (status == FAN_OK)
         status = fani_packed_begin(fani_packed_of(run->job), to, &packed, error);
     if (status == FAN_OK)
         status = fani_packed_read_part(run, add_to, to, error);
-    if (status == FAN_OK)
-        status = fani_state_check(run->state, error); /* the output is still ours to write */
+    fani_writer_set_fence(to, &fence);
     if (status == FAN_OK)
         status = fani_writer_publish(to, error);
     fani_packed_free(packed);

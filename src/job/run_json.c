@@ -252,11 +252,18 @@ static json_t *built(building *b)
 /* ---- The file ----------------------------------------------------------------------------------
  */
 
-/* Writes the file; with `exists` only where there is none. */
-static fan_status save(const char *path, const fan_buffer *text, bool *exists, fan_error *error)
+/* Writes the file; with `exists` only where there is none. `state`: whose lock guards it, or NULL.
+ */
+static fan_status save(const char *path, const fan_buffer *text, const fani_state *state,
+                       bool *exists, fan_error *error)
 {
     fani_writer *writer = NULL;
+    fani_writer_fence fence = {0};
     fan_status status = fani_writer_to_name(path, &writer, error);
+    if (status == FAN_OK && state) {
+        fence = fani_state_fence(state);
+        fani_writer_set_fence(writer, &fence);
+    }
     if (status == FAN_OK)
         status = fani_writer_add(writer, text->bytes, text->size, error);
     if (status == FAN_OK)
@@ -301,13 +308,14 @@ static json_t *describe_shards(const fani_job_run *run)
     return built(&b);
 }
 
-/* Writes the object, which is released, beside an output; `exists` as in save. */
-static fan_status write_object(json_t *object, const char *output, bool *exists, fan_error *error)
+/* Writes the object, which is released, beside an output; the rest as in save. */
+static fan_status write_object(json_t *object, const char *output, const fani_state *state,
+                               bool *exists, fan_error *error)
 {
     fan_buffer text = {0};
     char *path = fani_ledger_run_json_path(output);
     bool made = fani_bytes_add_json_as(&text, object, JSON_INDENT(2)) == FAN_OK && path;
-    fan_status status = made ? save(path, &text, exists, error)
+    fan_status status = made ? save(path, &text, state, exists, error)
                              : fani_error_set(error, FAN_E_MEMORY, "out of memory");
     fan_buffer_clear(&text);
     free(path);
@@ -316,13 +324,13 @@ static fan_status write_object(json_t *object, const char *output, bool *exists,
 
 static fan_status write_all(const fani_job_run *run, bool ended, int exit_code, fan_error *error)
 {
-    return write_object(describe(run, ended, exit_code), run->output, NULL, error);
+    return write_object(describe(run, ended, exit_code), run->output, run->state, NULL, error);
 }
 
 fan_status fani_run_json_pin(const fani_job_run *run, bool *exists, fan_error *error)
 {
     const char *output = fani_job_text(run->job, FANI_KEY_OUTPUT);
-    return write_object(describe_shards(run), output, exists, error);
+    return write_object(describe_shards(run), output, NULL, exists, error);
 }
 
 json_t *fani_run_json_shards_identity(const fan_job *job)
@@ -419,7 +427,7 @@ static fan_status mend(const fani_job_run *run, int exit_code, fan_error *error)
     building b = {.object = object};
     add_text(&b, "state", ENDED);
     add_end(&b, run, exit_code);
-    return write_object(built(&b), run->output, NULL, error);
+    return write_object(built(&b), run->output, run->state, NULL, error);
 }
 
 fan_status fani_run_json_end(const fani_job_run *run, fan_status status, int exit_code,

@@ -1,5 +1,6 @@
 #include "job/split.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,6 +17,8 @@
 #include "stage/part_file.h"
 
 #define MANIFEST "MANIFEST"
+#define PART "part-"
+#define DIGITS "0123456789"
 
 uint64_t fani_split_of(const fan_job *job)
 {
@@ -41,12 +44,47 @@ static char *in_folder(const char *output, const char *name)
     return asprintf(&path, "%s/%s", output, name) < 0 ? NULL : path;
 }
 
+fan_status fani_split_clear_fence(const char *output, uint64_t id, fan_error *error)
+{
+    char *path = in_folder(output, "."); /* no link: it is looked for in this folder */
+    fan_status status = path ? fani_writer_clear_fence(path, id, error) : no_memory(error);
+    free(path);
+    return status;
+}
+
 bool fani_split_is_there(const char *output)
 {
     char *path = in_folder(output, MANIFEST);
     bool there = path && access(path, F_OK) == 0;
     free(path);
     return there;
+}
+
+/* As name_of makes them, whatever they are compressed by. */
+static bool is_part(const char *name)
+{
+    size_t digits = strncmp(name, PART, strlen(PART)) ? 0 : strspn(name + strlen(PART), DIGITS);
+    const char *ending = name + strlen(PART) + digits;
+    bool known = false;
+    for (fan_packing p = FAN_PACKING_NONE; digits && p <= FAN_PACKING_ZSTD; p++)
+        known = known || !strcmp(ending, fani_pack_ending(p));
+    return known;
+}
+
+/* Whether a folder that no run has made has files that would be replaced, or removed as those of an
+ * older output. */
+static bool has_strangers(const char *output)
+{
+    char *journal = fani_ledger_path(output);
+    bool known = !journal || access(journal, F_OK) == 0 || fani_split_is_there(output),
+         found = false;
+    DIR *folder = known ? NULL : opendir(output);
+    for (const struct dirent *entry; !found && folder && (entry = readdir(folder));)
+        found = is_part(entry->d_name);
+    if (folder)
+        (void)closedir(folder); /* only read */
+    free(journal);
+    return found;
 }
 
 fan_status fani_split_check(const fan_job *job, fan_error *error)
@@ -65,9 +103,14 @@ fan_status fani_split_check(const fan_job *job, fan_error *error)
     if (fani_job_flag(job, FANI_KEY_NO_JOURNAL))
         return fani_error_set(error, FAN_E_ARGUMENT,
                               "split needs the journal: it can't be used with no-journal");
-    return fan_job_is_resumable(job)
-               ? FAN_OK
-               : fani_error_set(error, FAN_E_ARGUMENT, "split: %.300s is no folder", output);
+    if (!fan_job_is_resumable(job))
+        return fani_error_set(error, FAN_E_ARGUMENT, "split: %.300s is no folder", output);
+    if (fani_job_flag(job, FANI_KEY_RESTART) || !has_strangers(output))
+        return FAN_OK;
+    return fani_error_set(error, FAN_E_ARGUMENT,
+                          "split: %.300s has files " PART "NNNNN that no " MANIFEST
+                          " lists: --restart replaces them",
+                          output);
 }
 
 /* ---- Writing ---------------------------------------------------------------------------------
@@ -95,7 +138,7 @@ static fan_status output_error(const char *path, const char *doing, fan_error *e
 static char *name_of(uint64_t number, fan_packing packing)
 {
     char *name;
-    int size = asprintf(&name, "part-%05" PRIu64 "%s", number, fani_pack_ending(packing));
+    int size = asprintf(&name, PART "%05" PRIu64 "%s", number, fani_pack_ending(packing));
     return size < 0 ? NULL : name;
 }
 
@@ -119,9 +162,7 @@ static void drop_file(splitting *s)
 /* Publishes the file that was begun, and lists it. */
 static fan_status end_file(splitting *s, fan_error *error)
 {
-    fan_status status = fani_state_check(s->run->state, error); /* still ours to write */
-    if (status == FAN_OK)
-        status = fani_part_file_add(&s->file, &s->how, NULL, 0, true, error);
+    fan_status status = fani_part_file_add(&s->file, &s->how, NULL, 0, true, error);
     if (status != FAN_OK)
         return status;
     const fani_manifest_entry entry = {.name = s->name,
@@ -169,13 +210,16 @@ static fan_status take(void *user, const unsigned char *bytes, size_t size, fan_
 /* The older list goes first: it would speak of files that are not what it says. */
 static fan_status open_folder(splitting *s, fan_error *error)
 {
-    const char *folder = s->run->output;
-    char *path = in_folder(folder, MANIFEST);
+    char *folder = fani_writer_target(s->run->output); /* it may be where a link leads */
+    char *path = in_folder(s->run->output, MANIFEST);
     fan_status status = FAN_OK;
-    if (!path)
+    if (!folder || !path) {
+        free(folder);
+        free(path);
         return no_memory(error);
+    }
     if (mkdir(folder, s->how.secret ? 0700 : 0777) && errno != EEXIST)
-        status = output_error(folder, "made", error);
+        status = output_error(s->run->output, "made", error);
     if (status == FAN_OK && unlink(path) && errno != ENOENT)
         status = output_error(path, "replaced", error);
     if (status == FAN_OK)
@@ -185,7 +229,10 @@ static fan_status open_folder(splitting *s, fan_error *error)
     if (status == FAN_OK)
         status =
             fani_writer_add(s->manifest, FANI_MANIFEST_HEAD, strlen(FANI_MANIFEST_HEAD), error);
+    if (status == FAN_OK)
+        fani_writer_set_fence(s->manifest, s->how.fence);
     free(path);
+    free(folder);
     return status;
 }
 
@@ -204,10 +251,12 @@ static void remove_from(const char *output, uint64_t first, fan_packing packing)
 fan_status fani_split_publish(fani_job_run *run, fan_error *error)
 {
     fani_packed_how how = fani_packed_of(run->job);
+    fani_writer_fence fence = fani_state_fence(run->state);
     splitting s = {.run = run,
                    .how = {.packing = how.packing,
                            .level = how.level,
-                           .secret = fani_packed_part_is_private(run)},
+                           .secret = fani_packed_part_is_private(run),
+                           .fence = &fence},
                    .most = fani_split_of(run->job)};
     fan_status status = fani_state_check(run->state, error);
     if (status == FAN_OK)
@@ -217,9 +266,9 @@ fan_status fani_split_publish(fani_job_run *run, fan_error *error)
     if (status == FAN_OK && s.path)
         status = end_file(&s, error);
     if (status == FAN_OK)
-        status = fani_state_check(run->state, error);
-    if (status == FAN_OK)
         status = fani_writer_publish(s.manifest, error);
+    if (status == FAN_OK)
+        status = fani_state_check(run->state, error); /* those of a later run stay */
     for (fan_packing p = FAN_PACKING_NONE; status == FAN_OK && p <= FAN_PACKING_ZSTD; p++)
         remove_from(run->output, p == how.packing ? s.count : 0, p);
     drop_file(&s);

@@ -23,6 +23,9 @@ fan_status fani_split_check(const fan_job *job, fan_error *error);
  * published by then stay, without a list. */
 fan_status fani_split_publish(fani_job_run *run, fan_error *error);
 
+/* fani_writer_clear_fence for what is published there. Errors: FAN_E_OUTPUT, FAN_E_MEMORY. */
+fan_status fani_split_clear_fence(const char *output, uint64_t id, fan_error *error);
+
 /* Writes the bytes of all files, as they were before compression, to `to`. Errors as
  * fani_packed_unpack. */
 fan_status fani_split_join(const fani_job_run *run, int to, fan_error *error);

@@ -200,6 +200,18 @@ static fan_status open_part(fani_job_run *run, fani_state *state, fan_error *err
     return fani_journal_attach(state->journal, fani_writer_fd(run->writer), output, error);
 }
 
+/* From here on nothing of the run before us gets a name, however late it wakes up. */
+static fan_status clear_fences(const fani_job_run *run, fan_error *error)
+{
+    uint64_t id = fani_journal_replaced_id(run->state->journal);
+    if (!id)
+        return FAN_OK;
+    fan_status status = fani_writer_clear_fence(run->output, id, error);
+    return status == FAN_OK && fani_split_of(run->job)
+               ? fani_split_clear_fence(run->output, id, error)
+               : status;
+}
+
 /* What is done again, and why: the ledger was damaged, or the part has not all that it speaks of.
  */
 static void say_again(const fani_job_run *run, const fani_state *state)
@@ -268,6 +280,8 @@ fan_status fani_state_open(fani_job_run *run, fan_error *error)
         return fani_error_set(error, FAN_E_MEMORY, "out of memory");
     fan_status status = open_journal(run, state, error);
     if (status == FAN_OK)
+        status = clear_fences(run, error);
+    if (status == FAN_OK)
         status = go_back(run, state, error);
     if (status != FAN_OK)
         return status;
@@ -286,6 +300,17 @@ fan_status fani_state_open(fani_job_run *run, fan_error *error)
 fan_status fani_state_check(const fani_state *state, fan_error *error)
 {
     return fani_journal_check(state->journal, true, error);
+}
+
+static fan_status is_ours(void *user, fan_error *error)
+{
+    return fani_state_check(user, error);
+}
+
+fani_writer_fence fani_state_fence(const fani_state *state)
+{
+    return (fani_writer_fence){
+        .id = fani_journal_id(state->journal), .still_ours = is_ours, .user = (void *)state};
 }
 
 bool fani_state_complete(const fani_state *state)

@@ -21,6 +21,10 @@ fan_status fani_state_open(fani_job_run *run, fan_error *error);
  * another run has taken it over. */
 fan_status fani_state_check(const fani_state *state, fan_error *error);
 
+/* What a file beside the output is published behind: not once another run has taken it over. The
+ * state must live as long as it is used. */
+fani_writer_fence fani_state_fence(const fani_state *state);
+
 /* Whether the run that is gone on with was complete: nothing is to be done but to publish. */
 bool fani_state_complete(const fani_state *state);
 

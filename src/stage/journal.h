@@ -192,6 +192,11 @@ fan_status fani_journal_check(fani_journal *journal, bool thoroughly, fan_error 
  * has open must not be written by us. */
 bool fani_journal_is_doubtful(const fani_journal *journal);
 
+/* A random number that this opening alone has, and that of the one before us whose lock it has
+ * taken; 0: it has taken none. */
+uint64_t fani_journal_id(const fani_journal *journal);
+uint64_t fani_journal_replaced_id(const fani_journal *journal);
+
 /* This opening's number: it is raised by each. */
 uint32_t fani_journal_epoch(const fani_journal *journal);
 

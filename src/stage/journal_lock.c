@@ -341,6 +341,7 @@ static fan_status replace(taking *t, const fani_journal_holder *stale)
     }
     clear_fresh(lock, stale->nonce);
     lock->replaced = stale->epoch;
+    lock->replaced_nonce = stale->nonce;
     lock->doubtful = t->doubtful;
     return FAN_OK;
 }

@@ -12,6 +12,7 @@ typedef struct fani_journal_lock {
     int fd;     /* of the lock's file while it is held, else -1 */
     fani_journal_holder self;
     uint32_t replaced; /* the epoch of the holder whose lock was taken over; 0: none */
+    uint64_t replaced_nonce;
     /* Whether that holder may still run: its lock was broken, or only stood still. */
     bool doubtful;
     _Atomic int64_t checked_ns; /* when the lock's file was last read */

@@ -69,10 +69,15 @@ fan_status fani_members_remove_manifest(const fan_store_options *options, fan_er
  */
 
 /* A file that a member lists: as long as that says, and told in the same words. */
-static fan_status add_file(const fan_store_options *o, const fani_listed *listed, fani_writer *to,
-                           fan_error *error)
+static fan_status add_file(const fani_listed *listed, fani_writer *to, fan_error *error)
 {
     struct stat info;
+    if (!listed->below) {
+        fani_error_set(error, FAN_E_INPUT, "%s is not in the folder of the list that has it",
+                       listed->name);
+        fani_error_place(error, listed->name, 0, 0);
+        return FAN_E_INPUT;
+    }
     if (stat(listed->name, &info))
         return fail_errno(FAN_E_INPUT, listed->name, "found", error);
     if (!S_ISREG(info.st_mode) || (uint64_t)info.st_size != listed->size) {
@@ -83,7 +88,7 @@ static fan_status add_file(const fan_store_options *o, const fani_listed *listed
         fani_error_place(error, listed->name, 0, 0);
         return FAN_E_INPUT;
     }
-    const fani_manifest_entry entry = {.name = listed->name + strlen(o->folder) + 1,
+    const fani_manifest_entry entry = {.name = listed->name + listed->below,
                                        .size = listed->size,
                                        .hash = listed->hash,
                                        .has_size = listed->has_size,
@@ -110,7 +115,7 @@ static fan_status add_member(const fan_store_options *o, unsigned member, fani_w
         if (status == FAN_OK)
             status = fani_listing_next(listing, &listed, error);
         if (status == FAN_OK && listed.name)
-            status = add_file(o, &listed, to, error);
+            status = add_file(&listed, to, error);
     } while (status == FAN_OK && listed.name);
     free(listed.name);
     fani_listing_free(listing);

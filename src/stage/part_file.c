@@ -21,6 +21,8 @@ static fan_status begin(fani_part_file *file, const fani_part_file_options *opti
         status = fani_writer_make_private(file->writer, error);
     if (status != FAN_OK)
         return status;
+    if (options->fence)
+        fani_writer_set_fence(file->writer, options->fence);
     file->hash = XXH3_createState();
     file->pack = fani_pack_new(options->packing, options->level, write_out, file);
     if (!file->hash || !file->pack)

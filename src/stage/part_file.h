@@ -9,7 +9,8 @@
 typedef struct fani_part_file_options {
     fan_packing packing;
     int level;
-    bool secret; /* for its owner alone */
+    bool secret;                    /* for its owner alone */
+    const fani_writer_fence *fence; /* or NULL */
 } fani_part_file_options;
 
 /* Starts with zeroes; path is set by whoever begins with one. */

@@ -60,6 +60,19 @@ what='from a job file'
 printf '[job]\ntask = factor\ninput = numbers\nbatch = 10\nmax-fails = 5\nhalt = now\n' >few.job
 run "$fanfold" run few.job && expect 1 && says 'is number 6 that did not end well'
 
+what='enough are ok, or done'
+for executor in serial processes; do
+    for share in success=250 done=250; do
+        run "$fanfold" factor --input numbers --executor "$executor" -j 2 --batch 10 --format tsv \
+            --halt "soon,$share"
+        says ": 250, and halt is $share"
+        checks=$((checks + 1))
+        lines=$(wc -l <out)
+        [ "$lines" -gt 250 ] && [ "$lines" -lt 20001 ] && cmp -s <(head -n "$lines" plain) out ||
+            fail "$what: on $executor, $share: $lines lines"
+    done
+done
+
 what='what is refused'
 for bad in -1 x 2000000000000000000; do
     run "$fanfold" factor 12 --max-fails "$bad" && expect 2 '' && says "--max-fails: max-fails is '$bad'"

@@ -50,6 +50,24 @@ joined other | cmp -s - plain || fail "$what: other bytes"
 run "$fanfold" factor --input n --output split --split 1M
 expect 0
 [ "$(cd split && echo *)" = 'MANIFEST part-00000' ] || fail "$what: $(ls split)"
+what='files of somebody else stay'
+mkdir theirs && echo precious >theirs/part-00000.zst
+run "$fanfold" factor --input n --output theirs --split 1M
+expect 2 ''
+says 'theirs has files part-NNNNN that no MANIFEST lists: --restart replaces them'
+[ "$(cat theirs/*)" = precious ] && [ ! -e theirs.journal ] || fail "$what: $(ls -d theirs*/*)"
+mv theirs/part-00000.zst theirs/part-of-it
+run "$fanfold" factor --input n --output theirs --split 1M
+expect 0 ''
+[ "$(cat theirs/part-of-it)" = precious ] || fail "$what: $(ls theirs)"
+rm theirs.journal theirs/MANIFEST
+run "$fanfold" factor --input n --output theirs --split 1M --restart
+expect 0 ''
+what='a link to a folder that is not there yet'
+ln -s later link
+run "$fanfold" factor --input n --output link --split 1M
+expect 0 ''
+joined later | cmp -s - plain || fail "$what: other bytes"
 what='nothing is an empty list'
 run "$fanfold" factor --input /dev/null --output none --split 1M
 expect 0

@@ -51,7 +51,8 @@ static void expect_fetched(const char *way, http_way number, size_t size, unsign
     fan_file file;
     ASSERT_TRUE(server);
     fan_files *files =
-        open_files((fan_files_options){.stall_ms = number == HTTP_stall ? STALL_MS : 0});
+        open_files(number == HTTP_stall ? (fan_files_options){.stall_ms = STALL_MS, .tries = 30}
+                                        : (fan_files_options){0});
     add(files, server, way, size);
     EXPECT_I64(fan_files_next(files, fan_deadline_in_ms(HANG_MS), &file), FAN_OK);
     expect_whole(&file, size);

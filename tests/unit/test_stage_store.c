@@ -303,6 +303,15 @@ FAN_TEST(stage_store, several_stores_become_one)
     EXPECT_I64(fan_store_join(&options, NULL), FAN_OK);
     slurp(&f, "LIST", again, sizeof again);
     EXPECT_STR(text, again);
+    write_member(&f, options, 0, true);
+    write_member(&f, options, 1, true);
+    snprintf(path, sizeof path, "%s/LIST.00002", f.path);
+    FILE *list = fopen(path, "we");
+    ASSERT_TRUE(list);
+    EXPECT_TRUE(fputs("#fanfold manifest 1\n/dev/null\t0\n", list) >= 0);
+    EXPECT_I64(fclose(list), 0);
+    EXPECT_I64(fan_store_join(&options, &error), FAN_E_INPUT);
+    EXPECT_CONTAINS(error.text, "/dev/null is not in the folder");
     options.members = 0;
     EXPECT_I64(fan_store_join(&options, NULL), FAN_E_ARGUMENT);
     remove_folder(&f);

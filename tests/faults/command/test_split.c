@@ -2,6 +2,8 @@
  * them: where there is a list all is there, and --resume makes it. */
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "kept.h"
@@ -111,4 +113,75 @@ FAN_TEST(split, long_killed_at_each_and_each_fails)
         everywhere(&job, KEPT_CALLS, "kill-after", 1, 1);
     if (kept_factor(&job, 12, 2))
         everywhere(&job, "write,fsync,link,rename", "ENOSPC", 1, 1);
+}
+
+/* Stopped at the rename of what is made of its part, while another run takes that over and comes to
+ * its end: what that has made stays. `path`: what its name begins with. */
+static void stopped_at_rename(const kept_job *job, const char *more, const char *path)
+{
+    static ran first, second;
+    struct stat then = {0}, now = {0};
+    char begins[PATH], line[128];
+    setting how = kept_setting("serial");
+    const setting usual = kept_setting("serial");
+    bool stopped, met = false;
+    snprintf(begins, sizeof begins, "%s/%s", folder(), path);
+    snprintf(line, sizeof line, "--resume --break-lock %s", more);
+    for (unsigned long k = 1; k < 20 && !met && !shim_failed(); k++) {
+        clear();
+        how.fault = (fault){.call = "rename",
+                            .what = "stop-before",
+                            .path = begins,
+                            .who = "root",
+                            .at = k,
+                            .no_sync = true};
+        name_streams("first");
+        pid_t pid = start(&how, kept_line(job, "serial", more));
+        stopped = wait_stopped(pid);
+        name_streams("");
+        if (stopped) {
+            run(&usual, kept_line(job, "serial", line), &second);
+            EXPECT_I64(second.code, job->code);
+            EXPECT_I64(stat(in_folder(path), &then), 0);
+            (void)kill(pid, SIGCONT);
+        }
+        name_streams("first");
+        finish(pid, &first);
+        name_streams("");
+        SHIM_CHECK(stopped && first.fired, return, "%s: rename %lu was not met: code %d: %.300s",
+                   path, k, first.code, first.err);
+        met = !strcmp(first.fired_path, begins);
+    }
+    EXPECT_TRUE(met);
+    SHIM_CHECK(first.code == 3 && strstr(first.err, "was taken over by"), (void)0,
+               "%s: code %d: %.300s", path, first.code, first.err);
+    EXPECT_I64(stat(in_folder(path), &now), 0);
+    SHIM_CHECK(now.st_ino == then.st_ino && now.st_ctim.tv_sec == then.st_ctim.tv_sec &&
+                   now.st_ctim.tv_nsec == then.st_ctim.tv_nsec,
+               (void)0, "%s was replaced by the run that had lost it", path);
+    EXPECT_TRUE(!entries(".fanfold-"));
+}
+
+FAN_TEST(split, taken_over_at_a_rename)
+{
+    kept_job job;
+    char more[64];
+    snprintf(more, sizeof more, "--split %d", LEAST);
+    if (!kept_factor(&job, 12, 2))
+        return;
+    stopped_at_rename(&job, more, "target/part-00001");
+    EXPECT_TRUE(has_list() && is_whole());
+    stopped_at_rename(&job, more, "target/MANIFEST");
+    EXPECT_TRUE(has_list() && is_whole());
+    clear();
+    (void)rmdir(in_folder("target"));
+    tidy();
+}
+
+FAN_TEST(split, a_compressed_output_taken_over_at_its_rename)
+{
+    kept_job job;
+    if (kept_factor_packed(&job, 12, 2))
+        stopped_at_rename(&job, "", "target");
+    tidy();
 }

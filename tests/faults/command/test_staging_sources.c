@@ -140,8 +140,7 @@ FAN_TEST(staging_sources, a_file_that_shrinks_while_it_is_read)
     make_inputs();
     const setting how = {
         .program = FAULT_COPY,
-        .fault = {
-            .call = "read", .what = "stopnow-after", .path = path_of("in", "1", path), .at = 1}};
+        .fault = {.call = "read", .what = "stop-after", .path = path_of("in", "1", path), .at = 1}};
     snprintf(arguments, sizeof arguments, "@/in @/out plain %d", ITEMS);
     pid_t pid = start(&how, arguments);
     bool stopped = wait_stopped(pid);

@@ -28,8 +28,7 @@ static struct {
     bool onward;
     fault_action action;
     bool before;
-    bool at_once; /* the thread that calls is the one that takes the signal */
-    int signal;   /* of FAULT_AFTER; 0: none, but a pause */
+    int signal; /* of FAULT_AFTER; 0: none, but a pause */
     int error;
     char what[24];
     char prefix[PATH_MAX];
@@ -106,7 +105,6 @@ static void parse_action(const char *text)
         plan.action = FAULT_AFTER;
         plan.signal = text[0] == 'k' ? SIGKILL : !strncmp(text, "stop", 4) ? SIGSTOP : 0;
         plan.before = strchr(text, 'b') != NULL;
-        plan.at_once = !strncmp(text, "stopnow", 7);
     } else {
         plan.action = FAULT_FAIL;
         plan.error = errno_named(text);
@@ -230,7 +228,7 @@ void fault_after(void)
     int error = errno;
     do {
         if (plan.signal)
-            (void)(plan.at_once ? raise(plan.signal) : kill(getpid(), plan.signal));
+            (void)raise(plan.signal);
         else
             (void)nanosleep(&pause, NULL);
     } while (plan.signal == SIGKILL);

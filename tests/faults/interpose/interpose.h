@@ -6,8 +6,8 @@
  *               0: none fails, each one met is only logged, so that a driver can count them
  *   FAULT_DO    the name of an errno (ENOSPC, EIO, EDQUOT, EINTR, ENOMEM, ...); "short": half of
  *               the bytes are written; "kill-before", "kill-after": SIGKILL for the process itself;
- *               "stop-before", "stop-after": SIGSTOP, behind which the call is as usual;
- *               "stopnow-after": the same, and the calling thread does not go on by a single step;
+ *               "stop-before", "stop-after": SIGSTOP, and the calling thread does not go
+ *               on by a single step, behind which the call is as usual;
  *               "slow-after": nothing for 50 ms
  *   FAULT_PATH  only files whose path begins so (of a descriptor: as /proc/self/fd tells it; of a
  *               name: as it was given, from the folder's path where it is relative to one)

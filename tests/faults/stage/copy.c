@@ -64,7 +64,7 @@ int main(int argc, char **argv)
         return 2;
     const fan_files_options reading = {.stop = stop,
                                        .stop_user = argc == 6 ? argv[5] : NULL,
-                                       .tries = 4,
+                                       .tries = 8, /* so long a pause of the server's is none */
                                        .backoff_ms = 1,
                                        .stall_ms = 300};
     fan_store_options options = {.folder = argv[2],
