@@ -122,6 +122,11 @@ void fani_halt_count_ok(fani_job_run *run)
     look(run);
 }
 
+bool fani_halt_counts_ok(const fani_job_run *run)
+{
+    return run->halt.enough && run->halt.of != FANI_HALT_FAIL;
+}
+
 bool fani_halt_reached(const fani_job_run *run)
 {
     return run->halt.reached;

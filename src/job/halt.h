@@ -25,6 +25,9 @@ void fani_halt_total(fani_job_run *run, uint64_t items);
 void fani_halt_count(fani_job_run *run, const fani_ledger_failure *failure);
 void fani_halt_count_ok(fani_job_run *run);
 
+/* Whether items that are ok are of interest: they may be what halts the run. */
+bool fani_halt_counts_ok(const fani_job_run *run);
+
 /* Whether nothing more is to be handed out, and whether what runs is to be ended too. */
 bool fani_halt_reached(const fani_job_run *run);
 bool fani_halt_is_now(const fani_job_run *run);

@@ -288,7 +288,7 @@ static size_t count_bare(const list_run *lr, const fan_outcome *outcomes, size_t
 {
     const unsigned char *end = outcomes->bytes;
     size_t bare = 0;
-    if (lr->list->unpack || lr->run->timed)
+    if (lr->list->unpack || lr->run->timed || fani_halt_counts_ok(lr->run))
         return 0;
     for (const fan_outcome *o = outcomes; bare < count; o++, bare++) {
         if (o->kind != FAN_OUTCOME_OK || o->captured || o->bytes != end ||

@@ -60,6 +60,19 @@ what='from a job file'
 printf '[job]\ntask = factor\ninput = numbers\nbatch = 10\nmax-fails = 5\nhalt = now\n' >few.job
 run "$fanfold" run few.job && expect 1 && says 'is number 6 that did not end well'
 
+what='halt after so many that are ok'
+seq 400000 >fine
+"$fanfold" factor --input fine >plain.fine
+for enough in success=10 done=10 'done=1%'; do
+    run "$fanfold" factor --input fine --batch 10 --halt "soon,$enough"
+    expect 0
+    says ", and halt is $enough"
+    checks=$((checks + 1))
+    lines=$(wc -l <out)
+    [ "$lines" -gt 9 ] && [ "$lines" -lt 400000 ] && cmp -s <(head -n "$lines" plain.fine) out ||
+        fail "$what: $enough: $lines lines"
+done
+
 what='what is refused'
 for bad in -1 x 2000000000000000000; do
     run "$fanfold" factor 12 --max-fails "$bad" && expect 2 '' && says "--max-fails: max-fails is '$bad'"
