@@ -88,15 +88,39 @@ static bool needs_slots(const fani_parts *parts)
     return false;
 }
 
+/* As they came, which is mostly the order of their items: they were put in front of each other. */
+static fani_odd_part *turn_round(fani_odd_part *odd)
+{
+    fani_odd_part *turned = NULL;
+    for (fani_odd_part *next; odd; odd = next) {
+        next = odd->next;
+        odd->next = turned;
+        turned = odd;
+    }
+    return turned;
+}
+
+/* Adds what one part has. One that is all there is need not be copied. */
+static fan_status add_odd(fani_replies *whole, fani_odd_part *odd, bool only)
+{
+    if (!only || odd->array || odd->replies.count != whole->count || whole->array ||
+        whole->bytes.lent)
+        return fani_replies_add(whole, odd->at, &odd->replies, odd->array);
+    fani_replies_clear(whole);
+    fani_replies_move(whole, &odd->replies);
+    return FAN_OK;
+}
+
 fan_status fani_parts_end(fani_parts *parts)
 {
     fan_status status = parts->status;
+    bool only = parts->odd && !parts->odd->next;
     if (status == FAN_OK && parts->whole->array && needs_slots(parts))
         status = fani_replies_unarray(parts->whole);
-    for (fani_odd_part *odd = parts->odd, *next; odd; odd = next) {
+    for (fani_odd_part *odd = turn_round(parts->odd), *next; odd; odd = next) {
         next = odd->next;
         if (status == FAN_OK)
-            status = fani_replies_add(parts->whole, odd->at, &odd->replies, odd->array);
+            status = add_odd(parts->whole, odd, only);
         fani_replies_clear(&odd->replies);
         free(odd);
     }

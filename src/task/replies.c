@@ -165,12 +165,13 @@ bool fani_replies_failed(const fani_replies *replies, size_t i)
     return replies->slots && replies->slots[i].state >= FANI_SLOT_FAILED;
 }
 
-/* Room for `size` more bytes, and for as many of the other items' as they will be if those so far
- * are like them: growing little by little would copy short replies again and again. */
+/* Room for `size` more bytes and, once some items have replies, for as many of the other items' as
+ * they will be if they are like those: growing little by little would copy short replies again and
+ * again. The first one's size says little: it may be the most that it could have. */
 static bool reserve_bytes(fani_replies *replies, size_t i, size_t size)
 {
     fani_heap *heap = &replies->bytes;
-    size_t left = replies->count - i, each = i ? heap->used / i + 1 : size;
+    size_t left = replies->count - i, each = i ? heap->used / i + 1 : 0;
     if (size <= heap->capacity - heap->used)
         return true;
     return fani_heap_grow(heap,

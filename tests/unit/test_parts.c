@@ -217,3 +217,35 @@ FAN_TEST(replies, a_second_run_may_answer_in_another_size)
     fani_replies_clear(&again);
     fani_replies_clear(&whole);
 }
+
+/* Of parts that came in the order of their items the replies lie in that order too, so that one
+ * call writes them; and one that is all of its batch is not copied. */
+FAN_TEST(parts, replies_stay_in_order)
+{
+    enum { PARTS = 6, EACH = 50 };
+    static const fan_task task = {.name = "parts", .version = 1};
+    for (size_t each = EACH; each <= PARTS * EACH; each *= PARTS) {
+        const fan_items items = {.count = PARTS * EACH}, none = {0};
+        fani_replies all = {0}, part = {0};
+        const unsigned char *bytes = NULL;
+        fani_parts parts;
+        fani_parts_init(&parts, &task, &items, &none, 100, &all);
+        for (size_t at = 0; at < PARTS * EACH; at += each) {
+            ASSERT_I64(fani_replies_begin(&part, each, 100), FAN_OK);
+            for (uint64_t i = at; i < at + each; i++)
+                EXPECT_I64(fani_replies_put(&part, i - at, &i, sizeof i), FAN_OK);
+            EXPECT_I64(fani_replies_finish(&part, ""), FAN_OK);
+            bytes = part.bytes.data;
+            fani_parts_keep(&parts, at, false, &part);
+        }
+        ASSERT_I64(fani_parts_end(&parts), FAN_OK);
+        EXPECT_TRUE((all.bytes.data == bytes) == (each > EACH));
+        for (uint64_t i = 0; i < PARTS * EACH; i++) {
+            fan_outcome outcome = fani_replies_outcome(&all, i);
+            ASSERT_U64(outcome.size, sizeof i);
+            EXPECT_TRUE(!memcmp(outcome.bytes, &i, sizeof i));
+            EXPECT_TRUE(outcome.bytes == all.bytes.data + i * sizeof i);
+        }
+        fani_replies_clear(&all);
+    }
+}
