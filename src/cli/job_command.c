@@ -266,6 +266,14 @@ static const char *mpi_of(const fan_executor *executor)
     return is_mpi && launch_load_ranks(&ranks, NULL) == FAN_OK ? ranks->version() : NULL;
 }
 
+/* Whoever looks at results as they come, and can't go on with them later, does not want to wait
+ * after Ctrl-C. Commands may be about something else than what they print. */
+static bool waits_after_interrupt(const cli_options *o, const fan_job *job, bool to_stdout)
+{
+    const char *task = fan_job_get(job, "task");
+    return o->has_grace || !to_stdout || !task || strcmp(task, "command") == 0;
+}
+
 int job_command_work(const cli_options *o, fan_job *job, fan_executor *executor)
 {
     const char *task = fan_job_get(job, "task");
@@ -287,6 +295,8 @@ int job_command_work(const cli_options *o, fan_job *job, fan_executor *executor)
     fan_job_result result = {0};
     fan_error error = {0};
     stopped_prepare(o, job, fan_job_is_resumable(job));
+    if (!waits_after_interrupt(o, job, to_stdout))
+        signals_set_brief();
     fan_status status = fan_job_run(job, executor, &events, &result, &error);
     progress_end();
     int code = code_of_run(o, job, status, &result, &error);

@@ -110,6 +110,7 @@ static bool store_queue_memory(cli_options *o, const char *label, const char *va
 
 static bool store_grace(cli_options *o, const char *label, const char *value)
 {
+    o->has_grace = true;
     return store_duration(&o->grace_ms, label, value);
 }
 
@@ -338,7 +339,8 @@ static const struct option_spec {
      store_queue_memory},
     {{"grace", 0, "TIME",
       "after a first SIGINT, SIGTERM, SIGHUP or SIGUSR1: how long running items may take to end, "
-      "like 30s or 5m (default: 10s; 0: they are dropped)",
+      "like 30s or 5m (default: 10s, but none after a SIGINT where results are numbers on standard "
+      "output; 0: they are dropped)",
       TAKES_JOB},
      store_grace},
     {{"progress", 0, "WHEN", "auto, always or never (default: auto)", TAKES_JOB}, store_progress},

@@ -32,6 +32,7 @@ typedef struct cli_options {
     uint64_t grace_ms;
     progress_mode progress;
     bool has_heartbeat;
+    bool has_grace;
     bool quiet;
     bool dry_run;
     bool help;

@@ -12,10 +12,12 @@
 #include "progress.h"
 
 enum {
-    SAME_MS = 200,     /* the same signal again within this is the same one */
-    CLOSE_MS = 700,    /* from the end of the grace time on, to close in order */
-    MORE_MS = 1000,    /* likewise, until the command ends in any case */
-    LAUNCHED_MS = 400, /* what a launcher's signal leaves in all */
+    SAME_MS = 200,        /* the same signal again within this is the same one */
+    CLOSE_MS = 700,       /* from the end of the grace time on, to close in order */
+    MORE_MS = 1000,       /* likewise, until the command ends in any case */
+    LAUNCHED_MS = 400,    /* what a launcher's signal leaves in all */
+    BRIEF_GRACE_MS = 200, /* the grace time of a Ctrl-C that is not to be waited for */
+    BRIEF_MS = 900,       /* what it leaves in all */
 };
 
 /* The first signal: its time in ms, times 256, and its number, so that both are set at once. */
@@ -24,6 +26,7 @@ static atomic_int again;
 static atomic_int role;
 static atomic_bool is_launched;
 static _Atomic uint64_t grace;
+static atomic_bool is_brief;
 static const char *_Atomic last_words;
 static timer_t timer;
 static atomic_bool has_timer;
@@ -51,6 +54,11 @@ static bool is_urgent(uint64_t signal)
     return atomic_load(&is_launched) && number_of(signal) != SIGUSR1;
 }
 
+static bool is_brief_one(uint64_t signal)
+{
+    return atomic_load(&is_brief) && number_of(signal) == SIGINT;
+}
+
 /* How many ms after the signal something is due that is due `more` ms after the grace time. */
 static uint64_t due_after(uint64_t signal, uint64_t more)
 {
@@ -59,6 +67,8 @@ static uint64_t due_after(uint64_t signal, uint64_t more)
         return ms;
     if (is_urgent(signal))
         return more ? LAUNCHED_MS : 0;
+    if (is_brief_one(signal))
+        return more ? BRIEF_MS : BRIEF_GRACE_MS;
     return ms + more;
 }
 
@@ -173,6 +183,14 @@ void signals_set_role(signals_role as)
     atomic_store(&role, (int)as);
     uint64_t signal = atomic_load(&first);
     if (signal && as == SIGNALS_WORKS)
+        set_timer(signal);
+}
+
+void signals_set_brief(void)
+{
+    atomic_store(&is_brief, true);
+    uint64_t signal = atomic_load(&first);
+    if (signal && atomic_load(&role) == SIGNALS_WORKS)
         set_timer(signal);
 }
 

@@ -33,6 +33,10 @@ void signals_install(uint64_t grace_ms, bool launched, signals_role role);
  * count from then on. */
 void signals_set_role(signals_role role);
 
+/* From now on SIGINT has 0.2 s of grace and ends the command within a second: nothing that running
+ * items may still answer is kept for a later run. The other signals have their grace time. */
+void signals_set_brief(void);
+
 /* The numbers of the first signal caught and of the one that says "at once", 0 for none. Any
  * thread. */
 int signals_caught(void);

@@ -21,15 +21,17 @@ enum { SKIP_ITEMS = 1 << 16, SKIP_BYTES = 1 << 20 };
 
 typedef fani_listing list_run;
 
-/* Asked again and again, also while nothing comes: what was done meanwhile is written down. Whoever
- * stops a run may not wait for its end: what is there goes out first. An error of the output is
- * kept by the writer. */
+/* Asked again and again, also while nothing comes: what was done meanwhile is written down, and
+ * shown to who reads along, however long the next item takes. Whoever stops a run may not wait for
+ * its end: what is there goes out first. An error of the output is kept by the writer. */
 static bool stop_asked(void *user)
 {
     list_run *lr = user;
     bool stops = fani_run_is_stopped(lr->run) || fani_halt_reached(lr->run);
     if (stops && !lr->stopping)
         (void)fani_writer_show(lr->run->writer, NULL);
+    else
+        (void)fani_writer_tick(lr->run->writer, NULL);
     lr->idle_status = fani_state_idle(lr->run, stops && !lr->stopping, &lr->idle_error);
     lr->stopping = stops;
     return stops || lr->idle_status != FAN_OK;

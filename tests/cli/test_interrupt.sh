@@ -23,7 +23,7 @@ interrupt() {
     from=$(uptime_ms)
     kill "-$signal" -- "${group:+-}$pid"
     wait "$pid" || got=$?
-    local ms=$(($(uptime_ms) - from))
+    ms=$(($(uptime_ms) - from))
     [ "$got" -eq "$expected" ] || fail "$what: exit code $got, not $expected: $(cat "$tmp/err")"
     [ "$ms" -lt "$patience" ] || fail "$what: took $ms ms to end"
     local left
@@ -48,6 +48,45 @@ leftover=$(find "$tmp" -name '*result*' | head -n 3)
 # One number on which the work looks up from time to time, and which no patience here would finish.
 hard=1000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000121000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000003443
 interrupt INT 75 "$fanfold" factor --grace 1 --effort 50 "$hard"
+[ "$ms" -ge 900 ] || fail "$what: did not wait for its item: ended after $ms ms"
+
+# Where nobody names a grace time and nothing is kept, Ctrl-C means now: the usual 10 s don't pass.
+patience=9000
+for executor in serial threads processes; do
+    interrupt INT 75 "$fanfold" factor --executor "$executor" --effort 50 "$hard"
+    says 'there is nothing to resume from'
+done
+patience=30000
+# They do where running items' answers are kept, after other signals, and for commands: all at a time.
+waiting=() signals=()
+# begin SIGNAL WORKS COMMAND...: where WORKS has something, its item runs.
+begin() {
+    local signal=$1 works=$2
+    shift 2
+    "$@" >"$tmp/out$signal" 2>"$tmp/err" </dev/null &
+    waiting+=("$!") signals+=("$signal")
+    for _ in {1..600}; do
+        [ ! -s "$works" ] || return
+        sleep 0.05
+    done
+    fail "$*: did not begin: $(cat "$tmp/err")"
+}
+begin INT "$tmp/kept.part" "$fanfold" factor --effort 50 --executor processes -j 2 --batch 1 6 "$hard" \
+    --output "$tmp/kept"
+begin TERM "$tmp/outTERM" "$fanfold" factor --effort 50 --executor processes -j 2 --batch 1 6 "$hard"
+# shellcheck disable=SC2016
+begin INT "$tmp/works" "$fanfold" map -- sh -c 'echo >"$0"; sleep 60' "$tmp/works" ::: 1
+for i in "${!waiting[@]}"; do
+    kill "-${signals[i]}" "${waiting[i]}"
+done
+sleep 1.5
+for i in "${!waiting[@]}"; do
+    what="run $i with SIG${signals[i]}" got=0
+    checks=$((checks + 1))
+    kill -HUP "${waiting[i]}" 2>/dev/null || fail "$what: did not wait for its item"
+    wait "${waiting[i]}" 2>"$tmp/shell" || got=$?
+    [ "$got" -eq 129 ] || fail "$what: exit code $got after SIGHUP"
+done
 
 # Serial work on one number ends by itself never: by the grace time, or by the second signal.
 # stubborn GRACE FIRST TEXT [SECONDS SECOND]: leaves the exit code in $got and the time from the first
