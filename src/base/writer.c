@@ -1,4 +1,4 @@
-#include "base/writer.h"
+#include "base/writer_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +16,6 @@
 #include "base/error.h"
 
 enum {
-    BUFFER = 1 << 18,
     HOLD_NS = 100000000, /* how long a reader of our output may wait for what is ready */
     NAMES_TRIED = 100,
     LINKS_MAX = 40, /* followed from the target's name, as the system does */
@@ -24,30 +23,6 @@ enum {
 
 #define TEMPORARY ".fanfold-%016llx.tmp"
 #define FENCED ".fanfold-%016llx.new"
-
-struct fani_writer {
-    char *name;   /* as the caller gave it, for messages */
-    char *target; /* where links at its end lead; NULL: the caller's descriptor */
-    int fd;
-    int folder;       /* -1: no file to publish */
-    bool owned;       /* fd is ours to close */
-    char *temporary;  /* the new file's name; NULL: it has none yet */
-    bool stays;       /* also where it is not published */
-    struct stat part; /* which file a part is; st_ino 0: it is none */
-    unsigned char *buffer;
-    size_t used;
-    int64_t waiting_since; /* when the oldest byte in the buffer came; 0: not known yet */
-    uint64_t bytes;
-    void (*seen)(void *user, const void *bytes, size_t size); /* or NULL */
-    void *seen_user;
-    fani_writer_through through; /* or NULL */
-    void *through_user;
-    bool through_ended;
-    fani_writer_fence fence; /* still_ours NULL: none */
-    fan_status failed;
-    int failed_errno;
-    const char *failed_doing;
-};
 
 /* ---- Errors ---------------------------------------------------------------------------------- */
 
@@ -61,7 +36,7 @@ static fan_status kept(const fani_writer *w, fan_error *error)
     return w->failed;
 }
 
-static fan_status fail(fani_writer *w, const char *doing, fan_error *error)
+fan_status fani_writer_fail(fani_writer *w, const char *doing, fan_error *error)
 {
     w->failed = FAN_E_OUTPUT;
     w->failed_errno = errno;
@@ -72,8 +47,7 @@ static fan_status fail(fani_writer *w, const char *doing, fan_error *error)
 /* ---- The system's part -------------------------------------------------------------------------
  */
 
-/* Writes all of it, through short writes, interruptions and descriptors that do not block. */
-static int write_all(int fd, const unsigned char *bytes, size_t size)
+int fani_write_all(int fd, const unsigned char *bytes, size_t size)
 {
     while (size) {
         ssize_t n = write(fd, bytes, size);
@@ -92,9 +66,7 @@ static int write_all(int fd, const unsigned char *bytes, size_t size)
     return 0;
 }
 
-/* An interrupted one has not failed: it is asked again. Any other error is final, because a later
- * call may answer that all is well when the bytes are gone. */
-static int sync_to_disk(int fd)
+int fani_sync_to_disk(int fd)
 {
     int result;
     do
@@ -105,14 +77,13 @@ static int sync_to_disk(int fd)
 
 /* ---- Opening --------------------------------------------------------------------------------- */
 
-/* NULL: out of memory. */
-static fani_writer *make(const char *name, fan_error *error)
+fani_writer *fani_writer_make(const char *name, fan_error *error)
 {
     fani_writer *w = calloc(1, sizeof *w);
     if (w) {
         w->fd = w->folder = -1;
         w->name = strdup(name);
-        w->buffer = malloc(BUFFER);
+        w->buffer = malloc(FANI_WRITER_BUFFER);
     }
     if (!w || !w->name || !w->buffer) {
         fani_writer_free(w);
@@ -124,7 +95,7 @@ static fani_writer *make(const char *name, fan_error *error)
 
 fan_status fani_writer_to_fd(int fd, const char *name, fani_writer **writer, fan_error *error)
 {
-    fani_writer *w = make(name, error);
+    fani_writer *w = fani_writer_make(name, error);
     if (!w)
         return FAN_E_MEMORY;
     w->fd = fd;
@@ -147,7 +118,7 @@ static int open_folder(const char *path, int flags)
     return fd;
 }
 
-static const char *base_name(const char *path)
+const char *fani_writer_base_name(const char *path)
 {
     const char *slash = strrchr(path, '/');
     return slash ? slash + 1 : path;
@@ -173,9 +144,7 @@ static int open_nameless(const fani_writer *w)
     return -1;
 }
 
-/* Makes a new file or, with `fd` not below 0, gives this one its name: one that nobody can foresee;
- * links are not followed. */
-static int make_temporary(fani_writer *w, int fd)
+int fani_writer_make_temporary(fani_writer *w, int fd)
 {
     for (int i = 0; i < NAMES_TRIED; i++) {
         uint64_t random;
@@ -201,32 +170,31 @@ static int make_temporary(fani_writer *w, int fd)
     return -1;
 }
 
-static fan_status open_own_folder(fani_writer *w, fan_error *error)
+fan_status fani_writer_open_folder(fani_writer *w, fan_error *error)
 {
-    if (!*base_name(w->target)) {
+    if (!*fani_writer_base_name(w->target)) {
         errno = EISDIR;
-        return fail(w, "written", error);
+        return fani_writer_fail(w, "written", error);
     }
     w->folder = open_folder(w->target, O_RDONLY);
-    return w->folder < 0 ? fail(w, "created", error) : FAN_OK;
+    return w->folder < 0 ? fani_writer_fail(w, "created", error) : FAN_OK;
 }
 
-/* A new file in the target's folder. */
-static fan_status open_new(fani_writer *w, fan_error *error)
+fan_status fani_writer_open_new(fani_writer *w, fan_error *error)
 {
     w->fd = open_nameless(w);
     if (w->fd < 0)
-        w->fd = make_temporary(w, -1);
+        w->fd = fani_writer_make_temporary(w, -1);
     if (w->fd < 0)
-        return fail(w, "created", error);
+        return fani_writer_fail(w, "created", error);
     w->owned = true;
     return FAN_OK;
 }
 
 static fan_status open_beside(fani_writer *w, fan_error *error)
 {
-    fan_status status = open_own_folder(w, error);
-    return status == FAN_OK ? open_new(w, error) : status;
+    fan_status status = fani_writer_open_folder(w, error);
+    return status == FAN_OK ? fani_writer_open_new(w, error) : status;
 }
 
 /* Whether a folder lists this process's descriptors, as /dev/fd does. */
@@ -240,7 +208,7 @@ static bool is_descriptors(int folder)
 /* Puts what a link says in the place of the link's own name. */
 static int take_link(fani_writer *w, const char *link)
 {
-    size_t kept_size = link[0] == '/' ? 0 : (size_t)(base_name(w->target) - w->target);
+    size_t kept_size = link[0] == '/' ? 0 : (size_t)(fani_writer_base_name(w->target) - w->target);
     char *next;
     if (asprintf(&next, "%.*s%s", (int)kept_size, w->target, link) < 0)
         return -1;
@@ -252,14 +220,14 @@ static int take_link(fani_writer *w, const char *link)
 /* Follows links at the end of the target's name: renaming over a link would destroy it, and leave
  * what it led to as it was. A name of one of our descriptors (/dev/stdout leads to one) becomes
  * that descriptor: what it is open on belongs to whoever opened it. Answers -1 with errno. */
-static int follow_links(fani_writer *w)
+int fani_writer_follow_links(fani_writer *w)
 {
     char link[PATH_MAX];
     for (int i = 0; i < LINKS_MAX; i++) {
         int folder = open_folder(w->target, O_PATH);
         if (folder < 0)
             return -1;
-        const char *name = base_name(w->target);
+        const char *name = fani_writer_base_name(w->target);
         bool is_descriptor = *name >= '0' && *name <= '9' && is_descriptors(folder);
         ssize_t size = *name ? readlinkat(folder, name, link, sizeof link - 1) : -1;
         (void)close(folder); /* only looked into */
@@ -281,8 +249,8 @@ static int follow_links(fani_writer *w)
 static fan_status open_target(fani_writer *w, fan_error *error)
 {
     struct stat info = {0};
-    if (follow_links(w))
-        return fail(w, "created", error);
+    if (fani_writer_follow_links(w))
+        return fani_writer_fail(w, "created", error);
     if (w->fd >= 0)
         return FAN_OK;
     bool exists = stat(w->target, &info) == 0;
@@ -290,17 +258,17 @@ static fan_status open_target(fani_writer *w, fan_error *error)
         return open_beside(w, error);
     if (S_ISDIR(info.st_mode)) {
         errno = EISDIR;
-        return fail(w, "written", error);
+        return fani_writer_fail(w, "written", error);
     }
     w->fd = open(w->target, O_WRONLY | O_CLOEXEC | O_NOCTTY);
     w->owned = true;
-    return w->fd < 0 ? fail(w, "opened", error) : FAN_OK;
+    return w->fd < 0 ? fani_writer_fail(w, "opened", error) : FAN_OK;
 }
 
 static fan_status to_path(const char *path, fan_status (*open)(fani_writer *w, fan_error *error),
                           fani_writer **writer, fan_error *error)
 {
-    fani_writer *w = make(path, error);
+    fani_writer *w = fani_writer_make(path, error);
     if (!w)
         return FAN_E_MEMORY;
     w->target = strdup(path);
@@ -327,7 +295,7 @@ fan_status fani_writer_to_name(const char *path, fani_writer **writer, fan_error
 fan_status fani_writer_to_entry(int folder, const char *entry, const char *shown,
                                 fani_writer **writer, fan_error *error)
 {
-    fani_writer *w = make(shown, error);
+    fani_writer *w = fani_writer_make(shown, error);
     if (!w)
         return FAN_E_MEMORY;
     fan_status status = FAN_OK;
@@ -335,256 +303,14 @@ fan_status fani_writer_to_entry(int folder, const char *entry, const char *shown
     if (!w->target)
         status = fani_error_set(error, FAN_E_MEMORY, "out of memory");
     else if ((w->folder = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
-        status = fail(w, "created", error);
+        status = fani_writer_fail(w, "created", error);
     else
-        status = open_new(w, error);
+        status = fani_writer_open_new(w, error);
     if (status == FAN_OK)
         *writer = w;
     else
         fani_writer_free(w);
     return status;
-}
-
-/* ---- Parts that stay ------------------------------------------------------------------------- */
-
-/* Whether a part can be gone on with: 0 or an errno code. */
-static int check_part(int fd, uint64_t keep)
-{
-    struct stat info;
-    if (fstat(fd, &info))
-        return errno;
-    if (!S_ISREG(info.st_mode) || info.st_uid != geteuid())
-        return EPERM;
-    return (uint64_t)info.st_size < keep ? ENODATA : 0;
-}
-
-/* Goes on with what is there: -1 with errno. */
-static int open_part(const fani_writer *w, uint64_t keep)
-{
-    int fd =
-        openat(w->folder, w->temporary, O_WRONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (fd < 0)
-        return -1;
-    int code = check_part(fd, keep);
-    if (!code && (ftruncate(fd, (off_t)keep) || lseek(fd, (off_t)keep, SEEK_SET) < 0))
-        code = errno;
-    if (!code)
-        return fd;
-    (void)close(fd); /* nothing was written */
-    errno = code;
-    return -1;
-}
-
-static int new_part(const fani_writer *w)
-{
-    if (unlinkat(w->folder, w->temporary, 0) && errno != ENOENT)
-        return -1;
-    return openat(w->folder, w->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-                  0666);
-}
-
-/* Opens the target's folder, and answers the name of its part there; NULL: an error. */
-static char *find_part(fani_writer *w, const char *suffix, fan_error *error)
-{
-    char *name = NULL;
-    if (follow_links(w))
-        (void)fail(w, "created", error);
-    else if (open_own_folder(w, error) == FAN_OK &&
-             asprintf(&name, "%s%s", base_name(w->target), suffix) < 0) {
-        name = NULL;
-        w->failed = fani_error_set(error, FAN_E_MEMORY, "out of memory");
-    }
-    return name;
-}
-
-static fan_status open_stays(fani_writer *w, const char *suffix, uint64_t keep, fan_error *error)
-{
-    w->temporary = find_part(w, suffix, error);
-    if (!w->temporary)
-        return w->failed;
-    w->stays = true;
-    w->fd = keep == UINT64_MAX ? new_part(w) : open_part(w, keep);
-    w->owned = w->fd >= 0;
-    if (w->fd < 0 || fstat(w->fd, &w->part))
-        return fail(w, keep == UINT64_MAX ? "created" : "gone on with", error);
-    w->bytes = keep == UINT64_MAX ? 0 : keep;
-    return FAN_OK;
-}
-
-fan_status fani_writer_to_part(const char *path, const char *suffix, uint64_t keep,
-                               fani_writer **writer, fan_error *error)
-{
-    fani_writer *w = make(path, error);
-    if (!w)
-        return FAN_E_MEMORY;
-    w->target = strdup(path);
-    fan_status status = w->target ? open_stays(w, suffix, keep, error)
-                                  : fani_error_set(error, FAN_E_MEMORY, "out of memory");
-    if (status != FAN_OK) {
-        fani_writer_free(w);
-        return status;
-    }
-    *writer = w;
-    return FAN_OK;
-}
-
-/* Whether a part still has its name: another run may have put its own there. */
-static bool has_its_name(const fani_writer *w)
-{
-    struct stat now;
-    return !w->part.st_ino || (fstatat(w->folder, w->temporary, &now, AT_SYMLINK_NOFOLLOW) == 0 &&
-                               now.st_dev == w->part.st_dev && now.st_ino == w->part.st_ino);
-}
-
-/* Copies the first bytes of a file: 0, or -1 with errno. */
-static int copy_bytes(fani_writer *w, int from, uint64_t size)
-{
-    uint64_t done = 0;
-    while (done < size) {
-        size_t most = size - done < BUFFER ? (size_t)(size - done) : BUFFER;
-        ssize_t n = pread(from, w->buffer, most, (off_t)done);
-        if (n > 0 && write_all(w->fd, w->buffer, (size_t)n))
-            return -1;
-        if (n == 0)
-            errno = ENODATA;
-        if (n == 0 || (n < 0 && errno != EINTR))
-            return -1;
-        done += n > 0 ? (uint64_t)n : 0;
-    }
-    return 0;
-}
-
-/* The copy gets a name that nobody knows, and then the part's. */
-static fan_status put_copy(fani_writer *w, const char *part, uint64_t keep, fan_error *error)
-{
-    struct stat info;
-    int from = openat(w->folder, part, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    int code = from < 0 ? errno : check_part(from, keep);
-    fan_status status = FAN_OK;
-    errno = code;
-    if (code || fstat(from, &info) || fchmod(w->fd, info.st_mode & 07777) ||
-        copy_bytes(w, from, keep) || sync_to_disk(w->fd))
-        status = fail(w, "copied", error);
-    else if ((!w->temporary && make_temporary(w, w->fd) < 0) ||
-             renameat(w->folder, w->temporary, w->folder, part))
-        status = fail(w, "put in its place", error);
-    if (from >= 0)
-        (void)close(from); /* only read */
-    if (status == FAN_OK) {
-        free(w->temporary);
-        w->temporary = NULL;
-    }
-    return status;
-}
-
-fan_status fani_writer_part_renew(const char *path, const char *suffix, uint64_t keep,
-                                  fan_error *error)
-{
-    fani_writer *w = make(path, error);
-    if (!w)
-        return FAN_E_MEMORY;
-    w->target = strdup(path);
-    char *part = w->target ? find_part(w, suffix, error) : NULL;
-    fan_status status = w->failed;
-    if (!w->target)
-        status = fani_error_set(error, FAN_E_MEMORY, "out of memory");
-    else if (part)
-        status = open_new(w, error);
-    if (part && status == FAN_OK)
-        status = put_copy(w, part, keep, error);
-    free(part);
-    fani_writer_free(w);
-    return status;
-}
-
-void fani_writer_discard(fani_writer *writer)
-{
-    writer->stays = false;
-}
-
-fan_status fani_writer_remove_part(fani_writer *writer, fan_error *error)
-{
-    fani_writer *w = writer;
-    if (!w->temporary || !has_its_name(w))
-        return FAN_OK;
-    if (unlinkat(w->folder, w->temporary, 0) && errno != ENOENT)
-        return fail(w, "removed", error);
-    free(w->temporary);
-    w->temporary = NULL;
-    return FAN_OK;
-}
-
-/* Where links at the end of a path lead; NULL, with errno: they can't be followed, or lead to a
- * descriptor of ours (ENOENT). */
-static char *follow(const char *path)
-{
-    fani_writer w = {.fd = -1, .folder = -1, .target = strdup(path)};
-    bool followed = w.target && follow_links(&w) == 0;
-    if (followed && w.fd < 0)
-        return w.target;
-    int code = followed ? ENOENT : errno;
-    if (w.fd >= 0)
-        (void)close(w.fd); /* a copy */
-    free(w.target);
-    errno = code;
-    return NULL;
-}
-
-char *fani_writer_target(const char *path)
-{
-    char *target = follow(path);
-    return target || errno == ENOMEM ? target : strdup(path);
-}
-
-/* The path of a target's part. NULL: there can't be one, or errno says why it is not known. */
-static char *part_path(const char *path, const char *suffix)
-{
-    char *part = NULL, *target = follow(path);
-    if (target && asprintf(&part, "%s%s", target, suffix) < 0)
-        part = NULL;
-    int code = errno;
-    free(target);
-    errno = code;
-    return part;
-}
-
-bool fani_writer_part_exists(const char *path, const char *suffix)
-{
-    struct stat info;
-    char *part = part_path(path, suffix);
-    bool exists = part && lstat(part, &info) == 0;
-    free(part);
-    return exists;
-}
-
-int fani_writer_part_open(const char *path, const char *suffix)
-{
-    char *part = part_path(path, suffix);
-    if (!part)
-        return -1;
-    int fd = open(part, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    int code = errno;
-    free(part);
-    errno = code;
-    return fd;
-}
-
-/* What a path itself can't be, not what the system had not enough of when it was asked. */
-static bool is_of_the_path(int code)
-{
-    return code == ENOENT || code == ENOTDIR || code == EACCES || code == ELOOP ||
-           code == ENAMETOOLONG;
-}
-
-bool fani_writer_publishes(const char *path)
-{
-    struct stat info;
-    char *target = follow(path);
-    if (!target)
-        return !is_of_the_path(errno);
-    bool file = stat(target, &info) ? errno == ENOENT : S_ISREG(info.st_mode);
-    free(target);
-    return file;
 }
 
 int fani_writer_fd(const fani_writer *writer)
@@ -614,8 +340,8 @@ fan_status fani_writer_make_private(fani_writer *writer, fan_error *error)
         return kept(writer, error);
     bool open_to_others = fstat(writer->fd, &info) == 0 && (info.st_mode & 0077);
     if (open_to_others && writer->temporary && !info.st_size && begin_private(writer))
-        return fail(writer, "made private", error);
-    return fchmod(writer->fd, 0600) ? fail(writer, "made private", error) : FAN_OK;
+        return fani_writer_fail(writer, "made private", error);
+    return fchmod(writer->fd, 0600) ? fani_writer_fail(writer, "made private", error) : FAN_OK;
 }
 
 fan_status fani_writer_make_executable(fani_writer *writer, fan_error *error)
@@ -625,7 +351,7 @@ fan_status fani_writer_make_executable(fani_writer *writer, fan_error *error)
         return kept(writer, error);
     bool done = fstat(writer->fd, &info) == 0 &&
                 fchmod(writer->fd, (info.st_mode & 0777) | ((info.st_mode & 0444) >> 2)) == 0;
-    return done ? FAN_OK : fail(writer, "made executable", error);
+    return done ? FAN_OK : fani_writer_fail(writer, "made executable", error);
 }
 
 /* ---- Writing --------------------------------------------------------------------------------- */
@@ -646,7 +372,8 @@ void fani_writer_pass_through(fani_writer *writer, fani_writer_through through, 
 fan_status fani_writer_pass_on(fani_writer *writer, const void *bytes, size_t size,
                                fan_error *error)
 {
-    return write_all(writer->fd, bytes, size) ? fail(writer, "written", error) : FAN_OK;
+    return fani_write_all(writer->fd, bytes, size) ? fani_writer_fail(writer, "written", error)
+                                                   : FAN_OK;
 }
 
 /* What fails on the way, and is no error of writing, is want of memory. */
@@ -657,7 +384,7 @@ static fan_status put_through(fani_writer *w, const void *bytes, size_t size, bo
     if (status == FAN_OK || w->failed != FAN_OK)
         return status;
     errno = ENOMEM;
-    (void)fail(w, "compressed", error);
+    (void)fani_writer_fail(w, "compressed", error);
     w->failed = status;
     return status;
 }
@@ -698,11 +425,11 @@ fan_status fani_writer_add(fani_writer *writer, const void *bytes, size_t size, 
     if (w->failed != FAN_OK || !size)
         return kept(w, error);
     w->bytes += size;
-    if (size > BUFFER - w->used) {
+    if (size > FANI_WRITER_BUFFER - w->used) {
         fan_status status = fani_writer_flush(w, error);
         if (status != FAN_OK)
             return status;
-        if (size >= BUFFER)
+        if (size >= FANI_WRITER_BUFFER)
             return put_out(w, bytes, size, error);
     }
     memcpy(w->buffer + w->used, bytes, size);
@@ -743,7 +470,7 @@ static int close_own(fani_writer *w)
 /* Some file systems can't sync a folder and say so. */
 static int sync_folder(int folder)
 {
-    return sync_to_disk(folder) != 0 && errno != EINVAL && errno != ENOTSUP ? -1 : 0;
+    return fani_sync_to_disk(folder) != 0 && errno != EINVAL && errno != ENOTSUP ? -1 : 0;
 }
 
 int fani_sync_folder(int folder, const char *path)
@@ -770,7 +497,7 @@ static int rename_to(const fani_writer *w, const char *name)
  * replaces nothing. -1 with errno. */
 static int link_into_place(const fani_writer *w)
 {
-    const char *name = base_name(w->target);
+    const char *name = fani_writer_base_name(w->target);
     if (linkat(w->folder, w->temporary, w->folder, name, 0) == 0)
         return unlinkat(w->folder, w->temporary, 0);
     if (errno == EEXIST)
@@ -830,25 +557,25 @@ static fan_status ask_fence(fani_writer *w, fan_error *error)
     if (status == FAN_OK)
         return status;
     errno = ESTALE;
-    (void)fail(w, "renamed into place", NULL);
+    (void)fani_writer_fail(w, "renamed into place", NULL);
     return w->failed = status;
 }
 
 /* The bytes are on the disk, and the file has a name, if not its own. */
 static fan_status finish_file(fani_writer *w, fan_error *error)
 {
-    if (sync_to_disk(w->fd))
-        return fail(w, "synced", error);
-    if ((!w->temporary && make_temporary(w, w->fd) < 0) || go_behind_fence(w))
-        return fail(w, "given its name", error);
-    return close_own(w) ? fail(w, "closed", error) : FAN_OK;
+    if (fani_sync_to_disk(w->fd))
+        return fani_writer_fail(w, "synced", error);
+    if ((!w->temporary && fani_writer_make_temporary(w, w->fd) < 0) || go_behind_fence(w))
+        return fani_writer_fail(w, "given its name", error);
+    return close_own(w) ? fani_writer_fail(w, "closed", error) : FAN_OK;
 }
 
 static fan_status end_moving(fani_writer *w, fan_error *error)
 {
     free(w->temporary);
     w->temporary = NULL;
-    return sync_folder(w->folder) ? fail(w, "synced with its folder", error) : FAN_OK;
+    return sync_folder(w->folder) ? fani_writer_fail(w, "synced with its folder", error) : FAN_OK;
 }
 
 static fan_status move_into_place(fani_writer *w, fan_error *error)
@@ -859,9 +586,9 @@ static fan_status move_into_place(fani_writer *w, fan_error *error)
     if (status != FAN_OK)
         return status;
     errno = ESTALE;
-    if (has_its_name(w) && rename_to(w, base_name(w->target)) == 0)
+    if (fani_writer_has_its_name(w) && rename_to(w, fani_writer_base_name(w->target)) == 0)
         return end_moving(w, error);
-    (void)fail(w, "renamed into place", error);
+    (void)fani_writer_fail(w, "renamed into place", error);
     (void)ask_fence(w, error); /* the better reason, if it is one */
     return w->failed;
 }
@@ -873,7 +600,7 @@ fan_status fani_writer_publish(fani_writer *writer, fan_error *error)
         return status;
     if (writer->folder >= 0)
         return move_into_place(writer, error);
-    return close_own(writer) ? fail(writer, "closed", error) : FAN_OK;
+    return close_own(writer) ? fani_writer_fail(writer, "closed", error) : FAN_OK;
 }
 
 fan_status fani_writer_publish_new(fani_writer *writer, bool *exists, fan_error *error)
@@ -889,7 +616,7 @@ fan_status fani_writer_publish_new(fani_writer *writer, bool *exists, fan_error 
     if (link_into_place(writer) == 0)
         return end_moving(writer, error);
     *exists = errno == EEXIST;
-    return *exists ? FAN_OK : fail(writer, "given its place", error);
+    return *exists ? FAN_OK : fani_writer_fail(writer, "given its place", error);
 }
 
 void fani_writer_free(fani_writer *writer)
@@ -900,7 +627,7 @@ void fani_writer_free(fani_writer *writer)
     if (writer->fd >= 0)
         (void)close_own(writer);
     if (writer->folder >= 0) {
-        if (writer->temporary && !writer->stays && has_its_name(writer))
+        if (writer->temporary && !writer->stays && fani_writer_has_its_name(writer))
             (void)unlinkat(writer->folder, writer->temporary, 0);
         (void)close(writer->folder);
     }
