@@ -197,12 +197,12 @@ FAN_API fan_status fan_factor_mpz_sized(mpz_srcptr n, const fan_factor_options *
  * have no entries. What is in *out always multiplies back to n, on these errors too: FAN_E_EFFORT,
  * a composite or unknown part is left; FAN_E_CANCELLED, stopped by the hook, an untested part is
  * marked as unknown. On FAN_E_ARGUMENT (n is negative, options->digits too large, options->isa
- * unknown) *out is untouched; after FAN_E_MEMORY and FAN_E_FAILED (the product is wrong: a broken machine) it is the factorization of 1. GMP, FLINT
- * and GMP-ECM end the process when memory runs out. One core; any thread, but FLINT keeps caches
- * per thread: a thread that has factored and ends should call flint_cleanup(). The environment
- * variable FANFOLD_ISA acts as in fan_is_prime_u64_array. Source: trial division, perfect powers,
- * elliptic curves, the self-initializing quadratic sieve, Brent's form of Pollard's rho, p-1
- * (docs/factoring.md). */
+ * unknown) *out is untouched; after FAN_E_MEMORY and FAN_E_FAILED (the product is wrong: a broken
+ * machine) it is the factorization of 1. GMP, FLINT and GMP-ECM end the process when memory runs
+ * out. One core; any thread, but FLINT keeps caches per thread: a thread that has factored and ends
+ * should call flint_cleanup(). The environment variable FANFOLD_ISA acts as in
+ * fan_is_prime_u64_array. Source: trial division, perfect powers, elliptic curves, the
+ * self-initializing quadratic sieve, Brent's form of Pollard's rho, p-1 (docs/factoring.md). */
 static inline fan_status fan_factor_mpz(mpz_srcptr n, const fan_factor_options *options,
                                         fan_factorization *out, fan_error *error)
 {
