@@ -38,6 +38,7 @@ struct http_server {
     _Atomic unsigned requests[HTTP_WAY_COUNT], ranges[HTTP_WAY_COUNT];
     _Atomic unsigned all, first[HTTP_WAY_COUNT], last[HTTP_WAY_COUNT];
     _Atomic size_t sent;
+    _Atomic int send_buffer;
     _Atomic bool ending;
 };
 
@@ -363,8 +364,9 @@ static void *accept_all(void *user)
         }
         s->accepted++;
         *c = (connection){.server = s, .fd = fd};
-        const int buffer = 65536;
-        (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
+        int buffer = atomic_load(&s->send_buffer);
+        if (buffer)
+            (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
         if (pthread_create(&c->thread, NULL, serve, c) != 0)
             abort();
         pthread_mutex_unlock(&s->lock);
@@ -437,6 +439,12 @@ unsigned http_first(http_server *server, http_way way)
 unsigned http_last(http_server *server, http_way way)
 {
     return atomic_load(&server->last[way]);
+}
+
+void http_keep_little(http_server *server)
+{
+    enum { LITTLE = 65536 };
+    atomic_store(&server->send_buffer, LITTLE);
 }
 
 size_t http_sent(http_server *server)

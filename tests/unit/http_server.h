@@ -52,7 +52,10 @@ unsigned http_connections(http_server *server);
 unsigned http_first(http_server *server, http_way way);
 unsigned http_last(http_server *server, http_way way);
 
-/* Bytes of files handed to the system so far. Its buffers are small where they are the server's. */
+/* From the next connection on the system keeps little of what is sent and not read. */
+void http_keep_little(http_server *server);
+
+/* Bytes of files handed to the system so far. */
 size_t http_sent(http_server *server);
 
 #endif

@@ -160,6 +160,7 @@ FAN_TEST(stage_fetch, ahead_bytes_bound_what_is_fetched_too)
     http_server *server = http_start();
     fan_file file;
     ASSERT_TRUE(server);
+    http_keep_little(server);
     fan_files *files = open_files((fan_files_options){.ahead_bytes = 1 << 20});
     for (int i = 0; i < COUNT; i++)
         add(files, server, "plain", LARGE);
