@@ -101,6 +101,10 @@ static void say_strikes(const strike *strikes, size_t count, unsigned hits)
     printf("  %u of %zu hit\n", hits, count);
 }
 
+/* Campaigns until one has hit often enough: a run may be quicker than who is to hit it. Each of
+ * them must end well. */
+enum { CAMPAIGNS = 8 };
+
 /* Each kind of victim once, at random places and in random order. */
 static void each_once(const victim_kind *who, const char *const *executors, size_t kinds,
                       unsigned long numbers, unsigned least)
@@ -108,19 +112,23 @@ static void each_once(const victim_kind *who, const char *const *executors, size
     kept_job job;
     strike strikes[16];
     char label[64];
+    unsigned hits = 0;
     moments m = moments_new();
     snprintf(label, sizeof label, "FAULT_SEED=%llu", (unsigned long long)m.seed);
     if (!kept_factor(&job, numbers, 5))
         return;
-    for (size_t i = 0; i < kinds; i++)
-        strikes[i] = (strike){.at = moments_below(&m, job.bytes * 6 / 10),
-                              .who = who[i],
-                              .choice = (unsigned)moments_below(&m, 1000),
-                              .executor = executors[i]};
-    qsort(strikes, kinds, sizeof *strikes, by_place);
-    unsigned hits = campaign(&job, strikes, kinds, label);
-    say_strikes(strikes, kinds, hits);
-    SHIM_CHECK(hits >= least, (void)0, "%s: only %u of %zu hit", label, hits, kinds);
+    for (int k = 0; k < CAMPAIGNS && hits < least && !shim_failed(); k++) {
+        for (size_t i = 0; i < kinds; i++)
+            strikes[i] = (strike){.at = moments_below(&m, job.bytes * 6 / 10),
+                                  .who = who[i],
+                                  .choice = (unsigned)moments_below(&m, 1000),
+                                  .executor = executors[i]};
+        qsort(strikes, kinds, sizeof *strikes, by_place);
+        hits = campaign(&job, strikes, kinds, label);
+        say_strikes(strikes, kinds, hits);
+    }
+    SHIM_CHECK(hits >= least || shim_failed(), (void)0, "%s: only %u of %zu hit", label, hits,
+               kinds);
 }
 
 FAN_TEST(kills, workers_and_the_command_killed_at_random)
@@ -182,10 +190,14 @@ static void killed_times(unsigned long numbers, size_t times, const char *execut
         return;
     snprintf(label, sizeof label, "FAULT_SEED=%llu, %lu numbers on %s", (unsigned long long)m.seed,
              numbers, executor);
-    draw(&m, &job, who, &executor, 1, strikes, times);
-    unsigned hits = campaign(&job, strikes, times, label);
-    say_strikes(strikes, times, hits);
-    SHIM_CHECK(hits + (times < 10) >= times, (void)0, "%s: only %u of %zu hit", label, hits, times);
+    unsigned hits = 0;
+    for (int k = 0; k < CAMPAIGNS && hits < times && !shim_failed(); k++) {
+        draw(&m, &job, who, &executor, 1, strikes, times);
+        hits = campaign(&job, strikes, times, label);
+        say_strikes(strikes, times, hits);
+    }
+    SHIM_CHECK(hits >= times || shim_failed(), (void)0, "%s: only %u of %zu hit", label, hits,
+               times);
 }
 
 FAN_TEST(kills, twenty_thousand_killed_three_times)
