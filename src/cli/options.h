@@ -36,6 +36,16 @@ typedef struct cli_options {
     bool quiet;
     bool dry_run;
     bool help;
+    bool merge;        /* results */
+    bool has_checksum; /* stage: these three, and the next group */
+    bool unpack;
+    bool secret;
+    bool as_rank; /* doctor: one of the ranks that it started to see whether they start */
+
+    const char *to;
+    const char *manifest;
+    uint64_t checksum; /* where has_checksum */
+
     const char *trace;  /* file to say who ran what when; compare: one of each row */
     const char *record; /* where compare's children leave their figures */
 
@@ -45,16 +55,6 @@ typedef struct cli_options {
     uint64_t time_limit_ms;
     const char *format;
     const char *timeline;
-    bool merge; /* results */
-
-    const char *to; /* stage: these up to secret */
-    const char *manifest;
-    uint64_t checksum; /* where has_checksum */
-    bool has_checksum;
-    bool unpack;
-    bool secret;
-
-    bool as_rank; /* doctor: one of the ranks that it started to see whether they start */
 
     setting *settings; /* keys of the job, in the order given */
     size_t setting_count;

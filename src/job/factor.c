@@ -131,7 +131,7 @@ static fan_status answer_text(factor_state *s, fan_run *run, size_t at)
     if (status != FAN_OK)
         return status;
     char *to = (char *)room + n->size;
-    if (n->size)
+    if (n->digits)
         memcpy(room, n->digits, n->size);
     *to++ = ':';
     *to = ' ';
