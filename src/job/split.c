@@ -79,7 +79,9 @@ static bool has_strangers(const char *output)
     bool known = !journal || access(journal, F_OK) == 0 || fani_split_is_there(output),
          found = false;
     DIR *folder = known ? NULL : opendir(output);
-    for (const struct dirent *entry; !found && folder && (entry = readdir(folder));)
+    const struct dirent *entry;
+    /* cppcheck-suppress readdirCalled ; no other thread reads this folder */
+    while (!found && folder && (entry = readdir(folder)))
         found = is_part(entry->d_name);
     if (folder)
         (void)closedir(folder); /* only read */
