@@ -280,14 +280,14 @@ static fan_status wait_all(fan_run *run, fan_items in)
     return fan_run_each(run, in, wait_cancelled);
 }
 
-/* Until a file is there, or for 20 s. */
+/* Until a file is there; only a hang lasts as long as it waits. */
 static fan_status gate(fan_run *run, size_t i, const unsigned char *input, size_t size)
 {
     char path[256] = "";
     if (size >= sizeof path)
         return FAN_E_ARGUMENT;
     memcpy(path, input, size);
-    for (int k = 0; k < 4000 && access(path, F_OK) != 0; k++)
+    for (int k = 0; k < 60000 && access(path, F_OK) != 0; k++)
         sleep_us(5000);
     return fan_run_reply(run, i, "open", 4);
 }
@@ -295,6 +295,32 @@ static fan_status gate(fan_run *run, size_t i, const unsigned char *input, size_
 static fan_status gate_all(fan_run *run, fan_items in)
 {
     return fan_run_each(run, in, gate);
+}
+
+void gate_make(gate_file *gate)
+{
+    strcpy(gate->path, "/tmp/fan-gate-XXXXXX");
+    int fd = mkstemp(gate->path);
+    EXPECT_TRUE(fd >= 0 && close(fd) == 0 && unlink(gate->path) == 0);
+}
+
+fan_future *gate_submit(const gate_file *gate, fan_executor *executor)
+{
+    fan_future *future = NULL;
+    EXPECT_I64(fan_submit(executor, &task_gate, gate->path, strlen(gate->path), NULL, &future),
+               FAN_OK);
+    return future;
+}
+
+void gate_open(const gate_file *gate)
+{
+    int fd = open(gate->path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    EXPECT_TRUE(fd >= 0 && close(fd) == 0);
+}
+
+void gate_forget(const gate_file *gate)
+{
+    (void)unlink(gate->path);
 }
 
 static fan_status crash(fan_run *run, fan_items in)

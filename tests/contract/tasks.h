@@ -35,6 +35,17 @@ extern const fan_task task_third_time;   /* args: path; fails until it was run t
 extern const fan_task task_log;          /* args: path; u64 x: appends x to the file after 3 ms */
 extern const fan_task task_unknown;      /* not given to fan_start */
 
+/* What an item of task_gate waits for. Made closed, opened, and forgotten when the item has ended.
+ */
+typedef struct gate_file {
+    char path[24]; /* of 20 bytes */
+} gate_file;
+
+void gate_make(gate_file *gate);
+fan_future *gate_submit(const gate_file *gate, fan_executor *executor);
+void gate_open(const gate_file *gate);
+void gate_forget(const gate_file *gate);
+
 typedef struct crash_order {
     uint64_t index;
     int how; /* a signal number, or 1000 + an exit code */

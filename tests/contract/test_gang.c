@@ -603,7 +603,7 @@ static void *map_beside(void *user)
 
 static void beside(fan_executor *executor, size_t most, ends *e)
 {
-    neighbour n = {.executor = executor, .give_up = fan_deadline_in_ms(20000)};
+    neighbour n = {.executor = executor, .give_up = fan_deadline_in_ms(120000)};
     pthread_t other;
     EXPECT_I64(pthread_create(&other, NULL, map_beside, &n), 0);
     while (atomic_load(&n.next) == 0 && fan_deadline_in_ms(0) < n.give_up)

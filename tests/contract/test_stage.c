@@ -7,7 +7,7 @@
 #include "fanfold/stage.h"
 #include "tasks.h"
 
-enum { WAIT_MS = 60000, ITEMS = 60 };
+enum { WAIT_MS = 120000, ITEMS = 60 };
 
 typedef struct parcel {
     uint64_t number;

@@ -177,10 +177,10 @@ static void stop_hurried(fan_executor *executor, void *context)
     (void)context;
     stopping s = {.count = ITEMS, .hurried = true};
     for (size_t i = 0; i < ITEMS; i++)
-        s.ms[i] = i ? 30000 : 20; /* they end when they are asked to */
+        s.ms[i] = i ? 300000 : 20; /* they end when they are asked to */
     int64_t begun = now_ms();
     EXPECT_I64(stopped_map(executor, &s), FAN_E_CANCELLED);
-    EXPECT_TRUE(now_ms() - begun < 20000);
+    EXPECT_TRUE(now_ms() - begun < 120000);
     EXPECT_U64(s.outcomes, 1);
 }
 

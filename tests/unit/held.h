@@ -11,7 +11,7 @@
 #include "shim.h"
 #include "task/worker.h"
 
-enum { HELD_MAX = 128, SLOW_MS = 60, WAIT_MS = 20000 };
+enum { HELD_MAX = 128, SLOW_MS = 60, WAIT_MS = 120000 };
 
 /* Holds what is posted until the test runs or loses it. */
 typedef struct held_executor {

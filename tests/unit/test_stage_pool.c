@@ -13,7 +13,7 @@
 #include "stage/pool.h"
 #include "task/inside.h"
 
-enum { MS = 1000000, NAP_MS = 100, HANG_MS = 60000 };
+enum { MS = 1000000, NAP_MS = 100, HANG_MS = 120000 };
 
 static fan_pool *open_pool(unsigned threads, size_t queue_calls)
 {
@@ -104,7 +104,7 @@ static void open_gate(gate *g)
 
 /* ---- Time ----------------------------------------------------------------------------------- */
 
-/* One by one the sleeps take all of this. A machine that pauses does so not each time. */
+/* One by one the sleeps take all of this. */
 static bool ten_sleeps_are_quick(int64_t nap_ms)
 {
     enum { CALLS = 10 };
@@ -121,22 +121,23 @@ static bool ten_sleeps_are_quick(int64_t nap_ms)
     return took < CALLS * nap_ms * MS * 3 / 4;
 }
 
-static bool any_of_five(bool (*is_quick)(int64_t nap_ms), int64_t nap_ms)
+/* A machine that pauses does so not each time, and what it is slow with counts less each time. */
+static bool any_of_ten(bool (*is_quick)(int64_t nap_ms), int64_t nap_ms)
 {
-    for (int i = 0; i < 5; i++)
-        if (is_quick(nap_ms))
+    for (int i = 1; i <= 10 && !shim_failed(); i++)
+        if (is_quick(i * nap_ms))
             return true;
     return false;
 }
 
 FAN_TEST(stage_pool, ten_sleeps_take_the_time_of_one)
 {
-    EXPECT_TRUE(any_of_five(ten_sleeps_are_quick, NAP_MS));
+    EXPECT_TRUE(any_of_ten(ten_sleeps_are_quick, NAP_MS));
 }
 
 FAN_TEST(stage_pool, long_ten_sleeps_of_a_second)
 {
-    EXPECT_TRUE(any_of_five(ten_sleeps_are_quick, 1000));
+    EXPECT_TRUE(any_of_ten(ten_sleeps_are_quick, 1000));
 }
 
 /* Works for as long as the calls sleep, on a core of the caller's. */
@@ -162,12 +163,12 @@ static bool five_waits_are_beside(int64_t nap_ms)
 
 FAN_TEST(stage_pool, five_waits_go_on_beside_computing)
 {
-    EXPECT_TRUE(any_of_five(five_waits_are_beside, NAP_MS));
+    EXPECT_TRUE(any_of_ten(five_waits_are_beside, NAP_MS));
 }
 
-FAN_TEST(stage_pool, idle_threads_use_no_cpu)
+static bool idle_threads_rest(int64_t watched_ms)
 {
-    enum { CALLS = 8, WATCHED_MS = 200 };
+    enum { CALLS = 8 };
     fan_pool *pool = open_pool(CALLS, 0);
     gate g = GATE;
     for (int i = 0; i < CALLS; i++)
@@ -180,10 +181,15 @@ FAN_TEST(stage_pool, idle_threads_use_no_cpu)
         nap(MS);
     }
     int64_t before = cpu_ns(CLOCK_PROCESS_CPUTIME_ID);
-    nap((int64_t)WATCHED_MS * MS);
+    nap(watched_ms * MS);
     int64_t used = cpu_ns(CLOCK_PROCESS_CPUTIME_ID) - before;
-    EXPECT_TRUE(used < (int64_t)WATCHED_MS * MS / 20); /* 8 that spin: 2 cores' time */
     close_pool(pool);
+    return used < watched_ms * MS / 20; /* 8 that spin: 2 cores' time */
+}
+
+FAN_TEST(stage_pool, idle_threads_use_no_cpu)
+{
+    EXPECT_TRUE(any_of_ten(idle_threads_rest, 2 * NAP_MS));
 }
 
 /* ---- Threads -------------------------------------------------------------------------------- */
@@ -207,7 +213,7 @@ FAN_TEST(stage_pool, what_is_to_run_later_does_so_while_others_are_busy)
     ASSERT_I64(fani_pool_join(pool, 1), FAN_OK);
     for (int i = 0; i < ROUNDS; i++) {
         gate g = GATE;
-        fan_deadline due = fan_deadline_in_ms(LATER_MS), end = fan_deadline_in_ms(HANG_MS / 4);
+        fan_deadline due = fan_deadline_in_ms(LATER_MS), end = fan_deadline_in_ms(HANG_MS);
         atomic_store(&later.ran_at, 0);
         fani_pool_post_at(pool, &later.work, 0, due);
         fan_call *call = submit(pool, pass_gate, &g);
@@ -223,7 +229,7 @@ FAN_TEST(stage_pool, what_is_to_run_later_does_so_while_others_are_busy)
     }
     /* Taken back, it does not run; the time is far off. */
     atomic_store(&later.ran_at, 0);
-    fani_pool_post_at(pool, &later.work, 0, fan_deadline_in_ms(HANG_MS));
+    fani_pool_post_at(pool, &later.work, 0, fan_deadline_in_ms(10 * HANG_MS));
     EXPECT_TRUE(fani_pool_take_back(pool, &later.work));
     EXPECT_TRUE(!fani_pool_take_back(pool, &later.work));
     fani_pool_leave(pool, 1);

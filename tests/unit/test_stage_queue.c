@@ -8,7 +8,7 @@
 #include "fanfold/stage.h"
 #include "shim.h"
 
-enum { SOON_MS = 20, HANG_MS = 60000 };
+enum { SOON_MS = 20, HANG_MS = 120000 };
 
 static void *item_of(uintptr_t number)
 {

@@ -19,7 +19,7 @@
 #define SANITIZED 0
 #endif
 
-enum { HANG_MS = 60000, PATH_SIZE = 512, TEXT = 20000 };
+enum { HANG_MS = 120000, PATH_SIZE = 512, TEXT = 20000 };
 
 typedef struct folder {
     char path[64];

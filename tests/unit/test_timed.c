@@ -60,18 +60,27 @@ FAN_TEST(timed, clocks_of_other_hosts_are_made_this_ones)
     fani_timed_end(&timed);
 }
 
-/* To a minute: a clock may be set by some seconds between two readings, but not by years. */
-FAN_TEST(timed, the_calendar_is_that_of_today)
+/* To a minute; a clock that is set between two readings is not each time. */
+static bool is_today(void)
 {
     const fani_opened opened = {.workers = 1};
     fani_timed timed = {0};
     fani_batch batch = {.items = {.count = 1}, .where = {.pid = 1}, .run_ns = MS};
-    ASSERT_I64(fani_timed_begin(&timed, &opened), FAN_OK);
+    EXPECT_I64(fani_timed_begin(&timed, &opened), FAN_OK);
     int64_t before = (int64_t)time(NULL) - 60;
     fani_timed_look(&timed, &batch);
-    EXPECT_TRUE(timed.began_ns / 1000000000 >= before);
-    EXPECT_TRUE(timed.began_ns / 1000000000 <= (int64_t)time(NULL) + 60);
+    int64_t began = timed.began_ns / 1000000000;
+    bool today = began >= before && began <= (int64_t)time(NULL) + 60;
     fani_timed_end(&timed);
+    return today;
+}
+
+FAN_TEST(timed, the_calendar_is_that_of_today)
+{
+    bool today = false;
+    for (int i = 0; i < 5 && !today; i++)
+        today = is_today();
+    EXPECT_TRUE(today);
 }
 
 FAN_TEST(timed, what_is_not_known_is_not_made_up)
@@ -90,11 +99,11 @@ FAN_TEST(timed, what_is_not_known_is_not_made_up)
     fani_timed_look(&timed, &batch);
     EXPECT_TRUE(began_here(&timed) >= before && began_here(&timed) <= ago(90 * MS));
     /* A worker that was looking for work before the batch came. */
+    before = ago(60 * MS);
     batch.begun_ns = fani_clock_ns() - 90 * MS;
     batch.posted_ns = batch.begun_ns + 30 * MS;
-    before = ago(60 * MS);
     fani_timed_look(&timed, &batch);
-    EXPECT_TRUE(began_here(&timed) >= before - 50 * MS && began_here(&timed) <= ago(60 * MS));
+    EXPECT_TRUE(began_here(&timed) >= before && began_here(&timed) <= ago(60 * MS));
     EXPECT_U64(timed.run_ns, 60 * MS);
     batch.begun_ns = 0;
     batch.items.count = 2; /* of several it is the sum of their runs */
