@@ -56,7 +56,7 @@ void fault_marks_close(fault_marks *marks)
 
 bool fault_marks_wait(const fault_marks *marks, size_t i)
 {
-    for (int ms = 0; ms < 30000; ms += 5) {
+    for (int ms = 0; ms < 120000; ms += 5) {
         if (atomic_load(&marks->counts[i]))
             return true;
         pause_ms(5);
@@ -139,7 +139,7 @@ fault_census fault_count(void)
 void fault_expect_children(unsigned living)
 {
     fault_census census = {0};
-    for (int ms = 0; ms < 20000; ms += 10) {
+    for (int ms = 0; ms < 120000; ms += 10) {
         census = fault_count();
         if (census.living == living && !census.zombies)
             break;

@@ -400,7 +400,7 @@ static fan_status run_patient(fan_run *run, fan_items in)
     *y = getpid();
     atomic_store(&state->marks[PATIENT_PID], (uint32_t)*y);
     atomic_fetch_add(&state->marks[PATIENT_BEGUN], 1);
-    for (int ms = 0; ms < 60000 && !atomic_load(&state->marks[PATIENT_TOLD]); ms++) {
+    for (int ms = 0; ms < 240000 && !atomic_load(&state->marks[PATIENT_TOLD]); ms++) {
         if (fan_run_cancelled(run))
             return FAN_E_CANCELLED;
         usleep(1000);

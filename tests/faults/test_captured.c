@@ -73,7 +73,7 @@ static void talks(const fan_task *task, size_t batch, const uint64_t *hows, size
                FAN_OK);
     EXPECT_U64(c.next, COUNT);
     EXPECT_U64(c.captured, expected);
-    EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_DRAIN, fan_deadline_in_ms(20000)), FAN_OK);
+    EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_DRAIN, fan_deadline_in_ms(120000)), FAN_OK);
 }
 
 FAN_TEST(captured, items_of_a_batch_are_told_apart)
@@ -113,8 +113,8 @@ FAN_TEST(captured, it_is_the_futures_as_long_as_that_lives)
     if (!executor)
         return;
     EXPECT_I64(fan_submit(executor, &task_talk, &input, sizeof input, NULL, &future), FAN_OK);
-    EXPECT_I64(fan_future_result(future, fan_deadline_in_ms(20000), &outcome), FAN_OK);
-    EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_DRAIN, fan_deadline_in_ms(20000)), FAN_OK);
+    EXPECT_I64(fan_future_result(future, fan_deadline_in_ms(120000), &outcome), FAN_OK);
+    EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_DRAIN, fan_deadline_in_ms(120000)), FAN_OK);
     ASSERT_TRUE(outcome.captured != NULL);
     EXPECT_STR(outcome.captured->out, "out 0");
     EXPECT_STR(outcome.captured->err, "err 0");
@@ -145,5 +145,5 @@ FAN_TEST(captured, leaves_of_folds_too)
         FAN_OK);
     EXPECT_U64(seen, 1);
     fan_buffer_clear(&result);
-    EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_DRAIN, fan_deadline_in_ms(30000)), FAN_OK);
+    EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_DRAIN, fan_deadline_in_ms(120000)), FAN_OK);
 }

@@ -69,7 +69,7 @@ static void crash_one(tally *t)
         FAN_OK);
     EXPECT_U64(t->next, COUNT);
     EXPECT_TRUE(atomic_load(&marks.counts[0]) >= 3);
-    EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_DRAIN, fan_deadline_in_ms(20000)), FAN_OK);
+    EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_DRAIN, fan_deadline_in_ms(120000)), FAN_OK);
     fault_expect_children(0);
     fault_marks_close(&marks);
 }
@@ -159,7 +159,7 @@ FAN_TEST(guest, dying_workers_do_not_raise_sigpipe)
                        &(fan_map_options){.batch = 1, .order = FAN_ORDER_COMPLETED}, NULL),
                FAN_OK);
     EXPECT_TRUE(kills > 0);
-    EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_DRAIN, fan_deadline_in_ms(20000)), FAN_OK);
+    EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_DRAIN, fan_deadline_in_ms(120000)), FAN_OK);
     EXPECT_I64(sigaction(SIGPIPE, &before, NULL), 0);
     free(inputs);
 }

@@ -57,7 +57,7 @@ static void hogs(size_t batch)
                FAN_OK);
     EXPECT_U64(t.ok, COUNT - 2);
     fault_expect_children(WORKERS);
-    EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_DRAIN, fan_deadline_in_ms(20000)), FAN_OK);
+    EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_DRAIN, fan_deadline_in_ms(120000)), FAN_OK);
     fault_expect_children(0);
 }
 

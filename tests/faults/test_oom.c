@@ -62,7 +62,7 @@ FAN_TEST(oom, the_kernels_kill_is_named_and_costs_one_item)
         EXPECT_I64(fan_map(executor, &task_hog, fan_source_array(inputs, sizeof *inputs, COUNT),
                            fan_sink_callback(see, &ok), &(fan_map_options){.batch = 1}, NULL),
                    FAN_OK);
-        EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_DRAIN, fan_deadline_in_ms(20000)),
+        EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_DRAIN, fan_deadline_in_ms(120000)),
                    FAN_OK);
     }
     EXPECT_U64(ok, COUNT - 1);

@@ -21,7 +21,7 @@ static fan_executor *open_between(unsigned workers, unsigned most)
 
 static void close_all(fan_executor *executor)
 {
-    EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_DRAIN, fan_deadline_in_ms(20000)), FAN_OK);
+    EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_DRAIN, fan_deadline_in_ms(120000)), FAN_OK);
     fault_expect_children(0);
 }
 
@@ -98,7 +98,7 @@ FAN_TEST(resize, a_surplus_worker_ends_after_what_it_runs)
     EXPECT_I64(fan_executor_resize(executor, 1), FAN_OK);
     fault_expect_children(1);
     EXPECT_TRUE(!fan_future_done(future));
-    EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_ABANDON, fan_deadline_in_ms(20000)), FAN_OK);
+    EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_ABANDON, fan_deadline_in_ms(120000)), FAN_OK);
     EXPECT_I64(fan_future_result(future, FAN_NOW, &outcome), FAN_OK);
     EXPECT_I64(outcome.kind, FAN_OUTCOME_CANCELLED);
     fan_future_release(future);
