@@ -63,6 +63,33 @@ uptime_ms() {
     echo "$((10#${up/./} * 10))"
 }
 
+# catches PID SIGNAL: waits until the program that PID becomes handles the signal, or has ended.
+catches() {
+    local number caught shell
+    number=$(kill -l "$2") shell=$(readlink "/proc/$$/exe")
+    for _ in {1..2400}; do
+        caught=$(sed -n 's/^SigCgt:[[:space:]]*//p' "/proc/$1/status" 2>/dev/null)
+        [ "$(readlink "/proc/$1/exe" 2>/dev/null)" = "$shell" ] ||
+            [ $((16#${caught: -8} >> (number - 1) & 1)) -eq 0 ] || return 0
+        kill -0 "$1" 2>/dev/null || return 0
+        sleep 0.05
+    done
+}
+
+# computes PID TICKS: waits until its process group has used so much time (100 ticks a second).
+computes() {
+    local member ticks stat
+    for _ in {1..1200}; do
+        ticks=0
+        for member in $(members_of "$1"); do
+            { read -ra stat <"/proc/$member/stat"; } 2>/dev/null && ticks=$((ticks + stat[13] + stat[14]))
+        done
+        [ "$ticks" -lt "$2" ] || return 0
+        kill -0 "$1" 2>/dev/null || return 0
+        sleep 0.1
+    done
+}
+
 # killed_at_work OUTPUT SECONDS COMMAND...: kill -9 so long after it has written more than the run
 # before it, which may have been killed too. Where it was quicker than that, it is tried anew, with
 # nothing of it left. Standard input is $input.
@@ -74,7 +101,7 @@ killed_at_work() {
         "$@" >/dev/null 2>"$tmp/err" <"${input:-/dev/null}" &
         pid=$! looks=0
         while [ "$(stat -c %s "$output.part" 2>/dev/null || echo 0)" -le "$before" ] &&
-            kill -0 "$pid" 2>/dev/null && [ "$looks" -lt 3000 ]; do
+            kill -0 "$pid" 2>/dev/null && [ "$looks" -lt 12000 ]; do
             sleep 0.01
             looks=$((looks + 1))
         done

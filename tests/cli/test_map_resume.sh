@@ -89,7 +89,7 @@ nothing_left() {
     checks=$((checks + 1))
     local group left
     while read -r group; do
-        for _ in {1..200}; do
+        for _ in {1..2400}; do
             left=$(members_of "$group")
             [ -n "$left" ] || break
             sleep 0.05
@@ -100,7 +100,7 @@ nothing_left() {
 
 # await_children N: that many have noted their groups.
 await_children() {
-    for _ in {1..600}; do
+    for _ in {1..2400}; do
         [ "$(wc -l <children)" -lt "$1" ] || return
         sleep 0.05
     done
@@ -110,7 +110,7 @@ await_children() {
 # await_guards PID N: so many guards of it, or of its workers, are there.
 await_guards() {
     local child guards
-    for _ in {1..600}; do
+    for _ in {1..2400}; do
         guards=0
         for child in $(children_of "$1") $(for child in $(children_of "$1"); do children_of "$child"; done); do
             grep -qa fanfold-guard "/proc/$child/cmdline" 2>/dev/null && guards=$((guards + 1))
@@ -125,7 +125,7 @@ stubborn='trap "" TERM; echo $$ >>children; sleep 1000 & sleep 1000'
 for executor in serial threads processes; do
     what="SIGTERM on $executor"
     : >children
-    timeout 60 "$fanfold" map --grace 0 --executor "$executor" -j 2 -- sh -c "$stubborn" ::: 1 2 3 >out 2>err &
+    timeout 240 "$fanfold" map --grace 0 --executor "$executor" -j 2 -- sh -c "$stubborn" ::: 1 2 3 >out 2>err &
     pid=$! code=0
     await_children "$([ "$executor" = serial ] && echo 1 || echo 2)"
     kill -TERM "$pid"

@@ -123,7 +123,7 @@ tough=1000000000000000000000000000156000000000000000000000000005643
 endless=$(printf '1%03999d' 7)
 what='--halt now ends what runs'
 for executor in threads processes; do
-    run timeout 60 "$fanfold" factor --executor "$executor" -j 2 --batch 1 --effort 10 --max-fails 0 \
+    run timeout 240 "$fanfold" factor --executor "$executor" -j 2 --batch 1 --effort 10 --max-fails 0 \
         --halt now --output now "$tough" "$endless" 12
     expect 1 ''
     says 'item 0 (partial) is number 1'
@@ -133,7 +133,7 @@ for executor in threads processes; do
 done
 what='--halt soon lets it end'
 { printf '%s\n%s\n' "$endless" "$endless" && seq 1000000; } >behind # more than can be done at once
-run timeout 60 "$fanfold" factor --executor processes -j 2 --batch 1 --timeout 1 --max-fails 0 \
+run timeout 240 "$fanfold" factor --executor processes -j 2 --batch 1 --timeout 1 --max-fails 0 \
     --output soon --input behind
 expect 1 ''
 says 'item 0 (timed out) is number 1'
@@ -169,7 +169,7 @@ crashes run endless.job
 
 if find_mpirun; then
     what='over ranks'
-    run timeout 60 "${mpirun[@]}" -n 2 "$fanfold" factor --input numbers --format tsv -j 1 --batch 10 \
+    run timeout 240 "${mpirun[@]}" -n 2 "$fanfold" factor --input numbers --format tsv -j 1 --batch 10 \
         --output ranks --max-fails 3
     checks=$((checks + 1))
     [ "$code" -ne 0 ] || fail "$what: exit code 0"

@@ -22,7 +22,7 @@ sort plain >sorted
 start() {
     "$@" >out 2>err </dev/null &
     pid=$!
-    { sleep 60 && kill -KILL "$pid"; } 2>/dev/null &
+    { sleep 240 && kill -KILL "$pid"; } 2>/dev/null &
     watch=$!
 }
 # The number in the line of `fanfold results` that begins with a word.
@@ -37,7 +37,7 @@ safe() {
 }
 # Until it succeeds, at most 30 s.
 await() {
-    for _ in {1..600}; do
+    for _ in {1..2400}; do
         "$@" && return
         sleep 0.05
     done

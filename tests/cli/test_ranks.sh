@@ -38,17 +38,17 @@ if ! find_mpirun; then
 fi
 
 what='one rank where Slurm meant four'
-run env SLURM_NTASKS=4 timeout 60 "$fanfold" factor 12 --executor mpi
+run env SLURM_NTASKS=4 timeout 240 "$fanfold" factor 12 --executor mpi
 expect 4 '' && says 'SLURM_NTASKS=4, but MPI sees one rank' && says 'srun --mpi='
 
 # ---- A fault in an item
 hard=1000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000121000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000003443
 # start_ranks OPTION...: starts a run of three ranks; leaves $pid (of the launcher) and $ranks.
 start_ranks() {
-    timeout 60 "${mpirun[@]}" -n 3 "$fanfold" factor -j 1 --effort 50 \
+    timeout 240 "${mpirun[@]}" -n 3 "$fanfold" factor -j 1 --effort 50 \
         --output "$tmp/result" "$@" >"$tmp/out" 2>"$tmp/err" </dev/null &
     pid=$!
-    for _ in {1..100}; do
+    for _ in {1..1200}; do
         sleep 0.1
         ranks=$(running)
         [ "$(wc -w <<<"$ranks")" -eq 3 ] && break
@@ -66,7 +66,7 @@ running() {
 what='an item without end, whose worker is killed'
 start_ranks --local processes --crash-limit 1 "$hard" 12 15
 busy=
-for _ in {1..100}; do # the worker that computes: the others have nothing to do any more
+for _ in {1..1200}; do # the worker that computes: the others have nothing to do any more
     sleep 0.1
     for file in $(grep -slF -- --fanfold-worker /proc/[0-9]*/cmdline); do
         worker=$(basename "$(dirname "$file")")
@@ -91,7 +91,7 @@ rm -f "$tmp/result"*
 # ---- A rank that stops answering
 what='a rank that is stopped'
 start_ranks --heartbeat 1s "$hard" "$hard" "$hard"
-for _ in $(seq 3000); do # once rank 0 works all of them serve
+for _ in $(seq 12000); do # once rank 0 works all of them serve
     [ -e "$tmp/result.journal" ] && break
     sleep 0.01
 done
@@ -106,7 +106,10 @@ expect 4 '' && says "rank 2 on $(hostname) has not answered for 1 s"
 says 'factor --resume '
 [ ! -e "$tmp/result" ] || fail "$what: left a half output"
 rm -f "$tmp/result".*
-sleep 0.2
+for _ in {1..1200}; do
+    [ -n "$(running)" ] || break
+    sleep 0.1
+done
 [ -z "$(running)" ] || fail "$what: ranks live on: $(running)"
 
 what='a rank that dies'
@@ -118,19 +121,22 @@ checks=$((checks + 1))
 case $code in
 0 | 124) fail "$what: exit code $code" ;;
 esac
-sleep 0.2
+for _ in {1..1200}; do
+    [ -n "$(running)" ] || break
+    sleep 0.1
+done
 [ -z "$(running)" ] || fail "$what: ranks live on: $(running)"
 
 # ---- Binding
 if [ "$(nproc)" -ge 2 ] && [ "${mpirun[1]:-}" = --oversubscribe ]; then
     bound=("${mpirun[@]:0:2}" --bind-to core)
     what='workers on one core'
-    run timeout 60 "${bound[@]}" -n 2 "$fanfold" factor 12 -j 2 && expect 0 '12: 2 2 3\n'
+    run timeout 240 "${bound[@]}" -n 2 "$fanfold" factor 12 -j 2 && expect 0 '12: 2 2 3\n'
     [ "$(grep -c 'rank 0 on .* has 2 workers, but was bound to 1 of .*--bind-to none' "$tmp/err")" -eq 1 ] ||
         fail "$what: said $(cat "$tmp/err")"
     what='one worker on one core'
-    run timeout 60 "${bound[@]}" -n 2 "$fanfold" factor 12 -j 1 && expect 0 && says_nothing
+    run timeout 240 "${bound[@]}" -n 2 "$fanfold" factor 12 -j 1 && expect 0 && says_nothing
     what='OMP_PROC_BIND, which workers undo'
-    run env OMP_PROC_BIND=close timeout 60 "${mpirun[@]}" -n 1 "$fanfold" factor 12 -j 2 && expect 0 && says_nothing
+    run env OMP_PROC_BIND=close timeout 240 "${mpirun[@]}" -n 1 "$fanfold" factor 12 -j 2 && expect 0 && says_nothing
 fi
 finish

@@ -77,11 +77,11 @@ run "$fanfold" results plain && expect 2 '' && says plain.journal
 
 what='a killed run'
 mkfifo feed
-{ seq 1000 && exec sleep 60; } >feed &
+{ seq 1000 && exec sleep 1000; } >feed &
 feeder=$!
 "$fanfold" factor --output "it's" --restart <feed 2>/dev/null &
 victim=$!
-for _ in $(seq 300); do
+for _ in $(seq 1200); do
     run "$fanfold" results "it's"
     grep -q '1000 ok' out && break
     sleep 0.1

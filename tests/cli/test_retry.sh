@@ -135,7 +135,7 @@ for part in 0 1 150 250; do
     150) [ ! -e killed.part ] || printf 'XXXX' | dd of=killed.part conv=notrunc 2>/dev/null ;;
     250) rm -f killed.part ;;
     esac
-    run "$fanfold" factor --input numbers --format tsv --output killed --timeout 60 "$go_on"
+    run "$fanfold" factor --input numbers --format tsv --output killed --timeout 240 "$go_on"
     expect 2
     [ "$part" -ne 150 ] || [ "$fired_with" -eq 0 ] || says 'killed.part does not have all that its journal speaks of'
     same killed
@@ -167,7 +167,7 @@ same stopped
 
 what='a run that was killed before'
 mkfifo feed
-{ seq 5000 5100 && exec sleep 60; } >feed &
+{ seq 5000 5100 && exec sleep 1000; } >feed &
 feeder=$!
 "$fanfold" factor --output piped <feed 2>/dev/null &
 pid=$!
@@ -388,7 +388,7 @@ grep -q 'items  *6: 5 ok, 1 failed' out || fail "$what: $(cat out)"
 if find_mpirun; then
     what='over ranks'
     begin_again ranks
-    run timeout 60 "${mpirun[@]}" -n 2 "$fanfold" factor --input numbers --format tsv -j 1 --output ranks --retry-failed
+    run timeout 240 "${mpirun[@]}" -n 2 "$fanfold" factor --input numbers --format tsv -j 1 --output ranks --retry-failed
     same ranks
     agrees ranks 1
 fi

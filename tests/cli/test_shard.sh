@@ -136,7 +136,7 @@ same plain some
 what='a killed shard'
 seq 3000 >numbers
 mkfifo feed
-{ seq 1500 && exec sleep 60; } >feed &
+{ seq 1500 && exec sleep 1000; } >feed &
 feeder=$!
 "$fanfold" factor --output killed --format tsv --shard 2/3 <feed 2>/dev/null &
 victim=$!
@@ -170,7 +170,7 @@ seq 2990 | "$fanfold" factor --output killed --format tsv --shard 3/3 --restart 
 run "$fanfold" results --merge killed && expect 3 && says 'different inputs'
 
 what='stopped in order'
-{ seq 1500 && exec sleep 60; } >feed &
+{ seq 1500 && exec sleep 1000; } >feed &
 feeder=$!
 "$fanfold" factor --output stopped --shard 1/2 <feed 2>stopped.err &
 victim=$!

@@ -103,7 +103,7 @@ mkdir hostile
 mkfifo hostile/fifo
 ln -s /etc hostile/etc
 printf '../a\n/etc/passwd\netc/passwd\nfifo\nx/../../a\n' >hostile/list
-run timeout 60 "$fanfold" stage --to caught @hostile/list
+run timeout 240 "$fanfold" stage --to caught @hostile/list
 expect 3
 says '"../a", has .. in it'
 says '"/etc/passwd", is absolute'
@@ -219,7 +219,7 @@ wait "$pid" 2>/dev/null
 [ "$(find base res -name 'fanfold-job-*' | wc -l)" = 2 ] || fail "$what: there is nothing to take"
 [ "$(find res -name r | wc -l)" = 1 ] || fail "$what: $(find res -name r) are published"
 touch log/go
-run timeout 60 "$fanfold" map -j 1 --output killed --resume -a items --stage-in a --stage-out res \
+run timeout 240 "$fanfold" map -j 1 --output killed --resume -a items --stage-in a --stage-out res \
     -- sh wait.sh {}
 expect 0
 [ "$(cat res/[1-4]/r | tr '\n' ' ')" = "1 2 3 4 " ] || fail "$what: there is $(cat res/*/r)"

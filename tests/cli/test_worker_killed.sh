@@ -7,18 +7,21 @@ set -u
 seq 100000000000000000 100000000000300000 >"$tmp/numbers"
 "$fanfold" factor --executor serial --input "$tmp/numbers" >"$tmp/serial" || fail "serial: exit code $?"
 
-"$fanfold" factor --executor processes -j 2 --input "$tmp/numbers" >"$tmp/out" 2>"$tmp/err" </dev/null &
-pid=$!
 killed=0
-for _ in 1 2 3; do
-    sleep 0.2
-    worker=$(children_of "$pid" | head -n 1)
-    if [ -n "$worker" ] && kill -9 "$worker" 2>/dev/null; then
-        killed=$((killed + 1))
-    fi
+for _ in {1..20}; do # the run may be over before this has looked
+    "$fanfold" factor --executor processes -j 2 --input "$tmp/numbers" >"$tmp/out" 2>"$tmp/err" </dev/null &
+    pid=$!
+    for _ in 1 2 3; do
+        sleep 0.2
+        worker=$(children_of "$pid" | head -n 1)
+        if [ -n "$worker" ] && kill -9 "$worker" 2>/dev/null; then
+            killed=$((killed + 1))
+        fi
+    done
+    code=0
+    wait "$pid" || code=$?
+    [ "$killed" -eq 0 ] && [ "$code" -eq 0 ] || break
 done
-code=0
-wait "$pid" || code=$?
 what="$killed workers killed"
 expect 0
 [ "$killed" -ge 1 ] || fail 'no worker was there to be killed: the run was over too soon'
@@ -28,10 +31,21 @@ what='the command itself killed'
 "$fanfold" integrate 'cos(x)' --over x=0:1 --points 1000000000000 --executor processes -j 2 \
     --output "$tmp/result" >/dev/null 2>&1 </dev/null &
 pid=$!
-sleep 0.7
-workers=$(children_of "$pid")
+for _ in {1..2400}; do
+    sleep 0.05
+    workers=$(children_of "$pid")
+    [ "$(wc -w <<<"$workers")" -lt 2 ] || break
+done
+sleep 0.5
 kill -9 "$pid" && { wait "$pid" 2>/dev/null || true; }
-sleep 1
+for _ in {1..1200}; do
+    left=
+    for worker in $workers; do
+        grep -qs '^State:[[:space:]]*[^ZX[:space:]]' "/proc/$worker/status" && left=yes
+    done
+    [ -n "$left" ] || break
+    sleep 0.1
+done
 checks=$((checks + 2))
 [ -n "$workers" ] || fail "$what: there were no workers"
 for worker in $workers; do
