@@ -27,7 +27,7 @@ typedef struct mark {
     int32_t rank_pid; /* of the rank whose worker it is */
 } mark;
 
-enum { MARKS = 16, TIMEOUT_MS = 60, WAIT_MS = 20000 };
+enum { MARKS = 16, TIMEOUT_MS = 60, WAIT_MS = 120000 };
 
 static void pause_ms(long ms)
 {
@@ -140,7 +140,7 @@ static bool begin_all(scene *s, manner how, unsigned timeout_ms)
 }
 
 /* So every rank but this one had one too. */
-static void expect_every_rank(const scene *s)
+static bool had_every_rank(const scene *s)
 {
     size_t different = 0;
     for (size_t i = 0; i < s->ranks; i++) {
@@ -149,7 +149,7 @@ static void expect_every_rank(const scene *s)
             k++;
         different += k == i;
     }
-    EXPECT_U64(different, s->ranks);
+    return different == s->ranks;
 }
 
 static bool is_gone(int32_t pid)
@@ -160,7 +160,8 @@ static bool is_gone(int32_t pid)
     return kill(pid, 0) != 0 && errno == ESRCH;
 }
 
-static void expect_end(scene *s, size_t i, manner how, unsigned timeout_ms)
+/* False: a worker was killed that would have ended its item in time, or had done so. */
+static bool expect_end(scene *s, size_t i, manner how, unsigned timeout_ms)
 {
     fan_outcome outcome = {0};
     char text[32];
@@ -170,26 +171,37 @@ static void expect_end(scene *s, size_t i, manner how, unsigned timeout_ms)
     if (timeout_ms)
         EXPECT_CONTAINS(outcome.text, text);
     fan_future_release(s->futures[i]);
-    if (how == HEEDFUL)
-        EXPECT_I64(atomic_load(&s->marks[i].heeded), 1);
-    if (how == ENDLESS || how == DEAF)
+    if (how == ENDLESS || how == DEAF) {
         EXPECT_TRUE(is_gone(s->marks[i].pid));
-    else
-        EXPECT_I64(kill(s->marks[i].pid, 0), 0);
+        return true;
+    }
+    return kill(s->marks[i].pid, 0) == 0 &&
+           (how != HEEDFUL || atomic_load(&s->marks[i].heeded) == 1);
 }
 
-static void end_all(scene *s, manner how, unsigned timeout_ms)
+/* False: one came to no core for so long that things went another way. */
+static bool end_all_once(scene *s, manner how, unsigned timeout_ms)
 {
     bool dies = how == ENDLESS || how == DEAF;
     uint64_t before = workers_lost(s->executor);
     if (!begin_all(s, how, timeout_ms))
-        return;
-    expect_every_rank(s);
+        return false;
+    bool usual = had_every_rank(s);
     for (size_t i = 0; i < s->ranks && !timeout_ms; i++)
         EXPECT_I64(fan_future_kill(s->futures[i]), FAN_OK);
     for (size_t i = 0; i < s->ranks; i++)
-        expect_end(s, i, how, timeout_ms);
-    EXPECT_U64(workers_lost(s->executor), before + (dies ? s->ranks : 0));
+        usual &= expect_end(s, i, how, timeout_ms);
+    if (dies || usual)
+        EXPECT_U64(workers_lost(s->executor), before + (dies ? s->ranks : 0));
+    return usual;
+}
+
+static void end_all(scene *s, manner how, unsigned timeout_ms)
+{
+    bool usual = false;
+    for (int i = 0; i < 5 && !usual && !shim_failed(); i++)
+        usual = end_all_once(s, how, timeout_ms << 2 * i);
+    EXPECT_TRUE(usual);
 }
 
 static bool open_scene(scene *s)

@@ -77,7 +77,7 @@ FAN_TEST(mpi_resize, workers_are_one_on_each_rank_in_turn)
 
 /* ---- In the middle of a range -------------------------------------------------------------- */
 
-enum { COUNT = 400, ITEM_US = 200, SOME = 20, WAIT_MS = 60000, EVERYONE = 1 };
+enum { COUNT = 400, ITEM_US = 200, SOME = 20, WAIT_MS = 120000, EVERYONE = 1 };
 
 /* In a mapped file: holds every item until the test has seen where they are. */
 typedef struct gate {

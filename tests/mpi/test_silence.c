@@ -46,7 +46,7 @@ static int count_silent(fan_future *futures[], int count, const char *text)
     int silent = 0;
     for (int i = 0; i < count; i++) {
         fan_outcome outcome = {0};
-        EXPECT_I64(fan_future_result(futures[i], fan_deadline_in_ms(60000), &outcome), FAN_OK);
+        EXPECT_I64(fan_future_result(futures[i], fan_deadline_in_ms(120000), &outcome), FAN_OK);
         if (outcome.kind == FAN_OUTCOME_FAILED)
             EXPECT_CONTAINS(outcome.text, text);
         else
@@ -67,7 +67,7 @@ static bool has_answered(fan_executor *executor, int victim)
     for (int i = 0; i < ITEMS; i++) {
         fan_outcome outcome = {0};
         uint64_t pid = 0;
-        EXPECT_I64(fan_future_result(futures[i], fan_deadline_in_ms(60000), &outcome), FAN_OK);
+        EXPECT_I64(fan_future_result(futures[i], fan_deadline_in_ms(120000), &outcome), FAN_OK);
         if (outcome.size == sizeof pid)
             memcpy(&pid, outcome.bytes, sizeof pid);
         answered |= pid == (uint64_t)victim;
@@ -82,7 +82,7 @@ static void stop_and_wait(fan_executor *executor, int victim, const char *text, 
     fan_future *futures[ITEMS];
     EXPECT_I64(kill(victim, SIGSTOP), 0);
     submit_all(executor, futures, ITEMS, 5);
-    EXPECT_I64(fan_wait_all(futures, ITEMS, fan_deadline_in_ms(60000)), FAN_OK);
+    EXPECT_I64(fan_wait_all(futures, ITEMS, fan_deadline_in_ms(120000)), FAN_OK);
     EXPECT_I64(kill(victim, SIGCONT), 0);
     EXPECT_TRUE(count_silent(futures, ITEMS, text) >= 1);
     EXPECT_I64(n->times, 1);
@@ -105,7 +105,7 @@ static void a_silent_rank(fan_mpi_progress progress, int victim, const char *of_
 {
     const char *const hosts[] = {"near", of_rank_1, "far"};
     char text[64];
-    snprintf(text, sizeof text, "rank %d on far has not answered for 1 s", victim);
+    snprintf(text, sizeof text, "rank %d on far has not answered for 2 s", victim);
     if (the_world()->size != 3)
         SKIP("for three ranks");
     if (progress == FAN_MPI_PROGRESS_THREAD && the_world()->level < MPI_THREAD_MULTIPLE)
@@ -115,7 +115,7 @@ static void a_silent_rank(fan_mpi_progress progress, int victim, const char *of_
     const struct fani_mpi_testing testing = {.host = hosts[the_world()->rank]};
     fan_mpi_options mpi = world_options();
     mpi.progress = progress;
-    mpi.heartbeat_ms = 1000;
+    mpi.heartbeat_ms = 2000; /* as all of these: longer than a machine pauses, mostly */
     mpi.on_broken = note;
     mpi.user = &n;
     mpi.testing = &testing;
@@ -128,7 +128,7 @@ static void a_silent_rank(fan_mpi_progress progress, int victim, const char *of_
             stop_and_share(executor, pids[victim], text, &n);
         else
             stop_and_wait(executor, pids[victim], text, &n);
-        EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_DRAIN, fan_deadline_in_ms(60000)),
+        EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_DRAIN, fan_deadline_in_ms(120000)),
                    FAN_OK);
     } else if (executor) { /* the silent one too, when it goes on */
         EXPECT_I64(fan_serve(&executor, 1, &error), FAN_E_LOST);
@@ -166,13 +166,13 @@ FAN_TEST(mpi_silence, is_not_the_work_of_long_items)
     news n = {0};
     fan_mpi_options mpi = world_options();
     mpi.local = "serial";
-    mpi.heartbeat_ms = 1000;
+    mpi.heartbeat_ms = 2500;
     mpi.on_broken = note;
     mpi.user = &n;
     fan_executor *executor = world_open(&mpi, 1);
     if (executor && the_world()->rank == 0) {
         fan_future *futures[3];
-        for (uint64_t i = 0, ms = 2200; i < 3; i++)
+        for (uint64_t i = 0, ms = 5500; i < 3; i++)
             EXPECT_I64(fan_submit(executor, &task_burn, &ms, sizeof ms, NULL, &futures[i]), FAN_OK);
         EXPECT_I64(count_silent(futures, 3, ""), 0);
     }
@@ -186,14 +186,14 @@ FAN_TEST(mpi_silence, before_serving_is_allowed)
     if (the_world()->size != 3)
         SKIP("for three ranks");
     fan_mpi_options mpi = world_options();
-    mpi.heartbeat_ms = 100;
+    mpi.heartbeat_ms = 2500;
     fan_executor *executor = world_open(&mpi, 1);
     if (executor && the_world()->rank == 0) {
         fan_future *futures[12];
         submit_all(executor, futures, 12, 1);
         EXPECT_I64(count_silent(futures, 12, ""), 0);
     } else if (executor) {
-        const struct timespec away = {.tv_nsec = 500000000};
+        const struct timespec away = {.tv_sec = 3, .tv_nsec = 500000000};
         nanosleep(&away, NULL);
     }
     world_close(executor);
@@ -204,7 +204,7 @@ static bool suspend_all(const int *pids, pid_t *agent)
     extern char **environ;
     char script[256];
     snprintf(script, sizeof script,
-             "kill -STOP %d %d %d; sleep 2.5; kill -CONT %d; sleep 0.2; kill -CONT %d %d", pids[1],
+             "kill -STOP %d %d %d; sleep 4.5; kill -CONT %d; sleep 0.2; kill -CONT %d %d", pids[1],
              pids[2], pids[0], pids[0], pids[2], pids[1]);
     char *arguments[] = {"sh", "-c", script, NULL};
     return posix_spawn(agent, "/bin/sh", NULL, NULL, arguments, environ) == 0;
@@ -218,7 +218,7 @@ FAN_TEST(mpi_silence, of_the_whole_job_is_survived)
     int *pids = all_pids();
     news n = {0};
     fan_mpi_options mpi = world_options();
-    mpi.heartbeat_ms = 1500;
+    mpi.heartbeat_ms = 3000;
     mpi.on_broken = note;
     mpi.user = &n;
     fan_executor *executor = world_open(&mpi, 1);
