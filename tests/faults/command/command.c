@@ -336,12 +336,12 @@ static unsigned reap_stranded(bool kills)
     return count;
 }
 
-/* Gives the others 10 s to end by themselves. */
+/* Gives the others 2 minutes to end by themselves. */
 static unsigned count_survivors(void)
 {
     const struct timespec moment = {.tv_nsec = 5000000};
     siginfo_t info;
-    for (int i = 0; i < 2000; i++) {
+    for (int i = 0; i < 24000; i++) {
         if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) || reap_stranded(false) == 0)
             return 0;
         nanosleep(&moment, NULL);

@@ -32,7 +32,7 @@ typedef struct setting {
     int umask;                       /* 0: 022; else its bits, -1: none */
 } setting;
 
-enum { RUN_LIMIT_MS = 60000, TEXT = 16384 };
+enum { RUN_LIMIT_MS = 120000, TEXT = 16384 };
 
 typedef struct ran {
     int code;           /* 128 + n: killed by signal n */

@@ -259,7 +259,7 @@ bool kept_factor_packed(kept_job *job, unsigned long count, unsigned bad)
 bool kept_wait_written(pid_t pid, uint64_t bytes)
 {
     const struct timespec moment = {.tv_nsec = 1000000};
-    for (int i = 0; i < 60000; i++) {
+    for (int i = 0; i < 120000; i++) {
         if (kept_written() >= bytes && kept_size("target.journal"))
             return true;
         if (has_ended(pid))

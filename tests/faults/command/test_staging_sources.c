@@ -155,11 +155,11 @@ FAN_TEST(staging_sources, a_file_that_shrinks_while_it_is_read)
     tidy();
 }
 
-/* Waits up to 20 s until what was written to a pipe was read. */
+/* Waits up to 2 minutes until what was written to a pipe was read. */
 static bool wait_read(int fd)
 {
     int left = -1;
-    for (int i = 0; i < 20000 && (ioctl(fd, FIONREAD, &left) != 0 || left); i++)
+    for (int i = 0; i < 120000 && (ioctl(fd, FIONREAD, &left) != 0 || left); i++)
         usleep(1000);
     return left == 0;
 }

@@ -120,7 +120,7 @@ pid_t victim_of(pid_t pid, victim_kind who, unsigned choice)
 {
     if (who == VICTIM_COMMAND)
         return has_ended(pid) ? 0 : pid;
-    for (int i = 0; i < 2000 && !has_ended(pid); i++) {
+    for (int i = 0; i < 24000 && !has_ended(pid); i++) {
         pid_t found = look_for(pid, who, choice);
         if (found)
             return found;
@@ -159,7 +159,7 @@ bool is_alive(pid_t pid)
 bool wait_stopped(pid_t pid)
 {
     process p = {0};
-    for (int i = 0; i < 20000 && read_process(pid, &p) && p.state != 'Z'; i++) {
+    for (int i = 0; i < 120000 && read_process(pid, &p) && p.state != 'Z'; i++) {
         if (p.state == 'T')
             return true;
         pause_ms(1);
