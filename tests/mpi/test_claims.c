@@ -42,7 +42,7 @@ static fani_batch *send_range(fan_executor *executor, const fan_task *task, uint
 /* Makes MPI move until it is done; a minute at most. */
 static void await(fan_executor *executor, ended *e)
 {
-    fan_deadline deadline = fan_deadline_in_ms(60000);
+    fan_deadline deadline = fan_deadline_in_ms(120000);
     void *self = fani_executor_self(executor, &fani_mpi_ops);
     while (!atomic_load(&e->done) && fan_deadline_in_ms(0) < deadline)
         fani_mpi_ops.progress(self, deadline);

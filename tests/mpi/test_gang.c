@@ -158,7 +158,7 @@ FAN_TEST(mpi_gang, two_executors_run_one_each)
     sum_rounds(&jobs[0]);
     pthread_join(other, NULL);
     for (int i = 0; i < 2; i++)
-        EXPECT_I64(fan_executor_close(executors[i], FAN_CLOSE_DRAIN, fan_deadline_in_ms(60000)),
+        EXPECT_I64(fan_executor_close(executors[i], FAN_CLOSE_DRAIN, fan_deadline_in_ms(120000)),
                    FAN_OK);
 }
 
@@ -196,7 +196,7 @@ FAN_TEST(mpi_gang, ends_when_its_executor_is_abandoned)
     pthread_t other;
     EXPECT_I64(pthread_create(&other, NULL, poll_for_ever, &job), 0);
     nanosleep(&(struct timespec){.tv_nsec = 30000000}, NULL);
-    EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_ABANDON, fan_deadline_in_ms(60000)), FAN_OK);
+    EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_ABANDON, fan_deadline_in_ms(120000)), FAN_OK);
     pthread_join(other, NULL);
     EXPECT_TRUE(job.status == FAN_E_CANCELLED || job.status == FAN_E_CLOSED);
 }

@@ -191,7 +191,7 @@ static void submit_all(fan_executor *executor)
     fan_future **futures = calloc(FUTURES, sizeof(fan_future *));
     for (uint64_t i = 0; i < FUTURES; i++)
         EXPECT_I64(fan_submit(executor, &task_mix, &i, sizeof i, NULL, &futures[i]), FAN_OK);
-    EXPECT_I64(fan_wait_all(futures, FUTURES, fan_deadline_in_ms(60000)), FAN_OK);
+    EXPECT_I64(fan_wait_all(futures, FUTURES, fan_deadline_in_ms(120000)), FAN_OK);
     for (uint64_t i = 0; i < FUTURES; i++) {
         fan_outcome outcome = {0};
         uint64_t word = 0;

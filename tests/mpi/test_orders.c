@@ -30,7 +30,7 @@ FAN_TEST(mpi_orders, arguments_reach_every_rank)
     for (size_t r = 0; r < ROUNDS && the_world()->rank == 0; r++) {
         for (size_t s = 0; s < SALTS; s++) {
             fan_outcome outcome = {0};
-            EXPECT_I64(fan_future_result(futures[r][s], fan_deadline_in_ms(60000), &outcome),
+            EXPECT_I64(fan_future_result(futures[r][s], fan_deadline_in_ms(120000), &outcome),
                        FAN_OK);
             /* The large ones are no word, which reads as 0. */
             wrong +=
@@ -57,14 +57,14 @@ FAN_TEST(mpi_orders, are_ended_wherever_they_are)
         for (int i = 0; i < MANY; i++)
             EXPECT_I64(fan_submit(executor, &task_patient, &ms, sizeof ms, NULL, &futures[i]),
                        FAN_OK);
-        EXPECT_I64(fan_future_result(first, fan_deadline_in_ms(60000), &outcome), FAN_OK);
+        EXPECT_I64(fan_future_result(first, fan_deadline_in_ms(120000), &outcome), FAN_OK);
         fan_future_release(first);
         /* A while, in which what can begin begins. */
         EXPECT_I64(fan_future_result(futures[0], fan_deadline_in_ms(50), &outcome), FAN_E_TIMEOUT);
         for (int i = MANY - 1; i >= 0; i--)
             (void)fan_future_kill(futures[i]);
         for (int i = 0; i < MANY; i++) {
-            EXPECT_I64(fan_future_result(futures[i], fan_deadline_in_ms(60000), &outcome), FAN_OK);
+            EXPECT_I64(fan_future_result(futures[i], fan_deadline_in_ms(120000), &outcome), FAN_OK);
             EXPECT_TRUE(outcome.kind == FAN_OUTCOME_CANCELLED || outcome.kind == FAN_OUTCOME_OK);
             fan_future_release(futures[i]);
         }

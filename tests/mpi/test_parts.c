@@ -86,7 +86,7 @@ static void send_all(fani_link *link)
 
 static void step_until(fani_link *link, const int *count, int wanted)
 {
-    fan_deadline end = fan_deadline_in_ms(60000);
+    fan_deadline end = fan_deadline_in_ms(120000);
     struct timespec now;
     do {
         fani_link_step(link);

@@ -35,7 +35,7 @@ static void close_both(fan_executor *const executors[2], bool second_first)
     }
     for (int i = 0; i < 2; i++)
         EXPECT_I64(fan_executor_close(executors[i ^ second_first], FAN_CLOSE_DRAIN,
-                                      fan_deadline_in_ms(60000)),
+                                      fan_deadline_in_ms(120000)),
                    FAN_OK);
 }
 
@@ -50,7 +50,7 @@ static void interleave(fan_executor *const executors[2])
     for (uint64_t i = 200; i-- > 0;) {
         fan_outcome outcome = {0};
         uint64_t expected = mix_value(i, 0);
-        EXPECT_I64(fan_future_result(futures[i], fan_deadline_in_ms(60000), &outcome), FAN_OK);
+        EXPECT_I64(fan_future_result(futures[i], fan_deadline_in_ms(120000), &outcome), FAN_OK);
         EXPECT_TRUE(outcome.size == 8 && memcmp(outcome.bytes, &expected, 8) == 0);
         fan_future_release(futures[i]);
     }
@@ -79,7 +79,7 @@ FAN_TEST(mpi_several, split_communicators)
     ASSERT_TRUE(executor != NULL);
     if (rank == 0) {
         map_and_check(executor);
-        EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_DRAIN, fan_deadline_in_ms(60000)),
+        EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_DRAIN, fan_deadline_in_ms(120000)),
                    FAN_OK);
     } else {
         EXPECT_I64(fan_serve(&executor, 1, NULL), FAN_OK);
@@ -107,7 +107,7 @@ FAN_TEST(mpi_several, ranks_in_reversed_order)
     fan_shared shared;
     EXPECT_I64(fan_share(executor, bytes, sizeof bytes, &shared), FAN_OK);
     map_and_check(executor);
-    EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_DRAIN, fan_deadline_in_ms(60000)), FAN_OK);
+    EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_DRAIN, fan_deadline_in_ms(120000)), FAN_OK);
 }
 
 /* ---- Several threads ----------------------------------------------------------------------- */

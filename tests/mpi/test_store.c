@@ -33,7 +33,7 @@ static fan_status write_share(const fan_store_options *options, fan_error *error
         status = fan_store_finish(store, error);
     fan_store_free(store);
     if (executor)
-        EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_DRAIN, fan_deadline_in_ms(60000)),
+        EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_DRAIN, fan_deadline_in_ms(120000)),
                    FAN_OK);
     return status;
 }
@@ -50,7 +50,7 @@ static void check_folder(const fan_store_options *options)
     snprintf(path, sizeof path, "%s/%s", options->folder, options->manifest);
     ASSERT_I64(fan_files_open(NULL, &files, NULL), FAN_OK);
     ASSERT_I64(fan_files_add_manifest(files, path), FAN_OK);
-    while (fan_files_next(files, fan_deadline_in_ms(60000), &file) == FAN_OK) {
+    while (fan_files_next(files, fan_deadline_in_ms(120000), &file) == FAN_OK) {
         ASSERT_TRUE(!file.error);
         shards++;
         for (size_t at = 0; at < file.size; at += 8, expected += options->members) {

@@ -107,7 +107,7 @@ void world_close(fan_executor *executor)
     if (!executor)
         return;
     if (the.rank == 0)
-        status = fan_executor_close(executor, FAN_CLOSE_DRAIN, fan_deadline_in_ms(60000));
+        status = fan_executor_close(executor, FAN_CLOSE_DRAIN, fan_deadline_in_ms(120000));
     else
         status = fan_serve(&executor, 1, &error);
     if (status)
