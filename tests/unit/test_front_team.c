@@ -9,7 +9,7 @@
 #include "exec/settle.h"
 #include "shim.h"
 
-enum { WAIT_MS = 30000, NS_PER_MS = 1000000 };
+enum { WAIT_MS = 120000, NS_PER_MS = 1000000 };
 
 static void pause_us(long us)
 {
@@ -55,7 +55,7 @@ static void release_it(fan_future *future, void *user)
 
 static bool reaches(_Atomic unsigned *count, unsigned wanted)
 {
-    int64_t deadline = fani_clock_ns() + INT64_C(30000) * NS_PER_MS;
+    int64_t deadline = fani_clock_ns() + INT64_C(1000000) * WAIT_MS;
     while (atomic_load(count) < wanted && fani_clock_ns() < deadline)
         pause_us(200);
     return atomic_load(count) >= wanted;
@@ -95,11 +95,12 @@ FAN_TEST(team, long_futures_released_elsewhere_are_used_again)
 static _Atomic unsigned shorts_done, longs_done, gave_up, begun;
 static _Atomic bool gate;
 
-static bool wait_for_gate(const fan_run *run, bool or_cancel)
+/* Only a hang makes it give up. */
+static bool wait_for(const fan_run *run, const _Atomic bool *what, bool or_cancel)
 {
-    int64_t deadline = fani_clock_ns() + INT64_C(10000) * NS_PER_MS;
+    int64_t deadline = fani_clock_ns() + INT64_C(1000000) * WAIT_MS;
     atomic_fetch_add(&begun, 1);
-    while (!atomic_load(&gate) && !(or_cancel && fan_run_cancelled(run))) {
+    while (!atomic_load(what) && !(or_cancel && fan_run_cancelled(run))) {
         if (fani_clock_ns() > deadline) {
             atomic_fetch_add(&gave_up, 1);
             return false;
@@ -107,6 +108,11 @@ static bool wait_for_gate(const fan_run *run, bool or_cancel)
         pause_us(20);
     }
     return true;
+}
+
+static bool wait_for_gate(const fan_run *run, bool or_cancel)
+{
+    return wait_for(run, &gate, or_cancel);
 }
 
 static fan_status long_run(fan_run *run, fan_items in)
@@ -488,6 +494,69 @@ static fan_status ends_run(fan_run *run, fan_items in)
 }
 
 static const fan_task ends_task = {.name = "ends", .version = 1, .run = ends_run};
+
+static _Atomic bool doors[2];
+
+/* Until the door opens that the item names. */
+static fan_status door_run(fan_run *run, fan_items in)
+{
+    unsigned door;
+    memcpy(&door, in.bytes, sizeof door);
+    wait_for(run, &doors[door], false);
+    atomic_fetch_add(&longs_done, 1);
+    return fan_run_reply_array(run, 1) ? FAN_OK : FAN_E_MEMORY;
+}
+
+static const fan_task door_task = {.name = "door", .version = 1, .run = door_run};
+
+static void close_doors(fan_executor *executor)
+{
+    forget_all();
+    for (unsigned door = 0; door < 2; door++) {
+        fan_future *future = NULL;
+        atomic_store(&doors[door], false);
+        EXPECT_I64(fan_submit(executor, &door_task, &door, sizeof door, NULL, &future), FAN_OK);
+        fan_future_release(future);
+        EXPECT_TRUE(reaches(&begun, door + 1));
+    }
+}
+
+/* Both members are at a door. One begins a range, the other joins in at the moment at which the
+ * range is given up, and hears of it. */
+static void give_up_while_joined(fan_executor *executor, unsigned round)
+{
+    fani_front *front = fani_executor_front(executor);
+    fani_batch *batch = fani_batch_new();
+    _Atomic bool done = false;
+    ASSERT_TRUE(batch != NULL);
+    close_doors(executor);
+    batch->task = &until_cancelled;
+    batch->items.count = 10;
+    batch->divisible = true;
+    batch->grain = 1;
+    batch->done = set_flag;
+    batch->user = &done;
+    atomic_store(&doors[round % 2], true);
+    ASSERT_I64(fani_front_send(front, batch), FAN_OK);
+    EXPECT_TRUE(reaches(&begun, 3));
+    atomic_store(&doors[1 - round % 2], true);
+    for (unsigned i = 0; i < round % 30 * 100; i++)
+        fani_cpu_relax();
+    (void)fani_abandon(front, batch, true);
+    while (!atomic_load(&done))
+        pause_us(50);
+    EXPECT_TRUE(reaches(&longs_done, 2));
+    EXPECT_U64(atomic_load(&gave_up), 0);
+    fani_batch_free(batch);
+}
+
+FAN_TEST(team, the_end_of_a_range_reaches_whoever_joins_late)
+{
+    fan_executor *executor = open_with((fan_executor_options){.workers = 2});
+    for (unsigned round = 0; round < 300 && !shim_failed(); round++)
+        give_up_while_joined(executor, round);
+    close_it(executor, FAN_CLOSE_DRAIN);
+}
 
 /* Who took the batch has left it: the end that is asked for reaches who joined. */
 FAN_TEST(team, a_range_is_given_up_by_whoever_has_the_rest_of_it)

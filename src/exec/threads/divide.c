@@ -185,9 +185,12 @@ void fani_division_work(fani_member *m, fani_division *d)
         end_division(m, d);
 }
 
-/* The member's lock is held. */
+/* The member's lock is held. Who revokes the batch looks at the members one after another, and may
+ * have passed this one already: it has said before that the batch is not wanted. */
 static void take_up(fani_member *m, fani_division *d, uint64_t range)
 {
+    if (atomic_load(&d->batch->unwanted) || atomic_load(&m->team->abandoned))
+        fani_division_stop(d);
     atomic_store(&m->range, range);
     atomic_store(&m->cancelled, atomic_load(&d->stopped));
     m->division = d;
@@ -222,7 +225,7 @@ fani_division *fani_division_join(fani_member *m, fani_member *victim)
     uint64_t range = 0;
     if (!fani_division_left(victim))
         return NULL;
-    fani_members_lock(m, victim); /* both: who revokes it finds one of them at it */
+    fani_members_lock(m, victim);
     fani_division *d = victim->division;
     if (d) {
         range = cut_half(victim, d->batch->grain ? d->batch->grain : 1);

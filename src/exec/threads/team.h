@@ -85,6 +85,7 @@ typedef struct fani_team {
     _Alignas(64) fani_event work; /* members without work sleep on it */
     _Atomic uint32_t searching;   /* members awake without work */
     _Atomic unsigned active;      /* members with smaller numbers work; the others rest */
+    _Atomic bool abandoned;       /* all that there is was killed */
     _Atomic bool ending;
     fani_event changed; /* up, active or ending has changed */
 } fani_team;

@@ -261,6 +261,8 @@ static bool threads_revoke(void *self, fani_batch *batch, bool kill)
 {
     fani_team *team = self;
     bool any = false;
+    if (!batch && kill)
+        atomic_store(&team->abandoned, true);
     for (fani_batch *taken; (taken = take_back(team, batch, kill)); any = true) {
         fani_front_complete(team->front, taken, (fani_outcome){.verdict = FANI_CANCELLED});
         if (batch)
