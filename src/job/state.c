@@ -139,6 +139,16 @@ static void say_waiting(void *user, const char *text)
         run->events.note(run->events.user, text);
 }
 
+/* From here on nothing of the run before us gets a name, however late it wakes up. */
+static fan_status clear_fences(void *user, uint64_t id, fan_error *error)
+{
+    const fani_job_run *run = user;
+    fan_status status = fani_writer_clear_fence(run->output, id, error);
+    return status == FAN_OK && fani_split_of(run->job)
+               ? fani_split_clear_fence(run->output, id, error)
+               : status;
+}
+
 static fan_status open_journal(fani_job_run *run, fani_state *state, fan_error *error)
 {
     const fan_job *job = run->job;
@@ -155,6 +165,8 @@ static fan_status open_journal(fani_job_run *run, fani_state *state, fan_error *
         .write_ms = WRITE_MS,
         .waiting = say_waiting,
         .waiting_user = run,
+        .took_over = clear_fences,
+        .took_over_user = run,
         .visitor = {.record = visit, .fact = see_fact, .lost = lose, .user = state},
     };
     if (status == FAN_OK)
@@ -201,18 +213,6 @@ static fan_status open_part(fani_job_run *run, fani_state *state, fan_error *err
         fani_output_hash_copy(state->output, fani_part_check_hash(state->check));
     fani_writer_watch(run->writer, goes_out, state->output);
     return fani_journal_attach(state->journal, fani_writer_fd(run->writer), output, error);
-}
-
-/* From here on nothing of the run before us gets a name, however late it wakes up. */
-static fan_status clear_fences(const fani_job_run *run, fan_error *error)
-{
-    uint64_t id = fani_journal_replaced_id(run->state->journal);
-    if (!id)
-        return FAN_OK;
-    fan_status status = fani_writer_clear_fence(run->output, id, error);
-    return status == FAN_OK && fani_split_of(run->job)
-               ? fani_split_clear_fence(run->output, id, error)
-               : status;
 }
 
 /* What is done again, and why: the ledger was damaged, or the part has not all that it speaks of.
@@ -282,8 +282,6 @@ fan_status fani_state_open(fani_job_run *run, fan_error *error)
     if (!state || !state->path || !state->output || !state->check)
         return fani_error_set(error, FAN_E_MEMORY, "out of memory");
     fan_status status = open_journal(run, state, error);
-    if (status == FAN_OK)
-        status = clear_fences(run, error);
     if (status == FAN_OK)
         status = go_back(run, state, error);
     if (status == FAN_OK && fani_state_complete(state))
