@@ -182,17 +182,29 @@ static int take_second_name(fani_writer *w, const char *name)
     return 0;
 }
 
+/* Where files can't have two names, or descriptors are not found as files. */
+static bool says_no_links(int code)
+{
+    return code == EPERM || code == EOPNOTSUPP || code == ENOSYS || code == EMLINK ||
+           code == EXDEV || code == ENOENT || code == EACCES;
+}
+
 int fani_writer_part_link(fani_writer *w, const char *to)
 {
     char path[32];
     struct stat now;
+    int result;
     fani_writer_descriptor_path(w->fd, path);
-    if (linkat(AT_FDCWD, path, w->folder, to, AT_SYMLINK_FOLLOW) == 0)
+    do
+        result = linkat(AT_FDCWD, path, w->folder, to, AT_SYMLINK_FOLLOW);
+    while (result && errno == EINTR);
+    if (!result)
         return take_second_name(w, to);
+    int code = errno;
     if (fstat(w->fd, &now))
         return -1;
-    errno = ESTALE;
-    return now.st_nlink ? 0 : -1;
+    errno = now.st_nlink ? code : ESTALE;
+    return now.st_nlink && says_no_links(code) ? 0 : -1;
 }
 
 int fani_writer_part_copy(fani_writer *w, const char *to)
