@@ -124,8 +124,7 @@ const char *fani_writer_base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
-/* Where a descriptor is found as a file. */
-static void descriptor_path(int fd, char path[static 32])
+void fani_writer_descriptor_path(int fd, char path[static 32])
 {
     snprintf(path, 32, "/proc/self/fd/%d", fd);
 }
@@ -137,7 +136,7 @@ static int open_nameless(const fani_writer *w)
     int fd = openat(w->folder, ".", O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666);
     if (fd < 0)
         return -1;
-    descriptor_path(fd, path);
+    fani_writer_descriptor_path(fd, path);
     if (access(path, F_OK) == 0)
         return fd;
     (void)close(fd); /* it could never get a name */
@@ -156,7 +155,7 @@ int fani_writer_make_temporary(fani_writer *w, int fd)
             w->temporary = NULL;
             break;
         }
-        descriptor_path(fd, path);
+        fani_writer_descriptor_path(fd, path);
         int made = fd < 0 ? openat(w->folder, w->temporary,
                                    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666)
                           : linkat(AT_FDCWD, path, w->folder, w->temporary, AT_SYMLINK_FOLLOW);
@@ -533,21 +532,39 @@ fan_status fani_writer_clear_fence(const char *path, uint64_t id, fan_error *err
     return FAN_E_OUTPUT;
 }
 
-/* Gives the file the name that is removed by whoever takes over. */
-static int go_behind_fence(fani_writer *w)
+static bool is_ours(const fani_writer *w, fan_error *error)
 {
-    char *name;
-    if (!w->fence.still_ours)
+    return !w->fence.still_ours || w->fence.still_ours(w->fence.user, error) == FAN_OK;
+}
+
+/* A part whose name was taken from it by one that has lost it is still ours. */
+static int put_part_behind(fani_writer *w, const char *name)
+{
+    if (fani_writer_part_link(w, name) == 0)
         return 0;
-    if (asprintf(&name, FENCED, (unsigned long long)w->fence.id) < 0)
-        return -1;
-    if (rename_to(w, name)) {
-        free(name);
+    return errno == ESTALE && is_ours(w, NULL) ? fani_writer_part_copy(w, name) : -1;
+}
+
+static int put_behind(fani_writer *w, const char *name)
+{
+    char *kept_name = strdup(name);
+    if (!kept_name || rename_to(w, name)) {
+        free(kept_name);
         return -1;
     }
     free(w->temporary);
-    w->temporary = name;
+    w->temporary = kept_name;
     return 0;
+}
+
+/* Gives the file the name that is removed by whoever takes over. */
+static int go_behind_fence(fani_writer *w)
+{
+    char name[32];
+    if (!w->fence.still_ours)
+        return 0;
+    snprintf(name, sizeof name, FENCED, (unsigned long long)w->fence.id);
+    return w->part.st_ino ? put_part_behind(w, name) : put_behind(w, name);
 }
 
 /* Later calls say of it that it can't be renamed: the text is of the moment. */
@@ -575,7 +592,10 @@ static fan_status end_moving(fani_writer *w, fan_error *error)
 {
     free(w->temporary);
     w->temporary = NULL;
-    return sync_folder(w->folder) ? fani_writer_fail(w, "synced with its folder", error) : FAN_OK;
+    if (sync_folder(w->folder))
+        return fani_writer_fail(w, "synced with its folder", error);
+    return fani_writer_part_drop(w) ? fani_writer_fail(w, "freed of its first name", error)
+                                    : FAN_OK;
 }
 
 static fan_status move_into_place(fani_writer *w, fan_error *error)
@@ -634,6 +654,7 @@ void fani_writer_free(fani_writer *writer)
     free(writer->name);
     free(writer->target);
     free(writer->temporary);
+    free(writer->left);
     free(writer->buffer);
     free(writer);
 }

@@ -56,8 +56,14 @@ void fani_writer_discard(fani_writer *writer);
 /* Removes the part now, unless another file has been given its name. Errors: FAN_E_OUTPUT. */
 fan_status fani_writer_remove_part(fani_writer *writer, fan_error *error);
 
-/* Whether there is such a part of this target. */
+/* Whether there is such a part of this target, which is another file than the target. Who was
+ * killed just after it had published a part leaves the target with the part's name as well: then
+ * is_published. */
 bool fani_writer_part_exists(const char *path, const char *suffix);
+bool fani_writer_part_is_published(const char *path, const char *suffix);
+
+/* Takes that second name away from such a target. Errors: FAN_E_OUTPUT. */
+fan_status fani_writer_part_forget(const char *path, const char *suffix, fan_error *error);
 
 /* Opens such a part to look at it; a link is not followed. The caller closes it. -1: there is none
  * (ENOENT), or it can't be read (errno). */
@@ -121,7 +127,9 @@ fan_status fani_writer_publish_new(fani_writer *writer, bool *exists, fan_error 
 /* Keeps a program that has lost what it writes from publishing late. The file to be published is
  * first given the name that belongs to `id`, then `still_ours` is asked, and then it is renamed.
  * Whoever takes over sees to it that `still_ours` fails from now on, and then calls clear: a rename
- * that comes later finds nothing to rename. Not for parts, nor for publish_new. */
+ * that comes later finds nothing to rename. A part keeps its own name beside that one until it is
+ * published; without links, and at the file systems that have none, it has but its own, and who is
+ * stopped just before the rename may find another part there. Not for publish_new. */
 typedef struct fani_writer_fence {
     uint64_t id; /* no two writers at the same time in one folder have the same */
     fan_status (*still_ours)(void *user, fan_error *error);

@@ -19,6 +19,7 @@ struct fani_writer {
     char *temporary;  /* the new file's name; NULL: it has none yet */
     bool stays;       /* also where it is not published */
     struct stat part; /* which file a part is; st_ino 0: it is none */
+    char *left;       /* the first name of a part that has got a second, `temporary` */
     unsigned char *buffer;
     size_t used;
     int64_t waiting_since; /* when the oldest byte in the buffer came; 0: not known yet */
@@ -63,7 +64,23 @@ fan_status fani_writer_open_new(fani_writer *w, fan_error *error);
  * nobody can foresee; links are not followed. Answers a descriptor (0 for `fd`), or -1. */
 int fani_writer_make_temporary(fani_writer *w, int fd);
 
+/* Where a descriptor is found as a file. */
+void fani_writer_descriptor_path(int fd, char path[static 32]);
+
 /* Whether a part still has its name: another run may have put its own there. */
 bool fani_writer_has_its_name(const fani_writer *w);
+
+/* Gives a part a second name, `to`, which nobody else makes, and leaves its first one to
+ * fani_writer_part_drop: that may be another run's by now, but what is linked is what is open here.
+ * Where links can't be it is to be published by its first name. -1: errno; ESTALE: it has no name
+ * any more. */
+int fani_writer_part_link(fani_writer *w, const char *to);
+
+/* Gives `to` to a copy of a part that has lost its name, and goes on with that. -1: errno. */
+int fani_writer_part_copy(fani_writer *w, const char *to);
+
+/* Removes the first name of a part that was published by its second, unless it is another run's by
+ * now. -1: errno. */
+int fani_writer_part_drop(fani_writer *w);
 
 #endif

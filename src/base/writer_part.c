@@ -25,7 +25,7 @@ static int check_part(int fd, uint64_t keep)
 static int open_part(const fani_writer *w, uint64_t keep)
 {
     int fd =
-        openat(w->folder, w->temporary, O_WRONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        openat(w->folder, w->temporary, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0)
         return -1;
     int code = check_part(fd, keep);
@@ -42,7 +42,7 @@ static int new_part(const fani_writer *w)
 {
     if (unlinkat(w->folder, w->temporary, 0) && errno != ENOENT)
         return -1;
-    return openat(w->folder, w->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+    return openat(w->folder, w->temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
                   0666);
 }
 
@@ -91,11 +91,20 @@ fan_status fani_writer_to_part(const char *path, const char *suffix, uint64_t ke
     return FAN_OK;
 }
 
-bool fani_writer_has_its_name(const fani_writer *w)
+static bool is_same(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+static bool is_the_part(const fani_writer *w, const char *name)
 {
     struct stat now;
-    return !w->part.st_ino || (fstatat(w->folder, w->temporary, &now, AT_SYMLINK_NOFOLLOW) == 0 &&
-                               now.st_dev == w->part.st_dev && now.st_ino == w->part.st_ino);
+    return fstatat(w->folder, name, &now, AT_SYMLINK_NOFOLLOW) == 0 && is_same(&now, &w->part);
+}
+
+bool fani_writer_has_its_name(const fani_writer *w)
+{
+    return !w->part.st_ino || is_the_part(w, w->temporary);
 }
 
 /* Copies the first bytes of a file: 0, or -1 with errno. */
@@ -159,6 +168,75 @@ fan_status fani_writer_part_renew(const char *path, const char *suffix, uint64_t
     return status;
 }
 
+/* ---- Publishing one --------------------------------------------------------------------------
+ */
+
+static int take_second_name(fani_writer *w, const char *name)
+{
+    char *second = strdup(name);
+    if (!second)
+        return -1;
+    w->left = w->temporary;
+    w->temporary = second;
+    w->stays = false; /* that name */
+    return 0;
+}
+
+/* Where files can't have two names, or descriptors are not found as files. */
+static bool says_no_links(int code)
+{
+    return code == EPERM || code == EOPNOTSUPP || code == ENOSYS || code == EMLINK ||
+           code == EXDEV || code == ENOENT || code == EACCES;
+}
+
+int fani_writer_part_link(fani_writer *w, const char *to)
+{
+    char path[32];
+    struct stat now;
+    int result;
+    fani_writer_descriptor_path(w->fd, path);
+    do
+        result = linkat(AT_FDCWD, path, w->folder, to, AT_SYMLINK_FOLLOW);
+    while (result && errno == EINTR);
+    if (!result)
+        return take_second_name(w, to);
+    int code = errno;
+    if (fstat(w->fd, &now))
+        return -1;
+    errno = now.st_nlink ? code : ESTALE;
+    return now.st_nlink && says_no_links(code) ? 0 : -1;
+}
+
+int fani_writer_part_copy(fani_writer *w, const char *to)
+{
+    struct stat info;
+    int from = w->fd;
+    int fd = fstat(from, &info)
+                 ? -1
+                 : openat(w->folder, to, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return -1;
+    w->fd = fd;
+    if (fchmod(fd, info.st_mode & 07777) == 0 && copy_bytes(w, from, (uint64_t)info.st_size) == 0 &&
+        fani_sync_to_disk(fd) == 0 && fstat(fd, &w->part) == 0 && take_second_name(w, to) == 0) {
+        (void)close(from); /* it has no name */
+        return 0;
+    }
+    int code = errno;
+    w->fd = from;
+    (void)close(fd);
+    (void)unlinkat(w->folder, to, 0);
+    errno = code;
+    return -1;
+}
+
+int fani_writer_part_drop(fani_writer *w)
+{
+    if (!w->left || !is_the_part(w, w->left))
+        return 0;
+    return unlinkat(w->folder, w->left, 0) && errno != ENOENT ? -1 : 0;
+}
+
 void fani_writer_discard(fani_writer *writer)
 {
     writer->stays = false;
@@ -210,13 +288,41 @@ static char *part_path(const char *path, const char *suffix)
     return part;
 }
 
+/* Whether there is a part; *published: it is the target too. */
+static bool find_existing(const char *path, const char *suffix, bool *published)
+{
+    struct stat part, target;
+    char *name = part_path(path, suffix);
+    bool exists = name && lstat(name, &part) == 0;
+    free(name);
+    *published = exists && stat(path, &target) == 0 && is_same(&part, &target);
+    return exists;
+}
+
 bool fani_writer_part_exists(const char *path, const char *suffix)
 {
-    struct stat info;
+    bool published;
+    return find_existing(path, suffix, &published) && !published;
+}
+
+bool fani_writer_part_is_published(const char *path, const char *suffix)
+{
+    bool published;
+    return find_existing(path, suffix, &published) && published;
+}
+
+fan_status fani_writer_part_forget(const char *path, const char *suffix, fan_error *error)
+{
+    if (!fani_writer_part_is_published(path, suffix))
+        return FAN_OK;
     char *part = part_path(path, suffix);
-    bool exists = part && lstat(part, &info) == 0;
+    int code = !part ? ENOMEM : unlink(part) ? errno : 0;
     free(part);
-    return exists;
+    if (!code || code == ENOENT)
+        return FAN_OK;
+    fani_error_errno(error, FAN_E_OUTPUT, code, "%s%s can't be removed", path, suffix);
+    fani_error_place(error, path, 0, 0);
+    return FAN_E_OUTPUT;
 }
 
 int fani_writer_part_open(const char *path, const char *suffix)

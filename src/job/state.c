@@ -139,6 +139,16 @@ static void say_waiting(void *user, const char *text)
         run->events.note(run->events.user, text);
 }
 
+/* From here on nothing of the run before us gets a name, however late it wakes up. */
+static fan_status clear_fences(void *user, uint64_t id, fan_error *error)
+{
+    const fani_job_run *run = user;
+    fan_status status = fani_writer_clear_fence(run->output, id, error);
+    return status == FAN_OK && fani_split_of(run->job)
+               ? fani_split_clear_fence(run->output, id, error)
+               : status;
+}
+
 static fan_status open_journal(fani_job_run *run, fani_state *state, fan_error *error)
 {
     const fan_job *job = run->job;
@@ -155,6 +165,8 @@ static fan_status open_journal(fani_job_run *run, fani_state *state, fan_error *
         .write_ms = WRITE_MS,
         .waiting = say_waiting,
         .waiting_user = run,
+        .took_over = clear_fences,
+        .took_over_user = run,
         .visitor = {.record = visit, .fact = see_fact, .lost = lose, .user = state},
     };
     if (status == FAN_OK)
@@ -182,13 +194,16 @@ static void goes_out(void *user, const void *bytes, size_t size)
 }
 
 /* A run that was complete has its output in place, unless it ended just before. Where the run
- * before us may wake up, it does not get to see our part. */
+ * before us may wake up, it does not get to see our part; nor does who reads the output, where the
+ * run before us has published its part and then lost what it said of it. */
 static fan_status open_part(fani_job_run *run, fani_state *state, fan_error *error)
 {
     const char *output = run->output;
     uint64_t keep = state->resumed.output_bytes ? state->resumed.output_bytes : UINT64_MAX;
     fan_status status = fani_state_check(state, error);
-    if (status == FAN_OK && keep != UINT64_MAX && fani_journal_is_doubtful(state->journal))
+    bool seen_elsewhere = fani_journal_is_doubtful(state->journal) ||
+                          fani_writer_part_is_published(output, FANI_LEDGER_PART);
+    if (status == FAN_OK && keep != UINT64_MAX && seen_elsewhere)
         status = fani_writer_part_renew(output, FANI_LEDGER_PART, keep, error);
     if (status == FAN_OK)
         status = fani_writer_to_part(output, FANI_LEDGER_PART, keep, &run->writer, error);
@@ -198,18 +213,6 @@ static fan_status open_part(fani_job_run *run, fani_state *state, fan_error *err
         fani_output_hash_copy(state->output, fani_part_check_hash(state->check));
     fani_writer_watch(run->writer, goes_out, state->output);
     return fani_journal_attach(state->journal, fani_writer_fd(run->writer), output, error);
-}
-
-/* From here on nothing of the run before us gets a name, however late it wakes up. */
-static fan_status clear_fences(const fani_job_run *run, fan_error *error)
-{
-    uint64_t id = fani_journal_replaced_id(run->state->journal);
-    if (!id)
-        return FAN_OK;
-    fan_status status = fani_writer_clear_fence(run->output, id, error);
-    return status == FAN_OK && fani_split_of(run->job)
-               ? fani_split_clear_fence(run->output, id, error)
-               : status;
 }
 
 /* What is done again, and why: the ledger was damaged, or the part has not all that it speaks of.
@@ -280,9 +283,9 @@ fan_status fani_state_open(fani_job_run *run, fan_error *error)
         return fani_error_set(error, FAN_E_MEMORY, "out of memory");
     fan_status status = open_journal(run, state, error);
     if (status == FAN_OK)
-        status = clear_fences(run, error);
-    if (status == FAN_OK)
         status = go_back(run, state, error);
+    if (status == FAN_OK && fani_state_complete(state))
+        status = fani_writer_part_forget(output, FANI_LEDGER_PART, error);
     if (status != FAN_OK)
         return status;
     bool in_place = fani_state_complete(state) && !fani_ledger_has_part(output);
@@ -571,10 +574,13 @@ fan_status fani_state_cancel_retry(fani_job_run *run, fan_error *error)
 /* The part becomes the output, or the output is made of it. */
 static fan_status publish_part(fani_job_run *run, fan_error *error)
 {
+    fani_writer_fence fence = fani_state_fence(run->state);
     if (fani_split_of(run->job))
         return fani_split_publish(run, error);
-    return fani_packed_of(run->job).packing ? fani_packed_publish(run, error)
-                                            : fani_writer_publish(run->writer, error);
+    if (fani_packed_of(run->job).packing)
+        return fani_packed_publish(run, error);
+    fani_writer_set_fence(run->writer, &fence);
+    return fani_writer_publish(run->writer, error);
 }
 
 fan_status fani_state_publish(fani_job_run *run, fan_error *error)

@@ -192,11 +192,6 @@ uint64_t fani_journal_id(const fani_journal *journal)
     return journal->lock.self.nonce;
 }
 
-uint64_t fani_journal_replaced_id(const fani_journal *journal)
-{
-    return journal->lock.replaced_nonce;
-}
-
 uint32_t fani_journal_epoch(const fani_journal *journal)
 {
     return journal->epoch;

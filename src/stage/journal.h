@@ -92,6 +92,10 @@ typedef struct fani_journal_options {
      * its beats and the time Slurm takes to answer (15 s). May be NULL. */
     void (*waiting)(void *user, const char *text);
     void *waiting_user;
+    /* Called first of all where the lock of one before us was taken, also where opening fails for
+     * another reason then: `id` is that one's. What it answers ends the opening. May be NULL. */
+    fan_status (*took_over)(void *user, uint64_t id, fan_error *error);
+    void *took_over_user;
     const struct fani_journal_io *io; /* what it does to files, for tests; NULL: the system's */
 } fani_journal_options;
 
@@ -192,10 +196,8 @@ fan_status fani_journal_check(fani_journal *journal, bool thoroughly, fan_error 
  * has open must not be written by us. */
 bool fani_journal_is_doubtful(const fani_journal *journal);
 
-/* A random number that this opening alone has, and that of the one before us whose lock it has
- * taken; 0: it has taken none. */
+/* A random number that this opening alone has. */
 uint64_t fani_journal_id(const fani_journal *journal);
-uint64_t fani_journal_replaced_id(const fani_journal *journal);
 
 /* This opening's number: it is raised by each. */
 uint32_t fani_journal_epoch(const fani_journal *journal);

@@ -255,14 +255,24 @@ static fani_journal *make(const fani_journal_options *options)
     return NULL;
 }
 
+/* From here on the holder before us can't put anything in its place any more. */
+static fan_status clear_drafts(const opening *o)
+{
+    const fani_journal_options *options = o->options;
+    const fani_journal_lock *lock = &o->journal->lock;
+    if (!lock->replaced)
+        return FAN_OK;
+    fan_status status = fani_journal_draft_clear(&o->journal->place, lock->replaced, o->error);
+    return status == FAN_OK && options->took_over
+               ? options->took_over(options->took_over_user, lock->replaced_nonce, o->error)
+               : status;
+}
+
 static fan_status open_locked(opening *o)
 {
     fani_journal *j = o->journal;
     const fani_journal_place *place = &j->place;
-    fan_status status = FAN_OK;
-    /* Before the file is looked at: from here on the holder before us can't replace it any more. */
-    if (j->lock.replaced)
-        status = fani_journal_draft_clear(place, j->lock.replaced, o->error);
+    fan_status status = clear_drafts(o);
     if (status != FAN_OK)
         return status;
     j->fd =

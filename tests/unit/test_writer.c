@@ -1,3 +1,4 @@
+#include "base/error.h"
 #include "base/writer.h"
 
 #include <dirent.h>
@@ -220,6 +221,161 @@ FAN_TEST(writer, a_failed_rename_is_told_and_cleaned_up)
     EXPECT_U64(files_in(folder), 1);
     rmdir(path);
     rmdir(folder);
+}
+
+/* ---- Parts behind a fence -------------------------------------------------------------------- */
+
+enum { FENCE = 0x1234 };
+
+/* What another run does to the folder while one that publishes looks at its lock. */
+typedef struct meddler {
+    char folder[64], path[80], part[90];
+    void (*meddle)(struct meddler *m);
+    bool lost; /* the lock is the other's from then on */
+    int asked;
+} meddler;
+
+static fan_status still_ours(void *user, fan_error *error)
+{
+    meddler *m = user;
+    m->asked++;
+    if (m->meddle)
+        m->meddle(m);
+    m->meddle = NULL;
+    return m->lost ? fani_error_set(error, FAN_E_OUTPUT, "was taken over") : FAN_OK;
+}
+
+/* A part of "half", whose writer is about to add " and half". */
+static fani_writer *part_of(meddler *m)
+{
+    const fani_writer_fence fence = {.id = FENCE, .still_ours = still_ours, .user = m};
+    fani_writer *writer = NULL;
+    make_folder(m->folder);
+    snprintf(m->path, sizeof m->path, "%s/out", m->folder);
+    snprintf(m->part, sizeof m->part, "%s.part", m->path);
+    EXPECT_I64(fani_writer_to_part(m->path, ".part", UINT64_MAX, &writer, NULL), FAN_OK);
+    EXPECT_I64(fani_writer_add(writer, "half", 4, NULL), FAN_OK);
+    EXPECT_I64(fani_writer_flush(writer, NULL), FAN_OK);
+    EXPECT_I64(fani_writer_add(writer, " and half", 9, NULL), FAN_OK);
+    fani_writer_set_fence(writer, &fence);
+    return writer;
+}
+
+static void end_part(meddler *m, fani_writer *writer)
+{
+    fani_writer_free(writer);
+    unlink(m->part);
+    unlink(m->path);
+    EXPECT_I64(rmdir(m->folder), 0);
+}
+
+FAN_TEST(writer, a_part_is_published_with_one_name)
+{
+    meddler m = {.asked = 0};
+    fani_writer *writer = part_of(&m);
+    EXPECT_TRUE(fani_writer_part_exists(m.path, ".part"));
+    EXPECT_I64(fani_writer_publish(writer, NULL), FAN_OK);
+    expect_file(m.path, "half and half");
+    EXPECT_U64(files_in(m.folder), 1);
+    EXPECT_I64(m.asked, 1);
+    end_part(&m, writer);
+}
+
+static void put_own_part(meddler *m)
+{
+    unlink(m->part);
+    put_file(m->part, "the next one's");
+}
+
+static void take_over(meddler *m)
+{
+    m->lost = true;
+    put_own_part(m);
+    EXPECT_I64(fani_writer_clear_fence(m->path, FENCE, NULL), FAN_OK);
+}
+
+static void take_over_unseen(meddler *m)
+{
+    take_over(m);
+    m->lost = false;
+}
+
+/* Seen by the look at the lock, or taken over only behind that look. */
+FAN_TEST(writer, a_part_taken_over_meanwhile_is_not_published)
+{
+    static void (*const meddles[])(meddler * m) = {take_over, take_over_unseen};
+    for (int i = 0; i < 2; i++) {
+        meddler m = {.meddle = meddles[i]};
+        fani_writer *writer = part_of(&m);
+        EXPECT_I64(fani_writer_publish(writer, NULL), FAN_E_OUTPUT);
+        expect_file(m.part, "the next one's");
+        EXPECT_U64(files_in(m.folder), 1);
+        end_part(&m, writer);
+    }
+}
+
+/* The lock stays ours, but who has lost it before removes our part, or leaves its own there. */
+FAN_TEST(writer, a_part_that_has_lost_its_name_is_published_all_the_same)
+{
+    meddler m = {.asked = 0};
+    fani_writer *writer = part_of(&m);
+    ASSERT_I64(chmod(m.part, 0600), 0);
+    unlink(m.part);
+    EXPECT_I64(fani_writer_publish(writer, NULL), FAN_OK);
+    expect_file(m.path, "half and half");
+    struct stat info;
+    EXPECT_I64(stat(m.path, &info), 0);
+    EXPECT_I64(info.st_mode & 0777, 0600);
+    EXPECT_U64(files_in(m.folder), 1);
+    end_part(&m, writer);
+
+    m = (meddler){.asked = 0};
+    writer = part_of(&m);
+    put_own_part(&m);
+    EXPECT_I64(fani_writer_publish(writer, NULL), FAN_OK);
+    expect_file(m.path, "half and half");
+    expect_file(m.part, "the next one's");
+    EXPECT_U64(files_in(m.folder), 2);
+    end_part(&m, writer);
+}
+
+static void find_ours_taken(meddler *m)
+{
+    m->lost = true;
+}
+
+FAN_TEST(writer, a_part_that_has_lost_its_name_and_its_lock_is_not_copied)
+{
+    meddler m = {.meddle = find_ours_taken};
+    fani_writer *writer = part_of(&m);
+    put_own_part(&m);
+    EXPECT_I64(fani_writer_publish(writer, NULL), FAN_E_OUTPUT);
+    expect_file(m.part, "the next one's");
+    EXPECT_U64(files_in(m.folder), 1);
+    end_part(&m, writer);
+}
+
+/* As a run leaves it that was killed between its rename and the removal of the part's name. */
+FAN_TEST(writer, a_part_that_was_published_is_none)
+{
+    meddler m;
+    make_folder(m.folder);
+    snprintf(m.path, sizeof m.path, "%s/out", m.folder);
+    snprintf(m.part, sizeof m.part, "%s.part", m.path);
+    put_file(m.path, "whole");
+    EXPECT_TRUE(!fani_writer_part_is_published(m.path, ".part"));
+    ASSERT_I64(link(m.path, m.part), 0);
+    EXPECT_TRUE(fani_writer_part_is_published(m.path, ".part"));
+    EXPECT_TRUE(!fani_writer_part_exists(m.path, ".part"));
+    EXPECT_I64(fani_writer_part_forget(m.path, ".part", NULL), FAN_OK);
+    EXPECT_U64(files_in(m.folder), 1);
+    put_file(m.part, "another");
+    EXPECT_I64(fani_writer_part_forget(m.path, ".part", NULL), FAN_OK);
+    expect_file(m.part, "another");
+    expect_file(m.path, "whole");
+    unlink(m.path);
+    unlink(m.part);
+    rmdir(m.folder);
 }
 
 FAN_TEST(writer, targets_that_cannot_be)

@@ -313,6 +313,57 @@ FAN_TEST(stops, both_at_work_at_once)
     tidy();
 }
 
+/* The first is stopped just before it gives its part the final name. The second begins anew and has
+ * written a third when the first goes on: that third does not get the name. */
+FAN_TEST(stops, at_the_last_rename_while_the_next_one_writes)
+{
+    static ran first, second;
+    kept_job job;
+    if (!kept_factor(&job, 20000, 5))
+        return;
+    setting how = kept_setting("serial"), slow = kept_slow_setting("serial");
+    how.fault =
+        (fault){.call = "rename", .what = "stop-before", .who = "root", .at = 1, .no_sync = true};
+    char path[1024];
+    snprintf(path, sizeof path, "%s", in_folder("target"));
+    bool met = false;
+    for (unsigned long k = 1; k < 20 && !met && !shim_failed(); k++) {
+        kept_clear();
+        how.fault.path = path;
+        how.fault.at = k;
+        name_streams("first");
+        pid_t pid = start(&how, kept_line(&job, "serial", ""));
+        bool stopped = wait_stopped(pid);
+        met = stopped && kept_size("target.part") == job.bytes && !kept_size("target");
+        name_streams("");
+        pid_t next = met ? start(&slow, kept_line(&job, "serial", "--restart --break-lock")) : 0;
+        if (met) {
+            while (!has_ended(next) && kept_written() == job.bytes) /* the first one's part */
+                pause_ms(1);
+            EXPECT_TRUE(kept_wait_written(next, job.bytes / 3));
+            EXPECT_TRUE(kill(next, SIGSTOP) == 0 && wait_stopped(next));
+            EXPECT_TRUE(kept_written() < job.bytes);
+        }
+        (void)kill(pid, SIGCONT);
+        name_streams("first");
+        finish(pid, &first);
+        name_streams("");
+        SHIM_CHECK(stopped && first.fired, return, "rename %lu was not met: code %d: %.300s", k,
+                   first.code, first.err);
+        if (met) {
+            EXPECT_STR(first.fired_path, path);
+            EXPECT_U64(kept_size("target"), 0);
+            (void)kill(next, SIGCONT);
+            finish(next, &second);
+        }
+    }
+    EXPECT_TRUE(met);
+    SHIM_CHECK(first.code == 3 && strstr(first.err, "was taken over by"), (void)0,
+               "code %d: %.300s", first.code, first.err);
+    kept_expect_right(&job, &second, "begun anew while the first was at its last rename");
+    tidy();
+}
+
 /* ---- At each call ------------------------------------------------------------------------------
  */
 
