@@ -142,7 +142,7 @@ static void hold_integers(const bench_options *options, bench_table *table)
 }
 
 /* Too long for the sieve: what curves find in them. PARI goes on with its own sieve,
- * which takes minutes at 70 digits and hours from 90 on. */
+ * which takes far longer than any of these. */
 static void hold_beyond(const bench_options *options, bench_table *table)
 {
     static const struct {
