@@ -20,7 +20,7 @@ typedef struct numbers {
     bool *prime;
     fan_factorization *factorization;
     size_t every;    /* slow ways take every so many-th number */
-    unsigned digits; /* of the primes of semiprimes; 0: other numbers */
+    unsigned digits; /* of the shorter primes of semiprimes; 0: other numbers */
 } numbers;
 
 /* Makes a number of so many bits. */
@@ -29,6 +29,9 @@ number_maker make_random, make_semiprime, make_prime;
 
 /* Numbers by one maker, the same in each run. */
 void numbers_make(numbers *z, size_t count, unsigned bits, number_maker *make);
+
+/* Products of a prime of `shorter` digits and one that makes `digits` of it. */
+void numbers_make_uneven(numbers *z, size_t count, unsigned digits, unsigned shorter);
 
 /* The terms of the aliquot sequence of 840: 747 numbers of up to 49 digits, or the first of them.
  */

@@ -49,6 +49,14 @@ static const entry integers[] = {
     {"coreutils factor (command), of some", NULL, by_coreutils, NULL},
 };
 
+/* Beyond the engines of wide.h there is one way for all instruction sets. */
+static const entry longer[] = {
+    {"fan_factor_mpz", NULL, by_mpz, NULL},
+    {"GMP-ECM (library; splits only)", NULL, by_gmp_ecm, NULL},
+    {"PARI factor (gp; proves nothing)", NULL, by_pari, NULL},
+};
+
+enum { LONGER = 3, WITHOUT_PARI = 2, LONGER_NATIVE = 1, WITHOUT_FLINT = 4 };
 enum { ARRAYS = 8, PROOFS = 6, INTEGERS = 7, WITHOUT_ECM = 5, WITHOUT_COREUTILS = 6 };
 
 /* Holds the first `count` ways of a list against each other. Frees the numbers. */
@@ -114,8 +122,11 @@ static void hold_semiprimes(const bench_options *options, bench_table *table)
 static void hold_integers(const bench_options *options, bench_table *table)
 {
     static const struct {
-        unsigned bits, count;
-    } works[] = {{100, 400}, {128, 200}, {160, 40}, {200, 10}};
+        unsigned bits, count, ways;
+    } works[] = {{100, 400, WITHOUT_ECM},
+                 {128, 200, WITHOUT_ECM},
+                 {160, 40, WITHOUT_FLINT},
+                 {200, 60, WITHOUT_FLINT}};
     numbers z;
     char name[64];
     for (size_t i = 0; i < sizeof works / sizeof works[0]; i++) {
@@ -123,11 +134,31 @@ static void hold_integers(const bench_options *options, bench_table *table)
                      make_random);
         z.every = 20;
         snprintf(name, sizeof name, "random, %u bits", works[i].bits);
-        hold(name, &z, integers, WITHOUT_ECM, options, table);
+        hold(name, &z, integers, works[i].ways, options, table);
     }
     numbers_make_aliquot(&z, options->quick ? 60 : 747);
     z.every = 20;
     hold("aliquot sequence of 840", &z, integers, WITHOUT_ECM, options, table);
+}
+
+/* Too long for the sieve: what curves find in them. PARI goes on with its own sieve,
+ * which takes far longer than any of these. */
+static void hold_beyond(const bench_options *options, bench_table *table)
+{
+    static const struct {
+        unsigned digits, shorter, count, ways;
+    } works[] = {{70, 15, 6, LONGER},
+                 {70, 20, 3, LONGER},
+                 {85, 20, 3, WITHOUT_PARI},
+                 {100, 20, 3, WITHOUT_PARI}};
+    for (size_t i = 0; i < sizeof works / sizeof works[0]; i++) {
+        numbers z;
+        char name[64];
+        numbers_make_uneven(&z, options->quick ? 1 : works[i].count, works[i].digits,
+                            options->quick ? 11 : works[i].shorter);
+        snprintf(name, sizeof name, "%u digits, a prime of %u", works[i].digits, works[i].shorter);
+        hold(name, &z, longer, options->native ? LONGER_NATIVE : works[i].ways, options, table);
+    }
 }
 
 int main(int argc, char **argv)
@@ -136,7 +167,8 @@ int main(int argc, char **argv)
     int code = bench_options_read(
         argc, argv,
         "Factorization beside coreutils, PARI, FLINT and GMP-ECM, by instruction set.\n"
-        "--only words, semiprimes, integers, or crossing (where the sieve begins): that alone",
+        "--only words, semiprimes, integers, beyond (more than 208 bits), or crossing (where the\n"
+        "sieve begins): that alone",
         &options);
     if (code >= 0)
         return code;
@@ -148,6 +180,8 @@ int main(int argc, char **argv)
         hold_semiprimes(&options, table);
     if (wanted(&options, "integers"))
         hold_integers(&options, table);
+    if (wanted(&options, "beyond"))
+        hold_beyond(&options, table);
     bench_table_print(table, &options);
     if (wanted(&options, "crossing"))
         crossing(&options);

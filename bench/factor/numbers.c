@@ -64,6 +64,38 @@ void numbers_make(numbers *z, size_t count, unsigned bits, number_maker *make)
         z->words[i] = mpz_get_ui(z->n[i]);
 }
 
+static void make_prime_of_digits(gmp_randstate_t random, unsigned digits, mpz_ptr out)
+{
+    mpz_t low;
+    mpz_init(low);
+    mpz_ui_pow_ui(low, 10, digits - 1);
+    mpz_mul_ui(out, low, 9);
+    mpz_urandomm(out, random, out);
+    mpz_add(out, out, low);
+    mpz_nextprime(out, out);
+    mpz_clear(low);
+}
+
+void numbers_make_uneven(numbers *z, size_t count, unsigned digits, unsigned shorter)
+{
+    gmp_randstate_t random;
+    mpz_t prime;
+    gmp_randinit_default(random);
+    gmp_randseed_ui(random, digits * 100 + shorter);
+    mpz_init(prime);
+    begin(z, count);
+    for (size_t i = 0; i < count; i++) {
+        make_prime_of_digits(random, shorter, prime);
+        do {
+            make_prime_of_digits(random, digits + 1 - shorter, z->n[i]);
+            mpz_mul(z->n[i], z->n[i], prime);
+        } while (mpz_sizeinbase(z->n[i], 10) != digits);
+    }
+    z->digits = shorter;
+    mpz_clear(prime);
+    gmp_randclear(random);
+}
+
 /* The sum of the divisors of the factored number, less it. */
 static void next_term(const fan_factorization *f, mpz_ptr out)
 {

@@ -233,13 +233,18 @@ static double split(mpz_ptr n, double b1, mpz_ptr divisor)
 
 double by_gmp_ecm(numbers *z, const char *isa)
 {
-    double ns = 0, b1 = z->digits <= 12 ? 400 : z->digits <= 15 ? 2000 : 5000;
+    static const double b1[] = {400, 2000, 5000, 11000, 50000};
+    static const unsigned digits[] = {12, 15, 19, 20};
+    double ns = 0;
+    size_t bound = 0;
     mpz_t divisor, copy;
     mpz_inits(divisor, copy, NULL);
     (void)isa;
+    while (bound < sizeof digits / sizeof digits[0] && z->digits > digits[bound])
+        bound++;
     for (size_t i = 0; i < z->count; i += z->every) {
         mpz_set(copy, z->n[i]);
-        ns += split(copy, b1, divisor);
+        ns += split(copy, b1[bound], divisor);
         if (!mpz_divisible_p(z->n[i], divisor))
             bench_fail("GMP-ECM's divisor is none");
     }

@@ -327,8 +327,10 @@ static int begin_private(fani_writer *w)
         openat(w->folder, w->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return -1;
-    int result = dup3(fd, w->fd, O_CLOEXEC); /* others may know the number */
-    (void)close(fd);                         /* there is the other one */
+    int result = dup3(fd, w->fd, O_CLOEXEC), code = errno; /* others may know the number */
+    if (close(fd) && errno != EINTR)
+        return -1;
+    errno = code;
     return result < 0 ? -1 : w->part.st_ino ? fstat(w->fd, &w->part) : 0;
 }
 

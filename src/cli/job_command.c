@@ -220,7 +220,10 @@ static void progress(void *user, uint64_t done, uint64_t total)
 static bool stop(void *user)
 {
     (void)user;
-    return signals_caught() != 0;
+    if (!signals_caught())
+        return false;
+    stopped_say_waiting();
+    return true;
 }
 
 static bool hurry(void *user)

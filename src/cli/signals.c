@@ -210,6 +210,12 @@ int signals_code(void)
     return number ? 128 + number : SIGNALS_STOPPED;
 }
 
+uint64_t signals_grace_ms(void)
+{
+    uint64_t signal = atomic_load(&first);
+    return signal ? due_after(signal, 0) : 0;
+}
+
 bool signals_hurry(void)
 {
     uint64_t signal = atomic_load(&first), ms = signal ? due_after(signal, 0) : 0;

@@ -45,6 +45,9 @@ int signals_caught_again(void);
 /* The exit code of what a signal has stopped: 75, or 128 + the number that said "at once". */
 int signals_code(void);
 
+/* How many ms running items have from the first signal on: 0 where none was caught. */
+uint64_t signals_grace_ms(void);
+
 /* Whether the grace time after a first signal is over. */
 bool signals_hurry(void);
 

@@ -1,14 +1,23 @@
 #include "stopped.h"
 
+#include <inttypes.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "launch.h"
 #include "message.h"
 #include "quote.h"
 #include "signals.h"
+
+enum { NOTICED_MS = 1000 }; /* shorter waits are not announced */
+
+/* Whether the job waits for items that run after a signal. */
+static atomic_bool waits;
+static atomic_flag has_said_waiting = ATOMIC_FLAG_INIT;
 
 /* How to go on, after "stopped by ...". Freed by the caller; NULL: out of memory. */
 static char *advice(const cli_options *o, const fan_job *job, bool resumable)
@@ -37,6 +46,9 @@ void stopped_prepare(const cli_options *o, const fan_job *job, bool resumable)
     /* What the handler may be saying is never freed. */
     static const char *kept[2];
     char *how = advice(o, job, resumable), *text = NULL;
+    const char *task = fan_job_get(job, "task");
+    /* Parts of these two are of no use. */
+    atomic_store(&waits, task && strcmp(task, "integrate") != 0 && strcmp(task, "weakkeys") != 0);
     if (how && !kept[resumable] &&
         asprintf(&text, "fanfold: stopped by a signal, with work that did not end in time; %s\n",
                  how) >= 0)
@@ -45,6 +57,20 @@ void stopped_prepare(const cli_options *o, const fan_job *job, bool resumable)
     signals_set_last_words(
         kept[resumable] ? kept[resumable]
                         : "fanfold: stopped by a signal, with work that did not end in time\n");
+}
+
+void stopped_say_waiting(void)
+{
+    uint64_t ms = signals_grace_ms();
+    if (!atomic_load(&waits) || ms < NOTICED_MS || !isatty(STDERR_FILENO) ||
+        atomic_flag_test_and_set(&has_said_waiting))
+        return;
+    const char *end = signals_caught() == SIGINT ? "another Ctrl-C" : "another signal";
+    char text[160];
+    snprintf(text, sizeof text,
+             "stopping: what runs has %" PRIu64 ".%" PRIu64 " s to end; %s ends it at once",
+             ms / 1000, ms / 100 % 10, end);
+    message_note(text);
 }
 
 int stopped_say_halted(const cli_options *o, const fan_job *job, const fan_error *why,

@@ -9,6 +9,10 @@
  * later run can go on from what this one kept. May be called again. */
 void stopped_prepare(const cli_options *o, const fan_job *job, bool resumable);
 
+/* Says, once and on a terminal alone, for how long what runs is waited for after the signal that
+ * has come, where that is noticeable. Any thread, after stopped_prepare. */
+void stopped_say_waiting(void);
+
 /* Says which signal stopped the run and how to go on; the exit code. */
 int stopped_say(const cli_options *o, const fan_job *job, bool resumable);
 

@@ -170,7 +170,7 @@ static fan_status run_numbers(fan_run *run, fan_items in)
 }
 
 const fan_task fani_task_divisors = {
-    .name = "divisors", .version = 3, .run = run_numbers, .start = start, .stop = stop};
+    .name = "divisors", .version = 4, .run = run_numbers, .start = start, .stop = stop};
 
 static const fani_list divisors_list = {
     .name = "divisors",

@@ -294,7 +294,7 @@ static fan_status run_numbers(fan_run *run, fan_items in)
 }
 
 const fan_task fani_task_factor = {.name = "factor",
-                                   .version = 3,
+                                   .version = 4,
                                    .together = GROUP,
                                    .run = run_numbers,
                                    .start = start,

@@ -316,14 +316,14 @@ static fan_status run_numbers(fan_run *run, fan_items in)
 }
 
 const fan_task fani_task_factor_function = {.name = "factor.function",
-                                            .version = 1,
+                                            .version = 2,
                                             .together = GROUP,
                                             .run = run_numbers,
                                             .start = start_factor,
                                             .stop = stop};
 
 const fan_task fani_task_divisors_function = {.name = "divisors.function",
-                                              .version = 1,
+                                              .version = 2,
                                               .together = GROUP,
                                               .run = run_numbers,
                                               .start = start_divisors,

@@ -10,8 +10,10 @@
 #include "base/decimal.h"
 
 enum {
-    DEPTH_MAX = 100, /* parentheses and exponents within each other */
-    ROOM = 2,        /* values on the way may be so many times as long: (10^n-1)/9 */
+    DEPTH_MAX = 100,    /* parentheses and exponents within each other */
+    ROOM = 2,           /* values on the way may be so many times as long: (10^n-1)/9 */
+    KEPT = 8,           /* all that wait for what is right of them may be so many times as long, */
+    KEPT_LEAST = 10000, /* or may have so many digits in all */
 };
 
 typedef struct parser {
@@ -21,6 +23,7 @@ typedef struct parser {
     const fani_expression_limits *limits;
     size_t digits;   /* most that a value may have now, */
     double bits_max; /* and the binary logarithm of the first that is too long */
+    size_t kept;     /* bits of all values that wait */
     fani_expression_flaw *flaw;
 } parser;
 
@@ -98,6 +101,30 @@ static void set_limit(parser *p, size_t digits)
 static fan_status check(parser *p, size_t at, mpz_srcptr value)
 {
     return has_too_many_digits(p, value) ? refuse_length(p, at) : FAN_OK;
+}
+
+static size_t kept_digits(const parser *p)
+{
+    size_t digits = KEPT * p->limits->digits;
+    return digits > KEPT_LEAST ? digits : KEPT_LEAST;
+}
+
+/* Goes on behind the operator at `at` while a value waits: to `parse` what is right of it. The
+ * value lets go of memory that it does not need, so that all that wait have what they count. */
+static fan_status parse_beside(parser *p, size_t at, mpz_ptr waiting,
+                               fan_status (*parse)(parser *, mpz_ptr), mpz_ptr right)
+{
+    size_t bits = mpz_sizeinbase(waiting, 2);
+    if ((double)(p->kept + bits) > (double)kept_digits(p) * (M_LN10 / M_LN2))
+        return refuse(p, at,
+                      "keeps more than %zu digits in all while it goes on here: "
+                      "expected something simpler",
+                      kept_digits(p));
+    mpz_realloc2(waiting, bits);
+    p->kept += bits;
+    fan_status status = parse(p, right);
+    p->kept -= bits;
+    return status;
 }
 
 /* ---- Operations ------------------------------------------------------------------------------ */
@@ -297,6 +324,11 @@ static fan_status parse_postfix(parser *p, mpz_ptr value)
     return status;
 }
 
+static fan_status parse_exponent(parser *p, mpz_ptr value)
+{
+    return parse_inner(p, parse_signed, value);
+}
+
 static fan_status parse_power(parser *p, mpz_ptr value)
 {
     fan_status status = parse_postfix(p, value);
@@ -305,7 +337,7 @@ static fan_status parse_power(parser *p, mpz_ptr value)
         return status;
     mpz_t exponent;
     mpz_init(exponent);
-    status = parse_inner(p, parse_signed, exponent);
+    status = parse_beside(p, at, value, parse_exponent, exponent);
     if (status == FAN_OK)
         status = raise(p, at, value, exponent);
     mpz_clear(exponent);
@@ -332,7 +364,7 @@ static fan_status parse_row(parser *p, char a, char b, fan_status (*parse)(parse
     fan_status status = parse(p, value);
     while (status == FAN_OK && (sees(p, a) || sees(p, b))) {
         size_t at = p->at++;
-        status = parse(p, right);
+        status = parse_beside(p, at, value, parse, right);
         if (status == FAN_OK)
             status = combine(p, at, value, right);
     }

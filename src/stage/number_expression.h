@@ -28,7 +28,9 @@ typedef struct fani_expression_flaw {
  * blank. From what binds most to what binds least, as in PARI/GP: numbers in decimal or with 0x,
  * and parentheses; n! (factorial) and n# (the product of all primes up to n); x^y, from the right;
  * a sign (-2^2 is -4); x*y and x/y, which must leave no remainder; x+y and x-y. What would be
- * longer than the limit, or on the way longer than twice that, is refused before it is computed.
+ * longer than the limit, or on the way longer than twice that, is refused before it is computed; so
+ * is what would keep more than eight times that (10000 digits at least) in values that wait for
+ * those right of them, as parentheses make them.
  * Errors, *value undefined: FAN_E_SYNTAX (with *flaw), FAN_E_CANCELLED, FAN_E_MEMORY. GMP ends the
  * process when memory runs out. Any thread; recursion is bounded (about 100 kB of stack). */
 fan_status fani_expression_value(const unsigned char *text, size_t size,

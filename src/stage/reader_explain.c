@@ -9,7 +9,8 @@ static void explain_flaw(const fani_reader *r, fani_place place, fan_error *erro
         break;
     case FANI_FLAW_TOKEN_LONG:
         fani_error_set(error, FAN_E_TOO_LARGE,
-                       "more than %zu digits: expected a shorter number, or a larger max-digits",
+                       "more than %zu digits, or characters of an expression: expected a shorter "
+                       "one, or a larger max-digits",
                        r->options.token_max);
         break;
     case FANI_FLAW_LINE_LONG:

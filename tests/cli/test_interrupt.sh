@@ -154,6 +154,32 @@ END
     grep -q 'integrate: [0-9]' "$tmp/typescript" || fail "$what: no progress in $(cat -v "$tmp/typescript")"
     tr '\r' '\n' <"$tmp/typescript" | grep -q "^$(printf '\033')\[Kfanfold: stopped by signal 2" ||
         fail "$what: the line was not cleared: $(cat -v "$tmp/typescript")"
+    checks=$((checks + 1))
+    ! grep -q 'stopping:' "$tmp/typescript" || fail "$what: there is nothing to wait for"
+
+    # Where items may still end, that and for how long is said at once.
+    what='an interrupt on a terminal that waits'
+    cat >"$tmp/session" <<END
+"$fanfold" factor --effort 50 --grace 70 --output "$tmp/result" $hard &
+for ((i = 0; i < 300; i++)); do
+    grep -q 'factor: [0-9]' "$tmp/typescript" && break
+    sleep 0.1
+done
+kill -INT \$!
+for ((i = 0; i < 300; i++)); do
+    grep -q 'stopping: ' "$tmp/typescript" && break
+    sleep 0.1
+done
+kill -TERM \$!
+wait \$!
+END
+    TERM=xterm script -qefc "bash -m $tmp/session" "$tmp/typescript" >/dev/null 2>&1 </dev/null
+    checks=$((checks + 2))
+    grep -q 'fanfold: stopping: what runs has 70.0 s to end; another Ctrl-C ends it at once' \
+        "$tmp/typescript" || fail "$what: says $(cat -v "$tmp/typescript")"
+    grep -q 'ended by signal 15, at once' "$tmp/typescript" ||
+        fail "$what: ends with $(cat -v "$tmp/typescript")"
+    [ "$(grep -c 'stopping: ' "$tmp/typescript")" -eq 1 ] || fail "$what: is said twice"
 fi
 mkdir "$tmp/folder"
 printf '[job]\ntask = integrate\nexpression = cos(x)\nover = x=0:1\npoints = 1000000000000\n' >"$tmp/long.job"

@@ -44,6 +44,8 @@ checks=$((checks + 2))
 
 what='--max-digits' && run_on '1234\n12345\n6\n' "$fanfold" factor --max-digits 4
 expect 2 '1234: 2 617\n6: 2 3\n' && says ':2:1: '
+what='--max-digits and an expression' && run "$fanfold" factor --max-digits 3 100-99
+expect 2 '' && says 'more than 3 digits, or characters of an expression'
 what='a token of a million and one digits'
 head -c 1000001 /dev/zero | tr '\0' 7 >"$tmp/long"
 printf '\n15\n' >>"$tmp/long"

@@ -701,7 +701,7 @@ static void abandon(fan_executor *executor)
     second_gang s = {.executor = executor, .members = stats.workers};
     pthread_t other;
     EXPECT_I64(pthread_create(&other, NULL, gang_for_ever, &s), 0);
-    for (int i = 0; i < 10000 && stats.batches < s.members; i++) {
+    for (int i = 0; i < 120000 && stats.batches < s.members; i++) {
         fan_executor_get_stats(executor, &stats);
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     }

@@ -243,9 +243,9 @@ FAN_TEST(factor_wide, random_numbers_as_flint)
 FAN_TEST(factor_wide, long_random_numbers_as_flint)
 {
     for (unsigned bits = 65; bits <= 150; bits++)
-        as_flint(bits, 30);
-    as_flint(160, 20);
-    as_flint(200, 5);
+        as_flint(bits, 15);
+    as_flint(160, 10);
+    as_flint(200, 2);
 }
 
 /* The sum of the divisors less n. */

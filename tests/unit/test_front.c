@@ -20,14 +20,14 @@ static const fan_task index_task = {.name = "index", .version = 1, .run = index_
 
 static bool wait_for(_Atomic bool *flag)
 {
-    for (int i = 0; i < 1000 && !atomic_load(flag); i++)
+    for (int i = 0; i < WAIT_MS && !atomic_load(flag); i++)
         pause_ms(1);
     return atomic_load(flag);
 }
 
 static void wait_inside(held_executor *h)
 {
-    for (int i = 0; i < 1000 && !atomic_load(&h->inside); i++)
+    for (int i = 0; i < WAIT_MS && !atomic_load(&h->inside); i++)
         pause_ms(1);
     EXPECT_TRUE(atomic_load(&h->inside) > 0);
 }

@@ -166,7 +166,7 @@ FAN_TEST(gang_region, stuck_is_who_waits_for_nothing)
     sleep_ms(20);
     EXPECT_TRUE(!fani_gang_stuck(&w.link, &sign, &waiting));
     fani_gang_set_state(&w.link, 2, FANI_GANG_RETURNED);
-    for (int i = 0; i < 1000 && !fani_gang_stuck(&w.link, &sign, &waiting); i++)
+    for (int i = 0; i < 24000 && !fani_gang_stuck(&w.link, &sign, &waiting); i++)
         sleep_ms(5);
     EXPECT_TRUE(fani_gang_stuck(&w.link, &sign, &waiting));
     EXPECT_U64(waiting, 1);

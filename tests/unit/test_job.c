@@ -230,7 +230,8 @@ FAN_TEST(job_factor, bad_tokens_are_reported_in_place_and_the_rest_is_done)
              "%s:1:6: '12abc' is no number: expected a whole number that is not negative\n"
              "%s:2:1: '-5' is negative: expected a whole number that is not negative\n"
              "%s:4:2: '1\\x01' is no number: expected a whole number that is not negative\n"
-             "%s:4:4: more than 10 digits: expected a shorter number, or a larger max-digits\n",
+             "%s:4:4: more than 10 digits, or characters of an expression: expected a shorter one, "
+             "or a larger max-digits\n",
              path, path, path, path);
     EXPECT_STR(o.reports, expected);
     EXPECT_I64(o.status, FAN_OK);

@@ -178,6 +178,37 @@ FAN_TEST(number_expression, digits_at_the_limit)
     }
 }
 
+/* Values that wait count together, in each kind of place where they do; those that have been used
+ * count no longer. */
+FAN_TEST(number_expression, what_waits_is_bounded)
+{
+    static const char *const refused[] = {"10^19999+(", "10^19999*("};
+    char text[1000];
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        fani_expression_flaw flaw = {0};
+        char *value;
+        text[0] = '\0';
+        for (unsigned k = 0; k < 5; k++)
+            strcat(text, refused[i]);
+        strcat(text, "0)))))");
+        EXPECT_I64(value_of(text, 10000, &value, &flaw), FAN_E_SYNTAX);
+        EXPECT_CONTAINS(flaw.text, "keeps more than 80000 digits in all");
+        EXPECT_U64(flaw.at, 5 * strlen(refused[i]) - 2);
+        free(value);
+    }
+    char *value;
+    fani_expression_flaw flaw = {0};
+    text[0] = '\0';
+    for (unsigned k = 0; k < 30; k++)
+        strcat(text, "10^9999/10^9999+(");
+    strcat(text, "0");
+    for (unsigned k = 0; k < 30; k++)
+        strcat(text, ")");
+    EXPECT_I64(value_of(text, 10000, &value, &flaw), FAN_OK);
+    EXPECT_STR(value, "30");
+    free(value);
+}
+
 static void repeat(char *text, size_t n, const char *left, const char *middle, const char *right)
 {
     text[0] = '\0';

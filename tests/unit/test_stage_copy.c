@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <inttypes.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -21,64 +20,21 @@
 #include <xxhash.h>
 
 #include "fanfold/stage.h"
+#include "folder_kit.h"
 #include "http_server.h"
 #include "shim.h"
 #include "stage/beneath.h"
 #include "stage/scratch.h"
 
-enum { HANG_MS = 120000, PATH_SIZE = 512, TEXT_SIZE = 4096 };
+enum { HANG_MS = 120000, TEXT_SIZE = 4096 };
 
 /* ---- A folder for a test ------------------------------------------------------------------------
  */
-
-typedef struct folder {
-    char path[64];
-} folder;
-
-static folder make_folder(void)
-{
-    folder f = {"/tmp/fan_copies_XXXXXX"};
-    EXPECT_TRUE(mkdtemp(f.path) != NULL);
-    return f;
-}
-
-static int remove_one(const char *path, const struct stat *info, int type, struct FTW *where)
-{
-    (void)info;
-    (void)type;
-    (void)where;
-    return remove(path);
-}
-
-static void remove_folder(const folder *f)
-{
-    EXPECT_I64(nftw(f->path, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
-}
-
-static const char *in(const folder *f, const char *name, char path[static PATH_SIZE])
-{
-    snprintf(path, PATH_SIZE, "%s/%s", f->path, name);
-    return path;
-}
 
 static void make_sub(const folder *f, const char *name)
 {
     char path[PATH_SIZE];
     EXPECT_I64(mkdir(in(f, name, path), 0755), 0);
-}
-
-static void make_file(const folder *f, const char *name, const void *bytes, size_t size)
-{
-    char path[PATH_SIZE];
-    FILE *file = fopen(in(f, name, path), "w");
-    ASSERT_TRUE(file);
-    EXPECT_U64(fwrite(bytes, 1, size, file), size);
-    EXPECT_I64(fclose(file), 0);
-}
-
-static void make_text(const folder *f, const char *name, const char *text)
-{
-    make_file(f, name, text, strlen(text));
 }
 
 static void make_link(const folder *f, const char *name, const char *to)

@@ -1,11 +1,11 @@
 /* Replies as files: which files, what is in them, that they are whole or not there. */
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "fanfold/stage.h"
+#include "folder_kit.h"
 #include "shim.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -19,31 +19,7 @@
 #define SANITIZED 0
 #endif
 
-enum { HANG_MS = 120000, PATH_SIZE = 512, TEXT = 20000 };
-
-typedef struct folder {
-    char path[64];
-} folder;
-
-static folder make_folder(void)
-{
-    folder f = {"/tmp/fan_store_XXXXXX"};
-    EXPECT_TRUE(mkdtemp(f.path) != NULL);
-    return f;
-}
-
-static int remove_one(const char *path, const struct stat *info, int type, struct FTW *where)
-{
-    (void)info;
-    (void)type;
-    (void)where;
-    return remove(path);
-}
-
-static void remove_folder(const folder *f)
-{
-    EXPECT_I64(nftw(f->path, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
-}
+enum { HANG_MS = 120000, TEXT = 20000 };
 
 static fan_store *open_store(const folder *f, fan_store_options options)
 {

@@ -1,6 +1,7 @@
 #include "gmp_ecm.h"
 
 #include "base/philox.h"
+#include "p_minus_1.h"
 
 #include <ecm.h>
 #include <math.h>
@@ -30,11 +31,11 @@ enum {
     /* p-1 goes so much farther than a curve of its level, and costs about as much. */
     P_MINUS_1_B1 = 10,
     P_MINUS_1_B2 = 500,
+    HALVINGS = 24, /* of the range of a bound between too little and too much */
 };
 
-/* The part of p-1's stage 1 that is done between two polls, and the root of the range of its stage
- * 2, which is not interrupted: both by the number's weight. */
-static const double POLLED = 1e6 * WEIGHT, STAGE_2_ROOT = 5e6;
+/* The root of the range of p-1's stage 2, which is not interrupted, by the number's weight. */
+static const double STAGE_2_ROOT = 5e6;
 
 /* What a multiplication costs grows with the 1.5th power of the words, from 4 to 500 of them. (A
  * square root is rounded the same way everywhere.) */
@@ -92,50 +93,101 @@ static int run_library(search *s, double b1)
     return result;
 }
 
-/* One call of the library; *proper = whether s->found is a proper divisor. */
-static fan_status call(search *s, double b1, bool *proper)
+/* What a call of the library has found: */
+typedef enum finding {
+    NOTHING,
+    DIVISOR, /* s->found, a proper one */
+    ALL_1,   /* all primes of n at once, in stage 1 */
+    ALL_2,   /* the same in stage 2 */
+} finding;
+
+static fan_status call(search *s, double b1, finding *found)
 {
     int result = run_library(s, b1);
-    *proper = result > 0 && mpz_cmp_ui(s->found, 1) > 0 && mpz_cmp(s->found, s->n) < 0;
+    *found = NOTHING;
+    if (result > 0 && mpz_cmp_ui(s->found, 1) > 0) {
+        bool all = mpz_cmp(s->found, s->n) >= 0;
+        *found = !all ? DIVISOR : result == ECM_FACTOR_FOUND_STEP1 ? ALL_1 : ALL_2;
+    }
     if (fani_is_cancelled(s->effort))
         return FAN_E_CANCELLED;
     return result < 0 ? FAN_E_MEMORY : FAN_OK;
 }
 
-static fan_status run_curve(search *s, unsigned level, uint32_t curve, bool *proper)
+/* A method of the library with all but its bounds. */
+typedef struct way {
+    int method, degree;
+    uint64_t sigma;   /* of a curve */
+    mpz_srcptr power; /* of p-1, whose stage 1 is done: what it ended with */
+} way;
+
+/* Without a stage 2 where b2 is below b1. */
+static fan_status go(search *s, const way *w, double b1, double b2, finding *found)
 {
     ecm_reset(s->params);
-    s->params->method = ECM_ECM;
-    s->params->param = ECM_PARAM_SUYAMA; /* the others' stage 1 is not interrupted */
-    s->params->S = levels[level].degree;
-    mpz_set_d(s->params->B2, levels[level].b2);
-    uint64_t number = (uint64_t)level << 32 | curve;
-    mpz_set_ui(s->params->sigma, (fani_philox_u64(s->key, number) >> 2) + 6);
-    return call(s, levels[level].b1, proper);
+    s->params->method = w->method;
+    s->params->S = w->degree;
+    mpz_set_d(s->params->B2, b2);
+    if (w->method == ECM_ECM) {
+        s->params->param = ECM_PARAM_SUYAMA; /* the others' stage 1 is not interrupted */
+        mpz_set_ui(s->params->sigma, w->sigma);
+    } else {
+        mpz_set(s->params->x, w->power);
+        s->params->B1done = b1;
+    }
+    return call(s, b1, found);
 }
 
-/* Stage 1 in parts, as the library does not poll in it, then stage 2. */
+/* The same; where that finds all primes of n at once, with smaller bounds, between what finds
+ * nothing and what finds all. */
+static fan_status go_between(search *s, const way *w, double b1, double b2, bool *proper)
+{
+    finding found;
+    fan_status status = go(s, w, b1, b2, &found);
+    bool by_1 = found == ALL_1;
+    double low = by_1 ? 2 : b1, high = by_1 ? b1 : b2;
+    for (int i = 0; i < HALVINGS && status == FAN_OK && high - low > 1 && found > DIVISOR; i++) {
+        double bound = sqrt(low * high);
+        status = go(s, w, by_1 ? bound : b1, by_1 ? 1 : bound, &found);
+        if (found > DIVISOR) {
+            high = bound;
+        } else if (found == NOTHING) {
+            low = bound;
+            found = ALL_2;
+        }
+    }
+    *proper = found == DIVISOR;
+    return status;
+}
+
+static fan_status run_curve(search *s, unsigned level, uint32_t curve, bool *proper)
+{
+    uint64_t number = (uint64_t)level << 32 | curve;
+    way w = {.method = ECM_ECM,
+             .degree = levels[level].degree,
+             .sigma = (fani_philox_u64(s->key, number) >> 2) + 6};
+    return go_between(s, &w, levels[level].b1, levels[level].b2, proper);
+}
+
+/* The base is another one for each number: that of numbers like 3^k - 1 would have order k modulo
+ * each of their primes. */
 static fan_status run_p_minus_1(search *s, unsigned level, bool *proper)
 {
-    double b1 = (double)levels[level].b1 * P_MINUS_1_B1, part = POLLED / (double)s->weight;
-    double root = STAGE_2_ROOT / (double)s->weight, b2 = b1 * P_MINUS_1_B2;
-    fan_status status = FAN_OK;
-    ecm_reset(s->params);
-    s->params->method = ECM_PM1;
-    s->params->S = ECM_DEFAULT_S; /* there is no choice in p-1 */
-    mpz_set_ui(s->params->x, 3);
-    mpz_set_ui(s->params->B2, 1); /* no stage 2 */
-    *proper = false;
-    double done = 0;
-    while (done < b1 && status == FAN_OK && !*proper) {
-        done = done + part < b1 ? done + part : b1;
-        status = call(s, done, proper);
-    }
+    uint32_t b1 = levels[level].b1 * P_MINUS_1_B1;
+    double root = STAGE_2_ROOT / (double)s->weight, b2 = (double)b1 * P_MINUS_1_B2;
+    uint64_t number = (uint64_t)level << 32 | UINT32_MAX;
+    mpz_t power;
+    mpz_init(power);
+    uint64_t base = (fani_philox_u64(s->key, number) >> 32) + 2;
+    fan_status status = fani_p_minus_1(s->n, base, b1, s->effort, power, s->found);
+    *proper = status == FAN_OK && mpz_cmp_ui(s->found, 1) > 0;
     b2 = b2 < root * root ? b2 : root * root;
-    if (status != FAN_OK || *proper || b2 < 2 * b1)
-        return status;
-    mpz_set_d(s->params->B2, b2);
-    return call(s, b1, proper);
+    /* There is no choice of the degree in p-1. */
+    way w = {.method = ECM_PM1, .degree = ECM_DEFAULT_S, .power = power};
+    if (status == FAN_OK && !*proper && mpz_cmp_ui(power, 1) > 0 && b2 >= 2.0 * b1)
+        status = go_between(s, &w, b1, b2, proper);
+    mpz_clear(power);
+    return status;
 }
 
 /* Takes what a run costs from what is left; false when there is too little. */
@@ -148,17 +200,19 @@ static bool pay(const search *s, unsigned level)
     return true;
 }
 
-/* The next run: number 0 of a level is p-1, the others are curves. */
+/* The next run: number 0 of a level is p-1, the others are curves. Where p-1 splits a number it is
+ * to be asked about the parts, too. */
 static fan_status run_next(search *s, bool *proper)
 {
     fani_progress *at = &s->effort->at;
     uint32_t due = curves_due(at->level, s->effort->digits);
     if (due == 0 || !pay(s, at->level))
         return FAN_E_EFFORT;
-    uint32_t run = at->run++;
+    uint32_t run = at->run;
     s->effort->method = run == 0 ? FAN_METHOD_P_MINUS_1 : FAN_METHOD_ECM;
     fan_status status =
         run == 0 ? run_p_minus_1(s, at->level, proper) : run_curve(s, at->level, run - 1, proper);
+    at->run += run > 0 || !*proper;
     if (at->run > due) {
         at->level++;
         at->run = 0;
