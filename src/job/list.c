@@ -19,7 +19,7 @@
 
 enum { SKIP_ITEMS = 1 << 16, SKIP_BYTES = 1 << 20 };
 
-typedef fani_listing list_run;
+typedef fani_list_state list_run;
 
 /* Asked again and again, also while nothing comes: what was done meanwhile is written down, and
  * shown to who reads along, however long the next item takes. Whoever stops a run may not wait for
@@ -124,7 +124,7 @@ static fan_status add_inputs(fani_reader *reader, const fani_list *list, const f
     return status;
 }
 
-fan_status fani_listing_reader(list_run *lr, fani_reader **reader, fan_error *error)
+fan_status fani_list_reader(list_run *lr, fani_reader **reader, fan_error *error)
 {
     const fan_job *job = lr->run->job;
     fani_reader_options options = {
@@ -275,7 +275,7 @@ static fan_status put_not_ok(list_run *lr, const fan_outcome *outcome, fan_error
                : status;
 }
 
-fan_status fani_listing_put(list_run *lr, const fan_outcome *outcome, fan_error *error)
+fan_status fani_list_put(list_run *lr, const fan_outcome *outcome, fan_error *error)
 {
     fani_run_wrote(lr->run, outcome->captured, "item %" PRIu64, index_of(lr, outcome->index));
     fan_status status = outcome->kind == FAN_OUTCOME_OK ? put_answer(lr, outcome, error)
@@ -323,8 +323,8 @@ static fan_status put_now(list_run *lr, const fan_outcome *outcomes, size_t coun
     fan_status status = fani_timings_header(lr->run, lr->list->columns, error);
     for (size_t i = 0, step; status == FAN_OK && i < count; i += step) {
         step = count_bare(lr, outcomes + i, count - i);
-        status = step ? put_bare(lr, outcomes + i, step, error)
-                      : fani_listing_put(lr, &outcomes[i], error);
+        status =
+            step ? put_bare(lr, outcomes + i, step, error) : fani_list_put(lr, &outcomes[i], error);
         step += !step;
     }
     return status;
@@ -440,7 +440,7 @@ static fan_status put_what_waited(list_run *lr, fan_error *error)
     return tell_state(lr, put_waiting(lr, error), error);
 }
 
-fan_status fani_listing_show(const list_run *lr, fan_error *error)
+fan_status fani_list_show(const list_run *lr, fan_error *error)
 {
     return lr->stopping ? fani_writer_show(lr->run->writer, error)
                         : fani_writer_tick(lr->run->writer, error);
@@ -450,7 +450,7 @@ static fan_status put(void *user, const fan_outcome *outcomes, size_t count, fan
 {
     list_run *lr = user;
     fan_status status = tell_state(lr, put_all(lr, outcomes, count, error), error);
-    return status == FAN_OK ? fani_listing_show(lr, error) : status;
+    return status == FAN_OK ? fani_list_show(lr, error) : status;
 }
 
 /* ---- The source ------------------------------------------------------------------------------ */
@@ -566,8 +566,8 @@ static fan_status make_args(const list_run *lr, fan_buffer *bytes)
     return status == FAN_OK && more ? fani_bytes_add(bytes, more->bytes, more->size) : status;
 }
 
-fan_status fani_listing_map(list_run *lr, fan_source source, fan_sink sink, fan_order order,
-                            fan_error *error)
+fan_status fani_list_map(list_run *lr, fan_source source, fan_sink sink, fan_order order,
+                         fan_error *error)
 {
     const fani_job_run *run = lr->run;
     fan_summary summary = {0};
@@ -614,8 +614,8 @@ fan_status fani_listing_map(list_run *lr, fan_source source, fan_sink sink, fan_
 
 static fan_status map_all(list_run *lr, fan_error *error)
 {
-    fan_status status = fani_listing_map(lr, fan_source_callback(pull, lr, UINT64_MAX),
-                                         fan_sink_callback(put, lr), FAN_ORDER_COMPLETED, error);
+    fan_status status = fani_list_map(lr, fan_source_callback(pull, lr, UINT64_MAX),
+                                      fan_sink_callback(put, lr), FAN_ORDER_COMPLETED, error);
     if (status != FAN_OK || !fani_reorder_waiting(fani_held_buffer(lr->run->held)))
         return status;
     return fani_error_set(error, FAN_E_PROTOCOL, "an item has come to nothing");
@@ -631,7 +631,7 @@ static fan_status count_all(list_run *lr, fan_error *error)
     fan_error nobodys;
     fan_items items = {0};
     uint64_t count = 0;
-    fan_status status = fani_listing_reader(lr, &reader, error), read = FAN_OK;
+    fan_status status = fani_list_reader(lr, &reader, error), read = FAN_OK;
     while (status == FAN_OK && read == FAN_OK && !fani_reader_ended(reader)) {
         read = fani_reader_pull(reader, SKIP_ITEMS, SKIP_BYTES, true, &items, &nobodys);
         count += read == FAN_OK ? items.count : 0;
@@ -651,7 +651,7 @@ fan_status fani_list_run(fani_job_run *run, const fani_list *list, fan_error *er
     fan_status status = lr.places ? fani_held_open(run, error)
                                   : fani_error_set(error, FAN_E_MEMORY, "out of memory");
     if (status == FAN_OK)
-        status = fani_listing_reader(&lr, &lr.reader, error);
+        status = fani_list_reader(&lr, &lr.reader, error);
     if (status == FAN_OK)
         status = count_all(&lr, error);
     if (status == FAN_OK)

@@ -6,7 +6,7 @@
 #include "job/places.h"
 
 /* A list job at work. Of the caller's thread. */
-typedef struct fani_listing {
+typedef struct fani_list_state {
     fani_job_run *run;
     const fani_list *list;
     fani_reader *reader;
@@ -20,21 +20,21 @@ typedef struct fani_listing {
     fan_status idle_status; /* what ended the run while nothing came, and why */
     fan_error idle_error;
     bool stopping; /* stop was asked for: what is written is shown at once */
-} fani_listing;
+} fani_list_state;
 
 /* A reader over the job's inputs, to be freed by the caller. FAN_E_MEMORY. */
-fan_status fani_listing_reader(fani_listing *lr, fani_reader **reader, fan_error *error);
+fan_status fani_list_reader(fani_list_state *lr, fani_reader **reader, fan_error *error);
 
 /* Maps the list's task over items that the source numbers, with the job's options. A reading that
  * has failed (read_status) ends it once what came before it is done. */
-fan_status fani_listing_map(fani_listing *lr, fan_source source, fan_sink sink, fan_order order,
-                            fan_error *error);
+fan_status fani_list_map(fani_list_state *lr, fan_source source, fan_sink sink, fan_order order,
+                         fan_error *error);
 
 /* Writes one outcome out, reports what is not ok, counts it and notes it down. */
-fan_status fani_listing_put(fani_listing *lr, const fan_outcome *outcome, fan_error *error);
+fan_status fani_list_put(fani_list_state *lr, const fan_outcome *outcome, fan_error *error);
 
 /* After that, lets those see it who may look at the output. */
-fan_status fani_listing_show(const fani_listing *lr, fan_error *error);
+fan_status fani_list_show(const fani_list_state *lr, fan_error *error);
 
 /* A pass over what failed, for run->retry. As fani_list_run. */
 fan_status fani_list_retry(fani_job_run *run, const fani_list *list, fan_error *error);

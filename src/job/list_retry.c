@@ -7,7 +7,7 @@
 enum { READ_ITEMS = 1 << 16, READ_BYTES = 1 << 20, READS_AT_ONCE = 128 };
 
 typedef struct picking {
-    fani_listing listing;
+    fani_list_state listing;
     fan_items read; /* what was read last, */
     size_t at;      /* and the first of it that was not looked at */
 } picking;
@@ -16,7 +16,7 @@ typedef struct picking {
  * the next item that is wanted, FAN_E_BUSY: the map has other things to do as well. */
 static fan_status read_more(picking *p, fan_error *error)
 {
-    fani_listing *lr = &p->listing;
+    fani_list_state *lr = &p->listing;
     fani_state *state = lr->run->state;
     fani_reader_forget(lr->reader, p->read.first + p->read.count);
     p->at = 0;
@@ -65,7 +65,7 @@ static fan_status pull(void *user, size_t max_items, size_t max_bytes, fan_items
                        fan_error *error)
 {
     picking *p = user;
-    fani_listing *lr = &p->listing;
+    fani_list_state *lr = &p->listing;
     for (int reads = 0; !find_wanted(p); reads++) {
         if (fani_retry_next(lr->run->retry) == UINT64_MAX && fani_state_is_verified(lr->run->state))
             return FAN_OK;
@@ -88,25 +88,25 @@ static fan_status pull(void *user, size_t max_items, size_t max_bytes, fan_items
 static fan_status put(void *user, const fan_outcome *outcomes, size_t count, fan_error *error)
 {
     picking *p = user;
-    fani_listing *lr = &p->listing;
+    fani_list_state *lr = &p->listing;
     fan_status status = FAN_OK;
     for (size_t i = 0; status == FAN_OK && i < count; i++) {
         fani_place place = fani_retry_place(lr->run->retry);
         lr->place = &place;
         status = fani_retry_before(lr->run, error);
         if (status == FAN_OK)
-            status = fani_listing_put(lr, &outcomes[i], error);
+            status = fani_list_put(lr, &outcomes[i], error);
         if (status == FAN_OK)
             status = fani_retry_after(lr->run, lr->stopping, error);
     }
     lr->place = NULL;
-    return status == FAN_OK ? fani_listing_show(lr, error) : status;
+    return status == FAN_OK ? fani_list_show(lr, error) : status;
 }
 
 static fan_status start(picking *p, fan_error *error)
 {
     fani_reader *reader = NULL;
-    fan_status status = fani_listing_reader(&p->listing, &reader, error);
+    fan_status status = fani_list_reader(&p->listing, &reader, error);
     if (status == FAN_OK)
         status = fani_retry_start(p->listing.run, reader, error);
     fani_reader_free(reader);
@@ -118,10 +118,10 @@ fan_status fani_list_retry(fani_job_run *run, const fani_list *list, fan_error *
     picking p = {.listing = {.run = run, .list = list}};
     fan_status status = start(&p, error);
     if (status == FAN_OK)
-        status = fani_listing_reader(&p.listing, &p.listing.reader, error);
+        status = fani_list_reader(&p.listing, &p.listing.reader, error);
     if (status == FAN_OK)
-        status = fani_listing_map(&p.listing, fan_source_callback(pull, &p, UINT64_MAX),
-                                  fan_sink_callback(put, &p), FAN_ORDER_INDEX, error);
+        status = fani_list_map(&p.listing, fan_source_callback(pull, &p, UINT64_MAX),
+                               fan_sink_callback(put, &p), FAN_ORDER_INDEX, error);
     fani_reader_free(p.listing.reader);
     fan_buffer_clear(&p.listing.scratch);
     return status;

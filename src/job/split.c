@@ -281,27 +281,23 @@ fan_status fani_split_publish(fani_job_run *run, fan_error *error)
 /* ---- Reading it again ------------------------------------------------------------------------
  */
 
+typedef struct joining {
+    bool packed;
+    int to;
+} joining;
+
+static fan_status join_file(void *user, const fani_listed *listed, fan_error *error)
+{
+    const joining *j = user;
+    uint64_t size;
+    return fani_packed_unpack(listed->name, j->packed, j->to, &size, error);
+}
+
 fan_status fani_split_join(const fani_job_run *run, int to, fan_error *error)
 {
-    bool packed = fani_packed_of(run->job).packing != FAN_PACKING_NONE;
+    joining j = {.packed = fani_packed_of(run->job).packing != FAN_PACKING_NONE, .to = to};
     char *path = in_folder(run->output, MANIFEST);
-    fani_listing *listing = fani_listing_new();
-    fani_listed listed = {.name = NULL};
-    uint64_t size;
-    fan_status status =
-        path && listing ? fani_listing_add(listing, FANI_LISTING_MANIFEST, path) : FAN_E_MEMORY;
-    if (status != FAN_OK)
-        no_memory(error);
-    do {
-        free(listed.name);
-        listed.name = NULL;
-        if (status == FAN_OK)
-            status = fani_listing_next(listing, &listed, error);
-        if (status == FAN_OK && listed.name)
-            status = fani_packed_unpack(listed.name, packed, to, &size, error);
-    } while (status == FAN_OK && listed.name);
-    free(listed.name);
-    fani_listing_free(listing);
+    fan_status status = path ? fani_listing_each(path, join_file, &j, error) : no_memory(error);
     free(path);
     return status;
 }

@@ -359,3 +359,25 @@ fan_status fani_listing_next(fani_listing *listing, fani_listed *listed, fan_err
     }
     return status;
 }
+
+fan_status fani_listing_each(const char *manifest, fani_listing_take take, void *user,
+                             fan_error *error)
+{
+    fani_listing *listing = fani_listing_new();
+    fani_listed listed = {.name = NULL};
+    fan_status status =
+        listing ? fani_listing_add(listing, FANI_LISTING_MANIFEST, manifest) : FAN_E_MEMORY;
+    if (status != FAN_OK)
+        fani_error_set(error, status, "no memory for the list of files");
+    do {
+        free(listed.name);
+        listed.name = NULL;
+        if (status == FAN_OK)
+            status = fani_listing_next(listing, &listed, error);
+        if (status == FAN_OK && listed.name)
+            status = take(user, &listed, error);
+    } while (status == FAN_OK && listed.name);
+    free(listed.name);
+    fani_listing_free(listing);
+    return status;
+}

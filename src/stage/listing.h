@@ -50,4 +50,10 @@ void fani_listing_pass_over(fani_listing *listing, const struct stat *folder);
  * FAN_E_SYNTAX (of a manifest), FAN_E_MEMORY. */
 fan_status fani_listing_next(fani_listing *listing, fani_listed *listed, fan_error *error);
 
+/* Calls `take` with each file of a manifest, until one of its calls does not answer FAN_OK, or one
+ * can't be listed: answers that, or FAN_OK behind the last. `listed` stays the caller's. */
+typedef fan_status (*fani_listing_take)(void *user, const fani_listed *listed, fan_error *error);
+fan_status fani_listing_each(const char *manifest, fani_listing_take take, void *user,
+                             fan_error *error);
+
 #endif

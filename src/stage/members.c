@@ -69,8 +69,9 @@ fan_status fani_members_remove_manifest(const fan_store_options *options, fan_er
  */
 
 /* A file that a member lists: as long as that says, and told in the same words. */
-static fan_status add_file(const fani_listed *listed, fani_writer *to, fan_error *error)
+static fan_status add_file(void *user, const fani_listed *listed, fan_error *error)
 {
+    fani_writer *to = user;
     struct stat info;
     if (!listed->below) {
         fani_error_set(error, FAN_E_INPUT, "%s is not in the folder of the list that has it",
@@ -103,22 +104,7 @@ static fan_status add_member(const fan_store_options *o, unsigned member, fani_w
                              fan_error *error)
 {
     char *path = fani_members_manifest(o, member);
-    fani_listing *listing = fani_listing_new();
-    fani_listed listed = {.name = NULL};
-    fan_status status =
-        path && listing ? fani_listing_add(listing, FANI_LISTING_MANIFEST, path) : FAN_E_MEMORY;
-    if (status != FAN_OK)
-        no_memory(error);
-    do {
-        free(listed.name);
-        listed.name = NULL;
-        if (status == FAN_OK)
-            status = fani_listing_next(listing, &listed, error);
-        if (status == FAN_OK && listed.name)
-            status = add_file(&listed, to, error);
-    } while (status == FAN_OK && listed.name);
-    free(listed.name);
-    fani_listing_free(listing);
+    fan_status status = path ? fani_listing_each(path, add_file, to, error) : no_memory(error);
     free(path);
     return status;
 }
