@@ -305,7 +305,8 @@ FAN_TEST(stage_copy, files_that_can_t_be_published)
 
 FAN_TEST(stage_copy, long_every_call_fails)
 {
-    static const char *const calls[] = {"open", "read", "write", "fsync", "close", "link"};
+    static const char *const calls[] = {"open",  "read",   "write", "fsync",
+                                        "close", "rename", "link"};
     static const char *const whats[] = {"EIO", "ENOSPC"};
     for (size_t c = 0; c < sizeof calls / sizeof calls[0]; c++)
         for (size_t w = 0; w < sizeof whats / sizeof whats[0]; w++)
