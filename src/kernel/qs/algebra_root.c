@@ -1,0 +1,127 @@
+/* The square root of a product of relations, and what it divides. */
+#include "algebra_internal.h"
+
+#include <stdlib.h>
+
+/* Numbers are multiplied in words first. */
+typedef struct product {
+    mpz_srcptr n;
+    mpz_t value;
+    uint64_t word;
+} product;
+
+static void multiply_word(product *p)
+{
+    mpz_mul_ui(p->value, p->value, p->word);
+    mpz_mod(p->value, p->value, p->n);
+    p->word = 1;
+}
+
+static void multiply(product *p, uint32_t factor)
+{
+    uint64_t word;
+    if (__builtin_mul_overflow(p->word, factor, &word)) {
+        multiply_word(p);
+        word = factor;
+    }
+    p->word = word;
+}
+
+/* Times the square root of factor^exponent; false where that is none. */
+static bool multiply_root(product *p, uint32_t factor, uint32_t exponent, mpz_ptr scratch)
+{
+    if (exponent % 2 != 0)
+        return false;
+    if (exponent > 16) {
+        mpz_set_ui(scratch, factor);
+        mpz_powm_ui(scratch, scratch, exponent / 2, p->n);
+        mpz_mul(p->value, p->value, scratch);
+        mpz_mod(p->value, p->value, p->n);
+        return true;
+    }
+    for (uint32_t i = 0; i < exponent / 2; i++)
+        multiply(p, factor);
+    return true;
+}
+
+/* x = the product of the roots; the exponents of all columns, then of all large primes. */
+static fan_status multiply_relations(const fani_qs *qs, const fani_qs_set *set, const bool *in,
+                                     mpz_ptr x, uint32_t *exponent)
+{
+    uint32_t factor[FANI_QS_FACTORS_MAX];
+    fan_status status = FAN_OK;
+    mpz_t root;
+    mpz_init(root);
+    for (size_t i = 0; i < set->count && status == FAN_OK; i++) {
+        fani_qs_relation relation;
+        if (!in[i])
+            continue;
+        fani_qs_set_get(set, i, factor, &relation);
+        status = fani_qs_root(qs, &relation, root);
+        mpz_mul(x, x, root);
+        mpz_mod(x, x, fani_qs_number(qs));
+        for (uint32_t k = 0; k < relation.count; k++)
+            exponent[factor[k]]++;
+        for (unsigned k = 0; k < 2; k++)
+            exponent[set->columns + set->record[i].vertex[k]]++;
+    }
+    mpz_clear(root);
+    return status;
+}
+
+static bool multiply_primes(const fani_qs *qs, const fani_qs_set *set, const uint32_t *exponent,
+                            product *y)
+{
+    bool is_square = exponent[0] % 2 == 0; /* the sign */
+    mpz_t scratch;
+    mpz_init(scratch);
+    for (uint32_t c = 1; c < set->columns && is_square; c++) {
+        if (exponent[c] > 0)
+            is_square = multiply_root(y, fani_qs_prime(qs, c), exponent[c], scratch);
+    }
+    exponent += set->columns;
+    for (uint32_t v = FANI_QS_VERTEX_ONE + 1; v < set->vertex_count && is_square; v++)
+        is_square = multiply_root(y, set->vertex[v].prime, exponent[v], scratch);
+    multiply_word(y);
+    mpz_clear(scratch);
+    return is_square;
+}
+
+/* x^2 = y^2 mod n: what x - y has in common with n, where that is neither 1 nor n. False where the
+ * squares differ. */
+static bool divide(mpz_srcptr n, mpz_srcptr x, mpz_srcptr y, mpz_ptr divisor)
+{
+    mpz_t sum, difference;
+    mpz_inits(sum, difference, NULL);
+    mpz_add(sum, x, y);
+    mpz_sub(difference, x, y);
+    mpz_gcd(divisor, difference, n);
+    mpz_mul(difference, difference, sum);
+    bool same = mpz_divisible_p(difference, n) != 0;
+    if (!same || mpz_cmp(divisor, n) == 0)
+        mpz_set_ui(divisor, 1);
+    mpz_clears(sum, difference, NULL);
+    return same;
+}
+
+fan_status fani_qs_try(const fani_qs *qs, const fani_qs_set *set, const bool *in, mpz_ptr divisor,
+                       bool *is_square)
+{
+    mpz_srcptr n = fani_qs_number(qs);
+    uint32_t *exponent = calloc(set->columns + set->vertex_count, sizeof *exponent);
+    product y = {.n = n, .word = 1};
+    mpz_t x;
+    mpz_set_ui(divisor, 1);
+    *is_square = false;
+    if (!exponent)
+        return FAN_E_MEMORY;
+    mpz_init_set_ui(x, 1);
+    mpz_init_set_ui(y.value, 1);
+    fan_status status = multiply_relations(qs, set, in, x, exponent);
+    /* A relation whose polynomial does not exist is as false as any. */
+    if (status == FAN_OK)
+        *is_square = multiply_primes(qs, set, exponent, &y) && divide(n, x, y.value, divisor);
+    free(exponent);
+    mpz_clears(x, y.value, NULL);
+    return status == FAN_E_ARGUMENT ? FAN_OK : status;
+}
