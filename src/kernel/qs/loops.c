@@ -1,0 +1,16 @@
+enum { VECTOR_BYTES = 16 };
+#include "loops_body.h"
+
+static uint32_t pack_below(const fani_qs_long *l, uint32_t *out, words entries, words at,
+                           uint32_t end)
+{
+    uint32_t found = 0;
+    (void)l;
+    for (unsigned k = 0; k < WORDS; k++) {
+        out[found] = entries[k];
+        found += at[k] < end;
+    }
+    return found;
+}
+
+const fani_qs_loops fani_qs_loops_scalar = {move, fill, sieve, scan, hits, step};

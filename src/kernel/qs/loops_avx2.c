@@ -1,0 +1,22 @@
+#ifndef __AVX2__
+/* cppcheck-suppress preprocessorErrorDirective ; it has no flags of files */
+#error "compiled without its instruction set: right answers, but slower than no vectors at all"
+#endif
+
+#include <immintrin.h>
+
+enum { VECTOR_BYTES = 32 };
+#include "loops_body.h"
+
+/* Both numbers compared are below 2^31. */
+static inline __attribute__((always_inline)) uint32_t
+pack_below(const fani_qs_long *l, uint32_t *out, words entries, words at, uint32_t end)
+{
+    __m256i below = _mm256_cmpgt_epi32(_mm256_set1_epi32((int)end), (__m256i)at);
+    unsigned mask = (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(below));
+    __m256i order = _mm256_cvtepu8_epi32(_mm_cvtsi64_si128((long long)l->order[mask]));
+    _mm256_storeu_si256((__m256i *)out, _mm256_permutevar8x32_epi32((__m256i)entries, order));
+    return (uint32_t)__builtin_popcount(mask);
+}
+
+const fani_qs_loops fani_qs_loops_avx2 = {move, fill, sieve, scan, hits, step};

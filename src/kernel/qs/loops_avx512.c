@@ -1,0 +1,20 @@
+#ifndef __AVX512BW__
+/* cppcheck-suppress preprocessorErrorDirective ; it has no flags of files */
+#error "compiled without its instruction set: right answers, but slower than no vectors at all"
+#endif
+
+#include <immintrin.h>
+
+enum { VECTOR_BYTES = 64 };
+#include "loops_body.h"
+
+static inline __attribute__((always_inline)) uint32_t
+pack_below(const fani_qs_long *l, uint32_t *out, words entries, words at, uint32_t end)
+{
+    (void)l;
+    __mmask16 below = _mm512_cmplt_epu32_mask((__m512i)at, _mm512_set1_epi32((int)end));
+    _mm512_storeu_si512(out, _mm512_maskz_compress_epi32(below, (__m512i)entries));
+    return (uint32_t)__builtin_popcount(below);
+}
+
+const fani_qs_loops fani_qs_loops_avx512 = {move, fill, sieve, scan, hits, step};

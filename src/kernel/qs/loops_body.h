@@ -1,0 +1,345 @@
+/* The loops in which the sieve spends its time, over vectors of the length that the including file
+ * names (VECTOR_BYTES). */
+#ifndef FANI_QS_LOOPS_BODY_H
+#define FANI_QS_LOOPS_BODY_H
+
+#include "worker.h"
+
+#include <string.h>
+
+typedef uint16_t halves __attribute__((vector_size(VECTOR_BYTES), may_alias, aligned(2)));
+typedef uint32_t words __attribute__((vector_size(VECTOR_BYTES), may_alias, aligned(4)));
+typedef uint64_t doubles __attribute__((vector_size(VECTOR_BYTES), may_alias, aligned(1)));
+
+enum { HALVES = VECTOR_BYTES / 2, WORDS = VECTOR_BYTES / 4, DOUBLES = VECTOR_BYTES / 8 };
+
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE halves smaller_halves(halves a, halves b)
+{
+    halves less = (halves)(a < b);
+    return (a & less) | (b & ~less);
+}
+
+INLINE words smaller_words(words a, words b)
+{
+    words less = (words)(a < b);
+    return (a & less) | (b & ~less);
+}
+
+/* a - b mod p, for numbers below p. */
+INLINE halves subtract_halves(halves a, halves b, halves p)
+{
+    return a - b + (p & (halves)(a < b));
+}
+
+static void move(fani_qs_short *s, uint32_t row, bool forwards)
+{
+    const uint16_t *delta = s->delta + (size_t)row * s->padded;
+    for (uint32_t i = 0; i < s->count; i += HALVES) {
+        halves p = *(const halves *)(s->prime + i), d = *(const halves *)(delta + i);
+        if (forwards)
+            d = (p - d) & (halves)(d != 0);
+        for (unsigned k = 0; k < 2; k++) {
+            halves *root = (halves *)(s->start[k] + i);
+            *root = subtract_halves(*root, d, p);
+        }
+    }
+}
+
+static void step(fani_qs_short *s)
+{
+    for (uint32_t i = 0; i < s->count; i += HALVES) {
+        halves p = *(const halves *)(s->prime + i), d = *(const halves *)(s->step + i);
+        for (unsigned k = 0; k < 2; k++) {
+            halves *root = (halves *)(s->at[k] + i);
+            *root = subtract_halves(*root, d, p);
+        }
+    }
+}
+
+/* Stores those entries whose `at` is below `end` one after the other, and what comes after them up
+ * to a vector's length undefined; returns how many. Defined by the including file. */
+static inline uint32_t pack_below(const fani_qs_long *l, uint32_t *out, words entries, words at,
+                                  uint32_t end);
+
+/* ---- Buckets -------------------------------------------------------------------------------- */
+
+/* Appends the positions of WORDS primes from place i on to the chunk; returns how many are there
+ * then. `sure` multiples of each are in the interval, up to `most` + 1 may be. */
+INLINE uint32_t list(fani_qs_long *l, uint32_t i, const uint32_t *delta, bool forwards,
+                     uint32_t sure, uint32_t most, uint32_t interval, uint32_t found)
+{
+    words p = *(const words *)(l->prime + i), d = *(const words *)(delta + i), name;
+    for (unsigned k = 0; k < WORDS; k++)
+        name[k] = (i % FANI_QS_SLICE + k) << FANI_QS_PLACE_BITS;
+    for (unsigned k = 0; k < 2; k++) {
+        words *root = (words *)(l->root[k] + i);
+        words moved = forwards ? *root + d : *root - d;
+        words at = smaller_words(moved, forwards ? moved - p : moved + p);
+        *root = at;
+        uint32_t m = 0;
+        for (; m < sure; m++, at += p, found += WORDS)
+            *(words *)(l->chunk + found) = at | name;
+        for (; m <= most; m++, at += p)
+            found += pack_below(l, l->chunk + found, at | name, at, interval);
+    }
+    return found;
+}
+
+/* Puts the chunk into the buckets; false where one may have no room. */
+INLINE bool deal(const fani_qs_long *l, uint32_t *cursor, uint32_t blocks, uint32_t found)
+{
+    uint32_t most = 0;
+    for (uint32_t b = 0; b < blocks; b++) {
+        uint32_t used = cursor[b] - b * l->capacity;
+        most = used > most ? used : most;
+    }
+    if (most + found > l->capacity)
+        return false;
+    for (uint32_t i = 0; i < found; i++) {
+        uint32_t entry = l->chunk[i];
+        l->bucket[cursor[entry / FANI_QS_BLOCK % FANI_QS_BLOCKS_MAX]++] = entry;
+    }
+    return true;
+}
+
+/* The primes of a chunk differ little: what the longest has for sure, all have, and the shortest
+ * has the most. */
+INLINE bool fill_chunk(fani_qs_worker *w, uint32_t from, uint32_t to, const uint32_t *delta,
+                       bool forwards, uint32_t *cursor)
+{
+    fani_qs_long *l = &w->l;
+    uint32_t found = 0, most = w->interval / l->prime[from];
+    uint32_t sure = to > l->count ? 0 : w->interval / l->prime[to - 1];
+    if (most == 0) {
+        for (uint32_t i = from; i < to; i += WORDS)
+            found = list(l, i, delta, forwards, 0, 0, w->interval, found);
+    } else {
+        for (uint32_t i = from; i < to; i += WORDS)
+            found = list(l, i, delta, forwards, sure, most, w->interval, found);
+    }
+    return deal(l, cursor, w->blocks, found);
+}
+
+INLINE bool fill_all(fani_qs_worker *w, uint32_t row, bool forwards)
+{
+    fani_qs_long *l = &w->l;
+    const uint32_t *delta = l->delta + (size_t)row * l->padded;
+    uint32_t cursor[FANI_QS_BLOCKS_MAX];
+    bool room = true;
+    for (uint32_t b = 0; b < FANI_QS_BLOCKS_MAX; b++)
+        cursor[b] = b * l->capacity;
+    for (uint32_t from = 0; from < l->padded; from += FANI_QS_CHUNK) {
+        if (from % FANI_QS_SLICE == 0)
+            memcpy(l->slice_start + from / FANI_QS_SLICE * FANI_QS_BLOCKS_MAX, cursor,
+                   sizeof cursor);
+        uint32_t to = from + FANI_QS_CHUNK < l->padded ? from + FANI_QS_CHUNK : l->padded;
+        room = fill_chunk(w, from, to, delta, forwards, cursor) && room;
+    }
+    memcpy(l->slice_start + l->slices * FANI_QS_BLOCKS_MAX, cursor, sizeof cursor);
+    return room;
+}
+
+static bool fill(fani_qs_worker *w, uint32_t row, bool forwards)
+{
+    return forwards ? fill_all(w, row, true) : fill_all(w, row, false);
+}
+
+/* ---- A block -------------------------------------------------------------------------------- */
+
+/* Primes with so many multiples in a block that they are counted at run time. */
+INLINE void run(const fani_qs_short *s, uint8_t *block, uint32_t from, uint32_t to)
+{
+    for (uint32_t i = from; i < to; i++) {
+        size_t p = s->prime[i];
+        uint8_t log = s->log[i];
+        uint8_t *x = block + s->at[0][i], *y = block + s->at[1][i];
+        uint32_t sure = s->quotient[i] / 2; /* a block is half of 2^16 */
+        for (uint32_t m = sure / 4; m > 0; m--, x += 4 * p, y += 4 * p) {
+            x[0] += log;
+            y[0] += log;
+            x[p] += log;
+            y[p] += log;
+            x[2 * p] += log;
+            y[2 * p] += log;
+            x[3 * p] += log;
+            y[3 * p] += log;
+        }
+        for (uint32_t m = sure % 4; m > 0; m--, x += p, y += p) {
+            x[0] += log;
+            y[0] += log;
+        }
+        uint8_t *beyond = block + FANI_QS_BLOCK + i % FANI_QS_BEYOND;
+        *(x < block + FANI_QS_BLOCK ? x : beyond) += log;
+        *(y < block + FANI_QS_BLOCK ? y : beyond) += log;
+    }
+}
+
+/* Primes with `sure` multiples in a block, and one more by chance: what misses the block goes
+ * behind it, so that no branch depends on chance. */
+INLINE void strike(const fani_qs_short *s, uint8_t *block, uint32_t sure)
+{
+    for (uint32_t i = s->first_of[sure]; i < s->first_of[sure - 1]; i++) {
+        size_t p = s->prime[i], last0 = s->at[0][i] + sure * p, last1 = s->at[1][i] + sure * p;
+        uint8_t log = s->log[i];
+        uint8_t *x = block + s->at[0][i], *y = block + s->at[1][i];
+#pragma GCC unroll 16
+        for (unsigned m = 0; m < sure; m++) {
+            x[m * p] += log;
+            y[m * p] += log;
+        }
+        size_t beyond = FANI_QS_BLOCK + i % FANI_QS_BEYOND;
+        block[last0 < FANI_QS_BLOCK ? last0 : beyond] += log;
+        block[last1 < FANI_QS_BLOCK ? last1 : beyond] += log;
+    }
+}
+
+/* Primes above the length of a block: at most one position each. Arrays are padded beyond `count`
+ * by primes that are never there. */
+INLINE void strike_once(const fani_qs_short *s, uint8_t *block)
+{
+    halves beyond;
+    for (unsigned k = 0; k < HALVES; k++)
+        beyond[k] = (uint16_t)(FANI_QS_BLOCK + k);
+    for (uint32_t from = s->first_of[0]; from < s->count; from += FANI_QS_LANES) {
+        uint8_t log = s->log[from];
+        for (uint32_t i = from; i < from + FANI_QS_LANES; i += HALVES) {
+            uint16_t x[HALVES], y[HALVES];
+            *(halves *)x = smaller_halves(*(const halves *)(s->at[0] + i), beyond);
+            *(halves *)y = smaller_halves(*(const halves *)(s->at[1] + i), beyond);
+#pragma GCC unroll 32
+            for (unsigned k = 0; k < HALVES; k++) {
+                block[x[k]] += log;
+                block[y[k]] += log;
+            }
+        }
+    }
+}
+
+INLINE void empty_bucket(const fani_qs_long *l, uint8_t *block, uint32_t b)
+{
+    for (uint32_t slice = 0; slice < l->slices; slice++) {
+        const uint32_t *start = l->slice_start + slice * FANI_QS_BLOCKS_MAX + b;
+        const uint32_t *entry = l->bucket + start[0], *end = l->bucket + start[FANI_QS_BLOCKS_MAX];
+        uint8_t log = l->slice_log[slice];
+        for (; end - entry >= 8; entry += 8) {
+#pragma GCC unroll 8
+            for (unsigned k = 0; k < 8; k++)
+                block[entry[k] % FANI_QS_BLOCK] += log;
+        }
+        for (; entry < end; entry++)
+            block[*entry % FANI_QS_BLOCK] += log;
+    }
+}
+
+static void sieve(fani_qs_worker *w, uint32_t b)
+{
+    const fani_qs_short *s = &w->s;
+    uint8_t *block = w->block;
+    memset(block, w->first, FANI_QS_BLOCK);
+    run(s, block, s->first_sieved, s->first_of[16]);
+    strike(s, block, 16);
+    strike(s, block, 15);
+    strike(s, block, 14);
+    strike(s, block, 13);
+    strike(s, block, 12);
+    strike(s, block, 11);
+    strike(s, block, 10);
+    strike(s, block, 9);
+    strike(s, block, 8);
+    strike(s, block, 7);
+    strike(s, block, 6);
+    strike(s, block, 5);
+    strike(s, block, 4);
+    strike(s, block, 3);
+    strike(s, block, 2);
+    strike(s, block, 1);
+    strike_once(s, block);
+    empty_bucket(&w->l, block, b);
+}
+
+static uint32_t scan(const uint8_t *block, uint32_t *from, uint16_t *out)
+{
+    uint32_t found = 0, x = *from;
+    for (; x < FANI_QS_BLOCK && found + 64 <= FANI_QS_FOUND_MAX; x += 64) {
+        doubles all = *(const doubles *)(block + x);
+        for (unsigned k = VECTOR_BYTES; k < 64; k += VECTOR_BYTES)
+            all |= *(const doubles *)(block + x + k);
+        uint64_t any = 0;
+        for (unsigned k = 0; k < DOUBLES; k++)
+            any |= all[k];
+        if ((any & UINT64_C(0x8080808080808080)) == 0)
+            continue;
+        for (uint32_t k = x; k < x + 64; k++) {
+            if (block[k] >= 128)
+                out[found++] = (uint16_t)k;
+        }
+    }
+    *from = x;
+    return found;
+}
+
+/* ---- Which primes divide a value ------------------------------------------------------------ */
+
+INLINE uint32_t take(halves match, uint32_t i, uint32_t *out, uint32_t found)
+{
+    doubles wide = (doubles)match;
+    uint64_t any = 0;
+    for (unsigned k = 0; k < DOUBLES; k++)
+        any |= wide[k];
+    for (unsigned k = 0; any != 0 && k < HALVES && found < FANI_QS_HITS_MAX; k++) {
+        if (match[k] != 0)
+            out[found++] = i + k;
+    }
+    return found;
+}
+
+/* A distance that a prime below 2^15 divides is its multiple by a small number (Granlund and
+ * Montgomery 1994); the longer short ones are there or not. */
+INLINE uint32_t hits_short(const fani_qs_short *s, uint32_t x, uint32_t *out, uint32_t found)
+{
+    uint16_t here = (uint16_t)x;
+    for (uint32_t i = 0; i < s->first_of[0]; i += HALVES) {
+        halves p = *(const halves *)(s->prime + i), inverse = *(const halves *)(s->inverse + i);
+        halves most = *(const halves *)(s->quotient + i), from = p + here;
+        halves one = (from - *(const halves *)(s->at[0] + i)) * inverse;
+        halves other = (from - *(const halves *)(s->at[1] + i)) * inverse;
+        found = take((halves)(one <= most) | (halves)(other <= most), i, out, found);
+    }
+    for (uint32_t i = s->first_of[0]; i < s->count; i += HALVES) {
+        halves one = (halves)(*(const halves *)(s->at[0] + i) == here);
+        halves other = (halves)(*(const halves *)(s->at[1] + i) == here);
+        found = take(one | other, i, out, found);
+    }
+    return found;
+}
+
+INLINE uint32_t hits_long(const fani_qs_long *l, uint32_t b, uint32_t x, uint32_t *out,
+                          uint32_t found)
+{
+    for (uint32_t slice = 0; slice < l->slices; slice++) {
+        const uint32_t *start = l->slice_start + slice * FANI_QS_BLOCKS_MAX + b;
+        uint32_t i = start[0], end = start[FANI_QS_BLOCKS_MAX];
+        for (; i < end; i += WORDS) { /* what follows is initialized, if no entry of this slice */
+            words match = (words)(*(const words *)(l->bucket + i) % FANI_QS_BLOCK == x);
+            doubles wide = (doubles)match;
+            uint64_t any = 0;
+            for (unsigned k = 0; k < DOUBLES; k++)
+                any |= wide[k];
+            for (unsigned k = 0; any != 0 && k < WORDS; k++) {
+                if (match[k] != 0 && i + k < end && found < FANI_QS_HITS_MAX)
+                    out[found++] =
+                        l->first + slice * FANI_QS_SLICE + (l->bucket[i + k] >> FANI_QS_PLACE_BITS);
+            }
+        }
+    }
+    return found;
+}
+
+static uint32_t hits(const fani_qs_worker *w, uint32_t block, uint32_t x, uint32_t *out)
+{
+    return hits_long(&w->l, block, x, out, hits_short(&w->s, x, out, 0));
+}
+
+#endif
