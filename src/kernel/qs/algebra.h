@@ -35,8 +35,8 @@ size_t fani_qs_set_count(const fani_qs_set *set);
 size_t fani_qs_set_bytes(const fani_qs_set *set);
 
 /* How many independent products of its relations have no large prime an odd number of times: kept
- * up to date with each relation, at no cost. With as many as columns (and FANI_QS_EXCESS) the
- * relations are enough. */
+ * up to date with each relation, at no cost. With FANI_QS_EXCESS more than columns the relations
+ * are enough. */
 size_t fani_qs_set_cycles(const fani_qs_set *set);
 
 /* Relation i < count in the order in which they came; `factor` has room for FANI_QS_FACTORS_MAX and
@@ -45,10 +45,18 @@ void fani_qs_set_get(const fani_qs_set *set, size_t i, uint32_t *factor,
                      fani_qs_relation *relation);
 
 /* *excess = the rows of the matrix of all relations less its columns, after those were left out
- * that alone have some prime: at least cycles less columns, and in truth thousands more, as many
- * primes of the base divide nothing. At FANI_QS_EXCESS the relations are enough. Takes about 0.2 us
- * a relation and 40 bytes. Errors: FAN_E_MEMORY. */
+ * that alone have some prime: at least cycles less columns, and more as long as primes of the base
+ * divide nothing. From FANI_QS_EXCESS on the relations are enough. Takes about 0.3 us a relation,
+ * and 10 bytes. Errors: FAN_E_MEMORY. */
 fan_status fani_qs_set_excess(const fani_qs_set *set, int64_t *excess);
+
+/* *enough: the excess is at least FANI_QS_EXCESS; it is only computed where that may be. What it
+ * answers depends on the sets that it was asked for before, too: to stop a collection at the same
+ * place every time, ask at places given by the index. Errors: FAN_E_MEMORY. */
+fan_status fani_qs_set_enough(fani_qs_set *set, bool *enough);
+
+/* How many cycles will probably be enough, for who shows progress. */
+size_t fani_qs_set_wanted(const fani_qs_set *set);
 
 /* *divisor = a proper divisor of n, from the relations of `qs` in the set. Only the cancel hook of
  * the effort is used. Relations that turn out to be false are taken out of the set.

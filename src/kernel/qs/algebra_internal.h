@@ -115,7 +115,7 @@ size_t fani_gf2_padded_columns(const fani_gf2_packed *packed);
 
 /* *divisor = a proper divisor, or 1, from the product of the records i with in[i]. False: their
  * product is no square as it should be, so one of them is false. FAN_E_MEMORY. */
-fan_status fani_qs_try(const fani_qs *qs, const fani_qs_set *set, const bool *in, mpz_ptr divisor,
-                       bool *is_square);
+fan_status fani_qs_extract(const fani_qs *qs, const fani_qs_set *set, const bool *in,
+                           mpz_ptr divisor, bool *is_square);
 
 #endif

@@ -104,8 +104,8 @@ static bool divide(mpz_srcptr n, mpz_srcptr x, mpz_srcptr y, mpz_ptr divisor)
     return same;
 }
 
-fan_status fani_qs_try(const fani_qs *qs, const fani_qs_set *set, const bool *in, mpz_ptr divisor,
-                       bool *is_square)
+fan_status fani_qs_extract(const fani_qs *qs, const fani_qs_set *set, const bool *in,
+                           mpz_ptr divisor, bool *is_square)
 {
     mpz_srcptr n = fani_qs_number(qs);
     uint32_t *exponent = calloc(set->columns + set->vertex_count, sizeof *exponent);

@@ -18,7 +18,7 @@ static bool grow(void **array, size_t *capacity, size_t count, size_t size)
 {
     if (count <= *capacity)
         return true;
-    size_t larger = count + count / 4 + 64;
+    size_t larger = count + count / 8 + 64;
     void *moved = reallocarray(*array, larger, size);
     if (!moved)
         return false;
@@ -110,12 +110,12 @@ static size_t place_of_content(const fani_qs_set *set, const uint32_t *table, si
     return at;
 }
 
-/* A table of at least twice as many places as things. */
+/* A table of which at most three quarters are taken. */
 static size_t table_size(size_t size, size_t count)
 {
     if (size == 0)
         size = TABLE_FIRST;
-    while (size < 2 * count)
+    while (size / 4 * 3 < count)
         size *= 2;
     return size;
 }
@@ -267,6 +267,8 @@ fan_status fani_qs_set_new(uint32_t columns, fani_qs_set **set)
     if (!made)
         return FAN_E_MEMORY;
     made->columns = columns;
+    made->next_look = columns / 4 * 3;
+    made->wanted = (size_t)columns + FANI_QS_EXCESS;
     if (!make_room(made, 1)) {
         fani_qs_set_free(made);
         return FAN_E_MEMORY;
@@ -296,6 +298,40 @@ size_t fani_qs_set_count(const fani_qs_set *set)
 size_t fani_qs_set_cycles(const fani_qs_set *set)
 {
     return set->count - set->joined;
+}
+
+size_t fani_qs_set_wanted(const fani_qs_set *set)
+{
+    return set->wanted;
+}
+
+fan_status fani_qs_set_enough(fani_qs_set *set, bool *enough)
+{
+    int64_t excess;
+    *enough = false;
+    if (fani_qs_set_cycles(set) < set->next_look)
+        return FAN_OK;
+    fan_status status = fani_qs_set_excess(set, &excess);
+    if (status != FAN_OK)
+        return status;
+    *enough = excess >= FANI_QS_EXCESS;
+    size_t cycles = fani_qs_set_cycles(set), missing = (size_t)(FANI_QS_EXCESS - excess);
+    /* Where nothing is left after pruning that tells nothing. */
+    if (excess >= 0 && cycles < set->columns)
+        missing += (set->columns - cycles) / 2;
+    if (!*enough)
+        fani_qs_set_look_later(set, missing);
+    return FAN_OK;
+}
+
+void fani_qs_set_look_later(fani_qs_set *set, size_t missing)
+{
+    size_t cycles = fani_qs_set_cycles(set), most = (size_t)set->columns + FANI_QS_EXCESS;
+    set->next_look = cycles + missing / 2 + set->columns / 128 + 1;
+    /* With new cycles come new columns: a quarter of them, or so. */
+    set->wanted = cycles + missing + missing / 3;
+    if (set->wanted > most && most > cycles)
+        set->wanted = most;
 }
 
 size_t fani_qs_set_bytes(const fani_qs_set *set)
@@ -360,6 +396,8 @@ fan_status fani_qs_set_drop(fani_qs_set *set, const bool *drop)
     }
     if (status == FAN_OK) {
         fani_qs_set old = *set;
+        kept->next_look = old.next_look;
+        kept->wanted = old.wanted;
         *set = *kept;
         *kept = old;
     }

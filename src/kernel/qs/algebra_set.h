@@ -34,6 +34,8 @@ struct fani_qs_set {
     uint32_t *by_prime;
     size_t content_size, prime_size; /* powers of two */
     size_t joined;                   /* how often a relation has joined two components */
+    size_t next_look;                /* cycles from which on the excess is computed again */
+    size_t wanted;                   /* cycles that will probably be enough */
 };
 
 /* The columns of record i, with those that repeat; `column` has room for FANI_QS_FACTORS_MAX.
@@ -43,6 +45,10 @@ uint32_t fani_qs_set_factors(const fani_qs_set *set, size_t i, uint32_t *column)
 /* Those columns that it has an odd number of times, ascending, then `columns` + vertex for its
  * large primes, the smaller one first. `column` has room for FANI_QS_FACTORS_MAX + 2. */
 uint32_t fani_qs_set_odd(const fani_qs_set *set, size_t i, uint32_t *column);
+
+/* The relations were not enough: they are looked at again when there are some more cycles, about
+ * half as many as are missing for sure. */
+void fani_qs_set_look_later(fani_qs_set *set, size_t missing);
 
 /* Takes out the relations i with drop[i]; the others keep their order. Errors: FAN_E_MEMORY: the
  * set is unchanged. */

@@ -153,7 +153,7 @@ static fan_status try_dependencies(const solution *s, mpz_ptr divisor)
         if (fani_is_cancelled(s->effort))
             return FAN_E_CANCELLED;
         list_records(s, k);
-        fan_status status = fani_qs_try(s->qs, s->set, s->in, divisor, &is_square);
+        fan_status status = fani_qs_extract(s->qs, s->set, s->in, divisor, &is_square);
         if (status != FAN_OK)
             return status;
         if (!is_square)
@@ -181,6 +181,8 @@ fan_status fani_qs_solve(const fani_qs *qs, fani_qs_set *set, const fani_effort 
     fani_gf2_lists_clear(&s.matrix);
     if (status == FAN_OK)
         status = try_dependencies(&s, divisor);
+    if (status == FAN_E_EFFORT)
+        fani_qs_set_look_later(set, FANI_QS_EXCESS);
     free(s.pruned.record);
     fani_gf2_lists_clear(&s.sums);
     free(s.dependency);
