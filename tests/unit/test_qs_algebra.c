@@ -374,6 +374,81 @@ FAN_TEST(qs_algebra, excess_is_taken_out)
     free(list);
 }
 
+/* The same relations in another order, some of them twice, are the same to all that follows. */
+static void expect_same(const fani_qs_set *one, const fani_qs_set *other)
+{
+    fani_qs_pruned pruned[2];
+    fani_gf2_lists rows[2], sums[2];
+    const fani_qs_set *set[2] = {one, other};
+    for (unsigned k = 0; k < 2; k++) {
+        ASSERT_I64(fani_qs_prune(set[k], 1000, &endless, &pruned[k]), FAN_OK);
+        ASSERT_I64(fani_qs_rows(set[k], &pruned[k], &rows[k]), FAN_OK);
+        ASSERT_I64(fani_gf2_merge(&rows[k], &endless, &sums[k]), FAN_OK);
+    }
+    ASSERT_U64(pruned[0].count, pruned[1].count);
+    ASSERT_U64(rows[0].first[rows[0].count], rows[1].first[rows[1].count]);
+    ASSERT_U64(sums[0].count, sums[1].count);
+    EXPECT_TRUE(pruned[0].count > 500 && sums[0].count > 50);
+    for (uint32_t i = 0; i < pruned[0].count; i++) {
+        const fani_qs_record *p = &one->record[pruned[0].record[i]];
+        const fani_qs_record *q = &other->record[pruned[1].record[i]];
+        EXPECT_TRUE(p->a == q->a && p->b == q->b && p->x == q->x);
+    }
+    EXPECT_TRUE(memcmp(rows[0].item, rows[1].item,
+                       rows[0].first[rows[0].count] * sizeof *rows[0].item) == 0);
+    EXPECT_TRUE(memcmp(sums[0].item, sums[1].item,
+                       sums[0].first[sums[0].count] * sizeof *sums[0].item) == 0);
+    for (unsigned k = 0; k < 2; k++) {
+        free(pruned[k].record);
+        fani_gf2_lists_clear(&rows[k]);
+        fani_gf2_lists_clear(&sums[k]);
+    }
+}
+
+FAN_TEST(qs_algebra, order_of_relations_does_not_matter)
+{
+    enum { COUNT = 3000 };
+    made_relation *list = make_relations(8, COUNT, 300);
+    ASSERT_TRUE(list);
+    fani_qs_set *forwards = set_of(list, COUNT), *backwards = set_of(list, 0);
+    for (uint32_t i = COUNT; i-- > 0;) {
+        fani_qs_relation later = list[i].relation;
+        later.a += 1000000;
+        EXPECT_I64(fani_qs_set_add(backwards, i % 2 == 0 ? &later : &list[i].relation, NULL),
+                   FAN_OK);
+        EXPECT_I64(fani_qs_set_add(backwards, i % 2 == 0 ? &list[i].relation : &later, NULL),
+                   FAN_OK);
+    }
+    EXPECT_U64(fani_qs_set_cycles(forwards), fani_qs_set_cycles(backwards));
+    expect_same(forwards, backwards);
+    fani_qs_set_free(forwards);
+    fani_qs_set_free(backwards);
+    free(list);
+}
+
+/* Asked again and again, it says so as soon as the excess is there, or a few cycles later. */
+FAN_TEST(qs_algebra, enough_is_enough)
+{
+    enum { COUNT = 3000 };
+    made_relation *list = make_relations(12, COUNT, 300);
+    ASSERT_TRUE(list);
+    fani_qs_set *set = set_of(list, 0);
+    bool enough = false;
+    uint32_t i = 0, due = 0;
+    for (; i < COUNT && !enough; i++) {
+        int64_t excess;
+        ASSERT_I64(fani_qs_set_add(set, &list[i].relation, NULL), FAN_OK);
+        ASSERT_I64(fani_qs_set_enough(set, &enough), FAN_OK);
+        ASSERT_I64(fani_qs_set_excess(set, &excess), FAN_OK);
+        EXPECT_TRUE(!enough || excess >= FANI_QS_EXCESS);
+        due += excess >= FANI_QS_EXCESS;
+        EXPECT_TRUE(fani_qs_set_wanted(set) >= fani_qs_set_cycles(set) || excess > 0);
+    }
+    EXPECT_TRUE(enough && due < 50);
+    fani_qs_set_free(set);
+    free(list);
+}
+
 /* ---- Matrices ------------------------------------------------------------------------------- */
 
 /* Rows of about `weight` ones; each column below `dense` has a one in every third row. */

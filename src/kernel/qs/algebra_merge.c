@@ -6,9 +6,9 @@
 #include <string.h>
 
 enum {
-    MERGED_MAX = 16, /* ones of a column that is still solved for */
+    MERGED_MAX = 10, /* ones of a column that is still solved for */
     DENSE_PART = 12, /* columns with more than rows / this are not looked at here */
-    PASSES = 8,      /* bounds from 0 to the last one */
+    PASSES = 3,      /* bounds from 0 to the last one */
     POLLED = 1024,   /* columns looked at between two looks at the cancel hook */
     ROW_COST = 50,   /* what the vectors' arithmetic costs for a row, in ones of the matrix */
 };

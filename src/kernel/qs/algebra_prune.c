@@ -183,9 +183,9 @@ static fan_status take_out_excess(prune *p, uint32_t excess, const fani_effort *
     clique *cliques = malloc(p->rows * sizeof *cliques);
     fan_status status = parent && weight && cliques ? FAN_OK : FAN_E_MEMORY;
     while (status == FAN_OK && excess_of(p) > (int64_t)excess) {
-        /* Each one that goes changes the others: half of them at a time. */
+        /* Each one that goes changes the others, so not all at a time. */
         int64_t over = excess_of(p) - excess;
-        take_out_cliques(p, parent, weight, cliques, (uint32_t)(over + 1) / 2);
+        take_out_cliques(p, parent, weight, cliques, (uint32_t)(over - over / 4));
         if (fani_is_cancelled(effort))
             status = FAN_E_CANCELLED;
     }
