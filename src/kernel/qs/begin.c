@@ -30,7 +30,7 @@ static void set_deltas(const fani_qs_worker *w, residues *r)
 /* 2 a x + b = +- t. */
 static void set_roots(const fani_qs_worker *w, uint32_t i, residues *r)
 {
-    uint32_t p = r->p, t = w->qs->square_root[i], b = (uint32_t)mpz_fdiv_ui(w->b, p);
+    uint32_t p = r->p, t = w->qs->square_root[i], b = (uint32_t)mpz_fdiv_ui(w->scratch, p);
     uint32_t half = fani_mod_mul(r->inverse, p / 2 + 1, p);
     uint32_t middle = w->interval / 2 % p;
     r->root[0] = (fani_mod_mul((t + p - b) % p, half, p) + middle) % p;
@@ -75,7 +75,7 @@ static void begin_long(fani_qs_worker *w, uint32_t i)
 
 void fani_qs_begin(fani_qs_worker *w)
 {
-    fani_qs_leading_b(&w->leading, 0, w->b);
+    fani_qs_leading_b(&w->leading, 0, w->scratch);
     for (uint32_t i = 0; i < w->s.count; i++)
         begin_short(w, i);
     for (uint32_t i = 0; i < w->l.count; i++)

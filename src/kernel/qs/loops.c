@@ -1,6 +1,14 @@
 enum { VECTOR_BYTES = 16 };
 #include "loops_body.h"
 
+static inline __attribute__((always_inline)) bool any_of(doubles v)
+{
+    uint64_t any = 0;
+    for (unsigned k = 0; k < DOUBLES; k++)
+        any |= v[k];
+    return any != 0;
+}
+
 static uint32_t pack_below(const fani_qs_long *l, uint32_t *out, words entries, words at,
                            uint32_t end)
 {
@@ -13,4 +21,4 @@ static uint32_t pack_below(const fani_qs_long *l, uint32_t *out, words entries, 
     return found;
 }
 
-const fani_qs_loops fani_qs_loops_scalar = {move, fill, sieve, scan, hits, step};
+const fani_qs_loops fani_qs_loops_scalar = {move, fill, sieve, scan, hits_small, hits, step};

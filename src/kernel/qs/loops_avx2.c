@@ -8,6 +8,11 @@
 enum { VECTOR_BYTES = 32 };
 #include "loops_body.h"
 
+static inline __attribute__((always_inline)) bool any_of(doubles v)
+{
+    return _mm256_testz_si256((__m256i)v, (__m256i)v) == 0;
+}
+
 /* Both numbers compared are below 2^31. */
 static inline __attribute__((always_inline)) uint32_t
 pack_below(const fani_qs_long *l, uint32_t *out, words entries, words at, uint32_t end)
@@ -19,4 +24,4 @@ pack_below(const fani_qs_long *l, uint32_t *out, words entries, words at, uint32
     return (uint32_t)__builtin_popcount(mask);
 }
 
-const fani_qs_loops fani_qs_loops_avx2 = {move, fill, sieve, scan, hits, step};
+const fani_qs_loops fani_qs_loops_avx2 = {move, fill, sieve, scan, hits_small, hits, step};

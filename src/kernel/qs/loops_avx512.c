@@ -8,6 +8,11 @@
 enum { VECTOR_BYTES = 64 };
 #include "loops_body.h"
 
+static inline __attribute__((always_inline)) bool any_of(doubles v)
+{
+    return _mm512_test_epi64_mask((__m512i)v, (__m512i)v) != 0;
+}
+
 static inline __attribute__((always_inline)) uint32_t
 pack_below(const fani_qs_long *l, uint32_t *out, words entries, words at, uint32_t end)
 {
@@ -17,4 +22,4 @@ pack_below(const fani_qs_long *l, uint32_t *out, words entries, words at, uint32
     return (uint32_t)__builtin_popcount(below);
 }
 
-const fani_qs_loops fani_qs_loops_avx512 = {move, fill, sieve, scan, hits, step};
+const fani_qs_loops fani_qs_loops_avx512 = {move, fill, sieve, scan, hits_small, hits, step};

@@ -18,6 +18,7 @@ enum {
     FANI_QS_CHUNK_ROOM = 2 * FANI_QS_CHUNK * (FANI_QS_BLOCKS_MAX / 2 + 1) + 64,
     FANI_QS_BEYOND = 64,      /* bytes behind a block that take what misses it */
     FANI_QS_HITS_MAX = 256,   /* more primes never divide a value at once, chance hits included */
+    FANI_QS_LIMBS = 4,        /* values have fewer than 250 bits */
     FANI_QS_FOUND_MAX = 1024, /* candidates of a block that are looked at in one go */
 };
 
@@ -67,8 +68,13 @@ struct fani_qs_worker {
     uint8_t *block;
     fani_qs_leading leading;
     uint64_t index; /* of the leading coefficient */
-    uint32_t k;     /* the polynomial, its b and c, and room for a value */
-    mpz_t b, c, value;
+    uint32_t k;     /* the polynomial */
+    mpz_t scratch;
+    unsigned limbs; /* of values; a, b and c as complements to two */
+    uint64_t a[FANI_QS_LIMBS], b[FANI_QS_LIMBS], c[FANI_QS_LIMBS];
+    /* Logarithms in 2^-16 bits: the longest large prime, the least and the longest product of two
+     * (0 where there are none). */
+    uint32_t one_large, two_large_least, two_large;
     uint32_t factor[FANI_QS_FACTORS_MAX];
 };
 
@@ -85,7 +91,9 @@ struct fani_qs_loops {
     void (*sieve)(fani_qs_worker *w, uint32_t block);
     /* Positions in the block with bit 7 set, from *from on; *from becomes where to go on. */
     uint32_t (*scan)(const uint8_t *block, uint32_t *from, uint16_t *out);
-    /* Indices in the base of primes that divide the value there, and some others, ascending. */
+    /* Indices in the base of unsieved primes that divide the value there, ascending. */
+    uint32_t (*hits_small)(const fani_qs_worker *w, uint32_t x, uint32_t *out);
+    /* The same for the others; a few that do not divide it too. */
     uint32_t (*hits)(const fani_qs_worker *w, uint32_t block, uint32_t x, uint32_t *out);
     /* Goes on to the next block. */
     void (*step)(fani_qs_short *s);
