@@ -1,6 +1,19 @@
 enum { VECTOR_BYTES = 16 };
 #include "loops_body.h"
 
+static inline __attribute__((always_inline)) uint64_t marks_of(const uint8_t *bytes)
+{
+    uint64_t all[8], any = 0, marks = 0;
+    memcpy(all, bytes, sizeof all);
+    for (unsigned k = 0; k < 8; k++)
+        any |= all[k];
+    if ((any & UINT64_C(0x8080808080808080)) == 0)
+        return 0;
+    for (unsigned k = 0; k < 64; k++)
+        marks |= (uint64_t)(bytes[k] >> 7) << k;
+    return marks;
+}
+
 static inline __attribute__((always_inline)) bool any_of(doubles v)
 {
     uint64_t any = 0;

@@ -8,6 +8,14 @@
 enum { VECTOR_BYTES = 32 };
 #include "loops_body.h"
 
+static inline __attribute__((always_inline)) uint64_t marks_of(const uint8_t *bytes)
+{
+    const __m256i *at = (const __m256i *)bytes;
+    uint32_t low = (uint32_t)_mm256_movemask_epi8(_mm256_loadu_si256(at));
+    uint32_t high = (uint32_t)_mm256_movemask_epi8(_mm256_loadu_si256(at + 1));
+    return (uint64_t)high << 32 | low;
+}
+
 static inline __attribute__((always_inline)) bool any_of(doubles v)
 {
     return _mm256_testz_si256((__m256i)v, (__m256i)v) == 0;

@@ -8,6 +8,11 @@
 enum { VECTOR_BYTES = 64 };
 #include "loops_body.h"
 
+static inline __attribute__((always_inline)) uint64_t marks_of(const uint8_t *bytes)
+{
+    return _mm512_movepi8_mask(_mm512_loadu_si512(bytes));
+}
+
 static inline __attribute__((always_inline)) bool any_of(doubles v)
 {
     return _mm512_test_epi64_mask((__m512i)v, (__m512i)v) != 0;

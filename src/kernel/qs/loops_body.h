@@ -58,7 +58,10 @@ static void step(fani_qs_short *s)
     }
 }
 
-/* Whether any bit is set. Defined by the including file, as is the next. */
+/* Bit i is bit 7 of byte i, for 64 of them. Defined by the including file, as are the next two. */
+static inline uint64_t marks_of(const uint8_t *bytes);
+
+/* Whether any bit is set. */
 static inline bool any_of(doubles v);
 
 /* Stores those entries whose `at` is below `end` one after the other, and what comes after them up
@@ -151,6 +154,9 @@ static bool fill(fani_qs_worker *w, uint32_t row, bool forwards)
 
 /* ---- A block -------------------------------------------------------------------------------- */
 
+/* A vector that is read back word by word: the compiler would take it apart by slower means. */
+#define keep_in_memory(array) __asm__("" : "+m"(array))
+
 /* Bytes may alias anything: the loops have copies of what they need. */
 typedef struct striker {
     const uint16_t *prime, *x, *y, *quotient;
@@ -188,36 +194,43 @@ INLINE void run(striker s, uint32_t from, uint32_t to)
 
 /* Primes with `sure` multiples in a block, and one more by chance: what misses the block goes
  * behind it, so that no branch depends on chance. */
-INLINE void strike(striker s, const uint32_t *first_of, uint32_t sure)
+INLINE void strike(striker s, const uint32_t *first_of, uint32_t sure, halves beyond)
 {
-    for (uint32_t i = first_of[sure], end = first_of[sure - 1]; i < end; i++) {
-        size_t p = s.prime[i], x = s.x[i], y = s.y[i], beyond = FANI_QS_BLOCK + i % FANI_QS_BEYOND;
-        uint8_t log = s.log[i];
+    for (uint32_t from = first_of[sure], end = first_of[sure - 1]; from < end; from += HALVES) {
+        uint16_t last_x[HALVES], last_y[HALVES];
+        halves most = *(const halves *)(s.prime + from) * (uint16_t)sure;
+        *(halves *)last_x = smaller_halves(*(const halves *)(s.x + from) + most, beyond);
+        *(halves *)last_y = smaller_halves(*(const halves *)(s.y + from) + most, beyond);
+        keep_in_memory(last_x);
+        keep_in_memory(last_y);
+        uint32_t count = end - from < HALVES ? end - from : HALVES;
+        for (uint32_t k = 0; k < count; k++) {
+            size_t p = s.prime[from + k];
+            uint8_t log = s.log[from + k];
+            uint8_t *x = s.block + s.x[from + k], *y = s.block + s.y[from + k];
 #pragma GCC unroll 16
-        for (unsigned m = 0; m < sure; m++, x += p, y += p) {
-            s.block[x] += log;
-            s.block[y] += log;
+            for (unsigned m = 0; m < sure; m++, x += p, y += p) {
+                *x += log;
+                *y += log;
+            }
+            s.block[last_x[k]] += log;
+            s.block[last_y[k]] += log;
         }
-        s.block[x < FANI_QS_BLOCK ? x : beyond] += log;
-        s.block[y < FANI_QS_BLOCK ? y : beyond] += log;
     }
 }
 
 /* Primes above the length of a block: at most one position each. Arrays are padded beyond `count`
  * by primes that are never there. */
-INLINE void strike_once(striker s, uint32_t first, uint32_t count)
+INLINE void strike_once(striker s, uint32_t first, uint32_t count, halves beyond)
 {
-    halves beyond;
-    for (unsigned k = 0; k < HALVES; k++)
-        beyond[k] = (uint16_t)(FANI_QS_BLOCK + k);
     for (uint32_t from = first; from < count; from += FANI_QS_LANES) {
         uint8_t log = s.log[from];
         for (uint32_t i = from; i < from + FANI_QS_LANES; i += HALVES) {
             uint16_t x[HALVES], y[HALVES];
             *(halves *)x = smaller_halves(*(const halves *)(s.x + i), beyond);
             *(halves *)y = smaller_halves(*(const halves *)(s.y + i), beyond);
-            /* They are to be read back from memory: taking vectors apart is slower. */
-            __asm__("" : "+m"(x), "+m"(y));
+            keep_in_memory(x);
+            keep_in_memory(y);
 #pragma GCC unroll 32
             for (unsigned k = 0; k < HALVES; k++) {
                 s.block[x[k]] += log;
@@ -248,26 +261,29 @@ static void sieve(fani_qs_worker *w, uint32_t b)
     const fani_qs_short *s = &w->s;
     const striker k = {s->prime, s->at[0], s->at[1], s->quotient, s->log, w->block};
     uint32_t first_of[FANI_QS_MULTIPLES + 1], count = s->count;
+    halves beyond;
+    for (unsigned i = 0; i < HALVES; i++)
+        beyond[i] = (uint16_t)(FANI_QS_BLOCK + i);
     memcpy(first_of, s->first_of, sizeof first_of);
     memset(w->block, w->first, FANI_QS_BLOCK);
     run(k, s->first_sieved, first_of[16]);
-    strike(k, first_of, 16);
-    strike(k, first_of, 15);
-    strike(k, first_of, 14);
-    strike(k, first_of, 13);
-    strike(k, first_of, 12);
-    strike(k, first_of, 11);
-    strike(k, first_of, 10);
-    strike(k, first_of, 9);
-    strike(k, first_of, 8);
-    strike(k, first_of, 7);
-    strike(k, first_of, 6);
-    strike(k, first_of, 5);
-    strike(k, first_of, 4);
-    strike(k, first_of, 3);
-    strike(k, first_of, 2);
-    strike(k, first_of, 1);
-    strike_once(k, first_of[0], count);
+    strike(k, first_of, 16, beyond);
+    strike(k, first_of, 15, beyond);
+    strike(k, first_of, 14, beyond);
+    strike(k, first_of, 13, beyond);
+    strike(k, first_of, 12, beyond);
+    strike(k, first_of, 11, beyond);
+    strike(k, first_of, 10, beyond);
+    strike(k, first_of, 9, beyond);
+    strike(k, first_of, 8, beyond);
+    strike(k, first_of, 7, beyond);
+    strike(k, first_of, 6, beyond);
+    strike(k, first_of, 5, beyond);
+    strike(k, first_of, 4, beyond);
+    strike(k, first_of, 3, beyond);
+    strike(k, first_of, 2, beyond);
+    strike(k, first_of, 1, beyond);
+    strike_once(k, first_of[0], count, beyond);
     empty_bucket(&w->l, w->block, b);
 }
 
@@ -275,15 +291,8 @@ static uint32_t scan(const uint8_t *block, uint32_t *from, uint16_t *out)
 {
     uint32_t found = 0, x = *from;
     for (; x < FANI_QS_BLOCK && found + 64 <= FANI_QS_FOUND_MAX; x += 64) {
-        doubles all = *(const doubles *)(block + x);
-        for (unsigned k = VECTOR_BYTES; k < 64; k += VECTOR_BYTES)
-            all |= *(const doubles *)(block + x + k);
-        if (!any_of(all & UINT64_C(0x8080808080808080)))
-            continue;
-        for (uint32_t k = x; k < x + 64; k++) {
-            if (block[k] >= 128)
-                out[found++] = (uint16_t)k;
-        }
+        for (uint64_t marks = marks_of(block + x); marks != 0; marks &= marks - 1)
+            out[found++] = (uint16_t)(x + (uint32_t)__builtin_ctzll(marks));
     }
     *from = x;
     return found;
