@@ -230,7 +230,7 @@ void fani_qs_leading_set(fani_qs_leading *leading, const fani_qs *qs, uint64_t i
     }
 }
 
-void fani_qs_leading_b(const fani_qs_leading *leading, uint32_t k, mpz_ptr b)
+bool fani_qs_leading_b(const fani_qs_leading *leading, uint32_t k, mpz_ptr b)
 {
     uint32_t gray = k ^ k >> 1;
     mpz_set(b, leading->part[leading->count - 1]);
@@ -240,6 +240,8 @@ void fani_qs_leading_b(const fani_qs_leading *leading, uint32_t k, mpz_ptr b)
         else
             mpz_add(b, b, leading->part[j]);
     }
-    if (mpz_even_p(b))
+    bool is_even = mpz_even_p(b) != 0;
+    if (is_even)
         mpz_add(b, b, leading->a);
+    return is_even;
 }

@@ -1,6 +1,11 @@
 enum { VECTOR_BYTES = 16 };
 #include "loops_body.h"
 
+static inline __attribute__((always_inline)) doubles low_product(doubles x, doubles y)
+{
+    return (x & UINT32_MAX) * (y & UINT32_MAX);
+}
+
 static inline __attribute__((always_inline)) uint64_t marks_of(const uint8_t *bytes)
 {
     uint64_t all[8], any = 0, marks = 0;
@@ -34,4 +39,5 @@ static uint32_t pack_below(const fani_qs_long *l, uint32_t *out, words entries, 
     return found;
 }
 
-const fani_qs_loops fani_qs_loops_scalar = {move, fill, sieve, scan, hits_small, hits, step};
+const fani_qs_loops fani_qs_loops_scalar = {DOUBLES, begin,      move, fill, sieve,
+                                            scan,    hits_small, hits, step};

@@ -8,6 +8,11 @@
 enum { VECTOR_BYTES = 32 };
 #include "loops_body.h"
 
+static inline __attribute__((always_inline)) doubles low_product(doubles x, doubles y)
+{
+    return (doubles)_mm256_mul_epu32((__m256i)x, (__m256i)y);
+}
+
 static inline __attribute__((always_inline)) uint64_t marks_of(const uint8_t *bytes)
 {
     const __m256i *at = (const __m256i *)bytes;
@@ -32,4 +37,5 @@ pack_below(const fani_qs_long *l, uint32_t *out, words entries, words at, uint32
     return (uint32_t)__builtin_popcount(mask);
 }
 
-const fani_qs_loops fani_qs_loops_avx2 = {move, fill, sieve, scan, hits_small, hits, step};
+const fani_qs_loops fani_qs_loops_avx2 = {DOUBLES, begin,      move, fill, sieve,
+                                          scan,    hits_small, hits, step};

@@ -58,7 +58,10 @@ static void step(fani_qs_short *s)
     }
 }
 
-/* Bit i is bit 7 of byte i, for 64 of them. Defined by the including file, as are the next two. */
+/* The products of the low halves. Defined by the including file, as are those that follow. */
+static inline doubles low_product(doubles x, doubles y);
+
+/* Bit i is bit 7 of byte i, for 64 of them. */
 static inline uint64_t marks_of(const uint8_t *bytes);
 
 /* Whether any bit is set. */
@@ -68,6 +71,8 @@ static inline bool any_of(doubles v);
  * to a vector's length undefined; returns how many. */
 static inline uint32_t pack_below(const fani_qs_long *l, uint32_t *out, words entries, words at,
                                   uint32_t end);
+
+#include "begin_body.h"
 
 /* ---- Buckets -------------------------------------------------------------------------------- */
 

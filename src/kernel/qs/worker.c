@@ -314,6 +314,7 @@ fan_status fani_qs_collect(fani_qs_worker *w, uint64_t a, const fani_qs_hooks *h
     fani_qs_leading_set(&w->leading, w->qs, a);
     set_limbs(w, w->a, w->leading.a);
     set_short_logs(w);
+    w->is_b_raised = fani_qs_leading_b(&w->leading, 0, w->scratch);
     fani_qs_begin(w);
     for (w->k = 0; w->k < fani_qs_b_count(w->qs) && status == FAN_OK; w->k++) {
         if (hooks->cancelled && hooks->cancelled(hooks->context))
