@@ -6,7 +6,7 @@
 
 enum {
     BITS = 1 << 16,          /* logarithms are in 2^-16 bits */
-    ROUNDING = 5 * BITS / 2, /* what the logarithms of the sieve may miss altogether */
+    ROUNDING = 3 * BITS, /* what the logarithms of the sieve may miss altogether */
 };
 
 typedef struct value {
