@@ -6,6 +6,7 @@
  * --numbers K        semiprimes of each length (1)
  * --until PERCENT    of the columns: below 100 the time needed is estimated from what was found,
  *                    which holds for one large prime alone (100)
+ * --leading K        so many leading coefficients, however many cycles there are by then
  * --params base,blocks,large,small,slack,pair,a_prime
  * --isa NAME         one instruction set alone */
 #include <gmp.h>
@@ -21,6 +22,7 @@ typedef struct sieve_options {
     const char *digits;
     unsigned numbers;
     double until;
+    uint64_t leading;
     fani_qs_params params;
     bool has_params;
     const char *isa;
@@ -134,7 +136,8 @@ static void collect(const sieve_options *options, bench_table *table, unsigned d
     const fani_qs_hooks hooks = {.emit = count_relation, .context = &g};
     double needed = fani_qs_columns(qs) + 64.0;
     uint64_t a = 0;
-    while ((double)g.cycles < needed * options->until / 100 && a < fani_qs_a_count(qs)) {
+    uint64_t end = options->leading ? options->leading : fani_qs_a_count(qs);
+    while (a < end && (options->leading || (double)g.cycles < needed * options->until / 100)) {
         if (fani_qs_collect(worker, a++, &hooks) != FAN_OK)
             bench_fail("sieve: collecting failed");
     }
@@ -146,7 +149,7 @@ static void collect(const sieve_options *options, bench_table *table, unsigned d
                     (unsigned long long)g.relations[2], (unsigned long long)g.cycles,
                     (double)(g.relations[0] + g.relations[1] + g.relations[2]) / seconds,
                     1e6 * seconds / (double)polynomials,
-                    options->until < 100 ? estimate(&g, seconds, needed) : seconds);
+                    (double)g.cycles < needed ? estimate(&g, seconds, needed) : seconds);
     fani_qs_worker_free(worker);
     fani_qs_free(qs);
     free(g.prime);
@@ -191,6 +194,8 @@ static int read_own(int argc, char **argv, sieve_options *options)
             options->numbers = (unsigned)strtoul(value, NULL, 10);
         else if (strcmp(argv[i], "--until") == 0)
             options->until = strtod(value, NULL);
+        else if (strcmp(argv[i], "--leading") == 0)
+            options->leading = strtoull(value, NULL, 10);
         else if (strcmp(argv[i], "--params") == 0)
             read_params(value, options);
         else if (strcmp(argv[i], "--isa") == 0)

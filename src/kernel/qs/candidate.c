@@ -4,7 +4,14 @@
 #include "kernel/factor/factor_batch.h"
 #include "kernel/factor/montgomery.h"
 
+enum {
+    BITS = 1 << 16,          /* logarithms are in 2^-16 bits */
+    ROUNDING = 3 * BITS, /* what the logarithms of the sieve may miss altogether */
+};
+
 typedef struct value {
+    uint64_t limb[FANI_QS_LIMBS];
+    unsigned limbs; /* that are not 0 */
     uint32_t count; /* of factors */
     uint32_t large[2];
 } value;
@@ -15,31 +22,114 @@ static void add_column(fani_qs_worker *w, value *v, uint32_t column)
         w->factor[v->count++] = column;
 }
 
+/* Divides v by p if that leaves nothing: from the low end, by the inverse mod 2^64 (Jebelean 1993).
+ */
+static bool divide(value *v, uint32_t p, uint64_t inverse)
+{
+    uint64_t quotient[FANI_QS_LIMBS], borrow = 0;
+    for (unsigned i = 0; i < v->limbs; i++) {
+        uint64_t rest = v->limb[i] - borrow;
+        uint64_t under = v->limb[i] < borrow;
+        quotient[i] = rest * inverse;
+        borrow = (uint64_t)(((fani_u128)quotient[i] * p) >> 64) + under;
+    }
+    if (borrow != 0)
+        return false;
+    for (unsigned i = 0; i < v->limbs; i++)
+        v->limb[i] = quotient[i];
+    v->limbs -= v->limb[v->limbs - 1] == 0;
+    return true;
+}
+
 static void divide_out(fani_qs_worker *w, value *v, uint32_t index)
 {
-    while (mpz_divisible_ui_p(w->value, w->qs->prime[index])) {
-        mpz_divexact_ui(w->value, w->value, w->qs->prime[index]);
+    uint32_t p = w->qs->prime[index];
+    uint64_t inverse = fani_inverse_u64(p);
+    while (divide(v, p, inverse))
         add_column(w, v, FANI_QS_FIRST + index);
+}
+
+/* v = v * x + y, as complements to two. */
+static void multiply_add(uint64_t *v, unsigned limbs, int32_t x, const uint64_t *y)
+{
+    uint64_t factor = x < 0 ? 0 - (uint64_t)x : (uint64_t)x, flip = x < 0 ? UINT64_MAX : 0;
+    uint64_t carry = 0, other = x < 0;
+    for (unsigned i = 0; i < limbs; i++) {
+        fani_u128 product = (fani_u128)v[i] * factor + carry;
+        fani_u128 sum = (fani_u128)((uint64_t)product ^ flip) + y[i] + other;
+        carry = (uint64_t)(product >> 64);
+        v[i] = (uint64_t)sum;
+        other = (uint64_t)(sum >> 64);
     }
 }
 
-/* w->value = |Q(x)|, less its sign and its twos. False for 0. */
+static void negate(value *v)
+{
+    uint64_t carry = 1;
+    for (unsigned i = 0; i < v->limbs; i++) {
+        v->limb[i] = ~v->limb[i] + carry;
+        carry = carry != 0 && v->limb[i] == 0;
+    }
+}
+
+/* Shifts out the zeros at the low end; returns how many they were. */
+static unsigned shift_out_twos(value *v)
+{
+    unsigned twos = 0;
+    for (; v->limb[0] == 0; twos += 64) {
+        for (unsigned i = 1; i < v->limbs; i++)
+            v->limb[i - 1] = v->limb[i];
+        v->limbs--;
+    }
+    unsigned shift = (unsigned)__builtin_ctzll(v->limb[0]);
+    for (unsigned i = 0; i < v->limbs && shift > 0; i++) {
+        uint64_t above = i + 1 < v->limbs ? v->limb[i + 1] << (64 - shift) : 0;
+        v->limb[i] = v->limb[i] >> shift | above;
+    }
+    v->limbs -= v->limb[v->limbs - 1] == 0;
+    return twos + shift;
+}
+
+/* v = |Q(x)|, less its sign and its twos. False for 0. */
 static bool begin_value(fani_qs_worker *w, value *v, int32_t x)
 {
-    mpz_mul_si(w->value, w->leading.a, x);
-    mpz_add(w->value, w->value, w->b);
-    mpz_mul_si(w->value, w->value, x);
-    mpz_add(w->value, w->value, w->c);
-    if (mpz_sgn(w->value) == 0)
-        return false;
-    if (mpz_sgn(w->value) < 0)
+    v->limbs = w->limbs;
+    for (unsigned i = 0; i < w->limbs; i++)
+        v->limb[i] = w->a[i];
+    multiply_add(v->limb, w->limbs, x, w->b);
+    multiply_add(v->limb, w->limbs, x, w->c);
+    if (v->limb[w->limbs - 1] >> 63 != 0) {
         add_column(w, v, FANI_QS_SIGN);
-    mpz_abs(w->value, w->value);
-    mp_bitcnt_t twos = mpz_scan1(w->value, 0);
-    mpz_tdiv_q_2exp(w->value, w->value, twos);
-    for (mp_bitcnt_t i = 0; i < twos + 2; i++)
+        negate(v);
+    }
+    while (v->limbs > 0 && v->limb[v->limbs - 1] == 0)
+        v->limbs--;
+    if (v->limbs == 0)
+        return false;
+    unsigned twos = shift_out_twos(v);
+    for (unsigned i = 0; i < twos + 2; i++)
         add_column(w, v, FANI_QS_TWO);
     return true;
+}
+
+/* log2, up to the bits behind the point that the top word gives. */
+static uint32_t log_of(const value *v)
+{
+    uint64_t top = v->limb[v->limbs - 1];
+    unsigned zeros = (unsigned)__builtin_clzll(top);
+    /* Between powers of two the logarithm is a straight line, to 0.09. */
+    uint32_t part = (uint32_t)(top << zeros << 1 >> 48);
+    return ((64 * v->limbs - 1 - zeros) << 16) + part;
+}
+
+/* Whether what the sieve has not found may be large primes. */
+static bool is_promising(const fani_qs_worker *w, const value *v, uint8_t byte)
+{
+    uint32_t found = (uint32_t)(uint8_t)(byte - w->first) * w->unit, left = log_of(v);
+    left = left > found ? left - found : 0;
+    if (left <= w->one_large + ROUNDING)
+        return true;
+    return left <= w->two_large + ROUNDING && left + ROUNDING >= w->two_large_least;
 }
 
 /* Whether 2^(n-1) = 1 mod n: of what the base leaves, few composites are so, and they are lost. */
@@ -81,9 +171,9 @@ static bool split_rest(const fani_qs_worker *w, uint64_t rest, value *v)
 static bool take_rest(const fani_qs_worker *w, value *v)
 {
     const fani_qs *qs = w->qs;
-    if (mpz_sizeinbase(w->value, 2) > 64)
+    if (v->limbs > 1)
         return false;
-    uint64_t rest = mpz_get_ui(w->value), longest = qs->prime[qs->params.base - 1];
+    uint64_t rest = v->limb[0], longest = qs->prime[qs->params.base - 1];
     v->large[0] = v->large[1] = 1;
     if (rest < qs->large_end) {
         v->large[1] = (uint32_t)rest;
@@ -108,11 +198,17 @@ static void sort_columns(uint32_t *column, uint32_t count)
 fan_status fani_qs_try(fani_qs_worker *w, uint32_t block, uint32_t x, const fani_qs_hooks *hooks)
 {
     uint32_t hit[FANI_QS_HITS_MAX];
-    value v = {0};
+    value v;
+    v.count = 0;
     int32_t at = (int32_t)(block * FANI_QS_BLOCK + x) - (int32_t)(w->interval / 2);
     if (!begin_value(w, &v, at))
         return FAN_OK;
-    uint32_t hits = w->loops->hits(w, block, x, hit);
+    uint32_t hits = w->loops->hits_small(w, x, hit);
+    for (uint32_t i = 0; i < hits; i++)
+        divide_out(w, &v, hit[i]);
+    if (!is_promising(w, &v, w->block[x]))
+        return FAN_OK;
+    hits = w->loops->hits(w, block, x, hit);
     for (uint32_t i = 0; i < hits; i++)
         divide_out(w, &v, hit[i]);
     for (uint32_t j = 0; j < w->leading.count; j++) {

@@ -8,6 +8,7 @@
 enum {
     FANI_QS_SIGN = 0,
     FANI_QS_TWO = 1,
+    FANI_QS_PAD = 8,   /* odd numbers behind the primes: vectors may reach beyond the end */
     FANI_QS_FIRST = 2, /* the column of the first odd prime */
     /* Primes of a are below this, so that the loops which leave them out are those of blocks. */
     FANI_QS_A_PRIME_END = 1 << 15,
@@ -29,8 +30,11 @@ struct fani_qs {
     mpz_t kn;
     uint32_t multiplier;
     fani_qs_params params;
-    uint32_t *prime; /* [params.base] */
+    uint32_t *prime; /* [params.base], and FANI_QS_PAD more as in the arrays below */
     uint32_t *square_root;
+    uint32_t *inverse;      /* prime * inverse = 1 mod 2^32 */
+    uint32_t *radix_square; /* 2^64 mod prime */
+    uint32_t *middle;       /* half the interval mod prime */
     uint32_t large_end;
     fani_qs_pools pools;
 };
@@ -56,8 +60,8 @@ void fani_qs_leading_clear(fani_qs_leading *leading);
 /* The leading coefficient with an index below pools.count. */
 void fani_qs_leading_set(fani_qs_leading *leading, const fani_qs *qs, uint64_t index);
 
-/* b of polynomial k. */
-void fani_qs_leading_b(const fani_qs_leading *leading, uint32_t k, mpz_ptr b);
+/* b of polynomial k; a is added or not for all of them alike, which is told. */
+bool fani_qs_leading_b(const fani_qs_leading *leading, uint32_t k, mpz_ptr b);
 
 /* The subset of `taken` out of `size` things with a number below their binomial coefficient, as
  * ascending places; and that coefficient, or UINT64_MAX where it is larger. */

@@ -7,9 +7,10 @@
 
 enum {
     FIRST_INDEX = 4,  /* of the base: smaller primes are of more use in the sieve */
-    WINDOW_MIN = 12,  /* indices of the base on either side of the ideal prime */
-    WINDOW_MAX = 110, /* half of them are in the pool */
-    ENOUGH = 1000000, /* subsets: more than any number takes */
+    WINDOW_MIN = 12,  /* indices of the base on either side of the middle; half are in the pool */
+    WINDOW_MAX = 110,
+    SPREAD = 4,  /* and so many for each prime of a, */
+    ENOUGH = 10, /* if not before there were so many subsets for each prime of the base */
 };
 
 uint64_t fani_qs_binomial(uint32_t size, uint32_t taken)
@@ -115,7 +116,8 @@ static uint64_t stride_for(uint64_t count)
     return stride;
 }
 
-/* Widens the window of all but the last prime until there are enough subsets. */
+/* Widens the window of all but the last prime until there are enough subsets: those of a narrow one
+ * come closer to the ideal, those of a wide one have less in common. */
 static void choose_window(const fani_qs *qs, fani_qs_pools *pools, uint32_t middle)
 {
     uint32_t base = qs->params.base, taken = pools->primes - 1;
@@ -125,7 +127,7 @@ static void choose_window(const fani_qs *qs, fani_qs_pools *pools, uint32_t midd
         uint32_t high = centre + width < base ? centre + width : base;
         pools->size[0] = fill_pool(qs, low, high, 0, pools->pool[0]);
         pools->count = fani_qs_binomial(pools->size[0], taken);
-        if (pools->count >= ENOUGH && width >= 4 * taken)
+        if (pools->count / ENOUGH >= base && (width >= SPREAD * taken || low == FIRST_INDEX))
             return;
     }
 }
@@ -230,7 +232,7 @@ void fani_qs_leading_set(fani_qs_leading *leading, const fani_qs *qs, uint64_t i
     }
 }
 
-void fani_qs_leading_b(const fani_qs_leading *leading, uint32_t k, mpz_ptr b)
+bool fani_qs_leading_b(const fani_qs_leading *leading, uint32_t k, mpz_ptr b)
 {
     uint32_t gray = k ^ k >> 1;
     mpz_set(b, leading->part[leading->count - 1]);
@@ -240,6 +242,8 @@ void fani_qs_leading_b(const fani_qs_leading *leading, uint32_t k, mpz_ptr b)
         else
             mpz_add(b, b, leading->part[j]);
     }
-    if (mpz_even_p(b))
+    bool is_even = mpz_even_p(b) != 0;
+    if (is_even)
         mpz_add(b, b, leading->a);
+    return is_even;
 }

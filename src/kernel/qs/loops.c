@@ -1,6 +1,32 @@
 enum { VECTOR_BYTES = 16 };
 #include "loops_body.h"
 
+static inline __attribute__((always_inline)) doubles low_product(doubles x, doubles y)
+{
+    return (x & UINT32_MAX) * (y & UINT32_MAX);
+}
+
+static inline __attribute__((always_inline)) uint64_t marks_of(const uint8_t *bytes)
+{
+    uint64_t all[8], any = 0, marks = 0;
+    memcpy(all, bytes, sizeof all);
+    for (unsigned k = 0; k < 8; k++)
+        any |= all[k];
+    if ((any & UINT64_C(0x8080808080808080)) == 0)
+        return 0;
+    for (unsigned k = 0; k < 64; k++)
+        marks |= (uint64_t)(bytes[k] >> 7) << k;
+    return marks;
+}
+
+static inline __attribute__((always_inline)) bool any_of(doubles v)
+{
+    uint64_t any = 0;
+    for (unsigned k = 0; k < DOUBLES; k++)
+        any |= v[k];
+    return any != 0;
+}
+
 static uint32_t pack_below(const fani_qs_long *l, uint32_t *out, words entries, words at,
                            uint32_t end)
 {
@@ -13,4 +39,5 @@ static uint32_t pack_below(const fani_qs_long *l, uint32_t *out, words entries, 
     return found;
 }
 
-const fani_qs_loops fani_qs_loops_scalar = {move, fill, sieve, scan, hits, step};
+const fani_qs_loops fani_qs_loops_scalar = {DOUBLES, begin,      move, fill, sieve,
+                                            scan,    hits_small, hits, step};

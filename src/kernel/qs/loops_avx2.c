@@ -8,6 +8,24 @@
 enum { VECTOR_BYTES = 32 };
 #include "loops_body.h"
 
+static inline __attribute__((always_inline)) doubles low_product(doubles x, doubles y)
+{
+    return (doubles)_mm256_mul_epu32((__m256i)x, (__m256i)y);
+}
+
+static inline __attribute__((always_inline)) uint64_t marks_of(const uint8_t *bytes)
+{
+    const __m256i *at = (const __m256i *)bytes;
+    uint32_t low = (uint32_t)_mm256_movemask_epi8(_mm256_loadu_si256(at));
+    uint32_t high = (uint32_t)_mm256_movemask_epi8(_mm256_loadu_si256(at + 1));
+    return (uint64_t)high << 32 | low;
+}
+
+static inline __attribute__((always_inline)) bool any_of(doubles v)
+{
+    return _mm256_testz_si256((__m256i)v, (__m256i)v) == 0;
+}
+
 /* Both numbers compared are below 2^31. */
 static inline __attribute__((always_inline)) uint32_t
 pack_below(const fani_qs_long *l, uint32_t *out, words entries, words at, uint32_t end)
@@ -19,4 +37,5 @@ pack_below(const fani_qs_long *l, uint32_t *out, words entries, words at, uint32
     return (uint32_t)__builtin_popcount(mask);
 }
 
-const fani_qs_loops fani_qs_loops_avx2 = {move, fill, sieve, scan, hits, step};
+const fani_qs_loops fani_qs_loops_avx2 = {DOUBLES, begin,      move, fill, sieve,
+                                          scan,    hits_small, hits, step};

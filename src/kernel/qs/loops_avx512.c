@@ -8,6 +8,21 @@
 enum { VECTOR_BYTES = 64 };
 #include "loops_body.h"
 
+static inline __attribute__((always_inline)) doubles low_product(doubles x, doubles y)
+{
+    return (doubles)_mm512_mul_epu32((__m512i)x, (__m512i)y);
+}
+
+static inline __attribute__((always_inline)) uint64_t marks_of(const uint8_t *bytes)
+{
+    return _mm512_movepi8_mask(_mm512_loadu_si512(bytes));
+}
+
+static inline __attribute__((always_inline)) bool any_of(doubles v)
+{
+    return _mm512_test_epi64_mask((__m512i)v, (__m512i)v) != 0;
+}
+
 static inline __attribute__((always_inline)) uint32_t
 pack_below(const fani_qs_long *l, uint32_t *out, words entries, words at, uint32_t end)
 {
@@ -17,4 +32,5 @@ pack_below(const fani_qs_long *l, uint32_t *out, words entries, words at, uint32
     return (uint32_t)__builtin_popcount(below);
 }
 
-const fani_qs_loops fani_qs_loops_avx512 = {move, fill, sieve, scan, hits, step};
+const fani_qs_loops fani_qs_loops_avx512 = {DOUBLES, begin,      move, fill, sieve,
+                                            scan,    hits_small, hits, step};

@@ -58,10 +58,21 @@ static void step(fani_qs_short *s)
     }
 }
 
+/* The products of the low halves. Defined by the including file, as are those that follow. */
+static inline doubles low_product(doubles x, doubles y);
+
+/* Bit i is bit 7 of byte i, for 64 of them. */
+static inline uint64_t marks_of(const uint8_t *bytes);
+
+/* Whether any bit is set. */
+static inline bool any_of(doubles v);
+
 /* Stores those entries whose `at` is below `end` one after the other, and what comes after them up
- * to a vector's length undefined; returns how many. Defined by the including file. */
+ * to a vector's length undefined; returns how many. */
 static inline uint32_t pack_below(const fani_qs_long *l, uint32_t *out, words entries, words at,
                                   uint32_t end);
+
+#include "begin_body.h"
 
 /* ---- Buckets -------------------------------------------------------------------------------- */
 
@@ -148,14 +159,24 @@ static bool fill(fani_qs_worker *w, uint32_t row, bool forwards)
 
 /* ---- A block -------------------------------------------------------------------------------- */
 
+/* A vector that is read back word by word: the compiler would take it apart by slower means. */
+#define keep_in_memory(array) __asm__("" : "+m"(array))
+
+/* Bytes may alias anything: the loops have copies of what they need. */
+typedef struct striker {
+    const uint16_t *prime, *x, *y, *quotient;
+    const uint8_t *log;
+    uint8_t *block;
+} striker;
+
 /* Primes with so many multiples in a block that they are counted at run time. */
-INLINE void run(const fani_qs_short *s, uint8_t *block, uint32_t from, uint32_t to)
+INLINE void run(striker s, uint32_t from, uint32_t to)
 {
     for (uint32_t i = from; i < to; i++) {
-        size_t p = s->prime[i];
-        uint8_t log = s->log[i];
-        uint8_t *x = block + s->at[0][i], *y = block + s->at[1][i];
-        uint32_t sure = s->quotient[i] / 2; /* a block is half of 2^16 */
+        size_t p = s.prime[i];
+        uint8_t log = s.log[i];
+        uint8_t *x = s.block + s.x[i], *y = s.block + s.y[i];
+        uint32_t sure = s.quotient[i] / 2U; /* a block is half of 2^16 */
         for (uint32_t m = sure / 4; m > 0; m--, x += 4 * p, y += 4 * p) {
             x[0] += log;
             y[0] += log;
@@ -170,48 +191,55 @@ INLINE void run(const fani_qs_short *s, uint8_t *block, uint32_t from, uint32_t 
             x[0] += log;
             y[0] += log;
         }
-        uint8_t *beyond = block + FANI_QS_BLOCK + i % FANI_QS_BEYOND;
-        *(x < block + FANI_QS_BLOCK ? x : beyond) += log;
-        *(y < block + FANI_QS_BLOCK ? y : beyond) += log;
+        uint8_t *end = s.block + FANI_QS_BLOCK, *beyond = end + i % FANI_QS_BEYOND;
+        *(x < end ? x : beyond) += log;
+        *(y < end ? y : beyond) += log;
     }
 }
 
 /* Primes with `sure` multiples in a block, and one more by chance: what misses the block goes
  * behind it, so that no branch depends on chance. */
-INLINE void strike(const fani_qs_short *s, uint8_t *block, uint32_t sure)
+INLINE void strike(striker s, const uint32_t *first_of, uint32_t sure, halves beyond)
 {
-    for (uint32_t i = s->first_of[sure]; i < s->first_of[sure - 1]; i++) {
-        size_t p = s->prime[i], last0 = s->at[0][i] + sure * p, last1 = s->at[1][i] + sure * p;
-        uint8_t log = s->log[i];
-        uint8_t *x = block + s->at[0][i], *y = block + s->at[1][i];
+    for (uint32_t from = first_of[sure], end = first_of[sure - 1]; from < end; from += HALVES) {
+        uint16_t last_x[HALVES], last_y[HALVES];
+        halves most = *(const halves *)(s.prime + from) * (uint16_t)sure;
+        *(halves *)last_x = smaller_halves(*(const halves *)(s.x + from) + most, beyond);
+        *(halves *)last_y = smaller_halves(*(const halves *)(s.y + from) + most, beyond);
+        keep_in_memory(last_x);
+        keep_in_memory(last_y);
+        uint32_t count = end - from < HALVES ? end - from : HALVES;
+        for (uint32_t k = 0; k < count; k++) {
+            size_t p = s.prime[from + k];
+            uint8_t log = s.log[from + k];
+            uint8_t *x = s.block + s.x[from + k], *y = s.block + s.y[from + k];
 #pragma GCC unroll 16
-        for (unsigned m = 0; m < sure; m++) {
-            x[m * p] += log;
-            y[m * p] += log;
+            for (unsigned m = 0; m < sure; m++, x += p, y += p) {
+                *x += log;
+                *y += log;
+            }
+            s.block[last_x[k]] += log;
+            s.block[last_y[k]] += log;
         }
-        size_t beyond = FANI_QS_BLOCK + i % FANI_QS_BEYOND;
-        block[last0 < FANI_QS_BLOCK ? last0 : beyond] += log;
-        block[last1 < FANI_QS_BLOCK ? last1 : beyond] += log;
     }
 }
 
 /* Primes above the length of a block: at most one position each. Arrays are padded beyond `count`
  * by primes that are never there. */
-INLINE void strike_once(const fani_qs_short *s, uint8_t *block)
+INLINE void strike_once(striker s, uint32_t first, uint32_t count, halves beyond)
 {
-    halves beyond;
-    for (unsigned k = 0; k < HALVES; k++)
-        beyond[k] = (uint16_t)(FANI_QS_BLOCK + k);
-    for (uint32_t from = s->first_of[0]; from < s->count; from += FANI_QS_LANES) {
-        uint8_t log = s->log[from];
+    for (uint32_t from = first; from < count; from += FANI_QS_LANES) {
+        uint8_t log = s.log[from];
         for (uint32_t i = from; i < from + FANI_QS_LANES; i += HALVES) {
             uint16_t x[HALVES], y[HALVES];
-            *(halves *)x = smaller_halves(*(const halves *)(s->at[0] + i), beyond);
-            *(halves *)y = smaller_halves(*(const halves *)(s->at[1] + i), beyond);
+            *(halves *)x = smaller_halves(*(const halves *)(s.x + i), beyond);
+            *(halves *)y = smaller_halves(*(const halves *)(s.y + i), beyond);
+            keep_in_memory(x);
+            keep_in_memory(y);
 #pragma GCC unroll 32
             for (unsigned k = 0; k < HALVES; k++) {
-                block[x[k]] += log;
-                block[y[k]] += log;
+                s.block[x[k]] += log;
+                s.block[y[k]] += log;
             }
         }
     }
@@ -236,45 +264,40 @@ INLINE void empty_bucket(const fani_qs_long *l, uint8_t *block, uint32_t b)
 static void sieve(fani_qs_worker *w, uint32_t b)
 {
     const fani_qs_short *s = &w->s;
-    uint8_t *block = w->block;
-    memset(block, w->first, FANI_QS_BLOCK);
-    run(s, block, s->first_sieved, s->first_of[16]);
-    strike(s, block, 16);
-    strike(s, block, 15);
-    strike(s, block, 14);
-    strike(s, block, 13);
-    strike(s, block, 12);
-    strike(s, block, 11);
-    strike(s, block, 10);
-    strike(s, block, 9);
-    strike(s, block, 8);
-    strike(s, block, 7);
-    strike(s, block, 6);
-    strike(s, block, 5);
-    strike(s, block, 4);
-    strike(s, block, 3);
-    strike(s, block, 2);
-    strike(s, block, 1);
-    strike_once(s, block);
-    empty_bucket(&w->l, block, b);
+    const striker k = {s->prime, s->at[0], s->at[1], s->quotient, s->log, w->block};
+    uint32_t first_of[FANI_QS_MULTIPLES + 1], count = s->count;
+    halves beyond;
+    for (unsigned i = 0; i < HALVES; i++)
+        beyond[i] = (uint16_t)(FANI_QS_BLOCK + i);
+    memcpy(first_of, s->first_of, sizeof first_of);
+    memset(w->block, w->first, FANI_QS_BLOCK);
+    run(k, s->first_sieved, first_of[16]);
+    strike(k, first_of, 16, beyond);
+    strike(k, first_of, 15, beyond);
+    strike(k, first_of, 14, beyond);
+    strike(k, first_of, 13, beyond);
+    strike(k, first_of, 12, beyond);
+    strike(k, first_of, 11, beyond);
+    strike(k, first_of, 10, beyond);
+    strike(k, first_of, 9, beyond);
+    strike(k, first_of, 8, beyond);
+    strike(k, first_of, 7, beyond);
+    strike(k, first_of, 6, beyond);
+    strike(k, first_of, 5, beyond);
+    strike(k, first_of, 4, beyond);
+    strike(k, first_of, 3, beyond);
+    strike(k, first_of, 2, beyond);
+    strike(k, first_of, 1, beyond);
+    strike_once(k, first_of[0], count, beyond);
+    empty_bucket(&w->l, w->block, b);
 }
 
 static uint32_t scan(const uint8_t *block, uint32_t *from, uint16_t *out)
 {
     uint32_t found = 0, x = *from;
     for (; x < FANI_QS_BLOCK && found + 64 <= FANI_QS_FOUND_MAX; x += 64) {
-        doubles all = *(const doubles *)(block + x);
-        for (unsigned k = VECTOR_BYTES; k < 64; k += VECTOR_BYTES)
-            all |= *(const doubles *)(block + x + k);
-        uint64_t any = 0;
-        for (unsigned k = 0; k < DOUBLES; k++)
-            any |= all[k];
-        if ((any & UINT64_C(0x8080808080808080)) == 0)
-            continue;
-        for (uint32_t k = x; k < x + 64; k++) {
-            if (block[k] >= 128)
-                out[found++] = (uint16_t)k;
-        }
+        for (uint64_t marks = marks_of(block + x); marks != 0; marks &= marks - 1)
+            out[found++] = (uint16_t)(x + (uint32_t)__builtin_ctzll(marks));
     }
     *from = x;
     return found;
@@ -284,11 +307,9 @@ static uint32_t scan(const uint8_t *block, uint32_t *from, uint16_t *out)
 
 INLINE uint32_t take(halves match, uint32_t i, uint32_t *out, uint32_t found)
 {
-    doubles wide = (doubles)match;
-    uint64_t any = 0;
-    for (unsigned k = 0; k < DOUBLES; k++)
-        any |= wide[k];
-    for (unsigned k = 0; any != 0 && k < HALVES && found < FANI_QS_HITS_MAX; k++) {
+    if (!any_of((doubles)match))
+        return found;
+    for (unsigned k = 0; k < HALVES && found < FANI_QS_HITS_MAX; k++) {
         if (match[k] != 0)
             out[found++] = i + k;
     }
@@ -296,17 +317,34 @@ INLINE uint32_t take(halves match, uint32_t i, uint32_t *out, uint32_t found)
 }
 
 /* A distance that a prime below 2^15 divides is its multiple by a small number (Granlund and
- * Montgomery 1994); the longer short ones are there or not. */
+ * Montgomery 1994). `from` and `to` are multiples of FANI_QS_LANES. */
+INLINE uint32_t hits_by_product(const fani_qs_short *s, uint32_t from, uint32_t to, uint32_t x,
+                                uint32_t *out, uint32_t found)
+{
+    uint16_t here = (uint16_t)x;
+    for (uint32_t i = from; i < to; i += HALVES) {
+        halves p = *(const halves *)(s->prime + i), inverse = *(const halves *)(s->inverse + i);
+        halves most = *(const halves *)(s->quotient + i), end = p + here;
+        halves one = (end - *(const halves *)(s->at[0] + i)) * inverse;
+        halves other = (end - *(const halves *)(s->at[1] + i)) * inverse;
+        found = take((halves)(smaller_halves(one, other) <= most), i, out, found);
+    }
+    return found;
+}
+
+static uint32_t hits_small(const fani_qs_worker *w, uint32_t x, uint32_t *out)
+{
+    uint32_t to = (w->s.first_sieved + FANI_QS_LANES - 1) / FANI_QS_LANES * FANI_QS_LANES;
+    return hits_by_product(&w->s, 0, to, x, out, 0);
+}
+
+/* Primes above the length of a block are there or not. */
 INLINE uint32_t hits_short(const fani_qs_short *s, uint32_t x, uint32_t *out, uint32_t found)
 {
     uint16_t here = (uint16_t)x;
-    for (uint32_t i = 0; i < s->first_of[0]; i += HALVES) {
-        halves p = *(const halves *)(s->prime + i), inverse = *(const halves *)(s->inverse + i);
-        halves most = *(const halves *)(s->quotient + i), from = p + here;
-        halves one = (from - *(const halves *)(s->at[0] + i)) * inverse;
-        halves other = (from - *(const halves *)(s->at[1] + i)) * inverse;
-        found = take((halves)(one <= most) | (halves)(other <= most), i, out, found);
-    }
+    uint32_t from = (s->first_sieved + FANI_QS_LANES - 1) / FANI_QS_LANES * FANI_QS_LANES;
+    uint32_t to = (s->first_of[0] + FANI_QS_LANES - 1) / FANI_QS_LANES * FANI_QS_LANES;
+    found = hits_by_product(s, from, to, x, out, found);
     for (uint32_t i = s->first_of[0]; i < s->count; i += HALVES) {
         halves one = (halves)(*(const halves *)(s->at[0] + i) == here);
         halves other = (halves)(*(const halves *)(s->at[1] + i) == here);
@@ -323,11 +361,9 @@ INLINE uint32_t hits_long(const fani_qs_long *l, uint32_t b, uint32_t x, uint32_
         uint32_t i = start[0], end = start[FANI_QS_BLOCKS_MAX];
         for (; i < end; i += WORDS) { /* what follows is initialized, if no entry of this slice */
             words match = (words)(*(const words *)(l->bucket + i) % FANI_QS_BLOCK == x);
-            doubles wide = (doubles)match;
-            uint64_t any = 0;
-            for (unsigned k = 0; k < DOUBLES; k++)
-                any |= wide[k];
-            for (unsigned k = 0; any != 0 && k < WORDS; k++) {
+            if (!any_of((doubles)match))
+                continue;
+            for (unsigned k = 0; k < WORDS; k++) {
                 if (match[k] != 0 && i + k < end && found < FANI_QS_HITS_MAX)
                     out[found++] =
                         l->first + slice * FANI_QS_SLICE + (l->bucket[i + k] >> FANI_QS_PLACE_BITS);

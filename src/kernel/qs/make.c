@@ -1,6 +1,8 @@
 /* The number, its multiplier, parameters and factor base. */
 #include "internal.h"
 
+#include "kernel/factor/montgomery.h"
+
 #include <stdlib.h>
 
 static bool is_between(uint32_t value, uint32_t low, uint32_t high)
@@ -16,14 +18,35 @@ static bool are_in_range(const fani_qs_params *p)
            is_between(p->a_prime, 64, 16384);
 }
 
+static uint32_t *table(uint32_t count)
+{
+    return calloc(count + FANI_QS_PAD, sizeof(uint32_t));
+}
+
+static void describe(fani_qs *qs, uint32_t i)
+{
+    uint32_t p = qs->prime[i];
+    uint32_t radix = (uint32_t)((UINT64_C(1) << 32) % p);
+    qs->inverse[i] = (uint32_t)fani_inverse_u64(p);
+    qs->radix_square[i] = fani_mod_mul(radix, radix, p);
+    qs->middle[i] = qs->params.blocks * (FANI_QS_BLOCK / 2) % p;
+}
+
 static bool make_base(fani_qs *qs)
 {
     uint32_t count = qs->params.base;
-    qs->prime = calloc(count, sizeof *qs->prime);
-    qs->square_root = calloc(count, sizeof *qs->square_root);
-    if (!qs->prime || !qs->square_root ||
+    qs->prime = table(count);
+    qs->square_root = table(count);
+    qs->inverse = table(count);
+    qs->radix_square = table(count);
+    qs->middle = table(count);
+    if (!qs->prime || !qs->square_root || !qs->inverse || !qs->radix_square || !qs->middle ||
         !fani_quadratic_base(qs->kn, count, qs->prime, qs->square_root))
         return false;
+    for (uint32_t i = 0; i < FANI_QS_PAD; i++)
+        qs->prime[count + i] = qs->prime[count - 1];
+    for (uint32_t i = 0; i < count + FANI_QS_PAD; i++)
+        describe(qs, i);
     uint64_t end = (uint64_t)qs->params.large * qs->prime[count - 1];
     qs->large_end = end < UINT32_MAX ? (uint32_t)end : UINT32_MAX;
     return true;
@@ -58,6 +81,9 @@ void fani_qs_free(fani_qs *qs)
     fani_qs_pools_clear(&qs->pools);
     free(qs->prime);
     free(qs->square_root);
+    free(qs->inverse);
+    free(qs->radix_square);
+    free(qs->middle);
     mpz_clears(qs->n, qs->kn, NULL);
     free(qs);
 }

@@ -7,7 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LOG_TOP = 122 /* what a value has to make up for, in units of a byte of the sieve */ };
+enum {
+    LOG_TOP = 122, /* what a value has to make up for, in units of a byte of the sieve */
+    SPARE = 8,     /* bits of limbs: a sign, and what a and the values miss their ideal by */
+};
 
 /* ---- Logarithms ----------------------------------------------------------------------------- */
 
@@ -45,6 +48,12 @@ static void set_logs(fani_qs_worker *w)
     uint32_t needed = bits > slack + (8 << 16) ? bits - slack : 8 << 16;
     w->unit = needed / LOG_TOP;
     w->first = 128 - LOG_TOP;
+    w->limbs = ((bits >> 16) + SPARE) / 64 + 1;
+    w->one_large = log2_of(w->qs->large_end);
+    if (w->qs->params.pair != 0) {
+        w->two_large = w->qs->params.pair << 16;
+        w->two_large_least = 2 * log2_of(w->qs->prime[w->qs->params.base - 1]);
+    }
 }
 
 static uint8_t log_byte(const fani_qs_worker *w, uint32_t prime)
@@ -193,7 +202,7 @@ fan_status fani_qs_worker_make(const fani_qs *qs, fani_isa isa, fani_qs_worker *
     w->blocks = qs->params.blocks;
     w->interval = w->blocks * FANI_QS_BLOCK;
     fani_qs_leading_init(&w->leading);
-    mpz_inits(w->b, w->c, w->value, NULL);
+    mpz_init(w->scratch);
     set_logs(w);
     w->block = aligned(FANI_QS_BLOCK + FANI_QS_BEYOND, 1);
     if (!w->block || !make_short(w) || !make_long(w)) {
@@ -217,7 +226,7 @@ void fani_qs_worker_free(fani_qs_worker *w)
     for (size_t i = 0; i < sizeof rooms / sizeof rooms[0]; i++)
         free(rooms[i]);
     fani_qs_leading_clear(&w->leading);
-    mpz_clears(w->b, w->c, w->value, NULL);
+    mpz_clear(w->scratch);
     free(w);
 }
 
@@ -232,14 +241,26 @@ static void set_short_logs(fani_qs_worker *w)
         w->s.log[w->leading.index[j]] = 0;
 }
 
-/* c from b. */
+/* Complements to two in as many limbs as values have. */
+static void set_limbs(const fani_qs_worker *w, uint64_t *out, mpz_srcptr x)
+{
+    uint64_t carry = mpz_sgn(x) < 0, flip = 0 - carry;
+    for (unsigned i = 0; i < w->limbs; i++) {
+        out[i] = ((uint64_t)mpz_getlimbn(x, i) ^ flip) + carry;
+        carry = carry != 0 && out[i] == 0;
+    }
+}
+
+/* b and c of polynomial k. */
 static void set_poly(fani_qs_worker *w)
 {
-    fani_qs_leading_b(&w->leading, w->k, w->b);
-    mpz_mul(w->c, w->b, w->b);
-    mpz_sub(w->c, w->c, w->qs->kn);
-    mpz_divexact(w->c, w->c, w->leading.a);
-    mpz_fdiv_q_2exp(w->c, w->c, 2);
+    fani_qs_leading_b(&w->leading, w->k, w->scratch);
+    set_limbs(w, w->b, w->scratch);
+    mpz_mul(w->scratch, w->scratch, w->scratch);
+    mpz_sub(w->scratch, w->scratch, w->qs->kn);
+    mpz_divexact(w->scratch, w->scratch, w->leading.a);
+    mpz_fdiv_q_2exp(w->scratch, w->scratch, 2);
+    set_limbs(w, w->c, w->scratch);
 }
 
 /* Roots for polynomial k, from those of the one before. */
@@ -291,7 +312,9 @@ fan_status fani_qs_collect(fani_qs_worker *w, uint64_t a, const fani_qs_hooks *h
     fan_status status = FAN_OK;
     w->index = a;
     fani_qs_leading_set(&w->leading, w->qs, a);
+    set_limbs(w, w->a, w->leading.a);
     set_short_logs(w);
+    w->is_b_raised = fani_qs_leading_b(&w->leading, 0, w->scratch);
     fani_qs_begin(w);
     for (w->k = 0; w->k < fani_qs_b_count(w->qs) && status == FAN_OK; w->k++) {
         if (hooks->cancelled && hooks->cancelled(hooks->context))

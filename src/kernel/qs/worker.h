@@ -11,6 +11,7 @@
 
 enum {
     FANI_QS_LANES = 32,      /* what lengths of arrays are padded to */
+    FANI_QS_LANES_WIDE = 8,  /* the most words of 64 bits in a vector */
     FANI_QS_MULTIPLES = 16,  /* primes with up to so many multiples in a block have own loops */
     FANI_QS_SLICE = 4096,    /* primes of a slice: an entry of a bucket has 12 bits for them, */
     FANI_QS_PLACE_BITS = 20, /* and these for the position in the interval */
@@ -18,6 +19,7 @@ enum {
     FANI_QS_CHUNK_ROOM = 2 * FANI_QS_CHUNK * (FANI_QS_BLOCKS_MAX / 2 + 1) + 64,
     FANI_QS_BEYOND = 64,      /* bytes behind a block that take what misses it */
     FANI_QS_HITS_MAX = 256,   /* more primes never divide a value at once, chance hits included */
+    FANI_QS_LIMBS = 4,        /* values have fewer than 250 bits */
     FANI_QS_FOUND_MAX = 1024, /* candidates of a block that are looked at in one go */
 };
 
@@ -53,6 +55,12 @@ typedef struct fani_qs_long {
     uint64_t order[256]; /* [mask]: the places of its bits, a byte each, the lowest first */
 } fani_qs_long;
 
+/* What a polynomial begins with, for a vector of primes. */
+typedef struct fani_qs_lanes {
+    uint64_t root[2][FANI_QS_LANES_WIDE] __attribute__((aligned(64)));
+    uint64_t delta[FANI_QS_A_PRIMES][FANI_QS_LANES_WIDE];
+} fani_qs_lanes;
+
 typedef struct fani_qs_loops fani_qs_loops;
 
 struct fani_qs_worker {
@@ -66,9 +74,15 @@ struct fani_qs_worker {
     uint8_t first; /* what bytes of a block begin with; bit 7 says that a value is worth a look */
     uint8_t *block;
     fani_qs_leading leading;
-    uint64_t index; /* of the leading coefficient */
-    uint32_t k;     /* the polynomial, its b and c, and room for a value */
-    mpz_t b, c, value;
+    uint64_t index;   /* of the leading coefficient */
+    uint32_t k;       /* the polynomial */
+    bool is_b_raised; /* a was added to make b odd */
+    mpz_t scratch;
+    unsigned limbs; /* of values; a, b and c as complements to two */
+    uint64_t a[FANI_QS_LIMBS], b[FANI_QS_LIMBS], c[FANI_QS_LIMBS];
+    /* Logarithms in 2^-16 bits: the longest large prime, the least and the longest product of two
+     * (0 where there are none). */
+    uint32_t one_large, two_large_least, two_large;
     uint32_t factor[FANI_QS_FACTORS_MAX];
 };
 
@@ -76,6 +90,9 @@ struct fani_qs_worker {
 enum { FANI_QS_ROW_ZERO = FANI_QS_A_PRIMES };
 
 struct fani_qs_loops {
+    /* The roots of the first polynomial of w->leading for `lanes` primes of the base from i on. */
+    uint32_t lanes;
+    void (*begin)(const fani_qs_worker *w, uint32_t i, fani_qs_lanes *out);
     /* Moves the short primes' roots by row j of delta. */
     void (*move)(fani_qs_short *s, uint32_t row, bool forwards);
     /* The same for long ones, and puts their positions into the buckets. False where a bucket has
@@ -85,7 +102,9 @@ struct fani_qs_loops {
     void (*sieve)(fani_qs_worker *w, uint32_t block);
     /* Positions in the block with bit 7 set, from *from on; *from becomes where to go on. */
     uint32_t (*scan)(const uint8_t *block, uint32_t *from, uint16_t *out);
-    /* Indices in the base of primes that divide the value there, and some others, ascending. */
+    /* Indices in the base of unsieved primes that divide the value there, ascending. */
+    uint32_t (*hits_small)(const fani_qs_worker *w, uint32_t x, uint32_t *out);
+    /* The same for the others; a few that do not divide it too. */
     uint32_t (*hits)(const fani_qs_worker *w, uint32_t block, uint32_t x, uint32_t *out);
     /* Goes on to the next block. */
     void (*step)(fani_qs_short *s);
