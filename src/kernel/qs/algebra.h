@@ -1,5 +1,5 @@
 /* From relations to a divisor: a store of relations that tells whether they are enough, and what
- * solves them. docs/factoring.md has the outline. */
+ * solves them. docs/sieve-algebra.md has the outline. */
 #ifndef FANI_QS_ALGEBRA_H
 #define FANI_QS_ALGEBRA_H
 

@@ -8,6 +8,20 @@ enum { BYTES = 8, VALUES = 256 };
 
 typedef uint64_t tables[BYTES][VALUES];
 
+/* out[bit] = the sum of those whose number has the bit. */
+static void add_up(uint64_t sums[VALUES], uint64_t out[8])
+{
+    for (unsigned bit = 8; bit-- > 0;) {
+        unsigned half = 1U << bit;
+        uint64_t sum = 0;
+        for (unsigned value = 0; value < half; value++) {
+            sum ^= sums[half + value];
+            sums[value] ^= sums[half + value];
+        }
+        out[bit] = sum;
+    }
+}
+
 fani_gf2_square fani_gf2_inner(const uint64_t *x, const uint64_t *y, size_t n)
 {
     tables sums;
@@ -18,12 +32,8 @@ fani_gf2_square fani_gf2_inner(const uint64_t *x, const uint64_t *y, size_t n)
         for (unsigned byte = 0; byte < BYTES; byte++)
             sums[byte][word >> 8 * byte & 0xff] ^= added;
     }
-    for (unsigned bit = 0; bit < 64; bit++) {
-        for (unsigned value = 0; value < VALUES; value++) {
-            if ((value >> bit % 8 & 1) != 0)
-                out.row[bit] ^= sums[bit / 8][value];
-        }
-    }
+    for (unsigned byte = 0; byte < BYTES; byte++)
+        add_up(sums[byte], out.row + (size_t)8 * byte);
     return out;
 }
 

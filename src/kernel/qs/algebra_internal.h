@@ -66,10 +66,10 @@ fan_status fani_gf2_sum(const fani_gf2_lists *rows, const fani_gf2_lists *sums,
 fan_status fani_gf2_solve(const fani_gf2_lists *matrix, uint64_t key, const fani_effort *effort,
                           uint64_t *out, uint32_t *found);
 
-enum { FANI_GF2_DENSE_ROWS = 1200 };
+enum { FANI_GF2_DENSE_ROWS = 400 };
 
-/* The two ways by themselves; what they find is not checked. Lanczos needs some hundred rows, and
- * answers FAN_E_FAILED where the start was a bad one. */
+/* The two ways by themselves; what they find is not checked. Lanczos needs some hundred rows; where
+ * the start is a bad one it finds nothing, or answers FAN_E_FAILED. */
 fan_status fani_gf2_eliminate(const fani_gf2_lists *matrix, const fani_effort *effort,
                               uint64_t *out);
 fan_status fani_gf2_lanczos(const fani_gf2_lists *matrix, uint64_t key, uint32_t attempt,
@@ -113,9 +113,10 @@ size_t fani_gf2_padded_columns(const fani_gf2_packed *packed);
 
 /* ---- Square root ---------------------------------------------------------------------------- */
 
-/* *divisor = a proper divisor, or 1, from the product of the records i with in[i]. False: their
- * product is no square as it should be, so one of them is false. FAN_E_MEMORY. */
-fan_status fani_qs_extract(const fani_qs *qs, const fani_qs_set *set, const bool *in,
-                           mpz_ptr divisor, bool *is_square);
+/* *divisor = a proper divisor, or 1, from the product of these records, which is quickest where
+ * those of the same a follow each other. *is_square = false: their product is no square as it
+ * should be, so one of them is false. FAN_E_MEMORY. */
+fan_status fani_qs_extract(const fani_qs *qs, const fani_qs_set *set, const uint32_t *record,
+                           uint32_t count, mpz_ptr divisor, bool *is_square);
 
 #endif

@@ -110,7 +110,7 @@ static void clear_others(beside *m, const uint64_t *side, unsigned column)
 static bool choose(const fani_gf2_square *t, uint64_t before, step *out)
 {
     beside m;
-    unsigned order[64], count = 0;
+    unsigned order[64] = {0}, count = 0;
     for (unsigned pass = 0; pass < 2; pass++) {
         for (unsigned i = 0; i < 64; i++) {
             if ((before >> i & 1) == pass)
@@ -185,17 +185,15 @@ static void turn(lanczos *l)
     l->steps++;
 }
 
-/* One step; *ended: V^T A V was 0. False where no S can be chosen. */
-static bool take_step(lanczos *l, bool *ended)
+/* One step. False at the end: V^T A V is 0, or no S can be chosen, as happens in a few cases of a
+ * hundred when it nearly is: X and V give as much then. */
+static bool take_step(lanczos *l)
 {
     fani_gf2_square to[3];
     step *now = &l->past[0];
     multiply_by_a(l, l->v[0], l->av);
     now->vav = fani_gf2_inner(l->v[0], l->av, l->n);
-    *ended = is_zero(&now->vav);
-    if (*ended)
-        return true;
-    if (!choose(&now->vav, l->past[1].chosen, now))
+    if (is_zero(&now->vav) || !choose(&now->vav, l->past[1].chosen, now))
         return false;
     now->tail = fani_gf2_inner(l->av, l->av, l->n);
     now->tail = masked(&now->tail, now->chosen);
@@ -217,7 +215,6 @@ static bool take_step(lanczos *l, bool *ended)
 
 static fan_status run(lanczos *l, uint64_t key, uint32_t attempt, const fani_effort *effort)
 {
-    bool ended = false;
     /* A step takes nearly 64 dimensions; half as many mean that something is wrong. */
     uint32_t most = (uint32_t)(l->n / 32) + 64;
     for (size_t i = 0; i < l->n; i++)
@@ -225,13 +222,13 @@ static fan_status run(lanczos *l, uint64_t key, uint32_t attempt, const fani_eff
     multiply_by_a(l, l->x, l->v[0]);
     memcpy(l->first, l->v[0], l->n * sizeof *l->first);
     l->past[1].chosen = UINT64_MAX;
-    for (; !ended && l->steps < most;) {
+    do {
         if (l->steps % POLLED == 0 && fani_is_cancelled(effort))
             return FAN_E_CANCELLED;
-        if (!take_step(l, &ended))
+        if (l->steps == most)
             return FAN_E_FAILED;
-    }
-    return ended ? FAN_OK : FAN_E_FAILED;
+    } while (take_step(l));
+    return FAN_OK;
 }
 
 /* ---- What the end gives --------------------------------------------------------------------- */

@@ -67,7 +67,8 @@ static size_t items_of(const fani_gf2_lists *rows, const fani_gf2_lists *sums, u
     return items;
 }
 
-/* All sums, with the columns as they are numbered in `rows`. */
+/* All sums, with the columns as they are numbered in `rows`. Where memory is out the caller clears
+ * what is there. */
 static fan_status sum_all(const fani_gf2_lists *rows, const fani_gf2_lists *sums,
                           fani_gf2_lists *matrix)
 {
@@ -86,10 +87,8 @@ static fan_status sum_all(const fani_gf2_lists *rows, const fani_gf2_lists *sums
                        matrix->item + used);
     }
     free(odd);
-    if (!made) {
-        fani_gf2_lists_clear(matrix);
+    if (!made)
         return FAN_E_MEMORY;
-    }
     matrix->first[sums->count] = used;
     return FAN_OK;
 }
@@ -107,29 +106,48 @@ static int heaviest_first(const void *one, const void *other)
     return p->column < q->column ? -1 : p->column > q->column;
 }
 
-/* Numbers the columns anew. */
+/* The lists of rows by columns, for columns as `number` has them: it says where each one begins and
+ * comes back saying where it ends. `row` has room for all ones. */
+static void list_rows(const fani_gf2_lists *matrix, size_t *number, uint32_t *row)
+{
+    for (uint32_t i = 0; i < matrix->count; i++) {
+        for (size_t k = matrix->first[i]; k < matrix->first[i + 1]; k++)
+            row[number[matrix->item[k]]++] = i;
+    }
+}
+
+/* Numbers the columns anew, and sorts rows by them: by listing the rows of each column in turn. */
 static fan_status renumber(fani_gf2_lists *matrix)
 {
-    weighed *columns = malloc(((size_t)matrix->end + 1) * sizeof *columns);
-    uint32_t *number = malloc(((size_t)matrix->end + 1) * sizeof *number);
-    fan_status status = columns && number ? FAN_OK : FAN_E_MEMORY;
+    size_t items = matrix->first[matrix->count], begin = 0;
+    weighed *columns = calloc((size_t)matrix->end + 1, sizeof *columns);
+    size_t *at = calloc((size_t)matrix->end + 1, sizeof *at);
+    uint32_t *row = malloc((items + 1) * sizeof *row), left = 0;
+    fan_status status = columns && at && row ? FAN_OK : FAN_E_MEMORY;
     if (status == FAN_OK) {
-        uint32_t left = 0;
         for (uint32_t c = 0; c < matrix->end; c++)
-            columns[c] = (weighed){0, c};
-        for (size_t i = 0; i < matrix->first[matrix->count]; i++)
+            columns[c].column = c;
+        for (size_t i = 0; i < items; i++)
             columns[matrix->item[i]].weight++;
         qsort(columns, matrix->end, sizeof *columns, heaviest_first);
-        for (; left < matrix->end && columns[left].weight > 0; left++)
-            number[columns[left].column] = left;
-        for (size_t i = 0; i < matrix->first[matrix->count]; i++)
-            matrix->item[i] = number[matrix->item[i]];
-        for (uint32_t i = 0; i < matrix->count; i++)
-            fani_gf2_sort(matrix->item + matrix->first[i], fani_gf2_length(matrix, i));
+        for (; left < matrix->end && columns[left].weight > 0; left++) {
+            at[columns[left].column] = begin;
+            begin += columns[left].weight;
+        }
+        list_rows(matrix, at, row);
+        begin = 0;
+        for (uint32_t c = 0; c < left; c++) {
+            for (uint32_t k = 0; k < columns[c].weight; k++)
+                matrix->item[matrix->first[row[begin++]]++] = c;
+        }
+        /* Each row now begins where the next one did. */
+        memmove(matrix->first + 1, matrix->first, matrix->count * sizeof *matrix->first);
+        matrix->first[0] = 0;
         matrix->end = left;
     }
     free(columns);
-    free(number);
+    free(at);
+    free(row);
     return status;
 }
 

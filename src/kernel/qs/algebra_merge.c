@@ -6,9 +6,11 @@
 #include <string.h>
 
 enum {
-    MERGED_MAX = 10, /* ones of a column that is still solved for */
+    MERGED_MAX = 12,  /* ones of a column that is still solved for */
+    MERGED_SMALL = 6, /* of a matrix with less than SMALL rows: Lanczos is soon done there */
+    SMALL = 6000,
     DENSE_PART = 12, /* columns with more than rows / this are not looked at here */
-    PASSES = 3,      /* bounds from 0 to the last one */
+    PASSES = 2,      /* bounds from 0 to the last one */
     POLLED = 1024,   /* columns looked at between two looks at the cancel hook */
     ROW_COST = 50,   /* what the vectors' arithmetic costs for a row, in ones of the matrix */
 };
@@ -35,6 +37,7 @@ typedef struct merge {
     uint32_t *slot; /* its place among the lists of rows */
     uint32_t *list; /* [slots][MERGED_MAX] */
     uint32_t *candidate;
+    uint32_t most; /* ones of a column that is solved for: at most MERGED_MAX */
     uint32_t made; /* merges in this pass */
 } merge;
 
@@ -142,107 +145,49 @@ static merged_row add(merge *m, uint32_t one, uint32_t other)
 
 /* ---- A column ------------------------------------------------------------------------------- */
 
-/* The columns that two rows have in common. */
-static uint32_t common(const merge *m, uint32_t one, uint32_t other)
+/* Replaces the rows of a column, but the lightest one, by their sums with that one. */
+static bool merge_rows(merge *m, const uint32_t *row, uint32_t count, uint32_t lightest)
 {
-    const uint32_t *p = items_of(m, one), *p_end = p + m->row[one].weight;
-    const uint32_t *q = items_of(m, other), *q_end = q + m->row[other].weight;
-    uint32_t count = 0;
-    while (p < p_end && q < q_end) {
-        uint32_t a = *p, b = *q;
-        count += a == b;
-        p += a <= b;
-        q += b <= a;
-    }
-    return count;
-}
-
-/* A tree over the rows of a column: row i > 0 is to be added to row to[i]. */
-typedef struct tree {
-    uint32_t row[MERGED_MAX];
-    uint32_t to[MERGED_MAX];
-    uint32_t count;
-    int64_t
-        growth; /* ones that the matrix has more when the sums along the tree replace its rows */
-} tree;
-
-/* The tree whose sums have the fewest ones (Prim 1957). */
-static void grow_tree(const merge *m, tree *t)
-{
-    uint32_t best[MERGED_MAX], from[MERGED_MAX] = {0};
-    bool in[MERGED_MAX] = {true};
-    t->growth = -(int64_t)m->row[t->row[0]].weight;
-    for (uint32_t i = 1; i < t->count; i++) {
-        best[i] = UINT32_MAX;
-        t->growth -= m->row[t->row[i]].weight;
-    }
-    for (uint32_t step = 1, last = 0; step < t->count; step++) {
-        uint32_t next = 0;
-        for (uint32_t i = 1; i < t->count; i++) {
-            if (in[i])
-                continue;
-            uint32_t one = t->row[i], other = t->row[last];
-            uint32_t ones = m->row[one].weight + m->row[other].weight - 2 * common(m, one, other);
-            if (ones < best[i]) {
-                best[i] = ones;
-                from[i] = last;
-            }
-            if (next == 0 || best[i] < best[next])
-                next = i;
-        }
-        in[next] = true;
-        t->to[next] = from[next];
-        t->growth += best[next];
-        last = next;
-    }
-}
-
-static bool merge_tree(merge *m, const tree *t)
-{
-    merged_row sum[MERGED_MAX];
+    merged_row sum[MERGED_MAX] = {{0}};
     size_t room = 0;
-    for (uint32_t i = 1; i < t->count; i++)
-        room += m->row[t->row[i]].count + m->row[t->row[t->to[i]]].count;
+    for (uint32_t i = 0; i < count; i++)
+        room += m->row[row[i]].count + m->row[lightest].count;
     if (!make_room(m, room))
         return false;
-    for (uint32_t i = 1; i < t->count; i++)
-        sum[i] = add(m, t->row[i], t->row[t->to[i]]);
-    for (uint32_t i = 0; i < t->count; i++)
-        detach(m, t->row[i]);
-    m->row[t->row[0]].count = m->row[t->row[0]].weight = 0;
-    m->left--;
-    for (uint32_t i = 1; i < t->count; i++) {
-        m->row[t->row[i]] = sum[i];
-        attach(m, t->row[i]);
+    for (uint32_t i = 0; i < count; i++) {
+        if (row[i] == lightest)
+            continue;
+        sum[i] = add(m, row[i], lightest);
+        detach(m, row[i]);
+    }
+    take_out(m, lightest);
+    for (uint32_t i = 0; i < count; i++) {
+        if (row[i] == lightest)
+            continue;
+        m->row[row[i]] = sum[i];
+        attach(m, row[i]);
     }
     return true;
 }
 
-/* Solves for the column where the matrix grows by no more than `bound`. False: no memory. */
+/* Solves for the column where the matrix grows by no more than `bound`, were its rows to have
+ * nothing else in common: they rarely have much. False: no memory. */
 static bool try_column(merge *m, uint32_t column, int64_t bound)
 {
-    tree t = {.count = m->ones[column]};
-    if (m->slot[column] == NO_SLOT || t.count == 0)
+    uint32_t row[MERGED_MAX] = {0}, count = m->ones[column];
+    if (m->slot[column] == NO_SLOT || count == 0)
         return true;
-    memcpy(t.row, m->list + (size_t)m->slot[column] * MERGED_MAX, t.count * sizeof *t.row);
-    uint32_t least = UINT32_MAX;
-    for (uint32_t i = 0; i < t.count; i++)
-        least = m->row[t.row[i]].weight < least ? m->row[t.row[i]].weight : least;
-    /* What adding the lightest row to all others costs, where they have nothing else in common. The
-     * tree may be better, but not by so much. */
-    int64_t rough = ((int64_t)t.count - 2) * least - 2 * ((int64_t)t.count - 1);
-    if (rough > 2 * bound + 16)
-        return true;
-    if (t.count == 1) {
-        take_out(m, t.row[0]);
-        m->made++;
-        return true;
+    memcpy(row, m->list + (size_t)m->slot[column] * MERGED_MAX, count * sizeof *row);
+    uint32_t lightest = row[0];
+    for (uint32_t i = 1; i < count; i++) {
+        if (m->row[row[i]].weight < m->row[lightest].weight)
+            lightest = row[i];
     }
-    grow_tree(m, &t);
-    if (t.growth > bound)
+    int64_t others = (int64_t)count - 1;
+    if ((others - 1) * m->row[lightest].weight - 2 * others > bound)
         return true;
     m->made++;
-    return merge_tree(m, &t);
+    return merge_rows(m, row, count, lightest);
 }
 
 /* ---- Passes --------------------------------------------------------------------------------- */
@@ -253,7 +198,7 @@ static uint32_t list_columns(merge *m)
 {
     uint32_t start[MERGED_MAX + 2] = {0}, count = 0;
     for (uint32_t c = 0; c < m->columns; c++) {
-        bool few = m->ones[c] > 0 && m->ones[c] <= MERGED_MAX;
+        bool few = m->ones[c] > 0 && m->ones[c] <= m->most;
         m->slot[c] = few ? count++ : NO_SLOT;
         if (few)
             start[m->ones[c] + 1]++;
@@ -285,7 +230,7 @@ static uint32_t list_columns(merge *m)
  * to rows x (ones + rows x ROW_COST). */
 static int64_t last_bound(const merge *m)
 {
-    return m->left == 0 ? 0 : (int64_t)(m->weight / m->left) + 2 * ROW_COST;
+    return m->left == 0 ? 0 : (int64_t)(m->weight / m->left) + INT64_C(2) * ROW_COST;
 }
 
 static fan_status run_pass(merge *m, unsigned pass, const fani_effort *effort)
@@ -297,7 +242,7 @@ static fan_status run_pass(merge *m, unsigned pass, const fani_effort *effort)
     for (uint32_t i = 0; i < count; i++) {
         if (i % POLLED == 0 && fani_is_cancelled(effort))
             return FAN_E_CANCELLED;
-        if (!try_column(m, m->candidate[i], last_bound(m) * pass / PASSES))
+        if (!try_column(m, m->candidate[i], last_bound(m) * (int64_t)pass / PASSES))
             return FAN_E_MEMORY;
     }
     return FAN_OK;
@@ -307,6 +252,7 @@ static fan_status begin(merge *m, const fani_gf2_lists *rows)
 {
     m->rows = m->left = rows->count;
     m->columns = rows->end;
+    m->most = rows->count < SMALL ? MERGED_SMALL : MERGED_MAX;
     m->capacity = rows->first[rows->count] + rows->count + 1;
     m->row = calloc((size_t)m->rows + 1, sizeof *m->row);
     m->pool = malloc(m->capacity * sizeof *m->pool);

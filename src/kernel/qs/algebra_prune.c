@@ -16,6 +16,7 @@ typedef struct prune {
     const uint32_t *order; /* record of row i; NULL: i */
     uint32_t rows, left;
     uint32_t columns_left;
+    bool all; /* columns count; before, large primes alone do */
     bool *gone;
     column_state *column;
     size_t columns;
@@ -32,7 +33,9 @@ static void end(prune *p)
 
 static uint32_t columns_of(const prune *p, uint32_t row, uint32_t *column)
 {
-    return fani_qs_set_odd(p->set, p->order ? p->order[row] : row, column);
+    uint32_t record = p->order ? p->order[row] : row;
+    return p->all ? fani_qs_set_odd(p->set, record, column)
+                  : fani_qs_set_odd_large(p->set, record, column);
 }
 
 static void take_out(prune *p, uint32_t row)
@@ -61,9 +64,31 @@ static void take_out_lone(prune *p)
     }
 }
 
-static fan_status begin(prune *p, const fani_qs_set *set, const uint32_t *order)
+/* Counts the columns from `first` to before `end`, and takes out the rows that alone have one. */
+static void count_columns(prune *p, size_t first, size_t end)
 {
     uint32_t column[FANI_QS_FACTORS_MAX + 2];
+    for (uint32_t row = 0; row < p->rows; row++) {
+        uint32_t count = p->gone[row] ? 0 : columns_of(p, row, column);
+        for (uint32_t i = 0; i < count; i++) {
+            column_state *state = &p->column[column[i]];
+            if (column[i] < first || column[i] >= end)
+                continue;
+            state->weight++;
+            state->rows ^= row;
+        }
+    }
+    for (size_t c = first; c < end; c++) {
+        if (p->column[c].weight == 1)
+            p->lone[p->lone_count++] = (uint32_t)c;
+        p->columns_left += p->column[c].weight != 0;
+    }
+    take_out_lone(p);
+}
+
+/* Most relations alone have a large prime: those go before anybody looks at their factors. */
+static fan_status begin(prune *p, const fani_qs_set *set, const uint32_t *order)
+{
     size_t columns = set->columns + set->vertex_count;
     *p = (prune){.set = set,
                  .order = order,
@@ -75,20 +100,9 @@ static fan_status begin(prune *p, const fani_qs_set *set, const uint32_t *order)
     p->lone = malloc(columns * sizeof *p->lone);
     if (!p->gone || !p->column || !p->lone)
         return FAN_E_MEMORY;
-    for (uint32_t row = 0; row < p->rows; row++) {
-        uint32_t count = columns_of(p, row, column);
-        for (uint32_t i = 0; i < count; i++) {
-            column_state *state = &p->column[column[i]];
-            state->weight++;
-            state->rows ^= row;
-        }
-    }
-    for (uint32_t c = 0; c < columns; c++) {
-        if (p->column[c].weight == 1)
-            p->lone[p->lone_count++] = c;
-        p->columns_left += p->column[c].weight != 0;
-    }
-    take_out_lone(p);
+    count_columns(p, set->columns, columns);
+    p->all = true;
+    count_columns(p, 0, set->columns);
     return FAN_OK;
 }
 
@@ -214,10 +228,20 @@ static int by_name(const void *one, const void *other)
     return p->x < q->x ? -1 : p->x > q->x;
 }
 
+/* As relations of one thread are. */
+static bool is_sorted(const named_record *names, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        if (by_name(&names[i - 1], &names[i]) > 0)
+            return false;
+    }
+    return true;
+}
+
 static uint32_t *order_of(const fani_qs_set *set)
 {
     named_record *names = malloc((set->count + 1) * sizeof *names);
-    uint32_t *order = malloc((set->count + 1) * sizeof *order);
+    uint32_t *order = calloc(set->count + 1, sizeof *order);
     if (!names || !order) {
         free(names);
         free(order);
@@ -225,7 +249,8 @@ static uint32_t *order_of(const fani_qs_set *set)
     }
     for (uint32_t i = 0; i < set->count; i++)
         names[i] = (named_record){set->record[i].a, set->record[i].b, set->record[i].x, i};
-    qsort(names, set->count, sizeof *names, by_name);
+    if (!is_sorted(names, set->count))
+        qsort(names, set->count, sizeof *names, by_name);
     for (uint32_t i = 0; i < set->count; i++)
         order[i] = names[i].record;
     free(names);

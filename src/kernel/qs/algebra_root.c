@@ -1,5 +1,6 @@
 /* The square root of a product of relations, and what it divides. */
 #include "algebra_internal.h"
+#include "internal.h"
 
 #include <stdlib.h>
 
@@ -44,29 +45,38 @@ static bool multiply_root(product *p, uint32_t factor, uint32_t exponent, mpz_pt
     return true;
 }
 
-/* x = the product of the roots; the exponents of all columns, then of all large primes. */
-static fan_status multiply_relations(const fani_qs *qs, const fani_qs_set *set, const bool *in,
-                                     mpz_ptr x, uint32_t *exponent)
+/* x = the product of the roots; the exponents of all columns, then of all large primes. False where
+ * a relation is of no polynomial that there is. */
+static bool multiply_relations(const fani_qs *qs, const fani_qs_set *set, const uint32_t *record,
+                               uint32_t count, mpz_ptr x, uint32_t *exponent)
 {
     uint32_t factor[FANI_QS_FACTORS_MAX];
-    fan_status status = FAN_OK;
+    bool exists = true;
+    uint64_t a = UINT64_MAX; /* what `leading` is for */
+    fani_qs_leading leading;
     mpz_t root;
     mpz_init(root);
-    for (size_t i = 0; i < set->count && status == FAN_OK; i++) {
+    fani_qs_leading_init(&leading);
+    for (uint32_t i = 0; i < count && exists; i++) {
         fani_qs_relation relation;
-        if (!in[i])
-            continue;
-        fani_qs_set_get(set, i, factor, &relation);
-        status = fani_qs_root(qs, &relation, root);
+        fani_qs_set_get(set, record[i], factor, &relation);
+        exists = fani_qs_is_in_range(qs, &relation);
+        if (!exists)
+            break;
+        if (relation.a != a)
+            fani_qs_leading_set(&leading, qs, relation.a);
+        a = relation.a;
+        fani_qs_leading_root(&leading, qs, &relation, root);
         mpz_mul(x, x, root);
         mpz_mod(x, x, fani_qs_number(qs));
         for (uint32_t k = 0; k < relation.count; k++)
             exponent[factor[k]]++;
         for (unsigned k = 0; k < 2; k++)
-            exponent[set->columns + set->record[i].vertex[k]]++;
+            exponent[set->columns + set->record[record[i]].vertex[k]]++;
     }
+    fani_qs_leading_clear(&leading);
     mpz_clear(root);
-    return status;
+    return exists;
 }
 
 static bool multiply_primes(const fani_qs *qs, const fani_qs_set *set, const uint32_t *exponent,
@@ -104,8 +114,8 @@ static bool divide(mpz_srcptr n, mpz_srcptr x, mpz_srcptr y, mpz_ptr divisor)
     return same;
 }
 
-fan_status fani_qs_extract(const fani_qs *qs, const fani_qs_set *set, const bool *in,
-                           mpz_ptr divisor, bool *is_square)
+fan_status fani_qs_extract(const fani_qs *qs, const fani_qs_set *set, const uint32_t *record,
+                           uint32_t count, mpz_ptr divisor, bool *is_square)
 {
     mpz_srcptr n = fani_qs_number(qs);
     uint32_t *exponent = calloc(set->columns + set->vertex_count, sizeof *exponent);
@@ -117,11 +127,9 @@ fan_status fani_qs_extract(const fani_qs *qs, const fani_qs_set *set, const bool
         return FAN_E_MEMORY;
     mpz_init_set_ui(x, 1);
     mpz_init_set_ui(y.value, 1);
-    fan_status status = multiply_relations(qs, set, in, x, exponent);
-    /* A relation whose polynomial does not exist is as false as any. */
-    if (status == FAN_OK)
-        *is_square = multiply_primes(qs, set, exponent, &y) && divide(n, x, y.value, divisor);
+    *is_square = multiply_relations(qs, set, record, count, x, exponent) &&
+                 multiply_primes(qs, set, exponent, &y) && divide(n, x, y.value, divisor);
     free(exponent);
     mpz_clears(x, y.value, NULL);
-    return status == FAN_E_ARGUMENT ? FAN_OK : status;
+    return FAN_OK;
 }

@@ -123,7 +123,7 @@ static size_t table_size(size_t size, size_t count)
 static bool grow_by_content(fani_qs_set *set)
 {
     size_t size = table_size(set->content_size, set->count + 1);
-    if (size == set->content_size)
+    if (set->by_content && size == set->content_size)
         return true;
     uint32_t *table = new_table(size);
     if (!table)
@@ -139,7 +139,7 @@ static bool grow_by_content(fani_qs_set *set)
 static bool grow_by_prime(fani_qs_set *set)
 {
     size_t size = table_size(set->prime_size, set->vertex_count + 2);
-    if (size == set->prime_size)
+    if (set->by_prime && size == set->prime_size)
         return true;
     uint32_t *table = new_table(size);
     if (!table)
@@ -267,7 +267,7 @@ fan_status fani_qs_set_new(uint32_t columns, fani_qs_set **set)
     if (!made)
         return FAN_E_MEMORY;
     made->columns = columns;
-    made->next_look = columns / 4 * 3;
+    made->next_look = (size_t)columns / 8 * 7;
     made->wanted = (size_t)columns + FANI_QS_EXCESS;
     if (!make_room(made, 1)) {
         fani_qs_set_free(made);
@@ -327,7 +327,7 @@ fan_status fani_qs_set_enough(fani_qs_set *set, bool *enough)
 void fani_qs_set_look_later(fani_qs_set *set, size_t missing)
 {
     size_t cycles = fani_qs_set_cycles(set), most = (size_t)set->columns + FANI_QS_EXCESS;
-    set->next_look = cycles + missing / 2 + set->columns / 128 + 1;
+    set->next_look = cycles + missing / 4 * 3 + set->columns / 256 + 1;
     /* With new cycles come new columns: a quarter of them, or so. */
     set->wanted = cycles + missing + missing / 3;
     if (set->wanted > most && most > cycles)
@@ -352,9 +352,20 @@ uint32_t fani_qs_set_factors(const fani_qs_set *set, size_t i, uint32_t *column)
     return count;
 }
 
-uint32_t fani_qs_set_odd(const fani_qs_set *set, size_t i, uint32_t *column)
+uint32_t fani_qs_set_odd_large(const fani_qs_set *set, size_t i, uint32_t *column)
 {
     const fani_qs_record *record = &set->record[i];
+    uint32_t count = 0;
+    if (record->vertex[0] == record->vertex[1])
+        return 0;
+    if (record->vertex[0] != FANI_QS_VERTEX_ONE)
+        column[count++] = set->columns + record->vertex[0];
+    column[count++] = set->columns + record->vertex[1];
+    return count;
+}
+
+uint32_t fani_qs_set_odd(const fani_qs_set *set, size_t i, uint32_t *column)
+{
     uint32_t all = fani_qs_set_factors(set, i, column), count = 0;
     for (uint32_t k = 0; k < all; k++) {
         if (count > 0 && column[count - 1] == column[k])
@@ -362,12 +373,7 @@ uint32_t fani_qs_set_odd(const fani_qs_set *set, size_t i, uint32_t *column)
         else
             column[count++] = column[k];
     }
-    if (record->vertex[0] == record->vertex[1])
-        return count;
-    if (record->vertex[0] != FANI_QS_VERTEX_ONE)
-        column[count++] = set->columns + record->vertex[0];
-    column[count++] = set->columns + record->vertex[1];
-    return count;
+    return count + fani_qs_set_odd_large(set, i, column + count);
 }
 
 void fani_qs_set_get(const fani_qs_set *set, size_t i, uint32_t *factor, fani_qs_relation *relation)

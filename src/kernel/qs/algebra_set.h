@@ -46,8 +46,11 @@ uint32_t fani_qs_set_factors(const fani_qs_set *set, size_t i, uint32_t *column)
  * large primes, the smaller one first. `column` has room for FANI_QS_FACTORS_MAX + 2. */
 uint32_t fani_qs_set_odd(const fani_qs_set *set, size_t i, uint32_t *column);
 
-/* The relations were not enough: they are looked at again when there are some more cycles, about
- * half as many as are missing for sure. */
+/* Its large primes alone, which take no time. */
+uint32_t fani_qs_set_odd_large(const fani_qs_set *set, size_t i, uint32_t *column);
+
+/* The relations were not enough: they are looked at again when there are more cycles, most of what
+ * is missing for sure. */
 void fani_qs_set_look_later(fani_qs_set *set, size_t missing);
 
 /* Takes out the relations i with drop[i]; the others keep their order. Errors: FAN_E_MEMORY: the

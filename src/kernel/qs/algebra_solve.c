@@ -97,7 +97,8 @@ typedef struct solution {
     fani_gf2_lists rows, sums, matrix;
     uint64_t *dependency; /* of the matrix's rows */
     uint32_t found;
-    bool *in; /* which records a dependency has */
+    bool *in;         /* which of the pruned relations a dependency has */
+    uint32_t *record; /* these */
 } solution;
 
 static fan_status make_matrix(solution *s)
@@ -115,35 +116,42 @@ static fan_status make_matrix(solution *s)
     return status;
 }
 
-/* The records that an odd number of the dependency's rows are sums of. */
-static void list_records(const solution *s, uint32_t k)
+/* The records that an odd number of the dependency's rows are sums of, in the order of (a, b, x).
+ */
+static uint32_t list_records(const solution *s, uint32_t k)
 {
-    memset(s->in, 0, s->set->count * sizeof *s->in);
+    uint32_t count = 0;
+    memset(s->in, 0, s->pruned.count * sizeof *s->in);
     for (uint32_t row = 0; row < s->sums.count; row++) {
         if ((s->dependency[row] >> k & 1) == 0)
             continue;
-        for (size_t i = s->sums.first[row]; i < s->sums.first[row + 1]; i++) {
-            bool *in = &s->in[s->pruned.record[s->sums.item[i]]];
-            *in = !*in;
-        }
+        for (size_t i = s->sums.first[row]; i < s->sums.first[row + 1]; i++)
+            s->in[s->sums.item[i]] = !s->in[s->sums.item[i]];
     }
+    for (uint32_t row = 0; row < s->pruned.count; row++) {
+        if (s->in[row])
+            s->record[count++] = s->pruned.record[row];
+    }
+    return count;
 }
 
-/* Takes false relations out of the set. FAN_E_FAILED: there is none in the dependency at hand,
- * which is wrong all the same. */
-static fan_status drop_false(const solution *s)
+/* Takes false relations out of the set. FAN_E_EFFORT: there were some; FAN_E_FAILED: all are true,
+ * and yet a dependency was wrong. */
+static fan_status drop_false(const fani_qs *qs, fani_qs_set *set)
 {
     uint32_t factor[FANI_QS_FACTORS_MAX];
-    bool any = false;
-    for (size_t i = 0; i < s->set->count; i++) {
+    bool *is_false = malloc(set->count + 1), any = false;
+    if (!is_false)
+        return FAN_E_MEMORY;
+    for (size_t i = 0; i < set->count; i++) {
         fani_qs_relation relation;
-        fani_qs_set_get(s->set, i, factor, &relation);
-        bool is_false = !fani_qs_check(s->qs, &relation);
-        any = any || (s->in[i] && is_false);
-        s->in[i] = is_false;
+        fani_qs_set_get(set, i, factor, &relation);
+        is_false[i] = !fani_qs_check(qs, &relation);
+        any = any || is_false[i];
     }
-    fan_status status = fani_qs_set_drop(s->set, s->in);
-    return status != FAN_OK ? status : any ? FAN_E_EFFORT : FAN_E_FAILED;
+    fan_status status = any ? fani_qs_set_drop(set, is_false) : FAN_E_FAILED;
+    free(is_false);
+    return status == FAN_OK ? FAN_E_EFFORT : status;
 }
 
 static fan_status try_dependencies(const solution *s, mpz_ptr divisor)
@@ -152,12 +160,12 @@ static fan_status try_dependencies(const solution *s, mpz_ptr divisor)
         bool is_square;
         if (fani_is_cancelled(s->effort))
             return FAN_E_CANCELLED;
-        list_records(s, k);
-        fan_status status = fani_qs_extract(s->qs, s->set, s->in, divisor, &is_square);
+        uint32_t count = list_records(s, k);
+        fan_status status = fani_qs_extract(s->qs, s->set, s->record, count, divisor, &is_square);
         if (status != FAN_OK)
             return status;
         if (!is_square)
-            return drop_false(s);
+            return drop_false(s->qs, s->set);
         if (mpz_cmp_ui(divisor, 1) != 0)
             return FAN_OK;
     }
@@ -172,8 +180,9 @@ fan_status fani_qs_solve(const fani_qs *qs, fani_qs_set *set, const fani_effort 
     fan_status status = make_matrix(&s);
     if (status == FAN_OK) {
         s.dependency = malloc(((size_t)s.matrix.count + 1) * sizeof *s.dependency);
-        s.in = malloc((set->count + 1) * sizeof *s.in);
-        status = s.dependency && s.in ? FAN_OK : FAN_E_MEMORY;
+        s.in = malloc(((size_t)s.pruned.count + 1) * sizeof *s.in);
+        s.record = malloc(((size_t)s.pruned.count + 1) * sizeof *s.record);
+        status = s.dependency && s.in && s.record ? FAN_OK : FAN_E_MEMORY;
     }
     if (status == FAN_OK)
         status = fani_gf2_solve(&s.matrix, fani_key_of(fani_qs_number(qs)), effort, s.dependency,
@@ -187,5 +196,6 @@ fan_status fani_qs_solve(const fani_qs *qs, fani_qs_set *set, const fani_effort 
     fani_gf2_lists_clear(&s.sums);
     free(s.dependency);
     free(s.in);
+    free(s.record);
     return status;
 }

@@ -63,6 +63,12 @@ void fani_qs_leading_set(fani_qs_leading *leading, const fani_qs *qs, uint64_t i
 /* b of polynomial k; a is added or not for all of them alike, which is told. */
 bool fani_qs_leading_b(const fani_qs_leading *leading, uint32_t k, mpz_ptr b);
 
+/* Whether a, b and x of a relation are in range; and fani_qs_root of one whose are, of this leading
+ * coefficient. */
+bool fani_qs_is_in_range(const fani_qs *qs, const fani_qs_relation *r);
+void fani_qs_leading_root(const fani_qs_leading *leading, const fani_qs *qs,
+                          const fani_qs_relation *r, mpz_ptr X);
+
 /* The subset of `taken` out of `size` things with a number below their binomial coefficient, as
  * ascending places; and that coefficient, or UINT64_MAX where it is larger. */
 void fani_qs_subset(uint64_t number, uint32_t size, uint32_t taken, uint32_t *places);

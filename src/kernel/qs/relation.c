@@ -3,14 +3,14 @@
 
 #include <string.h>
 
-static bool is_in_range(const fani_qs *qs, const fani_qs_relation *r)
+bool fani_qs_is_in_range(const fani_qs *qs, const fani_qs_relation *r)
 {
     int32_t half = (int32_t)(qs->params.blocks * (FANI_QS_BLOCK / 2));
     return r->a < qs->pools.count && r->b < fani_qs_b_count(qs) && r->x >= -half && r->x < half;
 }
 
-static void root_of(const fani_qs *qs, const fani_qs_leading *leading, const fani_qs_relation *r,
-                    mpz_ptr X)
+void fani_qs_leading_root(const fani_qs_leading *leading, const fani_qs *qs,
+                          const fani_qs_relation *r, mpz_ptr X)
 {
     fani_qs_leading_b(leading, r->b, X);
     if (r->x >= 0)
@@ -22,12 +22,12 @@ static void root_of(const fani_qs *qs, const fani_qs_leading *leading, const fan
 
 fan_status fani_qs_root(const fani_qs *qs, const fani_qs_relation *r, mpz_ptr X)
 {
-    if (!is_in_range(qs, r))
+    if (!fani_qs_is_in_range(qs, r))
         return FAN_E_ARGUMENT;
     fani_qs_leading leading;
     fani_qs_leading_init(&leading);
     fani_qs_leading_set(&leading, qs, r->a);
-    root_of(qs, &leading, r, X);
+    fani_qs_leading_root(&leading, qs, r, X);
     fani_qs_leading_clear(&leading);
     return FAN_OK;
 }
@@ -67,7 +67,7 @@ static bool holds(const fani_qs *qs, const fani_qs_leading *leading, const fani_
 {
     mpz_t left, right;
     mpz_inits(left, right, NULL);
-    root_of(qs, leading, r, left);
+    fani_qs_leading_root(leading, qs, r, left);
     mpz_mul(left, left, left);
     multiply_out(qs, r, right);
     mpz_sub(left, left, right);
@@ -78,7 +78,7 @@ static bool holds(const fani_qs *qs, const fani_qs_leading *leading, const fani_
 
 bool fani_qs_check(const fani_qs *qs, const fani_qs_relation *r)
 {
-    if (!is_in_range(qs, r) || !is_ordered(qs, r))
+    if (!fani_qs_is_in_range(qs, r) || !is_ordered(qs, r))
         return false;
     fani_qs_leading leading;
     fani_qs_leading_init(&leading);
@@ -194,7 +194,7 @@ static bool read_head(const fani_qs *qs, const uint8_t **at, const uint8_t *end,
     r->x = (int32_t)(x >> 1 ^ (0 - (x & 1)));
     r->large[0] = low + 1;
     r->large[1] = more < UINT32_MAX - r->large[0] ? r->large[0] + more : UINT32_MAX;
-    return is_in_range(qs, r);
+    return fani_qs_is_in_range(qs, r);
 }
 
 fan_status fani_qs_relation_read(const fani_qs *qs, const uint8_t *bytes, size_t size,
