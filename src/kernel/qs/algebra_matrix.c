@@ -122,7 +122,7 @@ static fan_status renumber(fani_gf2_lists *matrix)
     size_t items = matrix->first[matrix->count], begin = 0;
     weighed *columns = calloc((size_t)matrix->end + 1, sizeof *columns);
     size_t *at = calloc((size_t)matrix->end + 1, sizeof *at);
-    uint32_t *row = malloc((items + 1) * sizeof *row), left = 0;
+    uint32_t *row = calloc(items + 1, sizeof *row), left = 0;
     fan_status status = columns && at && row ? FAN_OK : FAN_E_MEMORY;
     if (status == FAN_OK) {
         for (uint32_t c = 0; c < matrix->end; c++)
