@@ -143,12 +143,11 @@ INLINE bool fill_all(fani_qs_worker *w, uint32_t row, bool forwards)
         cursor[b] = b * l->capacity;
     for (uint32_t from = 0; from < l->padded; from += FANI_QS_CHUNK) {
         if (from % FANI_QS_SLICE == 0)
-            memcpy(l->slice_start + from / FANI_QS_SLICE * FANI_QS_BLOCKS_MAX, cursor,
-                   sizeof cursor);
+            memcpy(fani_qs_slice(l, from / FANI_QS_SLICE), cursor, sizeof cursor);
         uint32_t to = from + FANI_QS_CHUNK < l->padded ? from + FANI_QS_CHUNK : l->padded;
         room = fill_chunk(w, from, to, delta, forwards, cursor) && room;
     }
-    memcpy(l->slice_start + l->slices * FANI_QS_BLOCKS_MAX, cursor, sizeof cursor);
+    memcpy(fani_qs_slice(l, l->slices), cursor, sizeof cursor);
     return room;
 }
 
@@ -248,7 +247,7 @@ INLINE void strike_once(striker s, uint32_t first, uint32_t count, halves beyond
 INLINE void empty_bucket(const fani_qs_long *l, uint8_t *block, uint32_t b)
 {
     for (uint32_t slice = 0; slice < l->slices; slice++) {
-        const uint32_t *start = l->slice_start + slice * FANI_QS_BLOCKS_MAX + b;
+        const uint32_t *start = fani_qs_slice(l, slice) + b;
         const uint32_t *entry = l->bucket + start[0], *end = l->bucket + start[FANI_QS_BLOCKS_MAX];
         uint8_t log = l->slice_log[slice];
         for (; end - entry >= 8; entry += 8) {
@@ -357,7 +356,7 @@ INLINE uint32_t hits_long(const fani_qs_long *l, uint32_t b, uint32_t x, uint32_
                           uint32_t found)
 {
     for (uint32_t slice = 0; slice < l->slices; slice++) {
-        const uint32_t *start = l->slice_start + slice * FANI_QS_BLOCKS_MAX + b;
+        const uint32_t *start = fani_qs_slice(l, slice) + b;
         uint32_t i = start[0], end = start[FANI_QS_BLOCKS_MAX];
         for (; i < end; i += WORDS) { /* what follows is initialized, if no entry of this slice */
             words match = (words)(*(const words *)(l->bucket + i) % FANI_QS_BLOCK == x);

@@ -166,7 +166,7 @@ static bool make_long(fani_qs_worker *w)
     for (uint32_t i = l->count; i < l->padded; i++)
         l->root[0][i] = l->root[1][i] = INT32_MAX; /* behind every interval, and never moved */
     for (uint32_t slice = 0; slice < l->slices; slice++)
-        l->slice_log[slice] = log_byte(w, l->prime[slice * FANI_QS_SLICE]);
+        l->slice_log[slice] = log_byte(w, l->prime[(size_t)slice * FANI_QS_SLICE]);
     for (uint32_t mask = 0; mask < 256; mask++) {
         unsigned shift = 0;
         for (uint64_t bit = 0; bit < 8; bit++) {

@@ -55,6 +55,12 @@ typedef struct fani_qs_long {
     uint64_t order[256]; /* [mask]: the places of its bits, a byte each, the lowest first */
 } fani_qs_long;
 
+/* Where a slice begins in each block's bucket. */
+static inline uint32_t *fani_qs_slice(const fani_qs_long *l, size_t slice)
+{
+    return l->slice_start + slice * FANI_QS_BLOCKS_MAX;
+}
+
 /* What a polynomial begins with, for a vector of primes. */
 typedef struct fani_qs_lanes {
     uint64_t root[2][FANI_QS_LANES_WIDE] __attribute__((aligned(64)));
