@@ -78,7 +78,8 @@ static void expect_relations(mpz_srcptr n, const fani_qs_params *params, uint64_
     for (fani_isa isa = FANI_ISA_AVX2; isa <= fani_isa_machine(); isa++) {
         kept other = collect(qs, isa, 0, 3, most);
         EXPECT_U64(other.count, first.count);
-        EXPECT_TRUE(other.used == first.used && memcmp(other.bytes, first.bytes, first.used) == 0);
+        bool same = other.bytes != NULL && first.bytes != NULL && other.used == first.used;
+        EXPECT_TRUE(same && memcmp(other.bytes, first.bytes, first.used) == 0);
         free(other.bytes);
     }
     free(first.bytes);
