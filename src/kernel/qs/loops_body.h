@@ -72,6 +72,11 @@ static inline bool any_of(doubles v);
 static inline uint32_t pack_below(const fani_qs_long *l, uint32_t *out, words entries, words at,
                                   uint32_t end);
 
+/* Appends each entry of the chunk to the bucket of its block; behind it up to FANI_QS_SPILL words
+ * may be overwritten. */
+static inline void deal_chunk(const fani_qs_long *l, uint32_t *cursor, uint32_t blocks,
+                              uint32_t found);
+
 #include "begin_body.h"
 
 /* ---- Buckets -------------------------------------------------------------------------------- */
@@ -98,6 +103,14 @@ INLINE uint32_t list(fani_qs_long *l, uint32_t i, const uint32_t *delta, bool fo
     return found;
 }
 
+INLINE void deal_singly(const fani_qs_long *l, uint32_t *cursor, uint32_t found)
+{
+    for (uint32_t i = 0; i < found; i++) {
+        uint32_t entry = l->chunk[i];
+        l->bucket[cursor[entry / FANI_QS_BLOCK % FANI_QS_BLOCKS_MAX]++] = entry;
+    }
+}
+
 /* Puts the chunk into the buckets; false where one may have no room. */
 INLINE bool deal(const fani_qs_long *l, uint32_t *cursor, uint32_t blocks, uint32_t found)
 {
@@ -106,12 +119,9 @@ INLINE bool deal(const fani_qs_long *l, uint32_t *cursor, uint32_t blocks, uint3
         uint32_t used = cursor[b] - b * l->capacity;
         most = used > most ? used : most;
     }
-    if (most + found > l->capacity)
+    if (most + found + FANI_QS_SPILL > l->capacity)
         return false;
-    for (uint32_t i = 0; i < found; i++) {
-        uint32_t entry = l->chunk[i];
-        l->bucket[cursor[entry / FANI_QS_BLOCK % FANI_QS_BLOCKS_MAX]++] = entry;
-    }
+    deal_chunk(l, cursor, blocks, found);
     return true;
 }
 

@@ -133,7 +133,7 @@ static uint32_t capacity_of(const fani_qs *qs, uint32_t first)
     for (uint32_t i = first; i < qs->params.base; i++)
         expected += 2.0 * FANI_QS_BLOCK / qs->prime[i];
     uint32_t chunk = 2 * FANI_QS_CHUNK * (qs->params.blocks * FANI_QS_BLOCK / (1U << 16) + 1);
-    return ((uint32_t)(expected + 12 * sqrt(expected)) + chunk + 63) / 64 * 64;
+    return ((uint32_t)(expected + 12 * sqrt(expected)) + chunk + FANI_QS_SPILL + 63) / 64 * 64;
 }
 
 static bool allocate_long(fani_qs_long *l, uint32_t blocks)

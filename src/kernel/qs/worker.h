@@ -17,6 +17,7 @@ enum {
     FANI_QS_PLACE_BITS = 20, /* and these for the position in the interval */
     FANI_QS_CHUNK = 128,     /* primes between two looks at the room that is left */
     FANI_QS_CHUNK_ROOM = 2 * FANI_QS_CHUNK * (FANI_QS_BLOCKS_MAX / 2 + 1) + 64,
+    FANI_QS_SPILL = 16,       /* words that may be written behind what is in a bucket */
     FANI_QS_BEYOND = 64,      /* bytes behind a block that take what misses it */
     FANI_QS_HITS_MAX = 256,   /* more primes never divide a value at once, chance hits included */
     FANI_QS_LIMBS = 4,        /* values have fewer than 250 bits */
