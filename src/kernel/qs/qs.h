@@ -130,4 +130,9 @@ typedef struct fani_qs_hooks {
  * below fani_qs_a_count. FAN_E_CANCELLED, FAN_E_MEMORY, what emit has returned. */
 fan_status fani_qs_collect(fani_qs_worker *worker, uint64_t a, const fani_qs_hooks *hooks);
 
+/* The same for its polynomials from..to - 1 alone, to <= fani_qs_b_count: for pieces of work of a
+ * length of one's choice, each of which costs as much as a few polynomials more. */
+fan_status fani_qs_collect_some(fani_qs_worker *worker, uint64_t a, uint32_t from, uint32_t to,
+                                const fani_qs_hooks *hooks);
+
 #endif

@@ -82,7 +82,7 @@ struct fani_qs_worker {
     uint8_t *block;
     fani_qs_leading leading;
     uint64_t index;   /* of the leading coefficient */
-    uint32_t k;       /* the polynomial */
+    uint32_t from, k; /* the first polynomial of this call, and the current one */
     bool is_b_raised; /* a was added to make b odd */
     mpz_t scratch;
     unsigned limbs; /* of values; a, b and c as complements to two */
@@ -97,7 +97,7 @@ struct fani_qs_worker {
 enum { FANI_QS_ROW_ZERO = FANI_QS_A_PRIMES };
 
 struct fani_qs_loops {
-    /* The roots of the first polynomial of w->leading for `lanes` primes of the base from i on. */
+    /* The roots of polynomial w->k of w->leading for `lanes` primes of the base from i on. */
     uint32_t lanes;
     void (*begin)(const fani_qs_worker *w, uint32_t i, fani_qs_lanes *out);
     /* Moves the short primes' roots by row j of delta. */
@@ -121,7 +121,7 @@ extern const fani_qs_loops fani_qs_loops_scalar;
 extern const fani_qs_loops fani_qs_loops_avx2;
 extern const fani_qs_loops fani_qs_loops_avx512;
 
-/* Computes the roots and deltas of a leading coefficient (w->leading). */
+/* Computes the roots of polynomial w->k of w->leading, and all deltas. */
 void fani_qs_begin(fani_qs_worker *w);
 
 /* Looks at position x of a block of the current polynomial; emits what it factors into. */
