@@ -122,20 +122,22 @@ static double estimate(const graph *g, double seconds, double needed)
 static void collect(const sieve_options *options, bench_table *table, unsigned digits,
                     unsigned which, fani_isa isa)
 {
-    enum { TABLE = 1 << 23 };
-    graph g = {.size = TABLE};
+    enum { LARGE_PRIMES = 32 }; /* for each column: twice as many as there will be */
+    graph g = {.size = 1 << 14};
     mpz_t n;
     mpz_init(n);
     semiprime(digits, which, n);
-    g.prime = calloc(g.size, sizeof *g.prime);
-    g.parent = calloc(g.size, sizeof *g.parent);
     fani_qs *qs;
     fani_qs_worker *worker;
     double begin = bench_thread_ns();
-    if (!g.prime || !g.parent ||
-        fani_qs_make(n, options->has_params ? &options->params : NULL, &qs) != FAN_OK ||
+    if (fani_qs_make(n, options->has_params ? &options->params : NULL, &qs) != FAN_OK ||
         fani_qs_worker_make(qs, isa, &worker) != FAN_OK)
         bench_fail("sieve: no sieve for %u digits", digits);
+    while (g.size < (size_t)LARGE_PRIMES * fani_qs_columns(qs))
+        g.size *= 2;
+    g.prime = bench_alloc(g.size, sizeof *g.prime);
+    g.parent = bench_alloc(g.size, sizeof *g.parent);
+    memset(g.prime, 0, g.size * sizeof *g.prime);
     const fani_qs_hooks hooks = {.emit = count_relation, .context = &g};
     double needed = fani_qs_columns(qs) + 64.0;
     double setup = bench_thread_ns() - begin, least = 1e18;
