@@ -2,6 +2,9 @@
  * lengths, each by each instruction set, until there are as many independent cycles as the matrix
  * has columns, or for a part of that.
  *
+ * Seconds are CPU time. Beside it: a polynomial of the quickest leading coefficient, and what all
+ * of it would have taken at that speed, which says more on a machine that has other work to do.
+ *
  * --digits A,B,...   lengths (50, 60)
  * --numbers K        semiprimes of each length (1)
  * --until PERCENT    of the columns: below 100 the time needed is estimated from what was found,
@@ -119,37 +122,43 @@ static double estimate(const graph *g, double seconds, double needed)
 static void collect(const sieve_options *options, bench_table *table, unsigned digits,
                     unsigned which, fani_isa isa)
 {
-    enum { TABLE = 1 << 23 };
-    graph g = {.size = TABLE};
+    enum { LARGE_PRIMES = 32 }; /* for each column: twice as many as there will be */
+    graph g = {.size = 1 << 14};
     mpz_t n;
     mpz_init(n);
     semiprime(digits, which, n);
-    g.prime = calloc(g.size, sizeof *g.prime);
-    g.parent = calloc(g.size, sizeof *g.parent);
     fani_qs *qs;
     fani_qs_worker *worker;
     double begin = bench_thread_ns();
-    if (!g.prime || !g.parent ||
-        fani_qs_make(n, options->has_params ? &options->params : NULL, &qs) != FAN_OK ||
+    if (fani_qs_make(n, options->has_params ? &options->params : NULL, &qs) != FAN_OK ||
         fani_qs_worker_make(qs, isa, &worker) != FAN_OK)
         bench_fail("sieve: no sieve for %u digits", digits);
+    while (g.size < (size_t)LARGE_PRIMES * fani_qs_columns(qs))
+        g.size *= 2;
+    g.prime = bench_alloc(g.size, sizeof *g.prime);
+    g.parent = bench_alloc(g.size, sizeof *g.parent);
+    memset(g.prime, 0, g.size * sizeof *g.prime);
     const fani_qs_hooks hooks = {.emit = count_relation, .context = &g};
     double needed = fani_qs_columns(qs) + 64.0;
+    double setup = bench_thread_ns() - begin, least = 1e18;
     uint64_t a = 0;
     uint64_t end = options->leading ? options->leading : fani_qs_a_count(qs);
     while (a < end && (options->leading || (double)g.cycles < needed * options->until / 100)) {
+        double before = bench_thread_ns();
         if (fani_qs_collect(worker, a++, &hooks) != FAN_OK)
             bench_fail("sieve: collecting failed");
+        double used = bench_thread_ns() - before;
+        least = used < least ? used : least;
     }
     double seconds = (bench_thread_ns() - begin) / 1e9;
-    uint64_t polynomials = a * fani_qs_b_count(qs);
-    bench_table_row(table, "C%u/%u\t%s\t%u\t%llu\t%llu\t%llu\t%llu\t%llu\t%.0f\t%.1f\t%.3f", digits,
-                    which, fani_isa_name(isa), fani_qs_columns(qs), (unsigned long long)a,
+    double all = (double)g.cycles < needed ? estimate(&g, seconds, needed) : seconds;
+    double quiet = (setup + least * (double)a * (all / seconds)) / 1e9;
+    bench_table_row(table, "C%u/%u\t%s\t%u\t%llu\t%llu\t%llu\t%llu\t%llu\t%.0f\t%.1f\t%.3f\t%.3f",
+                    digits, which, fani_isa_name(isa), fani_qs_columns(qs), (unsigned long long)a,
                     (unsigned long long)g.relations[0], (unsigned long long)g.relations[1],
                     (unsigned long long)g.relations[2], (unsigned long long)g.cycles,
                     (double)(g.relations[0] + g.relations[1] + g.relations[2]) / seconds,
-                    1e6 * seconds / (double)polynomials,
-                    (double)g.cycles < needed ? estimate(&g, seconds, needed) : seconds);
+                    1e-3 * least / fani_qs_b_count(qs), all, quiet);
     fani_qs_worker_free(worker);
     fani_qs_free(qs);
     free(g.prime);
@@ -176,10 +185,17 @@ static void collect_all(const sieve_options *options, bench_table *table)
 static void read_params(const char *text, sieve_options *options)
 {
     fani_qs_params *p = &options->params;
+    uint32_t *const field[] = {&p->base,  &p->blocks, &p->large,  &p->small,
+                               &p->slack, &p->pair,   &p->a_prime};
+    enum { FIELDS = sizeof field / sizeof field[0] };
     options->has_params = true;
-    if (sscanf(text, "%u,%u,%u,%u,%u,%u,%u", &p->base, &p->blocks, &p->large, &p->small, &p->slack,
-               &p->pair, &p->a_prime) != 7)
-        bench_fail("sieve: --params wants seven numbers");
+    for (unsigned i = 0; i < FIELDS; i++) {
+        char *end;
+        *field[i] = (uint32_t)strtoul(text, &end, 10);
+        if (end == text || *end != (i + 1 < FIELDS ? ',' : 0))
+            bench_fail("sieve: --params wants seven numbers");
+        text = end + 1;
+    }
 }
 
 /* Takes the options of its own out of argv; returns how many arguments are left. */
@@ -224,7 +240,7 @@ int main(int argc, char **argv)
     bench_table *table =
         bench_table_new("sieve", 2,
                         "number\tisa\tcolumns\ta\tfull\tone\ttwo\tcycles\trelations/s\tus a "
-                        "polynomial\tseconds");
+                        "polynomial\tseconds\tquiet");
     collect_all(&options, table);
     bench_table_print(table, &options.common);
     return 0;

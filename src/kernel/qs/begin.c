@@ -1,5 +1,5 @@
-/* The roots of the first polynomial of a leading coefficient, and how the others differ. Primes of
- * a get roots that mean nothing: they are not sieved with, and looked at by division. */
+/* The roots that a leading coefficient begins with, and how those of its other polynomials differ.
+ * Primes of a get roots that mean nothing: they are not sieved with, and looked at by division. */
 #include "worker.h"
 
 static uint32_t smaller(uint32_t x, uint32_t y)

@@ -1,4 +1,4 @@
-/* Roots of the first polynomial of a leading coefficient, for a vector of primes at a time: in
+/* Roots of a polynomial of a leading coefficient, for a vector of primes at a time: in
  * Montgomery's form with radix 2^32 (Montgomery 1985), a prime to each word of 64 bits. */
 #ifndef FANI_QS_BEGIN_BODY_H
 #define FANI_QS_BEGIN_BODY_H
@@ -48,7 +48,7 @@ INLINE doubles invert(doubles x, doubles one, modulus m, unsigned bits)
 }
 
 /* part[j] / a = gamma[j] * (the other primes of a) / a, and the roots that follow from them:
- * 2 a x + b = +- t. */
+ * 2 a x + b = +- t for the b of polynomial w->k. */
 static void begin(const fani_qs_worker *w, uint32_t i, fani_qs_lanes *out)
 {
     const fani_qs_leading *leading = &w->leading;
@@ -66,10 +66,11 @@ static void begin(const fani_qs_worker *w, uint32_t i, fani_qs_lanes *out)
     doubles after = invert(product, one, m, 32 - (unsigned)__builtin_clz(longest));
     doubles t = multiply(after, load_wide(w->qs->square_root + i), m);
     doubles b = zero + (uint64_t)w->is_b_raised;
+    uint32_t gray = w->k ^ w->k >> 1;
     for (uint32_t j = leading->count; j-- > 0;) {
         doubles part = multiply(multiply(after, before[j], m), zero + leading->gamma[j], m);
         *(doubles *)out->delta[j] = part;
-        b = subtract(b, m.p - part, m);
+        b = gray >> j & 1 ? subtract(b, part, m) : subtract(b, m.p - part, m);
         after = multiply(after, q[j], m);
     }
     doubles middle = load_wide(w->qs->middle + i);

@@ -5,7 +5,7 @@
 #include "kernel/factor/montgomery.h"
 
 enum {
-    BITS = 1 << 16,          /* logarithms are in 2^-16 bits */
+    BITS = 1 << 16,      /* logarithms are in 2^-16 bits */
     ROUNDING = 3 * BITS, /* what the logarithms of the sieve may miss altogether */
 };
 
@@ -76,7 +76,7 @@ static void negate(value *v)
 static unsigned shift_out_twos(value *v)
 {
     unsigned twos = 0;
-    for (; v->limb[0] == 0; twos += 64) {
+    for (; v->limbs > 1 && v->limb[0] == 0; twos += 64) {
         for (unsigned i = 1; i < v->limbs; i++)
             v->limb[i - 1] = v->limb[i];
         v->limbs--;
@@ -198,8 +198,7 @@ static void sort_columns(uint32_t *column, uint32_t count)
 fan_status fani_qs_try(fani_qs_worker *w, uint32_t block, uint32_t x, const fani_qs_hooks *hooks)
 {
     uint32_t hit[FANI_QS_HITS_MAX];
-    value v;
-    v.count = 0;
+    value v = {0};
     int32_t at = (int32_t)(block * FANI_QS_BLOCK + x) - (int32_t)(w->interval / 2);
     if (!begin_value(w, &v, at))
         return FAN_OK;

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 
 enum {
-    FIRST_INDEX = 4,  /* of the base: smaller primes are of more use in the sieve */
-    WINDOW_MIN = 12,  /* indices of the base on either side of the middle; half are in the pool */
+    FIRST_INDEX = 4, /* of the base: smaller primes are of more use in the sieve */
+    WINDOW_MIN = 12, /* indices of the base on either side of the middle; half are in the pool */
     WINDOW_MAX = 110,
     SPREAD = 4,  /* and so many for each prime of a, */
     ENOUGH = 10, /* if not before there were so many subsets for each prime of the base */

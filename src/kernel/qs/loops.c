@@ -39,5 +39,12 @@ static uint32_t pack_below(const fani_qs_long *l, uint32_t *out, words entries, 
     return found;
 }
 
+static inline __attribute__((always_inline)) void
+deal_chunk(const fani_qs_long *l, uint32_t *cursor, uint32_t blocks, uint32_t found)
+{
+    (void)blocks;
+    deal_singly(l, cursor, found);
+}
+
 const fani_qs_loops fani_qs_loops_scalar = {DOUBLES, begin,      move, fill, sieve,
                                             scan,    hits_small, hits, step};

@@ -37,5 +37,12 @@ pack_below(const fani_qs_long *l, uint32_t *out, words entries, words at, uint32
     return (uint32_t)__builtin_popcount(mask);
 }
 
+static inline __attribute__((always_inline)) void
+deal_chunk(const fani_qs_long *l, uint32_t *cursor, uint32_t blocks, uint32_t found)
+{
+    (void)blocks;
+    deal_singly(l, cursor, found);
+}
+
 const fani_qs_loops fani_qs_loops_avx2 = {DOUBLES, begin,      move, fill, sieve,
                                           scan,    hits_small, hits, step};

@@ -72,6 +72,11 @@ static inline bool any_of(doubles v);
 static inline uint32_t pack_below(const fani_qs_long *l, uint32_t *out, words entries, words at,
                                   uint32_t end);
 
+/* Appends each entry of the chunk to the bucket of its block; behind it up to FANI_QS_SPILL words
+ * may be overwritten. */
+static inline void deal_chunk(const fani_qs_long *l, uint32_t *cursor, uint32_t blocks,
+                              uint32_t found);
+
 #include "begin_body.h"
 
 /* ---- Buckets -------------------------------------------------------------------------------- */
@@ -98,6 +103,14 @@ INLINE uint32_t list(fani_qs_long *l, uint32_t i, const uint32_t *delta, bool fo
     return found;
 }
 
+INLINE void deal_singly(const fani_qs_long *l, uint32_t *cursor, uint32_t found)
+{
+    for (uint32_t i = 0; i < found; i++) {
+        uint32_t entry = l->chunk[i];
+        l->bucket[cursor[entry / FANI_QS_BLOCK % FANI_QS_BLOCKS_MAX]++] = entry;
+    }
+}
+
 /* Puts the chunk into the buckets; false where one may have no room. */
 INLINE bool deal(const fani_qs_long *l, uint32_t *cursor, uint32_t blocks, uint32_t found)
 {
@@ -106,12 +119,9 @@ INLINE bool deal(const fani_qs_long *l, uint32_t *cursor, uint32_t blocks, uint3
         uint32_t used = cursor[b] - b * l->capacity;
         most = used > most ? used : most;
     }
-    if (most + found > l->capacity)
+    if (most + found + FANI_QS_SPILL > l->capacity)
         return false;
-    for (uint32_t i = 0; i < found; i++) {
-        uint32_t entry = l->chunk[i];
-        l->bucket[cursor[entry / FANI_QS_BLOCK % FANI_QS_BLOCKS_MAX]++] = entry;
-    }
+    deal_chunk(l, cursor, blocks, found);
     return true;
 }
 
@@ -143,12 +153,11 @@ INLINE bool fill_all(fani_qs_worker *w, uint32_t row, bool forwards)
         cursor[b] = b * l->capacity;
     for (uint32_t from = 0; from < l->padded; from += FANI_QS_CHUNK) {
         if (from % FANI_QS_SLICE == 0)
-            memcpy(l->slice_start + from / FANI_QS_SLICE * FANI_QS_BLOCKS_MAX, cursor,
-                   sizeof cursor);
+            memcpy(fani_qs_slice(l, from / FANI_QS_SLICE), cursor, sizeof cursor);
         uint32_t to = from + FANI_QS_CHUNK < l->padded ? from + FANI_QS_CHUNK : l->padded;
         room = fill_chunk(w, from, to, delta, forwards, cursor) && room;
     }
-    memcpy(l->slice_start + l->slices * FANI_QS_BLOCKS_MAX, cursor, sizeof cursor);
+    memcpy(fani_qs_slice(l, l->slices), cursor, sizeof cursor);
     return room;
 }
 
@@ -248,7 +257,7 @@ INLINE void strike_once(striker s, uint32_t first, uint32_t count, halves beyond
 INLINE void empty_bucket(const fani_qs_long *l, uint8_t *block, uint32_t b)
 {
     for (uint32_t slice = 0; slice < l->slices; slice++) {
-        const uint32_t *start = l->slice_start + slice * FANI_QS_BLOCKS_MAX + b;
+        const uint32_t *start = fani_qs_slice(l, slice) + b;
         const uint32_t *entry = l->bucket + start[0], *end = l->bucket + start[FANI_QS_BLOCKS_MAX];
         uint8_t log = l->slice_log[slice];
         for (; end - entry >= 8; entry += 8) {
@@ -357,7 +366,7 @@ INLINE uint32_t hits_long(const fani_qs_long *l, uint32_t b, uint32_t x, uint32_
                           uint32_t found)
 {
     for (uint32_t slice = 0; slice < l->slices; slice++) {
-        const uint32_t *start = l->slice_start + slice * FANI_QS_BLOCKS_MAX + b;
+        const uint32_t *start = fani_qs_slice(l, slice) + b;
         uint32_t i = start[0], end = start[FANI_QS_BLOCKS_MAX];
         for (; i < end; i += WORDS) { /* what follows is initialized, if no entry of this slice */
             words match = (words)(*(const words *)(l->bucket + i) % FANI_QS_BLOCK == x);

@@ -14,7 +14,7 @@ static bool are_in_range(const fani_qs_params *p)
 {
     return is_between(p->base, FANI_QS_BASE_MIN, FANI_QS_BASE_MAX) &&
            is_between(p->blocks, 1, FANI_QS_BLOCKS_MAX) && is_between(p->large, 1, 4000) &&
-           is_between(p->small, 3, 4096) && is_between(p->slack, 1, 60) && p->pair <= 64 &&
+           is_between(p->small, 3, 4096) && is_between(p->slack, 1, 80) && p->pair <= 64 &&
            is_between(p->a_prime, 64, 16384);
 }
 

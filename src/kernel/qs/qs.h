@@ -39,7 +39,7 @@ typedef struct fani_qs_params {
     uint32_t blocks;  /* of FANI_QS_BLOCK positions of a polynomial: 1 to FANI_QS_BLOCKS_MAX */
     uint32_t large;   /* large primes are below this times the largest of the base: 1 to 4000 */
     uint32_t small;   /* primes below this are not sieved with: 3 to 4096 */
-    uint32_t slack;   /* bits that a value with no large prime may seem to miss: 1 to 60 */
+    uint32_t slack;   /* bits that the sieve may miss of a value: 1 to 80 */
     uint32_t pair;    /* bits up to which two large primes are looked for: 0 (one only) to 64 */
     uint32_t a_prime; /* primes of a are about this or shorter: 64 to 16384 */
 } fani_qs_params;
@@ -129,5 +129,10 @@ typedef struct fani_qs_hooks {
  * in (b, x); in two of different a's X can be the same in rare cases. FAN_E_ARGUMENT: a is not
  * below fani_qs_a_count. FAN_E_CANCELLED, FAN_E_MEMORY, what emit has returned. */
 fan_status fani_qs_collect(fani_qs_worker *worker, uint64_t a, const fani_qs_hooks *hooks);
+
+/* The same for its polynomials from..to - 1 alone, to <= fani_qs_b_count: for pieces of work of a
+ * length of one's choice, each of which costs as much as a few polynomials more. */
+fan_status fani_qs_collect_some(fani_qs_worker *worker, uint64_t a, uint32_t from, uint32_t to,
+                                const fani_qs_hooks *hooks);
 
 #endif

@@ -133,7 +133,7 @@ static uint32_t capacity_of(const fani_qs *qs, uint32_t first)
     for (uint32_t i = first; i < qs->params.base; i++)
         expected += 2.0 * FANI_QS_BLOCK / qs->prime[i];
     uint32_t chunk = 2 * FANI_QS_CHUNK * (qs->params.blocks * FANI_QS_BLOCK / (1U << 16) + 1);
-    return ((uint32_t)(expected + 12 * sqrt(expected)) + chunk + 63) / 64 * 64;
+    return ((uint32_t)(expected + 12 * sqrt(expected)) + chunk + FANI_QS_SPILL + 63) / 64 * 64;
 }
 
 static bool allocate_long(fani_qs_long *l, uint32_t blocks)
@@ -166,7 +166,7 @@ static bool make_long(fani_qs_worker *w)
     for (uint32_t i = l->count; i < l->padded; i++)
         l->root[0][i] = l->root[1][i] = INT32_MAX; /* behind every interval, and never moved */
     for (uint32_t slice = 0; slice < l->slices; slice++)
-        l->slice_log[slice] = log_byte(w, l->prime[slice * FANI_QS_SLICE]);
+        l->slice_log[slice] = log_byte(w, l->prime[(size_t)slice * FANI_QS_SLICE]);
     for (uint32_t mask = 0; mask < 256; mask++) {
         unsigned shift = 0;
         for (uint64_t bit = 0; bit < 8; bit++) {
@@ -268,7 +268,7 @@ static bool move_roots(fani_qs_worker *w)
 {
     uint32_t row = FANI_QS_ROW_ZERO;
     bool forwards = true;
-    if (w->k > 0) {
+    if (w->k > w->from) {
         row = (uint32_t)__builtin_ctz(w->k);
         forwards = ((w->k ^ w->k >> 1) >> row & 1) != 0; /* b loses its part twice */
         w->loops->move(&w->s, row, forwards);
@@ -305,21 +305,28 @@ static fan_status sieve_poly(fani_qs_worker *w, const fani_qs_hooks *hooks)
     return status;
 }
 
-fan_status fani_qs_collect(fani_qs_worker *w, uint64_t a, const fani_qs_hooks *hooks)
+fan_status fani_qs_collect_some(fani_qs_worker *w, uint64_t a, uint32_t from, uint32_t to,
+                                const fani_qs_hooks *hooks)
 {
-    if (a >= fani_qs_a_count(w->qs))
+    if (a >= fani_qs_a_count(w->qs) || from > to || to > fani_qs_b_count(w->qs))
         return FAN_E_ARGUMENT;
     fan_status status = FAN_OK;
     w->index = a;
+    w->from = w->k = from;
     fani_qs_leading_set(&w->leading, w->qs, a);
     set_limbs(w, w->a, w->leading.a);
     set_short_logs(w);
-    w->is_b_raised = fani_qs_leading_b(&w->leading, 0, w->scratch);
+    w->is_b_raised = fani_qs_leading_b(&w->leading, from, w->scratch);
     fani_qs_begin(w);
-    for (w->k = 0; w->k < fani_qs_b_count(w->qs) && status == FAN_OK; w->k++) {
+    for (; w->k < to && status == FAN_OK; w->k++) {
         if (hooks->cancelled && hooks->cancelled(hooks->context))
             return FAN_E_CANCELLED;
         status = sieve_poly(w, hooks);
     }
     return status;
+}
+
+fan_status fani_qs_collect(fani_qs_worker *w, uint64_t a, const fani_qs_hooks *hooks)
+{
+    return fani_qs_collect_some(w, a, 0, fani_qs_b_count(w->qs), hooks);
 }

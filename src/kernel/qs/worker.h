@@ -17,6 +17,7 @@ enum {
     FANI_QS_PLACE_BITS = 20, /* and these for the position in the interval */
     FANI_QS_CHUNK = 128,     /* primes between two looks at the room that is left */
     FANI_QS_CHUNK_ROOM = 2 * FANI_QS_CHUNK * (FANI_QS_BLOCKS_MAX / 2 + 1) + 64,
+    FANI_QS_SPILL = 16,       /* words that may be written behind what is in a bucket */
     FANI_QS_BEYOND = 64,      /* bytes behind a block that take what misses it */
     FANI_QS_HITS_MAX = 256,   /* more primes never divide a value at once, chance hits included */
     FANI_QS_LIMBS = 4,        /* values have fewer than 250 bits */
@@ -55,6 +56,12 @@ typedef struct fani_qs_long {
     uint64_t order[256]; /* [mask]: the places of its bits, a byte each, the lowest first */
 } fani_qs_long;
 
+/* Where a slice begins in each block's bucket. */
+static inline uint32_t *fani_qs_slice(const fani_qs_long *l, size_t slice)
+{
+    return l->slice_start + slice * FANI_QS_BLOCKS_MAX;
+}
+
 /* What a polynomial begins with, for a vector of primes. */
 typedef struct fani_qs_lanes {
     uint64_t root[2][FANI_QS_LANES_WIDE] __attribute__((aligned(64)));
@@ -75,7 +82,7 @@ struct fani_qs_worker {
     uint8_t *block;
     fani_qs_leading leading;
     uint64_t index;   /* of the leading coefficient */
-    uint32_t k;       /* the polynomial */
+    uint32_t from, k; /* the first polynomial of this call, and the current one */
     bool is_b_raised; /* a was added to make b odd */
     mpz_t scratch;
     unsigned limbs; /* of values; a, b and c as complements to two */
@@ -90,7 +97,7 @@ struct fani_qs_worker {
 enum { FANI_QS_ROW_ZERO = FANI_QS_A_PRIMES };
 
 struct fani_qs_loops {
-    /* The roots of the first polynomial of w->leading for `lanes` primes of the base from i on. */
+    /* The roots of polynomial w->k of w->leading for `lanes` primes of the base from i on. */
     uint32_t lanes;
     void (*begin)(const fani_qs_worker *w, uint32_t i, fani_qs_lanes *out);
     /* Moves the short primes' roots by row j of delta. */
@@ -114,7 +121,7 @@ extern const fani_qs_loops fani_qs_loops_scalar;
 extern const fani_qs_loops fani_qs_loops_avx2;
 extern const fani_qs_loops fani_qs_loops_avx512;
 
-/* Computes the roots and deltas of a leading coefficient (w->leading). */
+/* Computes the roots of polynomial w->k of w->leading, and all deltas. */
 void fani_qs_begin(fani_qs_worker *w);
 
 /* Looks at position x of a block of the current polynomial; emits what it factors into. */
