@@ -3,6 +3,7 @@
 #include "kernel/qs/algebra_internal.h"
 #include "shim/shim.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 static uint64_t random_word(uint64_t *state)
@@ -675,7 +676,7 @@ static void expect_products(const fani_gf2_lists *matrix)
     fani_gf2_sum_rows(&packed, x, sums);
     for (size_t c = 0; c < columns; c++)
         EXPECT_U64(sums[c], plain[c]);
-    fani_gf2_spread(&packed, plain, x);
+    fani_gf2_spread(&packed, plain, 0, matrix->count, x);
     for (uint32_t row = 0; row < matrix->count; row++) {
         uint64_t sum = 0;
         for (size_t i = matrix->first[row]; i < matrix->first[row + 1]; i++)
@@ -706,7 +707,7 @@ static void expect_dependencies(const fani_gf2_lists *m, uint32_t least, uint32_
     uint32_t found;
     bool all_zero;
     ASSERT_TRUE(out);
-    ASSERT_I64(fani_gf2_solve(m, 99, &endless, out, &found), FAN_OK);
+    ASSERT_I64(fani_gf2_solve(m, 99, NULL, &endless, out, &found), FAN_OK);
     EXPECT_TRUE(found >= least && found <= most);
     EXPECT_U64(independent(m, out, &all_zero), found);
     EXPECT_TRUE(all_zero);
@@ -755,11 +756,58 @@ FAN_TEST(qs_algebra, lanczos_is_repeatable)
     fani_gf2_lists rows;
     make_matrix(77, 1600, 1500, 12, 80, &rows);
     static uint64_t one[1600], other[1600], third[1600];
-    ASSERT_I64(fani_gf2_lanczos(&rows, 5, 0, &endless, one), FAN_OK);
-    ASSERT_I64(fani_gf2_lanczos(&rows, 5, 0, &endless, other), FAN_OK);
-    ASSERT_I64(fani_gf2_lanczos(&rows, 6, 0, &endless, third), FAN_OK);
+    ASSERT_I64(fani_gf2_lanczos(&rows, 5, 0, NULL, &endless, one), FAN_OK);
+    ASSERT_I64(fani_gf2_lanczos(&rows, 5, 0, NULL, &endless, other), FAN_OK);
+    ASSERT_I64(fani_gf2_lanczos(&rows, 6, 0, NULL, &endless, third), FAN_OK);
     EXPECT_TRUE(memcmp(one, other, sizeof one) == 0);
     EXPECT_TRUE(memcmp(one, third, sizeof one) != 0);
+    fani_gf2_lists_clear(&rows);
+}
+
+typedef struct one_part {
+    void (*part)(void *work, unsigned i);
+    void *work;
+    unsigned i;
+    pthread_t thread;
+} one_part;
+
+static void *run_part(void *arg)
+{
+    const one_part *p = arg;
+    p->part(p->work, p->i);
+    return NULL;
+}
+
+/* A thread each, or one after the other, the last one first. */
+static void run_threads(void *context, unsigned parts, void (*part)(void *work, unsigned i),
+                        void *work)
+{
+    one_part list[16];
+    const bool *threads = context;
+    for (unsigned i = parts; i-- > 0;) {
+        list[i] = (one_part){.part = part, .work = work, .i = i};
+        if (!*threads)
+            part(work, i);
+        else
+            ASSERT_I64(pthread_create(&list[i].thread, NULL, run_part, &list[i]), 0);
+    }
+    for (unsigned i = 0; *threads && i < parts; i++)
+        ASSERT_I64(pthread_join(list[i].thread, NULL), 0);
+}
+
+FAN_TEST(qs_algebra, lanczos_is_the_same_for_any_team)
+{
+    static const unsigned parts[] = {1, 2, 3, 16};
+    static uint64_t alone[1600], out[1600];
+    fani_gf2_lists rows;
+    make_matrix(78, 1600, 1500, 12, 130, &rows);
+    ASSERT_I64(fani_gf2_lanczos(&rows, 5, 0, NULL, &endless, alone), FAN_OK);
+    for (unsigned i = 0; i < 8; i++) {
+        bool threads = i % 2 != 0;
+        const fani_qs_team team = {.parts = parts[i / 2], .run = run_threads, .context = &threads};
+        ASSERT_I64(fani_gf2_lanczos(&rows, 5, 0, &team, &endless, out), FAN_OK);
+        EXPECT_TRUE(memcmp(alone, out, sizeof out) == 0);
+    }
     fani_gf2_lists_clear(&rows);
 }
 
@@ -809,7 +857,7 @@ FAN_TEST(qs_algebra, matrices_are_cancelled)
     for (unsigned polls = 0; polls < 2; polls++) {
         unsigned left = polls;
         fani_effort effort = {.cancelled = cancel_after, .context = &left};
-        EXPECT_I64(fani_gf2_solve(&rows, 1, &effort, out, &found), FAN_E_CANCELLED);
+        EXPECT_I64(fani_gf2_solve(&rows, 1, NULL, &effort, out, &found), FAN_E_CANCELLED);
         left = polls;
         EXPECT_I64(fani_gf2_merge(&rows, &effort, &sums), FAN_E_CANCELLED);
         left = polls;

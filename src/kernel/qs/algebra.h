@@ -12,6 +12,7 @@
 typedef struct fani_qs_set fani_qs_set;
 
 enum {
+    FANI_QS_PARTS_MAX = 256,
     /* Independent rows more than columns from which fani_qs_solve is nearly sure to split. */
     FANI_QS_EXCESS = 64,
 };
@@ -58,11 +59,21 @@ fan_status fani_qs_set_enough(fani_qs_set *set, bool *enough);
 /* How many cycles will probably be enough, for who shows progress. */
 size_t fani_qs_set_wanted(const fani_qs_set *set);
 
-/* *divisor = a proper divisor of n, from the relations of `qs` in the set. Only the cancel hook of
- * the effort is used. Relations that turn out to be false are taken out of the set.
- * Errors: FAN_E_EFFORT (more relations are needed), FAN_E_CANCELLED, FAN_E_MEMORY, FAN_E_FAILED
- * (the machine computes wrongly). */
-fan_status fani_qs_solve(const fani_qs *qs, fani_qs_set *set, const fani_effort *effort,
-                         mpz_ptr divisor);
+/* Threads that the caller lends: run calls part(work, i) for each i below `parts`, which is 1 to
+ * FANI_QS_PARTS_MAX, on whichever threads, and returns when all have returned. It is called some
+ * thousand times, for a millisecond or less each time, so they had better not sleep in between. */
+typedef struct fani_qs_team {
+    unsigned parts;
+    void (*run)(void *context, unsigned parts, void (*part)(void *work, unsigned i), void *work);
+    void *context;
+} fani_qs_team;
+
+/* *divisor = a proper divisor of n, from the relations of `qs` in the set. `team` may be NULL: the
+ * calling thread does all; the answer is the same. Only the cancel hook of the effort is used.
+ * Relations that turn out to be false are taken out of the set. Errors: FAN_E_EFFORT (more
+ * relations are needed), FAN_E_CANCELLED, FAN_E_MEMORY, FAN_E_FAILED (the machine computes
+ * wrongly). */
+fan_status fani_qs_solve(const fani_qs *qs, fani_qs_set *set, const fani_qs_team *team,
+                         const fani_effort *effort, mpz_ptr divisor);
 
 #endif

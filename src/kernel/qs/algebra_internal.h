@@ -61,10 +61,10 @@ fan_status fani_gf2_sum(const fani_gf2_lists *rows, const fani_gf2_lists *sums,
 /* Bit k of out[row] says whether the row is in dependency k; *found <= 64 of them, independent,
  * each checked by plain addition of its rows, bits from *found on are 0. Up to FANI_GF2_DENSE_ROWS
  * rows by elimination: all that there are (up to 64); else by block Lanczos from a random start
- * that depends on the key alone: usually all that there are, perhaps none. FAN_E_MEMORY,
- * FAN_E_CANCELLED. */
-fan_status fani_gf2_solve(const fani_gf2_lists *matrix, uint64_t key, const fani_effort *effort,
-                          uint64_t *out, uint32_t *found);
+ * that depends on the key alone: usually all that there are, perhaps none. The same for any team;
+ * NULL is the calling thread alone. FAN_E_MEMORY, FAN_E_CANCELLED. */
+fan_status fani_gf2_solve(const fani_gf2_lists *matrix, uint64_t key, const fani_qs_team *team,
+                          const fani_effort *effort, uint64_t *out, uint32_t *found);
 
 enum { FANI_GF2_DENSE_ROWS = 400 };
 
@@ -73,7 +73,7 @@ enum { FANI_GF2_DENSE_ROWS = 400 };
 fan_status fani_gf2_eliminate(const fani_gf2_lists *matrix, const fani_effort *effort,
                               uint64_t *out);
 fan_status fani_gf2_lanczos(const fani_gf2_lists *matrix, uint64_t key, uint32_t attempt,
-                            const fani_effort *effort, uint64_t *out);
+                            const fani_qs_team *team, const fani_effort *effort, uint64_t *out);
 
 /* ---- Blocks of 64 vectors ------------------------------------------------------------------- */
 
@@ -107,8 +107,17 @@ void fani_gf2_packed_clear(fani_gf2_packed *packed);
 /* sums[c] = the sum of x[row] over the rows that have column c; `sums` has room for
  * fani_gf2_padded_columns. */
 void fani_gf2_sum_rows(const fani_gf2_packed *packed, const uint64_t *x, uint64_t *sums);
-/* y[row] = the sum of sums[c] over the columns of the row. */
-void fani_gf2_spread(const fani_gf2_packed *packed, const uint64_t *sums, uint64_t *y);
+
+/* Parts of that: what rows first to end - 1 add to the dense columns, sums[block]; and the sums of
+ * the sparse columns first to end - 1, numbered from the first sparse one. */
+void fani_gf2_sum_dense(const fani_gf2_packed *packed, const uint64_t *x, uint32_t first,
+                        uint32_t end, fani_gf2_square *sums);
+void fani_gf2_sum_sparse(const fani_gf2_packed *packed, const uint64_t *x, uint32_t first,
+                         uint32_t end, uint64_t *sums);
+
+/* y[row] = the sum of sums[c] over the columns of the row, for rows first to end - 1. */
+void fani_gf2_spread(const fani_gf2_packed *packed, const uint64_t *sums, uint32_t first,
+                     uint32_t end, uint64_t *y);
 size_t fani_gf2_padded_columns(const fani_gf2_packed *packed);
 
 /* ---- Square root ---------------------------------------------------------------------------- */

@@ -25,10 +25,16 @@ typedef struct step {
     uint64_t chosen;         /* the columns that S selects */
 } step;
 
+/* What a part adds to these products of all rows. */
+enum { PART_VAV, PART_AVAV, PART_START, PART_DENSE /* and on: V by the dense columns */ };
+
 typedef struct lanczos {
     const fani_gf2_packed *matrix;
+    const fani_qs_team *team;
     size_t n;
     uint64_t *v[3], *next, *av, *first, *x, *sums;
+    fani_gf2_square *partial;     /* [parts][PART_DENSE + blocks] */
+    fani_gf2_square to[3], share; /* by which V, V_{i-1}, V_{i-2} go into the next V, V into X */
     step past[3];
     uint32_t steps;
 } lanczos;
@@ -140,12 +146,6 @@ static bool choose(const fani_gf2_square *t, uint64_t before, step *out)
 
 /* ---- Steps ---------------------------------------------------------------------------------- */
 
-static void multiply_by_a(const lanczos *l, const uint64_t *x, uint64_t *y)
-{
-    fani_gf2_sum_rows(l->matrix, x, l->sums);
-    fani_gf2_spread(l->matrix, l->sums, y);
-}
-
 /* The factors by which V, V_{i-1} and V_{i-2} go into the next V. */
 static void factors(const step *past, fani_gf2_square to[3])
 {
@@ -185,43 +185,141 @@ static void turn(lanczos *l)
     l->steps++;
 }
 
+/* ---- Parts of a step ------------------------------------------------------------------------ */
+
+static void do_parts(lanczos *l, void (*part)(void *work, unsigned i))
+{
+    if (l->team)
+        l->team->run(l->team->context, l->team->parts, part, l);
+    else
+        part(l, 0);
+}
+
+static unsigned parts_of(const lanczos *l)
+{
+    return l->team ? l->team->parts : 1;
+}
+
+static fani_gf2_square *partial_of(const lanczos *l, unsigned i)
+{
+    return l->partial + (size_t)i * (PART_DENSE + l->matrix->blocks);
+}
+
+static fani_gf2_square add_parts(const lanczos *l, unsigned which)
+{
+    fani_gf2_square out = partial_of(l, 0)[which];
+    for (unsigned i = 1; i < parts_of(l); i++)
+        out = sum_of(&out, &partial_of(l, i)[which]);
+    return out;
+}
+
+static uint32_t row_of(const lanczos *l, unsigned i)
+{
+    return (uint32_t)(l->n * i / parts_of(l));
+}
+
+/* Sparse columns are dealt out so that all parts have as many ones. */
+static uint32_t column_of(const lanczos *l, unsigned i)
+{
+    const fani_gf2_lists *columns = &l->matrix->by_column;
+    size_t wanted = columns->first[columns->count] / parts_of(l) * i;
+    uint32_t low = 0, high = columns->count;
+    if (i == parts_of(l))
+        return columns->count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (columns->first[middle] < wanted)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static void sum_part(void *work, unsigned i)
+{
+    const lanczos *l = work;
+    fani_gf2_sum_sparse(l->matrix, l->v[0], column_of(l, i), column_of(l, i + 1), l->sums);
+}
+
+/* A V, and what it and V are multiplied with. */
+static void multiply_part(void *work, unsigned i)
+{
+    const lanczos *l = work;
+    fani_gf2_square *partial = partial_of(l, i);
+    uint32_t first = row_of(l, i), end = row_of(l, i + 1), count = end - first;
+    fani_gf2_spread(l->matrix, l->sums, first, end, l->av);
+    partial[PART_VAV] = fani_gf2_inner(l->v[0] + first, l->av + first, count);
+    partial[PART_AVAV] = fani_gf2_inner(l->av + first, l->av + first, count);
+    if (l->steps < DIRECT)
+        partial[PART_START] = fani_gf2_inner(l->v[0] + first, l->first + first, count);
+}
+
+/* The next V, and X. */
+static void next_part(void *work, unsigned i)
+{
+    const lanczos *l = work;
+    uint32_t first = row_of(l, i), end = row_of(l, i + 1), count = end - first;
+    for (size_t row = first; row < end; row++)
+        l->next[row] = l->av[row] & l->past[0].chosen;
+    for (unsigned k = 0; k < 3; k++)
+        fani_gf2_multiply_add(l->v[k] + first, &l->to[k], count, l->next + first);
+    fani_gf2_multiply_add(l->v[0] + first, &l->share, count, l->x + first);
+    fani_gf2_sum_dense(l->matrix, l->next, first, end, partial_of(l, i) + PART_DENSE);
+}
+
+/* ---- All of it ------------------------------------------------------------------------------ */
+
+static void multiply_by_a(lanczos *l)
+{
+    for (uint32_t block = 0; block < l->matrix->blocks; block++) {
+        fani_gf2_square sum = add_parts(l, PART_DENSE + block);
+        memcpy(l->sums + (size_t)64 * block, sum.row, sizeof sum.row);
+    }
+    do_parts(l, sum_part);
+    do_parts(l, multiply_part);
+}
+
 /* One step. False at the end: V^T A V is 0, or no S can be chosen, as happens in a few cases of a
  * hundred when it nearly is: X and V give as much then. */
 static bool take_step(lanczos *l)
 {
-    fani_gf2_square to[3];
     step *now = &l->past[0];
-    multiply_by_a(l, l->v[0], l->av);
-    now->vav = fani_gf2_inner(l->v[0], l->av, l->n);
+    multiply_by_a(l);
+    now->vav = add_parts(l, PART_VAV);
     if (is_zero(&now->vav) || !choose(&now->vav, l->past[1].chosen, now))
         return false;
-    now->tail = fani_gf2_inner(l->av, l->av, l->n);
+    now->tail = add_parts(l, PART_AVAV);
     now->tail = masked(&now->tail, now->chosen);
     now->tail = sum_of(&now->tail, &now->vav);
     if (l->steps < DIRECT)
-        now->start = fani_gf2_inner(l->v[0], l->first, l->n);
-    fani_gf2_square share = fani_gf2_product(&now->inverse, &now->start);
-    factors(l->past, to);
-    for (size_t i = 0; i < l->n; i++)
-        l->next[i] = l->av[i] & now->chosen;
-    for (unsigned k = 0; k < 3; k++)
-        fani_gf2_multiply_add(l->v[k], &to[k], l->n, l->next);
-    fani_gf2_multiply_add(l->v[0], &share, l->n, l->x);
-    fani_gf2_square start = next_start(l->past, to);
+        now->start = add_parts(l, PART_START);
+    l->share = fani_gf2_product(&now->inverse, &now->start);
+    factors(l->past, l->to);
+    do_parts(l, next_part);
+    fani_gf2_square start = next_start(l->past, l->to);
     turn(l);
     l->past[0].start = start;
     return true;
+}
+
+/* X = Y at random, V_0 = A Y. */
+static void begin(lanczos *l, uint64_t key, uint32_t attempt)
+{
+    for (size_t i = 0; i < l->n; i++)
+        l->x[i] = fani_philox_u64(key, (uint64_t)attempt << 32 | i);
+    fani_gf2_sum_rows(l->matrix, l->x, l->sums);
+    fani_gf2_spread(l->matrix, l->sums, 0, (uint32_t)l->n, l->v[0]);
+    memcpy(l->first, l->v[0], l->n * sizeof *l->first);
+    fani_gf2_sum_dense(l->matrix, l->v[0], 0, (uint32_t)l->n, partial_of(l, 0) + PART_DENSE);
+    l->past[1].chosen = UINT64_MAX;
 }
 
 static fan_status run(lanczos *l, uint64_t key, uint32_t attempt, const fani_effort *effort)
 {
     /* A step takes nearly 64 dimensions; half as many mean that something is wrong. */
     uint32_t most = (uint32_t)(l->n / 32) + 64;
-    for (size_t i = 0; i < l->n; i++)
-        l->x[i] = fani_philox_u64(key, (uint64_t)attempt << 32 | i);
-    multiply_by_a(l, l->x, l->v[0]);
-    memcpy(l->first, l->v[0], l->n * sizeof *l->first);
-    l->past[1].chosen = UINT64_MAX;
+    begin(l, key, attempt);
     do {
         if (l->steps % POLLED == 0 && fani_is_cancelled(effort))
             return FAN_E_CANCELLED;
@@ -321,7 +419,8 @@ static bool allocate(lanczos *l, uint64_t **memory)
     enum { VECTORS = 7 };
     size_t n = (l->n + 7) / 8 * 8;
     *memory = calloc(VECTORS * n + fani_gf2_padded_columns(l->matrix) + 1, sizeof **memory);
-    if (!*memory)
+    l->partial = calloc((size_t)parts_of(l) * (PART_DENSE + l->matrix->blocks), sizeof *l->partial);
+    if (!*memory || !l->partial)
         return false;
     uint64_t **vector[VECTORS] = {&l->v[0], &l->v[1], &l->v[2], &l->next, &l->av, &l->first, &l->x};
     for (unsigned k = 0; k < VECTORS; k++)
@@ -331,12 +430,12 @@ static bool allocate(lanczos *l, uint64_t **memory)
 }
 
 fan_status fani_gf2_lanczos(const fani_gf2_lists *matrix, uint64_t key, uint32_t attempt,
-                            const fani_effort *effort, uint64_t *out)
+                            const fani_qs_team *team, const fani_effort *effort, uint64_t *out)
 {
     fani_gf2_packed packed;
     uint64_t *memory = NULL;
     fan_status status = fani_gf2_pack(matrix, &packed);
-    lanczos l = {.matrix = &packed, .n = matrix->count};
+    lanczos l = {.matrix = &packed, .team = team, .n = matrix->count};
     if (status == FAN_OK && !allocate(&l, &memory))
         status = FAN_E_MEMORY;
     if (status == FAN_OK)
@@ -344,6 +443,7 @@ fan_status fani_gf2_lanczos(const fani_gf2_lists *matrix, uint64_t key, uint32_t
     if (status == FAN_OK)
         status = combine(&l, out);
     free(memory);
+    free(l.partial);
     fani_gf2_packed_clear(&packed);
     return status;
 }

@@ -258,27 +258,42 @@ void fani_gf2_packed_clear(fani_gf2_packed *packed)
     *packed = (fani_gf2_packed){0};
 }
 
-void fani_gf2_sum_rows(const fani_gf2_packed *packed, const uint64_t *x, uint64_t *sums)
+void fani_gf2_sum_dense(const fani_gf2_packed *packed, const uint64_t *x, uint32_t first,
+                        uint32_t end, fani_gf2_square *sums)
+{
+    for (uint32_t block = 0; block < packed->blocks; block++)
+        sums[block] = fani_gf2_inner(packed->dense + (size_t)block * packed->rows + first,
+                                     x + first, end - first);
+}
+
+void fani_gf2_sum_sparse(const fani_gf2_packed *packed, const uint64_t *x, uint32_t first,
+                         uint32_t end, uint64_t *sums)
 {
     const fani_gf2_lists *by_column = &packed->by_column;
-    uint64_t *sparse = sums + (size_t)64 * packed->blocks;
-    for (uint32_t block = 0; block < packed->blocks; block++) {
-        fani_gf2_square inner =
-            fani_gf2_inner(packed->dense + (size_t)block * packed->rows, x, packed->rows);
-        memcpy(sums + (size_t)64 * block, inner.row, sizeof inner.row);
-    }
-    for (uint32_t c = 0; c < by_column->count; c++) {
+    sums += (size_t)64 * packed->blocks;
+    for (uint32_t c = first; c < end; c++) {
         uint64_t sum = 0;
         for (size_t i = by_column->first[c]; i < by_column->first[c + 1]; i++)
             sum ^= x[by_column->item[i]];
-        sparse[c] = sum;
+        sums[c] = sum;
     }
 }
 
-void fani_gf2_spread(const fani_gf2_packed *packed, const uint64_t *sums, uint64_t *y)
+void fani_gf2_sum_rows(const fani_gf2_packed *packed, const uint64_t *x, uint64_t *sums)
+{
+    for (uint32_t block = 0; block < packed->blocks; block++) {
+        fani_gf2_square sum =
+            fani_gf2_inner(packed->dense + (size_t)block * packed->rows, x, packed->rows);
+        memcpy(sums + (size_t)64 * block, sum.row, sizeof sum.row);
+    }
+    fani_gf2_sum_sparse(packed, x, 0, packed->by_column.count, sums);
+}
+
+void fani_gf2_spread(const fani_gf2_packed *packed, const uint64_t *sums, uint32_t first,
+                     uint32_t end, uint64_t *y)
 {
     const fani_gf2_lists *by_row = &packed->by_row;
-    for (uint32_t row = 0; row < by_row->count; row++) {
+    for (uint32_t row = first; row < end; row++) {
         uint64_t sum = 0;
         for (size_t i = by_row->first[row]; i < by_row->first[row + 1]; i++)
             sum ^= sums[by_row->item[i]];
@@ -287,6 +302,7 @@ void fani_gf2_spread(const fani_gf2_packed *packed, const uint64_t *sums, uint64
     for (uint32_t block = 0; block < packed->blocks; block++) {
         fani_gf2_square part;
         memcpy(part.row, sums + (size_t)64 * block, sizeof part.row);
-        fani_gf2_multiply_add(packed->dense + (size_t)block * packed->rows, &part, packed->rows, y);
+        fani_gf2_multiply_add(packed->dense + (size_t)block * packed->rows + first, &part,
+                              end - first, y + first);
     }
 }

@@ -65,8 +65,8 @@ static fan_status keep_true(const fani_gf2_lists *matrix, uint64_t *out, uint32_
     return FAN_OK;
 }
 
-fan_status fani_gf2_solve(const fani_gf2_lists *matrix, uint64_t key, const fani_effort *effort,
-                          uint64_t *out, uint32_t *found)
+fan_status fani_gf2_solve(const fani_gf2_lists *matrix, uint64_t key, const fani_qs_team *team,
+                          const fani_effort *effort, uint64_t *out, uint32_t *found)
 {
     fan_status status = FAN_E_FAILED;
     *found = 0;
@@ -75,7 +75,7 @@ fan_status fani_gf2_solve(const fani_gf2_lists *matrix, uint64_t key, const fani
         return status == FAN_OK ? keep_true(matrix, out, found) : status;
     }
     for (uint32_t attempt = 0; attempt < ATTEMPTS && *found == 0; attempt++) {
-        status = fani_gf2_lanczos(matrix, key, attempt, effort, out);
+        status = fani_gf2_lanczos(matrix, key, attempt, team, effort, out);
         if (status == FAN_OK)
             status = keep_true(matrix, out, found);
         if (status != FAN_OK && status != FAN_E_FAILED)
@@ -172,8 +172,8 @@ static fan_status try_dependencies(const solution *s, mpz_ptr divisor)
     return FAN_E_EFFORT;
 }
 
-fan_status fani_qs_solve(const fani_qs *qs, fani_qs_set *set, const fani_effort *effort,
-                         mpz_ptr divisor)
+fan_status fani_qs_solve(const fani_qs *qs, fani_qs_set *set, const fani_qs_team *team,
+                         const fani_effort *effort, mpz_ptr divisor)
 {
     solution s = {.qs = qs, .set = set, .effort = effort};
     mpz_set_ui(divisor, 1);
@@ -185,8 +185,8 @@ fan_status fani_qs_solve(const fani_qs *qs, fani_qs_set *set, const fani_effort 
         status = s.dependency && s.in && s.record ? FAN_OK : FAN_E_MEMORY;
     }
     if (status == FAN_OK)
-        status = fani_gf2_solve(&s.matrix, fani_key_of(fani_qs_number(qs)), effort, s.dependency,
-                                &s.found);
+        status = fani_gf2_solve(&s.matrix, fani_key_of(fani_qs_number(qs)), team, effort,
+                                s.dependency, &s.found);
     fani_gf2_lists_clear(&s.matrix);
     if (status == FAN_OK)
         status = try_dependencies(&s, divisor);
