@@ -44,7 +44,8 @@ static bool divide(value *v, uint32_t p, uint64_t inverse)
 static void divide_out(fani_qs_worker *w, value *v, uint32_t index)
 {
     uint32_t p = w->qs->prime[index];
-    uint64_t inverse = fani_inverse_u64(p);
+    uint64_t inverse = w->qs->inverse[index];
+    inverse *= 2 - p * inverse; /* a step of Newton's: from 32 right bits to 64 */
     while (divide(v, p, inverse))
         add_column(w, v, FANI_QS_FIRST + index);
 }

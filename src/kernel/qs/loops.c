@@ -1,4 +1,4 @@
-enum { VECTOR_BYTES = 16 };
+enum { VECTOR_BYTES = 16, LANE_BITS = 1 };
 #include "loops_body.h"
 
 static inline __attribute__((always_inline)) doubles low_product(doubles x, doubles y)
@@ -44,6 +44,16 @@ deal_chunk(const fani_qs_long *l, uint32_t *cursor, uint32_t blocks, uint32_t fo
 {
     (void)blocks;
     deal_singly(l, cursor, found);
+}
+
+static inline __attribute__((always_inline)) uint64_t lanes_of(halves match)
+{
+    uint64_t lanes = 0;
+    if (any_of((doubles)match)) {
+        for (unsigned k = 0; k < HALVES; k++)
+            lanes |= (uint64_t)(match[k] & 1) << k;
+    }
+    return lanes;
 }
 
 const fani_qs_loops fani_qs_loops_scalar = {DOUBLES, begin,      move, fill, sieve,

@@ -5,7 +5,7 @@
 
 #include <immintrin.h>
 
-enum { VECTOR_BYTES = 32 };
+enum { VECTOR_BYTES = 32, LANE_BITS = 2 };
 #include "loops_body.h"
 
 static inline __attribute__((always_inline)) doubles low_product(doubles x, doubles y)
@@ -42,6 +42,11 @@ deal_chunk(const fani_qs_long *l, uint32_t *cursor, uint32_t blocks, uint32_t fo
 {
     (void)blocks;
     deal_singly(l, cursor, found);
+}
+
+static inline __attribute__((always_inline)) uint64_t lanes_of(halves match)
+{
+    return (uint32_t)_mm256_movemask_epi8((__m256i)match) & 0x55555555U;
 }
 
 const fani_qs_loops fani_qs_loops_avx2 = {DOUBLES, begin,      move, fill, sieve,

@@ -5,7 +5,7 @@
 
 #include <immintrin.h>
 
-enum { VECTOR_BYTES = 64 };
+enum { VECTOR_BYTES = 64, LANE_BITS = 1 };
 #include "loops_body.h"
 
 static inline __attribute__((always_inline)) doubles low_product(doubles x, doubles y)
@@ -52,6 +52,11 @@ deal_chunk(const fani_qs_long *l, uint32_t *cursor, uint32_t blocks, uint32_t fo
             cursor[b] += (uint32_t)__builtin_popcount(here);
         }
     }
+}
+
+static inline __attribute__((always_inline)) uint64_t lanes_of(halves match)
+{
+    return _mm512_movepi16_mask((__m512i)match);
 }
 
 const fani_qs_loops fani_qs_loops_avx512 = {DOUBLES, begin,      move, fill, sieve,

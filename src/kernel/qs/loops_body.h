@@ -64,6 +64,9 @@ static inline doubles low_product(doubles x, doubles y);
 /* Bit i is bit 7 of byte i, for 64 of them. */
 static inline uint64_t marks_of(const uint8_t *bytes);
 
+/* Bit k * LANE_BITS is set where all of lane k are. */
+static inline uint64_t lanes_of(halves match);
+
 /* Whether any bit is set. */
 static inline bool any_of(doubles v);
 
@@ -314,14 +317,12 @@ static uint32_t scan(const uint8_t *block, uint32_t *from, uint16_t *out)
 
 /* ---- Which primes divide a value ------------------------------------------------------------ */
 
+/* Appends the indices of lanes that match, whose bits are all set. */
 INLINE uint32_t take(halves match, uint32_t i, uint32_t *out, uint32_t found)
 {
-    if (!any_of((doubles)match))
-        return found;
-    for (unsigned k = 0; k < HALVES && found < FANI_QS_HITS_MAX; k++) {
-        if (match[k] != 0)
-            out[found++] = i + k;
-    }
+    uint64_t lanes = lanes_of(match);
+    for (; lanes != 0 && found < FANI_QS_HITS_MAX; lanes &= lanes - 1)
+        out[found++] = i + (uint32_t)__builtin_ctzll(lanes) / LANE_BITS;
     return found;
 }
 
