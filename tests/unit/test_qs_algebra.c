@@ -733,6 +733,29 @@ FAN_TEST(qs_algebra, elimination_finds_all_dependencies)
     }
 }
 
+/* Sets of rows that are none among those that are: empty ones, and ones whose sum is not 0. */
+FAN_TEST(qs_algebra, false_dependencies_are_left_out)
+{
+    fani_gf2_lists rows;
+    static uint64_t out[300], before[300];
+    uint32_t found;
+    bool all_zero;
+    make_matrix(4, 300, 200, 5, 30, &rows);
+    ASSERT_I64(fani_gf2_eliminate(&rows, &endless, before), FAN_OK);
+    ASSERT_U64(independent(&rows, before, &all_zero), 64);
+    for (uint32_t row = 0; row < 300; row++)
+        out[row] = before[row] & ~(UINT64_C(1) << 3 | UINT64_C(1) << 63);
+    out[17] ^= 1 | UINT64_C(1) << 40; /* no row is empty, so two sets are wrong now */
+    ASSERT_TRUE(rows.first[18] > rows.first[17]);
+    ASSERT_I64(fani_gf2_keep_true(&rows, out, &found), FAN_OK);
+    EXPECT_U64(found, 60);
+    EXPECT_U64(independent(&rows, out, &all_zero), 60);
+    EXPECT_TRUE(all_zero);
+    for (uint32_t row = 0; row < 300; row++)
+        EXPECT_TRUE((out[row] & 3) == (before[row] >> 1 & 3) && out[row] >> 60 == 0);
+    fani_gf2_lists_clear(&rows);
+}
+
 /* As many as elimination does, nearly. */
 FAN_TEST(qs_algebra, lanczos_finds_dependencies)
 {

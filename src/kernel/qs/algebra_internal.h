@@ -75,6 +75,10 @@ fan_status fani_gf2_eliminate(const fani_gf2_lists *matrix, const fani_effort *e
 fan_status fani_gf2_lanczos(const fani_gf2_lists *matrix, uint64_t key, uint32_t attempt,
                             const fani_qs_team *team, const fani_effort *effort, uint64_t *out);
 
+/* Of the 64 sets of rows in `out` those that are not empty, and whose sum is 0 by plain addition,
+ * become the first *found ones, the others empty. FAN_E_MEMORY. */
+fan_status fani_gf2_keep_true(const fani_gf2_lists *matrix, uint64_t *out, uint32_t *found);
+
 /* ---- Blocks of 64 vectors ------------------------------------------------------------------- */
 
 /* A matrix whose 64 dimensions long rows are words: bit j of row[i] is column j. */

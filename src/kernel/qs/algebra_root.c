@@ -28,21 +28,19 @@ static void multiply(product *p, uint32_t factor)
     p->word = word;
 }
 
-/* Times the square root of factor^exponent; false where that is none. */
-static bool multiply_root(product *p, uint32_t factor, uint32_t exponent, mpz_ptr scratch)
+/* Times the square root of factor^exponent. */
+static void multiply_root(product *p, uint32_t factor, uint32_t exponent, mpz_ptr scratch)
 {
-    if (exponent % 2 != 0)
-        return false;
-    if (exponent > 16) {
+    enum { SMALL = 8 };
+    if (exponent / 2 > SMALL) {
         mpz_set_ui(scratch, factor);
         mpz_powm_ui(scratch, scratch, exponent / 2, p->n);
         mpz_mul(p->value, p->value, scratch);
         mpz_mod(p->value, p->value, p->n);
-        return true;
+        return;
     }
     for (uint32_t i = 0; i < exponent / 2; i++)
         multiply(p, factor);
-    return true;
 }
 
 /* x = the product of the roots; the exponents of all columns, then of all large primes. False where
@@ -79,22 +77,22 @@ static bool multiply_relations(const fani_qs *qs, const fani_qs_set *set, const 
     return exists;
 }
 
-static bool multiply_primes(const fani_qs *qs, const fani_qs_set *set, const uint32_t *exponent,
+/* y = the root of the primes' product, the sign aside. Were an exponent odd, or the sign negative,
+ * then y^2 would not be x^2. */
+static void multiply_primes(const fani_qs *qs, const fani_qs_set *set, const uint32_t *exponent,
                             product *y)
 {
-    bool is_square = exponent[0] % 2 == 0; /* the sign */
     mpz_t scratch;
     mpz_init(scratch);
-    for (uint32_t c = 1; c < set->columns && is_square; c++) {
-        if (exponent[c] > 0)
-            is_square = multiply_root(y, fani_qs_prime(qs, c), exponent[c], scratch);
+    for (uint32_t c = 1; c < set->columns; c++) {
+        if (exponent[c] > 1)
+            multiply_root(y, fani_qs_prime(qs, c), exponent[c], scratch);
     }
     exponent += set->columns;
-    for (uint32_t v = FANI_QS_VERTEX_ONE + 1; v < set->vertex_count && is_square; v++)
-        is_square = multiply_root(y, set->vertex[v].prime, exponent[v], scratch);
+    for (uint32_t v = FANI_QS_VERTEX_ONE + 1; v < set->vertex_count; v++)
+        multiply_root(y, set->vertex[v].prime, exponent[v], scratch);
     multiply_word(y);
     mpz_clear(scratch);
-    return is_square;
 }
 
 /* x^2 = y^2 mod n: what x - y has in common with n, where that is neither 1 nor n. False where the
@@ -127,8 +125,10 @@ fan_status fani_qs_extract(const fani_qs *qs, const fani_qs_set *set, const uint
         return FAN_E_MEMORY;
     mpz_init_set_ui(x, 1);
     mpz_init_set_ui(y.value, 1);
-    *is_square = multiply_relations(qs, set, record, count, x, exponent) &&
-                 multiply_primes(qs, set, exponent, &y) && divide(n, x, y.value, divisor);
+    if (multiply_relations(qs, set, record, count, x, exponent)) {
+        multiply_primes(qs, set, exponent, &y);
+        *is_square = divide(n, x, y.value, divisor);
+    }
     free(exponent);
     mpz_clears(x, y.value, NULL);
     return FAN_OK;

@@ -39,9 +39,7 @@ fan_status fani_gf2_eliminate(const fani_gf2_lists *matrix, const fani_effort *e
     return status;
 }
 
-/* Of the 64 sets of rows those that are not empty and whose sum is 0 become the first ones, the
- * others empty. */
-static fan_status keep_true(const fani_gf2_lists *matrix, uint64_t *out, uint32_t *found)
+fan_status fani_gf2_keep_true(const fani_gf2_lists *matrix, uint64_t *out, uint32_t *found)
 {
     uint64_t *sum = calloc((size_t)matrix->end + 1, sizeof *sum), any = 0, wrong = 0;
     if (!sum)
@@ -72,12 +70,12 @@ fan_status fani_gf2_solve(const fani_gf2_lists *matrix, uint64_t key, const fani
     *found = 0;
     if (matrix->count <= FANI_GF2_DENSE_ROWS) {
         status = fani_gf2_eliminate(matrix, effort, out);
-        return status == FAN_OK ? keep_true(matrix, out, found) : status;
+        return status == FAN_OK ? fani_gf2_keep_true(matrix, out, found) : status;
     }
     for (uint32_t attempt = 0; attempt < ATTEMPTS && *found == 0; attempt++) {
         status = fani_gf2_lanczos(matrix, key, attempt, team, effort, out);
         if (status == FAN_OK)
-            status = keep_true(matrix, out, found);
+            status = fani_gf2_keep_true(matrix, out, found);
         if (status != FAN_OK && status != FAN_E_FAILED)
             return status;
     }
