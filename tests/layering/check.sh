@@ -52,6 +52,7 @@ downward() {
         BEGIN {
             FS = ":"
             may["task"] = may["kernel/*"] = " base "
+            may["kernel/qs"] = " base kernel/factor "
             may["exec"] = may["stage"] = " base task "
             may["exec/*"] = " base task exec "
             may["job"] = " base task exec stage kernel/gcd kernel/factor kernel/integrate "

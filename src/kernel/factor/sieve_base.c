@@ -1,113 +1,14 @@
-/* The multiplier and the factor base. */
-#include "jacobi.h"
+/* The factor base. */
+#include "quadratic.h"
 #include "sieve_internal.h"
-#include "small_primes.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-enum { MULTIPLIER_END = 200, SCORED_PRIMES = 60 };
-
-static bool has_square(uint32_t k)
-{
-    for (uint32_t d = 2; d * d <= k; d++) {
-        if (k % (d * d) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* What the small primes take off a value on average, in natural logarithms, less what the
- * multiplier adds (Knuth and Schroeppel). */
-static double score(uint32_t k, const int8_t *symbols)
-{
-    double sum = -0.5 * log(k);
-    for (uint32_t i = 0; i < SCORED_PRIMES; i++) {
-        uint32_t p = fani_small_primes[i].prime;
-        if (k % p == 0)
-            sum += log(p) / p;
-        else if (fani_jacobi(k % p, p) * symbols[i] == 1)
-            sum += 2 * log(p) / (p - 1);
-    }
-    return sum;
-}
-
 void fani_sieve_choose_multiplier(fani_sieve *s)
 {
-    int8_t symbols[SCORED_PRIMES];
-    double best = -1e9;
-    for (uint32_t i = 0; i < SCORED_PRIMES; i++) {
-        uint32_t p = fani_small_primes[i].prime;
-        symbols[i] = (int8_t)fani_jacobi((uint32_t)mpz_fdiv_ui(s->n, p), p);
-    }
-    uint32_t rest = (uint32_t)mpz_fdiv_ui(s->n, 8);
-    for (uint32_t k = rest; k < MULTIPLIER_END; k += 8) { /* k n = k^2 = 1 mod 8 */
-        if (has_square(k))
-            continue;
-        double value = score(k, symbols);
-        if (value > best) {
-            best = value;
-            s->multiplier = k;
-        }
-    }
+    s->multiplier = fani_quadratic_multiplier(s->n);
     mpz_mul_ui(s->kn, s->n, s->multiplier);
-}
-
-static uint32_t power(uint32_t x, uint32_t e, uint32_t p)
-{
-    uint32_t out = 1;
-    for (; e > 0; e /= 2) {
-        if (e % 2 == 1)
-            out = fani_sieve_mul(out, x, p);
-        x = fani_sieve_mul(x, x, p);
-    }
-    return out;
-}
-
-/* A square root of a square a modulo an odd prime (Tonelli and Shanks). */
-static uint32_t square_root(uint32_t a, uint32_t p)
-{
-    if (a == 0)
-        return 0;
-    if (p % 4 == 3)
-        return power(a, (p + 1) / 4, p);
-    uint32_t odd = p - 1, twos = 0, z = 2;
-    for (; odd % 2 == 0; twos++)
-        odd /= 2;
-    while (fani_jacobi(z, p) != -1)
-        z++;
-    uint32_t generator = power(z, odd, p);
-    uint32_t half = power(a, odd / 2, p);
-    uint32_t x = fani_sieve_mul(a, half, p);
-    uint32_t t = fani_sieve_mul(x, half, p);
-    while (t != 1) {
-        uint32_t order = 0;
-        for (uint32_t u = t; u != 1; order++)
-            u = fani_sieve_mul(u, u, p);
-        uint32_t step = generator;
-        for (uint32_t i = order + 1; i < twos; i++)
-            step = fani_sieve_mul(step, step, p);
-        x = fani_sieve_mul(x, step, p);
-        generator = fani_sieve_mul(step, step, p);
-        t = fani_sieve_mul(t, generator, p);
-        twos = order;
-    }
-    return x;
-}
-
-uint32_t fani_sieve_inverse(uint32_t x, uint32_t p)
-{
-    int64_t u = 0, v = 1;
-    uint32_t a = p, b = x;
-    while (b != 0) {
-        uint32_t q = a / b, rest = a % b;
-        int64_t w = u - (int64_t)q * v;
-        a = b;
-        b = rest;
-        u = v;
-        v = w;
-    }
-    return (uint32_t)(u < 0 ? u + p : u);
 }
 
 static void *aligned(size_t count, size_t size)
@@ -154,13 +55,11 @@ uint8_t fani_sieve_log(uint32_t prime)
     return (uint8_t)(log2(prime) + 0.5);
 }
 
-static void add_prime(fani_sieve_base *b, uint32_t p, uint32_t residue)
+static void describe_prime(fani_sieve_base *b, uint32_t i)
 {
-    uint32_t i = b->count++;
-    b->prime[i] = p;
+    uint32_t p = b->prime[i];
     b->inverse[i] = (uint32_t)fani_inverse_u64(p);
     b->max_quotient[i] = UINT32_MAX / p;
-    b->square_root[i] = square_root(residue, p);
     b->log[i] = fani_sieve_log(p);
 }
 
@@ -202,23 +101,11 @@ static void set_classes(fani_sieve *s)
 bool fani_sieve_base_make(fani_sieve *s)
 {
     fani_sieve_base *b = &s->base;
-    /* The base takes every second prime: its last one is below this with room to spare. */
-    double count = 2.0 * s->params.base;
-    uint32_t end = (uint32_t)(1.5 * count * log(count)) + 1000;
-    uint8_t *composite = calloc(end / 2 + 1, 1);
-    bool made = allocate(b, s->params.base) && composite;
-    for (uint32_t p = 3; made && p < end && b->count < s->params.base; p += 2) {
-        if (composite[p / 2])
-            continue;
-        for (uint64_t multiple = (uint64_t)p * p; multiple < end; multiple += 2UL * p)
-            composite[multiple / 2] = 1;
-        uint32_t residue = (uint32_t)mpz_fdiv_ui(s->kn, p);
-        if (residue == 0 || fani_jacobi(residue, p) == 1)
-            add_prime(b, p, residue);
-    }
-    free(composite);
-    if (!made)
+    uint32_t count = s->params.base;
+    if (!allocate(b, count) || !fani_quadratic_base(s->kn, count, b->prime, b->square_root))
         return false;
+    for (b->count = 0; b->count < count; b->count++)
+        describe_prime(b, b->count);
     pad(b);
     set_classes(s);
     return true;

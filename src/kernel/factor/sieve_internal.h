@@ -153,11 +153,4 @@ void fani_sieve_relations_clear(fani_sieve_relations *r);
  * FAN_E_CANCELLED, FAN_E_MEMORY. */
 fan_status fani_sieve_finish(const fani_sieve *s, const fani_effort *effort, mpz_ptr divisor);
 
-/* x * y mod p for numbers below p, and the inverse of x, which p does not divide. */
-static inline uint32_t fani_sieve_mul(uint32_t x, uint32_t y, uint32_t p)
-{
-    return (uint32_t)((uint64_t)x * y % p);
-}
-uint32_t fani_sieve_inverse(uint32_t x, uint32_t p);
-
 #endif

@@ -1,4 +1,5 @@
 /* Polynomials: the choice of a, and all b that belong to it in Gray code's order (Contini 1997). */
+#include "quadratic.h"
 #include "sieve_internal.h"
 
 #include <math.h>
@@ -164,8 +165,8 @@ static void make_parts(fani_sieve *s)
     for (uint32_t j = 0; j < poly->a_count; j++) {
         uint32_t q = s->base.prime[poly->a_index[j]];
         fani_i128 others = (fani_i128)(poly->a / q);
-        uint32_t gamma = fani_sieve_mul(s->base.square_root[poly->a_index[j]],
-                                        fani_sieve_inverse(residue(others, q), q), q);
+        uint32_t gamma = fani_mod_mul(s->base.square_root[poly->a_index[j]],
+                                        fani_mod_inverse(residue(others, q), q), q);
         poly->part[j] = others * (gamma > q / 2 ? q - gamma : gamma);
         b += poly->part[j];
     }
@@ -201,15 +202,15 @@ static void first_roots(fani_sieve *s, uint32_t i)
 {
     fani_sieve_base *base = &s->base;
     uint32_t p = base->prime[i];
-    uint32_t inverse = fani_sieve_inverse(residue((fani_i128)s->poly.a, p), p);
-    uint32_t half = fani_sieve_mul(inverse, p / 2 + 1, p); /* 1 / 2a */
+    uint32_t inverse = fani_mod_inverse(residue((fani_i128)s->poly.a, p), p);
+    uint32_t half = fani_mod_mul(inverse, p / 2 + 1, p); /* 1 / 2a */
     uint32_t b = residue(s->poly.b, p), t = base->square_root[i];
     uint32_t middle = s->params.interval / 2 % p;
-    base->root[0][i] = (fani_sieve_mul(t + p - b, half, p) + middle) % p;
-    base->root[1][i] = (fani_sieve_mul(2 * p - t - b, half, p) + middle) % p;
+    base->root[0][i] = (fani_mod_mul(t + p - b, half, p) + middle) % p;
+    base->root[1][i] = (fani_mod_mul(2 * p - t - b, half, p) + middle) % p;
     for (uint32_t j = 0; j < s->poly.a_count; j++)
         base->delta[(size_t)j * base->padded + i] =
-            fani_sieve_mul(residue(s->poly.part[j], p), inverse, p);
+            fani_mod_mul(residue(s->poly.part[j], p), inverse, p);
 }
 
 /* Primes of a have one root of their own: it is not sieved for, and looked at by division. */

@@ -1,0 +1,247 @@
+/* How fast the quadratic sieve of large numbers collects relations: random semiprimes of some
+ * lengths, each by each instruction set, until there are as many independent cycles as the matrix
+ * has columns, or for a part of that.
+ *
+ * Seconds are CPU time. Beside it: a polynomial of the quickest leading coefficient, and what all
+ * of it would have taken at that speed, which says more on a machine that has other work to do.
+ *
+ * --digits A,B,...   lengths (50, 60)
+ * --numbers K        semiprimes of each length (1)
+ * --until PERCENT    of the columns: below 100 the time needed is estimated from what was found,
+ *                    which holds for one large prime alone (100)
+ * --leading K        so many leading coefficients, however many cycles there are by then
+ * --params base,blocks,large,small,slack,pair,a_prime
+ * --isa NAME         one instruction set alone */
+#include <gmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness.h"
+#include "kernel/qs/qs.h"
+
+typedef struct sieve_options {
+    bench_options common;
+    const char *digits;
+    unsigned numbers;
+    double until;
+    uint64_t leading;
+    fani_qs_params params;
+    bool has_params;
+    const char *isa;
+} sieve_options;
+
+/* Large primes are the vertices of a graph (1 too), relations its edges; an edge within a component
+ * closes a cycle. */
+typedef struct graph {
+    uint32_t *prime, *parent; /* by place in the table; prime 0: free */
+    size_t size, used;
+    uint64_t relations[3]; /* by the number of large primes */
+    uint64_t single_cycles, cycles;
+} graph;
+
+static size_t place_of(const graph *g, uint32_t prime)
+{
+    size_t i = (prime * UINT64_C(0x9e3779b97f4a7c15)) >> 32 & (g->size - 1);
+    while (g->prime[i] != 0 && g->prime[i] != prime)
+        i = (i + 1) & (g->size - 1);
+    return i;
+}
+
+static uint32_t root_of(graph *g, uint32_t prime)
+{
+    size_t i = place_of(g, prime);
+    if (g->prime[i] == 0) {
+        if (++g->used * 2 > g->size)
+            bench_fail("sieve: more large primes than there is room for");
+        g->prime[i] = (uint32_t)prime;
+        g->parent[i] = (uint32_t)i;
+    }
+    uint32_t at = (uint32_t)i;
+    while (g->parent[at] != at)
+        at = g->parent[at] = g->parent[g->parent[at]];
+    return at;
+}
+
+static fan_status count_relation(void *context, const fani_qs_relation *r)
+{
+    graph *g = context;
+    uint32_t one = root_of(g, r->large[0]), other = root_of(g, r->large[1]);
+    g->relations[(r->large[0] != 1) + (r->large[1] != 1)]++;
+    if (one == other) {
+        g->cycles++;
+        g->single_cycles += r->large[0] == 1 && r->large[1] != 1;
+    }
+    g->parent[one] = other;
+    return FAN_OK;
+}
+
+static void random_prime(gmp_randstate_t random, unsigned digits, mpz_ptr out)
+{
+    mpz_t low;
+    mpz_init(low);
+    mpz_ui_pow_ui(low, 10, digits - 1);
+    mpz_mul_ui(out, low, 9);
+    mpz_urandomm(out, random, out);
+    mpz_add(out, out, low);
+    mpz_nextprime(out, out);
+    mpz_clear(low);
+}
+
+static void semiprime(unsigned digits, unsigned which, mpz_ptr n)
+{
+    gmp_randstate_t random;
+    mpz_t p;
+    mpz_init(p);
+    gmp_randinit_default(random);
+    gmp_randseed_ui(random, 1000UL * which + digits);
+    do {
+        random_prime(random, digits / 2, p);
+        random_prime(random, digits - digits / 2, n);
+        mpz_mul(n, n, p);
+    } while (mpz_sizeinbase(n, 10) != digits);
+    gmp_randclear(random);
+    mpz_clear(p);
+}
+
+/* Seconds in all if full relations come with time and cycles of pairs with its square. */
+static double estimate(const graph *g, double seconds, double needed)
+{
+    double full = (double)g->relations[0], pairs = (double)(g->cycles - g->relations[0]);
+    double low = 0, high = 1e9;
+    while (high - low > 1e-6 * high) {
+        double t = (low + high) / 2;
+        if (full * t + pairs * t * t < needed)
+            low = t;
+        else
+            high = t;
+    }
+    return low * seconds;
+}
+
+static void collect(const sieve_options *options, bench_table *table, unsigned digits,
+                    unsigned which, fani_isa isa)
+{
+    enum { LARGE_PRIMES = 32 }; /* for each column: twice as many as there will be */
+    graph g = {.size = 1 << 14};
+    mpz_t n;
+    mpz_init(n);
+    semiprime(digits, which, n);
+    fani_qs *qs;
+    fani_qs_worker *worker;
+    double begin = bench_thread_ns();
+    if (fani_qs_make(n, options->has_params ? &options->params : NULL, &qs) != FAN_OK ||
+        fani_qs_worker_make(qs, isa, &worker) != FAN_OK)
+        bench_fail("sieve: no sieve for %u digits", digits);
+    while (g.size < (size_t)LARGE_PRIMES * fani_qs_columns(qs))
+        g.size *= 2;
+    g.prime = bench_alloc(g.size, sizeof *g.prime);
+    g.parent = bench_alloc(g.size, sizeof *g.parent);
+    memset(g.prime, 0, g.size * sizeof *g.prime);
+    const fani_qs_hooks hooks = {.emit = count_relation, .context = &g};
+    double needed = fani_qs_columns(qs) + 64.0;
+    double setup = bench_thread_ns() - begin, least = 1e18;
+    uint64_t a = 0;
+    uint64_t end = options->leading ? options->leading : fani_qs_a_count(qs);
+    while (a < end && (options->leading || (double)g.cycles < needed * options->until / 100)) {
+        double before = bench_thread_ns();
+        if (fani_qs_collect(worker, a++, &hooks) != FAN_OK)
+            bench_fail("sieve: collecting failed");
+        double used = bench_thread_ns() - before;
+        least = used < least ? used : least;
+    }
+    double seconds = (bench_thread_ns() - begin) / 1e9;
+    double all = (double)g.cycles < needed ? estimate(&g, seconds, needed) : seconds;
+    double quiet = (setup + least * (double)a * (all / seconds)) / 1e9;
+    bench_table_row(table, "C%u/%u\t%s\t%u\t%llu\t%llu\t%llu\t%llu\t%llu\t%.0f\t%.1f\t%.3f\t%.3f",
+                    digits, which, fani_isa_name(isa), fani_qs_columns(qs), (unsigned long long)a,
+                    (unsigned long long)g.relations[0], (unsigned long long)g.relations[1],
+                    (unsigned long long)g.relations[2], (unsigned long long)g.cycles,
+                    (double)(g.relations[0] + g.relations[1] + g.relations[2]) / seconds,
+                    1e-3 * least / fani_qs_b_count(qs), all, quiet);
+    fani_qs_worker_free(worker);
+    fani_qs_free(qs);
+    free(g.prime);
+    free(g.parent);
+    mpz_clear(n);
+}
+
+static void collect_all(const sieve_options *options, bench_table *table)
+{
+    const char *at = options->digits;
+    while (*at) {
+        char *end;
+        unsigned digits = (unsigned)strtoul(at, &end, 10);
+        for (unsigned which = 0; which < options->numbers; which++) {
+            for (fani_isa isa = FANI_ISA_SCALAR; isa <= fani_isa_machine(); isa++) {
+                if (!options->isa || strcmp(options->isa, fani_isa_name(isa)) == 0)
+                    collect(options, table, digits, which, isa);
+            }
+        }
+        at = *end ? end + 1 : end;
+    }
+}
+
+static void read_params(const char *text, sieve_options *options)
+{
+    fani_qs_params *p = &options->params;
+    uint32_t *const field[] = {&p->base,  &p->blocks, &p->large,  &p->small,
+                               &p->slack, &p->pair,   &p->a_prime};
+    enum { FIELDS = sizeof field / sizeof field[0] };
+    options->has_params = true;
+    for (unsigned i = 0; i < FIELDS; i++) {
+        char *end;
+        *field[i] = (uint32_t)strtoul(text, &end, 10);
+        if (end == text || *end != (i + 1 < FIELDS ? ',' : 0))
+            bench_fail("sieve: --params wants seven numbers");
+        text = end + 1;
+    }
+}
+
+/* Takes the options of its own out of argv; returns how many arguments are left. */
+static int read_own(int argc, char **argv, sieve_options *options)
+{
+    int left = 1;
+    for (int i = 1; i < argc; i++) {
+        const char *value = i + 1 < argc ? argv[i + 1] : "";
+        if (strcmp(argv[i], "--digits") == 0)
+            options->digits = value;
+        else if (strcmp(argv[i], "--numbers") == 0)
+            options->numbers = (unsigned)strtoul(value, NULL, 10);
+        else if (strcmp(argv[i], "--until") == 0)
+            options->until = strtod(value, NULL);
+        else if (strcmp(argv[i], "--leading") == 0)
+            options->leading = strtoull(value, NULL, 10);
+        else if (strcmp(argv[i], "--params") == 0)
+            read_params(value, options);
+        else if (strcmp(argv[i], "--isa") == 0)
+            options->isa = value;
+        else {
+            argv[left++] = argv[i];
+            continue;
+        }
+        i++;
+    }
+    argv[left] = NULL;
+    return left;
+}
+
+int main(int argc, char **argv)
+{
+    sieve_options options = {.digits = NULL, .numbers = 1, .until = 100};
+    argc = read_own(argc, argv, &options);
+    int code = bench_options_read(argc, argv, "How fast the quadratic sieve collects relations.",
+                                  &options.common);
+    if (code >= 0)
+        return code;
+    if (!options.digits)
+        options.digits = options.common.quick ? "35" : "50,60";
+    bench_print_machine(&options.common);
+    bench_table *table =
+        bench_table_new("sieve", 2,
+                        "number\tisa\tcolumns\ta\tfull\tone\ttwo\tcycles\trelations/s\tus a "
+                        "polynomial\tseconds\tquiet");
+    collect_all(&options, table);
+    bench_table_print(table, &options.common);
+    return 0;
+}

@@ -1,0 +1,40 @@
+/* The table of parameters. */
+#include "qs.h"
+
+/* By the bits of n, found by trying (bench/sieve); between two lines all is interpolated. */
+static const struct {
+    unsigned bits;
+    fani_qs_params params;
+} fitted[] = {
+    /* base, blocks, large, small, slack, pair, a_prime */
+    {80, {100, 1, 30, 24, 22, 0, 360}},          {100, {220, 1, 30, 40, 26, 0, 450}},
+    {130, {700, 1, 40, 100, 33, 0, 600}},        {165, {2200, 1, 50, 220, 43, 0, 900}},
+    {199, {5200, 1, 80, 220, 50, 0, 1200}},      {232, {13000, 2, 80, 256, 54, 0, 1800}},
+    {265, {36000, 7, 120, 300, 58, 52, 2600}},   {300, {80000, 10, 140, 300, 62, 55, 3200}},
+    {332, {150000, 12, 160, 300, 65, 58, 3800}}, {400, {400000, 28, 200, 300, 70, 62, 6000}},
+};
+
+static uint32_t between(uint32_t low, uint32_t high, double part)
+{
+    return (uint32_t)(low + ((double)high - low) * part + 0.5);
+}
+
+fani_qs_params fani_qs_params_for(unsigned bits)
+{
+    enum { LINES = sizeof fitted / sizeof fitted[0] };
+    unsigned i = 1;
+    while (i + 1 < LINES && fitted[i].bits < bits)
+        i++;
+    fani_qs_params low = fitted[i - 1].params, high = fitted[i].params;
+    double part = ((double)bits - fitted[i - 1].bits) / (fitted[i].bits - fitted[i - 1].bits);
+    part = part < 0 ? 0 : part > 1 ? 1 : part;
+    return (fani_qs_params){
+        .base = between(low.base, high.base, part),
+        .blocks = between(low.blocks, high.blocks, part),
+        .large = between(low.large, high.large, part),
+        .small = between(low.small, high.small, part),
+        .slack = between(low.slack, high.slack, part),
+        .pair = low.pair == 0 ? 0 : between(low.pair, high.pair, part),
+        .a_prime = between(low.a_prime, high.a_prime, part),
+    };
+}
