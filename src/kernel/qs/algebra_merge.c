@@ -11,7 +11,7 @@ enum {
     SMALL = 6000,
     DENSE_PART = 12, /* columns with more than rows / this are not looked at here */
     FEW = 128,       /* the last pass has made at most rows / this */
-    POLLED = 1024,   /* columns looked at between two looks at the cancel hook */
+    POLLED = 256,    /* columns looked at between two looks at the cancel hook */
     ROW_COST = 50,   /* what the vectors' arithmetic costs for a row, in ones of the matrix */
 };
 
