@@ -10,8 +10,8 @@ enum {
     MERGED_SMALL = 6, /* of a matrix with less than SMALL rows: Lanczos is soon done there */
     SMALL = 6000,
     DENSE_PART = 12, /* columns with more than rows / this are not looked at here */
-    PASSES = 2,      /* bounds from 0 to the last one */
-    POLLED = 1024,   /* columns looked at between two looks at the cancel hook */
+    FEW = 128,       /* the last pass has made at most rows / this */
+    POLLED = 256,    /* columns looked at between two looks at the cancel hook */
     ROW_COST = 50,   /* what the vectors' arithmetic costs for a row, in ones of the matrix */
 };
 
@@ -118,27 +118,27 @@ static void take_out(merge *m, uint32_t row)
     m->left--;
 }
 
-/* The sum of two rows, behind the pool's end, where there is room. */
+/* The sum of two rows, behind the pool's end, where there is room. Which of two items is the lesser
+ * is chance: no branch depends on it. */
 static merged_row add(merge *m, uint32_t one, uint32_t other)
 {
     const uint32_t *p = items_of(m, one), *p_end = p + m->row[one].count;
     const uint32_t *q = items_of(m, other), *q_end = q + m->row[other].count;
-    uint32_t *out = m->pool + m->used;
-    merged_row sum = {.at = m->used};
-    while (p < p_end || q < q_end) {
-        uint32_t item;
-        if (q == q_end || (p < p_end && *p < *q)) {
-            item = *p++;
-        } else if (p == p_end || *q < *p) {
-            item = *q++;
-        } else {
-            p++;
-            q++;
-            continue;
-        }
-        sum.weight += item < PART;
-        out[sum.count++] = item;
+    uint32_t *begin = m->pool + m->used, *out = begin, common = 0;
+    while (p < p_end && q < q_end) {
+        uint32_t a = *p, b = *q;
+        *out = a < b ? a : b;
+        out += a != b;
+        common += (a == b) & (a < PART);
+        p += a <= b;
+        q += b <= a;
     }
+    size_t p_left = (size_t)(p_end - p), q_left = (size_t)(q_end - q);
+    memcpy(out, p, p_left * sizeof *out);
+    memcpy(out + p_left, q, q_left * sizeof *out);
+    merged_row sum = {.at = m->used,
+                      .count = (uint32_t)((size_t)(out - begin) + p_left + q_left),
+                      .weight = m->row[one].weight + m->row[other].weight - 2 * common};
     m->used += sum.count;
     return sum;
 }
@@ -228,12 +228,12 @@ static uint32_t list_columns(merge *m)
 
 /* A row less is worth its ones and as many as the average row has: Lanczos takes time in proportion
  * to rows x (ones + rows x ROW_COST). */
-static int64_t last_bound(const merge *m)
+static int64_t bound_of(const merge *m)
 {
     return m->left == 0 ? 0 : (int64_t)(m->weight / m->left) + INT64_C(2) * ROW_COST;
 }
 
-static fan_status run_pass(merge *m, unsigned pass, const fani_effort *effort)
+static fan_status run_pass(merge *m, const fani_effort *effort)
 {
     uint32_t count = list_columns(m);
     m->made = 0;
@@ -242,7 +242,7 @@ static fan_status run_pass(merge *m, unsigned pass, const fani_effort *effort)
     for (uint32_t i = 0; i < count; i++) {
         if (i % POLLED == 0 && fani_is_cancelled(effort))
             return FAN_E_CANCELLED;
-        if (!try_column(m, m->candidate[i], last_bound(m) * (int64_t)pass / PASSES))
+        if (!try_column(m, m->candidate[i], bound_of(m)))
             return FAN_E_MEMORY;
     }
     return FAN_OK;
@@ -312,10 +312,10 @@ fan_status fani_gf2_merge(const fani_gf2_lists *rows, const fani_effort *effort,
     merge m = {0};
     fan_status status = begin(&m, rows);
     *sums = (fani_gf2_lists){0};
-    for (unsigned pass = 0; pass <= PASSES && status == FAN_OK; pass++) {
-        do {
-            status = run_pass(&m, pass, effort);
-        } while (status == FAN_OK && m.made > m.left / 128);
+    while (status == FAN_OK) {
+        status = run_pass(&m, effort);
+        if (m.made <= m.left / FEW)
+            break;
     }
     if (status == FAN_OK)
         status = parts_of(&m, sums);

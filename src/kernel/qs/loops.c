@@ -1,6 +1,18 @@
 enum { VECTOR_BYTES = 16, LANE_BITS = 1 };
 #include "loops_body.h"
 
+static inline __attribute__((always_inline)) halves smaller_halves(halves a, halves b)
+{
+    halves less = (halves)(a < b);
+    return (a & less) | (b & ~less);
+}
+
+static inline __attribute__((always_inline)) words smaller_words(words a, words b)
+{
+    words less = (words)(a < b);
+    return (a & less) | (b & ~less);
+}
+
 static inline __attribute__((always_inline)) doubles low_product(doubles x, doubles y)
 {
     return (x & UINT32_MAX) * (y & UINT32_MAX);

@@ -8,6 +8,16 @@
 enum { VECTOR_BYTES = 32, LANE_BITS = 2 };
 #include "loops_body.h"
 
+static inline __attribute__((always_inline)) halves smaller_halves(halves a, halves b)
+{
+    return (halves)_mm256_min_epu16((__m256i)a, (__m256i)b);
+}
+
+static inline __attribute__((always_inline)) words smaller_words(words a, words b)
+{
+    return (words)_mm256_min_epu32((__m256i)a, (__m256i)b);
+}
+
 static inline __attribute__((always_inline)) doubles low_product(doubles x, doubles y)
 {
     return (doubles)_mm256_mul_epu32((__m256i)x, (__m256i)y);

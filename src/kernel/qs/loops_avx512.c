@@ -8,6 +8,16 @@
 enum { VECTOR_BYTES = 64, LANE_BITS = 1 };
 #include "loops_body.h"
 
+static inline __attribute__((always_inline)) halves smaller_halves(halves a, halves b)
+{
+    return (halves)_mm512_min_epu16((__m512i)a, (__m512i)b);
+}
+
+static inline __attribute__((always_inline)) words smaller_words(words a, words b)
+{
+    return (words)_mm512_min_epu32((__m512i)a, (__m512i)b);
+}
+
 static inline __attribute__((always_inline)) doubles low_product(doubles x, doubles y)
 {
     return (doubles)_mm512_mul_epu32((__m512i)x, (__m512i)y);

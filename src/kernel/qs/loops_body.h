@@ -15,17 +15,9 @@ enum { HALVES = VECTOR_BYTES / 2, WORDS = VECTOR_BYTES / 4, DOUBLES = VECTOR_BYT
 
 #define INLINE static inline __attribute__((always_inline))
 
-INLINE halves smaller_halves(halves a, halves b)
-{
-    halves less = (halves)(a < b);
-    return (a & less) | (b & ~less);
-}
-
-INLINE words smaller_words(words a, words b)
-{
-    words less = (words)(a < b);
-    return (a & less) | (b & ~less);
-}
+/* Lane by lane. Defined by the including file, as are those that follow. */
+static inline halves smaller_halves(halves a, halves b);
+static inline words smaller_words(words a, words b);
 
 /* a - b mod p, for numbers below p. */
 INLINE halves subtract_halves(halves a, halves b, halves p)
@@ -58,7 +50,7 @@ static void step(fani_qs_short *s)
     }
 }
 
-/* The products of the low halves. Defined by the including file, as are those that follow. */
+/* The products of the low halves. Defined by the including file, as are those above and below. */
 static inline doubles low_product(doubles x, doubles y);
 
 /* Bit i is bit 7 of byte i, for 64 of them. */
