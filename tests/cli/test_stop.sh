@@ -199,6 +199,7 @@ await test -s "$tmp/output.part"
 signal TERM
 code=0
 wait "$pid" 2>"$tmp/shell" || code=$?
+kill -- "-$watch" && wait "$watch" 2>"$tmp/shell"
 checks=$((checks + 1))
 [ "$code" -ne 0 ] || fail "$what: exit code 0"
 await resumes
