@@ -25,8 +25,9 @@ extern "C" {
 /* Primes beyond 64 bits and of up to this many digits are proven; longer ones are only probable. */
 #define FAN_FACTOR_PROOF_DIGITS 500
 /* Numbers of up to so many bits, and longer ones of which no more is left without their small
- * primes, are factored completely, by the quadratic sieve in the end: 63 digits in some seconds. */
-#define FAN_FACTOR_FULL_BITS 208
+ * primes, are factored completely, by the quadratic sieve in the end: 63 digits in some seconds,
+ * 80 in some minutes. */
+#define FAN_FACTOR_FULL_BITS 266
 /* The most that fan_factor_options.digits may ask for: weeks for a number of 100 digits. */
 #define FAN_FACTOR_DIGITS_MAX 50
 /* What is longer than this after trial division is left as it is. */

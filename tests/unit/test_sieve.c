@@ -86,14 +86,9 @@ static void split_long(unsigned bits)
     gmp_randclear(random);
 }
 
-FAN_TEST(sieve, of_150_bits)
+FAN_TEST(sieve, up_to_the_limit)
 {
-    split_long(150);
-}
-
-FAN_TEST(sieve, long_up_to_the_limit)
-{
-    for (unsigned bits = 152; bits <= FANI_SIEVE_BITS; bits += 8)
+    for (unsigned bits = FANI_SIEVE_BITS - 10; bits <= FANI_SIEVE_BITS; bits += 5)
         split_long(bits);
 }
 

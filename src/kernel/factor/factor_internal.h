@@ -43,6 +43,14 @@ typedef struct fani_progress {
     uint32_t run;
 } fani_progress;
 
+/* *divisor = a proper divisor of n, which is odd, composite, no perfect power, has no small prime
+ * factor, and FANI_SIEVE_BITS to FAN_FACTOR_FULL_BITS bits. Only the cancel hook of the effort is
+ * used; the answer does not depend on isa. FAN_E_EFFORT, FAN_E_CANCELLED, FAN_E_MEMORY,
+ * FAN_E_FAILED (the machine computes wrongly). */
+struct fani_effort;
+typedef fan_status fani_large_sieve(mpz_srcptr n, const struct fani_effort *effort, fani_isa isa,
+                                    mpz_ptr divisor);
+
 /* What one call of fan_factor_mpz may still spend. */
 typedef struct fani_effort {
     uint64_t steps;  /* of rho */
@@ -54,9 +62,14 @@ typedef struct fani_effort {
     fani_isa isa;             /* used */
     fani_isa planned;         /* by whose speed the methods are chosen */
     bool pinned;              /* the methods are to be the same on each machine */
+    fani_large_sieve *sieve;  /* for what the small one does not take */
     fani_progress at;         /* of the composite at hand */
     fan_factor_method method; /* what fani_split has split by */
 } fani_effort;
+
+/* fan_factor_mpz but for the sieve of large numbers, which is above this folder. */
+fan_status fani_factor_mpz(mpz_srcptr n, const fan_factor_options *options, fani_large_sieve *sieve,
+                           fan_factorization *out, fan_error *error);
 
 /* Asks the caller's hook whether to stop. */
 static inline bool fani_is_cancelled(const fani_effort *effort)

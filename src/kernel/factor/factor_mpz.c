@@ -246,28 +246,27 @@ static fan_status report(fan_status status, const fan_factorization *f, fan_erro
     return fani_error_set(error, status, "a composite part was not split within the effort");
 }
 
-fan_status fan_factor_mpz_sized(mpz_srcptr n, const fan_factor_options *options,
-                                size_t options_size, fan_factorization *out, fan_error *error)
+fan_status fani_factor_mpz(mpz_srcptr n, const fan_factor_options *options, fani_large_sieve *sieve,
+                           fan_factorization *out, fan_error *error)
 {
+    unsigned digits = options->digits;
     if (mpz_sgn(n) < 0)
         return fani_error_set(error, FAN_E_ARGUMENT, "a negative number has no factorization");
-    fan_factor_options known = {0};
-    if (options)
-        memcpy(&known, options, options_size < sizeof known ? options_size : sizeof known);
-    fani_effort effort = {.digits = known.digits ? known.digits : FANI_DIGITS_USUAL,
-                          .usual = known.digits == 0,
-                          .work = known.digits ? UINT64_MAX : fani_gmp_ecm_usual_work(),
-                          .cancelled = known.cancelled,
-                          .context = known.context,
+    fani_effort effort = {.digits = digits ? digits : FANI_DIGITS_USUAL,
+                          .usual = digits == 0,
+                          .work = digits ? UINT64_MAX : fani_gmp_ecm_usual_work(),
+                          .cancelled = options->cancelled,
+                          .context = options->context,
                           .isa = fani_isa_wanted(),
                           .planned = fani_isa_wanted(),
-                          .pinned = known.isa != NULL};
-    if (known.isa && !fani_isa_named(known.isa, &effort.planned))
+                          .pinned = options->isa != NULL,
+                          .sieve = sieve};
+    if (options->isa && !fani_isa_named(options->isa, &effort.planned))
         return fani_error_set(error, FAN_E_ARGUMENT, "there is no instruction set '%.40s' here",
-                              known.isa);
+                              options->isa);
     if (effort.planned < effort.isa)
         effort.isa = effort.planned;
-    if (known.digits > FAN_FACTOR_DIGITS_MAX)
+    if (digits > FAN_FACTOR_DIGITS_MAX)
         return fani_error_set(error, FAN_E_ARGUMENT,
                               "factors of at most %d digits can be looked for",
                               FAN_FACTOR_DIGITS_MAX);

@@ -8,7 +8,7 @@
 
 enum {
     FANI_SIEVE_BITS_MIN = 50,
-    FANI_SIEVE_BITS = FAN_FACTOR_FULL_BITS,
+    FANI_SIEVE_BITS = 140, /* beyond, the large sieve (kernel/qs) is quicker */
 };
 
 /* *divisor = a proper divisor of n, which is odd, composite, no perfect power, has

@@ -26,6 +26,8 @@ static const struct {
     {144, 10, 6}, {160, 13, 8}, {180, 20, 10}, {200, 30, 12}, {208, 36, 15},
 };
 
+enum { ROUND_LINES = sizeof rounds_until / sizeof rounds_until[0] };
+
 /* The rounds that find most prime factors of so many digits, for what the sieve does not take. */
 enum { DIGITS_FEW = FANI_DIGITS_CURVES, ROUNDS_FEW = 17, DIGITS_MANY = 20, ROUNDS_MANY = 40 };
 
@@ -39,10 +41,9 @@ static unsigned rounds_alone(unsigned digits)
 
 static unsigned rounds_before_sieve(size_t bits, fani_isa isa)
 {
-    enum { LINES = sizeof rounds_until / sizeof rounds_until[0] };
     bool lanes = isa >= FANI_ISA_AVX512;
     unsigned i = 1;
-    while (i + 1 < LINES && rounds_until[i].bits < bits)
+    while (i + 1 < ROUND_LINES && rounds_until[i].bits < bits)
         i++;
     int low = (int)(lanes ? rounds_until[i - 1].with_lanes : rounds_until[i - 1].without);
     int high = (int)(lanes ? rounds_until[i].with_lanes : rounds_until[i].without);
@@ -99,29 +100,9 @@ fan_status fani_split_by_curves(mpz_srcptr n, fani_effort *effort, unsigned last
  */
 static bool is_sieved(mpz_srcptr n, const fani_effort *effort)
 {
-    if (mpz_sizeinbase(n, 2) > FANI_SIEVE_BITS)
+    if (mpz_sizeinbase(n, 2) > FAN_FACTOR_FULL_BITS)
         return false;
     return effort->usual || !fani_has_more_digits(n, 2 * (size_t)effort->digits);
-}
-
-/* Curves, few enough, then the sieve. */
-static fan_status split_all(mpz_srcptr n, fani_effort *effort, mpz_ptr divisor)
-{
-    unsigned rounds = rounds_before_sieve(mpz_sizeinbase(n, 2), effort->planned);
-    effort->method = FAN_METHOD_ECM;
-    /* All primes will be found, whichever comes first; a whole round's least is the same for any
-     * number of lanes. */
-    fan_status status = fani_split_by_curves(n, effort, rounds, !effort->pinned, divisor);
-    if (status != FAN_OK || mpz_cmp_ui(divisor, 1) != 0)
-        return status;
-    effort->method = FAN_METHOD_SIQS;
-    status = fani_sieve_split(n, effort, effort->isa, divisor);
-    if (status != FAN_E_EFFORT)
-        return status;
-    effort->method = FAN_METHOD_RHO;
-    fani_effort endless = *effort; /* a tiny number without polynomials: rho ends */
-    endless.steps = UINT64_MAX;
-    return fani_rho_mpz(n, &endless, divisor);
 }
 
 /* What finds factors of effort->digits digits. */
@@ -140,6 +121,47 @@ static fan_status split_some(mpz_srcptr n, fani_effort *effort, mpz_ptr divisor)
             return status;
     }
     return fani_gmp_ecm_split(n, effort, divisor);
+}
+
+/* Beyond the table of rounds: factors of so many tenths of its digits are looked for. */
+enum { TENTHS_BEFORE_SIEVE = 3 };
+
+/* What is worth while before the sieve. FAN_E_EFFORT: it has found nothing. */
+static fan_status search_before_sieve(mpz_srcptr n, fani_effort *effort, mpz_ptr divisor)
+{
+    size_t bits = mpz_sizeinbase(n, 2);
+    unsigned digits = effort->digits;
+    fan_status status;
+    if (bits > rounds_until[ROUND_LINES - 1].bits) {
+        effort->digits = (unsigned)mpz_sizeinbase(n, 10) * TENTHS_BEFORE_SIEVE / 10;
+        status = split_some(n, effort, divisor);
+        effort->digits = digits;
+        return status;
+    }
+    effort->method = FAN_METHOD_ECM;
+    /* All primes will be found, whichever comes first; a whole round's least is the same for any
+     * number of lanes. */
+    status = fani_split_by_curves(n, effort, rounds_before_sieve(bits, effort->planned),
+                                  !effort->pinned, divisor);
+    return status == FAN_OK && mpz_cmp_ui(divisor, 1) == 0 ? FAN_E_EFFORT : status;
+}
+
+/* Curves, few enough, then the sieve. */
+static fan_status split_all(mpz_srcptr n, fani_effort *effort, mpz_ptr divisor)
+{
+    fan_status status = search_before_sieve(n, effort, divisor);
+    if (status != FAN_E_EFFORT)
+        return status;
+    bool large = mpz_sizeinbase(n, 2) > FANI_SIEVE_BITS;
+    effort->method = FAN_METHOD_SIQS;
+    status = large ? effort->sieve(n, effort, effort->isa, divisor)
+                   : fani_sieve_split(n, effort, effort->isa, divisor);
+    if (status != FAN_E_EFFORT || large)
+        return status;
+    effort->method = FAN_METHOD_RHO;
+    fani_effort endless = *effort; /* a tiny number without polynomials: rho ends */
+    endless.steps = UINT64_MAX;
+    return fani_rho_mpz(n, &endless, divisor);
 }
 
 fan_status fani_split(mpz_srcptr n, fani_effort *effort, mpz_ptr divisor)
