@@ -166,7 +166,7 @@ static void make_parts(fani_sieve *s)
         uint32_t q = s->base.prime[poly->a_index[j]];
         fani_i128 others = (fani_i128)(poly->a / q);
         uint32_t gamma = fani_mod_mul(s->base.square_root[poly->a_index[j]],
-                                        fani_mod_inverse(residue(others, q), q), q);
+                                      fani_mod_inverse(residue(others, q), q), q);
         poly->part[j] = others * (gamma > q / 2 ? q - gamma : gamma);
         b += poly->part[j];
     }
