@@ -9,7 +9,7 @@ typedef struct modulus {
 
 INLINE doubles load_wide(const uint32_t *from)
 {
-    doubles wide;
+    doubles wide = {0};
     for (unsigned k = 0; k < DOUBLES; k++)
         wide[k] = from[k];
     return wide;

@@ -81,7 +81,7 @@ static inline void deal_chunk(const fani_qs_long *l, uint32_t *cursor, uint32_t 
 INLINE uint32_t list(fani_qs_long *l, uint32_t i, const uint32_t *delta, bool forwards,
                      uint32_t sure, uint32_t most, uint32_t interval, uint32_t found)
 {
-    words p = *(const words *)(l->prime + i), d = *(const words *)(delta + i), name;
+    words p = *(const words *)(l->prime + i), d = *(const words *)(delta + i), name = {0};
     for (unsigned k = 0; k < WORDS; k++)
         name[k] = (i % FANI_QS_SLICE + k) << FANI_QS_PLACE_BITS;
     for (unsigned k = 0; k < 2; k++) {
@@ -270,7 +270,7 @@ static void sieve(fani_qs_worker *w, uint32_t b)
     const fani_qs_short *s = &w->s;
     const striker k = {s->prime, s->at[0], s->at[1], s->quotient, s->log, w->block};
     uint32_t first_of[FANI_QS_MULTIPLES + 1], count = s->count;
-    halves beyond;
+    halves beyond = {0};
     for (unsigned i = 0; i < HALVES; i++)
         beyond[i] = (uint16_t)(FANI_QS_BLOCK + i);
     memcpy(first_of, s->first_of, sizeof first_of);

@@ -145,7 +145,7 @@ size_t fani_qs_relation_write(const fani_qs *qs, const fani_qs_relation *r, uint
     fani_qs_leading_clear(&leading);
     uint8_t *end = put(out, r->a);
     end = put(end, r->b);
-    end = put(end, (uint32_t)r->x << 1 ^ (uint32_t)(r->x >> 31));
+    end = put(end, (uint32_t)r->x << 1 ^ (r->x < 0 ? UINT32_MAX : 0));
     end = put(end, r->large[0] - 1);
     end = put(end, r->large[1] - r->large[0]);
     end = put(end, r->count - count);
