@@ -3,16 +3,15 @@
 #ifndef FANI_QS_BEGIN_BODY_H
 #define FANI_QS_BEGIN_BODY_H
 
+typedef uint32_t narrow __attribute__((vector_size(VECTOR_BYTES / 2), may_alias, aligned(4)));
+
 typedef struct modulus {
     doubles p, inverse; /* p * inverse = 1 mod 2^32 */
 } modulus;
 
 INLINE doubles load_wide(const uint32_t *from)
 {
-    doubles wide = {0};
-    for (unsigned k = 0; k < DOUBLES; k++)
-        wide[k] = from[k];
-    return wide;
+    return __builtin_convertvector(*(const narrow *)from, doubles);
 }
 
 /* x - y mod p. */
