@@ -123,8 +123,9 @@ static fan_status split_some(mpz_srcptr n, fani_effort *effort, mpz_ptr divisor)
     return fani_gmp_ecm_split(n, effort, divisor);
 }
 
-/* Beyond the table of rounds: factors of so many tenths of its digits are looked for. */
-enum { TENTHS_BEFORE_SIEVE = 3 };
+/* Beyond the table of rounds factors of a quarter of its digits are looked for: that takes an eighth
+ * of the sieve's time. */
+enum { SHARE_BEFORE_SIEVE = 4 };
 
 /* What is worth while before the sieve. FAN_E_EFFORT: it has found nothing. */
 static fan_status search_before_sieve(mpz_srcptr n, fani_effort *effort, mpz_ptr divisor)
@@ -133,7 +134,7 @@ static fan_status search_before_sieve(mpz_srcptr n, fani_effort *effort, mpz_ptr
     unsigned digits = effort->digits;
     fan_status status;
     if (bits > rounds_until[ROUND_LINES - 1].bits) {
-        effort->digits = (unsigned)mpz_sizeinbase(n, 10) * TENTHS_BEFORE_SIEVE / 10;
+        effort->digits = (unsigned)mpz_sizeinbase(n, 10) / SHARE_BEFORE_SIEVE;
         status = split_some(n, effort, divisor);
         effort->digits = digits;
         return status;
