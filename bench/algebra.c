@@ -11,6 +11,7 @@
 #include "base/philox.h"
 #include "harness.h"
 #include "kernel/qs/algebra_internal.h"
+#include "primes.h"
 
 static const fani_effort endless;
 
@@ -25,34 +26,6 @@ static void require(fan_status status)
 {
     if (status != FAN_OK)
         bench_fail("algebra: %s", fan_status_text(status));
-}
-
-static void random_prime(gmp_randstate_t random, unsigned digits, mpz_ptr out)
-{
-    mpz_t low;
-    mpz_init(low);
-    mpz_ui_pow_ui(low, 10, digits - 1);
-    mpz_mul_ui(out, low, 9);
-    mpz_urandomm(out, random, out);
-    mpz_add(out, out, low);
-    mpz_nextprime(out, out);
-    mpz_clear(low);
-}
-
-static void semiprime(unsigned digits, mpz_ptr n)
-{
-    gmp_randstate_t random;
-    mpz_t p;
-    mpz_init(p);
-    gmp_randinit_default(random);
-    gmp_randseed_ui(random, digits);
-    do {
-        random_prime(random, digits / 2, p);
-        random_prime(random, digits - digits / 2, n);
-        mpz_mul(n, n, p);
-    } while (mpz_sizeinbase(n, 10) != digits);
-    gmp_randclear(random);
-    mpz_clear(p);
 }
 
 static fan_status add(void *context, const fani_qs_relation *relation)
@@ -114,7 +87,7 @@ static void measure_digits(unsigned digits, bench_table *table)
     fani_qs_set *set;
     mpz_t n;
     mpz_init(n);
-    semiprime(digits, n);
+    bench_semiprime(digits, 0, n);
     double at = bench_thread_ns();
     require(fani_qs_make(n, NULL, &qs));
     require(fani_qs_set_new(fani_qs_columns(qs), &set));

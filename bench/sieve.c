@@ -19,6 +19,7 @@
 
 #include "harness.h"
 #include "kernel/qs/qs.h"
+#include "primes.h"
 
 typedef struct sieve_options {
     bench_options common;
@@ -76,34 +77,6 @@ static fan_status count_relation(void *context, const fani_qs_relation *r)
     return FAN_OK;
 }
 
-static void random_prime(gmp_randstate_t random, unsigned digits, mpz_ptr out)
-{
-    mpz_t low;
-    mpz_init(low);
-    mpz_ui_pow_ui(low, 10, digits - 1);
-    mpz_mul_ui(out, low, 9);
-    mpz_urandomm(out, random, out);
-    mpz_add(out, out, low);
-    mpz_nextprime(out, out);
-    mpz_clear(low);
-}
-
-static void semiprime(unsigned digits, unsigned which, mpz_ptr n)
-{
-    gmp_randstate_t random;
-    mpz_t p;
-    mpz_init(p);
-    gmp_randinit_default(random);
-    gmp_randseed_ui(random, 1000UL * which + digits);
-    do {
-        random_prime(random, digits / 2, p);
-        random_prime(random, digits - digits / 2, n);
-        mpz_mul(n, n, p);
-    } while (mpz_sizeinbase(n, 10) != digits);
-    gmp_randclear(random);
-    mpz_clear(p);
-}
-
 /* Seconds in all if full relations come with time and cycles of pairs with its square. */
 static double estimate(const graph *g, double seconds, double needed)
 {
@@ -126,7 +99,7 @@ static void collect(const sieve_options *options, bench_table *table, unsigned d
     graph g = {.size = 1 << 14};
     mpz_t n;
     mpz_init(n);
-    semiprime(digits, which, n);
+    bench_semiprime(digits, which, n);
     fani_qs *qs;
     fani_qs_worker *worker;
     double begin = bench_thread_ns();

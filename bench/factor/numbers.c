@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "primes.h"
+
 void make_prime(gmp_randstate_t random, unsigned bits, mpz_ptr out)
 {
     do {
@@ -64,18 +66,6 @@ void numbers_make(numbers *z, size_t count, unsigned bits, number_maker *make)
         z->words[i] = mpz_get_ui(z->n[i]);
 }
 
-static void make_prime_of_digits(gmp_randstate_t random, unsigned digits, mpz_ptr out)
-{
-    mpz_t low;
-    mpz_init(low);
-    mpz_ui_pow_ui(low, 10, digits - 1);
-    mpz_mul_ui(out, low, 9);
-    mpz_urandomm(out, random, out);
-    mpz_add(out, out, low);
-    mpz_nextprime(out, out);
-    mpz_clear(low);
-}
-
 void numbers_make_uneven(numbers *z, size_t count, unsigned digits, unsigned shorter)
 {
     gmp_randstate_t random;
@@ -85,9 +75,9 @@ void numbers_make_uneven(numbers *z, size_t count, unsigned digits, unsigned sho
     mpz_init(prime);
     begin(z, count);
     for (size_t i = 0; i < count; i++) {
-        make_prime_of_digits(random, shorter, prime);
+        bench_prime(random, shorter, prime);
         do {
-            make_prime_of_digits(random, digits + 1 - shorter, z->n[i]);
+            bench_prime(random, digits + 1 - shorter, z->n[i]);
             mpz_mul(z->n[i], z->n[i], prime);
         } while (mpz_sizeinbase(z->n[i], 10) != digits);
     }

@@ -123,8 +123,8 @@ static fan_status split_some(mpz_srcptr n, fani_effort *effort, mpz_ptr divisor)
     return fani_gmp_ecm_split(n, effort, divisor);
 }
 
-/* Beyond the table of rounds factors of a quarter of its digits are looked for: that takes an eighth
- * of the sieve's time. */
+/* Beyond the table of rounds factors of a quarter of its digits are looked for: that takes an
+ * eighth of the sieve's time. */
 enum { SHARE_BEFORE_SIEVE = 4 };
 
 /* What is worth while before the sieve. FAN_E_EFFORT: it has found nothing. */
