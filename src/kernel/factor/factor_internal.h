@@ -41,6 +41,7 @@ typedef struct fani_progress {
     unsigned round; /* the next one of split.c */
     unsigned level; /* of gmp_ecm.c, and the next run in it */
     uint32_t run;
+    bool has_rho; /* Pollard's rho was tried in vain */
 } fani_progress;
 
 /* *divisor = a proper divisor of n, which is odd, composite, no perfect power, has no small prime
@@ -63,13 +64,27 @@ typedef struct fani_effort {
     fani_isa planned;         /* by whose speed the methods are chosen */
     bool pinned;              /* the methods are to be the same on each machine */
     fani_large_sieve *sieve;  /* for what the small one does not take */
+    size_t leave_bits;        /* composites of at least so many are left to the caller; 0: none */
+    bool left;                /* fani_split has done so */
     fani_progress at;         /* of the composite at hand */
     fan_factor_method method; /* what fani_split has split by */
 } fani_effort;
 
-/* fan_factor_mpz but for the sieve of large numbers, which is above this folder. */
+/* fan_factor_mpz but for the sieve of large numbers, which is above this folder. Composites of at
+ * least `leave_bits` bits (0: none) that the beginning of the search does not split are left to the
+ * caller: FAN_E_EFFORT, and unfinished.h. */
 fan_status fani_factor_mpz(mpz_srcptr n, const fan_factor_options *options, fani_large_sieve *sieve,
-                           fan_factorization *out, fan_error *error);
+                           size_t leave_bits, fan_factorization *out, fan_error *error);
+
+/* Goes on with a factorization whose composites were left, with the same options, and where
+ * `leave_bits` says so leaves what comes up again. As fani_factor_mpz. */
+fan_status fani_factor_go_on(fan_factorization *f, const fan_factor_options *options,
+                             fani_large_sieve *sieve, size_t leave_bits, fan_error *error);
+
+/* The effort that these options mean. Errors as of fan_factor_mpz. */
+struct fani_effort;
+fan_status fani_effort_of(const fan_factor_options *options, struct fani_effort *effort,
+                          fan_error *error);
 
 /* Asks the caller's hook whether to stop. */
 static inline bool fani_is_cancelled(const fani_effort *effort)
@@ -105,11 +120,13 @@ typedef struct fani_factor_entry {
     fani_verdict verdict;
     fan_factor_method method;
     fani_progress at; /* of a composite */
+    bool left;        /* a composite that is left to the caller: unfinished.h */
 } fani_factor_entry;
 
 struct fan_factorization {
     mpz_t number;
     uint32_t tried_below; /* no entry that is not prime has a prime factor below this */
+    uint64_t steps, work; /* what is left of fani_effort's */
     fani_factor_entry *entries;
     size_t count;
     size_t capacity;
@@ -132,6 +149,9 @@ fan_factor_method fani_factors_method(const fan_factors_u64 *factors, size_t i,
 
 /* Takes entry i out; the last one gets its place. */
 void fani_factorization_remove(fan_factorization *f, size_t i);
+
+/* Whether the entries multiply back to the number. */
+bool fani_factorization_multiplies_back(const fan_factorization *f);
 
 /* Sorts the entries, joins equal ones, and returns whether they multiply back to the number. */
 bool fani_factorization_finish(fan_factorization *f);

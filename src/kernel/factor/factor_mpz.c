@@ -163,8 +163,10 @@ static fan_status split(fan_factorization *f, size_t i, fani_effort *effort)
         f->entries[f->count - 1].at = effort->at;
         mpz_divexact(f->entries[i].value, f->entries[i].value, divisor);
     }
-    if (status == FAN_E_EFFORT)
+    if (status == FAN_E_EFFORT) {
         f->entries[i].verdict.kind = FAN_FACTOR_COMPOSITE;
+        f->entries[i].left = effort->left;
+    }
     mpz_clear(divisor);
     return status;
 }
@@ -195,13 +197,13 @@ static fan_status resolve_all(fan_factorization *f, fani_effort *effort)
     fan_status answer = FAN_OK;
     for (size_t i = 0; i < f->count;) {
         if (f->entries[i].verdict.kind != FAN_FACTOR_UNKNOWN) {
+            if (f->entries[i].verdict.kind == FAN_FACTOR_COMPOSITE)
+                answer = FAN_E_EFFORT;
             i++;
             continue;
         }
         fan_status status = resolve(f, i, effort);
-        if (status == FAN_E_EFFORT)
-            answer = status;
-        else if (status != FAN_OK)
+        if (status != FAN_OK && status != FAN_E_EFFORT)
             return status;
     }
     return answer;
@@ -246,32 +248,35 @@ static fan_status report(fan_status status, const fan_factorization *f, fan_erro
     return fani_error_set(error, status, "a composite part was not split within the effort");
 }
 
-fan_status fani_factor_mpz(mpz_srcptr n, const fan_factor_options *options, fani_large_sieve *sieve,
-                           fan_factorization *out, fan_error *error)
+fan_status fani_effort_of(const fan_factor_options *options, fani_effort *effort, fan_error *error)
 {
     unsigned digits = options->digits;
-    if (mpz_sgn(n) < 0)
-        return fani_error_set(error, FAN_E_ARGUMENT, "a negative number has no factorization");
-    fani_effort effort = {.digits = digits ? digits : FANI_DIGITS_USUAL,
-                          .usual = digits == 0,
-                          .work = digits ? UINT64_MAX : fani_gmp_ecm_usual_work(),
-                          .cancelled = options->cancelled,
-                          .context = options->context,
-                          .isa = fani_isa_wanted(),
-                          .planned = fani_isa_wanted(),
-                          .pinned = options->isa != NULL,
-                          .sieve = sieve};
-    if (options->isa && !fani_isa_named(options->isa, &effort.planned))
+    *effort = (fani_effort){.digits = digits ? digits : FANI_DIGITS_USUAL,
+                            .usual = digits == 0,
+                            .work = digits ? UINT64_MAX : fani_gmp_ecm_usual_work(),
+                            .cancelled = options->cancelled,
+                            .context = options->context,
+                            .isa = fani_isa_wanted(),
+                            .planned = fani_isa_wanted(),
+                            .pinned = options->isa != NULL};
+    if (options->isa && !fani_isa_named(options->isa, &effort->planned))
         return fani_error_set(error, FAN_E_ARGUMENT, "there is no instruction set '%.40s' here",
                               options->isa);
-    if (effort.planned < effort.isa)
-        effort.isa = effort.planned;
+    if (effort->planned < effort->isa)
+        effort->isa = effort->planned;
     if (digits > FAN_FACTOR_DIGITS_MAX)
         return fani_error_set(error, FAN_E_ARGUMENT,
                               "factors of at most %d digits can be looked for",
                               FAN_FACTOR_DIGITS_MAX);
-    fani_factorization_reset(out, n);
-    fan_status status = mpz_sgn(out->number) > 0 ? factor_positive(out, &effort) : FAN_OK;
+    return FAN_OK;
+}
+
+/* What is in *out is checked and put in order, or it becomes the factorization of 1. */
+static fan_status finish(fan_factorization *out, const fani_effort *effort, fan_status status,
+                         fan_error *error)
+{
+    out->steps = effort->steps;
+    out->work = effort->work;
     if (status != FAN_E_MEMORY && status != FAN_E_FAILED && !fani_factorization_finish(out))
         status = FAN_E_FAILED;
     if (status == FAN_E_MEMORY || status == FAN_E_FAILED) {
@@ -281,4 +286,39 @@ fan_status fani_factor_mpz(mpz_srcptr n, const fan_factor_options *options, fani
         mpz_clear(one);
     }
     return report(status, out, error);
+}
+
+fan_status fani_factor_mpz(mpz_srcptr n, const fan_factor_options *options, fani_large_sieve *sieve,
+                           size_t leave_bits, fan_factorization *out, fan_error *error)
+{
+    fani_effort effort;
+    if (mpz_sgn(n) < 0)
+        return fani_error_set(error, FAN_E_ARGUMENT, "a negative number has no factorization");
+    fan_status status = fani_effort_of(options, &effort, error);
+    if (status != FAN_OK)
+        return status;
+    effort.sieve = sieve;
+    effort.leave_bits = leave_bits;
+    fani_factorization_reset(out, n);
+    status = mpz_sgn(out->number) > 0 ? factor_positive(out, &effort) : FAN_OK;
+    return finish(out, &effort, status, error);
+}
+
+fan_status fani_factor_go_on(fan_factorization *f, const fan_factor_options *options,
+                             fani_large_sieve *sieve, size_t leave_bits, fan_error *error)
+{
+    fani_effort effort;
+    fan_status status = fani_effort_of(options, &effort, error);
+    if (status != FAN_OK)
+        return status;
+    effort.sieve = sieve;
+    effort.leave_bits = leave_bits;
+    effort.steps = f->steps;
+    effort.work = f->work;
+    for (size_t i = 0; i < f->count; i++) {
+        if (f->entries[i].left)
+            f->entries[i].verdict.kind = FAN_FACTOR_UNKNOWN;
+        f->entries[i].left = false;
+    }
+    return finish(f, &effort, resolve_all(f, &effort), error);
 }

@@ -74,6 +74,7 @@ void fani_factorization_reset(fan_factorization *f, mpz_srcptr n)
     while (f->count > 0)
         mpz_clear(f->entries[--f->count].value);
     f->tried_below = 0;
+    f->steps = f->work = 0;
 }
 
 fan_status fani_factorization_add(fan_factorization *f, mpz_srcptr value, uint64_t exponent,
@@ -93,6 +94,7 @@ fan_status fani_factorization_add(fan_factorization *f, mpz_srcptr value, uint64
     entry->verdict = verdict;
     entry->method = FAN_METHOD_NONE;
     entry->at = (fani_progress){0};
+    entry->left = false;
     return FAN_OK;
 }
 
@@ -137,7 +139,7 @@ static void join_equal(fan_factorization *f)
 }
 
 /* 0 has no entries, as 1. */
-static bool multiplies_back(const fan_factorization *f)
+bool fani_factorization_multiplies_back(const fan_factorization *f)
 {
     if (f->count == 0)
         return mpz_cmp_ui(f->number, 1) <= 0;
@@ -158,7 +160,7 @@ bool fani_factorization_finish(fan_factorization *f)
     if (f->count > 1)
         qsort(f->entries, f->count, sizeof *f->entries, compare_entries);
     join_equal(f);
-    return multiplies_back(f);
+    return fani_factorization_multiplies_back(f);
 }
 
 /* Room for an entry's text: a blank, a mark and the digits, as often as it divides. */

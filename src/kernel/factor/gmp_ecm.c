@@ -190,14 +190,35 @@ static fan_status run_p_minus_1(search *s, unsigned level, bool *proper)
     return status;
 }
 
-/* Takes what a run costs from what is left; false when there is too little. */
-static bool pay(const search *s, unsigned level)
+/* To the next level that is worth while. */
+static void begin_level(fani_progress *at, unsigned level)
 {
-    uint64_t cost = levels[level].b1 * s->weight;
-    if (s->effort->work < cost)
+    at->level = level;
+    at->run = 0;
+}
+
+static void skip_what_rounds_have_done(fani_progress *at)
+{
+    while (at->round > 0 && at->level < LEVELS && levels[at->level].digits <= DONE_BY_WIDE_ECM)
+        begin_level(at, at->level + 1);
+}
+
+/* Takes what the run at hand costs from what is left; false when there is too little, or no run. */
+static bool pay(const fani_progress *at, unsigned digits, uint64_t weight, uint64_t *work)
+{
+    if (at->level >= LEVELS || curves_due(at->level, digits) == 0)
         return false;
-    s->effort->work -= cost;
+    uint64_t cost = levels[at->level].b1 * weight;
+    if (*work < cost)
+        return false;
+    *work -= cost;
     return true;
+}
+
+static void go_on(fani_progress *at, unsigned digits)
+{
+    if (++at->run > curves_due(at->level, digits))
+        begin_level(at, at->level + 1);
 }
 
 /* The next run: number 0 of a level is p-1, the others are curves. Where p-1 splits a number it is
@@ -205,18 +226,14 @@ static bool pay(const search *s, unsigned level)
 static fan_status run_next(search *s, bool *proper)
 {
     fani_progress *at = &s->effort->at;
-    uint32_t due = curves_due(at->level, s->effort->digits);
-    if (due == 0 || !pay(s, at->level))
+    if (!pay(at, s->effort->digits, s->weight, &s->effort->work))
         return FAN_E_EFFORT;
     uint32_t run = at->run;
     s->effort->method = run == 0 ? FAN_METHOD_P_MINUS_1 : FAN_METHOD_ECM;
     fan_status status =
         run == 0 ? run_p_minus_1(s, at->level, proper) : run_curve(s, at->level, run - 1, proper);
-    at->run += run > 0 || !*proper;
-    if (at->run > due) {
-        at->level++;
-        at->run = 0;
-    }
+    if (run > 0 || !*proper)
+        go_on(at, s->effort->digits);
     return status;
 }
 
@@ -237,22 +254,44 @@ static void end(search *s)
     ecm_clear(s->params);
 }
 
-fan_status fani_gmp_ecm_split(mpz_srcptr n, fani_effort *effort, mpz_ptr divisor)
+static bool is_before(const fani_progress *at, const fani_progress *to)
+{
+    return !to || at->level < to->level || (at->level == to->level && at->run < to->run);
+}
+
+fan_status fani_gmp_ecm_stretch(mpz_srcptr n, fani_effort *effort, const fani_progress *to,
+                                mpz_ptr divisor)
 {
     search s = {.n = n, .effort = effort};
     bool proper = false;
     fan_status status = FAN_OK;
+    mpz_set_ui(divisor, 1);
+    skip_what_rounds_have_done(&effort->at);
     begin(&s);
-    if (effort->at.round > 0) {
-        while (effort->at.level < LEVELS && levels[effort->at.level].digits <= DONE_BY_WIDE_ECM) {
-            effort->at.level++;
-            effort->at.run = 0;
-        }
-    }
-    while (!proper && status == FAN_OK)
-        status = effort->at.level < LEVELS ? run_next(&s, &proper) : FAN_E_EFFORT;
-    if (status == FAN_OK)
+    while (!proper && status == FAN_OK && is_before(&effort->at, to))
+        status = run_next(&s, &proper);
+    if (status == FAN_OK && proper)
         mpz_set(divisor, s.found);
     end(&s);
     return status;
+}
+
+fan_status fani_gmp_ecm_split(mpz_srcptr n, fani_effort *effort, mpz_ptr divisor)
+{
+    return fani_gmp_ecm_stretch(n, effort, NULL, divisor);
+}
+
+bool fani_gmp_ecm_cut(mpz_srcptr n, unsigned digits, uint64_t cost, fani_progress *at,
+                      uint64_t *work)
+{
+    uint64_t weight = weight_of(n), spent = 0;
+    skip_what_rounds_have_done(at);
+    while (spent < cost) {
+        uint64_t before = *work;
+        if (!pay(at, digits, weight, work))
+            break;
+        spent += before - *work;
+        go_on(at, digits);
+    }
+    return spent > 0;
 }

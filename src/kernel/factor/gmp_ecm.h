@@ -21,4 +21,14 @@ uint64_t fani_gmp_ecm_usual_work(void);
  * Pollard 1974; P. Zimmermann and B. Dodson, "20 years of ECM", 2006. */
 fan_status fani_gmp_ecm_split(mpz_srcptr n, fani_effort *effort, mpz_ptr divisor);
 
+/* The same up to `to` (level and run), which is not run; NULL: to the end. *divisor = 1 where it
+ * came there. */
+fan_status fani_gmp_ecm_stretch(mpz_srcptr n, fani_effort *effort, const fani_progress *to,
+                                mpz_ptr divisor);
+
+/* Goes from *at over runs that cost `cost` of fani_effort.work or little more, all together, and
+ * takes them from *work: what finds nothing does the same. At least one; false: none is left. */
+bool fani_gmp_ecm_cut(mpz_srcptr n, unsigned digits, uint64_t cost, fani_progress *at,
+                      uint64_t *work);
+
 #endif

@@ -105,58 +105,113 @@ static bool is_sieved(mpz_srcptr n, const fani_effort *effort)
     return effort->usual || !fani_has_more_digits(n, 2 * (size_t)effort->digits);
 }
 
-/* What finds factors of effort->digits digits. */
-static fan_status split_some(mpz_srcptr n, fani_effort *effort, mpz_ptr divisor)
-{
-    fan_status status;
-    if (mpz_sizeinbase(n, 2) <= FANI_WIDE_BITS) {
-        effort->method = FAN_METHOD_ECM;
-        status = fani_split_by_curves(n, effort, rounds_alone(effort->digits), false, divisor);
-        if (status != FAN_OK || mpz_cmp_ui(divisor, 1) != 0)
-            return status;
-    } else {
-        effort->method = FAN_METHOD_RHO;
-        status = fani_rho_mpz(n, effort, divisor);
-        if (status != FAN_E_EFFORT)
-            return status;
-    }
-    return fani_gmp_ecm_split(n, effort, divisor);
-}
-
 /* Beyond the table of rounds factors of a quarter of its digits are looked for: that takes an
  * eighth of the sieve's time. */
 enum { SHARE_BEFORE_SIEVE = 4 };
 
-/* What is worth while before the sieve. FAN_E_EFFORT: it has found nothing. */
-static fan_status search_before_sieve(mpz_srcptr n, fani_effort *effort, mpz_ptr divisor)
+/* What is looked for before the sieve, or in its place. */
+typedef struct search {
+    unsigned last_round; /* of the engines' curves; 0: n is too long for them, rho comes first */
+    unsigned digits;     /* of the factors that GMP-ECM's library looks for; 0: it is not asked */
+    bool any;            /* the divisor of a round may depend on the instructions */
+} search;
+
+static search search_for(mpz_srcptr n, const fani_effort *effort)
 {
     size_t bits = mpz_sizeinbase(n, 2);
-    unsigned digits = effort->digits;
-    fan_status status;
-    if (bits > rounds_until[ROUND_LINES - 1].bits) {
-        effort->digits = (unsigned)mpz_sizeinbase(n, 10) / SHARE_BEFORE_SIEVE;
-        status = split_some(n, effort, divisor);
-        effort->digits = digits;
-        return status;
-    }
-    effort->method = FAN_METHOD_ECM;
+    bool sieved = is_sieved(n, effort);
     /* All primes will be found, whichever comes first; a whole round's least is the same for any
      * number of lanes. */
-    status = fani_split_by_curves(n, effort, rounds_before_sieve(bits, effort->planned),
-                                  !effort->pinned, divisor);
-    return status == FAN_OK && mpz_cmp_ui(divisor, 1) == 0 ? FAN_E_EFFORT : status;
+    if (sieved && bits <= rounds_until[ROUND_LINES - 1].bits)
+        return (search){.last_round = rounds_before_sieve(bits, effort->planned),
+                        .any = !effort->pinned};
+    unsigned digits =
+        sieved ? (unsigned)mpz_sizeinbase(n, 10) / SHARE_BEFORE_SIEVE : effort->digits;
+    return (search){.last_round = bits <= FANI_WIDE_BITS ? rounds_alone(digits) : 0,
+                    .digits = digits};
 }
 
-/* Curves, few enough, then the sieve. */
-static fan_status split_all(mpz_srcptr n, fani_effort *effort, mpz_ptr divisor)
+/* Goes on to `to`; NULL: to the end. FAN_E_EFFORT: that has found nothing; *divisor = 1: nothing up
+ * to `to`. */
+static fan_status run_search(mpz_srcptr n, fani_effort *effort, const search *s,
+                             const fani_progress *to, mpz_ptr divisor)
 {
-    fan_status status = search_before_sieve(n, effort, divisor);
-    if (status != FAN_E_EFFORT)
+    unsigned last = to && to->round < s->last_round ? to->round : s->last_round;
+    effort->method = FAN_METHOD_ECM;
+    fan_status status = fani_split_by_curves(n, effort, last, s->any, divisor);
+    if (status != FAN_OK || mpz_cmp_ui(divisor, 1) != 0 || last < s->last_round)
         return status;
+    if (!s->last_round && !effort->at.has_rho) {
+        effort->method = FAN_METHOD_RHO;
+        status = fani_rho_mpz(n, effort, divisor);
+        effort->at.has_rho = status == FAN_E_EFFORT;
+        if (status != FAN_E_EFFORT)
+            return status;
+    }
+    if (!s->digits)
+        return FAN_E_EFFORT;
+    unsigned digits = effort->digits;
+    effort->digits = s->digits;
+    status = fani_gmp_ecm_stretch(n, effort, to, divisor);
+    effort->digits = digits;
+    return status;
+}
+
+/* A round costs so many units of fani_effort.work for each of its B1: with vectors four rounds of
+ * the schedule's end take as long as a curve of the library for factors of 25 digits. */
+enum { ROUND_WORK = 312 };
+
+bool fani_split_cut(mpz_srcptr n, const fani_effort *effort, uint64_t cost, fani_progress *at,
+                    uint64_t *work)
+{
+    search s = search_for(n, effort);
+    uint64_t spent = 0;
+    while (at->round < s.last_round && spent < cost)
+        spent += (uint64_t)schedule[line_of(at->round++)].b1 * ROUND_WORK;
+    return spent > 0 || (s.digits && fani_gmp_ecm_cut(n, s.digits, cost, at, work));
+}
+
+fan_status fani_split_stretch(mpz_srcptr n, fani_effort *effort, const fani_progress *to,
+                              mpz_ptr divisor)
+{
+    search s = search_for(n, effort);
+    return run_search(n, effort, &s, to, divisor);
+}
+
+bool fani_split_ends_in_sieve(mpz_srcptr n, const fani_effort *effort)
+{
+    return is_sieved(n, effort);
+}
+
+/* The rounds of a number that is left to the caller which are run before: they find what random
+ * numbers have of small primes. */
+enum { ROUNDS_BEFORE_LEFT = ROUNDS_FEW };
+
+static bool is_left(mpz_srcptr n, const fani_effort *effort)
+{
+    return effort->leave_bits && mpz_sizeinbase(n, 2) >= effort->leave_bits &&
+           (effort->digits >= FANI_DIGITS_CURVES || is_sieved(n, effort));
+}
+
+/* The beginning of the search; then FAN_E_EFFORT. */
+static fan_status leave(mpz_srcptr n, fani_effort *effort, mpz_ptr divisor)
+{
+    fani_progress to = effort->at;
+    to.round = to.round < ROUNDS_BEFORE_LEFT ? ROUNDS_BEFORE_LEFT : to.round;
+    fan_status status = fani_split_stretch(n, effort, &to, divisor);
+    if (status == FAN_OK && mpz_cmp_ui(divisor, 1) == 0)
+        status = FAN_E_EFFORT;
+    effort->left = status == FAN_E_EFFORT;
+    return status;
+}
+
+/* The sieve of a number in which nothing else was found. */
+static fan_status sieve(mpz_srcptr n, fani_effort *effort, mpz_ptr divisor)
+{
     bool large = mpz_sizeinbase(n, 2) > FANI_SIEVE_BITS;
     effort->method = FAN_METHOD_SIQS;
-    status = large ? effort->sieve(n, effort, effort->isa, divisor)
-                   : fani_sieve_split(n, effort, effort->isa, divisor);
+    fan_status status = large ? effort->sieve(n, effort, effort->isa, divisor)
+                              : fani_sieve_split(n, effort, effort->isa, divisor);
     if (status != FAN_E_EFFORT || large)
         return status;
     effort->method = FAN_METHOD_RHO;
@@ -167,11 +222,16 @@ static fan_status split_all(mpz_srcptr n, fani_effort *effort, mpz_ptr divisor)
 
 fan_status fani_split(mpz_srcptr n, fani_effort *effort, mpz_ptr divisor)
 {
-    if (is_sieved(n, effort))
-        return split_all(n, effort, divisor);
-    if (effort->digits < FANI_DIGITS_CURVES) {
+    bool sieved = is_sieved(n, effort);
+    effort->left = false;
+    if (is_left(n, effort))
+        return leave(n, effort, divisor);
+    if (!sieved && effort->digits < FANI_DIGITS_CURVES) {
         effort->method = FAN_METHOD_RHO;
         return fani_rho_mpz(n, effort, divisor);
     }
-    return split_some(n, effort, divisor);
+    fan_status status = fani_split_stretch(n, effort, NULL, divisor);
+    if (status == FAN_E_EFFORT && sieved)
+        status = sieve(n, effort, divisor);
+    return status;
 }

@@ -9,5 +9,5 @@ fan_status fan_factor_mpz_sized(mpz_srcptr n, const fan_factor_options *options,
     fan_factor_options known = {0};
     if (options)
         memcpy(&known, options, options_size < sizeof known ? options_size : sizeof known);
-    return fani_factor_mpz(n, &known, fani_qs_split, out, error);
+    return fani_factor_mpz(n, &known, fani_qs_split, 0, out, error);
 }
