@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "job/curves.h"
 #include "job/near.h"
 
 static const fani_job_kind *const kinds[] = {
@@ -23,6 +24,7 @@ static const fan_task *const tasks[] = {
     &fani_task_weakkeys_block,
     &fani_task_command,
     &fani_task_near,
+    &fani_task_curves,
     NULL,
 };
 

@@ -178,6 +178,12 @@ fan_status fani_split_stretch(mpz_srcptr n, fani_effort *effort, const fani_prog
     return run_search(n, effort, &s, to, divisor);
 }
 
+unsigned fani_split_digits(mpz_srcptr n, const fani_effort *effort)
+{
+    search s = search_for(n, effort);
+    return s.digits ? s.digits : FANI_DIGITS_CURVES;
+}
+
 bool fani_split_ends_in_sieve(mpz_srcptr n, const fani_effort *effort)
 {
     return is_sieved(n, effort);

@@ -28,6 +28,9 @@ bool fani_split_cut(mpz_srcptr n, const fani_effort *effort, uint64_t cost, fani
 fan_status fani_split_stretch(mpz_srcptr n, fani_effort *effort, const fani_progress *to,
                               mpz_ptr divisor);
 
+/* The digits of the factors that it looks for, about. */
+unsigned fani_split_digits(mpz_srcptr n, const fani_effort *effort);
+
 /* Whether the sieve splits n where the search has found nothing. */
 bool fani_split_ends_in_sieve(mpz_srcptr n, const fani_effort *effort);
 
