@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "job/near.h"
+#include "job/sieve.h"
 
 static const fani_job_kind *const kinds[] = {
     &fani_job_gcd,       &fani_job_factor,   &fani_job_divisors,
@@ -14,6 +15,7 @@ static const fan_task *const tasks[] = {
     &fani_task_gcd,
     &fani_task_factor,
     &fani_task_factor_function,
+    &fani_task_sieve,
     &fani_task_divisors,
     &fani_task_divisors_function,
     &fani_task_integrate_block,
