@@ -5,6 +5,7 @@
 
 #include "job/curves.h"
 #include "job/near.h"
+#include "job/sieve.h"
 
 static const fani_job_kind *const kinds[] = {
     &fani_job_gcd,       &fani_job_factor,   &fani_job_divisors,
@@ -15,6 +16,7 @@ static const fan_task *const tasks[] = {
     &fani_task_gcd,
     &fani_task_factor,
     &fani_task_factor_function,
+    &fani_task_sieve,
     &fani_task_divisors,
     &fani_task_divisors_function,
     &fani_task_integrate_block,

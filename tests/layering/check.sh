@@ -55,7 +55,8 @@ downward() {
             may["kernel/qs"] = " base kernel/factor "
             may["exec"] = may["stage"] = " base task "
             may["exec/*"] = " base task exec "
-            may["job"] = " base task exec stage kernel/gcd kernel/factor kernel/integrate "
+            may["job"] = " base task exec stage kernel/gcd kernel/factor kernel/qs " \
+                "kernel/integrate "
         }
         $3 !~ /^"/ || $3 ~ /^"fanfold\// { next }
         $3 ~ /^"(.*\/)?\.\.\// { print $0 ": leaves its folder by \"..\""; next }

@@ -69,6 +69,13 @@ bool fani_qs_is_in_range(const fani_qs *qs, const fani_qs_relation *r);
 void fani_qs_leading_root(const fani_qs_leading *leading, const fani_qs *qs,
                           const fani_qs_relation *r, mpz_ptr X);
 
+/* The other parts of fani_qs_check: whether its columns and large primes are in order; and whether
+ * X^2 is what a relation of this leading coefficient says, where all else is as it should be. left
+ * and right are scratch. */
+bool fani_qs_is_ordered(const fani_qs *qs, const fani_qs_relation *r);
+bool fani_qs_leading_holds(const fani_qs_leading *leading, const fani_qs *qs,
+                           const fani_qs_relation *r, mpz_ptr left, mpz_ptr right);
+
 /* The subset of `taken` out of `size` things with a number below their binomial coefficient, as
  * ascending places; and that coefficient, or UINT64_MAX where it is larger. */
 void fani_qs_subset(uint64_t number, uint32_t size, uint32_t taken, uint32_t *places);
