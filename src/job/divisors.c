@@ -115,7 +115,7 @@ static fan_status answer(divisors_state *s, fan_run *run, size_t i, uint64_t ind
                           .value_size = s->value.size,
                           .json = array};
     if (factorization)
-        fani_big_note(&record, factorization, note);
+        fani_big_note(&record, factorization, false, note);
     return fani_record_reply(run, i, index, &s->args, &record, &s->record);
 }
 

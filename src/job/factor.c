@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "job/big.h"
+#include "job/factor_answer.h"
 #include "job/function.h"
 #include "job/list.h"
 #include "job/record.h"
@@ -60,65 +60,6 @@ static fan_status start(fan_run *run)
     return FAN_OK;
 }
 
-/* ---- NDJSON ---------------------------------------------------------------------------------- */
-
-/* Appends one factor; takes the value. NULL where memory is short (the array is released then). */
-static json_t *add_factor(json_t *array, json_t *value, uint64_t exponent, const char *kind,
-                          fan_factor_method method, const char *proof)
-{
-    static const char *const methods[] = {
-        [FAN_METHOD_NONE] = "none",   [FAN_METHOD_TRIAL] = "trial", [FAN_METHOD_U64] = "u64",
-        [FAN_METHOD_POWER] = "power", [FAN_METHOD_RHO] = "rho",     [FAN_METHOD_P_MINUS_1] = "p-1",
-        [FAN_METHOD_ECM] = "ecm",     [FAN_METHOD_SIQS] = "siqs"};
-    json_t *entry =
-        json_pack("{s:o, s:I, s:s, s:s, s:s}", "factor", value, "exponent", (json_int_t)exponent,
-                  "kind", kind, "method", methods[method], "proof", proof);
-    if (json_array_append_new(array, entry) == 0)
-        return array;
-    json_decref(array);
-    return NULL;
-}
-
-static json_t *json_of_u64(const fan_factors_u64 *factors)
-{
-    json_t *array = json_array();
-    for (size_t i = 0; array && i < factors->count; i++) {
-        char text[FANI_U64_DIGITS];
-        size_t size = fani_u64_text(factors->prime[i], text);
-        array = add_factor(array, json_stringn(text, size), factors->exponent[i], "prime",
-                           fan_factors_u64_method(factors, i), "u64");
-    }
-    return array;
-}
-
-static json_t *json_of_mpz(mpz_srcptr value)
-{
-    char *text = malloc(mpz_sizeinbase(value, 10) + 2);
-    if (!text)
-        return NULL;
-    mpz_get_str(text, 10, value);
-    json_t *string = json_string(text);
-    free(text);
-    return string;
-}
-
-static json_t *json_of_factorization(const fan_factorization *f)
-{
-    static const char *const kinds[] = {[FAN_FACTOR_PRIME] = "prime",
-                                        [FAN_FACTOR_COMPOSITE] = "composite",
-                                        [FAN_FACTOR_UNKNOWN] = "unknown"};
-    static const char *const proofs[] = {[FAN_PROOF_NONE] = "none",
-                                         [FAN_PROOF_U64] = "u64",
-                                         [FAN_PROOF_FLINT] = "flint",
-                                         [FAN_PROOF_N_MINUS_1] = "n-1"};
-    json_t *array = json_array();
-    for (size_t i = 0; array && i < fan_factorization_count(f); i++)
-        array = add_factor(array, json_of_mpz(fan_factorization_value(f, i)),
-                           fan_factorization_exponent(f, i), kinds[fan_factorization_kind(f, i)],
-                           fan_factorization_method(f, i), proofs[fan_factorization_proof(f, i)]);
-    return array;
-}
-
 /* ---- Up to 64 bits --------------------------------------------------------------------------- */
 
 /* "n: p q r", written where the reply stays: what a list of short numbers costs is decided here. */
@@ -155,7 +96,7 @@ static fan_status answer_u64(factor_state *s, fan_run *run, uint64_t first, size
     if (s->args.format == FANI_FORMAT_NDJSON) {
         record.input = s->written[at].input;
         record.input_size = s->written[at].input_size;
-        record.json = json_of_u64(&s->factors[at]);
+        record.json = fani_factor_json_u64(&s->factors[at]);
     }
     return fani_record_reply(run, s->items[at], first + s->items[at], &s->args, &record,
                              &s->record);
@@ -207,36 +148,15 @@ static fan_status gather_written(factor_state *s, fan_run *run, uint64_t first, 
 
 /* ---- Beyond ---------------------------------------------------------------------------------- */
 
-static fan_status answer_big(factor_state *s, fan_run *run, size_t i, uint64_t index,
-                             const fani_number *number)
-{
-    char note[FANI_BIG_NOTE], *text;
-    fan_status status = fan_factorization_text(s->big.factorization, &text);
-    if (status != FAN_OK)
-        return status;
-    fani_record record = {.task = "factor",
-                          .name = "factors",
-                          .subject = number,
-                          .input = s->input,
-                          .input_size = s->input_size,
-                          .subject_text = true,
-                          .value = text,
-                          .value_size = strlen(text)};
-    fani_big_note(&record, s->big.factorization, note);
-    if (s->args.format == FANI_FORMAT_NDJSON)
-        record.json = json_of_factorization(s->big.factorization);
-    status = fani_record_reply(run, i, index, &s->args, &record, &s->record);
-    free(text);
-    return status;
-}
-
 static fan_status one_big(factor_state *s, fan_run *run, size_t i, uint64_t index,
                           const fani_number *number)
 {
     fan_error error = {0};
+    const fani_big_subject subject = {
+        .number = number, .input = s->input, .input_size = s->input_size, .index = index};
     fan_status status = fani_big_factor(&s->big, run, number, &s->args, &error);
     if (status == FAN_OK || status == FAN_E_EFFORT)
-        return answer_big(s, run, i, index, number);
+        return fani_factor_answer(&s->big, run, i, &subject, &s->args);
     if (status == FAN_E_CANCELLED || status == FAN_E_MEMORY)
         return status;
     return fan_run_fail(run, i, "%s", error.text);
@@ -294,7 +214,7 @@ static fan_status run_numbers(fan_run *run, fan_items in)
 }
 
 const fan_task fani_task_factor = {.name = "factor",
-                                   .version = 4,
+                                   .version = 5,
                                    .together = GROUP,
                                    .run = run_numbers,
                                    .start = start,
@@ -306,6 +226,7 @@ static const fani_list factor_list = {
     .unit = FANI_UNIT_TOKEN,
     .columns = "index\tn\tfactors\tstatus\ttext\n",
     .value_columns = 2,
+    .leaves = true,
 };
 
 static fan_status run_factor(fani_job_run *run, fan_error *error)

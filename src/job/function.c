@@ -141,7 +141,7 @@ static fan_status answer(function_state *s, fan_run *run, const subject *of, con
                           .value = text,
                           .value_size = size};
     if (factorization)
-        fani_big_note(&record, factorization, note);
+        fani_big_note(&record, factorization, false, note);
     if (s->args.format == FANI_FORMAT_NDJSON)
         record.json = json_stringn(text, size);
     return fani_record_reply(run, of->item, of->index, &s->args, &record, &s->record);

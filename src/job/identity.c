@@ -26,6 +26,7 @@ static bool changes_output(fani_key key)
     case FANI_KEY_RETRY_FAILED:
     case FANI_KEY_RESTART:
     case FANI_KEY_NO_JOURNAL:
+    case FANI_KEY_STATE:
     case FANI_KEY_REPAIR:
     case FANI_KEY_BREAK_LOCK:
     case FANI_KEY_JOBLOG:

@@ -39,6 +39,7 @@ typedef enum fani_key {
     FANI_KEY_RETRY_FAILED,
     FANI_KEY_RESTART,
     FANI_KEY_NO_JOURNAL,
+    FANI_KEY_STATE,
     FANI_KEY_REPAIR,
     FANI_KEY_BREAK_LOCK,
     FANI_KEY_SHARD,
@@ -146,8 +147,9 @@ struct fani_job_run {
     fani_format format;
     bool timed; /* records have their times (timings.h) */
     bool header_written;
-    bool published; /* and nothing was begun since */
-    uint64_t total; /* items in all; UINT64_MAX: not known */
+    bool published;   /* and nothing was begun since */
+    bool keeps_parts; /* of an item at work, in files of its own (hard_files.h) */
+    uint64_t total;   /* items in all; UINT64_MAX: not known */
     int64_t last_progress_ns;
     int64_t begun_at; /* seconds since 1970 */
     fani_halt halt;

@@ -206,6 +206,12 @@ static const key_entry table[FANI_KEY_COUNT] = {
           "keep no journal beside the output: a run that ends early begins anew", false},
          .rule = RULE_CHOICE,
          .choices = "true false"},
+    [FANI_KEY_STATE] =
+        {{"state", "factor", "FILE",
+          "without --output FILE: keep what is found out about long numbers in FILE.sieve-* and "
+          "FILE.curves-*, so that the same command goes on after it was ended early",
+          false},
+         .rule = RULE_PATH},
     [FANI_KEY_REPAIR] =
         {{"repair", "*", NULL,
           "with --resume: go on although the journal is damaged; what is lost is done again",

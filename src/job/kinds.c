@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "job/curves.h"
+#include "job/left.h"
 #include "job/near.h"
 #include "job/sieve.h"
 
@@ -27,6 +28,7 @@ static const fan_task *const tasks[] = {
     &fani_task_command,
     &fani_task_near,
     &fani_task_curves,
+    &fani_task_factor_more,
     NULL,
 };
 

@@ -8,6 +8,8 @@
 #include "base/error.h"
 #include "job/halt.h"
 #include "job/held.h"
+#include "job/left.h"
+#include "job/list_hard.h"
 #include "job/list_internal.h"
 #include "job/outcome_bytes.h"
 #include "job/record.h"
@@ -24,7 +26,7 @@ typedef fani_list_state list_run;
 /* Asked again and again, also while nothing comes: what was done meanwhile is written down, and
  * shown to who reads along, however long the next item takes. Whoever stops a run may not wait for
  * its end: what is there goes out first. An error of the output is kept by the writer. */
-static bool stop_asked(void *user)
+bool fani_list_stop_asked(void *user)
 {
     list_run *lr = user;
     bool stops = fani_run_is_stopped(lr->run) || fani_halt_reached(lr->run);
@@ -38,7 +40,7 @@ static bool stop_asked(void *user)
 }
 
 /* A run that only too many failures stop waits for what runs, unless it is told not to. */
-static bool is_hurried(void *user)
+bool fani_list_is_hurried(void *user)
 {
     const fani_job_run *run = ((list_run *)user)->run;
     const fan_job_events *events = &run->events;
@@ -130,7 +132,7 @@ fan_status fani_list_reader(list_run *lr, fani_reader **reader, fan_error *error
     fani_reader_options options = {
         .unit = lr->list->unit,
         .token_max = (size_t)fani_job_count(job, FANI_KEY_MAX_DIGITS, 0),
-        .stop = stop_asked,
+        .stop = fani_list_stop_asked,
         .stop_user = lr,
         .first = lr->run->slice.number - 1,
         .step = lr->run->slice.count,
@@ -446,10 +448,35 @@ fan_status fani_list_show(const list_run *lr, fan_error *error)
                         : fani_writer_tick(lr->run->writer, error);
 }
 
+fan_status fani_list_settle(list_run *lr, const fan_outcome *outcome, fan_error *error)
+{
+    fan_status status = tell_state(lr, put_all(lr, outcome, 1, error), error);
+    return status == FAN_OK ? fani_list_show(lr, error) : status;
+}
+
+static bool is_left(const list_run *lr, const fan_outcome *outcome)
+{
+    return lr->hard && outcome->kind == FAN_OUTCOME_OK &&
+           fani_record_is_left(outcome->bytes, outcome->size);
+}
+
 static fan_status put(void *user, const fan_outcome *outcomes, size_t count, fan_error *error)
 {
     list_run *lr = user;
-    fan_status status = tell_state(lr, put_all(lr, outcomes, count, error), error);
+    fan_status status = FAN_OK;
+    while (status == FAN_OK && count) {
+        size_t others = 0;
+        while (others < count && !is_left(lr, &outcomes[others]))
+            others++;
+        status = put_all(lr, outcomes, others, error);
+        outcomes += others;
+        count -= others;
+        if (status == FAN_OK && count) {
+            status = fani_hard_keep(lr->hard, outcomes++, error);
+            count--;
+        }
+    }
+    status = tell_state(lr, status, error);
     return status == FAN_OK ? fani_list_show(lr, error) : status;
 }
 
@@ -511,13 +538,24 @@ static bool waits_enough(const list_run *lr)
     return fani_held_is_full(held) && fani_reorder_next(fani_held_buffer(held)) < lr->read;
 }
 
+/* Ends the map for now: the numbers that are left are worked off first. */
+static fan_status pause_map(list_run *lr, fan_items *items)
+{
+    *items = (fan_items){0};
+    lr->paused = true;
+    return FAN_OK;
+}
+
 /* The source. A read error ends the items, not the map: what was read before it is still done. */
 static fan_status pull(void *user, size_t max_items, size_t max_bytes, fan_items *items,
                        fan_error *error)
 {
     list_run *lr = user;
     fan_error nobodys = {0}, *why = error ? error : &nobodys;
-    if (waits_enough(lr))
+    bool full = waits_enough(lr);
+    if (fani_hard_count(lr->hard) && (full || fani_hard_is_full(lr->hard)))
+        return pause_map(lr, items);
+    if (full)
         return FAN_E_BUSY;
     lr->read_error = (fan_error){0};
     fan_status status = read_on(lr, max_items, max_bytes, items, why);
@@ -528,7 +566,9 @@ static fan_status pull(void *user, size_t max_items, size_t max_bytes, fan_items
     }
     if (status != FAN_OK && lr->read_error.status == status)
         *why = lr->read_error;
-    return status != FAN_OK || items->count ? status : at_the_end(lr, why);
+    if (status == FAN_OK && !items->count)
+        status = at_the_end(lr, why);
+    return status == FAN_E_BUSY && fani_hard_count(lr->hard) ? pause_map(lr, items) : status;
 }
 
 /* Reads over what an earlier run has done. */
@@ -559,6 +599,7 @@ static fan_status make_args(const list_run *lr, fan_buffer *bytes)
         .digits = (uint32_t)fani_job_count(run->job, FANI_KEY_MAX_DIGITS, FANI_TOKEN_MAX),
         .isa = fani_job_pins_isa(run->job) ? 1 + (uint32_t)fani_job_isa(run->job) : 0,
         .effort = (uint32_t)fani_job_count(run->job, FANI_KEY_EFFORT, 0),
+        .leave = lr->hard ? FANI_LEFT_BITS : 0,
         .first = index_of(lr, 0),
         .step = run->slice.count};
     const fan_buffer *more = lr->list->settings;
@@ -566,50 +607,79 @@ static fan_status make_args(const list_run *lr, fan_buffer *bytes)
     return status == FAN_OK && more ? fani_bytes_add(bytes, more->bytes, more->size) : status;
 }
 
-fan_status fani_list_map(list_run *lr, fan_source source, fan_sink sink, fan_order order,
-                         fan_error *error)
+/* The job's options for a map over items of the list. */
+static fan_map_options map_options(list_run *lr, const fan_buffer *args, fan_order order)
+{
+    const fan_job *job = lr->run->job;
+    bool alone = lr->list->runs_alone;
+    return (fan_map_options){.args = args->bytes,
+                             .args_size = args->size,
+                             .order = order,
+                             .batch = (size_t)fani_job_count(job, FANI_KEY_BATCH, alone),
+                             .timed = lr->run->timed,
+                             .stop = fani_list_stop_asked,
+                             .hurry = fani_list_is_hurried,
+                             .stop_user = lr,
+                             .timeout_ms = alone ? 0 : fani_job_ms(job, FANI_KEY_TIMEOUT),
+                             .retries =
+                                 alone ? 0 : (uint32_t)fani_job_count(job, FANI_KEY_RETRIES, 0),
+                             .backoff_ms = fani_job_ms(job, FANI_KEY_BACKOFF)};
+}
+
+fan_status fani_list_map_with(list_run *lr, const fan_task *task, fan_source source, fan_sink sink,
+                              const fan_map_options *options, fan_error *error)
 {
     const fani_job_run *run = lr->run;
     fan_summary summary = {0};
-    const fan_job *job = run->job;
-    bool alone = lr->list->runs_alone;
-    fan_buffer args = {0};
-    if (make_args(lr, &args) != FAN_OK) {
-        fan_buffer_clear(&args);
-        return fani_error_set(error, FAN_E_MEMORY, "out of memory");
-    }
-    fan_map_options options = {.args = args.bytes,
-                               .args_size = args.size,
-                               .order = order,
-                               .batch = (size_t)fani_job_count(job, FANI_KEY_BATCH, alone),
-                               .timed = run->timed,
-                               .stop = stop_asked,
-                               .hurry = is_hurried,
-                               .stop_user = lr,
-                               .timeout_ms = alone ? 0 : fani_job_ms(job, FANI_KEY_TIMEOUT),
-                               .retries =
-                                   alone ? 0 : (uint32_t)fani_job_count(job, FANI_KEY_RETRIES, 0),
-                               .backoff_ms = fani_job_ms(job, FANI_KEY_BACKOFF)};
-    source.numbered = true; /* by the reader */
-    fan_status status = fan_map(run->executor, lr->list->task, source, sink, &options, &summary);
-    fan_buffer_clear(&args);
+    fan_status status = fan_map(run->executor, task, source, sink, options, &summary);
     if (lr->idle_status != FAN_OK) {
         if (error)
             *error = lr->idle_error;
         return lr->idle_status;
     }
-    run->result->summary.batches = summary.batches;
-    run->result->summary.run_ns = summary.run_ns;
+    run->result->summary.batches += summary.batches;
+    run->result->summary.run_ns += summary.run_ns;
     run->result->summary.error = summary.error;
     if (status == FAN_E_CANCELLED && fani_halt_reached(run))
         return fani_halt_status(lr->run, error);
     if (status != FAN_OK && error)
         *error = summary.error;
-    if (status != FAN_OK || lr->read_status == FAN_OK)
-        return status;
-    if (error)
+    return status;
+}
+
+/* What the reading has ended with. */
+static fan_status read_status(const list_run *lr, fan_error *error)
+{
+    if (lr->read_status != FAN_OK && error)
         *error = lr->read_error;
     return lr->read_status;
+}
+
+/* The map over the items of `source`, and what is left by it. */
+static fan_status map_and_rest(list_run *lr, const fan_buffer *args, fan_source source,
+                               fan_sink sink, fan_order order, fan_error *error)
+{
+    fan_map_options options = map_options(lr, args, order);
+    fan_status status;
+    source.numbered = true; /* by the reader */
+    do {
+        lr->paused = false;
+        status = fani_list_map_with(lr, lr->list->task, source, sink, &options, error);
+        if (status == FAN_OK && fani_hard_count(lr->hard))
+            status = fani_hard_work(lr->hard, args, error);
+    } while (status == FAN_OK && lr->paused);
+    return status == FAN_OK ? read_status(lr, error) : status;
+}
+
+fan_status fani_list_map(list_run *lr, fan_source source, fan_sink sink, fan_order order,
+                         fan_error *error)
+{
+    fan_buffer args = {0};
+    fan_status status = make_args(lr, &args) == FAN_OK
+                            ? map_and_rest(lr, &args, source, sink, order, error)
+                            : fani_error_set(error, FAN_E_MEMORY, "out of memory");
+    fan_buffer_clear(&args);
+    return status;
 }
 
 static fan_status map_all(list_run *lr, fan_error *error)
@@ -654,12 +724,15 @@ fan_status fani_list_run(fani_job_run *run, const fani_list *list, fan_error *er
         status = fani_list_reader(&lr, &lr.reader, error);
     if (status == FAN_OK)
         status = count_all(&lr, error);
+    if (status == FAN_OK && list->leaves)
+        status = fani_hard_open(&lr, error);
     if (status == FAN_OK)
         status = skip_done(&lr, error);
     if (status == FAN_OK)
         status = map_all(&lr, error);
     fani_run_progress(run, run->result->summary.items + run->result->bad_inputs, true);
     fani_reader_free(lr.reader);
+    fani_hard_free(lr.hard);
     fani_places_free(lr.places);
     fan_buffer_clear(&lr.scratch);
     return status;

@@ -16,6 +16,7 @@ typedef struct fani_list {
     unsigned value_columns; /* those between index and status */
     char separator;         /* of FANI_UNIT_RECORD */
     bool runs_alone; /* items travel alone, and their timeout and retries are the task's own */
+    bool leaves;     /* the task leaves what all workers are to go on with (list_hard.h) */
     const fan_buffer
         *settings; /* what the task's arguments have behind fani_list_args; NULL: nothing
                     */

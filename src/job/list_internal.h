@@ -19,7 +19,9 @@ typedef struct fani_list_state {
     fan_error read_error;
     fan_status idle_status; /* what ended the run while nothing came, and why */
     fan_error idle_error;
-    bool stopping; /* stop was asked for: what is written is shown at once */
+    bool stopping;          /* stop was asked for: what is written is shown at once */
+    struct fani_hard *hard; /* numbers that were left (list_hard.h); NULL: the task leaves none */
+    bool paused;            /* the map was ended although the input has not: for them */
 } fani_list_state;
 
 /* A reader over the job's inputs, to be freed by the caller. FAN_E_MEMORY. */
@@ -29,6 +31,18 @@ fan_status fani_list_reader(fani_list_state *lr, fani_reader **reader, fan_error
  * has failed (read_status) ends it once what came before it is done. */
 fan_status fani_list_map(fani_list_state *lr, fan_source source, fan_sink sink, fan_order order,
                          fan_error *error);
+
+/* The same for another task and these options; what the reading has ended with is not looked at. */
+fan_status fani_list_map_with(fani_list_state *lr, const fan_task *task, fan_source source,
+                              fan_sink sink, const fan_map_options *options, fan_error *error);
+
+/* Hooks of maps and of what else takes long; `user` is the list's state. The first is to be asked
+ * again and again: it lets the output and the ledger go on. */
+bool fani_list_stop_asked(void *user);
+bool fani_list_is_hurried(void *user);
+
+/* Writes the outcome of an item that was left when its turn has come, and tells the ledger. */
+fan_status fani_list_settle(fani_list_state *lr, const fan_outcome *outcome, fan_error *error);
 
 /* Writes one outcome out, reports what is not ok, counts it and notes it down. */
 fan_status fani_list_put(fani_list_state *lr, const fan_outcome *outcome, fan_error *error);

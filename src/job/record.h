@@ -16,11 +16,12 @@ enum {
     FANI_RECORD_BAD = 1,     /* the entry is no valid input; nothing is output in text format */
     FANI_RECORD_PARTIAL = 2, /* there is output, but the item failed: a number was not split */
     FANI_RECORD_NOTED = 4,   /* all well, but something is to be said */
+    FANI_RECORD_LEFT = 8,    /* alone: no output, but what all workers are to go on with (left.h) */
 };
 
 /* The least first byte of a reply that is nothing but output: above all flags together, and below
  * what a text begins with. */
-enum { FANI_RECORD_BARE = 8 };
+enum { FANI_RECORD_BARE = 16 };
 
 /* The longest note kept. */
 enum { FANI_NOTE_MAX = 480 };
@@ -31,6 +32,8 @@ typedef struct fani_list_args {
     uint32_t digits; /* most that a number may have */
     uint32_t isa;    /* 1 + fani_isa: the methods are those for this one; 0: for the worker's */
     uint32_t effort; /* digits of the factors looked for; 0: the default */
+    uint32_t leave;  /* composites of at least so many bits are left (left.h); 0: none */
+    uint32_t reserved;
     uint64_t first, step; /* item i of the run is item first + i * step of the whole input */
 } fani_list_args;
 
@@ -88,6 +91,12 @@ fan_status fani_record_bad_number(fan_run *run, size_t i, size_t offset, const u
 static inline bool fani_record_is_bare(const unsigned char *bytes, size_t size)
 {
     return size && bytes[0] >= FANI_RECORD_BARE;
+}
+
+/* Whether it says that the item is left. */
+static inline bool fani_record_is_left(const unsigned char *bytes, size_t size)
+{
+    return size && bytes[0] == FANI_RECORD_LEFT;
 }
 
 /* A reply taken apart. `note` is NUL-terminated. */

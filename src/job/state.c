@@ -504,6 +504,15 @@ fan_status fani_state_idle(fani_job_run *run, bool now, fan_error *error)
     return write_down(run, error);
 }
 
+fan_status fani_state_begun(fani_job_run *run, fan_error *error)
+{
+    fani_state *state = run->state;
+    if (!state || state->wrote)
+        return FAN_OK;
+    state->dirty = true;
+    return fani_state_idle(run, true, error);
+}
+
 fan_status fani_state_tick(fani_job_run *run, uint64_t done, bool now, fan_error *error)
 {
     fani_state *state = run->state;
@@ -641,7 +650,7 @@ bool fani_state_keeps(fani_job_run *run)
 {
     if (run->writer)
         (void)fani_state_idle(run, true, NULL);
-    return (run->state->written || fani_held_written(run->held)) &&
+    return (run->state->written || fani_held_written(run->held) || run->keeps_parts) &&
            fani_state_check(run->state, NULL) == FAN_OK;
 }
 
