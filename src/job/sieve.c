@@ -1,6 +1,6 @@
-/* One large number over an executor. Units come back in any order, are checked, go to the state, and
- * then into the set by their index: what is in the set whenever it is asked whether it is enough
- * depends on the number alone, and so does the divisor. */
+/* One large number over an executor. Units come back in any order, are checked, go to the state,
+ * and then into the set by their index: what is in the set whenever it is asked whether it is
+ * enough depends on the number alone, and so does the divisor. */
 #include "job/sieve.h"
 
 #include <errno.h>
@@ -149,8 +149,7 @@ static fan_status take_in(sieve *s)
     unsigned char *bytes;
     size_t size;
     fan_status status = FAN_OK;
-    while (status == FAN_OK && !s->enough &&
-           fani_sieve_window_take(&s->window, &bytes, &size)) {
+    while (status == FAN_OK && !s->enough && fani_sieve_window_take(&s->window, &bytes, &size)) {
         status = walk_unit(s, s->window.next - 1, bytes, size, fani_qs_coder_parse, add);
         free(bytes);
         if (status == FAN_OK && s->window.next % s->each == 0)
@@ -270,8 +269,7 @@ static fan_status begin_map(sieve *s, fan_mapping **map)
     s->cursor = s->window.next;
     s->out = 0;
     const fan_map_options options = {.args = args,
-                                     .args_size =
-                                         fani_sieve_args(s->qs, s->options->isa, args),
+                                     .args_size = fani_sieve_args(s->qs, s->options->isa, args),
                                      .order = FAN_ORDER_COMPLETED};
     return fan_map_begin(s->options->executor, &fani_task_sieve, source, &options, map, s->error);
 }
@@ -325,9 +323,10 @@ static fan_status solve(sieve *s, mpz_ptr divisor)
 {
     const fani_effort effort = {.cancelled = is_to_end, .context = s};
     s->stage = FANI_SIEVE_SOLVE;
+    if (s->options->progress)
+        tell(s, fani_clock_ns());
     fani_sieve_team *team = fani_sieve_team_open(threads_for(s));
-    fan_status status =
-        fani_qs_solve(s->qs, s->set, fani_sieve_team_lent(team), &effort, divisor);
+    fan_status status = fani_qs_solve(s->qs, s->set, fani_sieve_team_lent(team), &effort, divisor);
     fani_sieve_team_close(team);
     if (status == FAN_E_CANCELLED && s->ended != FAN_OK)
         return s->ended;

@@ -13,8 +13,7 @@ enum {
 uint32_t fani_qs_unit_polynomials(const fani_qs *qs)
 {
     fani_qs_params params = fani_qs_parameters(qs);
-    uint64_t each =
-        (uint64_t)params.blocks * BLOCK_NS + (uint64_t)params.base * PRIMES_NS / PRIMES;
+    uint64_t each = (uint64_t)params.blocks * BLOCK_NS + (uint64_t)params.base * PRIMES_NS / PRIMES;
     uint32_t count = fani_qs_b_count(qs);
     while (count > 1 && count * each > UNIT_NS)
         count /= 2;
