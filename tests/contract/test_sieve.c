@@ -1,7 +1,6 @@
 /* The sieve of one large number: the same relations and the same divisor on every executor, for any
  * workers and batches, and when workers die. */
 #include <signal.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "contract.h"
@@ -22,7 +21,7 @@ enum { UNITS = 60, BYTES_MAX = 1 << 16 };
 typedef struct expected {
     fani_qs *qs;
     fani_qs_coder *coder;
-    uint8_t *bytes[UNITS];
+    uint8_t (*bytes)[BYTES_MAX];
     size_t size[UNITS];
     size_t unit; /* at work */
     uint64_t seen, wrong;
@@ -40,7 +39,8 @@ static void expected_begin(expected *e)
 {
     fani_qs_worker *worker = NULL;
     mpz_t n;
-    *e = (expected){0};
+    static uint8_t bytes[UNITS][BYTES_MAX];
+    *e = (expected){.bytes = bytes};
     mpz_init_set_str(n, number, 10);
     EXPECT_I64(fani_qs_make(n, NULL, &e->qs), FAN_OK);
     EXPECT_I64(fani_qs_worker_make(e->qs, FANI_ISA_SCALAR, &worker), FAN_OK);
@@ -48,7 +48,6 @@ static void expected_begin(expected *e)
     const fani_qs_hooks hooks = {.emit = write_down, .context = e};
     for (e->unit = 0; e->unit < UNITS; e->unit++) {
         fani_qs_unit u = fani_qs_unit_at(e->qs, e->unit);
-        e->bytes[e->unit] = malloc(BYTES_MAX);
         EXPECT_I64(fani_qs_collect_some(worker, u.a, u.from, u.to, &hooks), FAN_OK);
     }
     fani_qs_worker_free(worker);
@@ -57,8 +56,6 @@ static void expected_begin(expected *e)
 
 static void expected_end(expected *e)
 {
-    for (size_t i = 0; i < UNITS; i++)
-        free(e->bytes[i]);
     fani_qs_coder_free(e->coder);
     fani_qs_free(e->qs);
 }
