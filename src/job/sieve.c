@@ -1,6 +1,6 @@
-/* One large number over an executor. Units come back in any order, are checked, go to the state, and
- * then into the set by their index: what is in the set whenever it is asked whether it is enough
- * depends on the number alone, and so does the divisor. */
+/* One large number over an executor. Units come back in any order, are checked, go to the state,
+ * and then into the set by their index: what is in the set whenever it is asked whether it is
+ * enough depends on the number alone, and so does the divisor. */
 #include "job/sieve.h"
 
 #include <errno.h>
@@ -22,6 +22,8 @@ enum {
     NS_PER_MS = 1000000,
     TELL_NS = 250 * NS_PER_MS,
     HELD_BYTES_MAX = 64 << 20, /* of units before their turn: no more is handed out */
+    AHEAD_NS = 50 * NS_PER_MS, /* of work for each worker that is handed out in advance, */
+    AHEAD_UNITS = 4,           /* or so many units: one that is lost runs again behind them */
     TEAM_COLUMNS_MIN = 5000,   /* below them the algebra takes no time */
     NS_PER_S = 1000000000,
 };
@@ -37,6 +39,8 @@ typedef struct sieve {
     uint64_t units, each; /* in all, and of a leading coefficient */
     uint64_t cursor;      /* none below it is to be handed out */
     uint64_t out;         /* units handed out that have not come back */
+    uint64_t ahead;       /* units that each worker may have */
+    uint64_t out_max;     /* all of them */
     bool enough;          /* the set is */
     uint64_t full;        /* relations in it without a large prime */
     size_t found_before;  /* relations in the set when collecting began */
@@ -86,6 +90,14 @@ static void tell(sieve *s, int64_t now)
                                            });
 }
 
+/* Follows the number of workers, which may change. */
+static void limit_out(sieve *s)
+{
+    fan_executor_stats stats = {.workers = 1};
+    (void)fan_executor_get_stats(s->options->executor, &stats);
+    s->out_max = s->ahead * (stats.workers ? stats.workers : 1);
+}
+
 /* Asks the caller, where that was not just done, whether to go on. */
 static fan_status look(sieve *s)
 {
@@ -94,6 +106,7 @@ static fan_status look(sieve *s)
     if (now - s->looked < (int64_t)LOOK_MS * NS_PER_MS)
         return FAN_OK;
     s->looked = now;
+    limit_out(s);
     if (o->progress && now - s->told >= TELL_NS)
         tell(s, now);
     fan_status status = o->tick ? o->tick(o->user, s->error) : FAN_OK;
@@ -149,8 +162,7 @@ static fan_status take_in(sieve *s)
     unsigned char *bytes;
     size_t size;
     fan_status status = FAN_OK;
-    while (status == FAN_OK && !s->enough &&
-           fani_sieve_window_take(&s->window, &bytes, &size)) {
+    while (status == FAN_OK && !s->enough && fani_sieve_window_take(&s->window, &bytes, &size)) {
         status = walk_unit(s, s->window.next - 1, bytes, size, fani_qs_coder_parse, add);
         free(bytes);
         if (status == FAN_OK && s->window.next % s->each == 0)
@@ -198,10 +210,13 @@ static fan_status open_state(sieve *s)
 
 /* ---- From workers ---------------------------------------------------------------------------- */
 
+/* Units are used in their order, so those far ahead of one that is late are of no use yet. Some
+ * places are left free, so that several units can travel as one message. */
 static bool is_full(const sieve *s)
 {
-    return s->out > 0 && (s->window.bytes > HELD_BYTES_MAX ||
-                          s->cursor - s->window.next >= FANI_SIEVE_WINDOW_UNITS / 2);
+    return s->out > 0 &&
+           (s->out >= s->out_max - s->out_max / 4 || s->window.bytes > HELD_BYTES_MAX ||
+            s->cursor - s->window.next >= FANI_SIEVE_WINDOW_UNITS / 2);
 }
 
 /* The next units that are not there. */
@@ -215,7 +230,7 @@ static fan_status pull(void *user, size_t max_items, size_t max_bytes, fan_items
         s->cursor++;
     if (is_full(s))
         return FAN_E_BUSY;
-    while (count < max_items && s->cursor + count < s->units &&
+    while (count < max_items && s->out + count < s->out_max && s->cursor + count < s->units &&
            !fani_sieve_window_has(&s->window, s->cursor + count))
         count++;
     *items = (fan_items){.count = count, .first = s->cursor};
@@ -269,9 +284,9 @@ static fan_status begin_map(sieve *s, fan_mapping **map)
     source.numbered = true;
     s->cursor = s->window.next;
     s->out = 0;
+    limit_out(s);
     const fan_map_options options = {.args = args,
-                                     .args_size =
-                                         fani_sieve_args(s->qs, s->options->isa, args),
+                                     .args_size = fani_sieve_args(s->qs, s->options->isa, args),
                                      .order = FAN_ORDER_COMPLETED};
     return fan_map_begin(s->options->executor, &fani_task_sieve, source, &options, map, s->error);
 }
@@ -325,9 +340,10 @@ static fan_status solve(sieve *s, mpz_ptr divisor)
 {
     const fani_effort effort = {.cancelled = is_to_end, .context = s};
     s->stage = FANI_SIEVE_SOLVE;
+    if (s->options->progress)
+        tell(s, fani_clock_ns());
     fani_sieve_team *team = fani_sieve_team_open(threads_for(s));
-    fan_status status =
-        fani_qs_solve(s->qs, s->set, fani_sieve_team_lent(team), &effort, divisor);
+    fan_status status = fani_qs_solve(s->qs, s->set, fani_sieve_team_lent(team), &effort, divisor);
     fani_sieve_team_close(team);
     if (status == FAN_E_CANCELLED && s->ended != FAN_OK)
         return s->ended;
@@ -350,6 +366,7 @@ static fan_status make(sieve *s, mpz_srcptr n)
         return out_of(s, status);
     s->units = fani_qs_unit_count(s->qs);
     s->each = fani_qs_units_of_each(s->qs);
+    s->ahead = AHEAD_UNITS + AHEAD_NS / fani_qs_unit_ns(s->qs);
     return open_state(s);
 }
 

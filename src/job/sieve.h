@@ -1,6 +1,6 @@
 /* The sieve of one large number over an executor: its units of work are items of the task
- * `factor.sieve`, their relations go to a journal and into a set on the caller's thread, and what is
- * collected is solved there. docs/sieve.md has the outline. */
+ * `factor.sieve`, their relations go to a journal and into a set on the caller's thread, and what
+ * is collected is solved there. docs/sieve.md has the outline. */
 #ifndef FANI_SIEVE_JOB_H
 #define FANI_SIEVE_JOB_H
 
@@ -21,20 +21,21 @@ typedef struct fani_sieve_progress {
     uint64_t relations;     /* in all, those of the journal too */
     uint64_t units;         /* finished, those of the journal too */
     double elapsed_seconds; /* of this call */
-    double eta_seconds;     /* until there are enough, by the speed of this call; negative: not known */
+    double eta_seconds; /* until there are enough, by the speed of this call; negative: not known */
 } fani_sieve_progress;
 
 /* Zeroes stand for "none" but for the executor. All functions are called on the calling thread,
- * about 20 times a second each as long as the call lasts (progress: 4 times a second); between two
- * calls may lie what one unit takes where the executor has no worker beside this thread (serial). */
+ * about 20 times a second each as long as the call lasts (progress: 4 times a second, and when a
+ * stage of solving begins); between two calls may lie what one unit takes where the executor has no
+ * worker beside this thread (serial). */
 typedef struct fani_sieve_options {
-    fan_executor *executor; /* has fani_task_sieve; may be used for other things meanwhile */
-    fani_isa isa;           /* the agreed one of the job; changes nothing but speed */
-    const char *state;      /* path of the journal of relations; NULL: nothing is kept */
-    bool repair;            /* redo units of the state that are damaged instead of refusing it */
-    bool break_lock;        /* take the state's lock from whoever has it */
-    unsigned threads;       /* for the linear algebra, on this host; 0: its usable cores */
-    fan_deadline deadline;  /* gives up with FAN_E_TIMEOUT; 0 or FAN_FOREVER: never */
+    fan_executor *executor;   /* has fani_task_sieve; may be used for other things meanwhile */
+    fani_isa isa;             /* the agreed one of the job; changes nothing but speed */
+    const char *state;        /* path of the journal of relations; NULL: nothing is kept */
+    bool repair;              /* redo units of the state that are damaged instead of refusing it */
+    bool break_lock;          /* take the state's lock from whoever has it */
+    unsigned threads;         /* for the linear algebra, on this host; 0: its usable cores */
+    fan_deadline deadline;    /* gives up with FAN_E_TIMEOUT; 0 or FAN_FOREVER: never */
     bool (*stop)(void *user); /* true: gives up with FAN_E_CANCELLED */
     void (*progress)(void *user, const fani_sieve_progress *progress);
     /* So that what the caller has under way goes on; an error ends the sieve with it. */

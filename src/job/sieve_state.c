@@ -105,7 +105,7 @@ static bool identify(const fani_qs *qs, identity *id)
 static fan_status open_journal(const fani_qs *qs, reading *r, fani_journal **journal,
                                fan_error *error)
 {
-    identity id;
+    identity id = {.number = NULL};
     if (!identify(qs, &id))
         return fani_error_set(error, FAN_E_MEMORY, "out of memory");
     const fani_journal_fact facts[] = {{"sieve", id.version},

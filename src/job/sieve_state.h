@@ -1,6 +1,6 @@
-/* The state of a sieve: a journal with one record for each finished unit, which holds its relations.
- * Its identity is the number, the version of the sieve, the parameters and the size of units, so
- * that it goes on only where the same index gives the same relations. */
+/* The state of a sieve: a journal with one record for each finished unit, which holds its
+ * relations. Its identity is the number, the version of the sieve, the parameters and the size of
+ * units, so that it goes on only where the same index gives the same relations. */
 #ifndef FANI_SIEVE_STATE_H
 #define FANI_SIEVE_STATE_H
 

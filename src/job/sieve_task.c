@@ -78,8 +78,7 @@ static fan_status run_unit(fan_run *run, sieve_worker *w, size_t i, uint64_t ind
     fani_qs_unit unit = fani_qs_unit_at(w->qs, index);
     w->relations.size = 0;
     fan_status status = fani_qs_collect_some(w->worker, unit.a, unit.from, unit.to, &hooks);
-    return status == FAN_OK ? fan_run_reply(run, i, w->relations.bytes, w->relations.size)
-                            : status;
+    return status == FAN_OK ? fan_run_reply(run, i, w->relations.bytes, w->relations.size) : status;
 }
 
 static fan_status run_units(fan_run *run, fan_items in)

@@ -19,16 +19,16 @@ enum {
 };
 
 struct fani_sieve_team {
+    _Alignas(64) _Atomic uint64_t round; /* parts << 32 | claimed */
+    _Atomic bool ended;
+    _Alignas(64) _Atomic unsigned done; /* parts of the round */
+    unsigned helpers;
     fani_qs_team lent;
     fan_executor *executor;
     fan_future *helper[FANI_QS_PARTS_MAX];
-    unsigned helpers;
     /* Written by the caller before it opens a round, read by who has claimed a part of that. */
     void (*part)(void *work, unsigned i);
     void *work;
-    _Alignas(64) _Atomic uint64_t round; /* parts << 32 | claimed */
-    _Alignas(64) _Atomic unsigned done;  /* parts of the round */
-    _Atomic bool ended;
 };
 
 /* ---- Rounds ---------------------------------------------------------------------------------- */

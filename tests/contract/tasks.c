@@ -12,6 +12,7 @@
 
 #include "contract.h"
 #include "gang_task.h"
+#include "job/sieve.h"
 
 static uint64_t number_at(const fan_items *in, size_t i)
 {
@@ -518,9 +519,11 @@ static fan_status log_run(fan_run *run, fan_items in)
 const fan_task task_log = {.name = "log", .version = 1, .run = log_run};
 
 const fan_task *const contract_tasks[] = {
-    &task_square,     &task_echo,    &task_moody,  &task_refuse, &task_grow,
-    &task_args,       &task_counted, &task_shared, &task_text,   &task_concat,
-    &task_fraction,   &task_add,     &task_wait,   &task_crash,  &task_pid,
-    &task_wide,       &task_turn,    &task_obey,   &task_nest,   &task_leave_behind,
-    &task_third_time, &task_log,     &task_gate,   &task_gang,   NULL,
+    &task_square,     &task_echo,   &task_moody,    &task_refuse,
+    &task_grow,       &task_args,   &task_counted,  &task_shared,
+    &task_text,       &task_concat, &task_fraction, &task_add,
+    &task_wait,       &task_crash,  &task_pid,      &task_wide,
+    &task_turn,       &task_obey,   &task_nest,     &task_leave_behind,
+    &task_third_time, &task_log,    &task_gate,     &task_gang,
+    &fani_task_sieve, NULL,
 };

@@ -1,47 +1,465 @@
-/* The sieve over an executor: that its divisor is that of one thread, that it goes on from any state
- * that a killed one may leave, refuses or mends those that are damaged, and ends when it is to. */
+/* The sieve over an executor: that its divisor is that of one thread, that it goes on from whatever
+ * state a killed one may leave, refuses or mends one that is damaged, and ends when it is to. */
 #include "job/sieve.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "fanfold/executor.h"
 #include "job/sieve_state.h"
 #include "journal_kit.h"
+#include "kernel/qs/codec.h"
 #include "kernel/qs/split.h"
+#include "kernel/qs/unit.h"
 #include "shim/shim.h"
+#include "sieve_kit.h"
 
-/* Two of 45 digits, of two primes each. */
-static const char *const number = "250000000000000000000092500000000000000000008439";
+enum { DIGITS = 45, STATE_MAX = 4 << 20 };
 
-static fan_executor *open_executor(const char *kind, unsigned workers)
+/* A number, its divisor by one thread, and where its state is. */
+typedef struct known {
+    kit_folder folder;
+    mpz_t n, divisor, found;
+    fan_executor *executor;
+    fan_error error;
+} known;
+
+static void known_begin(known *k, const char *kind, unsigned workers)
 {
-    fan_executor *executor = NULL;
-    EXPECT_I64(fan_executor_open(&(fan_executor_options){.kind = kind, .workers = workers},
-                                 &executor, NULL),
-               FAN_OK);
-    return executor;
+    const fani_effort effort = {0};
+    *k = (known){0};
+    kit_make(&k->folder);
+    mpz_inits(k->n, k->divisor, k->found, NULL);
+    kit_semiprime(DIGITS, 1, k->n);
+    EXPECT_I64(fani_qs_split(k->n, &effort, fani_isa_wanted(), k->divisor), FAN_OK);
+    const fan_executor_options options = {.kind = kind, .workers = workers};
+    EXPECT_I64(fan_executor_open(&options, &k->executor, NULL), FAN_OK);
 }
 
-FAN_TEST(sieve_over, smoke)
+static void known_end(known *k)
 {
-    mpz_t n, d, e;
-    mpz_inits(n, d, e, NULL);
-    mpz_set_str(n, "1000000000000000000000000000057", 10);
-    mpz_nextprime(n, n);
-    mpz_set_str(d, "100000000000000000039", 10);
-    mpz_nextprime(d, d);
-    mpz_mul(n, n, d);
-    fani_effort effort = {0};
-    EXPECT_I64(fani_qs_split(n, &effort, fani_isa_wanted(), e), FAN_OK);
-    (void)number;
-    fan_executor *x = open_executor("threads", 2);
-    fani_sieve_options options = {.executor = x, .isa = fani_isa_wanted()};
+    EXPECT_I64(fan_executor_close(k->executor, FAN_CLOSE_DRAIN, FAN_FOREVER), FAN_OK);
+    mpz_clears(k->n, k->divisor, k->found, NULL);
+    kit_remove(&k->folder);
+}
+
+static fan_status sieve(known *k, fani_sieve_options options)
+{
+    options.executor = k->executor;
+    options.isa = fani_isa_wanted();
+    k->error = (fan_error){0};
+    mpz_set_ui(k->found, 0);
+    return fani_sieve_over(k->n, &options, k->found, &k->error);
+}
+
+static fan_status sieve_state(known *k, bool repair)
+{
+    return sieve(k, (fani_sieve_options){.state = k->folder.path, .repair = repair});
+}
+
+static void expect_found(known *k, fan_status status)
+{
+    EXPECT_I64(status, FAN_OK);
+    EXPECT_STR(k->error.text, "");
+    EXPECT_I64(mpz_cmp(k->found, k->divisor), 0);
+}
+
+/* ---- What it finds --------------------------------------------------------------------------- */
+
+static void note_solving(void *user, const fani_sieve_progress *progress)
+{
+    if (progress->stage == FANI_SIEVE_SOLVE)
+        *(fani_sieve_progress *)user = *progress;
+}
+
+static void same_with(const char *kind, unsigned workers, fani_sieve_progress *first)
+{
+    known k;
+    fani_sieve_progress seen = {0};
+    known_begin(&k, kind, workers);
+    expect_found(&k, sieve(&k, (fani_sieve_options){.progress = note_solving, .user = &seen}));
+    if (!first->relations)
+        *first = seen;
+    EXPECT_TRUE(seen.relations > 100);
+    EXPECT_U64(seen.relations, first->relations);
+    EXPECT_U64(seen.cycles, first->cycles);
+    known_end(&k);
+}
+
+FAN_TEST(sieve_over, any_workers_use_the_same_relations)
+{
+    fani_sieve_progress first = {0};
+    same_with("serial", 1, &first);
+    for (unsigned workers = 1; workers <= 3; workers++)
+        same_with("threads", workers, &first);
+}
+
+FAN_TEST(sieve_over, lengths)
+{
+    static const unsigned lengths[] = {25, 30, 38, 50, 55};
+    known k;
+    known_begin(&k, "threads", 2);
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        const fani_effort effort = {0};
+        kit_semiprime(lengths[i], 7, k.n);
+        EXPECT_I64(fani_qs_split(k.n, &effort, fani_isa_wanted(), k.divisor), FAN_OK);
+        expect_found(&k, sieve(&k, (fani_sieve_options){.threads = 2}));
+        EXPECT_TRUE(mpz_divisible_p(k.n, k.found));
+    }
+    known_end(&k);
+}
+
+FAN_TEST(sieve_over, long_threads_for_the_algebra_change_nothing)
+{
+    known k;
+    known_begin(&k, "threads", 2);
+    const fani_effort effort = {0};
+    kit_semiprime(65, 1, k.n);
+    EXPECT_I64(fani_qs_split(k.n, &effort, fani_isa_wanted(), k.divisor), FAN_OK);
+    for (unsigned threads = 1; threads <= 3; threads++)
+        expect_found(&k, sieve(&k, (fani_sieve_options){.threads = threads}));
+    known_end(&k);
+}
+
+FAN_TEST(sieve_over, numbers_that_can_not_be_sieved)
+{
+    known k;
+    known_begin(&k, "serial", 1);
+    mpz_set_ui(k.n, 1000003);
+    EXPECT_I64(sieve(&k, (fani_sieve_options){0}), FAN_E_ARGUMENT);
+    EXPECT_CONTAINS(k.error.text, "of 80 to 400 bits");
+    mpz_ui_pow_ui(k.n, 2, 100);
+    EXPECT_I64(sieve(&k, (fani_sieve_options){0}), FAN_E_ARGUMENT);
+    mpz_ui_pow_ui(k.n, 3, 400);
+    EXPECT_I64(sieve(&k, (fani_sieve_options){0}), FAN_E_ARGUMENT);
+    known_end(&k);
+}
+
+/* ---- Ending ---------------------------------------------------------------------------------- */
+
+static bool always(void *user)
+{
+    ++*(int *)user;
+    return true;
+}
+
+static fan_status fail_tick(void *user, fan_error *error)
+{
+    ++*(int *)user;
+    error->status = FAN_E_OUTPUT;
+    strcpy(error->text, "the caller's own journal");
+    return FAN_E_OUTPUT;
+}
+
+static void ends_on(const char *kind)
+{
+    known k;
+    int calls = 0;
+    known_begin(&k, kind, 2);
+    EXPECT_I64(sieve(&k, (fani_sieve_options){.stop = always, .user = &calls}), FAN_E_CANCELLED);
+    EXPECT_TRUE(calls > 0);
+    EXPECT_CONTAINS(k.error.text, "stopped");
+    EXPECT_I64(sieve(&k, (fani_sieve_options){.deadline = 1}), FAN_E_TIMEOUT);
+    calls = 0;
+    EXPECT_I64(sieve(&k, (fani_sieve_options){.tick = fail_tick, .user = &calls}), FAN_E_OUTPUT);
+    EXPECT_I64(calls, 1);
+    EXPECT_STR(k.error.text, "the caller's own journal");
+    expect_found(&k, sieve(&k, (fani_sieve_options){.deadline = FAN_FOREVER}));
+    known_end(&k);
+}
+
+FAN_TEST(sieve_over, ends_when_it_is_to)
+{
+    ends_on("serial");
+    ends_on("threads");
+}
+
+static off_t size_of(const char *path)
+{
+    struct stat s;
+    return stat(path, &s) == 0 ? s.st_size : 0;
+}
+
+typedef struct growth {
+    const char *path;
+    off_t least;
+} growth;
+
+static bool has_grown(void *user)
+{
+    const growth *g = user;
+    return size_of(g->path) > g->least;
+}
+
+/* A large number runs until it is stopped, however far it has come. */
+FAN_TEST(sieve_over, stops_in_the_middle_and_goes_on)
+{
+    known k;
+    known_begin(&k, "threads", 2);
+    mpz_t small;
+    mpz_init_set(small, k.n);
+    kit_semiprime(70, 1, k.n);
+    growth more = {.path = k.folder.path, .least = 4096};
+    const fani_sieve_options options = {.stop = has_grown, .user = &more, .state = k.folder.path};
+    EXPECT_I64(sieve(&k, options), FAN_E_CANCELLED);
+    struct stat first;
+    EXPECT_I64(stat(k.folder.path, &first), 0);
+    EXPECT_I64(first.st_mode & 0777, 0600);
+    more.least = first.st_size + 4096;
+    EXPECT_I64(sieve(&k, options), FAN_E_CANCELLED);
+    EXPECT_TRUE(size_of(k.folder.path) > more.least);
+    mpz_set(k.n, small);
+    EXPECT_I64(sieve_state(&k, false), FAN_E_ARGUMENT); /* of another number */
+    EXPECT_CONTAINS(k.error.text, "its number is");
+    EXPECT_I64(fani_sieve_forget(k.folder.path, NULL), FAN_OK);
+    expect_found(&k, sieve_state(&k, false));
+    mpz_clear(small);
+    known_end(&k);
+}
+
+/* ---- Going on -------------------------------------------------------------------------------- */
+
+typedef struct units {
+    uint64_t count, most;
+} units;
+
+static fan_status count_unit(void *user, uint64_t unit, const unsigned char *bytes, size_t size,
+                             fan_error *error)
+{
+    units *u = user;
+    (void)bytes, (void)size, (void)error;
+    u->count++;
+    u->most = unit > u->most ? unit : u->most;
+    return FAN_OK;
+}
+
+/* The units that a state has. */
+static units units_of(known *k)
+{
+    units u = {0};
+    fani_qs *qs = NULL;
+    fani_sieve_state *state = NULL;
+    EXPECT_I64(fani_qs_make(k->n, NULL, &qs), FAN_OK);
+    const fani_sieve_state_options options = {
+        .path = k->folder.path, .unit = count_unit, .user = &u};
+    EXPECT_I64(fani_sieve_state_open(qs, &options, &state, &k->error), FAN_OK);
+    EXPECT_I64(fani_sieve_state_close(state, NULL), FAN_OK);
+    fani_qs_free(qs);
+    return u;
+}
+
+static size_t whole_state(known *k, unsigned char *bytes)
+{
+    expect_found(k, sieve_state(k, false));
+    size_t size = kit_load(k->folder.path, bytes, STATE_MAX);
+    EXPECT_TRUE(size > 1000 && size < STATE_MAX);
+    return size;
+}
+
+FAN_TEST(sieve_over, goes_on_from_a_state_that_was_cut_anywhere)
+{
+    enum { CUTS = 24 };
+    known k;
+    unsigned char *bytes = malloc(STATE_MAX);
+    known_begin(&k, "threads", 2);
+    size_t size = whole_state(&k, bytes);
+    uint64_t before = 0, all = units_of(&k).count;
+    EXPECT_TRUE(all > 10);
+    for (size_t i = 0; i <= CUTS; i++) {
+        size_t head = 1024; /* the identity */
+        kit_store(k.folder.path, bytes, head + (size - head) * i / CUTS);
+        uint64_t there = units_of(&k).count;
+        EXPECT_TRUE(there >= before && there <= all);
+        before = there;
+        kit_store(k.folder.path, bytes, head + (size - head) * i / CUTS);
+        expect_found(&k, sieve_state(&k, false));
+    }
+    EXPECT_U64(before, all);
+    free(bytes);
+    known_end(&k);
+}
+
+FAN_TEST(sieve_over, a_whole_state_is_not_collected_again)
+{
+    known k;
+    unsigned char *bytes = malloc(STATE_MAX);
+    known_begin(&k, "threads", 2);
+    size_t size = whole_state(&k, bytes);
+    units first = units_of(&k);
+    expect_found(&k, sieve_state(&k, false));
+    EXPECT_U64(units_of(&k).count, first.count);
+    EXPECT_TRUE(size > 0);
+    EXPECT_I64(fani_sieve_forget(k.folder.path, NULL), FAN_OK);
+    EXPECT_I64(kit_files(&k.folder), 0);
+    EXPECT_I64(fani_sieve_forget(k.folder.path, NULL), FAN_OK);
     fan_error error = {0};
-    EXPECT_I64(fani_sieve_over(n, &options, d, &error), FAN_OK);
-    EXPECT_STR(error.text, "");
-    gmp_printf("%Zd: %Zd %Zd\n", n, d, e);
-    fan_executor_close(x, FAN_CLOSE_DRAIN, FAN_FOREVER);
-    mpz_clears(n, d, e, NULL);
+    EXPECT_I64(fani_sieve_forget(k.folder.folder, &error), FAN_E_OUTPUT); /* a folder */
+    EXPECT_STR(error.file, k.folder.folder);
+    free(bytes);
+    known_end(&k);
+}
+
+FAN_TEST(sieve_over, flipped_bits_are_refused_or_mended)
+{
+    enum { FLIPS = 12 };
+    known k;
+    int refused = 0;
+    unsigned char *bytes = malloc(STATE_MAX);
+    known_begin(&k, "threads", 2);
+    size_t size = whole_state(&k, bytes);
+    for (size_t i = 0; i < FLIPS; i++) {
+        size_t at = 1024 + (size - 1024) * i / FLIPS;
+        bytes[at] ^= (unsigned char)(1 << i % 8);
+        kit_store(k.folder.path, bytes, size);
+        bytes[at] ^= (unsigned char)(1 << i % 8);
+        fan_status status = sieve_state(&k, false);
+        if (status != FAN_OK) { /* else it was in the tail, which is cut off */
+            EXPECT_I64(status, FAN_E_INPUT);
+            EXPECT_CONTAINS(k.error.text, "is damaged at byte");
+            EXPECT_STR(k.error.file, k.folder.path);
+            refused++;
+            expect_found(&k, sieve_state(&k, true));
+        } else {
+            expect_found(&k, status);
+        }
+        expect_found(&k, sieve_state(&k, false)); /* it stays mended */
+    }
+    EXPECT_TRUE(refused > FLIPS / 2);
+    bytes[3] ^= 1;
+    kit_store(k.folder.path, bytes, size);
+    EXPECT_I64(sieve_state(&k, true), FAN_E_INPUT); /* no journal */
+    free(bytes);
+    known_end(&k);
+}
+
+/* A state with one unit, of which `change` bytes from its middle on are others. */
+static void make_state(known *k, uint64_t index, size_t change)
+{
+    fani_qs *qs = NULL;
+    fani_sieve_state *state = NULL;
+    units u = {0};
+    unsigned char bytes[4000] = {0};
+    EXPECT_I64(fani_qs_make(k->n, NULL, &qs), FAN_OK);
+    const fani_sieve_state_options options = {
+        .path = k->folder.path, .unit = count_unit, .user = &u};
+    EXPECT_I64(fani_sieve_state_open(qs, &options, &state, &k->error), FAN_OK);
+    EXPECT_I64(fani_sieve_state_add(state, index, bytes, change, FAN_FOREVER, NULL), FAN_OK);
+    EXPECT_I64(fani_sieve_state_close(state, NULL), FAN_OK);
+    fani_qs_free(qs);
+}
+
+FAN_TEST(sieve_over, relations_that_are_not_true_are_refused_or_done_again)
+{
+    known k;
+    known_begin(&k, "threads", 2);
+    make_state(&k, 2, 40);
+    EXPECT_I64(sieve_state(&k, false), FAN_E_INPUT);
+    EXPECT_CONTAINS(k.error.text, "the relations of 1 units are not true, of unit 2 first");
+    expect_found(&k, sieve_state(&k, true));
+    expect_found(&k, sieve_state(&k, false));
+    EXPECT_I64(fani_sieve_forget(k.folder.path, NULL), FAN_OK);
+    make_state(&k, UINT64_MAX, 0);
+    EXPECT_I64(sieve_state(&k, false), FAN_E_INPUT);
+    EXPECT_I64(fani_sieve_forget(k.folder.path, NULL), FAN_OK);
+    make_state(&k, 1U << 21, 0); /* beyond what any run hands out */
+    EXPECT_I64(sieve_state(&k, false), FAN_E_INPUT);
+    known_end(&k);
+}
+
+static void begin_journal(const char *path, const char *key, const char *value)
+{
+    const fani_journal_fact facts[] = {{key, value}};
+    fani_journal *journal = NULL;
+    EXPECT_I64(fani_journal_open(&(fani_journal_options){.identity = facts, .identity_count = 1},
+                                 path, &journal, NULL),
+               FAN_OK);
+    EXPECT_I64(fani_journal_close(journal, FAN_FOREVER, NULL), FAN_OK);
+}
+
+FAN_TEST(sieve_over, a_state_of_another_version_or_kind_is_refused)
+{
+    known k;
+    known_begin(&k, "serial", 1);
+    begin_journal(k.folder.path, "sieve", "relations, version 0");
+    EXPECT_I64(sieve_state(&k, true), FAN_E_ARGUMENT);
+    EXPECT_CONTAINS(k.error.text, "its sieve is relations, version 0, now it is");
+    EXPECT_I64(fani_sieve_forget(k.folder.path, NULL), FAN_OK);
+    begin_journal(k.folder.path, "task", "gcd, version 1");
+    EXPECT_I64(sieve_state(&k, true), FAN_E_ARGUMENT);
+    EXPECT_CONTAINS(k.error.text, "its task is gcd, version 1");
+    known_end(&k);
+}
+
+FAN_TEST(sieve_over, a_state_in_use_is_refused)
+{
+    known k;
+    fani_qs *qs = NULL;
+    fani_sieve_state *state = NULL;
+    known_begin(&k, "serial", 1);
+    EXPECT_I64(fani_qs_make(k.n, NULL, &qs), FAN_OK);
+    const fani_sieve_state_options options = {.path = k.folder.path, .unit = count_unit};
+    EXPECT_I64(fani_sieve_state_open(qs, &options, &state, NULL), FAN_OK);
+    EXPECT_I64(sieve_state(&k, false), FAN_E_BUSY);
+    EXPECT_I64(fani_sieve_state_close(state, NULL), FAN_OK);
+    expect_found(&k, sieve_state(&k, false));
+    fani_qs_free(qs);
+    known_end(&k);
+}
+
+FAN_TEST(sieve_over, a_state_that_can_not_be_made_is_an_error)
+{
+    known k;
+    known_begin(&k, "serial", 1);
+    EXPECT_I64(sieve(&k, (fani_sieve_options){.state = "/nowhere/at/all"}), FAN_E_OUTPUT);
+    EXPECT_STR(k.error.file, "/nowhere/at/all");
+    known_end(&k);
+}
+
+/* ---- Killed ---------------------------------------------------------------------------------- */
+
+/* A process that sieves alone, killed when its state has grown by so many bytes. True: it was not
+ * through before. */
+static bool sieve_and_die(known *k, off_t more)
+{
+    int status;
+    off_t before = size_of(k->folder.path);
+    pid_t child = fork();
+    if (child == 0) {
+        fan_executor *own = NULL;
+        const fan_executor_options serial = {.kind = "serial"};
+        if (fan_executor_open(&serial, &own, NULL) != FAN_OK)
+            _exit(2);
+        const fani_sieve_options options = {
+            .executor = own, .isa = fani_isa_wanted(), .state = k->folder.path};
+        _exit(fani_sieve_over(k->n, &options, k->found, NULL) == FAN_OK ? 0 : 1);
+    }
+    while (size_of(k->folder.path) < before + more && waitpid(child, &status, WNOHANG) == 0)
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    if (kill(child, SIGKILL) != 0)
+        return false;
+    return waitpid(child, &status, 0) == child && WIFSIGNALED(status);
+}
+
+FAN_TEST(sieve_over, killed_five_times_it_goes_on)
+{
+    known k;
+    int killed = 0;
+    known_begin(&k, "serial", 1);
+    kit_semiprime(60, 3, k.n);
+    const fani_effort effort = {0};
+    EXPECT_I64(fani_qs_split(k.n, &effort, fani_isa_wanted(), k.divisor), FAN_OK);
+    uint64_t before = 0;
+    for (int i = 0; i < 5; i++) {
+        killed += sieve_and_die(&k, 2000);
+        uint64_t there = units_of(&k).count;
+        EXPECT_TRUE(there > before);
+        before = there;
+    }
+    EXPECT_I64(killed, 5);
+    expect_found(&k, sieve_state(&k, false));
+    known_end(&k);
 }

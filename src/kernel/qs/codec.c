@@ -167,8 +167,8 @@ fan_status fani_qs_coder_parse(fani_qs_coder *coder, uint64_t a, const uint8_t *
     if (!read_head(coder->qs, &at, end, r))
         return FAN_E_PROTOCOL;
     turn_to(coder, a);
-    bool good = read_factors(&coder->leading, &at, end, factors, r) &&
-                fani_qs_is_ordered(coder->qs, r);
+    bool good =
+        read_factors(&coder->leading, &at, end, factors, r) && fani_qs_is_ordered(coder->qs, r);
     *used = (size_t)(at - bytes);
     return good ? FAN_OK : FAN_E_PROTOCOL;
 }
@@ -220,8 +220,7 @@ static uint8_t *put_u32(uint8_t *out, uint32_t value)
 
 static uint32_t u32_at(const uint8_t *bytes)
 {
-    return bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 |
-           (uint32_t)bytes[3] << 24;
+    return bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
 }
 
 size_t fani_qs_encode(const fani_qs *qs, uint8_t out[FANI_QS_CODE_BYTES_MAX])

@@ -10,15 +10,23 @@ enum {
     PRIMES = 5,
 };
 
-uint32_t fani_qs_unit_polynomials(const fani_qs *qs)
+static uint64_t polynomial_ns(const fani_qs *qs)
 {
     fani_qs_params params = fani_qs_parameters(qs);
-    uint64_t each =
-        (uint64_t)params.blocks * BLOCK_NS + (uint64_t)params.base * PRIMES_NS / PRIMES;
+    return (uint64_t)params.blocks * BLOCK_NS + (uint64_t)params.base * PRIMES_NS / PRIMES;
+}
+
+uint32_t fani_qs_unit_polynomials(const fani_qs *qs)
+{
     uint32_t count = fani_qs_b_count(qs);
-    while (count > 1 && count * each > UNIT_NS)
+    while (count > 1 && count * polynomial_ns(qs) > UNIT_NS)
         count /= 2;
     return count;
+}
+
+uint64_t fani_qs_unit_ns(const fani_qs *qs)
+{
+    return fani_qs_unit_polynomials(qs) * polynomial_ns(qs);
 }
 
 uint32_t fani_qs_units_of_each(const fani_qs *qs)

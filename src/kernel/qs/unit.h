@@ -15,6 +15,9 @@ typedef struct fani_qs_unit {
  * the parameters alone: units are the same on every machine. */
 uint32_t fani_qs_unit_polynomials(const fani_qs *qs);
 
+/* What a unit takes by that model, in nanoseconds; at least 1. */
+uint64_t fani_qs_unit_ns(const fani_qs *qs);
+
 /* How many units there are, and a leading coefficient has; unit i < count, which is of leading
  * coefficient i / units of each. */
 uint64_t fani_qs_unit_count(const fani_qs *qs);
