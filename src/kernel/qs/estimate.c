@@ -249,20 +249,20 @@ double fani_qs_algebra_seconds(uint32_t columns)
 }
 
 /* Polynomials, and coefficients as far as they are begun. */
-static fan_status work_out(const trial *t, double *seconds)
+static fan_status work_out(const trial *t, fani_qs_cost *cost)
 {
-    double relations, seen = (double)(t->seen[0] + t->seen[1] + t->seen[2]);
-    fan_status status = fani_qs_needed(t->qs, fani_qs_shares_of(t->qs, t->seen), &relations);
+    double seen = (double)(t->seen[0] + t->seen[1] + t->seen[2]);
+    fan_status status = fani_qs_needed(t->qs, fani_qs_shares_of(t->qs, t->seen), &cost->relations);
     if (status != FAN_OK)
         return status;
-    double polys = relations * (double)t->polys / (seen + (seen < 1));
-    *seconds = polys * t->seconds / (double)t->polys +
-               polys / fani_qs_b_count(t->qs) * t->begin_seconds / (double)t->pieces +
-               fani_qs_algebra_seconds(fani_qs_columns(t->qs));
+    double polys = cost->relations * (double)t->polys / (seen + (seen < 1));
+    cost->collect_seconds = polys * t->seconds / (double)t->polys +
+                            polys / fani_qs_b_count(t->qs) * t->begin_seconds / (double)t->pieces;
+    cost->algebra_seconds = fani_qs_algebra_seconds(fani_qs_columns(t->qs));
     return FAN_OK;
 }
 
-fan_status fani_qs_estimate(const fani_qs *qs, fani_isa isa, double *seconds)
+fan_status fani_qs_foresee(const fani_qs *qs, fani_isa isa, fani_qs_cost *cost)
 {
     trial t = {.qs = qs};
     fan_status status = fani_qs_worker_make(qs, isa, &t.worker);
@@ -271,8 +271,17 @@ fan_status fani_qs_estimate(const fani_qs *qs, fani_isa isa, double *seconds)
     if (status == FAN_OK)
         status = try_pieces(&t);
     if (status == FAN_OK)
-        status = work_out(&t, seconds);
+        status = work_out(&t, cost);
     fani_qs_set_free(t.set);
     fani_qs_worker_free(t.worker);
+    return status;
+}
+
+fan_status fani_qs_estimate(const fani_qs *qs, fani_isa isa, double *seconds)
+{
+    fani_qs_cost cost;
+    fan_status status = fani_qs_foresee(qs, isa, &cost);
+    if (status == FAN_OK)
+        *seconds = cost.collect_seconds + cost.algebra_seconds;
     return status;
 }

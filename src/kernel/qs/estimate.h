@@ -5,11 +5,19 @@
 
 #include "qs.h"
 
-/* *seconds = the CPU time that one core of this machine, as busy as it is now, will take to collect
- * the relations of qs and to solve them: from a tenth of a second of sieving (a third for numbers
- * of 95 digits and more, and the time that a worker takes to make). Changes nothing that is
- * collected later. Errors: FAN_E_MEMORY, and what fani_qs_collect returns. Any thread. Sources:
- * estimate.c. */
+/* What a number will take. */
+typedef struct fani_qs_cost {
+    double relations;       /* until they are enough */
+    double collect_seconds; /* CPU time of one core of this machine, as busy as it is now */
+    double algebra_seconds;
+} fani_qs_cost;
+
+/* Foresees what qs will take, from a tenth of a second of sieving (a third for numbers of 95 digits
+ * and more, and the time that a worker takes to make). Changes nothing that is collected later.
+ * Errors: FAN_E_MEMORY, and what fani_qs_collect returns. Any thread. Sources: estimate.c. */
+fan_status fani_qs_foresee(const fani_qs *qs, fani_isa isa, fani_qs_cost *cost);
+
+/* *seconds = all of its CPU time. */
 fan_status fani_qs_estimate(const fani_qs *qs, fani_isa isa, double *seconds);
 
 /* ---- Its parts ------------------------------------------------------------------------------ */
