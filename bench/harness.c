@@ -122,6 +122,12 @@ static double timeval_ns(struct timeval at)
 
 double bench_child_ns(char *const argv[], int input, int output)
 {
+    double peak;
+    return bench_child_peak(argv, input, output, &peak);
+}
+
+double bench_child_peak(char *const argv[], int input, int output, double *peak_bytes)
+{
     posix_spawn_file_actions_t actions;
     struct rusage used;
     pid_t pid;
@@ -137,6 +143,7 @@ double bench_child_ns(char *const argv[], int input, int output)
     posix_spawn_file_actions_destroy(&actions);
     if (code || wait4(pid, &state, 0, &used) != pid || !WIFEXITED(state) || WEXITSTATUS(state))
         return -1;
+    *peak_bytes = 1024.0 * (double)used.ru_maxrss;
     return timeval_ns(used.ru_utime) + timeval_ns(used.ru_stime);
 }
 

@@ -45,6 +45,9 @@ void bench_settle(void);
  * children too; negative where it can't be started or ends with another code than 0. */
 double bench_child_ns(char *const argv[], int input, int output);
 
+/* The same; *peak_bytes = the most memory that it had at once. */
+double bench_child_peak(char *const argv[], int input, int output, double *peak_bytes);
+
 /* ---- Numbers -------------------------------------------------------------------------------- */
 
 /* The next of a sequence of random numbers (SplitMix64: Steele, Lea, Flood 2014). */

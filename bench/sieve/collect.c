@@ -1,36 +1,14 @@
-/* How fast the quadratic sieve of large numbers collects relations: random semiprimes of some
- * lengths, each by each instruction set, until there are as many independent cycles as the matrix
- * has columns, or for a part of that.
- *
- * Seconds are CPU time. Beside it: a polynomial of the quickest leading coefficient, and what all
- * of it would have taken at that speed, which says more on a machine that has other work to do.
- *
- * --digits A,B,...   lengths (50, 60)
- * --numbers K        semiprimes of each length (1)
- * --until PERCENT    of the columns: below 100 the time needed is estimated from what was found,
- *                    which holds for one large prime alone (100)
- * --leading K        so many leading coefficients, however many cycles there are by then
- * --params base,blocks,large,small,slack,pair,a_prime
- * --isa NAME         one instruction set alone */
+/* How fast relations are collected: random semiprimes of some lengths, each by each instruction
+ * set, until there are as many independent cycles as the matrix has columns, or for a part of that.
+ * Beside the CPU time: a polynomial of the quickest leading coefficient, and what all of it would
+ * have taken at that speed, which says more on a machine that has other work to do. */
+#include "sieve.h"
+
 #include <gmp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness.h"
-#include "kernel/qs/qs.h"
 #include "primes.h"
-
-typedef struct sieve_options {
-    bench_options common;
-    const char *digits;
-    unsigned numbers;
-    double until;
-    uint64_t leading;
-    fani_qs_params params;
-    bool has_params;
-    const char *isa;
-} sieve_options;
 
 /* Large primes are the vertices of a graph (1 too), relations its edges; an edge within a component
  * closes a cycle. */
@@ -141,80 +119,23 @@ static void collect(const sieve_options *options, bench_table *table, unsigned d
 
 static void collect_all(const sieve_options *options, bench_table *table)
 {
-    const char *at = options->digits;
-    while (*at) {
-        char *end;
-        unsigned digits = (unsigned)strtoul(at, &end, 10);
+    unsigned digits;
+    for (const char *at = options->digits; sieve_next_length(&at, &digits);) {
         for (unsigned which = 0; which < options->numbers; which++) {
             for (fani_isa isa = FANI_ISA_SCALAR; isa <= fani_isa_machine(); isa++) {
                 if (!options->isa || strcmp(options->isa, fani_isa_name(isa)) == 0)
                     collect(options, table, digits, which, isa);
             }
         }
-        at = *end ? end + 1 : end;
     }
 }
 
-static void read_params(const char *text, sieve_options *options)
+void sieve_collect(const sieve_options *options)
 {
-    fani_qs_params *p = &options->params;
-    uint32_t *const field[] = {&p->base,  &p->blocks, &p->large,  &p->small,
-                               &p->slack, &p->pair,   &p->a_prime};
-    enum { FIELDS = sizeof field / sizeof field[0] };
-    options->has_params = true;
-    for (unsigned i = 0; i < FIELDS; i++) {
-        char *end;
-        *field[i] = (uint32_t)strtoul(text, &end, 10);
-        if (end == text || *end != (i + 1 < FIELDS ? ',' : 0))
-            bench_fail("sieve: --params wants seven numbers");
-        text = end + 1;
-    }
-}
-
-/* Takes the options of its own out of argv; returns how many arguments are left. */
-static int read_own(int argc, char **argv, sieve_options *options)
-{
-    int left = 1;
-    for (int i = 1; i < argc; i++) {
-        const char *value = i + 1 < argc ? argv[i + 1] : "";
-        if (strcmp(argv[i], "--digits") == 0)
-            options->digits = value;
-        else if (strcmp(argv[i], "--numbers") == 0)
-            options->numbers = (unsigned)strtoul(value, NULL, 10);
-        else if (strcmp(argv[i], "--until") == 0)
-            options->until = strtod(value, NULL);
-        else if (strcmp(argv[i], "--leading") == 0)
-            options->leading = strtoull(value, NULL, 10);
-        else if (strcmp(argv[i], "--params") == 0)
-            read_params(value, options);
-        else if (strcmp(argv[i], "--isa") == 0)
-            options->isa = value;
-        else {
-            argv[left++] = argv[i];
-            continue;
-        }
-        i++;
-    }
-    argv[left] = NULL;
-    return left;
-}
-
-int main(int argc, char **argv)
-{
-    sieve_options options = {.digits = NULL, .numbers = 1, .until = 100};
-    argc = read_own(argc, argv, &options);
-    int code = bench_options_read(argc, argv, "How fast the quadratic sieve collects relations.",
-                                  &options.common);
-    if (code >= 0)
-        return code;
-    if (!options.digits)
-        options.digits = options.common.quick ? "35" : "50,60";
-    bench_print_machine(&options.common);
     bench_table *table =
-        bench_table_new("sieve", 2,
+        bench_table_new("collecting relations", 2,
                         "number\tisa\tcolumns\ta\tfull\tone\ttwo\tcycles\trelations/s\tus a "
                         "polynomial\tseconds\tquiet");
-    collect_all(&options, table);
-    bench_table_print(table, &options.common);
-    return 0;
+    collect_all(options, table);
+    bench_table_print(table, &options->common);
 }
