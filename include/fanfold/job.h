@@ -77,6 +77,14 @@ FAN_API fan_status fan_job_each_command(const fan_job *job,
                                                            const char *line, const char *why_not),
                                         void *user, fan_error *error);
 
+/* What a job of task "factor" will take for the numbers among its arguments and numbers, where they
+ * take more than some seconds: calls `take` with a line for each. What is found out without the
+ * sieve is, which takes up to some seconds a number; the time is that of one core of this machine,
+ * measured now. Other jobs, and inputs from files: nothing. Errors: FAN_E_MEMORY, and what ended a
+ * measurement. */
+FAN_API fan_status fan_job_estimate(const fan_job *job, void (*take)(void *user, const char *text),
+                                    void *user, fan_error *error);
+
 typedef struct fan_job_events {
     /* A bad token, an unreadable entry, a failed item: said once each, in input order. The caller
      * prints it. May be NULL. */
@@ -105,6 +113,10 @@ typedef struct fan_job_events {
     /* What a command wrote to its standard error (job "command", text format): whole, an item after
      * the other, in the order of the output. May be NULL. */
     void (*err)(void *user, const void *bytes, size_t size);
+    /* How far the work on one long item has come, which all workers share (factor): what is being
+     * done, of how much, the rate and the time left, in one line, about four times a second; NULL:
+     * it is over. Valid during the call. May be NULL. */
+    void (*stage)(void *user, const char *text);
 } fan_job_events;
 
 typedef struct fan_job_result {

@@ -217,6 +217,12 @@ static void progress(void *user, uint64_t done, uint64_t total)
     progress_show(done, total);
 }
 
+static void stage(void *user, const char *text)
+{
+    (void)user;
+    progress_stage(text);
+}
+
 static bool stop(void *user)
 {
     (void)user;
@@ -292,6 +298,7 @@ int job_command_work(const cli_options *o, fan_job *job, fan_executor *executor)
                              .hurry = hurry,
                              .note = note,
                              .err = err,
+                             .stage = stage,
                              .output_fd = STDOUT_FILENO,
                              .arguments = (const char *const *)o->argv,
                              .mpi = mpi_of(executor)};
@@ -411,12 +418,20 @@ static fan_status print_command(void *user, uint64_t index, const char *line, co
     return ferror(stdout) || signals_caught() ? FAN_E_CANCELLED : FAN_OK;
 }
 
+static void print_estimate(void *user, const char *text)
+{
+    (void)user;
+    printf("estimate   %s\n", text);
+}
+
 int job_command_dry_run(const cli_options *o, const fan_job *job, const executor_choice *choice)
 {
     bool any = false;
     fan_error error = {0};
     print_settings_of(o, job, choice);
-    fan_status status = fan_job_each_command(job, print_command, &any, &error);
+    fan_status status = fan_job_estimate(job, print_estimate, NULL, &error);
+    if (status == FAN_OK)
+        status = fan_job_each_command(job, print_command, &any, &error);
     if (status == FAN_OK || status == FAN_E_CANCELLED)
         return 0; /* what could not be printed is told at the end */
     message_record(&error, NULL, NULL, false);

@@ -19,6 +19,7 @@ static struct {
     double shown;
     uint64_t done;
     uint64_t total;
+    char stage[160];
     atomic_bool line_is_there; /* also read by the signal handler */
 } state = {.mode = PROGRESS_NEVER};
 
@@ -44,6 +45,7 @@ void progress_start(const char *name, progress_mode mode, bool results_on_termin
     state.started = state.shown = now();
     state.done = 0;
     state.total = UINT64_MAX;
+    state.stage[0] = '\0';
 }
 
 /* "0:07", "12:34", "3:02:01" */
@@ -70,7 +72,7 @@ static void format_rate(double rate, char *text, size_t size)
     snprintf(text, size, "%.*f%s/s", rate < 100 ? 1 : 0, rate, unit);
 }
 
-static void format_line(char *text, size_t size)
+static void format_items(char *text, size_t size)
 {
     double elapsed = now() - state.started;
     double rate = elapsed > 0 ? (double)state.done / elapsed : 0;
@@ -94,6 +96,19 @@ static void format_line(char *text, size_t size)
         snprintf(text, size, "%s: %" PRIu64 " of %" PRIu64 " items (%.0f%%), %s, %s", state.name,
                  state.done, state.total, 100 * share, speed, took);
     }
+}
+
+static void format_line(char *text, size_t size)
+{
+    format_items(text, size);
+    size_t used = strlen(text);
+    if (state.stage[0])
+        snprintf(text + used, size - used, "; %s", state.stage);
+}
+
+void progress_stage(const char *text)
+{
+    snprintf(state.stage, sizeof state.stage, "%s", text ? text : "");
 }
 
 void progress_show(uint64_t done, uint64_t total)

@@ -19,6 +19,10 @@ void progress_start(const char *name, progress_mode mode, bool results_on_termin
 /* Items done and in all (UINT64_MAX: not known). Shown when it is time to. */
 void progress_show(uint64_t done, uint64_t total);
 
+/* What is being done on a long item, shown behind the items from the next progress_show on; copied.
+ * NULL: nothing. */
+void progress_stage(const char *text);
+
 /* Takes a line rewritten in place off the terminal; the next progress_show brings it back. */
 void progress_clear(void);
 

@@ -172,6 +172,7 @@ static void tell(fanning *f)
     fani_curves_progress progress = {
         .units = f->finished,
         .wanted = f->wanted,
+        .done = now,
         .digits = fani_split_digits(f->n, &f->effort),
         .elapsed_seconds = seconds,
         .eta_seconds = now ? seconds / (double)now * (double)(f->wanted - f->finished) : -1};

@@ -11,6 +11,7 @@
 
 typedef struct fani_curves_progress {
     uint64_t units, wanted; /* finished, those of the state too, and in all */
+    uint64_t done;          /* by this call */
     unsigned digits;        /* of the factors that are looked for; 0: not known */
     double elapsed_seconds; /* of this call */
     double eta_seconds;     /* until all are done; negative: not known */

@@ -421,6 +421,11 @@ static uint64_t progress_of(const list_run *lr)
     return lr->done + fani_reorder_waiting(fani_held_buffer(run->held));
 }
 
+void fani_list_tell_progress(const list_run *lr)
+{
+    fani_run_progress(lr->run, progress_of(lr), false);
+}
+
 /* After outcomes were written: what was written in part is not spoken of. */
 static fan_status tell_state(list_run *lr, fan_status status, fan_error *error)
 {

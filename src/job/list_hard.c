@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "job/curves.h"
+#include "job/hard_estimate.h"
 #include "job/hard_files.h"
 #include "job/left.h"
 #include "job/outcome_bytes.h"
@@ -297,6 +298,7 @@ typedef struct spreading {
     size_t at; /* the entry */
     mpz_t divisor;
     fan_deadline deadline;
+    uint64_t relations; /* of the sieve that an earlier run had; UINT64_MAX: not told yet */
 } spreading;
 
 static bool is_stopped(void *user)
@@ -322,6 +324,73 @@ static fan_status keep_run(const fani_hard *hard, fan_error *error)
     return fani_state_begun(hard->lr->run, error);
 }
 
+static void tell_stage(const spreading *s, const char *text)
+{
+    fani_job_run *run = s->hard->lr->run;
+    if (run->events.stage)
+        run->events.stage(run->events.user, text);
+    fani_list_tell_progress(s->hard->lr);
+}
+
+/* "0:07", "12:34", "3:02:01", and how they are introduced; nothing where it is not known. */
+static void time_left(double seconds, char text[32])
+{
+    uint64_t t = seconds < 3.6e9 ? (uint64_t)(seconds + 0.5) : UINT64_C(3600000000);
+    text[0] = '\0';
+    if (seconds >= 0 && t < 3600)
+        snprintf(text, 32, ", ETA %" PRIu64 ":%02" PRIu64, t / 60, t % 60);
+    else if (seconds >= 0)
+        snprintf(text, 32, ", ETA %" PRIu64 ":%02" PRIu64 ":%02" PRIu64, t / 3600, t / 60 % 60,
+                 t % 60);
+}
+
+static void tell_search(void *user, const fani_curves_progress *p)
+{
+    const spreading *s = user;
+    char text[FANI_HARD_TEXT], left[32];
+    time_left(p->eta_seconds, left);
+    snprintf(text, sizeof text,
+             "curves for %u digits in %zu: %" PRIu64 " of %" PRIu64 " units, %.1f/s%s", p->digits,
+             mpz_sizeinbase(s->f->entries[s->at].value, 10), p->units, p->wanted,
+             p->elapsed_seconds > 0 ? (double)p->done / p->elapsed_seconds : 0, left);
+    tell_stage(s, text);
+}
+
+static void tell_sieve(void *user, const fani_sieve_progress *p)
+{
+    spreading *s = user;
+    if (s->relations == UINT64_MAX)
+        s->relations = p->relations;
+    double rate =
+        p->elapsed_seconds > 0 ? (double)(p->relations - s->relations) / p->elapsed_seconds : 0;
+    char text[FANI_HARD_TEXT], left[32];
+    size_t digits = mpz_sizeinbase(s->f->entries[s->at].value, 10);
+    time_left(p->eta_seconds, left);
+    if (p->stage == FANI_SIEVE_SOLVE)
+        snprintf(text, sizeof text, "sieve of %zu digits: solving", digits);
+    else
+        snprintf(text, sizeof text,
+                 "sieve of %zu digits: %" PRIu64 " relations with %zu of %zu cycles, %.0f/s%s",
+                 digits, p->relations, p->cycles, p->wanted, rate, left);
+    tell_stage(s, text);
+}
+
+/* What takes longer than some seconds is said before it begins. */
+static fan_status tell_estimate(const spreading *s, fani_isa isa, fan_error *error)
+{
+    const fani_job_run *run = s->hard->lr->run;
+    mpz_srcptr n = s->f->entries[s->at].value;
+    char text[FANI_HARD_TEXT];
+    if (!run->events.note || mpz_sizeinbase(n, 2) < FANI_HARD_TOLD_BITS)
+        return FAN_OK;
+    fan_status status = fani_hard_estimate(n, isa, s->hard->workers, text);
+    if (status != FAN_OK)
+        return fani_error_set(error, status, "estimating the time of a sieve: %s",
+                              fan_status_text(status));
+    run->events.note(run->events.user, text);
+    return FAN_OK;
+}
+
 static fan_status search(spreading *s, fani_curves_search *search, fan_error *error)
 {
     const fani_job_run *run = s->hard->lr->run;
@@ -337,6 +406,7 @@ static fan_status search(spreading *s, fani_curves_search *search, fan_error *er
                                    .backoff_ms = fani_job_ms(job, FANI_KEY_BACKOFF),
                                    .deadline = s->deadline,
                                    .stop = is_stopped,
+                                   .progress = tell_search,
                                    .tick = tick,
                                    .user = s};
     *search = (fani_curves_search){.at = s->f->entries[s->at].at, .work = s->f->work};
@@ -360,12 +430,15 @@ static fan_status sieve(spreading *s, fan_error *error)
                                   .break_lock = fani_job_flag(run->job, FANI_KEY_BREAK_LOCK),
                                   .deadline = s->deadline,
                                   .stop = is_stopped,
+                                  .progress = tell_sieve,
                                   .tick = tick,
                                   .user = s};
     if (s->hard->base && fani_hard_files_name(&s->item->files, s->hard->base, FANI_HARD_SIEVE, n,
                                               &options.state) != FAN_OK)
         return no_memory(error);
-    return fani_sieve_over(n, &options, s->divisor, error);
+    s->relations = UINT64_MAX;
+    fan_status status = tell_estimate(s, options.isa, error);
+    return status == FAN_OK ? fani_sieve_over(n, &options, s->divisor, error) : status;
 }
 
 /* A divisor of the composite, or nothing more to be done about it: what is known is then s->f. */
@@ -475,6 +548,7 @@ static fan_status work_together(fani_hard *hard, waiting *item, fan_error *error
     fan_status status = keep_run(hard, error);
     while (status == FAN_OK && item->index != UINT64_MAX)
         status = step(&s, error);
+    tell_stage(&s, NULL);
     mpz_clear(s.divisor);
     fan_factorization_destroy(s.f);
     return status;

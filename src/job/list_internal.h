@@ -41,6 +41,9 @@ fan_status fani_list_map_with(fani_list_state *lr, const fan_task *task, fan_sou
 bool fani_list_stop_asked(void *user);
 bool fani_list_is_hurried(void *user);
 
+/* Tells how many items are done, when it is time to. */
+void fani_list_tell_progress(const fani_list_state *lr);
+
 /* Writes the outcome of an item that was left when its turn has come, and tells the ledger. */
 fan_status fani_list_settle(fani_list_state *lr, const fan_outcome *outcome, fan_error *error);
 

@@ -51,15 +51,15 @@ leftover=$(find "$tmp" -name '*result*' | head -n 3)
 [ -z "$leftover" ] || fail "an interrupted run left $leftover"
 
 # One number on which the work looks up from time to time, and which no patience here would finish.
-hard=1000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000121000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000003443
-interrupt INT 75 "$fanfold" factor --grace 1 --effort 50 "$hard"
+hard='10^2000+31'
+interrupt INT 75 "$fanfold" factor --grace 1 --effort 14 "$hard"
 [ "$ms" -ge 900 ] || fail "$what: did not wait for its item: ended after $ms ms"
 
 # Where nobody names a grace time and nothing is kept, Ctrl-C means now: the usual 10 s don't pass,
 # unless the machine itself pauses for as long, which it does not each time.
 for executor in serial threads processes; do
     for _ in 1 2 3 4 5; do
-        interrupt INT 75 "$fanfold" factor --executor "$executor" --effort 50 "$hard"
+        interrupt INT 75 "$fanfold" factor --executor "$executor" --effort 14 "$hard"
         says 'there is nothing to resume from'
         [ "$ms" -ge 9000 ] || break
     done
@@ -79,9 +79,9 @@ begin() {
     done
     fail "$*: did not begin: $(cat "$tmp/err")"
 }
-begin INT "$tmp/kept.part" "$fanfold" factor --effort 50 --executor processes -j 2 --batch 1 6 "$hard" \
+begin INT "$tmp/kept.part" "$fanfold" factor --effort 14 --executor processes -j 2 --batch 1 6 "$hard" \
     --output "$tmp/kept"
-begin TERM "$tmp/outTERM" "$fanfold" factor --effort 50 --executor processes -j 2 --batch 1 6 "$hard"
+begin TERM "$tmp/outTERM" "$fanfold" factor --effort 14 --executor processes -j 2 --batch 1 6 "$hard"
 # shellcheck disable=SC2016
 begin INT "$tmp/works" "$fanfold" map -- sh -c 'echo >"$0"; sleep 1000' "$tmp/works" ::: 1
 from=$(uptime_ms)
@@ -105,7 +105,7 @@ done
 stubborn() {
     local grace=$1 first=$2 pause=${4:-} second=${5:-} pid from
     what="serial, --grace $grace, SIG$first${second:+, SIG$second after $pause s}"
-    "$fanfold" factor --executor serial --effort 50 --grace "$grace" "$hard" \
+    "$fanfold" factor --executor serial --effort 14 --grace "$grace" "$hard" \
         --output "$tmp/result" >"$tmp/out" 2>"$tmp/err" </dev/null &
     pid=$! got=0
     { sleep 240 && kill -KILL "$pid"; } 2>/dev/null & # no failure leaves it running
@@ -134,7 +134,7 @@ stubborn 0 HUP 'stopped by a signal'
 [ "$got" -eq 75 ] && [ "$ms" -lt "$patience" ] || fail "$what: code $got after $ms ms"
 # The same on workers: none of them outlives the command.
 for executor in threads processes; do
-    interrupt INT 75 "$fanfold" factor --executor "$executor" --grace 1 --effort 50 \
+    interrupt INT 75 "$fanfold" factor --executor "$executor" --grace 1 --effort 14 \
         "$hard" "$hard"
 done
 # On a terminal the progress line is gone before the last words are said.
@@ -160,7 +160,7 @@ END
     # Where items may still end, that and for how long is said at once.
     what='an interrupt on a terminal that waits'
     cat >"$tmp/session" <<END
-"$fanfold" factor --effort 50 --grace 70 --output "$tmp/result" $hard &
+"$fanfold" factor --effort 14 --grace 70 --output "$tmp/result" $hard &
 for ((i = 0; i < 300; i++)); do
     grep -q 'factor: [0-9]' "$tmp/typescript" && break
     sleep 0.1

@@ -3,7 +3,8 @@
 set -u
 . "$(dirname "$0")/lib.sh"
 
-tough=1000000000000000000000000000156000000000000000000000000005643 # two primes of 31 digits
+tough=1000000000000000000000000000156000000000000000000000000005643 # two primes of 31 digits, in which
+effort=(--effort 14)                                                # one worker looks for smaller ones
 
 refused() {
     local option=$1 value=$2
@@ -30,11 +31,11 @@ run "$fanfold" factor --executor threads --worker-memory 64M 12 && expect 2 '' &
 
 for executor in serial threads; do
     what="a timeout on $executor"
-    run "$fanfold" factor --executor "$executor" --timeout 0.2 --retries 1 12 "$tough" 15
+    run "$fanfold" factor "${effort[@]}" --executor "$executor" --timeout 0.2 --retries 1 12 "$tough" 15
     expect 1 '12: 2 2 3\n15: 3 5\n' && says 'item 1 timed out: ran longer than 200 ms'
 done
 printf '12 15\n%s\n7\n' "$tough" >"$tmp/numbers"
-printf '[job]\ntask = factor\ninput = numbers\ntimeout = 0.2\nformat = tsv\n' >"$tmp/slow.job"
+printf '[job]\ntask = factor\ninput = numbers\ntimeout = 0.2\neffort = 14\nformat = tsv\n' >"$tmp/slow.job"
 what='a timeout in a job file'
 run "$fanfold" run "$tmp/slow.job"
 expect 1 'index\tn\tfactors\tstatus\ttext\n0\t12\t2 2 3\tok\t\n1\t15\t3 5\tok\t\n2\t-\t-\ttimed out\tran longer than 200 ms\n3\t7\t7\tok\t\n'

@@ -21,12 +21,12 @@ printf '12\n15\n' >numbers
 SLURM_JOB_ID=4711 SLURM_SUBMIT_DIR='' run "$fanfold" factor --input numbers --output 'all well' -j 2
 expect 0
 run "$fanfold" results 'all well' && expect 0 && says_nothing
-prints 'all well: finished' && prints '2: 2 ok' && prints 'workers: 2' && prints 'factor, version 6'
+prints 'all well: finished' && prints '2: 2 ok' && prints 'workers: 2' && prints 'factor, version [0-9]'
 
 what='its run.json'
 for text in '"schema": "fanfold.run/1"' '"state": "ended"' '"exit_code": 0' '"read": 2' \
     '"SLURM_JOB_ID": "4711"' '"kind": "threads"' '"workers": 2' '"name": "numbers"' '"bytes": 6' \
-    '"--input"' '"all well"' '"task": "factor, version 6"' '"cores_usable"' '"begun"' '"resumable": false'; do
+    '"--input"' '"all well"' '"task": "factor, version [0-9]"' '"cores_usable"' '"begun"' '"resumable": false'; do
     tells 'all well' "$text"
 done
 grep -q SUBMIT_DIR 'all well.run.json' && fail "$what: has a variable that is empty"
@@ -54,7 +54,7 @@ run "$fanfold" results 'all well' bad && expect 1
 what='how long items ran'
 { seq 40; echo 10000000000000000000000000000000000000127100000000000000000000000000000000000001271; seq 9; } >slow
 for how in threads processes 'processes --batch 64' 'threads --retries 1 --backoff 0.001'; do
-    run "$fanfold" factor --executor $how -j 2 --effort 50 --timeout 0.2 --input slow --output slow.out
+    run "$fanfold" factor --executor $how -j 2 --effort 14 --timeout 0.2 --input slow --output slow.out
     expect 1
     run "$fanfold" results slow.out && grep -Eq 'item 40 timed out \((attempt [0-9]+, )?[0-9]+\.[0-9]{3} s\): ran' out || fail "$what, $how: $(cat out)"
     run "$fanfold" results --format tsv slow.out

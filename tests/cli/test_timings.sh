@@ -62,7 +62,7 @@ says 'not of weakkeys'
 
 what='attempts'
 endless=1$(printf '%0150d' 0)121$(printf '%0150d' 0)3443
-run timeout 240 "$fanfold" factor --executor processes -j 1 --effort 50 --timeout 0.2 --retries 1 \
+run timeout 240 "$fanfold" factor --executor processes -j 1 --effort 14 --timeout 0.2 --retries 1 \
     --format tsv --timings "$endless"
 expect 1
 checks=$((checks + 1))
@@ -107,9 +107,9 @@ checks=$((checks + 1))
 [ "$(cut -f 9 cut | tr '\n' ' ')" = 'worker * - * ' ] || fail "$what: $(cat cut)"
 
 what='what was done again'
-run "$fanfold" factor --executor processes -j 1 --effort 50 --timeout 0.1 --format tsv --timings --output again 6 "$endless"
+run "$fanfold" factor --executor processes -j 1 --effort 14 --timeout 0.1 --format tsv --timings --output again 6 "$endless"
 expect 1
-run "$fanfold" factor --executor processes -j 1 --effort 50 --timeout 0.1 --format tsv --timings --output again 6 "$endless" --retry-failed
+run "$fanfold" factor --executor processes -j 1 --effort 14 --timeout 0.1 --format tsv --timings --output again 6 "$endless" --retry-failed
 expect 1
 checks=$((checks + 1))
 [ "$(tail -n +2 again | cut -f 6 | tr '\n' ' ')" = '1 2 ' ] || fail "$what: $(cut -c 1-40,300- again)"
