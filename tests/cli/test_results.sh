@@ -21,12 +21,12 @@ printf '12\n15\n' >numbers
 SLURM_JOB_ID=4711 SLURM_SUBMIT_DIR='' run "$fanfold" factor --input numbers --output 'all well' -j 2
 expect 0
 run "$fanfold" results 'all well' && expect 0 && says_nothing
-prints 'all well: finished' && prints '2: 2 ok' && prints 'workers: 2' && prints 'factor, version [0-9]'
+prints 'all well: finished' && prints '2: 2 ok' && prints 'workers: 2' && prints 'factor, version '
 
 what='its run.json'
 for text in '"schema": "fanfold.run/1"' '"state": "ended"' '"exit_code": 0' '"read": 2' \
     '"SLURM_JOB_ID": "4711"' '"kind": "threads"' '"workers": 2' '"name": "numbers"' '"bytes": 6' \
-    '"--input"' '"all well"' '"task": "factor, version [0-9]"' '"cores_usable"' '"begun"' '"resumable": false'; do
+    '"--input"' '"all well"' '"task": "factor, version "' '"cores_usable"' '"begun"' '"resumable": false'; do
     tells 'all well' "$text"
 done
 grep -q SUBMIT_DIR 'all well.run.json' && fail "$what: has a variable that is empty"
