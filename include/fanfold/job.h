@@ -130,6 +130,11 @@ typedef struct fan_job_result {
                            on with; NULL: nothing was kept, or it is another run's now */
     bool halted; /* it was ended early, with FAN_E_FAILED, by the key max-fails or halt; where
                     that had waited for successes, exit_code is 0 */
+    /* Of a run that was ended early in the middle of a long number, and whose output has no
+     * journal: the key state, beside whose file that work is kept: the same job goes on with it.
+     * NULL: no such. */
+    const char *parts;
+    bool parts_lost; /* the same without that key: the work is lost */
 } fan_job_result;
 
 /* Runs the job. Results go to the output key's file (published atomically: complete or not at all)

@@ -243,7 +243,7 @@ static int code_of_run(const cli_options *o, const fan_job *job, fan_status stat
                        const fan_job_result *result, const fan_error *error)
 {
     if (signals_caught() && status == FAN_E_CANCELLED)
-        return stopped_say(o, job, result->resume != NULL);
+        return stopped_say(o, job, result);
     if (result->halted)
         return stopped_say_halted(o, job, error, result);
     if (status != FAN_OK)
@@ -280,7 +280,8 @@ static const char *mpi_of(const fan_executor *executor)
 static bool waits_after_interrupt(const cli_options *o, const fan_job *job, bool to_stdout)
 {
     const char *task = fan_job_get(job, "task");
-    return o->has_grace || !to_stdout || !task || strcmp(task, "command") == 0;
+    return o->has_grace || !to_stdout || !task || strcmp(task, "command") == 0 ||
+           fan_job_get(job, "state");
 }
 
 int job_command_work(const cli_options *o, fan_job *job, fan_executor *executor)

@@ -52,7 +52,7 @@ static bool is_flag(const char *word, const char *flag)
     return strncmp(word, flag, size) == 0 && (word[size] == '\0' || word[size] == '=');
 }
 
-char *quote_resume(int argc, const char *const argv[])
+char *quote_resume(int argc, const char *const argv[], bool resume)
 {
     char *line = NULL;
     size_t size;
@@ -67,7 +67,7 @@ char *quote_resume(int argc, const char *const argv[])
         if (i)
             fputc(' ', out);
         quote_word(out, argv[i]);
-        if (i == 1)
+        if (i == 1 && resume)
             fputs(" --resume", out);
     }
     bool failed = ferror(out) != 0;

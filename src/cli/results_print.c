@@ -29,7 +29,7 @@ static fan_status print_resume(const json_t *run)
     const json_t *ranks = json_object_get(json_object_get(run, "executor"), "ranks");
     size_t count;
     const char **words = words_of(run, &count);
-    char *line = words && count > 1 ? quote_resume((int)count, words) : NULL;
+    char *line = words && count > 1 ? quote_resume((int)count, words, true) : NULL;
     bool failed = !words || (count > 1 && !line);
     if (line)
         printf("  it goes on with%s: %s\n",

@@ -14,7 +14,7 @@ void stopped_prepare(const cli_options *o, const fan_job *job, bool resumable);
 void stopped_say_waiting(void);
 
 /* Says which signal stopped the run and how to go on; the exit code. */
-int stopped_say(const cli_options *o, const fan_job *job, bool resumable);
+int stopped_say(const cli_options *o, const fan_job *job, const fan_job_result *result);
 
 /* Says what ended a run of which too much failed, or enough has come, and how to go on: its exit
  * code. */

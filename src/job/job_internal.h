@@ -149,6 +149,7 @@ struct fani_job_run {
     bool header_written;
     bool published;   /* and nothing was begun since */
     bool keeps_parts; /* of an item at work, in files of its own (hard_files.h) */
+    bool loses_parts; /* it would, but has no place for them */
     uint64_t total;   /* items in all; UINT64_MAX: not known */
     int64_t last_progress_ns;
     int64_t begun_at; /* seconds since 1970 */

@@ -321,6 +321,7 @@ static fan_status tick(void *user, fan_error *error)
 static fan_status keep_run(const fani_hard *hard, fan_error *error)
 {
     hard->lr->run->keeps_parts = hard->base != NULL;
+    hard->lr->run->loses_parts = hard->base == NULL;
     return fani_state_begun(hard->lr->run, error);
 }
 
@@ -549,6 +550,8 @@ static fan_status work_together(fani_hard *hard, waiting *item, fan_error *error
     while (status == FAN_OK && item->index != UINT64_MAX)
         status = step(&s, error);
     tell_stage(&s, NULL);
+    if (status == FAN_OK) /* its outcome is there */
+        hard->lr->run->keeps_parts = hard->lr->run->loses_parts = false;
     mpz_clear(s.divisor);
     fan_factorization_destroy(s.f);
     return status;

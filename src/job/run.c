@@ -146,6 +146,9 @@ static fan_status close_output(fani_job_run *run, fan_status status, fan_error *
     }
     if (run->state && !published && fani_state_keeps(run))
         run->result->resume = fani_job_text(run->job, FANI_KEY_OUTPUT);
+    if (!run->state && run->keeps_parts)
+        run->result->parts = fani_job_text(run->job, FANI_KEY_STATE);
+    run->result->parts_lost = run->loses_parts;
     if (run->state) {
         fan_status said =
             fani_run_json_end(run, status, exit_code(run, status), status == FAN_OK ? error : NULL);

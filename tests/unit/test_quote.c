@@ -37,7 +37,7 @@ FAN_TEST(quote, words_are_bare_only_where_that_is_safe)
 
 static void resumed(int argc, const char *const *argv, const char *expected)
 {
-    char *line = quote_resume(argc, argv);
+    char *line = quote_resume(argc, argv, true);
     EXPECT_STR(line, expected);
     free(line);
 }
@@ -53,6 +53,14 @@ FAN_TEST(quote, resume_stands_behind_the_subcommand_and_once)
             "fanfold run --resume x.job");
     resumed(4, (const char *const[]){"fanfold", "gcd", "--", "--restart"},
             "fanfold gcd --resume -- --restart");
+}
+
+FAN_TEST(quote, the_same_command_does_not_begin_again)
+{
+    const char *const argv[] = {"fanfold", "factor", "--restart", "--state", "s", "12"};
+    char *line = quote_resume(6, argv, false);
+    EXPECT_STR(line, "fanfold factor --state s 12");
+    free(line);
 }
 
 /* What a shell makes of the line: its words, each ended by a NUL. */
@@ -89,7 +97,7 @@ FAN_TEST(quote, a_shell_reads_every_byte_back)
     for (int c = ' '; c < 127; c++) /* without control characters: the other way of quoting */
         alone[c - ' '] = (char)c;
     const char *argv[] = {"fanfold", "factor", all, alone, "", "x y"};
-    char *line = quote_resume(6, argv);
+    char *line = quote_resume(6, argv, true);
     size_t used = shell_words(line, words, sizeof words), at = 0;
     const char *const expected[] = {"fanfold", "factor", "--resume", all, alone, "", "x y"};
     for (size_t i = 0; i < 7 && at < used; i++) {
