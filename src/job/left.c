@@ -1,5 +1,5 @@
-/* Eight bytes of hash, and what it is of: three numbers of four bytes (size of the digits; of the
- * input, with 1 for that there is one; bits), these texts, and the factorization's bytes. All
+/* Eight bytes of hash, and what it is of: two numbers of four bytes (size of the digits; of the
+ * input, with 1 for that there is one), these texts, and the factorization's bytes. All
  * numbers are little-endian. */
 #include "job/left.h"
 
@@ -14,29 +14,17 @@
 #include "kernel/factor/unfinished.h"
 #include "kernel/qs/split.h"
 
-enum { HASH = 8, NUMBERS = 3, HEAD = HASH + NUMBERS * 4 };
+enum { HASH = 8, NUMBERS = 2, HEAD = HASH + NUMBERS * 4 };
 
 bool fani_left_is(const fan_factorization *f)
 {
     return fani_unfinished_next(f) != SIZE_MAX;
 }
 
-static uint32_t longest_left(const fan_factorization *f)
-{
-    size_t bits = 0;
-    for (size_t i = 0; i < f->count; i++) {
-        size_t of_it = mpz_sizeinbase(f->entries[i].value, 2);
-        if (f->entries[i].left && of_it > bits)
-            bits = of_it;
-    }
-    return (uint32_t)bits;
-}
-
 static fan_status add_pieces(const fani_left *left, const fan_factorization *f, fan_buffer *out)
 {
     const uint32_t numbers[NUMBERS] = {htole32((uint32_t)left->digits_size),
-                                       htole32(left->input ? (uint32_t)left->input_size + 1 : 0),
-                                       htole32(longest_left(f))};
+                                       htole32(left->input ? (uint32_t)left->input_size + 1 : 0)};
     const unsigned char hash[HASH] = {0};
     unsigned char *bytes = NULL;
     size_t size = 0;
@@ -82,7 +70,6 @@ bool fani_left_read(const unsigned char *bytes, size_t size, fani_left *left)
                         .digits_size = digits,
                         .input = input ? bytes + HEAD + digits : NULL,
                         .input_size = input ? input - 1 : 0,
-                        .bits = le32toh(numbers[2]),
                         .bytes = bytes + HEAD + texts,
                         .size = size - HEAD - texts};
     return true;

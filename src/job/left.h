@@ -17,7 +17,6 @@ typedef struct fani_left {
     size_t digits_size;
     const unsigned char *input; /* how it was written, where not in decimal; or NULL */
     size_t input_size;
-    size_t bits;                /* of the longest composite that is left */
     const unsigned char *bytes; /* of fani_unfinished_write */
     size_t size;
 } fani_left;

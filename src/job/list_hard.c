@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "job/curves.h"
+#include "job/halt.h"
 #include "job/hard_estimate.h"
 #include "job/hard_files.h"
 #include "job/left.h"
@@ -22,9 +23,12 @@ enum {
     /* So many items at least may wait, and so many for each worker. */
     QUEUE_MIN = 256,
     QUEUE_PER_WORKER = 16,
-    /* A number of fewer bits (72 digits) is factored in seconds: where more than two for each
-     * worker wait, each is worked on by one. */
-    MID_BITS = 240,
+    /* A number that has not this much to do for each worker is worked on by one where more than two
+     * such wait for each: units of the search, or seconds of the sieve, which takes half a second
+     * at FANI_LEFT_BITS and twice as long with each of so many bits more. */
+    UNITS_PER_WORKER = 4,
+    SECONDS_PER_WORKER = 1,
+    BITS_TWICE = 11,
     MANY_PER_WORKER = 2,
     /* A search of so few units is not worth a file. */
     FEW_UNITS = 4,
@@ -33,7 +37,7 @@ enum {
 /* An item that waits. */
 typedef struct waiting {
     uint64_t index;
-    size_t bits;
+    bool is_small;      /* has not enough to do for all workers */
     fan_buffer outcome; /* fani_outcomes_to_bytes */
     fan_buffer left;    /* fani_left_write: what is known by now */
     uint64_t spent_ns;  /* on it beside its outcome's run_ns */
@@ -126,7 +130,6 @@ static fan_status take_left(waiting *item, const unsigned char *bytes, size_t si
     if (!fani_record_read(bytes, size, &answer) ||
         !fani_left_read(answer.output, answer.output_size, &left))
         return malformed(error);
-    item->bits = left.bits;
     item->left.size = 0;
     return fani_bytes_add(&item->left, answer.output, answer.output_size) == FAN_OK
                ? FAN_OK
@@ -228,7 +231,7 @@ static fan_status take_more(more *m, const fan_outcome *o, fan_error *error)
 {
     waiting *item = &m->hard->items[m->first + o->index];
     if (o->kind == FAN_OUTCOME_TIMED_OUT) {
-        item->spent_ns = UINT64_MAX / 2;
+        item->spent_ns += (uint64_t)fani_job_ms(m->hard->lr->run->job, FANI_KEY_TIMEOUT) * 1000000;
         return FAN_OK;
     }
     if (o->kind == FAN_OUTCOME_OK && fani_record_is_left(o->bytes, o->size))
@@ -245,8 +248,8 @@ static fan_status put_more(void *user, const fan_outcome *outcomes, size_t count
     return status;
 }
 
-/* `alone`: items that have no others beside them end when a stop is asked for, as their work is
- * kept. */
+/* Those that are worked off as a whole may end where a stop is asked for, as items of the list do;
+ * the work on others is kept. */
 static fan_status run_more(fani_hard *hard, size_t first, size_t count, fani_more how,
                            fan_error *error)
 {
@@ -270,21 +273,80 @@ static fan_status run_more(fani_hard *hard, size_t first, size_t count, fani_mor
     return status;
 }
 
-/* Where many wait that are not very hard, a worker for each, but for the last ones. */
+/* What a job says about the search in a number. */
+static fani_curves_options search_options(const fani_job_run *run)
+{
+    const fan_job *job = run->job;
+    return (fani_curves_options){.executor = run->executor,
+                                 .digits = (unsigned)fani_job_count(job, FANI_KEY_EFFORT, 0),
+                                 .pinned = fani_job_pins_isa(job),
+                                 .isa = fani_job_isa(job),
+                                 .repair = fani_job_flag(job, FANI_KEY_REPAIR),
+                                 .break_lock = fani_job_flag(job, FANI_KEY_BREAK_LOCK),
+                                 .retries = (uint32_t)fani_job_count(job, FANI_KEY_RETRIES, 0),
+                                 .backoff_ms = fani_job_ms(job, FANI_KEY_BACKOFF)};
+}
+
+/* ---- One by one ------------------------------------------------------------------------------ */
+
+/* Whether the next composite of f has not enough to do for all workers. */
+static bool is_small(const fani_hard *hard, const fan_factorization *f)
+{
+    const fani_job_run *run = hard->lr->run;
+    const fani_curves_options options = search_options(run);
+    size_t at = fani_unfinished_next(f), workers = hard->workers;
+    if (at == SIZE_MAX)
+        return true;
+    const fani_factor_entry *entry = &f->entries[at];
+    fani_effort effort;
+    const fan_factor_options asked = {.digits = options.digits};
+    if (fani_effort_of(&asked, &effort, NULL) == FAN_OK &&
+        fani_split_ends_in_sieve(entry->value, &effort)) {
+        size_t twice = (mpz_sizeinbase(entry->value, 2) - FANI_LEFT_BITS) / BITS_TWICE;
+        return (UINT64_C(1) << twice) / 2 < (uint64_t)SECONDS_PER_WORKER * workers;
+    }
+    const fani_curves_search search = {.at = entry->at, .work = f->work};
+    uint64_t enough = (uint64_t)UNITS_PER_WORKER * workers;
+    return fani_curves_units(entry->value, &options, &search, enough) < enough;
+}
+
+static fan_status judge_sizes(fani_hard *hard, fan_error *error)
+{
+    fan_factorization *f = NULL;
+    fan_status status = fan_factorization_create(&f);
+    if (status != FAN_OK)
+        return no_memory(error);
+    for (size_t i = 0; i < hard->count && status == FAN_OK; i++) {
+        waiting *item = &hard->items[i];
+        fani_left left;
+        if (!fani_left_read(item->left.bytes, item->left.size, &left) ||
+            fani_unfinished_read(left.bytes, left.size, f) != FAN_OK)
+            status = malformed(error);
+        else
+            item->is_small = is_small(hard, f);
+    }
+    fan_factorization_destroy(f);
+    return status;
+}
+
+/* Where many small ones wait, a worker for each, but for the last ones. */
 static fan_status work_one_by_one(fani_hard *hard, fan_error *error)
 {
-    size_t mid = 0;
-    for (size_t i = 0; i < hard->count; i++) { /* those to the front, by index */
+    size_t small = 0, many = (size_t)MANY_PER_WORKER * hard->workers;
+    if (hard->count <= many)
+        return FAN_OK;
+    fan_status status = judge_sizes(hard, error);
+    for (size_t i = 0; i < hard->count && status == FAN_OK; i++) { /* they come first, by index */
         waiting item = hard->items[i];
-        if (item.bits >= MID_BITS)
+        if (!item.is_small)
             continue;
-        memmove(&hard->items[mid + 1], &hard->items[mid], (i - mid) * sizeof item);
-        hard->items[mid++] = item;
+        memmove(&hard->items[small + 1], &hard->items[small], (i - small) * sizeof item);
+        hard->items[small++] = item;
     }
-    size_t many = (size_t)MANY_PER_WORKER * hard->workers;
-    fan_status status =
-        mid > many ? run_more(hard, 0, mid - hard->workers + 1, FANI_MORE_WHOLE, error) : FAN_OK;
+    if (status == FAN_OK && small > many)
+        status = run_more(hard, 0, small - hard->workers + 1, FANI_MORE_WHOLE, error);
     drop_settled(hard);
+    qsort(hard->items, hard->count, sizeof *hard->items, by_index);
     return status;
 }
 
@@ -394,31 +456,19 @@ static fan_status tell_estimate(const spreading *s, fani_isa isa, fan_error *err
 
 static fan_status search(spreading *s, fani_curves_search *search, fan_error *error)
 {
-    const fani_job_run *run = s->hard->lr->run;
     mpz_srcptr n = s->f->entries[s->at].value;
-    const fan_job *job = run->job;
-    fani_curves_options options = {.executor = run->executor,
-                                   .digits = (unsigned)fani_job_count(job, FANI_KEY_EFFORT, 0),
-                                   .pinned = fani_job_pins_isa(job),
-                                   .isa = fani_job_isa(job),
-                                   .repair = fani_job_flag(job, FANI_KEY_REPAIR),
-                                   .break_lock = fani_job_flag(job, FANI_KEY_BREAK_LOCK),
-                                   .retries = (uint32_t)fani_job_count(job, FANI_KEY_RETRIES, 0),
-                                   .backoff_ms = fani_job_ms(job, FANI_KEY_BACKOFF),
-                                   .deadline = s->deadline,
-                                   .stop = is_stopped,
-                                   .progress = tell_search,
-                                   .tick = tick,
-                                   .user = s};
+    fani_curves_options options = search_options(s->hard->lr->run);
+    options.deadline = s->deadline;
+    options.stop = is_stopped;
+    options.progress = tell_search;
+    options.tick = tick;
+    options.user = s;
     *search = (fani_curves_search){.at = s->f->entries[s->at].at, .work = s->f->work};
-    fan_status status = FAN_OK;
-    if (s->hard->base && fani_curves_units(n, &options, search, FEW_UNITS) == FEW_UNITS)
-        status = fani_hard_files_name(&s->item->files, s->hard->base, FANI_HARD_CURVES, n,
-                                      &options.state);
-    if (status != FAN_OK)
+    if (s->hard->base && fani_curves_units(n, &options, search, FEW_UNITS) == FEW_UNITS &&
+        fani_hard_files_name(&s->item->files, s->hard->base, FANI_HARD_CURVES, n, &options.state) !=
+            FAN_OK)
         return no_memory(error);
-    status = fani_curves_over(n, &options, search, s->divisor, error);
-    return status;
+    return fani_curves_over(n, &options, search, s->divisor, error);
 }
 
 static fan_status sieve(spreading *s, fan_error *error)
@@ -549,9 +599,10 @@ static fan_status work_together(fani_hard *hard, waiting *item, fan_error *error
     fan_status status = keep_run(hard, error);
     while (status == FAN_OK && item->index != UINT64_MAX)
         status = step(&s, error);
-    tell_stage(&s, NULL);
-    if (status == FAN_OK) /* its outcome is there */
+    if (status == FAN_OK) { /* its outcome is there */
+        tell_stage(&s, NULL);
         hard->lr->run->keeps_parts = hard->lr->run->loses_parts = false;
+    }
     mpz_clear(s.divisor);
     fan_factorization_destroy(s.f);
     return status;
@@ -566,5 +617,7 @@ fan_status fani_hard_work(fani_hard *hard, const fan_buffer *args, fan_error *er
         status = fani_list_stop_asked(hard->lr) ? FAN_E_CANCELLED
                                                 : work_together(hard, &hard->items[i], error);
     drop_settled(hard);
+    if (status == FAN_E_CANCELLED && fani_halt_reached(hard->lr->run))
+        return fani_halt_status(hard->lr->run, error);
     return status;
 }
