@@ -15,7 +15,7 @@ static const char *const number = "200000000000000000000210000000000000000000027
 
 /* ---- Units ----------------------------------------------------------------------------------- */
 
-enum { UNITS = 60, BYTES_MAX = 1 << 16 };
+enum { UNITS = 24, BYTES_MAX = 1 << 16 };
 
 /* The replies of the first units, as one thread has them. */
 typedef struct expected {

@@ -153,7 +153,7 @@ FAN_TEST(sieve_codec, relations_come_back_and_only_true_ones)
         EXPECT_TRUE(!unpack(p, reader, a + 1, true, &sum)); /* they are of another one */
         EXPECT_TRUE(!unpack(p, reader, fani_qs_a_count(qs), true, &sum));
     }
-    for (size_t bit = 0; bit < p->size * 8; bit += 5) {
+    for (size_t bit = 0; bit < p->size * 8; bit += p->size / 20 * 8 / 10 + 1) {
         p->bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
         EXPECT_TRUE(!unpack(p, reader, 7, true, &sum));
         p->bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
