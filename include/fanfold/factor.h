@@ -25,9 +25,10 @@ extern "C" {
 /* Primes beyond 64 bits and of up to this many digits are proven; longer ones are only probable. */
 #define FAN_FACTOR_PROOF_DIGITS 500
 /* Numbers of up to so many bits, and longer ones of which no more is left without their small
- * primes, are factored completely, by the quadratic sieve in the end. On one core 63 digits take
- * about a second, 70 some seconds, 80 a minute or two, 90 a quarter of an hour, 100 some hours and
- * about 300 MB: a program that does not want to wait sets fan_factor_options.cancelled. */
+ * primes, are factored completely, by the quadratic sieve in the end: 63 digits in a second or two,
+ * 70 in some seconds, 80 in a minute or two, each three more in about twice the time: 100 in hours,
+ * on one core. Who does not want to wait so long sets fan_factor_options.cancelled; fan_job_run has
+ * all workers do it, and keeps it (job.h). */
 #define FAN_FACTOR_FULL_BITS 332
 /* The most that fan_factor_options.digits may ask for: weeks for a number of 100 digits. */
 #define FAN_FACTOR_DIGITS_MAX 50

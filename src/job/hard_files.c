@@ -121,7 +121,9 @@ static fan_status sweep(const char *folder, const char *base, fan_error *error)
     DIR *entries = opendir(folder);
     if (!entries)
         return FAN_OK; /* whoever writes there will say it */
-    for (const struct dirent *entry; status == FAN_OK && (entry = readdir(entries));) {
+    const struct dirent *entry;
+    /* cppcheck-suppress readdirCalled ; no other thread reads this folder */
+    while (status == FAN_OK && (entry = readdir(entries))) {
         char *path = NULL;
         if (!is_ours(entry->d_name, base))
             continue;

@@ -124,7 +124,7 @@ static const key_entry table[FANI_KEY_COUNT] = {
         {{"effort", "factor divisors", "N",
           "look for prime factors of up to N digits, 1 to 50, however long it takes "
           "(default: 30, fewer in numbers of more than 150 digits; numbers of up to "
-          "80 digits, or 2N, are factored completely)",
+          "100 digits, or 2N, are factored completely)",
           false},
          .rule = RULE_COUNT,
          .low = 1,

@@ -670,7 +670,9 @@ static fan_status map_and_rest(list_run *lr, const fan_buffer *args, fan_source 
     do {
         lr->paused = false;
         status = fani_list_map_with(lr, lr->list->task, source, sink, &options, error);
-        if (status == FAN_OK && fani_hard_count(lr->hard))
+        if (status == FAN_OK && lr->rest)
+            status = lr->rest(lr, args, error);
+        else if (status == FAN_OK && fani_hard_count(lr->hard))
             status = fani_hard_work(lr->hard, args, error);
     } while (status == FAN_OK && lr->paused);
     return status == FAN_OK ? read_status(lr, error) : status;

@@ -176,7 +176,8 @@ static fan_status settle(fani_hard *hard, waiting *item, const fan_outcome *end,
     o->size = end->size;
     o->text = end->text;
     o->run_ns += item->spent_ns;
-    fan_status status = fani_list_settle(hard->lr, o, error);
+    fan_status status = hard->lr->settle ? hard->lr->settle(hard->lr, o, error)
+                                         : fani_list_settle(hard->lr, o, error);
     if (status == FAN_OK)
         status = fani_hard_files_forget(&item->files, hard->lr->run, error);
     clear_item(item);
@@ -495,7 +496,7 @@ static fan_status sieve(spreading *s, fan_error *error)
 /* A divisor of the composite, or nothing more to be done about it: what is known is then s->f. */
 static fan_status split(spreading *s, fan_error *error)
 {
-    fani_curves_search found;
+    fani_curves_search found = {0};
     const fani_job_run *run = s->hard->lr->run;
     const fan_factor_options effort = {.digits =
                                            (unsigned)fani_job_count(run->job, FANI_KEY_EFFORT, 0)};

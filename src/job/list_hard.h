@@ -22,11 +22,11 @@ fan_status fani_hard_keep(fani_hard *hard, const fan_outcome *outcome, fan_error
 size_t fani_hard_count(const fani_hard *hard);
 bool fani_hard_is_full(const fani_hard *hard);
 
-/* Works off all that wait, by index, and writes their outcomes (fani_list_settle). `args` are the
- * task's. What the run's ledger and output have to be told is told meanwhile. Errors: what ended
- * the run; what was done until then is kept in files where the run has a state (OUTPUT.curves-HASH
- * and OUTPUT.sieve-HASH beside the output, or beside the file of the key `state`), which are
- * removed once the item's result is safe. */
+/* Works off all that wait, by index, and writes their outcomes (fani_list_state.settle). `args` are
+ * the task's. What the run's ledger and output have to be told is told meanwhile. Errors: what
+ * ended the run; what was done until then is kept in files where the run has a state
+ * (OUTPUT.curves-HASH and OUTPUT.sieve-HASH beside the output, or beside the file of the key
+ * `state`), which are removed once the item's result is safe. */
 fan_status fani_hard_work(fani_hard *hard, const fan_buffer *args, fan_error *error);
 
 #endif

@@ -22,6 +22,10 @@ typedef struct fani_list_state {
     bool stopping;          /* stop was asked for: what is written is shown at once */
     struct fani_hard *hard; /* numbers that were left (list_hard.h); NULL: the task leaves none */
     bool paused;            /* the map was ended although the input has not: for them */
+    /* How the outcome of such a number is written; NULL: fani_list_settle. */
+    fan_status (*settle)(struct fani_list_state *lr, const fan_outcome *outcome, fan_error *error);
+    /* What is done after each map, with the task's arguments; NULL: fani_hard_work. */
+    fan_status (*rest)(struct fani_list_state *lr, const fan_buffer *args, fan_error *error);
 } fani_list_state;
 
 /* A reader over the job's inputs, to be freed by the caller. FAN_E_MEMORY. */

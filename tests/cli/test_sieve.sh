@@ -161,6 +161,21 @@ run "$fanfold" factor --timeout 2 --format tsv 12 "15*$long" 15 && expect 1
 says 'is not completely factored within the time limit'
 check [ "$(cut -f 1,3,4 out)" = "$(printf 'index\tfactors\tstatus\n0\t2 2 3\tok\n1\t3 5 c%s\tpartial\n2\t3 5\tok' "$long")" ]
 
+what='what the time did not suffice for, again'
+numbers=(12 "$first" 15 "$second" 21)
+run "$fanfold" factor -j 1 --timeout 0.1 --output again "${numbers[@]}" && expect 1
+"$fanfold" factor -j 1 --output again --retry-failed "${numbers[@]}" >out 2>err </dev/null &
+pid=$!
+works "$pid" again 30000 || fail "$what: had ended before"
+kill -KILL "$pid"
+wait "$pid" 2>shell
+at=$(size_of again)
+run "$fanfold" factor -j 2 --output again --retry-failed "${numbers[@]}" && expect 0
+check [ "$at" -gt 30000 ]
+check cmp again <(printf '%s\n' '12: 2 2 3' "$first_line" '15: 3 5' "$second_line" '21: 3 7')
+nothing_left again
+rm again*
+
 what='the state of another number'
 interrupted mine "$fanfold" factor --output mine "$long"
 mine=$(state_of mine)
@@ -195,6 +210,6 @@ run "$fanfold" factor --dry-run 12 "2*$long" && expect 0
 check grep -Eq '^estimate +the sieve of a composite of 80 digits takes about [0-9.]+ (s|min|h|days) of one core' out
 
 what='progress'
-interrupted mine "$fanfold" factor --output mine --resume --progress always "$long"
+interrupted shown "$fanfold" factor --output shown --progress always "$long"
 check grep -Eq '^factor: .*; sieve of 80 digits: [0-9]+ relations with [0-9]+ of [0-9]+ cycles, [0-9]+/s' err
 finish
