@@ -293,13 +293,13 @@ agrees loose 1
 # ---- Shards -----------------------------------------------------------------------------------
 
 # Behind the others, in the second shard, one that never ends by itself.
-endless='10^2000+31'
+endless=1$(printf '%0150d' 0)121$(printf '%0150d' 0)3443
 { cat numbers && echo "$endless"; } >more
 items=$((items + 1))
-shard=("$fanfold" factor --input more --effort 14 --format tsv -j 1)
-# timed_out OUTPUT: how many of its items.
+shard=("$fanfold" factor --input more --effort 50 --format tsv -j 1)
+# timed_out OUTPUT: how many of its items; the endless one may have come to what is told in part.
 timed_out() {
-    "$fanfold" results --format tsv "$1" | grep -c 'timed out'
+    "$fanfold" results --format tsv "$1" | grep -Ec 'timed out|time limit'
 }
 
 what='shards'
@@ -356,7 +356,7 @@ expect 2
 agrees cut 1
 checks=$((checks + 2))
 head -n -1 cut | cmp -s - plain.tsv || fail "$what: not the lines of a run in which nothing failed"
-tail -n 1 cut | grep -q "^$((items - 1))	.*timed out	.*300 ms" || fail "$what: $(tail -n 1 cut)"
+tail -n 1 cut | grep -Eq "^$((items - 1))	.*(timed out	.*300 ms|partial	.*time limit)" || fail "$what: $(tail -n 1 cut)"
 
 what='shards that were not begun'
 for i in 2 1; do
