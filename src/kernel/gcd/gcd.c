@@ -17,12 +17,6 @@ uint64_t fan_gcd_u64(uint64_t a, uint64_t b)
     return a << shared_twos;
 }
 
-void fan_gcd_u64_array(const uint64_t *a, const uint64_t *b, uint64_t *out, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        out[i] = fan_gcd_u64(a[i], b[i]);
-}
-
 void fan_gcd_mpz(mpz_srcptr a, mpz_srcptr b, mpz_ptr gcd)
 {
     mpz_gcd(gcd, a, b);
