@@ -61,6 +61,35 @@ FAN_API void fan_gcd_mpz(mpz_srcptr a, mpz_srcptr b, mpz_ptr gcd);
  * initialized by the caller and is none of the values. Any thread, as fan_gcd_mpz. */
 FAN_API void fan_gcd_list(mpz_srcptr values, size_t count, mpz_ptr gcd);
 
+/* out[i] = gcd(a[i], b[i]) for i < n, integers of `limbs` limbs each, the lowest limb first, one
+ * integer behind the other; of any length below that. `out` may be `a` or `b`, but not overlap them
+ * otherwise; n and `limbs` may be 0. 32 pairs and more of about the same length in one call are
+ * fastest. Errors: FAN_E_MEMORY, before anything is written. GMP ends the process when memory runs
+ * out. Any thread. Source: divsteps in lanes (Bernstein, Yang 2019) up to 40960 bits where the
+ * machine has AVX-512, GMP's for longer ones and elsewhere. */
+FAN_API fan_status fan_gcd_limbs_array(const mp_limb_t *a, const mp_limb_t *b, mp_limb_t *out,
+                                       size_t limbs, size_t n);
+
+/* out[i] = gcd(a[i], b[i]) for i < n, of any size and sign, as fan_gcd_mpz. An array `mpz_t v[3]`
+ * is passed as v[0]. out[i], initialized by the caller, may be a[i] or b[i] and no other of them.
+ * Those of one length are worked on together, in whatever order they come. Errors: FAN_E_MEMORY,
+ * before anything is written. GMP ends the process when memory runs out. Any thread. Source: as
+ * fan_gcd_limbs_array. */
+FAN_API fan_status fan_gcd_mpz_array(mpz_srcptr a, mpz_srcptr b, mpz_ptr out, size_t n);
+
+/* *lcm = the least common multiple of `a` and `b`, of any size and sign; never negative, 0 where
+ * one of them is 0. `lcm` may be `a` or `b`. Otherwise as fan_gcd_mpz. */
+FAN_API void fan_lcm_mpz(mpz_srcptr a, mpz_srcptr b, mpz_ptr lcm);
+
+/* *gcd = g = gcd(a, b), and *x and *y with a * *x + b * *y = g, the least such, as fan_gcdext_u64
+ * has them: |*x| is at most |b| / 2g, and |*y| at most |a| / 2g, but for factors 0 and 1 or -1
+ * where one of them divides the other. gcd, x and y are initialized by the caller, three different
+ * ones; each may be `a` or `b`. Otherwise as fan_gcd_mpz. */
+FAN_API void fan_gcdext_mpz(mpz_srcptr a, mpz_srcptr b, mpz_ptr gcd, mpz_ptr x, mpz_ptr y);
+
+/* Whether gcd(a, b) is 1. Otherwise as fan_gcd_mpz. */
+FAN_API bool fan_coprime_mpz(mpz_srcptr a, mpz_srcptr b);
+
 #ifdef __cplusplus
 }
 #endif

@@ -28,3 +28,25 @@ void fan_gcd_list(mpz_srcptr values, size_t count, mpz_ptr gcd)
     for (size_t i = 0; i < count && mpz_cmp_ui(gcd, 1) != 0; i++)
         mpz_gcd(gcd, gcd, &values[i]);
 }
+
+void fan_lcm_mpz(mpz_srcptr a, mpz_srcptr b, mpz_ptr lcm)
+{
+    mpz_lcm(lcm, a, b);
+}
+
+void fan_gcdext_mpz(mpz_srcptr a, mpz_srcptr b, mpz_ptr gcd, mpz_ptr x, mpz_ptr y)
+{
+    mpz_gcdext(gcd, x, y, a, b);
+}
+
+bool fan_coprime_mpz(mpz_srcptr a, mpz_srcptr b)
+{
+    mpz_t gcd;
+    if (mpz_even_p(a) && mpz_even_p(b))
+        return false;
+    mpz_init(gcd);
+    mpz_gcd(gcd, a, b);
+    bool is_one = mpz_cmp_ui(gcd, 1) == 0;
+    mpz_clear(gcd);
+    return is_one;
+}
