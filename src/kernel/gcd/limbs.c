@@ -151,11 +151,24 @@ static void gcd_words(fani_gcd_pair *pairs, size_t count)
     }
 }
 
+/* One after the other, each where it is. */
+static void gcd_singly(const place *places, size_t count, mpz_srcptr a, mpz_srcptr b, mpz_ptr out)
+{
+    for (size_t i = 0; i < count; i++) {
+        size_t at = places[i].index;
+        mpz_gcd(&out[at], &a[at], &b[at]);
+    }
+}
+
 static void gcd_places(const workshop *w, const place *places, size_t count, mpz_srcptr a,
                        mpz_srcptr b, mpz_ptr out)
 {
     fani_gcd_pair pairs[FANI_GCD_GROUP];
     size_t limbs = places[count - 1].limbs;
+    if (limbs > 1 && (!w->scratch || limbs > w->longest)) {
+        gcd_singly(places, count, a, b, out);
+        return;
+    }
     for (size_t i = 0; i < count; i++) {
         size_t at = places[i].index;
         mpz_pair(&a[at], &b[at], &out[at], places[i].limbs, &pairs[i]);
