@@ -14,11 +14,12 @@ const cli_command command_gcd = {
         "are gzip or zstd data are unpacked.\n"
         "\n"
         "--lcm, --extended (a x + b y = g) and --coprime print what follows from the gcd in its\n"
-        "place.\n"
+        "place; --all gives one gcd for all there is.\n"
         "\n"
         "  fanfold gcd 1963309 2265973\n"
         "  fanfold gcd -12 18\n"
         "  fanfold gcd --extended 240 46\n"
+        "  seq 12 6 6000 | fanfold gcd --all\n"
         "  fanfold gcd --input pairs.txt -j 8 --executor processes\n",
     .takes = TAKES_JOB,
     .job_keys = true,

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "job/gcd_all.h"
 #include "job/list.h"
 #include "job/record.h"
 #include "job/written.h"
@@ -412,27 +413,57 @@ static gives wanted(const fan_job *job)
     return fani_job_flag(job, FANI_KEY_COPRIME) ? GIVES_COPRIME : GIVES_GCD;
 }
 
+/* The one item of a run with the key all: gcd(g, 0) is g. */
+static fan_status add_all(const fani_list *list, fani_reader *reader, const fan_job *job)
+{
+    (void)job;
+    return fani_reader_add_text(reader, list->user);
+}
+
+/* With the key all: the gcd, behind it the 0 that makes it a line of two. */
+static fan_status text_of_all(fani_job_run *run, fan_buffer *line, fan_error *error)
+{
+    fan_buffer text = {0};
+    fan_status status = fani_gcd_all(run, &text, error);
+    if (status != FAN_OK)
+        return status;
+    status = fani_bytes_add(line, text.bytes, strlen((const char *)text.bytes));
+    if (status == FAN_OK)
+        status = fani_bytes_add(line, " 0", sizeof " 0");
+    fan_buffer_clear(&text);
+    return status == FAN_OK ? FAN_OK : fani_error_set(error, status, "out of memory");
+}
+
 static fan_status run_gcd(fani_job_run *run, fan_error *error)
 {
     gcd_settings settings = {.gives = wanted(run->job)};
-    fan_buffer bytes = {.bytes = (unsigned char *)&settings, .size = sizeof settings};
-    const fani_list list = {.name = "gcd",
-                            .task = &fani_task_gcd,
-                            .unit = FANI_UNIT_LINE,
-                            .join_arguments = true,
-                            .columns = results[settings.gives].columns,
-                            .value_columns = 1,
-                            .settings = settings.gives == GIVES_GCD ? NULL : &bytes};
-    return fani_list_run(run, &list, error);
+    fan_buffer bytes = {.bytes = (unsigned char *)&settings, .size = sizeof settings}, line = {0};
+    bool all = fani_job_flag(run->job, FANI_KEY_ALL);
+    fani_list list = {.name = "gcd",
+                      .task = &fani_task_gcd,
+                      .unit = FANI_UNIT_LINE,
+                      .join_arguments = true,
+                      .columns = results[settings.gives].columns,
+                      .value_columns = 1,
+                      .settings = settings.gives == GIVES_GCD ? NULL : &bytes,
+                      .inputs = all ? add_all : NULL};
+    fan_status status = all ? text_of_all(run, &line, error) : FAN_OK;
+    list.user = line.bytes;
+    if (status == FAN_OK)
+        status = fani_list_run(run, &list, error);
+    fan_buffer_clear(&line);
+    return status;
 }
 
 static fan_status check_gcd(const fan_job *job, fan_error *error)
 {
-    if (fani_job_flag(job, FANI_KEY_LCM) + fani_job_flag(job, FANI_KEY_EXTENDED) +
-            fani_job_flag(job, FANI_KEY_COPRIME) <=
-        1)
-        return FAN_OK;
-    return fani_error_set(error, FAN_E_ARGUMENT, "lcm, extended and coprime: at most one of them");
+    bool lcm = fani_job_flag(job, FANI_KEY_LCM), extended = fani_job_flag(job, FANI_KEY_EXTENDED);
+    if (lcm + extended + fani_job_flag(job, FANI_KEY_COPRIME) > 1)
+        return fani_error_set(error, FAN_E_ARGUMENT,
+                              "lcm, extended and coprime: at most one of them");
+    if (fani_job_flag(job, FANI_KEY_ALL) && (lcm || extended || fani_job_text(job, FANI_KEY_SHARD)))
+        return fani_error_set(error, FAN_E_ARGUMENT, "all goes with none of lcm, extended, shard");
+    return FAN_OK;
 }
 
 const fani_job_kind fani_job_gcd = {

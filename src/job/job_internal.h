@@ -29,6 +29,7 @@ typedef enum fani_key {
     FANI_KEY_LCM,
     FANI_KEY_EXTENDED,
     FANI_KEY_COPRIME,
+    FANI_KEY_ALL,
     FANI_KEY_EXPRESSION,
     FANI_KEY_OVER,
     FANI_KEY_RULE,

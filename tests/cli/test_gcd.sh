@@ -45,6 +45,25 @@ says '(standard input):1:1: 3 numbers: expected two'
 run "$fanfold" gcd --lcm --coprime 4 6 && expect 2 '' && says 'lcm, extended and coprime: at most one of them'
 run "$fanfold" factor --lcm 4 && expect 2 ''
 
+what='the gcd of all'
+run "$fanfold" gcd --all 12 18 27 && expect 0 '3\n'
+run_on '' "$fanfold" gcd --all && expect 0 '0\n'
+run_on '12 24\n36 2^70*3\n -48 0 \n' "$fanfold" gcd --all && expect 0 '12\n'
+run_on '2^200*3\n2^100*9\n' "$fanfold" gcd --all --format ndjson
+expect 0 '{"schema":"fanfold.gcd/1","index":0,"status":"ok","gcd":"3802951800684688204490109616128"}\n'
+run_on '6 35 0' "$fanfold" gcd --all --coprime && expect 0 'true\n'
+run_on '12 24\n36 x 5\n' "$fanfold" gcd --all && expect 2 '' && says "(standard input):2:4: 'x' is no number"
+run_on '7 14\n-3-\n' "$fanfold" gcd --all && expect 2 '' && says "(standard input):2:4: '-3-' ends too early"
+run "$fanfold" gcd --all --input "$tmp/nowhere" && expect 2 '' && says "nowhere can't be opened"
+run "$fanfold" gcd --all --lcm 4 6 && expect 2 '' && says 'all goes with none of lcm, extended, shard'
+seq 14 28 200000 >"$tmp/multiples"
+seq 21 42 200000 >>"$tmp/multiples"
+for executor in serial threads processes; do
+    run "$fanfold" gcd --all --input "$tmp/multiples" --executor "$executor" && expect 0 '7\n'
+done
+run "$fanfold" gcd --all --input "$tmp/multiples" --output "$tmp/of-all" && expect 0 ''
+[ "$(cat "$tmp/of-all")" = 7 ] || fail "$what: $(cat "$tmp/of-all") in the file"
+
 # Pairs of any length, among them zeros, negative ones, lists and bad lines, many more than a group.
 what='the same bytes'
 awk 'function number(digits,  s) {

@@ -11,8 +11,7 @@
 
 enum {
     LONGEST = 640, /* limbs; GMP's methods for longer numbers are faster than lanes */
-    VECTOR = 8,    /* pairs that cost no more than one, where fewer than a group are left */
-    WORTH = 2,     /* pairs from which on that is less than one after the other */
+    WORTH = 3,     /* pairs from which on a vector of 8 is faster than one after the other */
 };
 
 /* What a call works with. */
@@ -63,19 +62,11 @@ void fani_gcd_limbs_avx512(fani_gcd_pair *pairs, size_t count, size_t rounds, ui
 /* At most a group, of up to `limbs` limbs. */
 static void gcd_group(const workshop *w, fani_gcd_pair *pairs, size_t count, size_t limbs)
 {
-    if (!w->scratch || limbs > w->longest) {
+    if (!w->scratch || limbs > w->longest || count < WORTH) {
         fani_gcd_limbs_scalar(pairs, count);
         return;
     }
-    while (count > 0) {
-        size_t now = count > 2 * VECTOR ? count : count < VECTOR ? count : VECTOR;
-        if (now < WORTH)
-            fani_gcd_limbs_scalar(pairs, now);
-        else
-            fani_gcd_limbs_avx512(pairs, now, 0, w->scratch);
-        pairs += now;
-        count -= now;
-    }
+    fani_gcd_limbs_avx512(pairs, count, 0, w->scratch);
 }
 
 static void gcd_limbs(const workshop *w, const mp_limb_t *a, const mp_limb_t *b, mp_limb_t *out,

@@ -260,14 +260,19 @@ INLINE size_t all_rounds(__m512i *f, __m512i *g, size_t stride, int vectors, siz
     return size;
 }
 
-static size_t rounds_of_group(__m512i *f, __m512i *g, size_t size, size_t rounds)
+/* The loops are made for each number of vectors. */
+static size_t rounds_of(int vectors, __m512i *f, __m512i *g, size_t size, size_t rounds)
 {
-    return all_rounds(f, g, size, VECTORS, rounds);
-}
-
-static size_t rounds_of_vector(__m512i *f, __m512i *g, size_t size, size_t rounds)
-{
-    return all_rounds(f, g, size, 1, rounds);
+    switch (vectors) {
+    case 1:
+        return all_rounds(f, g, size, 1, rounds);
+    case 2:
+        return all_rounds(f, g, size, 2, rounds);
+    case 3:
+        return all_rounds(f, g, size, 3, rounds);
+    default:
+        return all_rounds(f, g, size, VECTORS, rounds);
+    }
 }
 
 /* ---- Into lanes and back --------------------------------------------------------------------- */
@@ -413,15 +418,15 @@ static bool has_g(const group *at, size_t lane, size_t size)
 void fani_gcd_limbs_avx512(fani_gcd_pair *pairs, size_t count, size_t rounds, uint64_t *scratch)
 {
     size_t bits = most_bits(pairs, count);
-    group at = {.lanes = count <= LANES ? LANES : FANI_GCD_GROUP, .size = lane_limbs(bits)};
+    group at = {.lanes = (count + LANES - 1) / LANES * LANES, .size = lane_limbs(bits)};
     at.f = scratch;
     at.g = at.f + at.size * at.lanes;
     at.plain = at.g + at.size * at.lanes;
     for (size_t i = 0; i < at.lanes; i++)
         put_pair(&at, i < count ? &pairs[i] : &(fani_gcd_pair){0}, i);
     rounds = rounds ? rounds : (3 * bits + 4 * BITS) / BITS;
-    size_t size = (at.lanes == LANES ? rounds_of_vector : rounds_of_group)(
-        (__m512i *)(void *)at.f, (__m512i *)(void *)at.g, at.size, rounds);
+    size_t size = rounds_of((int)(at.lanes / LANES), (__m512i *)(void *)at.f,
+                            (__m512i *)(void *)at.g, at.size, rounds);
     for (size_t i = 0; i < count; i++) {
         if (has_g(&at, i, size))
             fani_gcd_limbs_scalar(&pairs[i], 1);
