@@ -195,7 +195,8 @@ static fan_status answer_lcm(gcd_state *s, fan_run *run, size_t at, uint64_t fir
     set_u64(s->x, a);
     set_u64(s->y, s->b[at]);
     mpz_mul(s->x, s->x, s->y);
-    return answer_integers(s, run, s->items[at], first, &(mpz_srcptr){s->x}, 1);
+    mpz_srcptr product = s->x;
+    return answer_integers(s, run, s->items[at], first, &product, 1);
 }
 
 /* Written where the reply stays: what a list of short numbers costs is decided here. */
@@ -282,7 +283,8 @@ static fan_status answer_extended(gcd_state *s, fan_run *run, size_t i, uint64_t
                                   mpz_srcptr b)
 {
     fan_gcdext_mpz(a, b, a, s->x, s->y);
-    return answer_integers(s, run, i, first, (mpz_srcptr[]){a, s->x, s->y}, 3);
+    mpz_srcptr values[] = {a, s->x, s->y};
+    return answer_integers(s, run, i, first, values, 3);
 }
 
 /* The line at work had so many numbers, the last of them in b, what the others give in a. */

@@ -302,7 +302,7 @@ static size_t lane_limbs(size_t bits)
 
 size_t fani_gcd_limbs_scratch(size_t limbs)
 {
-    return 2 * FANI_GCD_GROUP * lane_limbs(limbs * GMP_NUMB_BITS) + limbs + PADDING + LANES;
+    return lane_limbs(limbs * GMP_NUMB_BITS) * 2 * FANI_GCD_GROUP + limbs + PADDING + LANES;
 }
 
 /* Cuts a number, less its lowest zeros, into the limbs of a lane. */
@@ -417,14 +417,16 @@ static bool has_g(const group *at, size_t lane, size_t size)
 
 void fani_gcd_limbs_avx512(fani_gcd_pair *pairs, size_t count, size_t rounds, uint64_t *scratch)
 {
+    static const mp_limb_t zero;
+    const fani_gcd_pair nobody = {.a = &zero, .b = &zero};
     size_t bits = most_bits(pairs, count);
     group at = {.lanes = (count + LANES - 1) / LANES * LANES, .size = lane_limbs(bits)};
     at.f = scratch;
     at.g = at.f + at.size * at.lanes;
     at.plain = at.g + at.size * at.lanes;
     for (size_t i = 0; i < at.lanes; i++)
-        put_pair(&at, i < count ? &pairs[i] : &(fani_gcd_pair){0}, i);
-    rounds = rounds ? rounds : (3 * bits + 4 * BITS) / BITS;
+        put_pair(&at, i < count ? &pairs[i] : &nobody, i);
+    rounds = rounds ? rounds : 3 * bits / BITS + 4;
     size_t size = rounds_of((int)(at.lanes / LANES), (__m512i *)(void *)at.f,
                             (__m512i *)(void *)at.g, at.size, rounds);
     for (size_t i = 0; i < count; i++) {

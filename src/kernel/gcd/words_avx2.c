@@ -98,7 +98,7 @@ static inline __attribute__((always_inline)) void steps_short(pairs *p)
 {
     __m256i a[FLIGHT / 2], b[FLIGHT / 2];
 #pragma GCC unroll 4
-    for (int k = 0; k < FLIGHT / 2; k++) {
+    for (size_t k = 0; k < FLIGHT / 2; k++) {
         a[k] = _mm256_or_si256(p->a[2 * k], _mm256_slli_epi64(p->a[2 * k + 1], 32));
         b[k] = _mm256_or_si256(p->b[2 * k], _mm256_slli_epi64(p->b[2 * k + 1], 32));
     }
@@ -108,7 +108,7 @@ static inline __attribute__((always_inline)) void steps_short(pairs *p)
             step_short(&a[k % (FLIGHT / 2)], &b[k % (FLIGHT / 2)]);
     } while (any_left(b, FLIGHT / 2));
 #pragma GCC unroll 4
-    for (int k = 0; k < FLIGHT / 2; k++) {
+    for (size_t k = 0; k < FLIGHT / 2; k++) {
         p->a[2 * k] = _mm256_blend_epi32(a[k], _mm256_setzero_si256(), 0xaa);
         p->a[2 * k + 1] = _mm256_srli_epi64(a[k], 32);
         p->b[2 * k] = p->b[2 * k + 1] = _mm256_setzero_si256();

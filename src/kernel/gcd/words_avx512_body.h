@@ -65,7 +65,7 @@ static inline __attribute__((always_inline)) void steps_32(pairs *p)
 {
     __m512i a[FLIGHT / 2], b[FLIGHT / 2], left;
 #pragma GCC unroll 16
-    for (int k = 0; k < FLIGHT / 2; k++) {
+    for (size_t k = 0; k < FLIGHT / 2; k++) {
         a[k] = narrow(&p->a[2 * k]);
         b[k] = narrow(&p->b[2 * k]);
     }
@@ -81,7 +81,7 @@ static inline __attribute__((always_inline)) void steps_32(pairs *p)
         }
     } while (_mm512_test_epi64_mask(left, left));
 #pragma GCC unroll 16
-    for (int k = 0; k < FLIGHT / 2; k++) {
+    for (size_t k = 0; k < FLIGHT / 2; k++) {
         p->a[2 * k] = _mm512_maskz_mov_epi32(0x5555, a[k]);
         p->a[2 * k + 1] = _mm512_srli_epi64(a[k], 32);
     }
