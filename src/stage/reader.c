@@ -1,6 +1,5 @@
 #include "stage/reader_internal.h"
 
-#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -13,7 +12,6 @@
 
 enum {
     CHUNK = 65536,
-    SLACK = 16,          /* bytes behind a chunk that may be looked at, whatever they are */
     ITEMS_MAX = 16384,   /* given at once */
     BYTES_MAX = 1 << 20, /* begun at once */
     EXCERPT = 20,        /* bytes kept of a refused token */
@@ -40,7 +38,7 @@ fan_status fani_reader_new(const fani_reader_options *options, fani_reader **rea
         r->options.line_max = SIZE_MAX;
     r->to_pass = r->options.first;
     r->line = 1;
-    r->chunk = calloc(1, CHUNK + SLACK);
+    r->chunk = calloc(1, CHUNK + FANI_READER_SLACK);
     r->offsets = malloc((ITEMS_MAX + 1) * sizeof *r->offsets);
     if (!r->chunk || !r->offsets) {
         fani_reader_free(r);
@@ -257,29 +255,6 @@ static void refuse(fani_reader *r, fani_flaw flaw, size_t excerpt_from, size_t l
 
 /* ---- Cutting --------------------------------------------------------------------------------- */
 
-static bool is_blank(unsigned char c)
-{
-    return c == ' ' || c == '\n' || c == '\t' || c == '\r';
-}
-
-/* Where the next blank is, or the end of the chunk. Looks for a byte below '!' among eight at once
- * (the lowest that the subtraction marks is one). */
-static inline size_t token_end(const unsigned char *chunk, size_t at, size_t end)
-{
-    const uint64_t each = UINT64_C(0x0101010101010101);
-    for (size_t i = at; i < end;) {
-        uint64_t word;
-        memcpy(&word, chunk + i, sizeof word);
-        word = le64toh(word);
-        uint64_t low = (word - each * '!') & ~word & (each << 7);
-        i += low ? (size_t)__builtin_ctzll(low) / 8 : sizeof word;
-        if (low && i < end && is_blank(chunk[i]))
-            return i;
-        i += low != 0; /* something else, or behind the end */
-    }
-    return end;
-}
-
 static void begin_token(fani_reader *r)
 {
     unsigned char c = r->chunk[r->at];
@@ -321,61 +296,12 @@ static void take_token(fani_reader *r)
     size_t from = r->at;
     if (!r->in_token)
         begin_token(r);
-    r->at = token_end(r->chunk, from, r->end);
+    r->at = fani_token_end(r->chunk, from, r->end);
     if (r->skipping)
         return;
     append(r, r->chunk + from, r->at - from);
     r->token_size += r->at - from;
     check_limits(r);
-}
-
-/* Items that are one token each, all of it in the chunk with the blank behind it: what most are.
- * What this takes could be taken byte by byte as well; what a million items cost is decided here.
- * True: it took something. */
-static bool take_whole_tokens(fani_reader *r, size_t max_items, size_t max_bytes)
-{
-    const unsigned char *chunk = r->chunk;
-    unsigned char *out = r->out;
-    uint64_t *offsets = r->offsets, index = r->next_index;
-    fani_place *places = r->places;
-    size_t at = r->at, used = r->out_used, count = r->count, mask = r->place_capacity - 1;
-    size_t line_at = (size_t)(r->line_position - r->chunk_position); /* below 0: it wraps round */
-    uint32_t line = r->line, input = (uint32_t)r->current;
-    while (at < r->end && count < max_items && used < max_bytes) {
-        size_t end = token_end(chunk, at, r->end), size = end - at, column = at - line_at + 1;
-        if (end == r->end || size > r->options.token_max)
-            break;
-        if (size) {
-            if (size <= SLACK) /* a copy of fixed size; there is room (see cut) */
-                memcpy(out + used, chunk + at, SLACK);
-            else
-                memcpy(out + used, chunk + at, size);
-            places[index++ & mask] =
-                (fani_place){.input = input,
-                             .line = line,
-                             .column = column < UINT32_MAX ? (uint32_t)column : UINT32_MAX};
-            offsets[++count] = used += size;
-        }
-        at = end + 1;
-        if (chunk[end] == '\n') {
-            line += line < UINT32_MAX;
-            line_at = at;
-        }
-    }
-    bool took = at > r->at;
-    r->at = at;
-    r->out_used = used;
-    r->count = count;
-    r->next_index = index;
-    r->line = line;
-    r->line_position = r->chunk_position + line_at;
-    return took;
-}
-
-/* Whether items are to be taken, and one may begin here. */
-static bool may_take_whole(const fani_reader *r)
-{
-    return r->options.unit == FANI_UNIT_TOKEN && !r->in_item && !r->to_pass && r->options.step <= 1;
 }
 
 /* Goes on in an entry that is not wanted, to its end or the chunk's: nothing of it is kept. */
@@ -390,7 +316,7 @@ static void pass_over(fani_reader *r)
         r->at = end ? (size_t)(end - r->chunk) : r->end;
         return;
     }
-    r->at = token_end(r->chunk, r->at, r->end);
+    r->at = fani_token_end(r->chunk, r->at, r->end);
 }
 
 /* One blank; where items are lines, blanks inside an item are part of it. */
@@ -438,7 +364,8 @@ static void take_record(fani_reader *r)
 }
 
 /* Cuts items from the chunk until it is used up or the limits are reached. An excerpt can be longer
- * than what it stands for, by less than its double; EXCERPT is room for a copy of SLACK bytes too.
+ * than what it stands for, by less than its double; EXCERPT is room for a copy of FANI_READER_SLACK
+ * bytes too.
  */
 static fan_status cut(fani_reader *r, size_t max_items, size_t max_bytes)
 {
@@ -446,11 +373,11 @@ static fan_status cut(fani_reader *r, size_t max_items, size_t max_bytes)
     if (status != FAN_OK)
         return status;
     while (r->at < r->end && r->count < max_items && r->offsets[r->count] < max_bytes) {
-        if (may_take_whole(r) && take_whole_tokens(r, max_items, max_bytes))
+        if (fani_reader_take_whole(r, max_items, max_bytes))
             continue;
         if (r->options.unit == FANI_UNIT_RECORD)
             take_record(r);
-        else if (is_blank(r->chunk[r->at]))
+        else if (fani_is_blank(r->chunk[r->at]))
             take_blank(r);
         else if (r->in_item ? r->passing : r->to_pass > 0)
             pass_over(r);
@@ -493,7 +420,7 @@ static size_t longest_token(const char *text, size_t size)
 {
     size_t longest = 0;
     for (size_t i = 0, from = 0; i <= size; i++) {
-        if (i < size && !is_blank((unsigned char)text[i]))
+        if (i < size && !fani_is_blank((unsigned char)text[i]))
             continue;
         from += from < i && (text[from] == '+' || text[from] == '-');
         longest = i - from > longest ? i - from : longest;
@@ -505,9 +432,9 @@ static size_t longest_token(const char *text, size_t size)
 static fan_status text_item(fani_reader *r, const char *text)
 {
     size_t size = strlen(text);
-    for (; size && is_blank((unsigned char)*text); size--)
+    for (; size && fani_is_blank((unsigned char)*text); size--)
         text++;
-    while (size && is_blank((unsigned char)text[size - 1]))
+    while (size && fani_is_blank((unsigned char)text[size - 1]))
         size--;
     fan_status status = longest_token(text, size) > r->options.token_max
                             ? whole_item(r, "...", 3, FANI_FLAW_TOKEN_LONG)

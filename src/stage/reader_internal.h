@@ -1,9 +1,15 @@
-/* What a reader knows: reader.c reads, reader_explain.c tells what is wrong with an item. */
+/* What a reader knows: reader.c reads, reader_whole.c cuts most of what it has read,
+ * reader_explain.c tells what is wrong with an item. */
 #ifndef FANI_READER_INTERNAL_H
 #define FANI_READER_INTERNAL_H
 
+#include <endian.h>
+#include <string.h>
+
 #include "stage/reader.h"
 #include "stage/unpack.h"
+
+enum { FANI_READER_SLACK = 16 }; /* bytes behind a chunk that may be looked at, whatever they are */
 
 typedef struct fani_reader_input {
     char *name; /* path, name of a descriptor, or the text itself */
@@ -49,5 +55,33 @@ struct fani_reader {
     size_t place_capacity;
     uint64_t place_first, next_index; /* the places of first..next - 1 are kept */
 };
+
+static inline bool fani_is_blank(unsigned char c)
+{
+    return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+}
+
+/* Where the next blank is, or the end of the chunk. Looks for a byte below '!' among eight at once
+ * (the lowest that the subtraction marks is one). */
+static inline size_t fani_token_end(const unsigned char *chunk, size_t at, size_t end)
+{
+    const uint64_t each = UINT64_C(0x0101010101010101);
+    for (size_t i = at; i < end;) {
+        uint64_t word;
+        memcpy(&word, chunk + i, sizeof word);
+        word = le64toh(word);
+        uint64_t low = (word - each * '!') & ~word & (each << 7);
+        i += low ? (size_t)__builtin_ctzll(low) / 8 : sizeof word;
+        if (low && i < end && fani_is_blank(chunk[i]))
+            return i;
+        i += low != 0; /* something else, or behind the end */
+    }
+    return end;
+}
+
+/* Takes items that lie whole in the chunk and are as most are, if any may be taken here. There is
+ * room for twice what is left of the chunk, and FANI_READER_SLACK bytes. True: it took something.
+ */
+bool fani_reader_take_whole(fani_reader *r, size_t max_items, size_t max_bytes);
 
 #endif

@@ -17,12 +17,6 @@ uint64_t fan_gcd_u64(uint64_t a, uint64_t b)
     return a << shared_twos;
 }
 
-void fan_gcd_u64_array(const uint64_t *a, const uint64_t *b, uint64_t *out, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        out[i] = fan_gcd_u64(a[i], b[i]);
-}
-
 void fan_gcd_mpz(mpz_srcptr a, mpz_srcptr b, mpz_ptr gcd)
 {
     mpz_gcd(gcd, a, b);
@@ -33,4 +27,26 @@ void fan_gcd_list(mpz_srcptr values, size_t count, mpz_ptr gcd)
     mpz_set_ui(gcd, 0);
     for (size_t i = 0; i < count && mpz_cmp_ui(gcd, 1) != 0; i++)
         mpz_gcd(gcd, gcd, &values[i]);
+}
+
+void fan_lcm_mpz(mpz_srcptr a, mpz_srcptr b, mpz_ptr lcm)
+{
+    mpz_lcm(lcm, a, b);
+}
+
+void fan_gcdext_mpz(mpz_srcptr a, mpz_srcptr b, mpz_ptr gcd, mpz_ptr x, mpz_ptr y)
+{
+    mpz_gcdext(gcd, x, y, a, b);
+}
+
+bool fan_coprime_mpz(mpz_srcptr a, mpz_srcptr b)
+{
+    mpz_t gcd;
+    if (mpz_even_p(a) && mpz_even_p(b))
+        return false;
+    mpz_init(gcd);
+    mpz_gcd(gcd, a, b);
+    bool is_one = mpz_cmp_ui(gcd, 1) == 0;
+    mpz_clear(gcd);
+    return is_one;
 }
