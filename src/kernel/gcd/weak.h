@@ -11,6 +11,7 @@
 #define FANI_GCD_WEAK_H
 
 #include "fanfold/weakkeys.h"
+#include "multiplier.h"
 #include "trees.h"
 
 /* The slot of an invalid key. */
@@ -34,6 +35,22 @@ void fani_weak_set_free(fani_weak_set *set);
 
 /* The product of `count` integers, by a product tree; 1 for none. */
 fan_status fani_weak_product(mpz_ptr product, mpz_srcptr values, size_t count, fan_error *error);
+
+/* gcds: an empty list, filled with each modulus's gcd with the product of all others: `count`
+ * integers for `count` positive moduli, which need not be distinct.
+ *
+ * block_keys: moduli in one tree; in more than two blocks trees need less memory at once, and
+ * the lower ones are built twice; 0: two halves. The gcds do not depend on it.
+ * FAN_E_MEMORY leaves the list empty. Any thread. */
+fan_status fani_weak_gcds(const fani_multiplier *multiplier, mpz_srcptr moduli, size_t count,
+                          size_t block_keys, fani_mpzs *gcds, fan_error *error);
+
+/* Two steps of it, for blocks apart: a block's product and its sum (scaled.h); and, given the
+ * block's fraction of the whole set, the gcds. Errors as above. */
+fan_status fani_weak_block_up(const fani_multiplier *multiplier, mpz_srcptr moduli, size_t count,
+                              mpz_ptr product, mpz_ptr sum, fan_error *error);
+fan_status fani_weak_block_down(const fani_multiplier *multiplier, mpz_srcptr moduli, size_t count,
+                                mpz_srcptr fraction, fani_mpzs *gcds, fan_error *error);
 
 /* gcd(N, (P mod N^2) / N) for each modulus N of a block: its gcd with the product of all others.
  *
