@@ -45,7 +45,7 @@ static void check_multiplier(const fani_multiplier *m, size_t an, size_t bn, boo
         mpz_set_ui(b, 1), mpz_mul_2exp(b, b, 64 * bn), mpz_sub_ui(b, b, 1);
     }
     mp_limb_t *out = malloc((an + bn) * sizeof *out);
-    ASSERT_I64(m->product(out, mpz_limbs_read(a), an, mpz_limbs_read(b), bn), FAN_OK);
+    ASSERT_I64(m->product(m, out, mpz_limbs_read(a), an, mpz_limbs_read(b), bn), FAN_OK);
     mpz_import(got, an + bn, -1, sizeof *out, 0, 0, out);
     mpz_mul(want, a, b);
     EXPECT_TRUE(!mpz_cmp(got, want));
@@ -56,9 +56,10 @@ static void check_multiplier(const fani_multiplier *m, size_t an, size_t bn, boo
         size_t size = m->cyclic_size(sizes[k]);
         EXPECT_TRUE(size >= sizes[k]);
         out = malloc((size + 1) * sizeof *out);
-        ASSERT_I64(m->cyclic(out, size, mpz_limbs_read(a), an, mpz_limbs_read(b), bn), FAN_OK);
+        ASSERT_I64(m->cyclic(m, out, size, mpz_limbs_read(a), an, mpz_limbs_read(b), bn), FAN_OK);
         expect_residue(out, size, a, b, size, -1);
-        ASSERT_I64(m->negacyclic(out, size, mpz_limbs_read(a), an, mpz_limbs_read(b), bn), FAN_OK);
+        ASSERT_I64(m->negacyclic(m, out, size, mpz_limbs_read(a), an, mpz_limbs_read(b), bn),
+                   FAN_OK);
         expect_residue(out, size + 1, a, b, size, 1);
         free(out);
     }
@@ -111,7 +112,7 @@ static fan_status check_leaf(void *user, size_t leaf, const mp_limb_t *fraction)
     if (mpz_sgn(distance))
         s->inexact++;
     mpz_abs(distance, distance);
-    mpz_set_ui(want, s->levels + 1);
+    mpz_set_ui(want, s->levels + FANI_SCALED_ROOT_ERROR);
     mpz_mul_2exp(want, want, 64 * (size - 1));
     EXPECT_TRUE(mpz_cmp(distance, want) < 0);
     mpz_clears(residue, want, distance, NULL);
@@ -193,6 +194,65 @@ FAN_TEST(weakkeys_scaled, fractions_stay_within_their_bound_at_random)
         check_tree(&list, multiplier(round % 2));
         fani_mpzs_free(&list);
     }
+    gmp_randclear(random);
+}
+
+/* ---- Roots ----------------------------------------------------------------------------------- */
+
+/* The fraction beside an exact one. Returns the error in units. */
+static unsigned long check_root(const fani_multiplier *m, mpz_srcptr sum, mpz_srcptr product,
+                                mpz_srcptr others)
+{
+    mpz_t got, want, ring;
+    mpz_inits(got, want, ring, NULL);
+    size_t size = fani_scaled_size(product);
+    EXPECT_I64(fani_scaled_root(m, got, sum, product, others), FAN_OK);
+    EXPECT_TRUE(mpz_size(got) <= size && mpz_sgn(got) >= 0);
+    mpz_mul(want, sum, others);
+    mpz_mul_2exp(want, want, 64 * size);
+    mpz_tdiv_q(want, want, product);
+    mpz_setbit(ring, 64 * size);
+    mpz_sub(want, want, got);
+    mpz_fdiv_r(want, want, ring);
+    mpz_sub(got, ring, want);
+    if (mpz_cmp(got, want) < 0)
+        mpz_swap(got, want);
+    EXPECT_TRUE(mpz_cmp_ui(want, FANI_SCALED_ROOT_ERROR) <= 0);
+    unsigned long error = mpz_get_ui(want);
+    mpz_clears(got, want, ring, NULL);
+    return error;
+}
+
+/* Divisors near powers of two and at random, all sizes of the others. */
+FAN_TEST(weakkeys_scaled, the_fraction_of_a_root_is_as_exact_as_promised)
+{
+    static const size_t sizes[] = {1, 2, 299, 300, 301, 777, 2000};
+    static const size_t percent[] = {1, 50, 99, 100, 101, 150, 199, 201, 330, 1000};
+    gmp_randstate_t random;
+    gmp_randinit_default(random);
+    mpz_t sum, product, others;
+    mpz_inits(sum, product, others, NULL);
+    unsigned long largest = 0;
+    for (size_t round = 0; round < 7 * 10 * 5 && !shim_failed(); round++) {
+        size_t n = sizes[round % 7], z = (n * percent[round / 7 % 10] + 99) / 100;
+        mp_bitcnt_t bits = 64 * n - round % 3 * 21;
+        mpz_rrandomb(product, random, bits);
+        if (round / 70 == 0) {
+            mpz_set_ui(product, 1), mpz_mul_2exp(product, product, bits - 1);
+            mpz_add_ui(product, product, 1);
+        } else if (round / 70 == 1) {
+            mpz_set_ui(product, 1), mpz_mul_2exp(product, product, bits);
+            mpz_sub_ui(product, product, 1);
+        }
+        mpz_rrandomb(others, random, 64 * z);
+        mpz_rrandomb(sum, random, bits + round / 70 * 15);
+        if (round / 70 == 2)
+            mpz_mul_ui(sum, product, 77);
+        unsigned long error = check_root(multiplier(round % 2), sum, product, others);
+        largest = error > largest ? error : largest;
+    }
+    EXPECT_TRUE(largest > 0);
+    mpz_clears(sum, product, others, NULL);
     gmp_randclear(random);
 }
 

@@ -21,11 +21,11 @@ static size_t cyclic_size(size_t size)
     return (size_t)__gmpn_mulmod_bnm1_next_size((mp_size_t)size);
 }
 
-static fan_status cyclic(mp_limb_t *out, size_t size, const mp_limb_t *a, size_t an,
-                         const mp_limb_t *b, size_t bn)
+static fan_status cyclic(const fani_multiplier *self, mp_limb_t *out, size_t size,
+                         const mp_limb_t *a, size_t an, const mp_limb_t *b, size_t bn)
 {
     if (an + bn <= size)
-        return fani_multiplier_plain.cyclic(out, size, a, an, b, bn);
+        return fani_multiplier_plain.cyclic(self, out, size, a, an, b, bn);
     mp_limb_t *scratch = malloc((2 * size + 4) * sizeof *scratch);
     if (!scratch)
         return FAN_E_MEMORY;
@@ -46,20 +46,20 @@ static int pieces_log(size_t size)
     return k;
 }
 
-static fan_status negacyclic(mp_limb_t *out, size_t size, const mp_limb_t *a, size_t an,
-                             const mp_limb_t *b, size_t bn)
+static fan_status negacyclic(const fani_multiplier *self, mp_limb_t *out, size_t size,
+                             const mp_limb_t *a, size_t an, const mp_limb_t *b, size_t bn)
 {
     int k = size < NEGACYCLIC_FROM ? 0 : pieces_log(size);
     if (k < PIECES_LOG_MIN || an + bn <= size)
-        return fani_multiplier_plain.negacyclic(out, size, a, an, b, bn);
+        return fani_multiplier_plain.negacyclic(self, out, size, a, an, b, bn);
     out[size] = __gmpn_mul_fft(out, (mp_size_t)size, a, (mp_size_t)an, b, (mp_size_t)bn, k);
     return FAN_OK;
 }
 
-static fan_status product(mp_limb_t *out, const mp_limb_t *a, size_t an, const mp_limb_t *b,
-                          size_t bn)
+static fan_status product(const fani_multiplier *self, mp_limb_t *out, const mp_limb_t *a,
+                          size_t an, const mp_limb_t *b, size_t bn)
 {
-    return fani_multiplier_plain.product(out, a, an, b, bn);
+    return fani_multiplier_plain.product(self, out, a, an, b, bn);
 }
 
 const fani_multiplier *fani_multiplier_best(void)

@@ -4,9 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static fan_status product(mp_limb_t *out, const mp_limb_t *a, size_t an, const mp_limb_t *b,
-                          size_t bn)
+static fan_status product(const fani_multiplier *self, mp_limb_t *out, const mp_limb_t *a,
+                          size_t an, const mp_limb_t *b, size_t bn)
 {
+    (void)self;
     if (an >= bn)
         mpn_mul(out, a, (mp_size_t)an, b, (mp_size_t)bn);
     else
@@ -20,21 +21,21 @@ static size_t cyclic_size(size_t size)
 }
 
 /* The whole product, padded to two times `size` limbs. NULL: out of memory. */
-static mp_limb_t *whole_product(size_t size, const mp_limb_t *a, size_t an, const mp_limb_t *b,
-                                size_t bn)
+static mp_limb_t *whole_product(const fani_multiplier *self, size_t size, const mp_limb_t *a,
+                                size_t an, const mp_limb_t *b, size_t bn)
 {
     mp_limb_t *whole = malloc(2 * size * sizeof *whole);
     if (!whole)
         return NULL;
-    product(whole, a, an, b, bn);
+    product(self, whole, a, an, b, bn);
     memset(whole + an + bn, 0, (2 * size - an - bn) * sizeof *whole);
     return whole;
 }
 
-static fan_status cyclic(mp_limb_t *out, size_t size, const mp_limb_t *a, size_t an,
-                         const mp_limb_t *b, size_t bn)
+static fan_status cyclic(const fani_multiplier *self, mp_limb_t *out, size_t size,
+                         const mp_limb_t *a, size_t an, const mp_limb_t *b, size_t bn)
 {
-    mp_limb_t *whole = whole_product(size, a, an, b, bn);
+    mp_limb_t *whole = whole_product(self, size, a, an, b, bn);
     if (!whole)
         return FAN_E_MEMORY;
     mp_limb_t carry = mpn_add_n(out, whole, whole + size, (mp_size_t)size);
@@ -43,10 +44,10 @@ static fan_status cyclic(mp_limb_t *out, size_t size, const mp_limb_t *a, size_t
     return FAN_OK;
 }
 
-static fan_status negacyclic(mp_limb_t *out, size_t size, const mp_limb_t *a, size_t an,
-                             const mp_limb_t *b, size_t bn)
+static fan_status negacyclic(const fani_multiplier *self, mp_limb_t *out, size_t size,
+                             const mp_limb_t *a, size_t an, const mp_limb_t *b, size_t bn)
 {
-    mp_limb_t *whole = whole_product(size, a, an, b, bn);
+    mp_limb_t *whole = whole_product(self, size, a, an, b, bn);
     if (!whole)
         return FAN_E_MEMORY;
     mp_limb_t borrow = mpn_sub_n(out, whole, whole + size, (mp_size_t)size);

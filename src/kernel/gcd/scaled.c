@@ -1,8 +1,8 @@
 /* How exact fractions are.
  *
  * Let |F_v - x_v B^f_v| <= e_v (cyclically: x and x + 1 are the same), f_v = n_v + 1 for a product
- * of n_v limbs. The root's F is rounded down: e <= 1. A child c with sibling s gets F_v P_s, of
- * which the limbs from f_v - f_c up to f_v are kept:
+ * of n_v limbs. The root's e is at most FANI_SCALED_ROOT_ERROR (scaled_root.c). A child c with
+ * sibling s gets F_v P_s, of which the limbs from f_v - f_c up to f_v are kept:
  *
  * - What is above is whole numbers, what is below is less than one unit.
  * - A cyclic product of m >= f_v + n_s + n_c - n_v limbs folds what is above limb m back to limb 0,
@@ -12,8 +12,8 @@
  *
  * So e_c B^-f_c <= e_v P_s B^-f_v + B^-f_c. Times P_c, with P_c P_s = P_v: the quantities
  * d_v = e_v P_v B^-f_v grow by at most P_c B^-f_c < 1/B a level. At a leaf, F N B^-f is within
- * d < (levels + 1)/B of P/N mod N, an integer: rounding to the nearest one gives it, since trees
- * have fewer than B/2 levels. That is why one limb more than P is enough. */
+ * d < (levels + FANI_SCALED_ROOT_ERROR)/B of P/N mod N, an integer: rounding to the nearest one
+ * gives it, since that is far less than a half. That is why one limb more than P is enough. */
 #include "scaled.h"
 
 #include <stdlib.h>
@@ -93,7 +93,8 @@ void fani_limbs_free(fani_limbs *limbs)
 static fan_status multiply_children(fani_scaled_tree *tree, node v, number left, number right)
 {
     mp_limb_t *out = tree->levels[v.level] + tree->place[v.first];
-    fan_status status = tree->multiplier->product(out, left.at, left.size, right.at, right.size);
+    fan_status status =
+        tree->multiplier->product(tree->multiplier, out, left.at, left.size, right.at, right.size);
     if (status == FAN_OK)
         tree->sizes[v.id] = without_zeros(out, left.size + right.size);
     return status;
@@ -112,9 +113,9 @@ static fan_status add_products(fani_scaled_tree *tree, number a, number b, numbe
               *addend = fani_limbs_room(&tree->scratch, other);
     if (!at || !addend)
         return FAN_E_MEMORY;
-    fan_status status = tree->multiplier->product(at, a.at, a.size, b.at, b.size);
+    fan_status status = tree->multiplier->product(tree->multiplier, at, a.at, a.size, b.at, b.size);
     if (status == FAN_OK)
-        status = tree->multiplier->product(addend, c.at, c.size, d.at, d.size);
+        status = tree->multiplier->product(tree->multiplier, addend, c.at, c.size, d.at, d.size);
     if (status != FAN_OK)
         return status;
     at[size] = mpn_add(at, at, (mp_size_t)size, addend, (mp_size_t)other);
@@ -203,25 +204,6 @@ fan_status fani_scaled_build(fani_scaled_tree *tree, const fani_multiplier *mult
     return status;
 }
 
-/* ---- At the root ----------------------------------------------------------------------------- */
-
-fan_status fani_scaled_root(const fani_multiplier *multiplier, mpz_ptr fraction, mpz_srcptr sum,
-                            mpz_srcptr product, mpz_srcptr others)
-{
-    size_t size = mpz_size(sum) + mpz_size(others);
-    mp_bitcnt_t bits = (mp_bitcnt_t)fani_scaled_size(product) * GMP_NUMB_BITS;
-    mp_limb_t *at = mpz_limbs_write(fraction, (mp_size_t)size);
-    number s = of_integer(sum), o = of_integer(others);
-    fan_status status = multiplier->product(at, s.at, s.size, o.at, o.size);
-    mpz_limbs_finish(fraction, status == FAN_OK ? (mp_size_t)size : 0);
-    if (status != FAN_OK)
-        return status;
-    mpz_mul_2exp(fraction, fraction, bits);
-    mpz_tdiv_q(fraction, fraction, product);
-    mpz_tdiv_r_2exp(fraction, fraction, bits);
-    return FAN_OK;
-}
-
 /* ---- Down ------------------------------------------------------------------------------------ */
 
 typedef struct walk {
@@ -242,8 +224,8 @@ static const mp_limb_t *multiply_fraction(fani_scaled_tree *tree, number fractio
     if (!at)
         return NULL;
     fan_status status =
-        cyclic ? m->cyclic(at, size, fraction.at, fraction.size, sibling.at, sibling.size)
-               : m->product(at, fraction.at, fraction.size, sibling.at, sibling.size);
+        cyclic ? m->cyclic(m, at, size, fraction.at, fraction.size, sibling.at, sibling.size)
+               : m->product(m, at, fraction.at, fraction.size, sibling.at, sibling.size);
     return status == FAN_OK ? at + from : NULL;
 }
 

@@ -60,9 +60,13 @@ static inline size_t fani_scaled_size(mpz_srcptr product)
     return mpz_size(product) + 1;
 }
 
-/* fraction (initialized by the caller) = floor((sum others / product mod 1) B^f), f =
- * fani_scaled_size(product): what a tree needs at its root when its moduli are part of a set whose
- * others have the product `others`. FAN_E_MEMORY. Any thread. */
+/* How many units of its lowest limb the fraction of a root may be off. */
+#define FANI_SCALED_ROOT_ERROR 32
+
+/* fraction (initialized by the caller) = (sum others / product mod 1) B^f, f =
+ * fani_scaled_size(product), to FANI_SCALED_ROOT_ERROR units and less than B^f: what a tree needs
+ * at its root when its moduli are part of a set whose others have the product `others`. All are
+ * positive. FAN_E_MEMORY, or what the multiplier answers. Any thread. */
 fan_status fani_scaled_root(const fani_multiplier *multiplier, mpz_ptr fraction, mpz_srcptr sum,
                             mpz_srcptr product, mpz_srcptr others);
 
