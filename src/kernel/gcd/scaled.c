@@ -124,8 +124,8 @@ static fan_status add_products(fani_scaled_tree *tree, number a, number b, numbe
 }
 
 /* Builds what is below v, left before right, so that neighbours meet while they are in the cache.
- * Its sum is held by v's place of the walk. */
-static fan_status climb(fani_scaled_tree *tree, node v, number *sum)
+ * Its sum, where wanted, is held by v's place of the walk. */
+static fan_status climb(fani_scaled_tree *tree, node v, bool summed, number *sum)
 {
     static const mp_limb_t one = 1;
     if (is_leaf(v)) {
@@ -134,13 +134,13 @@ static fan_status climb(fani_scaled_tree *tree, node v, number *sum)
     }
     number sums[2], products[2];
     for (size_t side = 0; side < 2; side++) {
-        fan_status status = climb(tree, child_of(v, side), &sums[side]);
+        fan_status status = climb(tree, child_of(v, side), summed, &sums[side]);
         if (status != FAN_OK)
             return status;
         products[side] = product_of(tree, child_of(v, side));
     }
     fan_status status = multiply_children(tree, v, products[0], products[1]);
-    if (status != FAN_OK)
+    if (status != FAN_OK || !summed)
         return status;
     return add_products(tree, sums[0], products[1], sums[1], products[0],
                         &tree->walk[v.id & 1][v.level], sum);
@@ -194,10 +194,11 @@ fan_status fani_scaled_build(fani_scaled_tree *tree, const fani_multiplier *mult
     number sum_at;
     fan_status status = plant(tree);
     if (status == FAN_OK)
-        status = climb(tree, root_of(tree), &sum_at);
+        status = climb(tree, root_of(tree), sum, &sum_at);
     if (status == FAN_OK) {
         set_integer(product, product_of(tree, root_of(tree)));
-        set_integer(sum, sum_at);
+        if (sum)
+            set_integer(sum, sum_at);
         return FAN_OK;
     }
     fani_scaled_free(tree);
@@ -206,46 +207,47 @@ fan_status fani_scaled_build(fani_scaled_tree *tree, const fani_multiplier *mult
 
 /* ---- Down ------------------------------------------------------------------------------------ */
 
+fan_status fani_scaled_step(const fani_multiplier *multiplier, fani_limbs *scratch,
+                            const mp_limb_t *fraction, size_t parent_size, const mp_limb_t *sibling,
+                            size_t sibling_size, mp_limb_t *out, size_t size)
+{
+    const fani_multiplier *m = multiplier;
+    bool cyclic = sibling_size >= m->cyclic_from;
+    size_t used = parent_size + 1,
+           whole = cyclic ? m->cyclic_size(sibling_size + size + 1) : used + sibling_size;
+    mp_limb_t *at = fani_limbs_room(scratch, whole);
+    if (!at)
+        return FAN_E_MEMORY;
+    fan_status status = cyclic ? m->cyclic(m, at, whole, fraction, used, sibling, sibling_size)
+                               : m->product(m, at, fraction, used, sibling, sibling_size);
+    if (status == FAN_OK)
+        memcpy(out, at + (parent_size - size), (size + 1) * sizeof *out);
+    return status;
+}
+
 typedef struct walk {
     fani_scaled_tree *tree;
     fani_scaled_emit emit;
     void *user;
 } walk;
 
-/* Limbs `from` and up of the fraction times the sibling's product, where the limbs below `from` and
- * the carry from them do not matter. NULL: out of memory. */
-static const mp_limb_t *multiply_fraction(fani_scaled_tree *tree, number fraction, number sibling,
-                                          size_t size_min, size_t from)
-{
-    const fani_multiplier *m = tree->multiplier;
-    bool cyclic = sibling.size >= m->cyclic_from;
-    size_t size = cyclic ? m->cyclic_size(size_min) : fraction.size + sibling.size;
-    mp_limb_t *at = fani_limbs_room(&tree->scratch, size);
-    if (!at)
-        return NULL;
-    fan_status status =
-        cyclic ? m->cyclic(m, at, size, fraction.at, fraction.size, sibling.at, sibling.size)
-               : m->product(m, at, fraction.at, fraction.size, sibling.at, sibling.size);
-    return status == FAN_OK ? at + from : NULL;
-}
-
 static fan_status descend(walk *w, node v, const mp_limb_t *fraction)
 {
+    fani_scaled_tree *tree = w->tree;
     if (is_leaf(v))
         return w->emit(w->user, v.first, fraction);
-    size_t parent_size = product_of(w->tree, v).size;
     for (size_t side = 0; side < 2; side++) {
         node c = child_of(v, side);
-        size_t size = product_of(w->tree, c).size;
-        number sibling = product_of(w->tree, child_of(v, !side));
-        const mp_limb_t *kept =
-            multiply_fraction(w->tree, (number){fraction, parent_size + 1}, sibling,
-                              sibling.size + size + 1, parent_size - size);
-        mp_limb_t *below = fani_limbs_room(&w->tree->walk[0][c.level], size + 1);
-        if (!kept || !below)
+        size_t size = product_of(tree, c).size;
+        number sibling = product_of(tree, child_of(v, !side));
+        mp_limb_t *below = fani_limbs_room(&tree->walk[0][c.level], size + 1);
+        if (!below)
             return FAN_E_MEMORY;
-        memcpy(below, kept, (size + 1) * sizeof *below);
-        fan_status status = descend(w, c, below);
+        fan_status status =
+            fani_scaled_step(tree->multiplier, &tree->scratch, fraction, product_of(tree, v).size,
+                             sibling.at, sibling.size, below, size);
+        if (status == FAN_OK)
+            status = descend(w, c, below);
         if (status != FAN_OK)
             return status;
     }
@@ -257,6 +259,8 @@ fan_status fani_scaled_descend(fani_scaled_tree *tree, mpz_srcptr fraction, fani
 {
     walk w = {.tree = tree, .emit = emit, .user = user};
     size_t size = product_of(tree, root_of(tree)).size + 1, used = mpz_size(fraction);
+    if (used > size)
+        return FAN_E_ARGUMENT;
     mp_limb_t *at = fani_limbs_room(&tree->walk[0][0], size);
     if (!at)
         return FAN_E_MEMORY;

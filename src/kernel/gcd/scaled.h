@@ -48,7 +48,8 @@ typedef struct fani_scaled_tree {
  *
  * leaves: borrowed until the tree is freed. numerators: S of each leaf where the leaves are
  * themselves products (0 < S <= 2^63 P), borrowed for the call; NULL: all are 1. product, sum:
- * initialized by the caller; sum is less than 2^64 times the product.
+ * initialized by the caller; sum is less than 2^64 times the product. sum NULL: it is not wanted
+ * (which saves more than half of the time).
  * On error the tree is empty: FAN_E_MEMORY. Any thread. */
 fan_status fani_scaled_build(fani_scaled_tree *tree, const fani_multiplier *multiplier,
                              mpz_srcptr leaves, mpz_srcptr numerators, size_t count,
@@ -70,12 +71,21 @@ static inline size_t fani_scaled_size(mpz_srcptr product)
 fan_status fani_scaled_root(const fani_multiplier *multiplier, mpz_ptr fraction, mpz_srcptr sum,
                             mpz_srcptr product, mpz_srcptr others);
 
+/* A step down: out = the fraction of a child of `size` limbs, from its parent's and the product of
+ * its sibling, of sibling_size limbs.
+ *
+ * fraction: parent_size + 1 limbs for a parent of parent_size limbs. out: size + 1 limbs. The
+ * scratch is the caller's. FAN_E_MEMORY, or what the multiplier answers. */
+fan_status fani_scaled_step(const fani_multiplier *multiplier, fani_limbs *scratch,
+                            const mp_limb_t *fraction, size_t parent_size, const mp_limb_t *sibling,
+                            size_t sibling_size, mp_limb_t *out, size_t size);
+
 /* Told a leaf's fraction: fani_scaled_size(leaf) limbs, valid during the call. A status other than
  * FAN_OK ends the walk with it. */
 typedef fan_status (*fani_scaled_emit)(void *user, size_t leaf, const mp_limb_t *fraction);
 
-/* Takes a fraction from the root to the leaves, which are told in order. FAN_E_MEMORY, or what emit
- * answers. One thread at a time. */
+/* Takes a fraction from the root to the leaves, which are told in order. FAN_E_ARGUMENT: it has
+ * more limbs than the root's; FAN_E_MEMORY; or what emit answers. One thread at a time. */
 fan_status fani_scaled_descend(fani_scaled_tree *tree, mpz_srcptr fraction, fani_scaled_emit emit,
                                void *user);
 

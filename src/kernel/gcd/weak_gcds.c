@@ -60,13 +60,13 @@ fan_status fani_weak_block_down(const fani_multiplier *multiplier, mpz_srcptr mo
                                 mpz_srcptr fraction, fani_mpzs *gcds, fan_error *error)
 {
     fani_scaled_tree tree;
-    mpz_t product, sum;
-    mpz_inits(product, sum, NULL);
-    fan_status status = fani_scaled_build(&tree, multiplier, moduli, NULL, count, product, sum);
+    mpz_t product;
+    mpz_init(product);
+    fan_status status = fani_scaled_build(&tree, multiplier, moduli, NULL, count, product, NULL);
     if (status == FAN_OK)
         status = find_gcds(&tree, fraction, gcds);
     fani_scaled_free(&tree);
-    mpz_clears(product, sum, NULL);
+    mpz_clear(product);
     return no_memory(status, count, error);
 }
 
