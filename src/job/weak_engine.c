@@ -200,7 +200,7 @@ static fan_status take_block(engine *e, uint64_t i, const unsigned char *bytes, 
     fani_weak_pack pack;
     fan_status status = fani_weak_pack_open(&pack, bytes, size);
     if (status == FAN_OK && pack.count == 2) {
-        mpz_t product, sum;
+        mpz_t product = {0}, sum = {0};
         fani_weak_pack_view(&pack, 0, product);
         fani_weak_pack_view(&pack, 1, sum);
         status = fani_weak_packer_put(&e->next_products, product, mpz_size(product));
@@ -275,7 +275,7 @@ static fan_status take_product(engine *e, uint64_t i, const unsigned char *bytes
 /* A node without a neighbour is on the next level as it is. */
 static fan_status carry_last(const fani_weak_packer *from, fani_weak_packer *to)
 {
-    mpz_t last;
+    mpz_t last = {0};
     fani_weak_pack pack;
     fan_status status = fani_weak_packer_open(from, &pack);
     if (status != FAN_OK)

@@ -143,7 +143,7 @@ static fan_status gcds_of_block(fan_run *run, size_t i, const material *m)
 {
     mpz_ptr moduli;
     size_t count;
-    mpz_t fraction;
+    mpz_t fraction = {0};
     fani_mpzs gcds = {0};
     fan_status status = view_block(m, &moduli, &count);
     if (status != FAN_OK)
@@ -212,7 +212,7 @@ static fan_status reply_padded(fan_run *run, size_t i, mpz_srcptr value, size_t 
 static fan_status root_of(fan_run *run, size_t i, const material *m)
 {
     size_t count = m->first.count, node = (size_t)m->item;
-    mpz_t fraction, product, sum, others;
+    mpz_t fraction, product = {0}, sum = {0}, others = {0};
     if (count < 1 || count > 2 || m->second.count != count || m->item >= count)
         return FAN_E_PROTOCOL;
     static const mp_limb_t one = 1;

@@ -20,14 +20,18 @@ static size_t cyclic_size(size_t size)
     return size;
 }
 
-/* The whole product, padded to two times `size` limbs. NULL: out of memory. */
+/* The whole product, by whoever it is for, padded to two times `size` limbs. NULL: out of memory.
+ */
 static mp_limb_t *whole_product(const fani_multiplier *self, size_t size, const mp_limb_t *a,
                                 size_t an, const mp_limb_t *b, size_t bn)
 {
     mp_limb_t *whole = malloc(2 * size * sizeof *whole);
     if (!whole)
         return NULL;
-    product(self, whole, a, an, b, bn);
+    if (self->product(self, whole, a, an, b, bn) != FAN_OK) {
+        free(whole);
+        return NULL;
+    }
     memset(whole + an + bn, 0, (2 * size - an - bn) * sizeof *whole);
     return whole;
 }
