@@ -319,15 +319,21 @@ FAN_TEST(weakkeys_scaled, a_large_set_beside_the_remainders_by_squares)
     enum { COUNT = 3000 };
     gmp_randstate_t random;
     gmp_randinit_default(random);
-    fani_mpzs list = {0}, gcds = {0}, remainders = {0};
+    fani_mpzs list = {0}, squares = {0}, gcds = {0}, remainders = {0};
     fani_tree tree;
+    mpz_t product;
+    mpz_init(product);
     ASSERT_I64(fani_mpzs_resize(&list, COUNT), FAN_OK);
+    ASSERT_I64(fani_mpzs_resize(&squares, COUNT), FAN_OK);
     for (size_t i = 0; i < COUNT; i++) {
         mpz_urandomb(list.values + i, random, 2000 + i % 80);
         mpz_setbit(list.values + i, 1999);
+        mpz_mul(squares.values + i, list.values + i, list.values + i);
     }
-    ASSERT_I64(fani_tree_build(&tree, list.values, COUNT), FAN_OK);
-    ASSERT_I64(fani_tree_remainders(&tree, fani_tree_root(&tree), true, &remainders), FAN_OK);
+    /* (P mod N^2)/N is P/N mod N. */
+    ASSERT_I64(fani_tree_build(&tree, squares.values, COUNT), FAN_OK);
+    mpz_sqrt(product, fani_tree_root(&tree));
+    ASSERT_I64(fani_tree_remainders(&tree, product, &remainders), FAN_OK);
     for (size_t i = 0; i < COUNT; i++) {
         mpz_divexact(remainders.values + i, remainders.values + i, list.values + i);
         mpz_gcd(remainders.values + i, remainders.values + i, list.values + i);
@@ -342,6 +348,8 @@ FAN_TEST(weakkeys_scaled, a_large_set_beside_the_remainders_by_squares)
     }
     fani_tree_free(&tree);
     fani_mpzs_free(&remainders);
+    fani_mpzs_free(&squares);
     fani_mpzs_free(&list);
+    mpz_clear(product);
     gmp_randclear(random);
 }
