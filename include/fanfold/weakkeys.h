@@ -63,7 +63,8 @@ typedef struct fan_weakkeys_report {
 
 /* Zero everywhere gives the defaults. */
 typedef struct fan_weakkeys_options {
-    size_t block_keys; /* moduli in one remainder tree; the results do not depend on it */
+    size_t block_keys; /* moduli in one remainder tree: less memory, more time; 0: half of all. The
+                          results do not depend on it */
 } fan_weakkeys_options;
 
 /* Finds every weak key of a set, on the calling thread.
@@ -73,8 +74,8 @@ typedef struct fan_weakkeys_options {
  * On success *report is the caller's, to be freed by fan_weakkeys_report_free; on error it is
  * untouched. Errors: FAN_E_ARGUMENT, FAN_E_MEMORY.
  * Any thread; touches nothing shared. GMP ends the program when its own memory runs out.
- * Method: batch gcd by product and remainder trees (D. J. Bernstein, "How to find smooth parts of
- * integers", 2004), then a coprime base of the weak moduli (the same, "Factoring into coprimes in
+ * Method: batch gcd by a scaled remainder tree (D. J. Bernstein, "Scaled remainder trees", 2004),
+ * then a coprime base of the weak moduli (the same, "Factoring into coprimes in
  * essentially linear time", 2005). */
 FAN_API fan_status fan_weakkeys_scan_sized(const fan_weakkeys_number *keys, size_t count,
                                            const fan_weakkeys_options *options, size_t options_size,

@@ -265,6 +265,8 @@ extern const fan_task fani_task_integrate_block;
 extern const fan_task fani_task_integrate_add;
 extern const fan_task fani_task_weakkeys_product;
 extern const fan_task fani_task_weakkeys_multiply;
+extern const fan_task fani_task_weakkeys_root;
+extern const fan_task fani_task_weakkeys_step;
 extern const fan_task fani_task_weakkeys_block;
 extern const fan_task fani_task_command;
 

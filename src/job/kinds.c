@@ -24,6 +24,8 @@ static const fan_task *const tasks[] = {
     &fani_task_integrate_add,
     &fani_task_weakkeys_product,
     &fani_task_weakkeys_multiply,
+    &fani_task_weakkeys_root,
+    &fani_task_weakkeys_step,
     &fani_task_weakkeys_block,
     &fani_task_command,
     &fani_task_near,

@@ -1,4 +1,4 @@
-/* Product and remainder trees, block gcds and the encoding. */
+/* Product and remainder trees, and the encoding. */
 #include "shim.h"
 
 #include "kernel/gcd/weak.h"
@@ -31,62 +31,18 @@ FAN_TEST(weakkeys_trees, remainders_are_those_of_plain_division)
         for (size_t i = 0; i < count; i++)
             mpz_mul(product, product, list.values + i);
         EXPECT_TRUE(!mpz_cmp(fani_tree_root(&tree), product));
-        for (int squared = 0; squared < 2 && count > 0; squared++) {
-            fani_mpzs remainders = {0};
-            ASSERT_I64(fani_tree_remainders(&tree, x, squared, &remainders), FAN_OK);
-            ASSERT_U64(remainders.count, count);
-            for (size_t i = 0; i < count; i++) {
-                mpz_pow_ui(want, list.values + i, squared ? 2 : 1);
-                mpz_mod(want, x, want);
-                EXPECT_TRUE(!mpz_cmp(remainders.values + i, want));
-            }
-            fani_mpzs_free(&remainders);
+        fani_mpzs remainders = {0};
+        ASSERT_I64(fani_tree_remainders(&tree, x, &remainders), FAN_OK);
+        for (size_t i = 0; i < count; i++) {
+            mpz_mod(want, x, list.values + i);
+            EXPECT_TRUE(!mpz_cmp(remainders.values + i, want));
         }
+        fani_mpzs_free(&remainders);
         fani_tree_free(&tree);
         fani_mpzs_free(&list);
     }
     mpz_clears(x, want, product, NULL);
     gmp_randclear(random);
-}
-
-/* (P mod N^2)/N is P/N mod N, so the gcd is that of N with the exact cofactor. */
-FAN_TEST(weakkeys_trees, block_gcds_are_gcds_with_the_cofactor)
-{
-    gmp_randstate_t random;
-    gmp_randinit_default(random);
-    mpz_t product, want;
-    mpz_inits(product, want, NULL);
-    fani_mpzs list = {0};
-    random_list(&list, 50, 64, random);
-    ASSERT_I64(fani_weak_product(product, list.values, list.count, NULL), FAN_OK);
-    for (size_t first = 0; first < 50; first += 7) {
-        size_t count = first + 7 < 50 ? 7 : 50 - first;
-        fani_mpzs gcds = {0};
-        ASSERT_I64(fani_weak_block_gcds(product, list.values + first, count, &gcds, NULL), FAN_OK);
-        ASSERT_U64(gcds.count, count);
-        for (size_t i = 0; i < count; i++) {
-            mpz_divexact(want, product, list.values + first + i);
-            mpz_gcd(want, want, list.values + first + i);
-            EXPECT_TRUE(!mpz_cmp(gcds.values + i, want));
-        }
-        fani_mpzs_free(&gcds);
-    }
-    fani_mpzs_free(&list);
-    mpz_clears(product, want, NULL);
-    gmp_randclear(random);
-}
-
-FAN_TEST(weakkeys_trees, a_modulus_outside_the_product_is_refused)
-{
-    mpz_t product, modulus;
-    mpz_init_set_ui(product, 3 * 5 * 7);
-    mpz_init_set_ui(modulus, 11);
-    fani_mpzs gcds = {0};
-    fan_error error = {0};
-    EXPECT_I64(fani_weak_block_gcds(product, modulus, 1, &gcds, &error), FAN_E_ARGUMENT);
-    EXPECT_CONTAINS(error.text, "not part of the product");
-    EXPECT_U64(gcds.count, 0);
-    mpz_clears(product, modulus, NULL);
 }
 
 FAN_TEST(weakkeys_trees, a_gcd_that_does_not_divide_is_refused)

@@ -140,26 +140,13 @@ mpz_srcptr fani_tree_root(const fani_tree *tree)
     return tree->levels[tree->level_count - 1].values;
 }
 
-static void reduce(mpz_ptr out, mpz_srcptr x, mpz_srcptr node, bool squared, mpz_ptr scratch)
-{
-    if (!squared) {
-        mpz_mod(out, x, node);
-        return;
-    }
-    mpz_mul(scratch, node, node);
-    mpz_mod(out, x, scratch);
-}
-
-fan_status fani_tree_remainders(const fani_tree *tree, mpz_srcptr x, bool squared,
-                                fani_mpzs *remainders)
+fan_status fani_tree_remainders(const fani_tree *tree, mpz_srcptr x, fani_mpzs *remainders)
 {
     fani_mpzs above = {0};
-    mpz_t scratch;
-    mpz_init(scratch);
     fan_status status = fani_mpzs_resize(&above, 1);
     if (status)
         goto done;
-    reduce(above.values, x, fani_tree_root(tree), squared, scratch);
+    mpz_mod(above.values, x, fani_tree_root(tree));
     for (size_t k = tree->level_count - 1; k-- > 0;) {
         const fani_mpzs *level = &tree->levels[k];
         fani_mpzs here = {0};
@@ -167,7 +154,7 @@ fan_status fani_tree_remainders(const fani_tree *tree, mpz_srcptr x, bool square
         if (status)
             goto done;
         for (size_t i = 0; i < level->count; i++)
-            reduce(here.values + i, above.values + i / 2, level->values + i, squared, scratch);
+            mpz_mod(here.values + i, above.values + i / 2, level->values + i);
         fani_mpzs_free(&above);
         above = here;
     }
@@ -175,7 +162,6 @@ fan_status fani_tree_remainders(const fani_tree *tree, mpz_srcptr x, bool square
     above = (fani_mpzs){0};
 done:
     fani_mpzs_free(&above);
-    mpz_clear(scratch);
     return status;
 }
 

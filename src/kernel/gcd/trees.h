@@ -5,7 +5,6 @@
 #include "fanfold/status.h"
 
 #include <gmp.h>
-#include <stdbool.h>
 #include <stddef.h>
 
 /* A list that owns its integers. Zero bytes are an empty list. `values + i` is an mpz_ptr. */
@@ -43,11 +42,10 @@ fan_status fani_tree_build_picked(fani_tree *tree, const mpz_srcptr *values, siz
 /* The product of all leaves; lives as long as the tree. */
 mpz_srcptr fani_tree_root(const fani_tree *tree);
 
-/* x mod each leaf (or each leaf's square), by reducing at the root and then down the tree.
+/* x mod each leaf, by reducing at the root and then down the tree.
  * remainders: an empty list, filled with one integer per leaf. Leaves must not be 0.
  * FAN_E_MEMORY leaves it empty. */
-fan_status fani_tree_remainders(const fani_tree *tree, mpz_srcptr x, bool squared,
-                                fani_mpzs *remainders);
+fan_status fani_tree_remainders(const fani_tree *tree, mpz_srcptr x, fani_mpzs *remainders);
 
 /* Frees the tree. Accepts an empty or half-built one. */
 void fani_tree_free(fani_tree *tree);

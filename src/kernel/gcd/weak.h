@@ -1,16 +1,16 @@
 /* The steps of a weak-key scan, to be run here in one go or fanned out by a job:
  *
  *   fani_weak_set_build      set invalid and repeated moduli aside
- *   fani_weak_product        the product P of the distinct moduli (any grouping)
- *   fani_weak_block_gcds     per block of distinct moduli: each one's gcd with the rest of P
+ *   fani_weak_gcds           each distinct modulus's gcd with the product of the others
  *   fani_weak_report_build   split the weak ones and describe every listed key
  *
- * weak_codec.h has the bytes in which moduli, P and gcds travel. Nothing depends on how the moduli
- * are cut into blocks. */
+ * weak_codec.h has the bytes in which gcds travel. Nothing depends on how the moduli are cut into
+ * blocks. */
 #ifndef FANI_GCD_WEAK_H
 #define FANI_GCD_WEAK_H
 
 #include "fanfold/weakkeys.h"
+#include "multiplier.h"
 #include "trees.h"
 
 /* The slot of an invalid key. */
@@ -32,22 +32,27 @@ fan_status fani_weak_set_build(fani_weak_set *set, mpz_srcptr moduli, size_t cou
 /* Frees a set. Accepts an empty one. */
 void fani_weak_set_free(fani_weak_set *set);
 
-/* The product of `count` integers, by a product tree; 1 for none. */
-fan_status fani_weak_product(mpz_ptr product, mpz_srcptr values, size_t count, fan_error *error);
-
-/* gcd(N, (P mod N^2) / N) for each modulus N of a block: its gcd with the product of all others.
+/* gcds: an empty list, filled with each modulus's gcd with the product of all others: `count`
+ * integers for `count` positive moduli, which need not be distinct.
  *
- * product: P, a multiple of every modulus. moduli: `count` integers above 0. gcds: an empty list,
- * filled with `count` integers. FAN_E_ARGUMENT where a modulus does not divide P; FAN_E_MEMORY.
- * Any thread. */
-fan_status fani_weak_block_gcds(mpz_srcptr product, mpz_srcptr moduli, size_t count,
-                                fani_mpzs *gcds, fan_error *error);
+ * block_keys: moduli in one tree; in more than two blocks trees need less memory at once, and
+ * the lower ones are built twice; 0: two halves. The gcds do not depend on it.
+ * FAN_E_MEMORY leaves the list empty. Any thread. */
+fan_status fani_weak_gcds(const fani_multiplier *multiplier, mpz_srcptr moduli, size_t count,
+                          size_t block_keys, fani_mpzs *gcds, fan_error *error);
+
+/* Two steps of it, for blocks apart: a block's product and its sum (scaled.h); and, given the
+ * block's fraction of the whole set, the gcds. Errors as above. */
+fan_status fani_weak_block_up(const fani_multiplier *multiplier, mpz_srcptr moduli, size_t count,
+                              mpz_ptr product, mpz_ptr sum, fan_error *error);
+fan_status fani_weak_block_down(const fani_multiplier *multiplier, mpz_srcptr moduli, size_t count,
+                                mpz_srcptr fraction, fani_mpzs *gcds, fan_error *error);
 
 /* Splits and describes what the gcds show.
  *
- * gcds: one integer per distinct modulus of the set, from fani_weak_block_gcds over the product of
- * all of them. *report is the caller's (fan_weakkeys_report_free); untouched on error.
- * FAN_E_ARGUMENT where a gcd does not divide its modulus; FAN_E_MEMORY. Any thread. */
+ * gcds: one integer per distinct modulus of the set, from fani_weak_gcds over all of them. *report
+ * is the caller's (fan_weakkeys_report_free); untouched on error. FAN_E_ARGUMENT where a gcd does
+ * not divide its modulus; FAN_E_MEMORY. Any thread. */
 fan_status fani_weak_report_build(const fani_weak_set *set, mpz_srcptr gcds,
                                   fan_weakkeys_report **report, fan_error *error);
 

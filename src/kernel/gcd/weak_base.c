@@ -2,6 +2,7 @@
 
 #include "weak_match.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 
 /* Replaces position i of a list by its last integer, and drops that one. */

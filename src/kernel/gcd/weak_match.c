@@ -1,5 +1,6 @@
 #include "weak_match.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 
 /* Below so many pairs trying each one is cheaper than a tree. */
@@ -74,7 +75,7 @@ static fan_status keep_meeting(const side *a, const side *b, const fani_tree *tr
     fan_status status = build(&tree_a, a);
     if (status)
         return status;
-    status = fani_tree_remainders(tree_b, fani_tree_root(&tree_a), false, &remainders);
+    status = fani_tree_remainders(tree_b, fani_tree_root(&tree_a), &remainders);
     fani_tree_free(&tree_a);
     if (status)
         return status;

@@ -4,9 +4,6 @@
 
 #include <string.h>
 
-/* Large enough that the root's reduction of P is shared by many, small enough to spread. */
-#define DEFAULT_BLOCK_KEYS 1024
-
 static fan_status import_keys(const fan_weakkeys_number *keys, size_t count, fani_mpzs *moduli,
                               fan_error *error)
 {
@@ -21,36 +18,12 @@ static fan_status import_keys(const fan_weakkeys_number *keys, size_t count, fan
     return FAN_OK;
 }
 
-/* The gcd of every distinct modulus with the product of the others, block by block. */
-static fan_status find_gcds(const fani_mpzs *distinct, size_t block_keys, fani_mpzs *gcds,
-                            fan_error *error)
-{
-    mpz_t product;
-    mpz_init(product);
-    fan_status status = fani_weak_product(product, distinct->values, distinct->count, error);
-    for (size_t first = 0; first < distinct->count && !status; first += block_keys) {
-        size_t left = distinct->count - first;
-        fani_mpzs block = {0};
-        status = fani_weak_block_gcds(product, distinct->values + first,
-                                      left < block_keys ? left : block_keys, &block, error);
-        if (!status && fani_mpzs_move(gcds, &block))
-            status = fani_error_set(error, FAN_E_MEMORY, "no memory for the gcds");
-        fani_mpzs_free(&block);
-        if (left <= block_keys)
-            break;
-    }
-    mpz_clear(product);
-    return status;
-}
-
 /* Reads the options that a caller's version of the struct has. */
 static fan_weakkeys_options read_options(const fan_weakkeys_options *options, size_t size)
 {
     fan_weakkeys_options known = {0};
     if (options)
         memcpy(&known, options, size < sizeof known ? size : sizeof known);
-    if (known.block_keys == 0)
-        known.block_keys = DEFAULT_BLOCK_KEYS;
     return known;
 }
 
@@ -68,7 +41,8 @@ fan_status fan_weakkeys_scan_sized(const fan_weakkeys_number *keys, size_t count
         status = fani_weak_set_build(&set, moduli.values, count, error);
     fani_mpzs_free(&moduli);
     if (!status)
-        status = find_gcds(&set.distinct, known.block_keys, &gcds, error);
+        status = fani_weak_gcds(fani_multiplier_best(), set.distinct.values, set.distinct.count,
+                                known.block_keys, &gcds, error);
     if (!status)
         status = fani_weak_report_build(&set, gcds.values, report, error);
     fani_weak_set_free(&set);

@@ -1,0 +1,35 @@
+/* The scan of distinct moduli over an executor: the two directions of a scaled remainder tree
+ * (kernel/gcd/scaled.h), level by level.
+ *
+ *   product    a block of moduli gives its product and its sum
+ *   multiply   on each level above the blocks, a product of two neighbours' numbers, three a pair
+ *   root       of the last two nodes each gives its fraction: it needs the other's product, so the
+ *              product of all is never made
+ *   step       on each level down, a child's fraction
+ *   block      a block of moduli and its fraction give each one's gcd with the product of all
+ * others
+ *
+ * So there are six items where there are two nodes, and nothing large is multiplied on one core
+ * while others wait, but for the steps of the two roots where there are more than two. What the
+ * tasks work on is shared, once per host; items are numbers. */
+#ifndef FANI_WEAK_ENGINE_H
+#define FANI_WEAK_ENGINE_H
+
+#include "job/job_internal.h"
+#include "job/weak_pack.h"
+#include "kernel/gcd/trees.h"
+
+/* The arguments of all tasks: what an item i means is told in weakkeys_tasks.c. */
+typedef struct fani_weak_args {
+    fan_shared first;
+    fan_shared second;
+    uint64_t block_keys;
+} fani_weak_args;
+
+/* Appends each modulus's gcd with the product of the others to an empty list. Errors: FAN_E_FAILED,
+ * FAN_E_LOST, FAN_E_TIMEOUT (an item was not ok: every answer rests on all of them),
+ * FAN_E_CANCELLED, FAN_E_MEMORY and those of sharing; the list is then not to be used. */
+fan_status fani_weak_engine_run(fani_job_run *run, const fani_mpzs *distinct, fani_mpzs *gcds,
+                                fan_error *error);
+
+#endif
