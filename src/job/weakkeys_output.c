@@ -173,8 +173,9 @@ static void add_text(record_text *r)
     add(r, ": ");
     add_weaknesses(r);
     if (*id_of(r, key)) {
-        add(r, " CN=");
+        add(r, " (");
         add_name(r, id_of(r, key));
+        add(r, ")");
     }
     add(r, " ");
     add_count(r, r->input->entries[key].bits);
