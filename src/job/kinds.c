@@ -21,6 +21,7 @@ static const fan_task *const tasks[] = {
     &fani_task_weakkeys_product,
     &fani_task_weakkeys_multiply,
     &fani_task_weakkeys_block,
+    &fani_task_weakkeys_check,
     &fani_task_command,
     &fani_task_near,
     NULL,

@@ -12,6 +12,7 @@
 #include "job/halt.h"
 #include "job/staging.h"
 #include "job/weakkeys.h"
+#include "kernel/rsa/checks.h"
 #include "stage/unpack_stream.h"
 #include "stage/walk.h"
 
@@ -75,7 +76,10 @@ static fan_status add_key(fani_weakkeys_input *input, const fani_rsa_key *key)
     fani_weakkeys_entry entry = {.file = input->files.count - 1,
                                  .line = key->line,
                                  .id = input->ids.size,
-                                 .bits = key->bits};
+                                 .bits = key->bits,
+                                 .weak_exponent =
+                                     key->has_exponent &&
+                                     fani_rsa_exponent_is_weak(key->exponent, key->exponent_size)};
     fan_status status = make_room(input);
     if (status == FAN_OK)
         status = fani_bytes_add(&input->ids, key->id, strlen(key->id) + 1);
@@ -93,14 +97,12 @@ static fan_status take_key(void *context, const fani_rsa_key *key, fan_error *er
 {
     const key_reading *reading = context;
     fani_weakkeys_input *input = reading->input;
-    if (key->bits < 2) {
-        input->invalid++;
-        return refuse(reading, key->file, key->line, 0,
-                      key->bits ? "invalid: a modulus of 1" : "invalid: a modulus of 0", error);
-    }
     fan_status status = add_key(input, key);
     if (status != FAN_OK)
         return fani_error_set(error, status, "no memory for the keys of %s", key->file);
+    if (key->bits < 2) /* listed too */
+        return refuse(reading, key->file, key->line, 0,
+                      key->bits ? "invalid: a modulus of 1" : "invalid: a modulus of 0", error);
     if (input->moduli.count % KEYS_BETWEEN_STOPS == 0 && fani_run_is_stopped(reading->run))
         return fani_error_set(error, FAN_E_CANCELLED, "stopped while reading keys");
     return FAN_OK;
@@ -311,6 +313,8 @@ fan_status fani_weakkeys_input_read(fani_job_run *run, fani_weakkeys_input *inpu
 void fani_weakkeys_input_free(fani_weakkeys_input *input)
 {
     fani_mpzs_free(&input->moduli);
+    fani_mpzs_free(&input->checked.factors);
+    free(input->checked.at);
     free(input->entries);
     fani_strings_clear(&input->files);
     fan_buffer_clear(&input->ids);

@@ -345,11 +345,13 @@ FAN_TEST(job_weakkeys, bad_entries_are_reported_and_the_rest_is_done)
     weak_run(&o, "serial", NULL, WEAK_FILES(path, FAN_TEST_SOURCE_DIR "/tests/data/keys/ec.pem"));
     EXPECT_I64(o.status, FAN_OK);
     EXPECT_I64(o.result.exit_code, 0);
-    EXPECT_U64(o.result.summary.items, 2);
+    EXPECT_U64(o.result.summary.items, 4);
     weak_expect(o.output, "@/keys:1: shared 4 bits, gcd 0x3, factors 0x3 * 0x5, shares with 1 key: "
                           "@/keys:3\n"
+                          "@/keys:2: invalid 0 bits, the number 0\n"
                           "@/keys:3: shared 5 bits, gcd 0x3, factors 0x3 * 0x7, shares with 1 key: "
-                          "@/keys:1\n");
+                          "@/keys:1\n"
+                          "@/keys:4: invalid 1 bits, the number 1\n");
     char *ec = strstr(o.reports, FAN_TEST_SOURCE_DIR);
     ASSERT_TRUE(ec != NULL);
     EXPECT_CONTAINS(ec, "/tests/data/keys/ec.pem:1: not an RSA key");
@@ -428,15 +430,18 @@ FAN_TEST(job_weakkeys, one_key_is_sound)
     weak_clear();
 }
 
-FAN_TEST(job_weakkeys, fail_on_weak_counts_shared_factors_only)
+FAN_TEST(job_weakkeys, fail_on_weak_counts_all_but_duplicates)
 {
     static const struct {
         const char *text;
         int exit_code;
-    } cases[] = {{"f\n15\n", 1}, {"f\nf\n", 0}, {"f\n4d\n", 0}, {"", 0}};
+        const char *checks;
+    } cases[] = {{"f\n15\n", 1, "checks=none"}, {"f\nf\n", 0, "checks=none"},
+                 {"f\n4d\n", 0, "checks=none"}, {"", 0, "checks=all"},
+                 {"f\n4d\n", 1, "checks=all"},  {"0\n1\n", 0, "checks=all"}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         weak_outcome o = {0};
-        weak_run(&o, "serial", WEAK_SETTINGS("fail-on-weak=true"),
+        weak_run(&o, "serial", WEAK_SETTINGS("fail-on-weak=true", cases[i].checks),
                  WEAK_FILES(weak_file("keys", cases[i].text)));
         EXPECT_I64(o.status, FAN_OK);
         EXPECT_I64(o.result.exit_code, cases[i].exit_code);
@@ -499,9 +504,10 @@ FAN_TEST(job_weakkeys, values_of_keys_are_checked)
 
 FAN_TEST(job_weakkeys, its_tasks_are_listed)
 {
-    static const fan_task *const wanted[] = {
-        &fani_task_weakkeys_product, &fani_task_weakkeys_multiply, &fani_task_weakkeys_block};
-    for (size_t i = 0; i < 3; i++) {
+    static const fan_task *const wanted[] = {&fani_task_weakkeys_product,
+                                             &fani_task_weakkeys_multiply,
+                                             &fani_task_weakkeys_block, &fani_task_weakkeys_check};
+    for (size_t i = 0; i < 4; i++) {
         bool found = false;
         for (const fan_task *const *task = fan_job_tasks(); *task; task++)
             found |= *task == wanted[i];
@@ -526,7 +532,8 @@ FAN_TEST(job_weakkeys, tasks_refuse_foreign_bytes)
             const fan_submit_options *given = size == 1 ? NULL : &options;
             ASSERT_I64(fan_submit(executor, *task, "ab", size, given, &future), FAN_OK);
             EXPECT_I64(fan_future_result(future, FAN_FOREVER, &answer), FAN_OK);
-            if (size || *task != &fani_task_weakkeys_product)
+            if (size ||
+                (*task != &fani_task_weakkeys_product && *task != &fani_task_weakkeys_check))
                 EXPECT_I64(answer.kind, FAN_OUTCOME_FAILED);
             fan_future_release(future);
         }

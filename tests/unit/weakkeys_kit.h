@@ -21,7 +21,8 @@ typedef struct weak_outcome {
     fan_error error;
 } weak_outcome;
 
-/* Runs with the settings ("key=value", NULL at the end) and files. */
+/* Runs with the settings ("key=value", NULL at the end) and files. Single keys are not looked at
+ * where no setting says checks=all: most numbers of tests are weak by themselves. */
 void weak_run(weak_outcome *o, const char *executor_name, const char *const *settings,
               const char *const *files);
 
