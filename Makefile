@@ -8,13 +8,16 @@ PACKAGES = gcc g++ make cmake pkg-config libc6-dev libgmp-dev libflint-dev libec
            ca-certificates locales
 # What .ci/run needs besides.
 CI_PACKAGES = mpich libmpich-dev clang-14 libomp-14-dev libclang-rt-14-dev clang-format \
-              clang-tidy cppcheck
+              clang-tidy cppcheck gpg openssl dns-root-data
 
 # What `bench/dispatch` and `bench/factor` are held against besides what is there already; nothing
 # else needs it.
 PEER_PACKAGES = libtbb-dev python3 python3-joblib python3-mpi4py openmpi-bin pari-gp
 
-.PHONY: release demo test test-long install-deps install-ci-deps bench-peers clean
+# Real keys that tests of weakkeys read where they are there: 60 MB.
+KEYS_PACKAGES = debian-keyring python3-cryptography-vectors
+
+.PHONY: release demo test test-long install-deps install-ci-deps install-keys bench-peers clean
 
 release: install-deps
 	@.ci/build release
@@ -36,6 +39,9 @@ install-deps:
 
 install-ci-deps: install-deps
 	@cmake/need-packages.sh $(CI_PACKAGES)
+
+install-keys:
+	@cmake/need-packages.sh $(KEYS_PACKAGES)
 
 bench-peers:
 	@cmake/need-packages.sh $(PEER_PACKAGES)

@@ -27,8 +27,19 @@ typedef struct fan_weakkeys_number {
 typedef enum fan_weakkeys_weakness {
     FAN_WEAKKEYS_INVALID = 1,   /* below 2: it took no part in the scan */
     FAN_WEAKKEYS_DUPLICATE = 2, /* another key has the same modulus */
-    FAN_WEAKKEYS_SHARED = 4     /* it has a common factor with a different modulus */
+    FAN_WEAKKEYS_SHARED = 4,    /* it has a common factor with a different modulus */
+    /* Found by fan_weakkeys_check in the key alone: */
+    FAN_WEAKKEYS_SMALL_FACTOR = 8, /* a prime below 2^16 divides it, and it is not that prime */
+    FAN_WEAKKEYS_SQUARE = 16,      /* it is the square of an integer */
+    FAN_WEAKKEYS_CLOSE = 32,     /* its factors are so close that 64 steps of Fermat's method do */
+    FAN_WEAKKEYS_TINY = 64,      /* it has fewer than 1024 bits */
+    FAN_WEAKKEYS_EXPONENT = 128, /* the public exponent is 1 or even */
+    FAN_WEAKKEYS_ROCA = 256,     /* it has the fingerprint of primes k * M + 65537^a mod M */
+    FAN_WEAKKEYS_CHECKS = 504    /* all that fan_weakkeys_check looks for */
 } fan_weakkeys_weakness;
+
+/* The name of one bit, as outputs have it: "shared", "small-factor", ...; NULL: there is none. */
+FAN_API const char *fan_weakkeys_weakness_name(unsigned weakness);
 
 /* One listed key. `gcd` is taken with the product of all other valid keys, copies counted (so the
  * modulus itself for a duplicate; no bytes for an invalid key). `factors` is the finest split that
@@ -90,6 +101,38 @@ static inline fan_status fan_weakkeys_scan(const fan_weakkeys_number *keys, size
 
 /* Frees a report and all that its findings point to. NULL is fine. Any thread. */
 FAN_API void fan_weakkeys_report_free(fan_weakkeys_report *report);
+
+/* One key in which a check has found something. `found_factors` is the split that the checks give,
+ * ascending, with multiplicity, its product the modulus; what is above 2^16 need not be prime.
+ * There are none where no check splits it. */
+typedef struct fan_weakkeys_checked {
+    size_t index;
+    unsigned weakness;
+    const fan_weakkeys_number *found_factors;
+    size_t found_count;
+} fan_weakkeys_checked;
+
+/* Findings in input order. Owned by the caller; free with fan_weakkeys_checks_free. */
+typedef struct fan_weakkeys_checks {
+    fan_weakkeys_checked *findings;
+    size_t finding_count;
+} fan_weakkeys_checks;
+
+/* Looks at each key by itself, on the calling thread: some microseconds for one of 2048 bits.
+ *
+ * moduli: `count` of them, borrowed for the call; those below 2 have nothing. exponents: as many,
+ * or NULL; an exponent whose `bytes` are NULL is not known. checks: FAN_WEAKKEYS_* bits from
+ * SMALL_FACTOR on; 0 means all of them.
+ * On success *report is the caller's; on error it is untouched. Errors: FAN_E_ARGUMENT,
+ * FAN_E_MEMORY. Any thread; touches nothing shared. A sound key of 512 bits or more is taken for a
+ * ROCA key with a probability below 2^-150, and has none of the other weaknesses by chance. */
+FAN_API fan_status fan_weakkeys_check(const fan_weakkeys_number *moduli,
+                                      const fan_weakkeys_number *exponents, size_t count,
+                                      unsigned checks, fan_weakkeys_checks **report,
+                                      fan_error *error);
+
+/* Frees a report and all that its findings point to. NULL is fine. Any thread. */
+FAN_API void fan_weakkeys_checks_free(fan_weakkeys_checks *report);
 
 #ifdef __cplusplus
 }

@@ -39,6 +39,7 @@ typedef enum fani_key {
     FANI_KEY_BASE,
     FANI_KEY_STRICT,
     FANI_KEY_FAIL_ON_WEAK,
+    FANI_KEY_CHECKS,
     FANI_KEY_RESUME,
     FANI_KEY_RETRY_FAILED,
     FANI_KEY_RESTART,
@@ -268,6 +269,7 @@ extern const fan_task fani_task_weakkeys_multiply;
 extern const fan_task fani_task_weakkeys_root;
 extern const fan_task fani_task_weakkeys_step;
 extern const fan_task fani_task_weakkeys_block;
+extern const fan_task fani_task_weakkeys_check;
 extern const fan_task fani_task_command;
 
 #endif

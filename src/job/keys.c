@@ -201,9 +201,16 @@ static const key_entry table[FANI_KEY_COUNT] = {
                          .rule = RULE_CHOICE,
                          .choices = "true false"},
     [FANI_KEY_FAIL_ON_WEAK] = {{"fail-on-weak", "weakkeys", NULL,
-                                "end with exit code 1 where keys share a factor", false},
+                                "end with exit code 1 where keys are weak: more than duplicates",
+                                false},
                                .rule = RULE_CHOICE,
                                .choices = "true false"},
+    [FANI_KEY_CHECKS] = {{"checks", "weakkeys", "WHICH",
+                          "what is looked for in each key alone: all (small factors, squares, "
+                          "close primes, tiny keys, exponents, ROCA) or none (default: all)",
+                          false},
+                         .rule = RULE_CHOICE,
+                         .choices = "all none"},
     [FANI_KEY_RESUME] =
         {{"resume", "*", NULL,
           "go on with the run that writes the same --output file; without one begin", false},

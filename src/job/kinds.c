@@ -27,6 +27,7 @@ static const fan_task *const tasks[] = {
     &fani_task_weakkeys_root,
     &fani_task_weakkeys_step,
     &fani_task_weakkeys_block,
+    &fani_task_weakkeys_check,
     &fani_task_command,
     &fani_task_near,
     &fani_task_curves,

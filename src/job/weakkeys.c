@@ -41,27 +41,30 @@ static void add_count(char text[NOTE_MAX], uint64_t count, const char *what)
 
 /* Says what was looked at: a scan that finds nothing prints nothing else. */
 static void note_counts(const fani_job_run *run, const fani_weakkeys_input *input,
-                        const fan_weakkeys_summary *summary)
+                        const fan_weakkeys_report *report)
 {
     char text[NOTE_MAX];
+    const fan_weakkeys_summary *summary = &report->summary;
     const fani_rsa_key_counts *counts = &input->counts;
     uint64_t keys = counts->keys + counts->not_rsa;
     if (!run->events.note || keys + counts->unreadable == 0)
         return;
     snprintf(text, sizeof text, "%" PRIu64 " key%s read, %" PRIu64 " RSA, %zu weak", keys,
-             keys == 1 ? "" : "s", counts->keys - input->invalid, summary->shared);
+             keys == 1 ? "" : "s", counts->keys - summary->invalid,
+             fani_weakkeys_count_weak(input, report));
     add_count(text, summary->duplicates, summary->duplicates == 1 ? "duplicate" : "duplicates");
-    add_count(text, input->invalid, "invalid");
+    add_count(text, summary->invalid, "invalid");
     add_count(text, counts->unreadable, "unreadable");
     run->events.note(run->events.user, text);
 }
 
-static void count_keys(fani_job_run *run, const fan_weakkeys_summary *summary)
+static void count_keys(fani_job_run *run, const fani_weakkeys_input *input,
+                       const fan_weakkeys_report *report)
 {
     fan_summary *counts = &run->result->summary;
-    counts->items = summary->keys;
+    counts->items = report->summary.keys;
     if (fani_job_flag(run->job, FANI_KEY_FAIL_ON_WEAK))
-        counts->failed = summary->shared;
+        counts->failed = fani_weakkeys_count_weak(input, report);
     counts->ok = counts->items - counts->failed;
 }
 
@@ -83,10 +86,12 @@ static fan_status run_weakkeys(fani_job_run *run, fan_error *error)
     if (status == FAN_OK)
         status = scan_keys(run, &input, &report, error);
     if (status == FAN_OK)
+        status = fani_weakkeys_check_keys(run, &input, error);
+    if (status == FAN_OK)
         status = fani_weakkeys_write(run, &input, report, error);
     if (status == FAN_OK) {
-        count_keys(run, &report->summary);
-        note_counts(run, &input, &report->summary);
+        count_keys(run, &input, report);
+        note_counts(run, &input, report);
     }
     fan_weakkeys_report_free(report);
     fani_weakkeys_input_free(&input);
@@ -95,6 +100,6 @@ static fan_status run_weakkeys(fani_job_run *run, fan_error *error)
 
 const fani_job_kind fani_job_weakkeys = {
     .name = "weakkeys",
-    .summary = "RSA keys that share a prime with another key",
+    .summary = "RSA keys that share a prime with another key, or are weak by themselves",
     .run = run_weakkeys,
 };

@@ -13,9 +13,24 @@ typedef struct fani_weakkeys_entry {
     uint64_t line;
     size_t id; /* its place in `ids` */
     size_t bits;
+    bool weak_exponent; /* 1 or even */
 } fani_weakkeys_entry;
 
-/* All keys of a run that can be scanned, in input order. */
+/* What the checks have found in a key alone. */
+typedef struct fani_weakkeys_check {
+    size_t key;
+    unsigned weakness; /* FAN_WEAKKEYS_* */
+    size_t first_factor, factor_count;
+} fani_weakkeys_check;
+
+/* Keys ascend. */
+typedef struct fani_weakkeys_checked {
+    fani_weakkeys_check *at;
+    size_t count, capacity;
+    fani_mpzs factors;
+} fani_weakkeys_checked;
+
+/* All keys of a run, in input order; those of 0 and 1 too. */
 typedef struct fani_weakkeys_input {
     fani_mpzs moduli;
     fani_weakkeys_entry *entries; /* one per modulus */
@@ -23,7 +38,8 @@ typedef struct fani_weakkeys_input {
     fani_strings files;
     fan_buffer ids;
     fani_rsa_key_counts counts;
-    uint64_t invalid; /* 0 and 1: counted among counts.keys, in no list */
+    fani_weakkeys_checked checked;
+    bool unchecked; /* single keys were not looked at */
 } fani_weakkeys_input;
 
 /* ---- weakkeys_input.c ------------------------------------------------------------------------ */
@@ -38,10 +54,22 @@ fan_status fani_weakkeys_input_read(fani_job_run *run, fani_weakkeys_input *inpu
 /* Frees. Accepts an empty or half-built one. */
 void fani_weakkeys_input_free(fani_weakkeys_input *input);
 
+/* ---- weakkeys_checks.c ----------------------------------------------------------------------- */
+
+/* Checks each key alone, on the run's executor, where the job does not say --checks none: fills
+ * input->checked. Errors: FAN_E_CANCELLED, FAN_E_FAILED, FAN_E_LOST, FAN_E_TIMEOUT, FAN_E_PROTOCOL,
+ * FAN_E_MEMORY. */
+fan_status fani_weakkeys_check_keys(fani_job_run *run, fani_weakkeys_input *input,
+                                    fan_error *error);
+
 /* ---- weakkeys_output.c ----------------------------------------------------------------------- */
 
-/* Writes one record for every finding, in the run's format. Errors: FAN_E_OUTPUT, FAN_E_MEMORY,
- * FAN_E_CANCELLED. */
+/* How many keys are weak: not those that are invalid, or nothing but duplicates. */
+size_t fani_weakkeys_count_weak(const fani_weakkeys_input *input,
+                                const fan_weakkeys_report *report);
+
+/* Writes one record for every key in which something was found, in the run's format. Errors:
+ * FAN_E_OUTPUT, FAN_E_MEMORY, FAN_E_CANCELLED. */
 fan_status fani_weakkeys_write(fani_job_run *run, const fani_weakkeys_input *input,
                                const fan_weakkeys_report *report, fan_error *error);
 

@@ -1,6 +1,7 @@
 /* The keys of a weakkeys job: read from files of any form into one list. */
 #include <errno.h>
 #include <poll.h>
+#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,9 @@
 #include "job/halt.h"
 #include "job/staging.h"
 #include "job/weakkeys.h"
+#include "kernel/rsa/checks.h"
+#include "stage/unpack_stream.h"
+#include "stage/walk.h"
 
 enum { KEYS_BETWEEN_STOPS = 256, STOP_POLL_MS = 100 };
 
@@ -72,7 +76,10 @@ static fan_status add_key(fani_weakkeys_input *input, const fani_rsa_key *key)
     fani_weakkeys_entry entry = {.file = input->files.count - 1,
                                  .line = key->line,
                                  .id = input->ids.size,
-                                 .bits = key->bits};
+                                 .bits = key->bits,
+                                 .weak_exponent =
+                                     key->has_exponent &&
+                                     fani_rsa_exponent_is_weak(key->exponent, key->exponent_size)};
     fan_status status = make_room(input);
     if (status == FAN_OK)
         status = fani_bytes_add(&input->ids, key->id, strlen(key->id) + 1);
@@ -90,14 +97,12 @@ static fan_status take_key(void *context, const fani_rsa_key *key, fan_error *er
 {
     const key_reading *reading = context;
     fani_weakkeys_input *input = reading->input;
-    if (key->bits < 2) {
-        input->invalid++;
-        return refuse(reading, key->file, key->line, 0,
-                      key->bits ? "invalid: a modulus of 1" : "invalid: a modulus of 0", error);
-    }
     fan_status status = add_key(input, key);
     if (status != FAN_OK)
         return fani_error_set(error, status, "no memory for the keys of %s", key->file);
+    if (key->bits < 2) /* listed too */
+        return refuse(reading, key->file, key->line, 0,
+                      key->bits ? "invalid: a modulus of 1" : "invalid: a modulus of 0", error);
     if (input->moduli.count % KEYS_BETWEEN_STOPS == 0 && fani_run_is_stopped(reading->run))
         return fani_error_set(error, FAN_E_CANCELLED, "stopped while reading keys");
     return FAN_OK;
@@ -131,18 +136,6 @@ static FILE *open_stdin(const fani_job_run *run, waiting_stream *w)
     return fopencookie(w, "rb", (cookie_io_functions_t){.read = read_waiting});
 }
 
-/* A folder opens, but gives no bytes: it counts as a file that can't be opened. */
-static FILE *open_file(const char *path)
-{
-    struct stat info;
-    FILE *stream = fopen(path, "rbe");
-    if (!stream || fstat(fileno(stream), &info) != 0 || !S_ISDIR(info.st_mode))
-        return stream;
-    fclose(stream);
-    errno = EISDIR;
-    return NULL;
-}
-
 static fan_status skip_unopened(const key_reading *reading, const char *path, int code,
                                 fan_error *error)
 {
@@ -153,32 +146,21 @@ static fan_status skip_unopened(const key_reading *reading, const char *path, in
     return give_up(reading, &what, error);
 }
 
-/* `shown` is the name of the file that a copy stands for, or NULL. */
-static fan_status read_file(key_reading *reading, const char *path, const char *shown,
-                            fan_error *error)
+/* A stop also ends a read that waits for input; data that is damaged is one entry too few; and to
+ * the job a reader that is missing is input that can't be read: no worker was lost. */
+static fan_status judge_end(const key_reading *reading, const char *name, const char *damage,
+                            fan_status status, fan_error *error)
 {
-    const fani_job_run *run = reading->run;
-    fani_weakkeys_input *input = reading->input;
-    bool is_stdin = !strcmp(path, "-");
-    const char *name = is_stdin ? "(standard input)" : shown ? shown : path;
-    fani_rsa_key_reader reader = {.base = (unsigned)fani_job_count(run->job, FANI_KEY_BASE, 16),
-                                  .key = take_key,
-                                  .problem = take_problem,
-                                  .context = reading};
-    waiting_stream waiting;
-    FILE *stream = is_stdin ? open_stdin(run, &waiting) : open_file(path);
-    if (!stream)
-        return skip_unopened(reading, name, errno, error);
-    fan_status status = fani_strings_add(&input->files, name);
-    if (status != FAN_OK)
-        fani_error_set(error, status, "no memory to read %s", name);
-    else
-        status = fani_rsa_keys_read_stream(stream, name, &reader, &input->counts, error);
-    fclose(stream); /* only read from; standard input stays open */
-    /* A stop also ends a read that waits for input. */
-    if (status == FAN_E_INPUT && fani_run_is_stopped(run))
+    if (status == FAN_E_INPUT && fani_run_is_stopped(reading->run))
         return fani_error_set(error, FAN_E_CANCELLED, "stopped while reading %s", name);
-    /* To the job a reader that is missing is input that can't be read; no worker was lost. */
+    if (status == FAN_E_INPUT && damage) {
+        char reason[256];
+        snprintf(reason, sizeof reason, "can't be unpacked: %s", damage);
+        reading->input->counts.unreadable++;
+        if (error)
+            *error = (fan_error){0};
+        return refuse(reading, name, 0, 0, reason, error);
+    }
     if (status == FAN_E_UNAVAILABLE) {
         status = FAN_E_INPUT;
         if (error)
@@ -187,11 +169,126 @@ static fan_status read_file(key_reading *reading, const char *path, const char *
     return status;
 }
 
+static fan_status read_stream(key_reading *reading, FILE *raw, const char *name, fan_error *error)
+{
+    fani_weakkeys_input *input = reading->input;
+    fani_rsa_key_reader reader = {
+        .base = (unsigned)fani_job_count(reading->run->job, FANI_KEY_BASE, 16),
+        .key = take_key,
+        .problem = take_problem,
+        .context = reading};
+    fani_unpack_stream unpacking;
+    FILE *stream = fani_unpack_stream_open(&unpacking, raw);
+    fan_status status = stream ? fani_strings_add(&input->files, name) : FAN_E_MEMORY;
+    if (status != FAN_OK)
+        fani_error_set(error, status, "no memory to read %s", name);
+    else
+        status = fani_rsa_keys_read_stream(stream, name, &reader, &input->counts, error);
+    if (stream)
+        fclose(stream); /* only read from */
+    return judge_end(reading, name, unpacking.why, status, error);
+}
+
+/* `shown` is the name of the file that a copy stands for, or NULL. */
+static fan_status read_file(key_reading *reading, const char *path, const char *shown,
+                            fan_error *error)
+{
+    bool is_stdin = !strcmp(path, "-");
+    const char *name = is_stdin ? "(standard input)" : shown ? shown : path;
+    waiting_stream waiting;
+    FILE *raw = is_stdin ? open_stdin(reading->run, &waiting) : fopen(path, "rbe");
+    if (!raw)
+        return skip_unopened(reading, name, errno, error);
+    fan_status status = read_stream(reading, raw, name, error);
+    fclose(raw); /* only read from; standard input stays open */
+    return status;
+}
+
+/* ---- Folders --------------------------------------------------------------------------------- */
+
+/* A file of a folder, however many names it has there. */
+typedef struct seen_file {
+    dev_t device;
+    ino_t number;
+} seen_file;
+
+static int compare_seen(const void *left, const void *right)
+{
+    const seen_file *a = left, *b = right;
+    if (a->device != b->device)
+        return a->device < b->device ? -1 : 1;
+    return a->number == b->number ? 0 : a->number < b->number ? -1 : 1;
+}
+
+/* Whether a file was not read yet, by another link to it: its keys would be duplicates. One that
+ * can't be looked at counts as new, so that opening it says why. FAN_E_MEMORY. */
+static fan_status is_new(void **seen, const char *path, bool *new)
+{
+    struct stat info;
+    *new = true;
+    if (stat(path, &info) != 0)
+        return FAN_OK;
+    seen_file *file = malloc(sizeof *file);
+    if (!file)
+        return FAN_E_MEMORY;
+    *file = (seen_file){.device = info.st_dev, .number = info.st_ino};
+    seen_file **kept = tsearch(file, seen, compare_seen);
+    *new = kept &&*kept == file;
+    if (!*new)
+        free(file);
+    return kept ? FAN_OK : FAN_E_MEMORY;
+}
+
+static fan_status read_found(key_reading *reading, void **seen, const char *path, fan_error *error)
+{
+    bool new;
+    if (fani_run_is_stopped(reading->run))
+        return fani_error_set(error, FAN_E_CANCELLED, "stopped while reading keys");
+    fan_status status = is_new(seen, path, &new);
+    if (status != FAN_OK)
+        return fani_error_set(error, status, "no memory to read %s", path);
+    return new ? read_file(reading, path, NULL, error) : FAN_OK;
+}
+
+/* All files below a folder, in the order of their names; links to folders are not followed. */
+static fan_status read_folder(key_reading *reading, const char *folder, fan_error *error)
+{
+    fani_walk *walk = fani_walk_new(folder, &(struct stat){0});
+    void *seen = NULL;
+    char *path = NULL;
+    fan_status status = FAN_OK;
+    if (!walk)
+        return fani_error_set(error, FAN_E_MEMORY, "no memory to read %s", folder);
+    do {
+        fan_error flaw = {0};
+        free(path);
+        path = NULL;
+        fan_status found = fani_walk_next(walk, &path, &flaw);
+        if (found == FAN_E_MEMORY)
+            status = fani_error_set(error, found, "no memory to read %s", folder);
+        else if (found != FAN_OK)
+            status = skip_unopened(reading, path, flaw.errno_code, error);
+        else if (path)
+            status = read_found(reading, &seen, path, error);
+    } while (status == FAN_OK && path);
+    free(path);
+    tdestroy(seen, free);
+    fani_walk_free(walk);
+    return status;
+}
+
+static fan_status read_path(key_reading *reading, const char *path, fan_error *error)
+{
+    struct stat info;
+    bool is_folder = strcmp(path, "-") != 0 && stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+    return is_folder ? read_folder(reading, path, error) : read_file(reading, path, NULL, error);
+}
+
 static fan_status read_files(key_reading *reading, const fani_strings *paths, fan_error *error)
 {
     fan_status status = FAN_OK;
     for (size_t i = 0; status == FAN_OK && i < paths->count; i++)
-        status = read_file(reading, paths->at[i], NULL, error);
+        status = read_path(reading, paths->at[i], error);
     return status;
 }
 
@@ -216,6 +313,8 @@ fan_status fani_weakkeys_input_read(fani_job_run *run, fani_weakkeys_input *inpu
 void fani_weakkeys_input_free(fani_weakkeys_input *input)
 {
     fani_mpzs_free(&input->moduli);
+    fani_mpzs_free(&input->checked.factors);
+    free(input->checked.at);
     free(input->entries);
     fani_strings_clear(&input->files);
     fan_buffer_clear(&input->ids);

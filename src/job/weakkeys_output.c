@@ -12,20 +12,19 @@ enum { RECORDS_BETWEEN_STOPS = 256 };
 static const char columns[] = "source\tline\tid\tbits\tweakness\tgcd\tfactors\tfound_factors\t"
                               "shares_with\tmodulus\n";
 
-static const struct {
-    unsigned bit;
-    const char *name;
-} weaknesses[] = {
-    {FAN_WEAKKEYS_SHARED, "shared"},
-    {FAN_WEAKKEYS_DUPLICATE, "duplicate"},
-    {FAN_WEAKKEYS_INVALID, "invalid"},
-};
+/* In the order in which a record names them. */
+static const unsigned weaknesses[] = {
+    FAN_WEAKKEYS_SHARED,   FAN_WEAKKEYS_DUPLICATE, FAN_WEAKKEYS_SMALL_FACTOR,
+    FAN_WEAKKEYS_SQUARE,   FAN_WEAKKEYS_CLOSE,     FAN_WEAKKEYS_TINY,
+    FAN_WEAKKEYS_EXPONENT, FAN_WEAKKEYS_ROCA,      FAN_WEAKKEYS_INVALID};
 enum { WEAKNESSES = sizeof weaknesses / sizeof weaknesses[0] };
 
 /* A record being written. The first error stays, and nothing is added after it. */
 typedef struct record_text {
     const fani_weakkeys_input *input;
-    const fan_weakkeys_finding *finding;
+    const fan_weakkeys_finding *finding; /* of a key that shares nothing, one without partners */
+    unsigned weakness;                   /* the finding's, and what the key has alone */
+    const fani_weakkeys_check *check;    /* or NULL */
     fan_buffer out;
     fan_buffer scratch;
     fan_status status;
@@ -77,15 +76,48 @@ static const char *hex(record_text *r, const fan_weakkeys_number *number)
     return text;
 }
 
-static const char *modulus_hex(record_text *r)
+static const char *integer_hex(record_text *r, mpz_srcptr value)
 {
-    mpz_srcptr modulus = r->input->moduli.values + r->finding->index;
-    char *text = fani_bytes_room(&r->scratch, mpz_sizeinbase(modulus, 16) + 2);
+    char *text = fani_bytes_room(&r->scratch, mpz_sizeinbase(value, 16) + 2);
     if (!text) {
         r->status = FAN_E_MEMORY;
         return NULL;
     }
-    return mpz_get_str(text, 16, modulus);
+    return mpz_get_str(text, 16, value);
+}
+
+/* With all other valid keys: 1 where nothing is shared, "-" for an invalid key. */
+static const char *gcd_hex(record_text *r)
+{
+    if (r->finding->gcd.size_bytes)
+        return hex(r, &r->finding->gcd);
+    return r->weakness == FAN_WEAKKEYS_INVALID ? "-" : "1";
+}
+
+static const char *modulus_hex(record_text *r)
+{
+    return integer_hex(r, r->input->moduli.values + r->finding->index);
+}
+
+/* How many factors the checks have found, and one of them. */
+static size_t found_count(const record_text *r)
+{
+    return r->check ? r->check->factor_count : 0;
+}
+
+static const char *found_hex(record_text *r, size_t i)
+{
+    return integer_hex(r, r->input->checked.factors.values + r->check->first_factor + i);
+}
+
+static void add_found(record_text *r, const char *between, const char *before)
+{
+    for (size_t i = 0; i < found_count(r); i++) {
+        const char *text = found_hex(r, i);
+        add(r, i ? between : "");
+        add(r, before);
+        add(r, text ? text : "");
+    }
 }
 
 static void add_hex(record_text *r, const fan_weakkeys_number *number)
@@ -116,10 +148,10 @@ static void add_weaknesses(record_text *r)
 {
     bool first = true;
     for (size_t i = 0; i < WEAKNESSES; i++) {
-        if (!(r->finding->weakness & weaknesses[i].bit))
+        if (!(r->weakness & weaknesses[i]))
             continue;
         add(r, first ? "" : ",");
-        add(r, weaknesses[i].name);
+        add(r, fan_weakkeys_weakness_name(weaknesses[i]));
         first = false;
     }
 }
@@ -173,19 +205,26 @@ static void add_text(record_text *r)
     add(r, ": ");
     add_weaknesses(r);
     if (*id_of(r, key)) {
-        add(r, " CN=");
+        add(r, " (");
         add_name(r, id_of(r, key));
+        add(r, ")");
     }
     add(r, " ");
     add_count(r, r->input->entries[key].bits);
-    if (r->finding->weakness == FAN_WEAKKEYS_DUPLICATE) {
-        add(r, " bits, the same modulus"); /* which is the gcd, and stays whole */
-    } else {
-        add(r, " bits, gcd 0x");
+    add(r, " bits");
+    if (r->finding->weakness & FAN_WEAKKEYS_SHARED) {
+        add(r, ", gcd 0x");
         add_hex(r, &r->finding->gcd);
         add_text_factors(r);
+    } else if (r->finding->weakness & FAN_WEAKKEYS_DUPLICATE) {
+        add(r, ", the same modulus"); /* which is the gcd, and stays whole */
     }
-    add_text_shares(r);
+    if (r->weakness == FAN_WEAKKEYS_INVALID)
+        add(r, r->input->entries[key].bits ? ", the number 1" : ", the number 0");
+    add(r, found_count(r) ? ", found " : "");
+    add_found(r, " * ", "0x");
+    if (r->finding->shares_count)
+        add_text_shares(r);
     add(r, "\n");
 }
 
@@ -250,10 +289,13 @@ static void add_tsv(record_text *r)
     add(r, "\t");
     add_weaknesses(r);
     add(r, "\t");
-    add_hex(r, &r->finding->gcd);
+    const char *gcd = gcd_hex(r);
+    add(r, gcd ? gcd : "");
     add(r, "\t");
     add_tsv_factors(r);
-    add(r, "\t-\t"); /* found_factors: nothing looks for them yet */
+    add(r, found_count(r) ? "\t" : "\t-");
+    add_found(r, ",", "");
+    add(r, "\t");
     add_tsv_shares(r);
     add(r, "\t");
     const char *modulus = modulus_hex(r);
@@ -297,6 +339,12 @@ static json_t *factor_at(record_text *r, size_t i)
     return text ? json_string(text) : NULL;
 }
 
+static json_t *found_at(record_text *r, size_t i)
+{
+    const char *text = found_hex(r, i);
+    return text ? json_string(text) : NULL;
+}
+
 static json_t *partner_at(record_text *r, size_t i)
 {
     return json_id(r, r->finding->shares_with[i]);
@@ -306,8 +354,8 @@ static json_t *json_weaknesses(const record_text *r)
 {
     json_t *list = json_array();
     for (size_t i = 0; list && i < WEAKNESSES; i++) {
-        if ((r->finding->weakness & weaknesses[i].bit) &&
-            json_array_append_new(list, json_string(weaknesses[i].name))) {
+        if ((r->weakness & weaknesses[i]) &&
+            json_array_append_new(list, json_string(fan_weakkeys_weakness_name(weaknesses[i])))) {
             json_decref(list);
             list = NULL;
         }
@@ -333,10 +381,10 @@ static bool fill_json(record_text *r, json_t *object)
            put(object, "line", json_integer((json_int_t)entry->line)) &&
            put(object, "id", json_id(r, f->index)) &&
            put(object, "bits", json_integer((json_int_t)entry->bits)) &&
-           put(object, "weakness", json_weaknesses(r)) && (text = hex(r, &f->gcd)) &&
-           put(object, "gcd", json_string(text)) &&
+           put(object, "weakness", json_weaknesses(r)) && (text = gcd_hex(r)) &&
+           put(object, "gcd", *text == '-' ? json_null() : json_string(text)) &&
            put(object, "factors", json_list(r, f->factor_count, factor_at)) &&
-           put(object, "found_factors", json_array()) &&
+           put(object, "found_factors", json_list(r, found_count(r), found_at)) &&
            put(object, "shares_with", json_list(r, shown(f), partner_at)) &&
            put(object, "shares_count", json_integer((json_int_t)f->shares_count)) &&
            (text = modulus_hex(r)) && put(object, "modulus", json_string(text));
@@ -374,18 +422,63 @@ static fan_status write_finding(fani_job_run *run, record_text *r, fan_error *er
     return fani_writer_add(run->writer, r->out.bytes, r->out.size, error);
 }
 
+/* Goes through all keys with what was found in them; `finding` is the caller's where a key has none
+ * of its own. False: no key is left. */
+typedef struct all_keys {
+    const fani_weakkeys_input *input;
+    const fan_weakkeys_report *report;
+    size_t key, next_finding, next_check;
+} all_keys;
+
+static bool next_key(all_keys *all, record_text *r, fan_weakkeys_finding *none)
+{
+    const fani_weakkeys_checked *checked = &all->input->checked;
+    for (; all->key < all->input->moduli.count; all->key++) {
+        const fan_weakkeys_finding *finding = NULL;
+        const fani_weakkeys_check *check = NULL;
+        if (all->next_finding < all->report->finding_count &&
+            all->report->findings[all->next_finding].index == all->key)
+            finding = &all->report->findings[all->next_finding++];
+        if (all->next_check < checked->count && checked->at[all->next_check].key == all->key)
+            check = &checked->at[all->next_check++];
+        unsigned weakness = (finding ? finding->weakness : 0) | (check ? check->weakness : 0);
+        if (all->input->entries[all->key].weak_exponent && !all->input->unchecked &&
+            weakness != FAN_WEAKKEYS_INVALID)
+            weakness |= FAN_WEAKKEYS_EXPONENT;
+        if (!weakness)
+            continue;
+        *none = (fan_weakkeys_finding){.index = all->key++};
+        r->finding = finding ? finding : none;
+        r->check = check;
+        r->weakness = weakness;
+        return true;
+    }
+    return false;
+}
+
+size_t fani_weakkeys_count_weak(const fani_weakkeys_input *input, const fan_weakkeys_report *report)
+{
+    all_keys all = {.input = input, .report = report};
+    record_text r = {.input = input};
+    fan_weakkeys_finding none;
+    size_t count = 0;
+    while (next_key(&all, &r, &none))
+        count += (r.weakness & ~(unsigned)(FAN_WEAKKEYS_DUPLICATE | FAN_WEAKKEYS_INVALID)) != 0;
+    return count;
+}
+
 fan_status fani_weakkeys_write(fani_job_run *run, const fani_weakkeys_input *input,
                                const fan_weakkeys_report *report, fan_error *error)
 {
+    all_keys all = {.input = input, .report = report};
     record_text r = {.input = input};
+    fan_weakkeys_finding none;
     fan_status status = FAN_OK;
     if (input->moduli.count)
         status = fani_run_header(run, columns, error);
-    for (size_t i = 0; status == FAN_OK && i < report->finding_count; i++) {
-        r.finding = &report->findings[i];
+    for (size_t i = 1; status == FAN_OK && next_key(&all, &r, &none); i++) {
         status = write_finding(run, &r, error);
-        if (status == FAN_OK && i % RECORDS_BETWEEN_STOPS == RECORDS_BETWEEN_STOPS - 1 &&
-            fani_run_is_stopped(run))
+        if (status == FAN_OK && i % RECORDS_BETWEEN_STOPS == 0 && fani_run_is_stopped(run))
             status = fani_error_set(error, FAN_E_CANCELLED, "stopped while writing");
     }
     fan_buffer_clear(&r.out);

@@ -1,149 +1,89 @@
 #include "keys.h"
 
 #include "base/error.h"
-#include "keys_entry.h"
+#include "keys_base64.h"
+#include "keys_dns.h"
+#include "keys_json.h"
+#include "keys_pgp.h"
+#include "keys_scan.h"
+#include "keys_ssh.h"
 
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* A line holds the longest modulus in decimal with much room for a comment. */
-#define LINE_MAX_BYTES 65536
-/* A certificate with a 65536-bit key takes less than 40 KB. */
-#define BLOCK_MAX_BYTES 1048576
-/* Before the first line: enough to tell DER, PEM and numbers apart. */
-#define PEEK_BYTES 65536
-/* Without 0x, a number among PEM blocks must be longer than any fingerprint in hexadecimal. */
+/* Without 0x, a number among other text must be longer than any fingerprint in hexadecimal. */
 #define FINGERPRINT_DIGITS 128
-
-/* The file under the reader: a window of bytes, and where it stands. */
-typedef struct scanner {
-    fani_rsa_key_source source;
-    FILE *stream;
-    unsigned char *window; /* PEEK_BYTES */
-    size_t start, end;     /* the unread part of the window */
-    int read_errno;
-    uint64_t line;       /* of the line in `text`, from 1 */
-    char *text;          /* LINE_MAX_BYTES + 1: the line without its newline, NUL after it */
-    size_t text_size;    /* bytes in `text` */
-    bool text_cut;       /* the line was longer than `text` */
-    char *block;         /* BLOCK_MAX_BYTES: the PEM block being gathered */
-    size_t block_size;   /* bytes in `block` */
-    bool block_cut;      /* the block was longer than `block` */
-    uint64_t block_line; /* of its BEGIN line; 0 outside blocks */
-    bool has_pem;        /* a block was seen, or stands in what was peeked at */
-} scanner;
-
-/* Reads until the window holds `wanted` bytes or the file ends; returns how many it holds. */
-static size_t fill(scanner *s, size_t wanted)
-{
-    size_t held = s->end - s->start;
-    if (held >= wanted)
-        return held;
-    memmove(s->window, s->window + s->start, held);
-    s->start = 0;
-    s->end = held;
-    while (s->end < wanted) {
-        size_t got = fread(s->window + s->end, 1, PEEK_BYTES - s->end, s->stream);
-        s->end += got;
-        if (got == 0) {
-            if (ferror(s->stream) && !s->read_errno)
-                s->read_errno = errno ? errno : EIO;
-            break;
-        }
-    }
-    return s->end - s->start;
-}
-
-/* Gathers the next line, cut at LINE_MAX_BYTES; false at the end of the file. */
-static bool next_line(scanner *s)
-{
-    bool ended = false;
-    s->text_size = 0;
-    s->text_cut = false;
-    if (fill(s, 1) == 0)
-        return false;
-    s->line++;
-    while (!ended && fill(s, 1) > 0) {
-        const unsigned char *from = s->window + s->start;
-        size_t held = s->end - s->start;
-        const unsigned char *newline = memchr(from, '\n', held);
-        size_t part = newline ? (size_t)(newline - from) : held;
-        size_t room = LINE_MAX_BYTES - s->text_size;
-        memcpy(s->text + s->text_size, from, part < room ? part : room);
-        s->text_size += part < room ? part : room;
-        s->text_cut = s->text_cut || part > room;
-        s->start += part + (newline ? 1 : 0);
-        ended = newline != NULL;
-    }
-    s->text[s->text_size] = '\0';
-    return true;
-}
+/* Lines that are no numbers, before the first key, that a list of moduli may have. */
+enum { STRANGERS = 20 };
+/* How much of a file tells what it is, the least that does, and the part that is too much. */
+enum { FOREIGN_LOOK = 4096, FOREIGN_LEAST = 64, FOREIGN_PART = 12 };
 
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f';
 }
 
-static bool is_digit(char c, unsigned base)
+static fan_status report_long_line(const fani_key_scanner *s)
 {
-    return (c >= '0' && c <= '9') ||
-           (base == 16 && ((c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F')));
+    return fani_rsa_key_report(&s->source, s->line, 0, FANI_RSA_KEY_UNREADABLE,
+                               "a line of more than %d bytes", FANI_KEY_LINE_BYTES);
 }
 
-/* Reports a character that does not belong to a number. */
-static fan_status report_character(const scanner *s, size_t at, unsigned base)
+/* So many lines are none of a list of moduli: the file is text of another kind, in which keys may
+ * stand all the same. */
+static fan_status give_up_lines(fani_key_scanner *s)
 {
-    unsigned char c = (unsigned char)s->text[at];
-    const char *wanted = base == 16 ? "a hexadecimal digit" : "a digit";
-    if (c > 0x20 && c < 0x7f)
-        return fani_rsa_key_report(&s->source, s->line, at + 1, FANI_RSA_KEY_UNREADABLE,
-                                   "'%c' where %s was expected", c, wanted);
-    return fani_rsa_key_report(&s->source, s->line, at + 1, FANI_RSA_KEY_UNREADABLE,
-                               "byte 0x%02x where %s was expected", c, wanted);
+    s->is_text = true;
+    return fani_rsa_key_report(&s->source, s->line, 0, FANI_RSA_KEY_UNREADABLE,
+                               "%d lines and not one key: the rest is taken for text", STRANGERS);
+}
+
+/* In a zone file a record without a name has that of the record before it, of whatever kind. */
+static void note_owner(fani_key_scanner *s)
+{
+    size_t size = strcspn(s->text, " \t");
+    if (size && size < sizeof s->owner && s->text[0] != '$')
+        snprintf(s->owner, sizeof s->owner, "%.*s", (int)size, s->text);
 }
 
 /* A line that is, up to a comment, a number or text. */
-static fan_status take_number(scanner *s)
+static fan_status take_number(fani_key_scanner *s)
 {
     unsigned base = s->source.reader->base == 10 ? 10 : 16;
     size_t from = 0;
     while (from < s->text_size && is_blank(s->text[from]))
         from++;
-    const char *comment = memchr(s->text + from, '#', s->text_size - from);
+    const char *comment = memchr(s->text + from, '#', s->text_size - from), *digits;
     size_t to = comment ? (size_t)(comment - s->text) : s->text_size;
     while (to > from && is_blank(s->text[to - 1]))
         to--;
-    if (from == to)
+    size_t size = to - from;
+    if (!size)
         return FAN_OK;
-    size_t first = from;
-    bool prefixed = to - from > 2 && s->text[from] == '0' && (s->text[from + 1] | 0x20) == 'x';
-    if (prefixed) {
-        base = 16;
-        first += 2;
+    bool sound = fani_rsa_key_bad_digit(s->text + from, size, &digits, &base) == size;
+    bool prefixed = digits > s->text + from;
+    if (s->is_text && (!sound || (!prefixed && size <= FINGERPRINT_DIGITS))) {
+        note_owner(s);
+        return FAN_OK;
     }
-    size_t bad = first;
-    while (bad < to && is_digit(s->text[bad], base))
-        bad++;
-    if (s->has_pem && (bad < to || (!prefixed && to - from <= FINGERPRINT_DIGITS)))
-        return FAN_OK;
     if (s->text_cut && !comment)
-        return fani_rsa_key_report(&s->source, s->line, 0, FANI_RSA_KEY_UNREADABLE,
-                                   "a line of more than %d bytes", LINE_MAX_BYTES);
-    if (s->text[from] == '-' && to - from > 1 && is_digit(s->text[from + 1], base))
-        return fani_rsa_key_report(&s->source, s->line, from + 1, FANI_RSA_KEY_UNREADABLE,
-                                   "a negative number can't be a modulus");
-    if (bad < to)
-        return report_character(s, bad, base);
+        return report_long_line(s);
+    if (!sound && ++s->strangers == STRANGERS && s->source.counts->keys == s->keys_before)
+        return give_up_lines(s);
     s->text[to] = '\0';
-    return fani_rsa_key_number(&s->source, s->line, from + 1, s->text + first, base);
+    fani_rsa_key_text text = {.form = FANI_RSA_KEY_NUMBER,
+                              .column = from + 1,
+                              .modulus = s->text + from,
+                              .modulus_size = size};
+    return fani_rsa_key_written(&s->source, s->line, &text);
 }
 
 /* Adds the line to the block. */
-static void gather(scanner *s, const char *text, size_t size)
+static void gather(fani_key_scanner *s, const char *text, size_t size)
 {
-    if (s->text_cut || size + 1 > BLOCK_MAX_BYTES - s->block_size) {
+    if (s->text_cut || size + 1 > FANI_KEY_BLOCK_BYTES - s->block_size) {
         s->block_cut = true;
         return;
     }
@@ -152,15 +92,16 @@ static void gather(scanner *s, const char *text, size_t size)
     s->block[s->block_size++] = '\n';
 }
 
-static fan_status report_unended(scanner *s)
+static fan_status report_unended(fani_key_scanner *s)
 {
     uint64_t line = s->block_line;
     s->block_line = 0;
     return fani_rsa_key_report(&s->source, line, 0, FANI_RSA_KEY_UNREADABLE,
-                               "a PEM block without its END line");
+                               s->in_record ? "a zone record whose brackets are not closed"
+                                            : "a PEM block without its END line");
 }
 
-static fan_status finish_block(scanner *s)
+static fan_status finish_block(fani_key_scanner *s)
 {
     uint64_t line = s->block_line;
     s->block_line = 0;
@@ -171,10 +112,11 @@ static fan_status finish_block(scanner *s)
 }
 
 /* A BEGIN inside a block starts anew: the block before it has lost its end. */
-static fan_status begin_block(scanner *s)
+static fan_status begin_block(fani_key_scanner *s)
 {
     fan_status status = s->block_line ? report_unended(s) : FAN_OK;
-    s->has_pem = true;
+    s->is_text = true;
+    s->in_record = false;
     s->block_line = s->line;
     s->block_size = 0;
     s->block_cut = false;
@@ -186,34 +128,195 @@ static bool starts_with(const char *text, const char *start)
     return strncmp(text, start, strlen(start)) == 0;
 }
 
-static fan_status take_line(scanner *s)
+/* ---- OpenPGP --------------------------------------------------------------------------------- */
+
+static size_t take_binary(void *user, unsigned char *to, size_t size)
 {
-    const char *text = s->text;
+    return fani_key_take(user, to, size);
+}
+
+/* Bytes in armor, decoded line by line. */
+typedef struct armor {
+    fani_key_scanner *s;
+    fani_base64 state;
+    unsigned char bytes[FANI_KEY_LINE_BYTES];
+    size_t at, end;
+    bool ended; /* no more bytes: the checksum, the END line or something wrong */
+    bool bad;   /* which was no base64 */
+} armor;
+
+/* Gets the next line; false at the block's end. Behind the checksum only the END line counts. */
+static bool next_armor_line(armor *a)
+{
+    fani_key_scanner *s = a->s;
+    size_t rest;
+    if (!s->block_line || !fani_key_next_line(s))
+        return false;
+    if (s->text_size && s->text[0] == '-') {
+        s->block_line = 0;
+        return false;
+    }
+    if (a->ended)
+        return true;
+    a->at = a->end = 0;
+    if (s->text[0] == '=') { /* a checksum, or what is left over of padding */
+        a->ended = true;
+        a->bad = !fani_base64_end(&a->state, a->bytes, &a->end);
+        return true;
+    }
+    a->bad = !fani_base64_feed(&a->state, s->text, s->text_size, a->bytes, &a->end);
+    if (a->state.ended && !a->bad)
+        a->bad = !fani_base64_end(&a->state, a->bytes + a->end, &rest) || (a->end += rest, false);
+    a->ended = a->bad;
+    return true;
+}
+
+static size_t take_armor(void *user, unsigned char *to, size_t size)
+{
+    armor *a = user;
+    size_t got = 0;
+    while (got < size) {
+        size_t held = a->end - a->at, part = held < size - got ? held : size - got;
+        memcpy(to + got, a->bytes + a->at, part);
+        a->at += part;
+        got += part;
+        if (got < size && (a->ended || !next_armor_line(a)))
+            break;
+    }
+    return got;
+}
+
+/* A keyring in armor, from behind its BEGIN line to its END line. */
+static fan_status read_armor(fani_key_scanner *s)
+{
+    uint64_t line = s->block_line;
+    armor *a = calloc(1, sizeof *a);
+    if (!a)
+        return fani_error_set(s->source.error, FAN_E_MEMORY, "no memory for a keyring");
+    a->s = s;
+    while (fani_key_next_line(s) && strchr(s->text, ':')) /* "Version: ..." up to a blank line */
+        continue;
+    if (s->text_size && s->text[0] == '-')
+        s->block_line = 0;
+    fani_pgp_stream stream = {.take = take_armor, .user = a, .line = line};
+    fan_status status = fani_rsa_key_pgp(&s->source, &stream);
+    if (!status && a->bad)
+        status = fani_rsa_key_report(&s->source, s->line, 0, FANI_RSA_KEY_UNREADABLE,
+                                     "a line of a keyring that is no base64");
+    a->ended = true;
+    while (!status && next_armor_line(a))
+        continue;
+    if (!status && s->block_line && !s->read_errno)
+        status = report_unended(s);
+    free(a);
+    return status;
+}
+
+/* ---- Lines ----------------------------------------------------------------------------------- */
+
+/* The next line of a zone record; its last one, where its brackets are closed. */
+static fan_status gather_record(fani_key_scanner *s)
+{
+    int depth = 0;
+    fani_rsa_key_dns_strip(s->text, &depth);
+    s->depth += depth;
+    gather(s, s->text, strlen(s->text));
+    if (s->depth > 0)
+        return FAN_OK;
+    uint64_t line = s->block_line;
+    s->block_line = 0;
+    if (s->block_cut || s->text_cut)
+        return fani_rsa_key_report(&s->source, line, 0, FANI_RSA_KEY_UNREADABLE,
+                                   "a zone record too large to read");
+    s->block[s->block_size - 1] = '\0';
+    return fani_rsa_key_dns(&s->source, line, s->block, s->owner);
+}
+
+static fan_status begin_record(fani_key_scanner *s)
+{
+    fan_status status = begin_block(s);
+    s->in_record = true;
+    s->depth = 0;
+    return status ? status : gather_record(s);
+}
+
+static bool is_comment(const char *text)
+{
+    return *text == '#' || *text == ';' || *text == '\0';
+}
+
+/* A line outside blocks. */
+static fan_status take_entry(fani_key_scanner *s, char *text)
+{
+    bool first = !s->begun;
+    if (is_comment(text) && text + strlen(text) == s->text + s->text_size)
+        return FAN_OK;
+    s->begun = true;
+    if (s->columns.modulus || (first && fani_rsa_key_is_header(s->text, &s->columns))) {
+        if (first)
+            return FAN_OK;
+        return s->text_cut ? report_long_line(s)
+                           : fani_rsa_key_row(&s->source, s->line, s->text, &s->columns);
+    }
+    if (*text == '{')
+        return s->text_cut ? report_long_line(s)
+                           : fani_rsa_key_json(&s->source, s->line, s->text, s->text_size);
+    if (fani_rsa_key_is_ssh(text))
+        return s->text_cut ? report_long_line(s) : fani_rsa_key_ssh(&s->source, s->line, text);
+    if (fani_rsa_key_is_dns(s->text))
+        return begin_record(s);
+    return take_number(s);
+}
+
+/* An OpenPGP block is read where it is a keyring; signed text has no END line of its own. */
+static fan_status take_begin(fani_key_scanner *s, const char *text, size_t size)
+{
+    if (starts_with(text, "-----BEGIN PGP SIGNED MESSAGE")) {
+        s->is_text = true;
+        return FAN_OK;
+    }
+    fan_status status = begin_block(s);
+    if (!status && starts_with(text, "-----BEGIN PGP PUBLIC KEY BLOCK"))
+        return read_armor(s);
+    gather(s, text, size);
+    return status;
+}
+
+static fan_status take_line(fani_key_scanner *s)
+{
+    char *text = s->text;
     while (is_blank(*text))
         text++;
     size_t size = s->text_size - (size_t)(text - s->text);
     while (size > 0 && is_blank(text[size - 1]))
         size--;
-    if (starts_with(text, "-----BEGIN ")) {
-        fan_status status = begin_block(s);
-        gather(s, text, size);
-        return status;
-    }
+    if (starts_with(text, "-----BEGIN "))
+        return take_begin(s, text, size);
     if (!s->block_line)
-        return take_number(s);
+        return take_entry(s, text);
+    if (s->in_record)
+        return gather_record(s);
     gather(s, text, size);
     return starts_with(text, "-----END ") ? finish_block(s) : FAN_OK;
 }
 
-static fan_status read_lines(scanner *s)
+/* Whether a file is one in which keys stand among other text. */
+static bool is_text_with_keys(const fani_key_scanner *s)
+{
+    return memmem(s->window, s->end, "-----BEGIN ", 11) || memmem(s->window, s->end, "DNSKEY", 6) ||
+           (s->end && s->window[s->start] == '$');
+}
+
+static fan_status read_lines(fani_key_scanner *s)
 {
     fan_status status = FAN_OK;
-    size_t held = fill(s, PEEK_BYTES);
+    size_t held = fani_key_fill(s, FANI_KEY_PEEK_BYTES);
     if (held >= 3 && !memcmp(s->window + s->start, "\xef\xbb\xbf", 3))
         s->start += 3;
-    s->has_pem = memmem(s->window, s->end, "-----BEGIN ", 11) != NULL;
+    s->is_text = is_text_with_keys(s);
     s->line = 0;
-    while (!status && next_line(s))
+    s->keys_before = s->source.counts->keys;
+    while (!status && fani_key_next_line(s))
         status = take_line(s);
     if (!status && s->block_line && !s->read_errno)
         status = report_unended(s);
@@ -251,18 +354,9 @@ static bool looks_like_der(const unsigned char *bytes, size_t held)
 }
 
 /* Takes one object from the front of the file. */
-static fan_status take_object(scanner *s, size_t size)
+static fan_status take_object(fani_key_scanner *s, size_t size)
 {
-    size_t got = s->end - s->start < size ? s->end - s->start : size;
-    memcpy(s->block, s->window + s->start, got);
-    s->start += got;
-    while (got < size && fill(s, 1) > 0) {
-        size_t held = s->end - s->start;
-        size_t part = held < size - got ? held : size - got;
-        memcpy(s->block + got, s->window + s->start, part);
-        s->start += part;
-        got += part;
-    }
+    size_t got = fani_key_take(s, (unsigned char *)s->block, size);
     if (got == size)
         return fani_rsa_key_der(&s->source, 1, (const unsigned char *)s->block, size);
     return s->read_errno ? FAN_OK
@@ -270,28 +364,61 @@ static fan_status take_object(scanner *s, size_t size)
                                                "DER that ends after %zu of %zu bytes", got, size);
 }
 
-static fan_status read_objects(scanner *s)
+static fan_status read_objects(fani_key_scanner *s)
 {
     fan_status status = FAN_OK;
-    while (!status && fill(s, PEEK_BYTES) > 0) {
+    while (!status && fani_key_fill(s, FANI_KEY_PEEK_BYTES) > 0) {
         size_t size = der_size(s->window + s->start, s->end - s->start);
         if (size == 0)
             return fani_rsa_key_report(&s->source, 1, 0, FANI_RSA_KEY_UNREADABLE,
                                        "bytes after DER that are not DER");
-        if (size > BLOCK_MAX_BYTES)
+        if (size > FANI_KEY_BLOCK_BYTES)
             return fani_rsa_key_report(&s->source, 1, 0, FANI_RSA_KEY_UNREADABLE,
                                        "a DER object of %zu bytes; at most %d are read", size,
-                                       BLOCK_MAX_BYTES);
+                                       FANI_KEY_BLOCK_BYTES);
         status = take_object(s, size);
     }
     return status;
 }
 
-static fan_status read_all(scanner *s)
+/* ---- Files ----------------------------------------------------------------------------------- */
+
+/* Whether a file is not made of characters: of its first bytes a twelfth or more are none. Of such
+ * a file each line would be a problem. Bytes from 0x80 on are UTF-8 or of a language's own set. */
+static bool is_foreign(const unsigned char *bytes, size_t held)
 {
-    size_t held = fill(s, PEEK_BYTES);
-    fan_status status =
-        looks_like_der(s->window + s->start, held) ? read_objects(s) : read_lines(s);
+    size_t foreign = 0, looked = held < FOREIGN_LOOK ? held : FOREIGN_LOOK;
+    if (looked < FOREIGN_LEAST)
+        return false;
+    for (size_t i = 0; i < looked; i++)
+        foreign += (bytes[i] < 0x20 && !memchr("\t\n\v\f\r", bytes[i], 5)) || bytes[i] == 0x7f;
+    return foreign * FOREIGN_PART >= looked;
+}
+
+static fan_status report_foreign(const fani_key_scanner *s, const unsigned char *bytes)
+{
+    bool keybox = !memcmp(bytes + 8, "KBXf", 4);
+    return fani_rsa_key_report(&s->source, 1, 0, FANI_RSA_KEY_UNREADABLE,
+                               keybox ? "a keybox of GnuPG; gpg --export makes a keyring of it"
+                                      : "binary data that holds no keys of a kind that is read");
+}
+
+static fan_status read_entries(fani_key_scanner *s)
+{
+    size_t held = fani_key_fill(s, FANI_KEY_PEEK_BYTES);
+    const unsigned char *front = s->window + s->start;
+    if (looks_like_der(front, held))
+        return read_objects(s);
+    if (fani_rsa_key_is_pgp(front, held)) {
+        fani_pgp_stream stream = {.take = take_binary, .user = s, .line = 1};
+        return fani_rsa_key_pgp(&s->source, &stream);
+    }
+    return is_foreign(front, held) ? report_foreign(s, front) : read_lines(s);
+}
+
+static fan_status read_all(fani_key_scanner *s)
+{
+    fan_status status = read_entries(s);
     if (status || !s->read_errno)
         return status;
     status = fani_error_errno(s->source.error, FAN_E_INPUT, s->read_errno, "can't read %s",
@@ -307,11 +434,11 @@ fan_status fani_rsa_keys_read_stream(FILE *stream, const char *name,
     if (reader->base != 0 && reader->base != 10 && reader->base != 16)
         return fani_error_set(error, FAN_E_ARGUMENT, "base %u; plain numbers have base 10 or 16",
                               reader->base);
-    scanner s = {.source = {name, reader, counts, error}, .stream = stream};
+    fani_key_scanner s = {.source = {name, reader, counts, error}, .stream = stream};
     fan_status status = FAN_E_MEMORY;
-    s.window = malloc(PEEK_BYTES);
-    s.text = malloc(LINE_MAX_BYTES + 1);
-    s.block = malloc(BLOCK_MAX_BYTES);
+    s.window = malloc(FANI_KEY_PEEK_BYTES);
+    s.text = malloc(FANI_KEY_LINE_BYTES + 1);
+    s.block = malloc(FANI_KEY_BLOCK_BYTES);
     if (s.window && s.text && s.block)
         status = read_all(&s);
     else

@@ -1,9 +1,11 @@
-/* Reading RSA moduli from files as people have them: PEM blocks, DER, plain numbers. */
+/* Reading RSA moduli from files as people have them: PEM, DER, OpenSSH, OpenPGP, DNSKEY records,
+ * tables, JSON lines, plain numbers. */
 #ifndef FANI_STAGE_KEYS_H
 #define FANI_STAGE_KEYS_H
 
 #include "fanfold/status.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -15,21 +17,29 @@ typedef enum fani_rsa_key_form {
     FANI_RSA_KEY_NUMBER,      /* one modulus on a line of its own */
     FANI_RSA_KEY_CERTIFICATE, /* X.509 */
     FANI_RSA_KEY_REQUEST,     /* PKCS#10 */
-    FANI_RSA_KEY_PUBLIC       /* SubjectPublicKeyInfo or PKCS#1 */
+    FANI_RSA_KEY_PUBLIC,      /* SubjectPublicKeyInfo or PKCS#1 */
+    FANI_RSA_KEY_OPENSSH,     /* a line of a .pub, authorized_keys or known_hosts file */
+    FANI_RSA_KEY_OPENPGP,     /* a key or subkey of a keyring */
+    FANI_RSA_KEY_DNSKEY,      /* a record of a zone file */
+    FANI_RSA_KEY_RECORD       /* a row of a table or a JSON object */
 } fani_rsa_key_form;
 
 /* One key. All that it points to is valid during the callback only. Numbers are bytes, most
  * significant first, without leading zeros; no bytes are 0. */
 typedef struct fani_rsa_key {
     const char *file; /* as given to the reader */
-    uint64_t line;    /* of the block's first line, from 1; 1 for DER, which has no lines */
+    uint64_t line;    /* of the entry's first line, from 1; 1 in binary, which has no lines */
     fani_rsa_key_form form;
     const unsigned char *modulus;
     size_t modulus_size;
     size_t bits;
     const unsigned char *exponent;
-    size_t exponent_size; /* 0 for plain numbers: not known */
-    const char *id;       /* the subject's common name as UTF-8 without control characters, or "" */
+    bool has_exponent; /* false: not known, as of plain numbers */
+    size_t exponent_size;
+    const char *id; /* the name that the entry gives, without control characters, or "": of
+                       certificates and requests the subject's common name, of OpenSSH keys the
+                       comment or the hosts, of OpenPGP keys the fingerprint (or key id), of zone
+                       records name+algorithm+tag, of records their id */
 } fani_rsa_key;
 
 typedef enum fani_rsa_key_fault {
@@ -65,11 +75,17 @@ typedef struct fani_rsa_key_reader {
 
 /* Reads every entry of a file, as a stream: its size does not matter.
  *
- * PEM: certificates, requests and public keys; what stands between blocks is text and ignored, but
- * for numbers with 0x before them or of more than 128 digits. DER: one or more of the same, one
- * after another. Else: a modulus a line, blank lines and #-comments ignored, CRLF and a byte order
- * mark accepted. 0 and 1 are keys here; whoever scans them judges.
- * Entries without an RSA key are problems, never errors.
+ * DER (certificates, requests, public keys) and OpenPGP keyrings in binary are known by their first
+ * bytes. All else is lines, of any of these kinds:
+ *   - PEM blocks: certificates, requests, public keys, OpenPGP keyrings in armor;
+ *   - OpenSSH keys; DNSKEY, CDNSKEY and KEY records, also over several lines in brackets;
+ *   - JSON objects (keys_json.h);
+ *   - a table whose first line names a column `modulus` or `n`, and perhaps `id` and `exponent`;
+ *   - a modulus a line; blank lines and #-comments are ignored, CRLF and a byte order mark
+ * accepted. In a file with PEM blocks or zone records what else there is is text and ignored, but
+ * for numbers with 0x before them or of more than 128 digits. Data that is no text at all is one
+ * problem. 0 and 1 are keys here; whoever scans them judges. Entries without an RSA key are
+ * problems, never errors.
  *
  * counts: added to; must not be NULL. Errors: FAN_E_ARGUMENT (base), FAN_E_INPUT with the file and
  * errno where it can't be opened or read, FAN_E_MEMORY, FAN_E_UNAVAILABLE with the loader's text

@@ -30,6 +30,14 @@ static void entry_free(entry *e)
     free(e->id);
 }
 
+/* Control characters would break reports and records: each becomes '?'. */
+static void clean(char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            *text = '?';
+}
+
 fan_status fani_rsa_key_report(const fani_rsa_key_source *source, uint64_t line, uint64_t column,
                                fani_rsa_key_fault fault, const char *format, ...)
 {
@@ -38,6 +46,7 @@ fan_status fani_rsa_key_report(const fani_rsa_key_source *source, uint64_t line,
     va_start(arguments, format);
     vsnprintf(reason, sizeof reason, format, arguments);
     va_end(arguments);
+    clean(reason);
     if (fault == FANI_RSA_KEY_NOT_RSA)
         source->counts->not_rsa++;
     else
@@ -58,31 +67,61 @@ static unsigned char *bytes_of(const BIGNUM *number, size_t *size)
     return bytes;
 }
 
-/* exponent: NULL where not known. id: NULL for none. */
-static fan_status deliver(const fani_rsa_key_source *source, uint64_t line, fani_rsa_key_form form,
-                          const BIGNUM *modulus, const BIGNUM *exponent, const char *id)
+static void skip_zeros(const unsigned char **bytes, size_t *size)
 {
-    if (BN_is_negative(modulus) || BN_num_bits(modulus) > FANI_RSA_KEYS_MAX_BITS)
-        return fani_rsa_key_report(source, line, 0, FANI_RSA_KEY_UNREADABLE,
-                                   "a modulus of %d bits; at most %d are read",
-                                   BN_num_bits(modulus), FANI_RSA_KEYS_MAX_BITS);
-    fani_rsa_key key = {.file = source->name,
-                        .line = line,
-                        .form = form,
-                        .bits = (size_t)BN_num_bits(modulus),
-                        .id = id ? id : ""};
-    unsigned char *modulus_bytes = bytes_of(modulus, &key.modulus_size);
-    unsigned char *exponent_bytes = exponent ? bytes_of(exponent, &key.exponent_size) : NULL;
-    key.modulus = modulus_bytes;
-    key.exponent = exponent_bytes;
+    while (*size && **bytes == 0) {
+        (*bytes)++;
+        (*size)--;
+    }
+}
+
+fan_status fani_rsa_key_raw(const fani_rsa_key_source *source, uint64_t line, fani_rsa_key key)
+{
+    char *id = strdup(key.id ? key.id : "");
+    if (!id)
+        return fani_error_set(source->error, FAN_E_MEMORY, "no memory for a key of %s",
+                              source->name);
+    clean(id);
+    key.id = id;
+    key.file = source->name;
+    key.line = line;
+    key.has_exponent = key.exponent != NULL;
+    skip_zeros(&key.modulus, &key.modulus_size);
+    skip_zeros(&key.exponent, &key.exponent_size);
+    key.bits = 8 * key.modulus_size;
+    for (unsigned top = key.modulus_size ? *key.modulus : 0x80; top < 0x80; top <<= 1)
+        key.bits--;
     fan_status status;
-    if (!modulus_bytes || (exponent && !exponent_bytes)) {
-        status =
-            fani_error_set(source->error, FAN_E_MEMORY, "no memory for a key of %s", source->name);
+    if (key.bits > FANI_RSA_KEYS_MAX_BITS) {
+        status = fani_rsa_key_report(source, line, 0, FANI_RSA_KEY_UNREADABLE,
+                                     "a modulus of %zu bits; at most %d are read", key.bits,
+                                     FANI_RSA_KEYS_MAX_BITS);
     } else {
         source->counts->keys++;
         status = source->reader->key(source->reader->context, &key, source->error);
     }
+    free(id);
+    return status;
+}
+
+/* exponent: NULL where not known. id: NULL for none. */
+static fan_status deliver(const fani_rsa_key_source *source, uint64_t line, fani_rsa_key_form form,
+                          const BIGNUM *modulus, const BIGNUM *exponent, const char *id)
+{
+    fani_rsa_key key = {.form = form, .id = id};
+    fan_status status;
+    if (BN_is_negative(modulus))
+        return fani_rsa_key_report(source, line, 0, FANI_RSA_KEY_UNREADABLE,
+                                   "a negative number can't be a modulus");
+    unsigned char *modulus_bytes = bytes_of(modulus, &key.modulus_size);
+    unsigned char *exponent_bytes = exponent ? bytes_of(exponent, &key.exponent_size) : NULL;
+    key.modulus = modulus_bytes;
+    key.exponent = exponent_bytes;
+    if (!modulus_bytes || (exponent && !exponent_bytes))
+        status =
+            fani_error_set(source->error, FAN_E_MEMORY, "no memory for a key of %s", source->name);
+    else
+        status = fani_rsa_key_raw(source, line, key);
     free(modulus_bytes);
     free(exponent_bytes);
     return status;
@@ -107,7 +146,7 @@ static fan_status deliver_entry(const fani_rsa_key_source *source, uint64_t line
     return status;
 }
 
-/* The first common name of a subject. Control characters would break reports: each becomes '?'. */
+/* The first common name of a subject. A zero in it, which would end it, becomes '?'. */
 static char *common_name(const X509_NAME *name)
 {
     int at = X509_NAME_get_index_by_NID(name, NID_commonName, -1);
@@ -119,7 +158,7 @@ static char *common_name(const X509_NAME *name)
         return NULL;
     char *id = malloc((size_t)size + 1);
     for (int i = 0; id && i < size; i++)
-        id[i] = (char)(text[i] < 0x20 || text[i] == 0x7f ? '?' : text[i]);
+        id[i] = (char)(text[i] ? text[i] : '?');
     if (id)
         id[size] = '\0';
     OPENSSL_free(text);
@@ -298,23 +337,113 @@ fan_status fani_rsa_key_der(const fani_rsa_key_source *source, uint64_t line,
     return status;
 }
 
-fan_status fani_rsa_key_number(const fani_rsa_key_source *source, uint64_t line, uint64_t column,
-                               const char *digits, unsigned base)
+/* ---- Digits ---------------------------------------------------------------------------------- */
+
+static bool is_digit(char c, unsigned base)
 {
-    BIGNUM *modulus = NULL;
-    fan_status status;
-    while (digits[0] == '0' && digits[1])
+    return (c >= '0' && c <= '9') ||
+           (base == 16 && ((c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F')));
+}
+
+size_t fani_rsa_key_bad_digit(const char *text, size_t size, const char **digits, unsigned *base)
+{
+    size_t bad = 0;
+    if (size > 2 && text[0] == '0' && (text[1] | 0x20) == 'x') {
+        *base = 16;
+        bad = 2;
+    }
+    *digits = text + bad;
+    while (bad < size && is_digit(text[bad], *base))
+        bad++;
+    return bad;
+}
+
+/* Reports a character that does not belong to a number. */
+static fan_status report_character(const fani_rsa_key_source *source, uint64_t line,
+                                   uint64_t column, unsigned char c, unsigned base)
+{
+    const char *wanted = base == 16 ? "a hexadecimal digit" : "a digit";
+    if (c > 0x20 && c < 0x7f)
+        return fani_rsa_key_report(source, line, column, FANI_RSA_KEY_UNREADABLE,
+                                   "'%c' where %s was expected", c, wanted);
+    return fani_rsa_key_report(source, line, column, FANI_RSA_KEY_UNREADABLE,
+                               "byte 0x%02x where %s was expected", c, wanted);
+}
+
+/* digits: of the base only, at least one. NULL: out of memory. */
+static BIGNUM *number_of(const char *digits, unsigned base)
+{
+    BIGNUM *number = NULL;
+    return (base == 10 ? BN_dec2bn(&number, digits) : BN_hex2bn(&number, digits)) ? number : NULL;
+}
+
+/* Whether digits are too many for a modulus: the longest decimal that could still fit has 19729 of
+ * them, and conversion is quadratic. */
+static bool too_many(const char *digits, unsigned base)
+{
+    while (*digits == '0')
         digits++;
+    return strlen(digits) > FANI_RSA_KEYS_MAX_BITS / (base == 10 ? 3 : 4);
+}
+
+static fan_status deliver_digits(const fani_rsa_key_source *source, uint64_t line,
+                                 const fani_rsa_key_text *text, const char *digits, unsigned base)
+{
+    const char *exponent_digits = NULL;
+    unsigned exponent_base = text->exponent_is_decimal ? 10 : base;
+    size_t exponent_size = text->exponent ? strlen(text->exponent) : 0;
+    BIGNUM *modulus, *exponent = NULL;
+    fan_status status;
+    if (too_many(digits, base))
+        return fani_rsa_key_report(source, line, text->column, FANI_RSA_KEY_UNREADABLE,
+                                   "a modulus of more than %d bits", FANI_RSA_KEYS_MAX_BITS);
+    if (text->exponent && (fani_rsa_key_bad_digit(text->exponent, exponent_size, &exponent_digits,
+                                                  &exponent_base) < exponent_size ||
+                           !exponent_size || too_many(exponent_digits, exponent_base)))
+        return fani_rsa_key_report(source, line, 0, FANI_RSA_KEY_UNREADABLE,
+                                   "an exponent that is no number: %.40s", text->exponent);
     ERR_set_mark();
-    /* The longest decimal that could still fit has 19729 digits; conversion is quadratic. */
-    if (strlen(digits) > FANI_RSA_KEYS_MAX_BITS / (base == 10 ? 3 : 4))
-        status = fani_rsa_key_report(source, line, column, FANI_RSA_KEY_UNREADABLE,
-                                     "a modulus of more than %d bits", FANI_RSA_KEYS_MAX_BITS);
-    else if (base == 10 ? BN_dec2bn(&modulus, digits) : BN_hex2bn(&modulus, digits))
-        status = deliver(source, line, FANI_RSA_KEY_NUMBER, modulus, NULL, NULL);
+    modulus = number_of(digits, base);
+    exponent = exponent_digits ? number_of(exponent_digits, exponent_base) : NULL;
+    if (modulus && (exponent || !exponent_digits))
+        status = deliver(source, line, text->form, modulus, exponent, text->id);
     else
         status = fani_error_set(source->error, FAN_E_MEMORY, "no memory for a modulus");
     BN_free(modulus);
+    BN_free(exponent);
     ERR_pop_to_mark();
     return status;
+}
+
+fan_status fani_rsa_key_written(const fani_rsa_key_source *source, uint64_t line,
+                                const fani_rsa_key_text *text)
+{
+    const char *digits;
+    unsigned base = source->reader->base == 10 || text->modulus_is_decimal ? 10 : 16;
+    size_t bad = fani_rsa_key_bad_digit(text->modulus, text->modulus_size, &digits, &base);
+    uint64_t column = text->column;
+    if (!text->modulus_size)
+        return fani_rsa_key_report(source, line, column, FANI_RSA_KEY_UNREADABLE,
+                                   "an empty modulus");
+    if (text->modulus[0] == '-' && text->modulus_size > 1 && is_digit(text->modulus[1], base))
+        return fani_rsa_key_report(source, line, column, FANI_RSA_KEY_UNREADABLE,
+                                   "a negative number can't be a modulus");
+    if (bad < text->modulus_size)
+        return report_character(source, line, column ? column + bad : 0,
+                                (unsigned char)text->modulus[bad], base);
+    return deliver_digits(source, line, text, digits, base);
+}
+
+bool fani_rsa_key_fingerprint(const unsigned char *packet, size_t size,
+                              unsigned char hash[static 20])
+{
+    const unsigned char head[3] = {0x99, (unsigned char)(size >> 8), (unsigned char)size};
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    ERR_set_mark();
+    bool made = context && EVP_DigestInit_ex(context, EVP_sha1(), NULL) &&
+                EVP_DigestUpdate(context, head, sizeof head) &&
+                EVP_DigestUpdate(context, packet, size) && EVP_DigestFinal_ex(context, hash, NULL);
+    EVP_MD_CTX_free(context);
+    ERR_pop_to_mark();
+    return made;
 }

@@ -4,6 +4,11 @@
 
 #include "keys.h"
 
+#include <stdbool.h>
+
+/* The longest name in a zone file, dots and all, and its zero. */
+#define FANI_KEY_OWNER_BYTES 256
+
 /* A reading under way. */
 typedef struct fani_rsa_key_source {
     const char *name;
@@ -25,8 +30,31 @@ fan_status fani_rsa_key_pem(const fani_rsa_key_source *source, uint64_t line, co
 fan_status fani_rsa_key_der(const fani_rsa_key_source *source, uint64_t line,
                             const unsigned char *bytes, size_t size);
 
-/* Delivers a plain number: digits of the base only, at least one. `digits` is ended by NUL. */
-fan_status fani_rsa_key_number(const fani_rsa_key_source *source, uint64_t line, uint64_t column,
-                               const char *digits, unsigned base);
+/* Delivers a key whose form, numbers and id are given; numbers may begin with zeros, id may be
+ * NULL. Sets the rest. */
+fan_status fani_rsa_key_raw(const fani_rsa_key_source *source, uint64_t line, fani_rsa_key key);
+
+/* A key written in digits. */
+typedef struct fani_rsa_key_text {
+    fani_rsa_key_form form;
+    uint64_t column;     /* of the modulus, from 1; 0: not known */
+    const char *modulus; /* without blanks around it; modulus[modulus_size] is NUL */
+    size_t modulus_size;
+    const char *exponent;                         /* NULL: not known */
+    bool modulus_is_decimal, exponent_is_decimal; /* whatever base the reader has */
+    const char *id;                               /* or NULL */
+} fani_rsa_key_text;
+
+/* Where in a text the first character is that belongs to no number (its size: nowhere), behind 0x
+ * where it begins with that; *digits: where its digits begin, *base: theirs. */
+size_t fani_rsa_key_bad_digit(const char *text, size_t size, const char **digits, unsigned *base);
+
+/* Delivers it, or says what is wrong with it. */
+fan_status fani_rsa_key_written(const fani_rsa_key_source *source, uint64_t line,
+                                const fani_rsa_key_text *text);
+
+/* The fingerprint of an OpenPGP key packet of version 4; false: libcrypto has no SHA-1. */
+bool fani_rsa_key_fingerprint(const unsigned char *packet, size_t size,
+                              unsigned char hash[static 20]);
 
 #endif

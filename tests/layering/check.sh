@@ -53,10 +53,11 @@ downward() {
             FS = ":"
             may["task"] = may["kernel/*"] = " base "
             may["kernel/qs"] = " base kernel/factor "
+            may["kernel/rsa"] = " base kernel/gcd "
             may["exec"] = may["stage"] = " base task "
             may["exec/*"] = " base task exec "
             may["job"] = " base task exec stage kernel/gcd kernel/factor kernel/qs " \
-                "kernel/integrate "
+                "kernel/integrate kernel/rsa "
         }
         $3 !~ /^"/ || $3 ~ /^"fanfold\// { next }
         $3 ~ /^"(.*\/)?\.\.\// { print $0 ": leaves its folder by \"..\""; next }

@@ -1,11 +1,7 @@
 /* The key reader: against moduli that openssl printed, and on every kind of bad input. */
-#include <stdio.h> /* before gmp.h, which declares mpz_out_str only then */
-
-#include "shim.h"
+#include "keys_kit.h"
 
 #include "fanfold/weakkeys.h"
-#include "kernel/gcd/trees.h"
-#include "stage/keys.h"
 
 #include <errno.h>
 #include <openssl/bn.h>
@@ -19,96 +15,6 @@
 #define DATA FAN_TEST_SOURCE_DIR "/tests/data/keys/"
 #define CA_BUNDLE "/etc/ssl/certs/ca-certificates.crt"
 
-/* What a reading gave: keys as "line:bits:modulus in hex:exponent:id" and problems as
- * "line:column:reason", one a line; and the moduli. */
-typedef struct reading {
-    fani_rsa_key_counts counts;
-    fan_error error;
-    char *log;
-    size_t log_size;
-    FILE *out;
-    fani_mpzs moduli;
-    size_t stop_after; /* keys; 0 for never */
-} reading;
-
-static fan_status on_key(void *context, const fani_rsa_key *key, fan_error *error)
-{
-    reading *r = context;
-    fani_mpzs_resize(&r->moduli, r->moduli.count + 1);
-    mpz_ptr modulus = r->moduli.values + r->moduli.count - 1;
-    mpz_import(modulus, key->modulus_size, 1, 1, 1, 0, key->modulus);
-    fprintf(r->out, "%llu:%zu:", (unsigned long long)key->line, key->bits);
-    mpz_out_str(r->out, -16, modulus);
-    mpz_t exponent;
-    mpz_init(exponent);
-    mpz_import(exponent, key->exponent_size, 1, 1, 1, 0, key->exponent);
-    fprintf(r->out, ":");
-    mpz_out_str(r->out, 10, exponent);
-    fprintf(r->out, ":%s\n", key->id);
-    mpz_clear(exponent);
-    if (r->stop_after && r->moduli.count == r->stop_after) {
-        *error = (fan_error){.status = FAN_E_OUTPUT, .text = "enough"};
-        return FAN_E_OUTPUT;
-    }
-    return FAN_OK;
-}
-
-static fan_status on_problem(void *context, const fani_rsa_key_problem *problem, fan_error *error)
-{
-    (void)error;
-    reading *r = context;
-    fprintf(r->out, "%llu:%llu:%s\n", (unsigned long long)problem->line,
-            (unsigned long long)problem->column, problem->reason);
-    return FAN_OK;
-}
-
-static fan_status read_from(reading *r, FILE *stream, const char *path, unsigned base)
-{
-    fani_rsa_key_reader reader = {base, on_key, on_problem, r};
-    r->out = open_memstream(&r->log, &r->log_size);
-    fan_status status =
-        stream ? fani_rsa_keys_read_stream(stream, path, &reader, &r->counts, &r->error)
-               : fani_rsa_keys_read(path, &reader, &r->counts, &r->error);
-    fclose(r->out);
-    EXPECT_U64(ERR_peek_error(), 0);
-    return status;
-}
-
-static fan_status read_bytes(reading *r, const void *bytes, size_t size, unsigned base)
-{
-    FILE *stream = size ? fmemopen((void *)(uintptr_t)bytes, size, "r") : fopen("/dev/null", "r");
-    fan_status status = read_from(r, stream, "memory", base);
-    fclose(stream);
-    return status;
-}
-
-static void reading_free(reading *r)
-{
-    free(r->log);
-    fani_mpzs_free(&r->moduli);
-}
-
-static void expect_log(const char *text, unsigned base, const char *want)
-{
-    reading r = {0};
-    EXPECT_I64(read_bytes(&r, text, strlen(text), base), FAN_OK);
-    EXPECT_STR(r.log, want);
-    reading_free(&r);
-}
-
-/* Reads a whole file; the caller frees it. */
-static char *slurp(const char *path, size_t *size)
-{
-    FILE *file = fopen(path, "rb");
-    char *bytes = calloc(1, 100000);
-    *size = file ? fread(bytes, 1, 99999, file) : 0;
-    if (file)
-        fclose(file);
-    else
-        shim_fail(__FILE__, __LINE__, "can't open %s", path);
-    return bytes;
-}
-
 FAN_TEST(keys, moduli_are_those_that_openssl_prints)
 {
     FILE *list = fopen(DATA "moduli.txt", "r");
@@ -116,9 +22,9 @@ FAN_TEST(keys, moduli_are_those_that_openssl_prints)
     char name[64], hex[1024], path[4096];
     int files = 0;
     for (; fscanf(list, "%63s %1023s", name, hex) == 2; files++) {
-        reading r = {0};
+        keys_reading r = {0};
         snprintf(path, sizeof path, DATA "%s", name);
-        EXPECT_I64(read_from(&r, NULL, path, 16), FAN_OK);
+        EXPECT_I64(keys_read_from(&r, NULL, path, 16), FAN_OK);
         EXPECT_U64(r.counts.keys, 1);
         EXPECT_U64(r.counts.not_rsa + r.counts.unreadable, 0);
         char want[2048];
@@ -127,7 +33,7 @@ FAN_TEST(keys, moduli_are_those_that_openssl_prints)
                                                      : "";
         snprintf(want, sizeof want, "1:1024:%s:65537:%s\n", hex, id);
         EXPECT_STR(r.log, want);
-        reading_free(&r);
+        keys_reading_free(&r);
     }
     fclose(list);
     EXPECT_I64(files, 7);
@@ -139,41 +45,41 @@ FAN_TEST(keys, other_algorithms_are_not_rsa)
         const char *path, *kind;
     } files[] = {{DATA "ec.pem", "id-ecPublicKey"}, {DATA "ed25519.der", "ED25519"}};
     for (int i = 0; i < 2; i++) {
-        reading r = {0};
-        EXPECT_I64(read_from(&r, NULL, files[i].path, 16), FAN_OK);
+        keys_reading r = {0};
+        EXPECT_I64(keys_read_from(&r, NULL, files[i].path, 16), FAN_OK);
         EXPECT_U64(r.counts.keys, 0);
         EXPECT_U64(r.counts.not_rsa, 1);
         EXPECT_CONTAINS(r.log, "1:0:not an RSA key: ");
         EXPECT_CONTAINS(r.log, files[i].kind);
-        reading_free(&r);
+        keys_reading_free(&r);
     }
 }
 
 FAN_TEST(keys, numbers_by_line)
 {
-    expect_log("\xef\xbb\xbf"
-               "23\r\n  0x1F # a comment\n# nothing\n\n\tABCdef\t\r\n0\n1\n00000f",
-               16, "1:6:23:0:\n2:5:1F:0:\n5:24:ABCDEF:0:\n6:0:0:0:\n7:1:1:0:\n8:4:F:0:\n");
-    expect_log("123\n0x10\n", 10, "1:7:7B:0:\n2:5:10:0:\n");
-    expect_log("", 16, "");
-    expect_log("\n\n", 16, "");
+    keys_expect_log("\xef\xbb\xbf"
+                    "23\r\n  0x1F # a comment\n# nothing\n\n\tABCdef\t\r\n0\n1\n00000f",
+                    16, "1:6:23:0:\n2:5:1F:0:\n5:24:ABCDEF:0:\n6:0:0:0:\n7:1:1:0:\n8:4:F:0:\n");
+    keys_expect_log("123\n0x10\n", 10, "1:7:7B:0:\n2:5:10:0:\n");
+    keys_expect_log("", 16, "");
+    keys_expect_log("\n\n", 16, "");
 }
 
 FAN_TEST(keys, bad_numbers_are_reported_with_their_place_and_the_rest_is_read)
 {
-    expect_log("12g4\n-12\n15 16\n0x\n+5\nff", 16,
-               "1:3:'g' where a hexadecimal digit was expected\n"
-               "2:1:a negative number can't be a modulus\n"
-               "3:3:byte 0x20 where a hexadecimal digit was expected\n"
-               "4:2:'x' where a hexadecimal digit was expected\n"
-               "5:1:'+' where a hexadecimal digit was expected\n"
-               "6:8:FF:0:\n");
-    expect_log(" 12abc\n9", 10, "1:4:'a' where a digit was expected\n2:4:9:0:\n");
-    reading r = {0};
-    EXPECT_I64(read_bytes(&r, "a\0b\n7\n", 6, 16), FAN_OK);
+    keys_expect_log("12g4\n-12\n15 16\n0x\n+5\nff", 16,
+                    "1:3:'g' where a hexadecimal digit was expected\n"
+                    "2:1:a negative number can't be a modulus\n"
+                    "3:3:byte 0x20 where a hexadecimal digit was expected\n"
+                    "4:2:'x' where a hexadecimal digit was expected\n"
+                    "5:1:'+' where a hexadecimal digit was expected\n"
+                    "6:8:FF:0:\n");
+    keys_expect_log(" 12abc\n9", 10, "1:4:'a' where a digit was expected\n2:4:9:0:\n");
+    keys_reading r = {0};
+    EXPECT_I64(keys_read_bytes(&r, "a\0b\n7\n", 6, 16), FAN_OK);
     EXPECT_STR(r.log, "1:2:byte 0x00 where a hexadecimal digit was expected\n2:3:7:0:\n");
     EXPECT_U64(r.counts.unreadable, 1);
-    reading_free(&r);
+    keys_reading_free(&r);
 }
 
 static char *digits_line(size_t count, char digit, const char *rest)
@@ -188,15 +94,15 @@ FAN_TEST(keys, sizes_up_to_the_limit)
 {
     char *fits = digits_line(16384, 'f', "\n7\n"), *above = digits_line(16385, '1', "\n7\n");
     char *huge = digits_line(300000, '1', "\n7\n"), *decimal = digits_line(19728, '9', "\n7\n");
-    reading r = {0};
-    EXPECT_I64(read_bytes(&r, fits, strlen(fits), 16), FAN_OK);
+    keys_reading r = {0};
+    EXPECT_I64(keys_read_bytes(&r, fits, strlen(fits), 16), FAN_OK);
     ASSERT_U64(r.moduli.count, 2);
     EXPECT_U64(mpz_sizeinbase(r.moduli.values, 2), 65536);
-    reading_free(&r);
-    expect_log(above, 16, "1:1:a modulus of more than 65536 bits\n2:3:7:0:\n");
-    expect_log(huge, 16, "1:0:a line of more than 65536 bytes\n2:3:7:0:\n");
-    r = (reading){0};
-    EXPECT_I64(read_bytes(&r, decimal, strlen(decimal), 10), FAN_OK);
+    keys_reading_free(&r);
+    keys_expect_log(above, 16, "1:1:a modulus of more than 65536 bits\n2:3:7:0:\n");
+    keys_expect_log(huge, 16, "1:0:a line of more than 65536 bytes\n2:3:7:0:\n");
+    r = (keys_reading){0};
+    EXPECT_I64(keys_read_bytes(&r, decimal, strlen(decimal), 10), FAN_OK);
     ASSERT_U64(r.moduli.count, 2);
     mpz_t nines;
     mpz_init(nines);
@@ -204,7 +110,7 @@ FAN_TEST(keys, sizes_up_to_the_limit)
     mpz_sub_ui(nines, nines, 1);
     EXPECT_TRUE(!mpz_cmp(r.moduli.values, nines));
     mpz_clear(nines);
-    reading_free(&r);
+    keys_reading_free(&r);
     free(fits);
     free(above);
     free(huge);
@@ -215,7 +121,7 @@ FAN_TEST(keys, sizes_up_to_the_limit)
 FAN_TEST(keys, mixed_blocks_numbers_and_text)
 {
     size_t size;
-    char *good = slurp(DATA "spki.pem", &size), *ec = slurp(DATA "ec.pem", &size);
+    char *good = keys_slurp(DATA "spki.pem", &size), *ec = keys_slurp(DATA "ec.pem", &size);
     char long_number[201] = {0}, text[8192];
     memset(long_number, 'e', 200);
     snprintf(text, sizeof text,
@@ -223,8 +129,8 @@ FAN_TEST(keys, mixed_blocks_numbers_and_text)
              "-----END CERTIFICATE-----\n-----BEGIN PUBLIC KEY-----\nMIGf\n%s%s"
              "-----BEGIN NOTHING-----\nAAAA\n-----END NOTHING-----\n-----BEGIN PUBLIC KEY-----\nMI",
              good, long_number, ec, good);
-    reading r = {0};
-    EXPECT_I64(read_bytes(&r, text, strlen(text), 16), FAN_OK);
+    keys_reading r = {0};
+    EXPECT_I64(keys_read_bytes(&r, text, strlen(text), 16), FAN_OK);
     EXPECT_U64(r.counts.keys, 4);
     EXPECT_U64(r.counts.not_rsa, 1);
     EXPECT_U64(r.counts.unreadable, 4);
@@ -244,7 +150,7 @@ FAN_TEST(keys, mixed_blocks_numbers_and_text)
         at = strchr(at, '\n');
         at = at ? at + 1 : NULL;
     }
-    reading_free(&r);
+    keys_reading_free(&r);
     free(good);
     free(ec);
 }
@@ -256,24 +162,24 @@ FAN_TEST(keys, damaged_certificates)
     static const char *const names[] = {DATA "spki.der", DATA "certificate.pem"};
     for (int n = 0; n < 2; n++) {
         size_t size;
-        char *bytes = slurp(names[n], &size);
+        char *bytes = keys_slurp(names[n], &size);
         for (size_t cut = 2; cut < size; cut += 7) {
-            reading r = {0};
+            keys_reading r = {0};
             char *part = malloc(cut);
             memcpy(part, bytes, cut);
-            EXPECT_I64(read_bytes(&r, part, cut, 16), FAN_OK);
+            EXPECT_I64(keys_read_bytes(&r, part, cut, 16), FAN_OK);
             SHIM_CHECK(r.counts.keys == 0 || cut + 1 >= size, (void)0, "%zu of %zu bytes of %s: %s",
                        cut, size, names[n], r.log);
             EXPECT_U64(r.counts.not_rsa, 0);
             free(part);
-            reading_free(&r);
+            keys_reading_free(&r);
         }
         for (size_t at = 0; at < size; at += 5) {
-            reading r = {0};
+            keys_reading r = {0};
             bytes[at] ^= 0x15;
-            EXPECT_I64(read_bytes(&r, bytes, size, 16), FAN_OK);
+            EXPECT_I64(keys_read_bytes(&r, bytes, size, 16), FAN_OK);
             bytes[at] ^= 0x15;
-            reading_free(&r);
+            keys_reading_free(&r);
         }
         free(bytes);
     }
@@ -282,16 +188,16 @@ FAN_TEST(keys, damaged_certificates)
 FAN_TEST(keys, bytes_after_the_key_inside_a_block_are_refused)
 {
     size_t size;
-    char *der = slurp(DATA "spki.der", &size), *text;
+    char *der = keys_slurp(DATA "spki.der", &size), *text;
     BIO *memory = BIO_new(BIO_s_mem());
     EXPECT_TRUE(PEM_write_bio(memory, "PUBLIC KEY", "", (unsigned char *)der, (long)size) > 0);
     EXPECT_TRUE(PEM_write_bio(memory, "PUBLIC KEY", "", (unsigned char *)der, (long)size + 2) > 0);
     long length = BIO_get_mem_data(memory, &text);
-    reading r = {0};
-    EXPECT_I64(read_bytes(&r, text, (size_t)length, 16), FAN_OK);
+    keys_reading r = {0};
+    EXPECT_I64(keys_read_bytes(&r, text, (size_t)length, 16), FAN_OK);
     EXPECT_U64(r.counts.keys, 1);
     EXPECT_CONTAINS(r.log, "7:0:a malformed PUBLIC KEY\n");
-    reading_free(&r);
+    keys_reading_free(&r);
     BIO_free(memory);
     free(der);
 }
@@ -299,7 +205,7 @@ FAN_TEST(keys, bytes_after_the_key_inside_a_block_are_refused)
 FAN_TEST(keys, a_block_too_large_is_skipped)
 {
     size_t size;
-    char *good = slurp(DATA "spki.pem", &size), *text;
+    char *good = keys_slurp(DATA "spki.pem", &size), *text;
     size_t length;
     FILE *out = open_memstream(&text, &length);
     fputs("-----BEGIN CERTIFICATE-----\n", out);
@@ -307,11 +213,11 @@ FAN_TEST(keys, a_block_too_large_is_skipped)
         fprintf(out, "%064d\n", 0);
     fprintf(out, "-----END CERTIFICATE-----\n%s", good);
     fclose(out);
-    reading r = {0};
-    EXPECT_I64(read_bytes(&r, text, length, 16), FAN_OK);
+    keys_reading r = {0};
+    EXPECT_I64(keys_read_bytes(&r, text, length, 16), FAN_OK);
     EXPECT_TRUE(!strncmp(r.log, "1:0:a PEM block too large to read\n30003:1024:", 45));
     EXPECT_U64(r.counts.keys + r.counts.unreadable, 2);
-    reading_free(&r);
+    keys_reading_free(&r);
     free(text);
     free(good);
 }
@@ -319,8 +225,9 @@ FAN_TEST(keys, a_block_too_large_is_skipped)
 FAN_TEST(keys, der_objects_one_after_another)
 {
     size_t sizes[3];
-    char *parts[3] = {slurp(DATA "certificate.der", &sizes[0]), slurp(DATA "pkcs1.der", &sizes[1]),
-                      slurp(DATA "ed25519.der", &sizes[2])};
+    char *parts[3] = {keys_slurp(DATA "certificate.der", &sizes[0]),
+                      keys_slurp(DATA "pkcs1.der", &sizes[1]),
+                      keys_slurp(DATA "ed25519.der", &sizes[2])};
     char *all = malloc(sizes[0] + sizes[1] + sizes[2] + 5);
     size_t size = 0;
     for (int i = 0; i < 3; i++) {
@@ -328,22 +235,22 @@ FAN_TEST(keys, der_objects_one_after_another)
         size += sizes[i];
         free(parts[i]);
     }
-    reading r = {0};
+    keys_reading r = {0};
     memcpy(all + size, "tail", 4);
-    EXPECT_I64(read_bytes(&r, all, size + 4, 16), FAN_OK);
+    EXPECT_I64(keys_read_bytes(&r, all, size + 4, 16), FAN_OK);
     EXPECT_U64(r.counts.keys, 2);
     EXPECT_U64(r.counts.not_rsa, 1);
     EXPECT_U64(r.counts.unreadable, 1);
     EXPECT_CONTAINS(r.log, "bytes after DER that are not DER");
-    reading_free(&r);
-    r = (reading){0};
-    EXPECT_I64(read_bytes(&r, all, sizes[0] - 10, 16), FAN_OK);
+    keys_reading_free(&r);
+    r = (keys_reading){0};
+    EXPECT_I64(keys_read_bytes(&r, all, sizes[0] - 10, 16), FAN_OK);
     EXPECT_CONTAINS(r.log, "DER that ends after");
-    reading_free(&r);
-    r = (reading){0};
-    EXPECT_I64(read_bytes(&r, "\x30\x84\x7f\xff\xff\xff\x02", 7, 16), FAN_OK);
+    keys_reading_free(&r);
+    r = (keys_reading){0};
+    EXPECT_I64(keys_read_bytes(&r, "\x30\x84\x7f\xff\xff\xff\x02", 7, 16), FAN_OK);
     EXPECT_CONTAINS(r.log, "at most 1048576 are read");
-    reading_free(&r);
+    keys_reading_free(&r);
     free(all);
 }
 
@@ -366,13 +273,13 @@ FAN_TEST(keys, tiny_and_huge_public_keys)
         EXPECT_I64(PEM_write_bio_PUBKEY(memory, key), 1);
         char *text;
         long size = BIO_get_mem_data(memory, &text);
-        reading r = {0};
-        EXPECT_I64(read_bytes(&r, text, (size_t)size, 16), FAN_OK);
+        keys_reading r = {0};
+        EXPECT_I64(keys_read_bytes(&r, text, (size_t)size, 16), FAN_OK);
         EXPECT_U64(r.counts.keys, sizes[i] <= 65536);
         EXPECT_U64(r.counts.unreadable, sizes[i] > 65536);
         if (r.moduli.count)
             EXPECT_U64(mpz_sizeinbase(r.moduli.values, 2), (unsigned)sizes[i]);
-        reading_free(&r);
+        keys_reading_free(&r);
         BIO_free(memory);
         EVP_PKEY_free(key);
         EVP_PKEY_CTX_free(context);
@@ -385,38 +292,38 @@ FAN_TEST(keys, tiny_and_huge_public_keys)
 
 FAN_TEST(keys, files_that_cannot_be_read)
 {
-    reading r = {0};
-    EXPECT_I64(read_from(&r, NULL, "/nonexistent/keys.pem", 16), FAN_E_INPUT);
+    keys_reading r = {0};
+    EXPECT_I64(keys_read_from(&r, NULL, "/nonexistent/keys.pem", 16), FAN_E_INPUT);
     EXPECT_I64(r.error.errno_code, ENOENT);
     EXPECT_STR(r.error.file, "/nonexistent/keys.pem");
-    reading_free(&r);
-    r = (reading){0};
-    EXPECT_I64(read_from(&r, NULL, "/", 16), FAN_E_INPUT);
+    keys_reading_free(&r);
+    r = (keys_reading){0};
+    EXPECT_I64(keys_read_from(&r, NULL, "/", 16), FAN_E_INPUT);
     EXPECT_I64(r.error.errno_code, EISDIR);
-    reading_free(&r);
-    r = (reading){0};
-    EXPECT_I64(read_bytes(&r, "7\n", 2, 8), FAN_E_ARGUMENT);
-    reading_free(&r);
+    keys_reading_free(&r);
+    r = (keys_reading){0};
+    EXPECT_I64(keys_read_bytes(&r, "7\n", 2, 8), FAN_E_ARGUMENT);
+    keys_reading_free(&r);
 }
 
 FAN_TEST(keys, a_callback_ends_the_reading)
 {
-    reading r = {.stop_after = 2};
-    EXPECT_I64(read_bytes(&r, "7\n8\n9\n", 6, 16), FAN_E_OUTPUT);
+    keys_reading r = {.stop_after = 2};
+    EXPECT_I64(keys_read_bytes(&r, "7\n8\n9\n", 6, 16), FAN_E_OUTPUT);
     EXPECT_STR(r.error.text, "enough");
     EXPECT_U64(r.counts.keys, 2);
-    reading_free(&r);
+    keys_reading_free(&r);
 }
 
 FAN_TEST(keys, errors_of_the_caller_stay_queued)
 {
     size_t size;
-    char *bad = slurp(DATA "certificate.pem", &size);
+    char *bad = keys_slurp(DATA "certificate.pem", &size);
     bad[size / 2] ^= 1;
     fani_rsa_key_counts counts = {0};
-    reading r = {0};
+    keys_reading r = {0};
     r.out = open_memstream(&r.log, &r.log_size);
-    fani_rsa_key_reader reader = {16, on_key, NULL, &r};
+    fani_rsa_key_reader reader = {16, keys_on_key, NULL, &r};
     ERR_raise(ERR_LIB_USER, 42);
     FILE *stream = fmemopen(bad, size / 2, "r");
     EXPECT_I64(fani_rsa_keys_read_stream(stream, "memory", &reader, &counts, NULL), FAN_OK);
@@ -424,12 +331,12 @@ FAN_TEST(keys, errors_of_the_caller_stay_queued)
     EXPECT_I64(ERR_GET_REASON(ERR_get_error()), 42);
     EXPECT_U64(ERR_get_error(), 0);
     fclose(r.out);
-    reading_free(&r);
+    keys_reading_free(&r);
     free(bad);
 }
 
 /* Scans what was read; the caller frees the report. */
-static fan_weakkeys_report *scan(const reading *r)
+static fan_weakkeys_report *scan(const keys_reading *r)
 {
     fan_weakkeys_number *keys = calloc(r->moduli.count + 1, sizeof *keys);
     fan_weakkeys_report *report = NULL;
@@ -446,16 +353,16 @@ static fan_weakkeys_report *scan(const reading *r)
 }
 
 /* Reads several files one after another into one list. */
-static void read_more(reading *r, const char *path)
+static void read_more(keys_reading *r, const char *path)
 {
     free(r->log);
     r->log = NULL;
-    EXPECT_I64(read_from(r, NULL, path, 16), FAN_OK);
+    EXPECT_I64(keys_read_from(r, NULL, path, 16), FAN_OK);
 }
 
 FAN_TEST(keys, the_shipped_pair_shares_a_prime)
 {
-    reading r = {0};
+    keys_reading r = {0};
     read_more(&r, FAN_TEST_SOURCE_DIR "/jobs/data/weak-a.pem");
     EXPECT_CONTAINS(r.log, ":65537:weak-a.example\n");
     EXPECT_TRUE(!strncmp(r.log, "4:2048:", 7));
@@ -469,7 +376,7 @@ FAN_TEST(keys, the_shipped_pair_shares_a_prime)
         EXPECT_U64(report->findings[i].shares_with[0], 1 - i);
     }
     fan_weakkeys_report_free(report);
-    reading_free(&r);
+    keys_reading_free(&r);
 }
 
 FAN_TEST(keys, the_systems_certificates_share_nothing_until_the_pair_joins)
@@ -478,7 +385,7 @@ FAN_TEST(keys, the_systems_certificates_share_nothing_until_the_pair_joins)
     if (!present)
         SKIP("no %s here", CA_BUNDLE);
     fclose(present);
-    reading r = {0};
+    keys_reading r = {0};
     read_more(&r, CA_BUNDLE);
     EXPECT_TRUE(r.counts.keys > 50);
     EXPECT_U64(r.counts.unreadable, 0);
@@ -494,5 +401,5 @@ FAN_TEST(keys, the_systems_certificates_share_nothing_until_the_pair_joins)
     EXPECT_U64(report->summary.shared, 2);
     EXPECT_U64(report->summary.keys, keys + 2);
     fan_weakkeys_report_free(report);
-    reading_free(&r);
+    keys_reading_free(&r);
 }

@@ -1,0 +1,49 @@
+/* The whole output of a weakkeys job over keys with every kind of weakness, against brute force. */
+#include "weak_plant.h"
+#include "weakkeys_kit.h"
+
+#include <stdlib.h>
+
+static void expect_lines(const char *got, const char *want)
+{
+    for (unsigned line = 1; *got || *want; line++) {
+        size_t got_size = strcspn(got, "\n"), want_size = strcspn(want, "\n");
+        SHIM_CHECK(got_size == want_size && !strncmp(got, want, got_size), return,
+                   "line %u is %.*s\nexpected %.*s", line, (int)(got_size < 900 ? got_size : 900),
+                   got, (int)(want_size < 900 ? want_size : 900), want);
+        got += got_size + (got[got_size] != '\0');
+        want += want_size + (want[want_size] != '\0');
+    }
+}
+
+FAN_TEST(job_weakkeys_planted, every_kind_of_weakness_is_found_on_each_executor)
+{
+    static weak_plant plant;
+    for (unsigned long seed = 1; seed <= 2; seed++) {
+        char *table = NULL, *want = NULL, path[128];
+        size_t size;
+        weak_plant_make(&plant, seed);
+        FILE *out = open_memstream(&table, &size);
+        weak_plant_write(&plant, out);
+        fclose(out);
+        snprintf(path, sizeof path, "%s", weak_file("keys", table));
+        out = open_memstream(&want, &size);
+        weak_plant_expect(&plant, path, out);
+        fclose(out);
+        EXPECT_TRUE(plant.count > 50);
+        for (size_t e = 0; e < WEAK_EXECUTORS; e++) {
+            weak_outcome o = {0};
+            weak_run(&o, weak_executors[e], WEAK_SETTINGS("format=tsv", "checks=all"),
+                     WEAK_FILES(path));
+            EXPECT_I64(o.result.exit_code, 0);
+            expect_lines(o.output, want);
+            EXPECT_CONTAINS(o.reports, "invalid: a modulus of 0");
+            EXPECT_CONTAINS(o.reports, "invalid: a modulus of 1");
+            free(o.output);
+        }
+        free(table);
+        free(want);
+        weak_plant_free(&plant);
+        weak_clear();
+    }
+}
