@@ -1,0 +1,86 @@
+#include "internal.h"
+
+#include <stdlib.h>
+
+enum {
+    TRANSFORMS_PAY = 1500, /* limbs of the shorter factor, of both: measured (bench/ntt) */
+};
+
+void fani_ntt_transform(const fani_ntt *plan, uint64_t *transform, const mp_limb_t *a, size_t an)
+{
+    fani_ntt_split(plan, transform, a, an, 0, 1);
+    for (unsigned j = 0; j < plan->sizes.primes; j++)
+        fani_ntt_forward(plan, transform, j);
+}
+
+void fani_ntt_finish(const fani_ntt *plan, uint64_t *product, mp_limb_t *out)
+{
+    fani_ntt_carry carry;
+    for (unsigned j = 0; j < plan->sizes.primes; j++)
+        fani_ntt_inverse(plan, product, j);
+    fani_ntt_join(plan, product, 0, 1, out, &carry);
+    fani_ntt_settle(plan, &carry, 1, out);
+}
+
+void fani_ntt_mul_cyclic(const fani_ntt *plan, mp_limb_t *out, const mp_limb_t *a, size_t an,
+                         const mp_limb_t *b, size_t bn, uint64_t *scratch)
+{
+    uint64_t *first = scratch, *second = scratch;
+    fani_ntt_carry carry;
+    if (a != b || an != bn)
+        second += fani_ntt_words(plan);
+    fani_ntt_split(plan, first, a, an, 0, 1);
+    if (second != first)
+        fani_ntt_split(plan, second, b, bn, 0, 1);
+    for (unsigned j = 0; j < plan->sizes.primes; j++) {
+        fani_ntt_forward(plan, first, j);
+        if (second != first)
+            fani_ntt_forward(plan, second, j);
+        fani_ntt_multiply(plan, first, first, second, j);
+        fani_ntt_inverse(plan, first, j);
+    }
+    fani_ntt_join(plan, first, 0, 1, out, &carry);
+    fani_ntt_settle(plan, &carry, 1, out);
+}
+
+int fani_ntt_pays(size_t an, size_t bn, fani_isa isa)
+{
+    (void)isa;
+    return (an < bn ? an : bn) >= TRANSFORMS_PAY;
+}
+
+static void mul_words(mp_limb_t *out, const mp_limb_t *a, size_t an, const mp_limb_t *b, size_t bn)
+{
+    if (an >= bn)
+        mpn_mul(out, a, (mp_size_t)an, b, (mp_size_t)bn);
+    else
+        mpn_mul(out, b, (mp_size_t)bn, a, (mp_size_t)an);
+}
+
+fan_status fani_ntt_mul(mp_limb_t *out, const mp_limb_t *a, size_t an, const mp_limb_t *b,
+                        size_t bn, fani_isa isa)
+{
+    if (!fani_ntt_pays(an, bn, isa)) {
+        mul_words(out, a, an, b, bn);
+        return FAN_OK;
+    }
+    fani_ntt *plan;
+    uint64_t *scratch;
+    mp_limb_t *whole = NULL;
+    fan_status status = fani_ntt_make(an + bn, isa, &plan);
+    if (status != FAN_OK)
+        return status;
+    status = fani_ntt_allocate(plan, a == b && an == bn ? 1 : 2, &scratch);
+    if (status == FAN_OK) {
+        whole = malloc(plan->sizes.limbs * sizeof *whole);
+        status = whole ? FAN_OK : FAN_E_MEMORY;
+        if (whole) {
+            fani_ntt_mul_cyclic(plan, whole, a, an, b, bn, scratch);
+            mpn_copyi(out, whole, (mp_size_t)(an + bn));
+        }
+        free(whole);
+        free(scratch);
+    }
+    fani_ntt_free(plan);
+    return status;
+}
