@@ -63,6 +63,9 @@ typedef struct fani_ntt_engine {
 } fani_ntt_engine;
 
 extern const fani_ntt_engine fani_ntt_engine_scalar;
+#ifdef __x86_64__
+extern const fani_ntt_engine fani_ntt_engine_ifma;
+#endif
 
 /* The sizes of a plan: out of fani_ntt_shape. */
 typedef struct fani_ntt_sizes {

@@ -7,6 +7,10 @@
 
 static const fani_ntt_engine *engine_of(fani_isa isa)
 {
+#ifdef __x86_64__
+    if (isa == FANI_ISA_AVX512)
+        return &fani_ntt_engine_ifma;
+#endif
     (void)isa;
     return &fani_ntt_engine_scalar;
 }
