@@ -99,7 +99,6 @@ static void set_primes(fani_ntt *plan)
     for (unsigned j = 0; j < plan->sizes.primes; j++)
         mpz_mul_ui(product, product, fani_ntt_prime_list[j]);
     words_of(product, 64, plan->product, FANI_NTT_COFACTOR_LIMBS);
-    words_of(product, 52, plan->product52, FANI_NTT_WORDS52);
     for (unsigned j = 0; j < plan->sizes.primes; j++) {
         fani_ntt_prime *prime = plan->prime + j;
         prime->p = fani_ntt_prime_list[j];
@@ -107,6 +106,10 @@ static void set_primes(fani_ntt *plan)
         set_constants(plan, cofactor, prime);
         room = fani_ntt_fill(plan, prime, room);
     }
+    mpz_set_ui(cofactor, 1);
+    mpz_mul_2exp(cofactor, cofactor, (mp_bitcnt_t)52 * plan->sizes.primes);
+    mpz_sub(cofactor, cofactor, product);
+    words_of(cofactor, 52, plan->negative52, FANI_NTT_WORDS52);
     mpz_clears(product, cofactor, NULL);
 }
 
