@@ -64,6 +64,7 @@ typedef struct fani_ntt_engine {
 
 extern const fani_ntt_engine fani_ntt_engine_scalar;
 #ifdef __x86_64__
+extern const fani_ntt_engine fani_ntt_engine_avx2;
 extern const fani_ntt_engine fani_ntt_engine_ifma;
 #endif
 
@@ -92,6 +93,13 @@ extern const uint64_t fani_ntt_prime_list[FANI_NTT_PRIMES_MAX];
 
 /* The cheapest sizes for at least so many limbs; false where there are none. */
 bool fani_ntt_shape(size_t limbs, fani_ntt_sizes *sizes);
+
+/* Given primes, factor and rows_log: the other sizes for at least so many limbs, with no more bits
+ * than needed; false where that is too many. */
+bool fani_ntt_fit(size_t limbs, fani_ntt_sizes *sizes);
+
+/* As fani_ntt_make. */
+fan_status fani_ntt_make_sized(const fani_ntt_sizes *sizes, fani_isa isa, fani_ntt **plan);
 
 /* Modular arithmetic with a prime p below 2^63. */
 uint64_t fani_ntt_mulmod(uint64_t a, uint64_t b, uint64_t p);

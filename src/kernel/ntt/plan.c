@@ -10,6 +10,8 @@ static const fani_ntt_engine *engine_of(fani_isa isa)
 #ifdef __x86_64__
     if (isa == FANI_ISA_AVX512)
         return &fani_ntt_engine_ifma;
+    if (isa == FANI_ISA_AVX2)
+        return &fani_ntt_engine_avx2;
 #endif
     (void)isa;
     return &fani_ntt_engine_scalar;
@@ -124,27 +126,32 @@ static void *allocate(size_t bytes)
     return memory;
 }
 
-fan_status fani_ntt_make(size_t limbs, fani_isa isa, fani_ntt **out)
+fan_status fani_ntt_make_sized(const fani_ntt_sizes *sizes, fani_isa isa, fani_ntt **out)
+{
+    fani_ntt *plan = calloc(1, sizeof *plan);
+    if (!plan)
+        return FAN_E_MEMORY;
+    plan->roots = allocate(roots_of(sizes) * sizeof *plan->roots);
+    if (!plan->roots) {
+        free(plan);
+        return FAN_E_MEMORY;
+    }
+    plan->sizes = *sizes;
+    plan->stride = stride_of(sizes);
+    plan->engine = engine_of(isa);
+    set_primes(plan);
+    *out = plan;
+    return FAN_OK;
+}
+
+fan_status fani_ntt_make(size_t limbs, fani_isa isa, fani_ntt **plan)
 {
     fani_ntt_sizes sizes;
     if (limbs == 0)
         return FAN_E_ARGUMENT;
     if (!fani_ntt_shape(limbs, &sizes))
         return FAN_E_TOO_LARGE;
-    fani_ntt *plan = calloc(1, sizeof *plan);
-    if (!plan)
-        return FAN_E_MEMORY;
-    plan->roots = allocate(roots_of(&sizes) * sizeof *plan->roots);
-    if (!plan->roots) {
-        free(plan);
-        return FAN_E_MEMORY;
-    }
-    plan->sizes = sizes;
-    plan->stride = stride_of(&sizes);
-    plan->engine = engine_of(isa);
-    set_primes(plan);
-    *out = plan;
-    return FAN_OK;
+    return fani_ntt_make_sized(&sizes, isa, plan);
 }
 
 void fani_ntt_free(fani_ntt *plan)

@@ -31,8 +31,7 @@ static double cost(const fani_ntt_sizes *s)
     return (double)s->size * (s->primes * each + 0.7 * s->primes * s->primes + 12);
 }
 
-/* Sizes with room for so many limbs, and no more bits than needed. */
-static bool fits(size_t limbs, fani_ntt_sizes *s)
+bool fani_ntt_fit(size_t limbs, fani_ntt_sizes *s)
 {
     unsigned most = bits_of(s->primes, s->factor, s->rows_log);
     s->size = (size_t)FANI_NTT_ROW * s->factor << s->rows_log;
@@ -52,7 +51,7 @@ bool fani_ntt_shape(size_t limbs, fani_ntt_sizes *best)
     for (unsigned choice = 0; choice < 2 * (FANI_NTT_PRIMES_MAX + 1 - PRIMES_MIN); choice++) {
         fani_ntt_sizes s = {.factor = choice % 2 ? 3 : 1, .primes = PRIMES_MIN + choice / 2};
         s.rows_log = ROWS_LOG_MIN;
-        while (s.rows_log <= ROWS_LOG_MAX && !fits(limbs, &s))
+        while (s.rows_log <= ROWS_LOG_MAX && !fani_ntt_fit(limbs, &s))
             s.rows_log++;
         if (s.rows_log <= ROWS_LOG_MAX && (!found || cost(&s) < cost(best))) {
             *best = s;
