@@ -9,6 +9,10 @@
  *   minus(m, x, y, k)     x - y modulo p, y below k p: below the bound of x and k p more
  *   times_plus_minus      x + y w and x - y w: below 2 p more than x; x below 8 p, y below 10 p
  *
+ * and defines behind it
+ *
+ *   multiply_rows         products of so many rows (a multiple of 8): below 5 p
+ *
  * An engine with signed residues takes the bounds for those of absolute values; where "below 2 p"
  * stands here, its products are below p. */
 #ifndef FANI_NTT_BODY_H
@@ -18,7 +22,13 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-enum { BLOCK_LOG = 9 /* rows that stay in the first-level cache: 32 KiB */ };
+enum {
+    BLOCK_LOG = 9,   /* rows that stay in the first-level cache: 32 KiB */
+    CACHED_LOG = 13, /* rows of two transforms that stay in the second-level cache: 1 MiB */
+};
+
+static void multiply_rows(const modulus *m, const fani_ntt_root *roots, uint64_t *out,
+                          const uint64_t *a, const uint64_t *b, size_t rows, bool add);
 
 /* A node of a tree: its residues are modulo y^(2^rows_log) - c. */
 typedef struct node {
@@ -257,6 +267,73 @@ static void up(const fani_ntt *plan, const fani_ntt_prime *prime, uint64_t *data
     }
     if (plan->sizes.factor == 3)
         up_three(&m, prime, data, words);
+}
+
+static void multiply(const fani_ntt *plan, const fani_ntt_prime *prime, uint64_t *out,
+                     const uint64_t *a, const uint64_t *b, bool add)
+{
+    const fani_ntt_root *levels[FANI_NTT_DEPTH_MAX];
+    size_t rows = (size_t)1 << plan->sizes.rows_log;
+    const modulus m = modulus_of(prime);
+    for (unsigned tree = 0; tree < plan->sizes.factor; tree++) {
+        size_t at = tree * rows * FANI_NTT_ROW;
+        fani_ntt_levels(plan, prime->down, tree, levels);
+        multiply_rows(&m, levels[plan->sizes.rows_log - 1], out + at, a + at, b + at, rows, add);
+    }
+}
+
+/* ---- Down, products and up in one go: nodes that fit into the second-level cache pass through all
+ * three while they are there ------------------------------------------------------------------- */
+
+typedef struct convolution {
+    const modulus *m;
+    const fani_ntt_root *down[FANI_NTT_DEPTH_MAX], *up[FANI_NTT_DEPTH_MAX];
+    const fani_ntt_root *leaves;
+    bool both; /* the second factor goes down, too */
+} convolution;
+
+static void convolve_node(const convolution *c, const node *a, const node *b)
+{
+    if (a->rows_log > CACHED_LOG) {
+        down_one(c->m, c->down, a, 4);
+        if (c->both)
+            down_one(c->m, c->down, b, 4);
+        for (size_t i = 0; i < 16; i++) {
+            node next_a = child(a, 4, i), next_b = child(b, 4, i);
+            convolve_node(c, &next_a, &next_b);
+        }
+        up_one(c->m, c->up, a, 4);
+        return;
+    }
+    size_t first = a->index << a->rows_log;
+    down_tree(c->m, c->down, a);
+    if (c->both)
+        down_tree(c->m, c->down, b);
+    multiply_rows(c->m, c->leaves + first / 2, a->data, a->data, b->data, (size_t)1 << a->rows_log,
+                  false);
+    up_tree(c->m, c->up, a);
+}
+
+static void convolve(const fani_ntt *plan, const fani_ntt_prime *prime, uint64_t *a, uint64_t *b,
+                     bool both)
+{
+    size_t words = (size_t)FANI_NTT_ROW << plan->sizes.rows_log;
+    const modulus m = modulus_of(prime);
+    convolution c = {.m = &m, .both = both};
+    if (plan->sizes.factor == 3)
+        down_three(&m, prime, a, words);
+    if (plan->sizes.factor == 3 && both)
+        down_three(&m, prime, b, words);
+    for (unsigned tree = 0; tree < plan->sizes.factor; tree++) {
+        node root_a = {a + tree * words, plan->sizes.rows_log, 0, 0};
+        node root_b = {b + tree * words, plan->sizes.rows_log, 0, 0};
+        fani_ntt_levels(plan, prime->down, tree, c.down);
+        fani_ntt_levels(plan, prime->up, tree, c.up);
+        c.leaves = c.down[plan->sizes.rows_log - 1];
+        convolve_node(&c, &root_a, &root_b);
+    }
+    if (plan->sizes.factor == 3)
+        up_three(&m, prime, a, words);
 }
 
 #endif

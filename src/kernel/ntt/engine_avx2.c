@@ -204,7 +204,7 @@ static inline value variable_product(const modulus *m, value x, value w)
 
 /* out = a b modulo x^8 - c in each lane: the products that go over x^8 are made with c b. Factors
  * are little above p / 2, products therefore, too, and eight of them below 5 p. */
-static inline void multiply_rows(const modulus *m, const fani_ntt_root *roots, uint64_t *out,
+static inline void multiply_four(const modulus *m, const fani_ntt_root *roots, uint64_t *out,
                                  const uint64_t *a, const uint64_t *b, bool add)
 {
     value x[8], y[16], sum[8], w, q;
@@ -228,19 +228,12 @@ static inline void multiply_rows(const modulus *m, const fani_ntt_root *roots, u
     }
 }
 
-static void multiply(const fani_ntt *plan, const fani_ntt_prime *prime, uint64_t *out,
-                     const uint64_t *a, const uint64_t *b, bool add)
+static void multiply_rows(const modulus *m, const fani_ntt_root *roots, uint64_t *out,
+                          const uint64_t *a, const uint64_t *b, size_t rows, bool add)
 {
-    const fani_ntt_root *levels[FANI_NTT_DEPTH_MAX];
-    size_t rows = (size_t)1 << plan->sizes.rows_log;
-    const modulus m = modulus_of(prime);
-    for (unsigned tree = 0; tree < plan->sizes.factor; tree++) {
-        fani_ntt_levels(plan, prime->down, tree, levels);
-        const fani_ntt_root *roots = levels[plan->sizes.rows_log - 1];
-        for (size_t row = 0; row < rows; row += LANES) {
-            size_t at = (tree * rows + row) * FANI_NTT_ROW;
-            multiply_rows(&m, roots + row / 2, out + at, a + at, b + at, add);
-        }
+    for (size_t i = 0; i < rows; i += LANES) {
+        size_t at = i * FANI_NTT_ROW;
+        multiply_four(m, roots + i / 2, out + at, a + at, b + at, add);
     }
 }
 
@@ -251,4 +244,5 @@ const fani_ntt_engine fani_ntt_engine_avx2 = {.product_shift = 0,
                                               .down = down,
                                               .up = up,
                                               .multiply = multiply,
+                                              .convolve = convolve,
                                               .join = join};

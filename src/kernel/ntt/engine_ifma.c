@@ -21,11 +21,10 @@ static inline void load_rows(value x[8], const uint64_t *from)
     turn(x);
 }
 
-/* (high 2^52 + low) / 2^52 modulo p (Montgomery): below high + p + 2^13 for low below 2^64.
- * negated: -1 / p modulo 2^52. */
-static inline value montgomery(const modulus *m, value high, value low, value negated)
+/* (high 2^52 + low) / 2^52 modulo p (Montgomery): below high + p + 2^13 for low below 2^64. */
+static inline value montgomery(const modulus *m, value high, value low)
 {
-    value factor = _mm512_madd52lo_epu64(_mm512_setzero_si512(), low, negated);
+    value factor = _mm512_madd52lo_epu64(_mm512_setzero_si512(), low, m->negated);
     value whole = _mm512_madd52lo_epu64(low, factor, m->p);
     high = _mm512_madd52hi_epu64(high, factor, m->p);
     return _mm512_add_epi64(high, _mm512_srli_epi64(whole, BITS));
@@ -46,8 +45,8 @@ static inline void roots_of_rows(const modulus *m, const fani_ntt_root *roots, v
 /* out = a b modulo x^8 - c in each lane: the products that go over x^8 are made with c b. Eight
  * products of values below 2 p, divided by 2^52, are below 3.2 p as p is below 2^52 / 10: the
  * results are below 4.3 p. */
-static inline void multiply_rows(const modulus *m, value negated, const fani_ntt_root *roots,
-                                 uint64_t *out, const uint64_t *a, const uint64_t *b, bool add)
+static inline void multiply_eight(const modulus *m, const fani_ntt_root *roots, uint64_t *out,
+                                  const uint64_t *a, const uint64_t *b, bool add)
 {
     value x[8], y[16], w, q;
     load_rows(x, a);
@@ -68,7 +67,7 @@ static inline void multiply_rows(const modulus *m, value negated, const fani_ntt
             low = _mm512_madd52lo_epu64(low, x[i], y[8 + k - i]);
             high = _mm512_madd52hi_epu64(high, x[i], y[8 + k - i]);
         }
-        product[k] = montgomery(m, high, low, negated);
+        product[k] = montgomery(m, high, low);
     }
     turn(product);
 #pragma GCC unroll 8
@@ -79,26 +78,15 @@ static inline void multiply_rows(const modulus *m, value negated, const fani_ntt
     }
 }
 
-static void multiply(const fani_ntt *plan, const fani_ntt_prime *prime, uint64_t *out,
-                     const uint64_t *a, const uint64_t *b, bool add)
+static void multiply_rows(const modulus *m, const fani_ntt_root *roots, uint64_t *out,
+                          const uint64_t *a, const uint64_t *b, size_t rows, bool add)
 {
-    const fani_ntt_root *levels[FANI_NTT_DEPTH_MAX];
-    size_t rows = (size_t)1 << plan->sizes.rows_log;
-    const modulus m = modulus_of(prime);
-    uint64_t inverse = prime->p;
-    for (unsigned i = 0; i < 5; i++)
-        inverse *= 2 - prime->p * inverse;
-    const value negated = spread(-inverse & WORD_MASK);
-    for (unsigned tree = 0; tree < plan->sizes.factor; tree++) {
-        fani_ntt_levels(plan, prime->down, tree, levels);
-        const fani_ntt_root *roots = levels[plan->sizes.rows_log - 1];
-        for (size_t row = 0; row < rows; row += 8) {
-            size_t at = (tree * rows + row) * FANI_NTT_ROW;
-            if (add)
-                multiply_rows(&m, negated, roots + row / 2, out + at, a + at, b + at, true);
-            else
-                multiply_rows(&m, negated, roots + row / 2, out + at, a + at, b + at, false);
-        }
+    for (size_t i = 0; i < rows; i += 8) {
+        size_t at = i * FANI_NTT_ROW;
+        if (add)
+            multiply_eight(m, roots + i / 2, out + at, a + at, b + at, true);
+        else
+            multiply_eight(m, roots + i / 2, out + at, a + at, b + at, false);
     }
 }
 
@@ -109,4 +97,5 @@ const fani_ntt_engine fani_ntt_engine_ifma = {.product_shift = BITS,
                                               .down = down,
                                               .up = up,
                                               .multiply = multiply,
+                                              .convolve = convolve,
                                               .join = fani_ntt_join_ifma};

@@ -6,12 +6,14 @@ typedef uint64_t value;
 enum { LANES = 1, SHIFT = 64 };
 
 typedef struct modulus {
-    uint64_t p, inverse; /* floor(2^64 / p) */
+    uint64_t p;
+    uint64_t inverse; /* floor(2^64 / p) */
+    uint64_t negated; /* -1 / p modulo 2^64 */
 } modulus;
 
 static inline modulus modulus_of(const fani_ntt_prime *prime)
 {
-    return (modulus){prime->p, prime->split[0].q};
+    return (modulus){prime->p, prime->split[0].q, prime->negated};
 }
 
 static inline uint64_t high(uint64_t x, uint64_t y)
@@ -94,25 +96,16 @@ static void join(const fani_ntt *plan, const uint64_t *product, size_t first, si
     fani_ntt_join_words(plan, product, first, last, out, carry, take);
 }
 
-/* x / 2^64 modulo p (Montgomery), x below 2^64 p: below 2 p. negated: -1 / p modulo 2^64. */
+/* x / 2^64 modulo p (Montgomery), x below 2^64 p: below 2 p. */
 static inline uint64_t montgomery(unsigned __int128 x, uint64_t p, uint64_t negated)
 {
     return (uint64_t)((x + (unsigned __int128)((uint64_t)x * negated) * p) >> 64);
 }
 
-static uint64_t negated_inverse(uint64_t p)
-{
-    uint64_t inverse = p; /* right modulo 8, then 16 bits and so on */
-    for (unsigned i = 0; i < 5; i++)
-        inverse *= 2 - p * inverse;
-    return -inverse;
-}
-
 /* out = a b modulo x^8 - c, with c = +-w: the products that go over x^8 are made with c b. Eight
  * products of values below 2 p are below 2^104, far below 2^64 p. */
-static void multiply_row(const modulus *m, uint64_t negated, const fani_ntt_root *root,
-                         bool minus_w, uint64_t *out, const uint64_t *a, const uint64_t *b,
-                         bool add)
+static void multiply_row(const modulus *m, const fani_ntt_root *root, bool minus_w, uint64_t *out,
+                         const uint64_t *a, const uint64_t *b, bool add)
 {
     uint64_t x[8], y[16];
     for (unsigned i = 0; i < 8; i++) {
@@ -125,25 +118,17 @@ static void multiply_row(const modulus *m, uint64_t negated, const fani_ntt_root
         unsigned __int128 sum = 0;
         for (unsigned i = 0; i < 8; i++)
             sum += (unsigned __int128)x[i] * y[8 + k - i];
-        uint64_t product = montgomery(sum, m->p, negated);
+        uint64_t product = montgomery(sum, m->p, m->negated);
         out[k] = add ? lower(m, out[k]) + product : product;
     }
 }
 
-static void multiply(const fani_ntt *plan, const fani_ntt_prime *prime, uint64_t *out,
-                     const uint64_t *a, const uint64_t *b, bool add)
+static void multiply_rows(const modulus *m, const fani_ntt_root *roots, uint64_t *out,
+                          const uint64_t *a, const uint64_t *b, size_t rows, bool add)
 {
-    const fani_ntt_root *levels[FANI_NTT_DEPTH_MAX];
-    size_t rows = (size_t)1 << plan->sizes.rows_log;
-    uint64_t negated = negated_inverse(prime->p);
-    const modulus m = modulus_of(prime);
-    for (unsigned tree = 0; tree < plan->sizes.factor; tree++) {
-        fani_ntt_levels(plan, prime->down, tree, levels);
-        const fani_ntt_root *roots = levels[plan->sizes.rows_log - 1];
-        for (size_t row = 0; row < rows; row++) {
-            size_t at = (tree * rows + row) * FANI_NTT_ROW;
-            multiply_row(&m, negated, roots + row / 2, row % 2, out + at, a + at, b + at, add);
-        }
+    for (size_t i = 0; i < rows; i++) {
+        size_t at = i * FANI_NTT_ROW;
+        multiply_row(m, roots + i / 2, i % 2, out + at, a + at, b + at, add);
     }
 }
 
@@ -154,4 +139,5 @@ const fani_ntt_engine fani_ntt_engine_scalar = {.product_shift = 64,
                                                 .down = down,
                                                 .up = up,
                                                 .multiply = multiply,
+                                                .convolve = convolve,
                                                 .join = join};

@@ -25,6 +25,7 @@ typedef struct modulus {
     value inverse;  /* floor(2^52 / p) */
     value twice;    /* 2 p */
     value p;
+    value negated; /* -1 / p modulo 2^52 */
 } modulus;
 
 static inline modulus modulus_of(const fani_ntt_prime *prime)
@@ -32,7 +33,8 @@ static inline modulus modulus_of(const fani_ntt_prime *prime)
     return (modulus){_mm512_set1_epi64((long long)((UINT64_C(1) << BITS) - prime->p)),
                      _mm512_set1_epi64((long long)((UINT64_C(1) << BITS) / prime->p)),
                      _mm512_set1_epi64((long long)(2 * prime->p)),
-                     _mm512_set1_epi64((long long)prime->p)};
+                     _mm512_set1_epi64((long long)prime->p),
+                     _mm512_set1_epi64((long long)(prime->negated & WORD_MASK))};
 }
 
 static inline value load(const uint64_t *from)

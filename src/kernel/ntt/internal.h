@@ -42,6 +42,7 @@ typedef struct fani_ntt_prime {
     fani_ntt_root split[4];                     /* 2^(shift * i) mod p: see the engine */
     fani_ntt_root join;                         /* see plan.c */
     uint64_t inverse;                           /* floor(2^112 / p) */
+    uint64_t negated;                           /* -1 / p modulo 2^64 */
     uint64_t cofactor[FANI_NTT_COFACTOR_LIMBS]; /* product of the others */
     uint64_t cofactor52[FANI_NTT_WORDS52];      /* the same in words of 52 bits */
 } fani_ntt_prime;
@@ -58,6 +59,8 @@ typedef struct fani_ntt_engine {
     void (*up)(const fani_ntt *plan, const fani_ntt_prime *prime, uint64_t *data);
     void (*multiply)(const fani_ntt *plan, const fani_ntt_prime *prime, uint64_t *out,
                      const uint64_t *a, const uint64_t *b, bool add);
+    void (*convolve)(const fani_ntt *plan, const fani_ntt_prime *prime, uint64_t *a, uint64_t *b,
+                     bool both);
     void (*join)(const fani_ntt *plan, const uint64_t *product, size_t first, size_t last,
                  mp_limb_t *out, fani_ntt_carry *carry);
 } fani_ntt_engine;

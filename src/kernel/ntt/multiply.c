@@ -32,13 +32,8 @@ void fani_ntt_mul_cyclic(const fani_ntt *plan, mp_limb_t *out, const mp_limb_t *
     fani_ntt_split(plan, first, a, an, 0, 1);
     if (second != first)
         fani_ntt_split(plan, second, b, bn, 0, 1);
-    for (unsigned j = 0; j < plan->sizes.primes; j++) {
-        fani_ntt_forward(plan, first, j);
-        if (second != first)
-            fani_ntt_forward(plan, second, j);
-        fani_ntt_multiply(plan, first, first, second, j);
-        fani_ntt_inverse(plan, first, j);
-    }
+    for (unsigned j = 0; j < plan->sizes.primes; j++)
+        fani_ntt_convolve_both(plan, first, second, j);
     fani_ntt_join(plan, first, 0, 1, out, &carry);
     fani_ntt_settle(plan, &carry, 1, out);
 }

@@ -13,7 +13,7 @@
  *
  *     split -> forward of each prime       of each factor; the transform of a factor can be reused
  *     multiply, multiply_add               at most FANI_NTT_SUMS products in one sum
- *     inverse of each prime -> join -> carry
+ *     inverse of each prime -> join -> settle
  *
  * Parts of one step that are named by different primes or slices touch different memory and may run
  * on different threads; a step begins when all parts of the one before have ended. */
@@ -89,6 +89,12 @@ void fani_ntt_multiply_add(const fani_ntt *plan, uint64_t *product, const uint64
 
 /* Back to coefficients, modulo one prime. Of products only. */
 void fani_ntt_inverse(const fani_ntt *plan, uint64_t *product, unsigned prime);
+
+/* a = forward, multiply by b, inverse, modulo one prime: quicker than the three, as parts of the
+ * data stay in a cache. a is as split left it; b is a transform for convolve, for convolve_both it
+ * is as split left it, too, and overwritten (b == a: a square). */
+void fani_ntt_convolve(const fani_ntt *plan, uint64_t *a, const uint64_t *b, unsigned prime);
+void fani_ntt_convolve_both(const fani_ntt *plan, uint64_t *a, uint64_t *b, unsigned prime);
 
 /* Writes a part of the limbs of out (n limbs), and to *carry what is to be added behind it. */
 void fani_ntt_join(const fani_ntt *plan, const uint64_t *product, size_t slice, size_t slices,

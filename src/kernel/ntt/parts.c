@@ -51,6 +51,18 @@ void fani_ntt_inverse(const fani_ntt *plan, uint64_t *product, unsigned prime)
     plan->engine->up(plan, prime_of(plan, prime), product + prime * plan->stride);
 }
 
+void fani_ntt_convolve(const fani_ntt *plan, uint64_t *a, const uint64_t *b, unsigned prime)
+{
+    size_t at = prime * plan->stride;
+    plan->engine->convolve(plan, prime_of(plan, prime), a + at, (uint64_t *)b + at, false);
+}
+
+void fani_ntt_convolve_both(const fani_ntt *plan, uint64_t *a, uint64_t *b, unsigned prime)
+{
+    size_t at = prime * plan->stride;
+    plan->engine->convolve(plan, prime_of(plan, prime), a + at, b + at, a != b);
+}
+
 void fani_ntt_join(const fani_ntt *plan, const uint64_t *product, size_t slice, size_t slices,
                    mp_limb_t *out, fani_ntt_carry *carry)
 {

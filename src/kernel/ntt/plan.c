@@ -72,6 +72,15 @@ static void words_of(mpz_srcptr x, unsigned bits, uint64_t *words, size_t count)
     mpz_export(words, &written, -1, sizeof *words, 0, 64 - bits, x);
 }
 
+/* -1 / p modulo 2^64, by Newton's iteration from p, which is right modulo 8. */
+static uint64_t negated_inverse(uint64_t p)
+{
+    uint64_t inverse = p;
+    for (unsigned i = 0; i < 5; i++)
+        inverse *= 2 - p * inverse;
+    return -inverse;
+}
+
 /* join: what turns a residue that the inverse transform left into that of the coefficient, divided
  * by the cofactor: the coefficient is then the sum of residues times cofactors, modulo the product
  * of all primes (the Chinese remainder theorem). Undone are the number of points and the division
@@ -87,6 +96,7 @@ static void set_constants(const fani_ntt *plan, mpz_srcptr cofactor, fani_ntt_pr
         prime->split[i].w = fani_ntt_powmod(2, (uint64_t)i * engine->split_bits, p);
     engine->finish_roots(&prime->join, 1, p);
     engine->finish_roots(prime->split, 4, p);
+    prime->negated = negated_inverse(p);
     prime->inverse = (uint64_t)(((unsigned __int128)1 << 112) / p);
     words_of(cofactor, 64, prime->cofactor, FANI_NTT_COFACTOR_LIMBS);
     words_of(cofactor, 52, prime->cofactor52, FANI_NTT_WORDS52);
