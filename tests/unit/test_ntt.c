@@ -351,6 +351,22 @@ static void check_definition(fani_ntt *plan, fani_isa isa)
     free(in);
 }
 
+/* Roots' quotients, of which the transforms forgive errors of 1. */
+FAN_TEST(ntt, quotients_of_roots)
+{
+    for (fani_isa isa = FANI_ISA_SCALAR; isa <= fani_isa_machine(); isa++) {
+        fani_ntt *plan = plan_of(3, 3, 9, isa);
+        for (unsigned j = 0; isa != FANI_ISA_AVX2 && j < 3; j++) {
+            const fani_ntt_root *root = plan->prime[j].down[1];
+            unsigned bits = isa == FANI_ISA_SCALAR ? 64 : 52;
+            for (size_t i = 0; i < 256; i++)
+                EXPECT_U64(root[i].q,
+                           (uint64_t)(((unsigned __int128)root[i].w << bits) / plan->prime[j].p));
+        }
+        fani_ntt_free(plan);
+    }
+}
+
 FAN_TEST(ntt, transforms_are_what_they_are_defined_as)
 {
     each_shape(6, check_definition);

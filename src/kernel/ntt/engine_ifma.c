@@ -3,9 +3,36 @@
 
 #include "body.h"
 
+/* floor(w 2^52 / p) of w below p, from floor(2^100 / p): first 48 bits of the quotient, too small
+ * by at most 2, then 4 more of what remains (below 3 p), too small by at most 1, then that one. */
+static inline value quotient52(const modulus *m, value inverse, value w)
+{
+    const value zero = _mm512_setzero_si512();
+    value first = _mm512_madd52hi_epu64(zero, w, inverse);
+    value rest = low_words(_mm512_madd52lo_epu64(_mm512_slli_epi64(w, 48), first, m->negative));
+    value next = _mm512_srli_epi64(_mm512_madd52hi_epu64(zero, rest, inverse), 44);
+    rest = low_words(_mm512_madd52lo_epu64(_mm512_slli_epi64(rest, 4), next, m->negative));
+    value all = _mm512_add_epi64(_mm512_slli_epi64(first, 4), next);
+    __mmask8 more = _mm512_cmpge_epu64_mask(rest, m->p);
+    return _mm512_mask_add_epi64(all, more, all, spread(1));
+}
+
 static void finish_roots(fani_ntt_root *roots, size_t count, uint64_t p)
 {
-    for (size_t i = 0; i < count; i++)
+    const value even = _mm512_setr_epi64(0, 2, 4, 6, 8, 10, 12, 14);
+    const value low = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11);
+    const value high = _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15);
+    const value inverse = spread((uint64_t)(((unsigned __int128)1 << 100) / p));
+    const modulus m = {.negative = spread(WORD_MASK + 1 - p), .p = spread(p)};
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES) {
+        value first = _mm512_loadu_si512(roots + i), second = _mm512_loadu_si512(roots + i + 4);
+        value w = _mm512_permutex2var_epi64(first, even, second);
+        value q = quotient52(&m, inverse, w);
+        _mm512_storeu_si512(roots + i, _mm512_permutex2var_epi64(w, low, q));
+        _mm512_storeu_si512(roots + i + 4, _mm512_permutex2var_epi64(w, high, q));
+    }
+    for (; i < count; i++)
         roots[i].q = (uint64_t)(((unsigned __int128)roots[i].w << BITS) / p);
 }
 

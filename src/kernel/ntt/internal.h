@@ -109,11 +109,8 @@ uint64_t fani_ntt_mulmod(uint64_t a, uint64_t b, uint64_t p);
 uint64_t fani_ntt_powmod(uint64_t a, uint64_t e, uint64_t p);
 uint64_t fani_ntt_invmod(uint64_t a, uint64_t p);
 
-/* An element of order `order`, which divides 15 * 2^32, of one of the primes. */
-uint64_t fani_ntt_element(uint64_t p, uint64_t order);
-
-/* Fills the tables of one prime, from `room`; returns behind them. */
-fani_ntt_root *fani_ntt_fill(const fani_ntt *plan, fani_ntt_prime *prime, fani_ntt_root *room);
+/* Fills the tables of the prime of this index, from `room` on; returns what is behind them. */
+fani_ntt_root *fani_ntt_fill(fani_ntt *plan, unsigned index, fani_ntt_root *room);
 
 /* The tables of tree `tree` (below factor) by depth: the entry of node h at depth d is [d][h]. */
 void fani_ntt_levels(const fani_ntt *plan, fani_ntt_root *const *tables, unsigned tree,

@@ -116,7 +116,7 @@ static void set_primes(fani_ntt *plan)
         prime->p = fani_ntt_prime_list[j];
         mpz_divexact_ui(cofactor, product, prime->p);
         set_constants(plan, cofactor, prime);
-        room = fani_ntt_fill(plan, prime, room);
+        room = fani_ntt_fill(plan, j, room);
     }
     mpz_set_ui(cofactor, 1);
     mpz_mul_2exp(cofactor, cofactor, (mp_bitcnt_t)52 * plan->sizes.primes);

@@ -26,64 +26,68 @@ uint64_t fani_ntt_invmod(uint64_t a, uint64_t p)
     return fani_ntt_powmod(a, p - 2, p);
 }
 
-/* Whether z, whose order divides `order`, has that order: 2, 3 and 5 are all its prime factors. */
-static bool has_order(uint64_t z, uint64_t order, uint64_t p)
+/* Of each prime: an element of order 2^32, its inverse, and one of order 3. */
+static const struct {
+    uint64_t root, inverse, third;
+} element[FANI_NTT_PRIMES_MAX] = {
+    {324783984928124, 350317330719011, 258493813257443},
+    {422367912075488, 65740160347071, 111318034749682},
+    {432902204056951, 337995554661904, 190961362242261},
+    {404820463620949, 343477016392401, 83525449251677},
+    {171189136102183, 310009280866799, 313606466610981},
+    {169828254215123, 407318463323838, 446686806333619},
+    {390817327358184, 108314682410163, 294218924628984},
+    {406234419276228, 8109039011417, 316275959463634},
+};
+
+/* steps[d], of order 2^(d+2), each the square of the next. */
+static void set_steps(uint64_t root, uint64_t p, uint64_t steps[FANI_NTT_DEPTH_MAX - 1])
 {
-    static const uint64_t factors[] = {2, 3, 5};
-    for (size_t i = 0; i < sizeof factors / sizeof *factors; i++) {
-        if (order % factors[i] == 0 && fani_ntt_powmod(z, order / factors[i], p) == 1)
-            return false;
+    for (unsigned d = FANI_NTT_DEPTH_MAX - 1; d-- > 0;) {
+        steps[d] = root;
+        root = fani_ntt_mulmod(root, root, p);
     }
-    return true;
 }
 
-uint64_t fani_ntt_element(uint64_t p, uint64_t order)
-{
-    uint64_t z, g = 2;
-    do
-        z = fani_ntt_powmod(g++, (p - 1) / order, p);
-    while (!has_order(z, order, p));
-    return z;
-}
-
-/* roots[h], h < 2^log, as plain words: with z(d) of order 2^(d+2) and z(d)^2 = z(d-1),
- * roots[2^d + h] = roots[h] z(d). So roots[2h]^2 = roots[h], and roots[2h+1] = roots[2h] z(0), of
- * which the square is -roots[h]: the factors of y^(2m) - roots[h]^2 are y^m - roots[h] and
- * y^m + roots[h], and those go on with roots[2h] and roots[2h+1]. z: of order 2^32. */
-static void fill(fani_ntt_root *roots, unsigned log, uint64_t first, uint64_t z, uint64_t p)
+/* roots[h], h < 2^log, as plain words: roots[2^d + h] = roots[h] steps[d]. So roots[2h]^2 =
+ * roots[h], and roots[2h+1] = roots[2h] steps[0], of which the square is -roots[h]: the factors of
+ * y^(2m) - roots[h]^2 are y^m - roots[h] and y^m + roots[h], and those go on with roots[2h] and
+ * roots[2h+1]. */
+static void fill(fani_ntt_root *roots, unsigned log, uint64_t first, const uint64_t *steps,
+                 uint64_t p)
 {
     roots[0].w = first;
     for (unsigned d = 0; d < log; d++) {
-        uint64_t step = fani_ntt_powmod(z, UINT64_C(1) << (FANI_NTT_DEPTH_MAX - 2 - d), p);
-        uint64_t quotient = (uint64_t)(((unsigned __int128)step << 64) / p);
+        uint64_t quotient = (uint64_t)(((unsigned __int128)steps[d] << 64) / p);
         fani_ntt_root *to = roots + ((size_t)1 << d);
         for (size_t h = 0; h < (size_t)1 << d; h++) {
             uint64_t part = (uint64_t)((unsigned __int128)roots[h].w * quotient >> 64);
-            uint64_t w = roots[h].w * step - part * p;
+            uint64_t w = roots[h].w * steps[d] - part * p;
             to[h].w = w < p ? w : w - p;
         }
     }
 }
 
-fani_ntt_root *fani_ntt_fill(const fani_ntt *plan, fani_ntt_prime *prime, fani_ntt_root *room)
+fani_ntt_root *fani_ntt_fill(fani_ntt *plan, unsigned index, fani_ntt_root *room)
 {
-    const fani_ntt_sizes *sizes = &plan->sizes;
-    unsigned log = sizes->rows_log - 1;
+    fani_ntt_prime *prime = plan->prime + index;
+    uint64_t steps[FANI_NTT_DEPTH_MAX - 1], inverse[FANI_NTT_DEPTH_MAX - 1];
+    unsigned log = plan->sizes.rows_log - 1, factor = plan->sizes.factor;
     size_t count = (size_t)1 << log;
-    uint64_t p = prime->p, z = fani_ntt_element(p, UINT64_C(1) << FANI_NTT_DEPTH_MAX);
-    uint64_t omega = sizes->factor == 1 ? 1 : fani_ntt_element(p, sizes->factor), power = 1;
+    uint64_t p = prime->p, third = element[index].third;
+    const uint64_t power[FANI_NTT_FACTOR_MAX] = {1, third, fani_ntt_mulmod(third, third, p)};
     fani_ntt_root *begin = room;
-    for (unsigned i = 0; i < sizes->factor; i++) {
-        prime->omega[i].w = power;
+    set_steps(element[index].root, p, steps);
+    set_steps(element[index].inverse, p, inverse);
+    for (unsigned i = 0; i < factor; i++, room += 2 * count) {
+        prime->omega[i].w = power[i];
         prime->down[i] = room;
         prime->up[i] = room + count;
-        fill(prime->down[i], log, power, z, p);
-        fill(prime->up[i], log, fani_ntt_invmod(power, p), fani_ntt_invmod(z, p), p);
-        power = fani_ntt_mulmod(power, omega, p);
-        room += 2 * count;
+        fill(prime->down[i], log, power[i], steps, p);
+        fill(prime->up[i], log, power[(factor - i) % factor], inverse, p);
     }
     plan->engine->finish_roots(begin, (size_t)(room - begin), p);
-    plan->engine->finish_roots(prime->omega, sizes->factor, p);
+    plan->engine->finish_roots(prime->omega, factor, p);
     return room;
 }
 
