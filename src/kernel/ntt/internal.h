@@ -87,8 +87,8 @@ struct fani_ntt {
     const fani_ntt_engine *engine;
     fani_ntt_root *roots; /* all tables */
     fani_ntt_prime prime[FANI_NTT_PRIMES_MAX];
-    uint64_t product[FANI_NTT_COFACTOR_LIMBS]; /* of all primes */
-    uint64_t negative52[FANI_NTT_WORDS52];     /* 2^(52 primes) less that, in words of 52 bits */
+    uint64_t negative[FANI_NTT_COFACTOR_LIMBS]; /* 2^448 less the product of all primes */
+    uint64_t negative52[FANI_NTT_WORDS52];      /* 2^(52 primes) less that, in words of 52 bits */
 };
 
 /* The primes, largest first. All are 1 modulo 15 * 2^32. */

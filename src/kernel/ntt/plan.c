@@ -102,6 +102,17 @@ static void set_constants(const fani_ntt *plan, mpz_srcptr cofactor, fani_ntt_pr
     words_of(cofactor, 52, prime->cofactor52, FANI_NTT_WORDS52);
 }
 
+/* 2^(bits count) - x */
+static void set_negative(mpz_srcptr x, unsigned bits, uint64_t *words, size_t count)
+{
+    mpz_t power;
+    mpz_init_set_ui(power, 1);
+    mpz_mul_2exp(power, power, (mp_bitcnt_t)bits * count);
+    mpz_sub(power, power, x);
+    words_of(power, bits, words, count);
+    mpz_clear(power);
+}
+
 static void set_primes(fani_ntt *plan)
 {
     mpz_t product, cofactor;
@@ -110,7 +121,6 @@ static void set_primes(fani_ntt *plan)
     fani_ntt_root *room = plan->roots;
     for (unsigned j = 0; j < plan->sizes.primes; j++)
         mpz_mul_ui(product, product, fani_ntt_prime_list[j]);
-    words_of(product, 64, plan->product, FANI_NTT_COFACTOR_LIMBS);
     for (unsigned j = 0; j < plan->sizes.primes; j++) {
         fani_ntt_prime *prime = plan->prime + j;
         prime->p = fani_ntt_prime_list[j];
@@ -118,10 +128,8 @@ static void set_primes(fani_ntt *plan)
         set_constants(plan, cofactor, prime);
         room = fani_ntt_fill(plan, j, room);
     }
-    mpz_set_ui(cofactor, 1);
-    mpz_mul_2exp(cofactor, cofactor, (mp_bitcnt_t)52 * plan->sizes.primes);
-    mpz_sub(cofactor, cofactor, product);
-    words_of(cofactor, 52, plan->negative52, FANI_NTT_WORDS52);
+    set_negative(product, 52, plan->negative52, plan->sizes.primes);
+    set_negative(product, 64, plan->negative, FANI_NTT_COFACTOR_LIMBS);
     mpz_clears(product, cofactor, NULL);
 }
 

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#define INLINE static inline __attribute__((always_inline))
+
 enum {
     BLOCK = 64, /* coefficients: they take `bits` limbs */
     VALUE_LIMBS = FANI_NTT_COFACTOR_LIMBS,
@@ -33,48 +35,86 @@ void fani_ntt_split_words(const fani_ntt *plan, uint64_t *transform, const mp_li
     }
 }
 
+/* value += x factor, in `limbs` limbs. */
+INLINE void add_product(mp_limb_t *value, const uint64_t *factor, uint64_t x, unsigned limbs)
+{
+    uint64_t over = 0;
+#pragma GCC unroll 7
+    for (unsigned k = 0; k < limbs; k++) {
+        unsigned __int128 sum = (unsigned __int128)x * factor[k] + value[k] + over;
+        value[k] = (mp_limb_t)sum;
+        over = (uint64_t)(sum >> 64);
+    }
+}
+
 /* The coefficient with these residues x[j] (below p, times join): sum x[j] cofactor[j] - q product,
  * where q is sum x[j] / p[j] rounded: the coefficient is below a quarter of the product (shape.c).
- * Each term of q is too small by less than 2 units of 2^-48. */
-static void combine(const fani_ntt *plan, const uint64_t x[FANI_NTT_PRIMES_MAX][BLOCK], size_t k,
-                    mp_limb_t value[VALUE_LIMBS])
+ * Each term of q is too small by less than 2 units of 2^-48. All is modulo 2^(64 limbs). */
+INLINE void combine(const fani_ntt *plan, const uint64_t x[FANI_NTT_PRIMES_MAX][BLOCK], size_t k,
+                    mp_limb_t value[VALUE_LIMBS], unsigned primes, unsigned limbs)
 {
     uint64_t parts = UINT64_C(1) << 47;
-    memset(value, 0, VALUE_LIMBS * sizeof *value);
-    for (unsigned j = 0; j < plan->sizes.primes; j++) {
-        const fani_ntt_prime *prime = plan->prime + j;
-        mpn_addmul_1(value, prime->cofactor, VALUE_LIMBS, x[j][k]);
-        parts += (uint64_t)((unsigned __int128)x[j][k] * prime->inverse >> 64);
+    memset(value, 0, limbs * sizeof *value);
+#pragma GCC unroll 8
+    for (unsigned j = 0; j < primes; j++) {
+        add_product(value, plan->prime[j].cofactor, x[j][k], limbs);
+        parts += (uint64_t)((unsigned __int128)x[j][k] * plan->prime[j].inverse >> 64);
     }
-    mpn_submul_1(value, plan->product, VALUE_LIMBS, parts >> 48);
+    add_product(value, plan->negative, parts >> 48, limbs);
 }
 
 /* Adds value << bit. What is in the window from there on is below 2^387 (a coefficient and what
- * went over from those before), so that nothing is carried out of the eight limbs. */
-static void add_shifted(mp_limb_t *window, size_t bit, const mp_limb_t value[VALUE_LIMBS])
+ * went over from those before), and so below 2^(64 limbs + 63): nothing is carried out. */
+INLINE void add_shifted(mp_limb_t *window, size_t bit, const mp_limb_t value[VALUE_LIMBS],
+                        unsigned limbs)
 {
-    mp_limb_t shifted[VALUE_LIMBS + 1] = {0};
+    mp_limb_t *to = window + bit / 64, before = 0;
     unsigned shift = bit % 64;
-    if (shift)
-        shifted[VALUE_LIMBS] = mpn_lshift(shifted, value, VALUE_LIMBS, shift);
-    else
-        mpn_copyi(shifted, value, VALUE_LIMBS);
-    mpn_add_n(window + bit / 64, window + bit / 64, shifted, VALUE_LIMBS + 1);
+    uint64_t over = 0;
+#pragma GCC unroll 7
+    for (unsigned k = 0; k < limbs; k++) {
+        unsigned __int128 moved = (unsigned __int128)value[k] << shift;
+        unsigned __int128 sum = (unsigned __int128)to[k] + ((mp_limb_t)moved | before) + over;
+        before = (mp_limb_t)(moved >> 64);
+        to[k] = (mp_limb_t)sum;
+        over = (uint64_t)(sum >> 64);
+    }
+    to[limbs] += before + over;
 }
+
+typedef void block_joiner(const fani_ntt *plan, const uint64_t x[FANI_NTT_PRIMES_MAX][BLOCK],
+                          mp_limb_t *window);
+
+#define JOINER(primes, limbs)                                                                      \
+    static void join_##primes(const fani_ntt *plan, const uint64_t x[FANI_NTT_PRIMES_MAX][BLOCK],  \
+                              mp_limb_t *window)                                                   \
+    {                                                                                              \
+        mp_limb_t value[VALUE_LIMBS];                                                              \
+        for (size_t k = 0; k < BLOCK; k++) {                                                       \
+            combine(plan, x, k, value, primes, limbs);                                             \
+            add_shifted(window, k * plan->sizes.bits, value, limbs);                               \
+        }                                                                                          \
+    }
+
+/* The limbs that a coefficient takes: it is below a quarter of the primes' product. */
+JOINER(3, 3)
+JOINER(4, 4)
+JOINER(5, 4)
+JOINER(6, 5)
+JOINER(7, 6)
+JOINER(8, 7)
 
 void fani_ntt_join_words(const fani_ntt *plan, const uint64_t *product, size_t first, size_t last,
                          mp_limb_t *out, fani_ntt_carry *carry, fani_ntt_take *take)
 {
+    static block_joiner *const joiners[] = {join_3, join_4, join_5, join_6, join_7, join_8};
     uint64_t x[FANI_NTT_PRIMES_MAX][BLOCK];
-    mp_limb_t window[WINDOW_LIMBS] = {0}, value[VALUE_LIMBS];
+    mp_limb_t window[WINDOW_LIMBS] = {0};
     unsigned bits = plan->sizes.bits;
     for (size_t i = first * FANI_NTT_GROUP; i < last * FANI_NTT_GROUP; i += BLOCK) {
         for (unsigned j = 0; j < plan->sizes.primes; j++)
             take(plan->prime + j, product + j * plan->stride + i, x[j]);
-        for (size_t k = 0; k < BLOCK; k++) {
-            combine(plan, x, k, value);
-            add_shifted(window, k * bits, value);
-        }
+        joiners[plan->sizes.primes - 3](plan, x, window);
         memcpy(out + i / BLOCK * bits, window, bits * sizeof *window);
         memmove(window, window + bits, FANI_NTT_CARRY_LIMBS * sizeof *window);
         memset(window + FANI_NTT_CARRY_LIMBS, 0, bits * sizeof *window);
