@@ -12,8 +12,6 @@
 
 #include "ntt.h"
 
-#include <stdbool.h>
-
 enum {
     FANI_NTT_ROW = 8,     /* words */
     FANI_NTT_GROUP = 512, /* coefficients; slices consist of whole groups */

@@ -2,9 +2,10 @@
 
 #include <stdlib.h>
 
-enum {
-    TRANSFORMS_PAY = 1500, /* limbs of the shorter factor, of both: measured (bench/ntt) */
-};
+/* Limbs of the shorter factor from which a product by transforms is quicker than mpn_mul, its plan
+ * included: measured by bench/ntt. */
+static const size_t pays_from[] = {
+    [FANI_ISA_SCALAR] = 100000, [FANI_ISA_AVX2] = 2500, [FANI_ISA_AVX512] = 600};
 
 void fani_ntt_transform(const fani_ntt *plan, uint64_t *transform, const mp_limb_t *a, size_t an)
 {
@@ -38,10 +39,9 @@ void fani_ntt_mul_cyclic(const fani_ntt *plan, mp_limb_t *out, const mp_limb_t *
     fani_ntt_settle(plan, &carry, 1, out);
 }
 
-int fani_ntt_pays(size_t an, size_t bn, fani_isa isa)
+bool fani_ntt_pays(size_t an, size_t bn, fani_isa isa)
 {
-    (void)isa;
-    return (an < bn ? an : bn) >= TRANSFORMS_PAY;
+    return (an < bn ? an : bn) >= pays_from[isa];
 }
 
 static void mul_words(mp_limb_t *out, const mp_limb_t *a, size_t an, const mp_limb_t *b, size_t bn)

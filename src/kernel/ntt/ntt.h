@@ -24,6 +24,7 @@
 #include "fanfold/status.h"
 
 #include <gmp.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -124,7 +125,9 @@ void fani_ntt_mul_cyclic(const fani_ntt *plan, mp_limb_t *out, const mp_limb_t *
 fan_status fani_ntt_mul(mp_limb_t *out, const mp_limb_t *a, size_t an, const mp_limb_t *b,
                         size_t bn, fani_isa isa);
 
-/* Whether fani_ntt_mul multiplies by transforms: whether they are quicker than mpn_mul. */
-int fani_ntt_pays(size_t an, size_t bn, fani_isa isa);
+/* Whether fani_ntt_mul multiplies by transforms: whether they are quicker than mpn_mul, the making
+ * of a plan included. With a plan and memory that are kept, they are from about half of those
+ * lengths on. */
+bool fani_ntt_pays(size_t an, size_t bn, fani_isa isa);
 
 #endif
