@@ -46,9 +46,9 @@ typedef struct node {
 INLINE void down_level(const modulus *m, value *x, unsigned log, unsigned level,
                        const fani_ntt_root *roots)
 {
-    unsigned distance = 1U << (log - level - 1);
+    const unsigned distance = 1U << (log - level - 1), nodes = 1U << level;
 #pragma GCC unroll 8
-    for (unsigned n = 0; n < 1U << level; n++) {
+    for (unsigned n = 0; n < nodes; n++) {
 #pragma GCC unroll 8
         for (unsigned i = 0; i < distance; i++)
             times_plus_minus(m, x + 2 * n * distance + i, x + (2 * n + 1) * distance + i,
@@ -59,6 +59,7 @@ INLINE void down_level(const modulus *m, value *x, unsigned log, unsigned level,
 INLINE void down_pass(const modulus *m, const fani_ntt_root *const *levels, const node *at,
                       unsigned log)
 {
+    const unsigned rows = 1U << log;
     size_t stride = (size_t)FANI_NTT_ROW << (at->rows_log - log);
     const fani_ntt_root *roots[4];
     for (unsigned level = 0; level < log; level++)
@@ -67,14 +68,14 @@ INLINE void down_pass(const modulus *m, const fani_ntt_root *const *levels, cons
         value x[16];
         uint64_t *data = at->data + column;
 #pragma GCC unroll 16
-        for (unsigned i = 0; i < 1U << log; i++)
+        for (unsigned i = 0; i < rows; i++)
             x[i] =
                 i < 1U << (log - 1) ? lower(m, load(data + i * stride)) : load(data + i * stride);
 #pragma GCC unroll 4
         for (unsigned level = 0; level < log; level++)
             down_level(m, x, log, level, roots[level]);
 #pragma GCC unroll 16
-        for (unsigned i = 0; i < 1U << log; i++)
+        for (unsigned i = 0; i < rows; i++)
             store(data + i * stride, x[i]);
     }
 }
@@ -92,9 +93,9 @@ INLINE void up_level(const modulus *m, value *x, unsigned log, unsigned level,
 {
     static const unsigned char bound[4][4] = {
         {5, 5, 5, 5}, {2, 2, 2, 2}, {4, 4, 2, 2}, {2, 2, 4, 4}};
-    unsigned distance = 1U << level;
+    const unsigned distance = 1U << level, nodes = 1U << (log - level - 1);
 #pragma GCC unroll 8
-    for (unsigned n = 0; n < 1U << (log - level - 1); n++) {
+    for (unsigned n = 0; n < nodes; n++) {
 #pragma GCC unroll 8
         for (unsigned i = 0; i < distance; i++) {
             value *low = x + 2 * n * distance + i, *high = low + distance;
@@ -110,6 +111,7 @@ INLINE void up_level(const modulus *m, value *x, unsigned log, unsigned level,
 INLINE void up_pass(const modulus *m, const fani_ntt_root *const *levels, const node *at,
                     unsigned log)
 {
+    const unsigned rows = 1U << log;
     size_t stride = (size_t)FANI_NTT_ROW << (at->rows_log - log);
     const fani_ntt_root *roots[4];
     for (unsigned level = 0; level < log; level++)
@@ -118,13 +120,13 @@ INLINE void up_pass(const modulus *m, const fani_ntt_root *const *levels, const 
         value x[16];
         uint64_t *data = at->data + column;
 #pragma GCC unroll 16
-        for (unsigned i = 0; i < 1U << log; i++)
+        for (unsigned i = 0; i < rows; i++)
             x[i] = load(data + i * stride);
 #pragma GCC unroll 4
         for (unsigned level = 0; level < log; level++)
             up_level(m, x, log, level, roots[level]);
 #pragma GCC unroll 16
-        for (unsigned i = 0; i < 1U << log; i++)
+        for (unsigned i = 0; i < rows; i++)
             store(data + i * stride, x[i]);
     }
 }
