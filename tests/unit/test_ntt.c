@@ -408,6 +408,38 @@ static void check_parts(fani_ntt *plan, fani_isa isa)
     free(t);
 }
 
+/* (B^n - 1) 1 + 1 1: a carry through all limbs of all slices, and round. */
+static void check_carries(fani_ntt *plan, fani_isa isa)
+{
+    size_t n = fani_ntt_limbs(plan), words = fani_ntt_words(plan);
+    uint64_t *t = transforms(plan, 2);
+    mp_limb_t *ones = operand(n, ONES, NULL), *got = limbs_new(n), one = 1;
+    (void)isa;
+    for (size_t slices = 1; slices <= 7; slices += 2) {
+        fani_ntt_carry carries[7];
+        fani_ntt_transform(plan, t, ones, n);
+        fani_ntt_transform(plan, t + words, &one, 1);
+        for (unsigned j = 0; j < fani_ntt_primes(plan); j++) {
+            fani_ntt_multiply(plan, t, t, t + words, j);
+            fani_ntt_multiply_add(plan, t, t + words, t + words, j);
+            fani_ntt_inverse(plan, t, j);
+        }
+        for (size_t s = 0; s < slices; s++)
+            fani_ntt_join(plan, t, s, slices, got, carries + s);
+        fani_ntt_settle(plan, carries, slices, got);
+        for (size_t i = 0; i < n; i++)
+            EXPECT_U64(got[i], i == 0);
+    }
+    free(ones);
+    free(got);
+    free(t);
+}
+
+FAN_TEST(ntt, carries_through_all_slices)
+{
+    each_shape(7, check_carries);
+}
+
 FAN_TEST(ntt, parts_in_any_order_and_number)
 {
     each_shape(8, check_parts);

@@ -197,7 +197,8 @@ static void put_limbs(const value *block, unsigned bits, mp_limb_t *out,
 {
     value x[LANES];
     for (unsigned i = 0; i < bits; i += LANES) {
-        __mmask8 there = bits - i < LANES ? (__mmask8)((1U << (bits - i)) - 1) : 0xff;
+        unsigned left = bits - i < LANES ? bits - i : LANES;
+        const __mmask8 there = (__mmask8)((1U << left) - 1);
         for (unsigned k = 0; k < LANES; k++)
             x[k] = limb_at(block, i + k);
         turn(x);
