@@ -324,7 +324,8 @@ static void find_points(const fani_ntt *plan, const fani_ntt_prime *prime, fani_
 /* Down from values as large as they may be (and as small), and up again. */
 static void check_definition(fani_ntt *plan, fani_isa isa)
 {
-    uint64_t *in = transforms(plan, 2), *t = in + fani_ntt_words(plan), c[ROWS], size, state = 6;
+    uint64_t *in = transforms(plan, 2), *t = in + fani_ntt_words(plan), c[ROWS] = {0}, size,
+             state = 6;
     for (unsigned j = 0; j < fani_ntt_primes(plan); j++) {
         const fani_ntt_prime *prime = plan->prime + j;
         uint64_t rows = plan->sizes.size / FANI_NTT_ROW, p = prime->p;
@@ -581,10 +582,10 @@ FAN_TEST(ntt, whole_products)
             mp_limb_t *a = operand(an, RANDOM, &state), *b = operand(bn, RANDOM, &state);
             mp_limb_t *expected = limbs_new(2 * an + bn), *got = limbs_new(2 * an + bn);
             product_by_gmp(expected, a, an, b, bn);
-            ASSERT_I64(fani_ntt_mul(got, a, an, b, bn, isa), FAN_OK);
+            EXPECT_I64(fani_ntt_mul(got, a, an, b, bn, isa), FAN_OK);
             EXPECT_TRUE(memcmp(expected, got, (an + bn + 1) * sizeof *got) == 0);
             product_by_gmp(expected, a, an, a, an);
-            ASSERT_I64(fani_ntt_mul(got, a, an, a, an, isa), FAN_OK);
+            EXPECT_I64(fani_ntt_mul(got, a, an, a, an, isa), FAN_OK);
             EXPECT_TRUE(memcmp(expected, got, 2 * an * sizeof *got) == 0);
             free(a);
             free(b);

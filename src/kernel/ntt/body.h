@@ -51,7 +51,7 @@ INLINE void down_level(const modulus *m, value *x, unsigned log, unsigned level,
     for (unsigned n = 0; n < nodes; n++) {
 #pragma GCC unroll 8
         for (unsigned i = 0; i < distance; i++)
-            times_plus_minus(m, x + 2 * n * distance + i, x + (2 * n + 1) * distance + i,
+            times_plus_minus(m, &x[2 * n * distance + i], &x[(2 * n + 1) * distance + i],
                              roots + n);
     }
 }
@@ -98,7 +98,7 @@ INLINE void up_level(const modulus *m, value *x, unsigned log, unsigned level,
     for (unsigned n = 0; n < nodes; n++) {
 #pragma GCC unroll 8
         for (unsigned i = 0; i < distance; i++) {
-            value *low = x + 2 * n * distance + i, *high = low + distance;
+            value *low = &x[2 * n * distance + i], *high = low + distance;
             value sum = plus(*low, *high);
             bool lowered =
                 level == 0 || (level == 2 && i < 2) || (level == 3 && (i == 2 || i == 3));

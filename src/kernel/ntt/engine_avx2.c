@@ -179,7 +179,7 @@ static inline void turn4(value *x)
 static inline void load_rows(const modulus *m, value x[8], const uint64_t *from)
 {
     for (unsigned i = 0; i < 8; i++)
-        x[i] = lower(m, load(from + (i % 4) * FANI_NTT_ROW + i / 4 * LANES));
+        x[i] = lower(m, load(&from[i % 4 * FANI_NTT_ROW + i / 4 * LANES]));
     turn4(x);
     turn4(x + 4);
 }
@@ -221,7 +221,7 @@ static inline void multiply_four(const modulus *m, const fani_ntt_root *roots, u
     turn4(sum);
     turn4(sum + 4);
     for (unsigned i = 0; i < 8; i++) {
-        uint64_t *to = out + (i % 4) * FANI_NTT_ROW + i / 4 * LANES;
+        uint64_t *to = &out[i % 4 * FANI_NTT_ROW + i / 4 * LANES];
         if (add)
             sum[i] = lower(m, plus(lower(m, sum[i]), lower(m, load(to))));
         store(to, sum[i]);

@@ -107,14 +107,16 @@ JOINER(8, 7)
 void fani_ntt_join_words(const fani_ntt *plan, const uint64_t *product, size_t first, size_t last,
                          mp_limb_t *out, fani_ntt_carry *carry, fani_ntt_take *take)
 {
-    static block_joiner *const joiners[] = {join_3, join_4, join_5, join_6, join_7, join_8};
+    static block_joiner *const joiners[FANI_NTT_PRIMES_MAX + 1] = {
+        [3] = join_3, [4] = join_4, [5] = join_5, [6] = join_6, [7] = join_7, [8] = join_8};
+    block_joiner *join = joiners[plan->sizes.primes];
     uint64_t x[FANI_NTT_PRIMES_MAX][BLOCK];
     mp_limb_t window[WINDOW_LIMBS] = {0};
     unsigned bits = plan->sizes.bits;
     for (size_t i = first * FANI_NTT_GROUP; i < last * FANI_NTT_GROUP; i += BLOCK) {
         for (unsigned j = 0; j < plan->sizes.primes; j++)
             take(plan->prime + j, product + j * plan->stride + i, x[j]);
-        joiners[plan->sizes.primes - 3](plan, x, window);
+        join(plan, x, window);
         memcpy(out + i / BLOCK * bits, window, bits * sizeof *window);
         memmove(window, window + bits, FANI_NTT_CARRY_LIMBS * sizeof *window);
         memset(window + FANI_NTT_CARRY_LIMBS, 0, bits * sizeof *window);

@@ -267,8 +267,9 @@ static void chain(mp_limb_t *out, unsigned bits, fani_ntt_carry *carry,
 void fani_ntt_join_ifma(const fani_ntt *plan, const uint64_t *product, size_t first, size_t last,
                         mp_limb_t *out, fani_ntt_carry *carry)
 {
-    static group_joiner *const joiners[] = {join_3, join_4, join_5, join_6, join_7, join_8};
-    group_joiner *join = joiners[plan->sizes.primes - 3];
+    static group_joiner *const joiners[FANI_NTT_PRIMES_MAX + 1] = {
+        [3] = join_3, [4] = join_4, [5] = join_5, [6] = join_6, [7] = join_7, [8] = join_8};
+    group_joiner *join = joiners[plan->sizes.primes];
     mp_limb_t over[BLOCKS][FANI_NTT_CARRY_LIMBS];
     for (size_t group = first; group < last; group++) {
         mp_limb_t *to = out + group * BLOCKS * plan->sizes.bits;
