@@ -26,7 +26,7 @@ FAN_TEST(ntt_memory, product)
         failed = failing_end();
         EXPECT_I64(status, failed ? FAN_E_MEMORY : FAN_OK);
     }
-    EXPECT_TRUE(good > 4); /* the plan, its tables, transforms, the product */
+    EXPECT_TRUE(good > 4); /* what is kept, the plan, its tables, transforms */
     EXPECT_TRUE(memcmp(product, expected, sizeof product) == 0);
 }
 

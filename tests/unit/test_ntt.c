@@ -1,5 +1,6 @@
 /* Products by transforms against GMP, on each path that this machine has. */
 #include "kernel/ntt/internal.h"
+#include "kernel/ntt/kept.h"
 #include "shim/shim.h"
 
 #include <stdlib.h>
@@ -594,4 +595,36 @@ FAN_TEST(ntt, whole_products)
         }
         EXPECT_TRUE(fani_ntt_pays(100000, 200000, isa) && !fani_ntt_pays(1000000, 10, isa));
     }
+}
+
+/* More lengths than plans are kept, back and forth, with a trim in between; cyclic in place. */
+FAN_TEST(ntt, kept_plans)
+{
+    fani_ntt_kept *kept;
+    uint64_t state = 12;
+    fani_isa isa = fani_isa_machine();
+    ASSERT_I64(fani_ntt_kept_make(isa, &kept), FAN_OK);
+    for (unsigned i = 0; i < 40; i++) {
+        size_t an = 2600 + 400 * (i % 11), bn = 2600 + 200 * (i % 3);
+        mp_limb_t *a = operand(an, RANDOM, &state), *b = operand(bn, LONG_RUNS, &state);
+        mp_limb_t *expected = limbs_new(an + bn), *got = limbs_new(an + bn);
+        product_by_gmp(expected, a, an, b, bn);
+        EXPECT_I64(fani_ntt_kept_mul(kept, got, a, an, b, bn), FAN_OK);
+        EXPECT_TRUE(memcmp(expected, got, (an + bn + 1) * sizeof *got) == 0);
+        size_t n = fani_ntt_length(an + bn);
+        mp_limb_t *in_place = limbs_new(n);
+        memcpy(in_place, a, an * sizeof *a);
+        EXPECT_I64(fani_ntt_kept_cyclic(kept, in_place, n, in_place, an, b, bn), FAN_OK);
+        EXPECT_TRUE(memcmp(expected, in_place, (an + bn) * sizeof *got) == 0);
+        EXPECT_U64(in_place[n], got[an + bn]);
+        if (i == 20)
+            fani_ntt_kept_trim(kept);
+        free(a);
+        free(b);
+        free(expected);
+        free(got);
+        free(in_place);
+    }
+    fani_ntt_kept_free(kept);
+    fani_ntt_kept_free(NULL);
 }

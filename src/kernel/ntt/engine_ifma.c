@@ -44,7 +44,7 @@ static inline void load_rows(value x[8], const uint64_t *from)
 {
 #pragma GCC unroll 8
     for (unsigned i = 0; i < 8; i++)
-        x[i] = load(from + 8 * i);
+        x[i] = load(from + (size_t)8 * i);
     turn(x);
 }
 
@@ -100,8 +100,8 @@ static inline void multiply_eight(const modulus *m, const fani_ntt_root *roots, 
 #pragma GCC unroll 8
     for (unsigned k = 0; k < 8; k++) {
         if (add)
-            product[k] = lower(m, plus(product[k], lower(m, load(out + 8 * k))));
-        store(out + 8 * k, product[k]);
+            product[k] = lower(m, plus(product[k], lower(m, load(out + (size_t)8 * k))));
+        store(out + (size_t)8 * k, product[k]);
     }
 }
 

@@ -28,13 +28,18 @@ typedef struct modulus {
     value negated; /* -1 / p modulo 2^52 */
 } modulus;
 
+static inline value spread(uint64_t x)
+{
+    return _mm512_set1_epi64((long long)x);
+}
+
 static inline modulus modulus_of(const fani_ntt_prime *prime)
 {
-    return (modulus){_mm512_set1_epi64((long long)((UINT64_C(1) << BITS) - prime->p)),
-                     _mm512_set1_epi64((long long)((UINT64_C(1) << BITS) / prime->p)),
-                     _mm512_set1_epi64((long long)(2 * prime->p)),
-                     _mm512_set1_epi64((long long)prime->p),
-                     _mm512_set1_epi64((long long)(prime->negated & WORD_MASK))};
+    return (modulus){.negative = spread(WORD_MASK + 1 - prime->p),
+                     .inverse = spread((WORD_MASK + 1) / prime->p),
+                     .twice = spread(2 * prime->p),
+                     .p = spread(prime->p),
+                     .negated = spread(prime->negated & WORD_MASK)};
 }
 
 static inline value load(const uint64_t *from)
@@ -45,11 +50,6 @@ static inline value load(const uint64_t *from)
 static inline void store(uint64_t *to, value x)
 {
     _mm512_storeu_si512(to, x);
-}
-
-static inline value spread(uint64_t x)
-{
-    return _mm512_set1_epi64((long long)x);
 }
 
 static inline value lower(const modulus *m, value x)

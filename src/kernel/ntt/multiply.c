@@ -1,6 +1,5 @@
 #include "internal.h"
-
-#include <stdlib.h>
+#include "kept.h"
 
 /* Limbs of the shorter factor from which a product by transforms is quicker than mpn_mul, its plan
  * included: measured by bench/ntt. */
@@ -44,38 +43,14 @@ bool fani_ntt_pays(size_t an, size_t bn, fani_isa isa)
     return (an < bn ? an : bn) >= pays_from[isa];
 }
 
-static void mul_words(mp_limb_t *out, const mp_limb_t *a, size_t an, const mp_limb_t *b, size_t bn)
-{
-    if (an >= bn)
-        mpn_mul(out, a, (mp_size_t)an, b, (mp_size_t)bn);
-    else
-        mpn_mul(out, b, (mp_size_t)bn, a, (mp_size_t)an);
-}
-
 fan_status fani_ntt_mul(mp_limb_t *out, const mp_limb_t *a, size_t an, const mp_limb_t *b,
                         size_t bn, fani_isa isa)
 {
-    if (!fani_ntt_pays(an, bn, isa)) {
-        mul_words(out, a, an, b, bn);
-        return FAN_OK;
-    }
-    fani_ntt *plan;
-    uint64_t *scratch;
-    mp_limb_t *whole = NULL;
-    fan_status status = fani_ntt_make(an + bn, isa, &plan);
-    if (status != FAN_OK)
-        return status;
-    status = fani_ntt_allocate(plan, a == b && an == bn ? 1 : 2, &scratch);
+    fani_ntt_kept *kept;
+    fan_status status = fani_ntt_kept_make(isa, &kept);
     if (status == FAN_OK) {
-        whole = malloc(plan->sizes.limbs * sizeof *whole);
-        status = whole ? FAN_OK : FAN_E_MEMORY;
-        if (whole) {
-            fani_ntt_mul_cyclic(plan, whole, a, an, b, bn, scratch);
-            mpn_copyi(out, whole, (mp_size_t)(an + bn));
-        }
-        free(whole);
-        free(scratch);
+        status = fani_ntt_kept_mul(kept, out, a, an, b, bn);
+        fani_ntt_kept_free(kept);
     }
-    fani_ntt_free(plan);
     return status;
 }

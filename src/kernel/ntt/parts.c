@@ -92,7 +92,7 @@ static void add_carry(mp_limb_t *out, size_t n, size_t at, const fani_ntt_carry 
 void fani_ntt_settle(const fani_ntt *plan, const fani_ntt_carry *carries, size_t slices,
                      mp_limb_t *out)
 {
-    size_t n = plan->sizes.limbs, per_group = FANI_NTT_GROUP / 64 * plan->sizes.bits;
+    size_t n = plan->sizes.limbs, per_group = (size_t)FANI_NTT_GROUP / 64 * plan->sizes.bits;
     for (size_t slice = 0; slice < slices; slice++) {
         size_t first, last;
         range(plan, slice, slices, &first, &last);

@@ -25,7 +25,7 @@ static size_t roots_of(const fani_ntt_sizes *s)
 /* A few lines more than the residues: else the primes' arrays begin in the same cache sets. */
 static size_t stride_of(const fani_ntt_sizes *s)
 {
-    return s->size + 9 * FANI_NTT_ROW;
+    return s->size + (size_t)9 * FANI_NTT_ROW;
 }
 
 size_t fani_ntt_length(size_t limbs)

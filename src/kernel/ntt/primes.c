@@ -79,7 +79,7 @@ fani_ntt_root *fani_ntt_fill(fani_ntt *plan, unsigned index, fani_ntt_root *room
     fani_ntt_root *begin = room;
     set_steps(element[index].root, p, steps);
     set_steps(element[index].inverse, p, inverse);
-    for (unsigned i = 0; i < factor; i++, room += 2 * count) {
+    for (unsigned i = 0; i < factor && i < FANI_NTT_FACTOR_MAX; i++, room += 2 * count) {
         prime->omega[i].w = power[i];
         prime->down[i] = room;
         prime->up[i] = room + count;
