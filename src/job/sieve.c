@@ -370,6 +370,30 @@ static fan_status make(sieve *s, mpz_srcptr n)
     return open_state(s);
 }
 
+/* Where what is enough does not give a divisor, more is. */
+static fan_status search(sieve *s, mpz_ptr divisor)
+{
+    s->found_before = fani_qs_set_count(s->set);
+    for (;;) {
+        fan_status status = collect(s);
+        if (status == FAN_OK)
+            status = solve(s, divisor);
+        if (status != FAN_E_EFFORT || s->window.next == s->units)
+            return status;
+    }
+}
+
+/* Who was stopped relies on the state; who has a divisor, or another error, does not. */
+static fan_status close_state(sieve *s, fan_status status)
+{
+    fan_error why = {0};
+    fan_status closed = fani_sieve_state_close(s->state, &why);
+    if (closed == FAN_OK || (status != FAN_E_CANCELLED && status != FAN_E_TIMEOUT))
+        return status;
+    *s->error = why;
+    return closed;
+}
+
 static void clear(sieve *s)
 {
     fani_sieve_window_clear(&s->window);
@@ -386,19 +410,11 @@ fan_status fani_sieve_over(mpz_srcptr n, const fani_sieve_options *options, mpz_
     s.told = s.began;
     fan_status status = make(&s, n);
     if (status == FAN_OK)
-        s.found_before = fani_qs_set_count(s.set);
-    do {
-        if (status == FAN_OK)
-            status = collect(&s);
-        if (status == FAN_OK)
-            status = solve(&s, divisor);
-    } while (status == FAN_E_EFFORT && s.window.next < s.units);
+        status = search(&s, divisor);
     if (status == FAN_E_EFFORT)
         out_of(&s, status);
-    fan_status closed = fani_sieve_state_close(s.state, status == FAN_OK ? &why : NULL);
+    status = close_state(&s, status);
     clear(&s);
-    if (status == FAN_OK)
-        status = closed;
     if (status != FAN_OK && error)
         *error = why;
     return status;

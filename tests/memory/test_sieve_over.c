@@ -1,7 +1,7 @@
 /* The sieve over an executor when memory runs out: it says so, and the next call goes on from the
  * state. The sanitizers' build sees what is lost. */
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "failing.h"
@@ -46,7 +46,7 @@ FAN_TEST(sieve_memory, each_allocation_fails_in_turn)
     char folder[] = "/tmp/fan_memory_XXXXXX", state[64];
     fan_executor *executor = NULL;
     ASSERT_TRUE(mkdtemp(folder) != NULL);
-    strcat(strcpy(state, folder), "/state");
+    snprintf(state, sizeof state, "%s/state", folder);
     const fan_executor_options serial = {.kind = "serial"};
     ASSERT_I64(fan_executor_open(&serial, &executor, NULL), FAN_OK);
     fail_in_turn(executor, NULL);

@@ -224,7 +224,8 @@ FAN_TEST(sieve_over, stops_in_the_middle_and_goes_on)
 /* ---- Going on -------------------------------------------------------------------------------- */
 
 typedef struct units {
-    uint64_t count, most;
+    uint64_t count, twice; /* records; those of a unit that has another */
+    bool seen[1 << 12];
 } units;
 
 static fan_status count_unit(void *user, uint64_t unit, const unsigned char *bytes, size_t size,
@@ -233,7 +234,8 @@ static fan_status count_unit(void *user, uint64_t unit, const unsigned char *byt
     units *u = user;
     (void)bytes, (void)size, (void)error;
     u->count++;
-    u->most = unit > u->most ? unit : u->most;
+    u->twice += u->seen[unit % (1 << 12)];
+    u->seen[unit % (1 << 12)] = true;
     return FAN_OK;
 }
 
@@ -277,6 +279,7 @@ FAN_TEST(sieve_over, goes_on_from_a_state_that_was_cut_anywhere)
         before = there;
         kit_store(k.folder.path, bytes, head + (size - head) * i / CUTS);
         expect_found(&k, sieve_state(&k, false));
+        EXPECT_U64(units_of(&k).twice, 0);
     }
     EXPECT_U64(before, all);
     free(bytes);
@@ -336,36 +339,148 @@ FAN_TEST(sieve_over, flipped_bits_are_refused_or_mended)
     known_end(&k);
 }
 
-/* A state with one unit, of which `change` bytes from its middle on are others. */
-static void make_state(known *k, uint64_t index, size_t change)
+/* A state with one unit: these bytes. */
+static void add_unit(known *k, uint64_t index, const unsigned char *bytes, size_t size)
 {
     fani_qs *qs = NULL;
     fani_sieve_state *state = NULL;
     units u = {0};
-    unsigned char bytes[4000] = {0};
     EXPECT_I64(fani_qs_make(k->n, NULL, &qs), FAN_OK);
     const fani_sieve_state_options options = {
         .path = k->folder.path, .unit = count_unit, .user = &u};
     EXPECT_I64(fani_sieve_state_open(qs, &options, &state, &k->error), FAN_OK);
-    EXPECT_I64(fani_sieve_state_add(state, index, bytes, change, FAN_FOREVER, NULL), FAN_OK);
+    EXPECT_I64(fani_sieve_state_add(state, index, bytes, size, FAN_FOREVER, NULL), FAN_OK);
     EXPECT_I64(fani_sieve_state_close(state, NULL), FAN_OK);
     fani_qs_free(qs);
 }
 
-FAN_TEST(sieve_over, relations_that_are_not_true_are_refused_or_done_again)
+typedef struct packed {
+    fani_qs_coder *coder;
+    unsigned char bytes[1 << 16];
+    size_t size;
+} packed;
+
+static fan_status pack(void *context, const fani_qs_relation *r)
 {
+    packed *p = context;
+    p->size += fani_qs_coder_write(p->coder, r, p->bytes + p->size);
+    return p->size < sizeof p->bytes - FANI_QS_RELATION_BYTES_MAX ? FAN_OK : FAN_E_TOO_LARGE;
+}
+
+/* The relations of at most `most` polynomials of a unit. */
+static void collect_unit(const known *k, uint64_t index, uint32_t most, packed *p)
+{
+    fani_qs *qs = NULL;
+    fani_qs_worker *worker = NULL;
+    p->size = 0;
+    EXPECT_I64(fani_qs_make(k->n, NULL, &qs), FAN_OK);
+    EXPECT_I64(fani_qs_worker_make(qs, fani_isa_wanted(), &worker), FAN_OK);
+    EXPECT_I64(fani_qs_coder_make(qs, &p->coder), FAN_OK);
+    const fani_qs_hooks hooks = {.emit = pack, .context = p};
+    fani_qs_unit unit = fani_qs_unit_at(qs, index);
+    uint32_t to = unit.to - unit.from < most ? unit.to : unit.from + most;
+    EXPECT_I64(fani_qs_collect_some(worker, unit.a, unit.from, to, &hooks), FAN_OK);
+    EXPECT_TRUE(p->size > 0);
+    fani_qs_coder_free(p->coder);
+    fani_qs_worker_free(worker);
+    fani_qs_free(qs);
+}
+
+FAN_TEST(sieve_over, units_beyond_a_gap_are_not_done_again)
+{
+    static const uint64_t there[] = {1, 3, 4, 9, 3}; /* one of them twice */
+    static packed p;
     known k;
     known_begin(&k, "threads", 2);
-    make_state(&k, 2, 40);
+    for (size_t i = 0; i < sizeof there / sizeof *there; i++) {
+        collect_unit(&k, there[i], UINT32_MAX, &p);
+        add_unit(&k, there[i], p.bytes, p.size);
+    }
+    EXPECT_U64(units_of(&k).twice, 1);
+    expect_found(&k, sieve_state(&k, false));
+    EXPECT_U64(units_of(&k).twice, 1);
+    EXPECT_TRUE(units_of(&k).count > 8);
+    known_end(&k);
+}
+
+static bool at_once(void *user)
+{
+    (void)user;
+    return true;
+}
+
+/* Of a number whose leading coefficients are several units each. */
+FAN_TEST(sieve_over, relations_of_another_unit_are_refused)
+{
+    static packed p;
+    known k;
+    known_begin(&k, "serial", 1);
+    kit_semiprime(95, 1, k.n);
+    const fani_sieve_options options = {.state = k.folder.path, .stop = at_once};
+    collect_unit(&k, 1, 40, &p);
+    add_unit(&k, 1, p.bytes, p.size);
+    EXPECT_I64(sieve(&k, options), FAN_E_CANCELLED);
+    EXPECT_I64(fani_sieve_forget(k.folder.path, NULL), FAN_OK);
+    add_unit(&k, 0, p.bytes, p.size);
+    EXPECT_I64(sieve(&k, options), FAN_E_INPUT);
+    known_end(&k);
+}
+
+typedef struct solvings {
+    int count;
+    uint64_t units, relations; /* at the last one */
+    bool grew;                 /* from each to the next */
+} solvings;
+
+static void count_solving(void *user, const fani_sieve_progress *progress)
+{
+    solvings *s = user;
+    if (progress->stage != FANI_SIEVE_SOLVE || progress->units == s->units)
+        return;
+    s->grew = s->grew && progress->units > s->units && progress->relations > s->relations;
+    s->units = progress->units;
+    s->relations = progress->relations;
+    s->count++;
+}
+
+static bool three_times(void *user)
+{
+    const solvings *s = user;
+    return s->count >= 3;
+}
+
+/* Of a square each dependency is trivial. */
+FAN_TEST(sieve_over, goes_on_where_the_algebra_wants_more)
+{
+    known k;
+    solvings seen = {.grew = true};
+    known_begin(&k, "threads", 2);
+    mpz_set_str(k.n, "12345678901234567", 10);
+    mpz_nextprime(k.n, k.n);
+    mpz_mul(k.n, k.n, k.n);
+    const fani_sieve_options options = {
+        .progress = count_solving, .stop = three_times, .user = &seen};
+    EXPECT_I64(sieve(&k, options), FAN_E_CANCELLED);
+    EXPECT_TRUE(seen.count >= 3);
+    EXPECT_TRUE(seen.grew);
+    known_end(&k);
+}
+
+FAN_TEST(sieve_over, relations_that_are_not_true_are_refused_or_done_again)
+{
+    static const unsigned char zeroes[40] = {0};
+    known k;
+    known_begin(&k, "threads", 2);
+    add_unit(&k, 2, zeroes, 40);
     EXPECT_I64(sieve_state(&k, false), FAN_E_INPUT);
     EXPECT_CONTAINS(k.error.text, "the relations of 1 units are not true, of unit 2 first");
     expect_found(&k, sieve_state(&k, true));
     expect_found(&k, sieve_state(&k, false));
     EXPECT_I64(fani_sieve_forget(k.folder.path, NULL), FAN_OK);
-    make_state(&k, UINT64_MAX, 0);
+    add_unit(&k, UINT64_MAX, zeroes, 0);
     EXPECT_I64(sieve_state(&k, false), FAN_E_INPUT);
     EXPECT_I64(fani_sieve_forget(k.folder.path, NULL), FAN_OK);
-    make_state(&k, 1U << 21, 0); /* beyond what any run hands out */
+    add_unit(&k, 1U << 21, zeroes, 0); /* beyond what any run hands out */
     EXPECT_I64(sieve_state(&k, false), FAN_E_INPUT);
     known_end(&k);
 }
