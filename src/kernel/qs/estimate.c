@@ -22,19 +22,25 @@ enum {
 };
 
 /* A prime p divides a part of 1 / p of all values, but those with a large p leave less to be made
- * up of the base: of the relations with one large prime, p has a part that falls slower, by this
- * power of p. Those with two have shorter ones: the sieve lets few of their values through. Found
- * by trying, on relations of numbers of 50 to 80 digits. */
-static const double falls_by[2] = {0.76, 0.97};
+ * up of the base: of the relations with a large prime, p has a part that falls slower, by this
+ * power of p. Found by trying, on relations of numbers of 50 to 80 digits. */
+static const double falls_by = 0.76;
+
+/* Of the values with two large primes the sieve lets those through whose product, together with the
+ * primes that are not sieved with, is within its slack. The logarithm of what these make up has
+ * about this spread, and a mean as much above that of the first prime sieved with. Found likewise.
+ */
+static const double unsieved_spread = 5, unsieved_more = 5;
 
 /* Before there are as many cycles as columns the relations are enough (docs/sieve-algebra.md). */
 static const double wanted_of_columns = 0.97;
 
 typedef struct large_primes {
     double low, width;        /* logarithms: of the first cell's beginning, and of a cell */
-    double limit;             /* of the logarithm of a product of two */
+    double limit;             /* of the logarithm of a product of two, */
+    double middle, spread;    /* and where the sieve lets half of them through, and about it */
     double vertex[CELLS + 1]; /* the number that a cell's vertices begin with; 0 is the vertex 1 */
-    double chance[2][CELLS + 1]; /* that one large prime, and one of two, lies below the cell */
+    double chance[CELLS + 1]; /* that a large prime lies below the cell */
 } large_primes;
 
 /* How many primes with kn as a square lie between two numbers with these logarithms: half of them
@@ -50,14 +56,14 @@ static void describe(const fani_qs *qs, double thinned, large_primes *of)
     of->low = log(qs->prime[qs->params.base - 1]);
     of->width = (high - of->low) / CELLS;
     of->limit = qs->params.pair * log(2);
+    of->middle = (qs->params.slack - unsieved_more) * log(2) - log(qs->params.small);
+    of->spread = unsieved_spread * log(2);
     of->vertex[0] = 1;
-    of->chance[0][0] = of->chance[1][0] = 0;
+    of->chance[0] = 0;
     for (unsigned i = 0; i < CELLS; i++) {
         double from = of->low + i * of->width, primes = primes_between(from, from + of->width);
         of->vertex[i + 1] = of->vertex[i] + primes / thinned;
-        for (unsigned k = 0; k < 2; k++)
-            of->chance[k][i + 1] =
-                of->chance[k][i] + primes * exp(-falls_by[k] * (from + of->width / 2));
+        of->chance[i + 1] = of->chance[i] + primes * exp(-falls_by * (from + of->width / 2));
     }
 }
 
@@ -69,14 +75,14 @@ typedef struct drawing {
 
 static double draw(drawing *d)
 {
-    return (double)(fani_philox_u64(FANI_QS_VERSION, d->drawn++) >> 11) * 0x1p-53;
+    return (double)(fani_philox_u64(1, d->drawn++) >> 11) * 0x1p-53;
 }
 
 /* A vertex and the logarithm of its prime. */
-static uint32_t draw_prime(drawing *d, bool is_of_two, double *logarithm)
+static uint32_t draw_prime(drawing *d, double *logarithm)
 {
     const large_primes *of = &d->primes;
-    const double *chance = of->chance[is_of_two];
+    const double *chance = of->chance;
     double at = draw(d) * chance[CELLS];
     unsigned low = 0, high = CELLS - 1;
     while (low < high) {
@@ -91,20 +97,30 @@ static uint32_t draw_prime(drawing *d, bool is_of_two, double *logarithm)
     return (uint32_t)(of->vertex[low] + part * (of->vertex[low + 1] - of->vertex[low]));
 }
 
+/* Whether relations have two primes with this product. */
+static bool is_let_through(drawing *d, double logarithm)
+{
+    const large_primes *of = &d->primes;
+    if (logarithm > of->limit)
+        return false;
+    return draw(d) < erfc((logarithm - of->middle) / of->spread / sqrt(2)) / 2;
+}
+
 static void draw_edge(drawing *d, const fani_qs_shares *shares, uint32_t *one, uint32_t *other)
 {
+    enum { TRIES = 1000 }; /* parameters by which none comes through end, too */
     double kind = draw(d), low, high;
     *one = *other = 0;
     if (kind < shares->of[0])
         return;
-    if (kind < shares->of[0] + shares->of[1]) {
-        *one = draw_prime(d, false, &low);
+    *one = draw_prime(d, &low);
+    if (kind < shares->of[0] + shares->of[1])
         return;
+    *other = draw_prime(d, &high);
+    for (unsigned i = 0; i < TRIES && !is_let_through(d, low + high); i++) {
+        *one = draw_prime(d, &low);
+        *other = draw_prime(d, &high);
     }
-    do {
-        *one = draw_prime(d, true, &low);
-        *other = draw_prime(d, true, &high);
-    } while (low + high > d->primes.limit && d->primes.limit > 2 * d->primes.low);
 }
 
 static uint32_t root_of(uint32_t *parent, uint32_t at)
@@ -156,7 +172,7 @@ static double ones_for_each_full(const fani_qs *qs)
 {
     large_primes of;
     describe(qs, 1, &of);
-    return 1.7 * of.chance[0][CELLS];
+    return 1.7 * of.chance[CELLS];
 }
 
 fani_qs_shares fani_qs_shares_of(const fani_qs *qs, const uint64_t seen[3])
