@@ -418,7 +418,7 @@ static void tell_search_time(spreading *s, const fani_curves_progress *p)
     fani_hard *hard = s->hard;
     const fani_job_run *run = hard->lr->run;
     char text[FANI_HARD_TEXT], time[32];
-    size_t digits = mpz_sizeinbase(s->f->entries[s->at].value, 10);
+    size_t digits = fani_hard_digits(s->f->entries[s->at].value);
     if (digits <= hard->told_search || p->done < (uint64_t)UNITS_PER_WORKER * hard->workers ||
         p->eta_seconds < TOLD_SECONDS || !run->events.note)
         return;
@@ -439,7 +439,7 @@ static void tell_search(void *user, const fani_curves_progress *p)
     time_left(p->eta_seconds, left);
     snprintf(text, sizeof text,
              "curves for %u digits in %zu: %" PRIu64 " of %" PRIu64 " units, %.1f/s%s", p->digits,
-             mpz_sizeinbase(s->f->entries[s->at].value, 10), p->units, p->wanted,
+             fani_hard_digits(s->f->entries[s->at].value), p->units, p->wanted,
              p->elapsed_seconds > 0 ? (double)p->done / p->elapsed_seconds : 0, left);
     tell_stage(s, text);
 }
@@ -452,7 +452,7 @@ static void tell_sieve(void *user, const fani_sieve_progress *p)
     double rate =
         p->elapsed_seconds > 0 ? (double)(p->relations - s->relations) / p->elapsed_seconds : 0;
     char text[FANI_HARD_TEXT], left[32];
-    size_t digits = mpz_sizeinbase(s->f->entries[s->at].value, 10);
+    size_t digits = fani_hard_digits(s->f->entries[s->at].value);
     time_left(p->eta_seconds, left);
     if (p->stage == FANI_SIEVE_SOLVE)
         snprintf(text, sizeof text, "sieve of %zu digits: solving", digits);
@@ -469,7 +469,7 @@ static fan_status tell_estimate(const spreading *s, fani_isa isa, fan_error *err
     fani_hard *hard = s->hard;
     const fani_job_run *run = hard->lr->run;
     mpz_srcptr n = s->f->entries[s->at].value;
-    size_t digits = mpz_sizeinbase(n, 10);
+    size_t digits = fani_hard_digits(n);
     char text[FANI_HARD_TEXT];
     if (!run->events.note || mpz_sizeinbase(n, 2) < FANI_HARD_TOLD_BITS || digits <= hard->told)
         return FAN_OK;
