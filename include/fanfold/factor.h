@@ -25,10 +25,10 @@ extern "C" {
 /* Primes beyond 64 bits and of up to this many digits are proven; longer ones are only probable. */
 #define FAN_FACTOR_PROOF_DIGITS 500
 /* Numbers of up to so many bits, and longer ones of which no more is left without their small
- * primes, are factored completely, by the quadratic sieve in the end: 63 digits in a second or two,
- * 70 in some seconds, 80 in a minute or two, each three more in about twice the time: 100 in hours,
- * on one core. Who does not want to wait so long sets fan_factor_options.cancelled; fan_job_run has
- * all workers do it, and keeps it (job.h). */
+ * primes, are factored completely, by the quadratic sieve in the end: on a core of today 63 digits
+ * take about a second, 70 some seconds, 80 a minute, 90 seven minutes, 100 an hour. Who does not
+ * want to wait so long sets fan_factor_options.cancelled; fan_job_run has all workers do it, and
+ * keeps what is done (job.h). */
 #define FAN_FACTOR_FULL_BITS 332
 /* The most that fan_factor_options.digits may ask for: weeks for a number of 100 digits. */
 #define FAN_FACTOR_DIGITS_MAX 50

@@ -60,8 +60,7 @@ static char *advice(const cli_options *o, const fan_job *job, kept what)
     char *line = quote_resume(o->argc, (const char *const *)o->argv, what == KEPT_RUN);
     int size =
         line ? asprintf(&text, "%s%s%s with:\n  %s",
-                        what == KEPT_RUN ? "resume"
-                                         : "the work on a long number is kept; go on",
+                        what == KEPT_RUN ? "resume" : "the work on a long number is kept; go on",
                         launch_read().variable ? " under the same launcher" : "",
                         input && strcmp(input, "-") == 0 ? " on the same standard input" : "", line)
              : -1;

@@ -13,6 +13,12 @@
 #include "kernel/qs/split.h"
 #include "stage/number_expression.h"
 
+size_t fani_hard_digits(mpz_srcptr n)
+{
+    size_t digits = mpz_sizeinbase(n, 10); /* or one more than there are */
+    return digits - !fani_has_more_digits(n, digits - 1);
+}
+
 void fani_hard_time(double seconds, char text[32])
 {
     if (seconds < 100)
@@ -44,7 +50,7 @@ fan_status fani_hard_estimate(mpz_srcptr n, fani_isa isa, unsigned workers,
     snprintf(text, FANI_HARD_TEXT,
              "the sieve of a composite of %zu digits takes about %s of one "
              "core of this machine%s",
-             mpz_sizeinbase(n, 10), alone, many);
+             fani_hard_digits(n), alone, many);
     return FAN_OK;
 }
 

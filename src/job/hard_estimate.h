@@ -19,6 +19,9 @@ enum {
 fan_status fani_hard_estimate(mpz_srcptr n, fani_isa isa, unsigned workers,
                               char text[FANI_HARD_TEXT]);
 
+/* Decimal digits of n > 0, exactly. */
+size_t fani_hard_digits(mpz_srcptr n);
+
 /* "45 s", "12 min", "3.4 h", "2.1 days" */
 void fani_hard_time(double seconds, char text[32]);
 

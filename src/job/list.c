@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "job/halt.h"
+#include "job/hard_files.h"
 #include "job/held.h"
 #include "job/left.h"
 #include "job/list_hard.h"
@@ -737,6 +738,9 @@ fan_status fani_list_run(fani_job_run *run, const fani_list *list, fan_error *er
         status = skip_done(&lr, error);
     if (status == FAN_OK)
         status = map_all(&lr, error);
+    if (status == FAN_OK && lr.hard &&
+        run->state) /* what a kill has left of a number that is done */
+        status = fani_hard_files_sweep(run->output, error);
     fani_run_progress(run, run->result->summary.items + run->result->bad_inputs, true);
     fani_reader_free(lr.reader);
     fani_hard_free(lr.hard);

@@ -32,6 +32,8 @@ enum {
     MANY_PER_WORKER = 2,
     /* A search of so few units is not worth a file. */
     FEW_UNITS = 4,
+    /* A longer search is announced. */
+    TOLD_SECONDS = 10,
 };
 
 /* An item that waits. */
@@ -51,6 +53,8 @@ struct fani_hard {
     unsigned workers;
     const fan_buffer *args;
     char *base; /* of the files' names; NULL: nothing is kept */
+    /* The most digits of a composite of which it was said how long its sieve or search takes. */
+    size_t told, told_search;
 };
 
 static fan_status no_memory(fan_error *error)
@@ -408,14 +412,34 @@ static void time_left(double seconds, char text[32])
                  t % 60);
 }
 
+/* Of a long search that is said once some units have shown it. */
+static void tell_search_time(spreading *s, const fani_curves_progress *p)
+{
+    fani_hard *hard = s->hard;
+    const fani_job_run *run = hard->lr->run;
+    char text[FANI_HARD_TEXT], time[32];
+    size_t digits = fani_hard_digits(s->f->entries[s->at].value);
+    if (digits <= hard->told_search || p->done < (uint64_t)UNITS_PER_WORKER * hard->workers ||
+        p->eta_seconds < TOLD_SECONDS || !run->events.note)
+        return;
+    hard->told_search = digits;
+    fani_hard_time(p->eta_seconds, time);
+    snprintf(text, sizeof text,
+             "curves for factors of %u digits in a composite of %zu take up to %s more on %u "
+             "worker%s",
+             p->digits, digits, time, hard->workers, hard->workers == 1 ? "" : "s");
+    run->events.note(run->events.user, text);
+}
+
 static void tell_search(void *user, const fani_curves_progress *p)
 {
-    const spreading *s = user;
+    spreading *s = user;
+    tell_search_time(s, p);
     char text[FANI_HARD_TEXT], left[32];
     time_left(p->eta_seconds, left);
     snprintf(text, sizeof text,
              "curves for %u digits in %zu: %" PRIu64 " of %" PRIu64 " units, %.1f/s%s", p->digits,
-             mpz_sizeinbase(s->f->entries[s->at].value, 10), p->units, p->wanted,
+             fani_hard_digits(s->f->entries[s->at].value), p->units, p->wanted,
              p->elapsed_seconds > 0 ? (double)p->done / p->elapsed_seconds : 0, left);
     tell_stage(s, text);
 }
@@ -428,7 +452,7 @@ static void tell_sieve(void *user, const fani_sieve_progress *p)
     double rate =
         p->elapsed_seconds > 0 ? (double)(p->relations - s->relations) / p->elapsed_seconds : 0;
     char text[FANI_HARD_TEXT], left[32];
-    size_t digits = mpz_sizeinbase(s->f->entries[s->at].value, 10);
+    size_t digits = fani_hard_digits(s->f->entries[s->at].value);
     time_left(p->eta_seconds, left);
     if (p->stage == FANI_SIEVE_SOLVE)
         snprintf(text, sizeof text, "sieve of %zu digits: solving", digits);
@@ -439,15 +463,18 @@ static void tell_sieve(void *user, const fani_sieve_progress *p)
     tell_stage(s, text);
 }
 
-/* What takes longer than some seconds is said before it begins. */
+/* What takes longer than some seconds is said before it begins: of a list, once for each length. */
 static fan_status tell_estimate(const spreading *s, fani_isa isa, fan_error *error)
 {
-    const fani_job_run *run = s->hard->lr->run;
+    fani_hard *hard = s->hard;
+    const fani_job_run *run = hard->lr->run;
     mpz_srcptr n = s->f->entries[s->at].value;
+    size_t digits = fani_hard_digits(n);
     char text[FANI_HARD_TEXT];
-    if (!run->events.note || mpz_sizeinbase(n, 2) < FANI_HARD_TOLD_BITS)
+    if (!run->events.note || mpz_sizeinbase(n, 2) < FANI_HARD_TOLD_BITS || digits <= hard->told)
         return FAN_OK;
-    fan_status status = fani_hard_estimate(n, isa, s->hard->workers, text);
+    hard->told = digits;
+    fan_status status = fani_hard_estimate(n, isa, hard->workers, text);
     if (status != FAN_OK)
         return fani_error_set(error, status, "estimating the time of a sieve: %s",
                               fan_status_text(status));

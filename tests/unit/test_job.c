@@ -325,19 +325,21 @@ FAN_TEST(job_factor, tsv_and_ndjson_hold_every_entry)
 FAN_TEST(job_factor, what_takes_too_long_is_told_in_every_format)
 {
     outcome o;
-    run_task(&o, "factor", "effort", "14", "timeout", "0.05", "retries", "1", "backoff", "0.001", NULL, "12", TOUGH,
-             "7", NULL);
+    run_task(&o, "factor", "effort", "14", "timeout", "0.05", "retries", "1", "backoff", "0.001",
+             NULL, "12", TOUGH, "7", NULL);
     EXPECT_STR(o.output, "12: 2 2 3\n7: 7\n");
     EXPECT_STR(o.reports, ":0:0: item 1 timed out: ran longer than 50 ms\n");
     EXPECT_I64(o.status, FAN_OK);
     EXPECT_I64(o.result.exit_code, 1);
     EXPECT_U64(o.result.summary.timed_out, 1);
     EXPECT_U64(o.result.summary.ok, 2);
-    run_task(&o, "factor", "effort", "14", "timeout", "0.05", "format", "tsv", NULL, "12", TOUGH, NULL);
+    run_task(&o, "factor", "effort", "14", "timeout", "0.05", "format", "tsv", NULL, "12", TOUGH,
+             NULL);
     EXPECT_STR(o.output, "index\tn\tfactors\tstatus\ttext\n"
                          "0\t12\t2 2 3\tok\t\n"
                          "1\t-\t-\ttimed out\tran longer than 50 ms\n");
-    run_task(&o, "factor", "effort", "14", "timeout", "0.05", "format", "ndjson", NULL, TOUGH, NULL);
+    run_task(&o, "factor", "effort", "14", "timeout", "0.05", "format", "ndjson", NULL, TOUGH,
+             NULL);
     EXPECT_STR(o.output, "{\"schema\":\"fanfold.factor/1\",\"index\":0,\"status\":\"timed out\","
                          "\"text\":\"ran longer than 50 ms\"}\n");
 }
