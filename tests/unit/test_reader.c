@@ -277,6 +277,56 @@ FAN_TEST(reader, many_chunks)
     unlink(path);
 }
 
+/* Byte k of line i. */
+static char byte_of(size_t i, size_t k)
+{
+    return (char)(k % 11 == 7 ? ' ' : '0' + (i + k) % 10);
+}
+
+static size_t write_lines(FILE *file, size_t count)
+{
+    size_t lines = 0;
+    for (size_t i = 0; i < count; i++) {
+        for (size_t k = 0; k < i % 400; k++)
+            putc(byte_of(i, k), file);
+        putc('\n', file);
+        lines += i % 400 > 0;
+    }
+    return lines;
+}
+
+/* Lines of 0 to 399 bytes, which begin anywhere in a chunk: each byte of them, and their places. */
+FAN_TEST(reader, lines_of_all_lengths)
+{
+    enum { N = 4000 };
+    char path[] = "/tmp/fan_reader_XXXXXX";
+    FILE *file = fdopen(mkstemp(path), "w");
+    ASSERT_TRUE(file != NULL);
+    size_t lines = write_lines(file, N), count = 0, wrong = 0;
+    ASSERT_I64(fclose(file), 0);
+    fani_reader *reader;
+    fan_items items = {.count = 1};
+    ASSERT_I64(fani_reader_new(&(fani_reader_options){.unit = FANI_UNIT_LINE}, &reader), FAN_OK);
+    ASSERT_I64(fani_reader_add_file(reader, path), FAN_OK);
+    while (items.count) {
+        ASSERT_I64(fani_reader_pull(reader, 999, 77777, true, &items, NULL), FAN_OK);
+        for (size_t i = 0; i < items.count; i++) {
+            size_t n;
+            const unsigned char *bytes = fan_items_at(&items, i, &n);
+            fani_place place = fani_reader_place(reader, items.first + i);
+            wrong += n != (place.line - 1) % 400 || place.column != 1 || place.flaw;
+            for (size_t k = 0; k < n; k++)
+                wrong += bytes[k] != (unsigned char)byte_of(place.line - 1, k);
+        }
+        count += items.count;
+        fani_reader_forget(reader, count);
+    }
+    EXPECT_U64(count, lines);
+    EXPECT_U64(wrong, 0);
+    fani_reader_free(reader);
+    unlink(path);
+}
+
 FAN_TEST(reader, one_token_of_many_chunks)
 {
     enum { N = 300000 };

@@ -172,6 +172,19 @@ static void gcd_places(const workshop *w, const place *places, size_t count, mpz
         mpz_limbs_finish(&out[places[i].index], (mp_size_t)pairs[i].out_size);
 }
 
+/* Those of one length together: a group takes as long as its longest. */
+static void fill_places(place *places, mpz_srcptr a, mpz_srcptr b, size_t n)
+{
+    bool is_sorted = true;
+    for (size_t i = 0; i < n; i++) {
+        size_t a_size = mpz_size(&a[i]), b_size = mpz_size(&b[i]);
+        places[i] = (place){a_size > b_size ? a_size : b_size, i};
+        is_sorted = is_sorted && (i == 0 || places[i - 1].limbs <= places[i].limbs);
+    }
+    if (!is_sorted)
+        qsort(places, n, sizeof *places, by_limbs);
+}
+
 fan_status fan_gcd_mpz_array(mpz_srcptr a, mpz_srcptr b, mpz_ptr out, size_t n)
 {
     workshop w;
@@ -180,12 +193,7 @@ fan_status fan_gcd_mpz_array(mpz_srcptr a, mpz_srcptr b, mpz_ptr out, size_t n)
     place *places = calloc(n, sizeof *places);
     if (!places)
         return FAN_E_MEMORY;
-    for (size_t i = 0; i < n; i++) {
-        size_t a_size = mpz_size(&a[i]), b_size = mpz_size(&b[i]);
-        places[i] = (place){a_size > b_size ? a_size : b_size, i};
-    }
-    /* Those of one length together: a group takes as long as its longest. */
-    qsort(places, n, sizeof *places, by_limbs);
+    fill_places(places, a, b, n);
     fan_status status = workshop_open(&w, places[n - 1].limbs);
     for (size_t i = 0; status == FAN_OK && i < n; i += FANI_GCD_GROUP)
         gcd_places(&w, places + i, n - i < FANI_GCD_GROUP ? n - i : FANI_GCD_GROUP, a, b, out);

@@ -279,8 +279,9 @@ static size_t rounds_of(int vectors, __m512i *f, __m512i *g, size_t size, size_t
 
 /* The numbers of a group in lanes. */
 typedef struct group {
-    uint64_t *f, *g; /* limb i of lane k of vector v at [(v * size + i) * LANES + k] */
-    mp_limb_t *plain;
+    uint64_t *f, *g;  /* limb i of lane k of vector v at [(v * size + i) * LANES + k] */
+    mp_limb_t *plain; /* f and g of a vector's lanes, `stride` limbs each; or a gcd */
+    size_t stride;
     size_t lanes, size;            /* limbs of 52 bits */
     unsigned twos[FANI_GCD_GROUP]; /* that a pair shares */
     size_t whole[FANI_GCD_GROUP];  /* and limbs of zeros before them */
@@ -300,25 +301,41 @@ static size_t lane_limbs(size_t bits)
     return bits / BITS + 1;
 }
 
-size_t fani_gcd_limbs_scratch(size_t limbs)
+/* Limbs of GMP's from which so many are cut. */
+static size_t plain_limbs(size_t size)
 {
-    return lane_limbs(limbs * GMP_NUMB_BITS) * 2 * FANI_GCD_GROUP + limbs + PADDING + LANES;
+    return size * BITS / GMP_NUMB_BITS + PADDING;
 }
 
-/* Cuts a number, less its lowest zeros, into the limbs of a lane. */
-static void put(const group *at, const mp_limb_t *limbs, size_t used, size_t whole, unsigned twos,
-                uint64_t *lane)
+size_t fani_gcd_limbs_scratch(size_t limbs)
 {
-    memset(at->plain, 0, sizeof *at->plain * (at->size * BITS / GMP_NUMB_BITS + PADDING));
-    if (used > whole && twos)
-        mpn_rshift(at->plain, limbs + whole, (mp_size_t)(used - whole), twos);
-    else if (used > whole)
-        memcpy(at->plain, limbs + whole, (used - whole) * sizeof *limbs);
-    const unsigned char *bytes = (const unsigned char *)at->plain;
-    for (size_t i = 0; i < at->size; i++) {
-        uint64_t word;
-        memcpy(&word, bytes + i * BITS / 8, sizeof word);
-        lane[i * LANES] = word >> (i * BITS % 8) & MASK;
+    size_t size = lane_limbs(limbs * GMP_NUMB_BITS);
+    return 2 * (size * FANI_GCD_GROUP + plain_limbs(size) * LANES);
+}
+
+/* A number less its lowest zeros, with zeros above. */
+static void make_plain(mp_limb_t *plain, size_t stride, const mp_limb_t *limbs, size_t used,
+                       size_t whole, unsigned twos)
+{
+    size_t size = used > whole ? used - whole : 0;
+    if (size && twos)
+        mpn_rshift(plain, limbs + whole, (mp_size_t)size, twos);
+    else if (size)
+        memcpy(plain, limbs + whole, size * sizeof *limbs);
+    for (size_t i = size; i < stride; i++)
+        plain[i] = 0;
+}
+
+/* Eight numbers, cut into the limbs of their lanes. A limb begins at a byte, or half a byte on. */
+static void cut(const mp_limb_t *plain, size_t stride, __m512i *limbs, size_t size)
+{
+    const __m512i mask = all((int64_t)MASK), each = _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7);
+    __m512i at = _mm512_mullo_epi64(each, all((int64_t)(stride * sizeof *plain)));
+    for (size_t i = 0; i < size; i++) {
+        const unsigned char *from = (const unsigned char *)plain + i * BITS / 8;
+        __m512i word = _mm512_i64gather_epi64(at, from, 1);
+        word = i % 2 ? _mm512_srli_epi64(word, 4) : word;
+        limbs[i] = _mm512_and_si512(word, mask);
     }
 }
 
@@ -333,20 +350,35 @@ static size_t trailing_zeros(const mp_limb_t *limbs, size_t used)
 }
 
 /* The pair without its common power of two: one of both is odd and becomes f. */
-static void put_pair(group *at, const fani_gcd_pair *p, size_t lane)
+static void plain_pair(group *at, const fani_gcd_pair *p, size_t lane)
 {
     size_t a_used = limbs_used(p->a, p->a_size), b_used = limbs_used(p->b, p->b_size);
     size_t a_zeros = trailing_zeros(p->a, a_used), b_zeros = trailing_zeros(p->b, b_used);
     size_t shared = a_zeros < b_zeros ? a_zeros : b_zeros;
+    mp_limb_t *f = at->plain + lane % LANES * at->stride, *g = f + LANES * at->stride;
     bool a_first = a_zeros <= b_zeros;
     at->is_done[lane] = shared == SIZE_MAX;
     shared = at->is_done[lane] ? 0 : shared;
-    at->whole[lane] = shared / GMP_NUMB_BITS;
-    at->twos[lane] = shared % GMP_NUMB_BITS;
-    put(at, p->a, a_used, at->whole[lane], at->twos[lane],
-        lane_of(at, a_first ? at->f : at->g, lane));
-    put(at, p->b, b_used, at->whole[lane], at->twos[lane],
-        lane_of(at, a_first ? at->g : at->f, lane));
+    size_t whole = shared / GMP_NUMB_BITS;
+    unsigned twos = shared % GMP_NUMB_BITS;
+    at->whole[lane] = whole;
+    at->twos[lane] = twos;
+    make_plain(a_first ? f : g, at->stride, p->a, a_used, whole, twos);
+    make_plain(a_first ? g : f, at->stride, p->b, b_used, whole, twos);
+}
+
+/* All pairs, and in the lanes that are left pairs of zeros. */
+static void put_pairs(group *at, const fani_gcd_pair *pairs, size_t count)
+{
+    static const mp_limb_t zero;
+    const fani_gcd_pair nobody = {.a = &zero, .b = &zero};
+    for (size_t first = 0; first < at->lanes; first += LANES) {
+        for (size_t i = first; i < first + LANES; i++)
+            plain_pair(at, i < count ? &pairs[i] : &nobody, i);
+        cut(at->plain, at->stride, (__m512i *)(void *)lane_of(at, at->f, first), at->size);
+        cut(at->plain + LANES * at->stride, at->stride,
+            (__m512i *)(void *)lane_of(at, at->g, first), at->size);
+    }
 }
 
 /* |f| of a lane as limbs of GMP's size, into at->plain. */
@@ -417,15 +449,13 @@ static bool has_g(const group *at, size_t lane, size_t size)
 
 void fani_gcd_limbs_avx512(fani_gcd_pair *pairs, size_t count, size_t rounds, uint64_t *scratch)
 {
-    static const mp_limb_t zero;
-    const fani_gcd_pair nobody = {.a = &zero, .b = &zero};
     size_t bits = most_bits(pairs, count);
     group at = {.lanes = (count + LANES - 1) / LANES * LANES, .size = lane_limbs(bits)};
     at.f = scratch;
     at.g = at.f + at.size * at.lanes;
     at.plain = at.g + at.size * at.lanes;
-    for (size_t i = 0; i < at.lanes; i++)
-        put_pair(&at, i < count ? &pairs[i] : &nobody, i);
+    at.stride = plain_limbs(at.size);
+    put_pairs(&at, pairs, count);
     rounds = rounds ? rounds : 3 * bits / BITS + 4;
     size_t size = rounds_of((int)(at.lanes / LANES), (__m512i *)(void *)at.f,
                             (__m512i *)(void *)at.g, at.size, rounds);
