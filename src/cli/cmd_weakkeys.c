@@ -10,8 +10,8 @@ const cli_command command_weakkeys = {
         "Files hold certificates, certificate requests or public keys (PEM or DER), or plain\n"
         "moduli, one a line; - is standard input. Keys of other kinds are named and left out.\n"
         "A key that shares a prime can be broken by anyone who has both public keys.\n"
-        "A scan that was ended early is begun anew, also with --resume: each key's answer rests\n"
-        "on all others.\n"
+        "A scan with an --output keeps what took it more than a second beside that file, and\n"
+        "--resume goes on from there.\n"
         "\n"
         "  fanfold weakkeys /etc/ssl/certs/ca-certificates.crt\n"
         "  fanfold weakkeys moduli.txt more-keys.pem --output weak.txt\n",
