@@ -34,9 +34,9 @@ FAN_TEST(weak_pack, integers_come_back_from_wherever_the_bytes_lie)
     for (size_t shift = 0; shift < 3; shift++) {
         fani_weak_pack pack;
         memcpy(elsewhere + shift, all.bytes, all.size);
-        ASSERT_I64(fani_weak_pack_open(&pack, elsewhere + shift, all.size), FAN_OK);
-        ASSERT_U64(pack.count, 11);
-        for (size_t i = 0; i < 11; i++) {
+        EXPECT_I64(fani_weak_pack_open(&pack, elsewhere + shift, all.size), FAN_OK);
+        EXPECT_U64(pack.count, 11);
+        for (size_t i = 0; i < pack.count; i++) {
             mpz_ui_pow_ui(want, 3, 30 * i);
             fani_weak_pack_view(&pack, i, got);
             EXPECT_TRUE(!mpz_cmp(want, got));
@@ -80,7 +80,7 @@ FAN_TEST(weak_pack, bytes_that_are_none_are_refused)
     static const uint64_t wrong[] = {0, 1, 4, 100, UINT64_MAX / 8, UINT64_MAX};
     for (size_t word = 0; word < 7; word++) {
         for (size_t k = 0; k < sizeof wrong / sizeof wrong[0]; k++) {
-            uint64_t *words = malloc(all.size);
+            uint64_t *words = malloc(all.size + 1);
             memcpy(words, all.bytes, all.size);
             words[word] = wrong[k];
             if (fani_weak_pack_open(&pack, words, all.size) == FAN_OK) {
