@@ -13,8 +13,8 @@ const cli_command command_weakkeys = {
         "all these. - is standard input. Entries without an RSA key are named and left out.\n"
         "A key that shares a prime can be broken by anyone who has both public keys. Each key\n"
         "is also looked at alone: small-factor, square, close, tiny, exponent, roca.\n"
-        "A scan that was ended early is begun anew, also with --resume: each key's answer rests\n"
-        "on all others.\n"
+        "A scan with an --output keeps what took it more than a second beside that file, and\n"
+        "--resume goes on from there.\n"
         "\n"
         "  fanfold weakkeys /etc/ssl/certs/ca-certificates.crt\n"
         "  fanfold weakkeys ~/.ssh keyring.gpg moduli.txt.zst --format tsv --output weak.tsv\n",

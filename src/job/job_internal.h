@@ -153,7 +153,7 @@ struct fani_job_run {
     bool timed; /* records have their times (timings.h) */
     bool header_written;
     bool published;   /* and nothing was begun since */
-    bool keeps_parts; /* of an item at work, in files of its own (hard_files.h) */
+    bool keeps_parts; /* of work that is no item's outcome yet, in files beside the output */
     bool loses_parts; /* it would, but has no place for them */
     uint64_t total;   /* items in all; UINT64_MAX: not known */
     int64_t last_progress_ns;

@@ -1,10 +1,15 @@
 #include "job/weak_engine.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "base/clock.h"
 #include "base/error.h"
+#include "job/state.h"
 #include "kernel/gcd/weak_codec.h"
 
 /* Blocks of moduli are fixed by their number alone. Small sets are cut so that there is work for
@@ -31,6 +36,9 @@ struct engine {
     fani_job_run *run;
     const fani_mpzs *distinct;
     fani_mpzs *gcds;
+    const fani_weak_store *store;
+    int64_t kept_ns;   /* when levels were last kept */
+    size_t kept_below; /* the products of so many levels are */
     size_t block_keys;
     shared_pack moduli;
     shared_pack products[LEVELS_MAX]; /* from the blocks up */
@@ -380,27 +388,193 @@ static fan_status descend_blocks(engine *e, fan_error *error)
     return status;
 }
 
+/* ---- What is kept ---------------------------------------------------------------------------- */
+
+/* There are files that a later run goes on from. */
+static fan_status can_go_on(engine *e, fan_error *error)
+{
+    e->run->keeps_parts = e->run->state != NULL;
+    return fani_state_begun(e->run, error);
+}
+
+/* Products of the levels that the way down still needs, and where the scan is: the sums of level
+ * `top` on the way up, its fractions on the way down. What was there before is of no use then. */
+static fan_status keep(engine *e, fani_weak_list list, const fani_weak_packer *at, fan_error *error)
+{
+    bool down = list == FANI_WEAK_FRACTIONS;
+    size_t needed = e->top + !down;
+    fan_status status = FAN_OK;
+    while (status == FAN_OK && e->kept_below < needed) {
+        status = fani_weak_store_save(e->store, FANI_WEAK_PRODUCTS, e->kept_below,
+                                      &e->products[e->kept_below].packer, error);
+        e->kept_below += status == FAN_OK;
+    }
+    if (status == FAN_OK)
+        status = fani_weak_store_save(e->store, list, e->top, at, error);
+    if (status != FAN_OK)
+        return status;
+    for (size_t level = 0; level < LEVELS_MAX; level++) {
+        if (down || level < e->top)
+            fani_weak_store_remove(e->store, FANI_WEAK_SUMS, level);
+        if (down && level >= e->top)
+            fani_weak_store_remove(e->store, FANI_WEAK_PRODUCTS, level);
+        if (down && level > e->top)
+            fani_weak_store_remove(e->store, FANI_WEAK_FRACTIONS, level);
+    }
+    return can_go_on(e, error);
+}
+
+/* Keeps a level that is done, where it is time. */
+static fan_status keep_level(engine *e, fani_weak_list list, fan_error *error)
+{
+    int64_t now = fani_clock_ns();
+    if (!e->store->base || now - e->kept_ns < (int64_t)e->store->interval_ns)
+        return FAN_OK;
+    const shared_pack *at = list == FANI_WEAK_SUMS ? &e->sums : &e->fractions;
+    fan_status status = keep(e, list, &at->packer, error);
+    e->kept_ns = fani_clock_ns();
+    return status;
+}
+
+static size_t nodes_of(const engine *e, size_t level)
+{
+    size_t count = block_count(e);
+    for (size_t k = 0; k < level; k++)
+        count = count / 2 + count % 2;
+    return count;
+}
+
+/* Takes up the products of the levels below `end`. False: they are not all there. */
+static bool load_products(engine *e, size_t end)
+{
+    bool all = true;
+    for (size_t level = 0; level < end && all; level++)
+        all = fani_weak_store_load(e->store, FANI_WEAK_PRODUCTS, level, nodes_of(e, level),
+                                   &e->products[level].packer);
+    for (size_t level = 0; level < end && !all; level++)
+        fani_weak_packer_free(&e->products[level].packer);
+    return all;
+}
+
+/* Finds the furthest place from which an earlier scan can be gone on with, and loads what is needed
+ * there. *down: on the way down. False: there is none. */
+static bool load(engine *e, bool *down)
+{
+    for (size_t level = 0; level < LEVELS_MAX; level++) {
+        *down = fani_weak_store_load(e->store, FANI_WEAK_FRACTIONS, level, nodes_of(e, level),
+                                     &e->fractions.packer);
+        e->top = level;
+        if (*down && load_products(e, level))
+            return true;
+        fani_weak_packer_free(&e->fractions.packer);
+    }
+    for (size_t level = LEVELS_MAX; level-- > 0;) {
+        *down = false;
+        e->top = level;
+        if (fani_weak_store_load(e->store, FANI_WEAK_SUMS, level, nodes_of(e, level),
+                                 &e->sums.packer) &&
+            load_products(e, level + 1))
+            return true;
+        fani_weak_packer_free(&e->sums.packer);
+    }
+    e->top = 0;
+    return false;
+}
+
+/* Shares what was loaded. */
+static fan_status share_loaded(engine *e, bool down, fan_error *error)
+{
+    fani_weak_packer packer;
+    fan_status status = FAN_OK;
+    e->kept_below = e->top + !down;
+    for (size_t level = 0; level < e->kept_below && status == FAN_OK; level++) {
+        packer = e->products[level].packer;
+        status = share(e, &e->products[level], &packer, error);
+    }
+    shared_pack *at = down ? &e->fractions : &e->sums;
+    packer = at->packer;
+    return status == FAN_OK ? share(e, at, &packer, error) : status;
+}
+
+/* What a run that goes on has of an earlier one. */
+static void note_beginning(const engine *e, bool begun, bool down)
+{
+    const fan_job_events *events = &e->run->events;
+    char text[80] = "weakkeys begins anew: of a scan that was ended early nothing is there";
+    if (begun)
+        snprintf(text, sizeof text, "weakkeys goes on %s level %zu of the trees",
+                 down ? "down from" : "up from", e->top);
+    if (events->note && (begun || (e->run->state && fani_state_was_begun(e->run->state))))
+        events->note(events->user, text);
+}
+
 /* ---- All of it ------------------------------------------------------------------------------- */
 
-static fan_status scan(engine *e, fan_error *error)
+static fan_status climb(engine *e, bool begun, fan_error *error)
 {
-    fan_status status = share_moduli(e, error);
-    if (status == FAN_OK)
-        status = climb_blocks(e, error);
-    while (status == FAN_OK && e->products[e->top].packer.count > 2)
+    fan_status status = begun ? FAN_OK : climb_blocks(e, error);
+    if (status == FAN_OK && !begun)
+        status = keep_level(e, FANI_WEAK_SUMS, error);
+    while (status == FAN_OK && e->products[e->top].packer.count > 2) {
         status = climb_level(e, error);
+        if (status == FAN_OK)
+            status = keep_level(e, FANI_WEAK_SUMS, error);
+    }
     if (status == FAN_OK)
         status = find_roots(e, error);
-    while (status == FAN_OK && e->top > 0)
+    return status == FAN_OK ? keep_level(e, FANI_WEAK_FRACTIONS, error) : status;
+}
+
+static fan_status descend(engine *e, fan_error *error)
+{
+    fan_status status = FAN_OK;
+    while (status == FAN_OK && e->top > 0) {
         status = descend_level(e, error);
+        if (status == FAN_OK)
+            status = keep_level(e, FANI_WEAK_FRACTIONS, error);
+    }
     return status == FAN_OK ? descend_blocks(e, error) : status;
 }
 
-fan_status fani_weak_engine_run(fani_job_run *run, const fani_mpzs *distinct, fani_mpzs *gcds,
-                                fan_error *error)
+static fan_status scan(engine *e, fan_error *error)
 {
-    engine e = {
-        .run = run, .distinct = distinct, .gcds = gcds, .block_keys = block_size(distinct->count)};
+    bool down = false, begun = load(e, &down);
+    fan_status status = share_moduli(e, error);
+    note_beginning(e, begun, down);
+    if (status == FAN_OK && begun)
+        status = share_loaded(e, down, error);
+    if (status == FAN_OK && begun)
+        status = can_go_on(e, error);
+    if (status == FAN_OK && !down)
+        status = climb(e, begun, error);
+    return status == FAN_OK ? descend(e, error) : status;
+}
+
+uint64_t fani_weak_engine_identity(const fani_mpzs *distinct)
+{
+    uint64_t identity = block_size(distinct->count);
+    for (size_t i = 0; i < distinct->count; i++) {
+        mpz_srcptr value = distinct->values + i;
+        identity = XXH3_64bits_withSeed(mpz_limbs_read(value), mpz_size(value) * sizeof(mp_limb_t),
+                                        identity);
+    }
+    return identity;
+}
+
+void fani_weak_engine_clear(const fani_weak_store *store)
+{
+    fani_weak_store_clear(store, LEVELS_MAX);
+}
+
+fan_status fani_weak_engine_run(fani_job_run *run, const fani_mpzs *distinct,
+                                const fani_weak_store *store, fani_mpzs *gcds, fan_error *error)
+{
+    engine e = {.run = run,
+                .distinct = distinct,
+                .gcds = gcds,
+                .store = store,
+                .kept_ns = fani_clock_ns(),
+                .block_keys = block_size(distinct->count)};
     if (!distinct->count)
         return FAN_OK;
     mpz_init(e.addend);

@@ -16,7 +16,7 @@
 #define FANI_WEAK_ENGINE_H
 
 #include "job/job_internal.h"
-#include "job/weak_pack.h"
+#include "job/weak_store.h"
 #include "kernel/gcd/trees.h"
 
 /* The arguments of all tasks: what an item i means is told in weakkeys_tasks.c. */
@@ -26,10 +26,20 @@ typedef struct fani_weak_args {
     uint64_t block_keys;
 } fani_weak_args;
 
-/* Appends each modulus's gcd with the product of the others to an empty list. Errors: FAN_E_FAILED,
- * FAN_E_LOST, FAN_E_TIMEOUT (an item was not ok: every answer rests on all of them),
- * FAN_E_CANCELLED, FAN_E_MEMORY and those of sharing; the list is then not to be used. */
-fan_status fani_weak_engine_run(fani_job_run *run, const fani_mpzs *distinct, fani_mpzs *gcds,
-                                fan_error *error);
+/* What the moduli and how they are cut hash to: a store's identity. */
+uint64_t fani_weak_engine_identity(const fani_mpzs *distinct);
+
+/* Appends each modulus's gcd with the product of the others to an empty list.
+ *
+ * store: where finished levels are kept; one that resumes is gone on with from the last level that
+ * it has whole. What is kept stays; nobody needs it once there are gcds (fani_weak_engine_clear).
+ * Errors: FAN_E_FAILED, FAN_E_LOST, FAN_E_TIMEOUT (an item was not ok: every answer rests on all of
+ * them), FAN_E_CANCELLED, FAN_E_OUTPUT (a level can't be kept), FAN_E_MEMORY and those of sharing;
+ * the list is then not to be used. */
+fan_status fani_weak_engine_run(fani_job_run *run, const fani_mpzs *distinct,
+                                const fani_weak_store *store, fani_mpzs *gcds, fan_error *error);
+
+/* Removes all levels that a store may have. */
+void fani_weak_engine_clear(const fani_weak_store *store);
 
 #endif

@@ -102,6 +102,24 @@ fan_status fani_weak_packer_open(const fani_weak_packer *packer, fani_weak_pack 
     return fani_weak_pack_open(pack, all.bytes, all.size);
 }
 
+fan_status fani_weak_packer_adopt(fani_weak_packer *packer, fan_buffer *bytes)
+{
+    fani_weak_pack pack;
+    fan_status status = fani_weak_pack_open(&pack, bytes->bytes, bytes->size);
+    if (status != FAN_OK)
+        return status;
+    uint64_t *words = (uint64_t *)bytes->bytes;
+    *packer = (fani_weak_packer){.bytes = *bytes,
+                                 .starts = words + 1,
+                                 .limbs = words + head_words(pack.count),
+                                 .count = pack.count,
+                                 .next = pack.count,
+                                 .room = (size_t)words[1 + pack.count]};
+    *bytes = (fan_buffer){0};
+    fani_weak_pack_close(&pack);
+    return FAN_OK;
+}
+
 void fani_weak_pack_close(fani_weak_pack *pack)
 {
     free(pack->copy);

@@ -30,6 +30,10 @@ fan_status fani_weak_packer_put(fani_weak_packer *packer, mpz_srcptr value, size
 /* The bytes of a pack that is full; they belong to the packer. */
 fan_items fani_weak_packer_bytes(const fani_weak_packer *packer);
 
+/* Makes a full packer of a pack's bytes, which are taken over (aligned as malloc does it).
+ * FAN_E_PROTOCOL: they are none; the buffer is then as it was. */
+fan_status fani_weak_packer_adopt(fani_weak_packer *packer, fan_buffer *bytes);
+
 /* Frees it. Accepts an empty one. */
 void fani_weak_packer_free(fani_weak_packer *packer);
 

@@ -10,7 +10,33 @@
 
 enum { NOTE_MAX = 256 };
 
+/* A level that took less than this is not worth a file by itself. */
+#define KEEP_EACH_NS UINT64_C(1000000000)
+
 /* ---- The scan -------------------------------------------------------------------------------- */
+
+/* Where finished levels are kept: beside an output that has a journal. */
+static fani_weak_store store_of(const fani_job_run *run, const fani_weak_set *set)
+{
+    return (fani_weak_store){.base = run->state ? run->output : NULL,
+                             .identity = fani_weak_engine_identity(&set->distinct),
+                             .interval_ns = KEEP_EACH_NS,
+                             .resumes = fani_job_resumes(run->job)};
+}
+
+static fan_status find_gcds(fani_job_run *run, const fani_weak_set *set, fani_mpzs *gcds,
+                            fan_error *error)
+{
+    fani_weak_store store = store_of(run, set);
+    fani_writer_fence fence = {0};
+    if (store.base) {
+        fence = fani_state_fence(run->state);
+        store.fence = &fence;
+    }
+    if (!store.resumes)
+        fani_weak_engine_clear(&store);
+    return fani_weak_engine_run(run, &set->distinct, &store, gcds, error);
+}
 
 static fan_status scan_keys(fani_job_run *run, const fani_weakkeys_input *input,
                             fan_weakkeys_report **report, fan_error *error)
@@ -20,7 +46,7 @@ static fan_status scan_keys(fani_job_run *run, const fani_weakkeys_input *input,
     fani_mpzs gcds = {0};
     run->total = set.distinct.count;
     if (status == FAN_OK)
-        status = fani_weak_engine_run(run, &set.distinct, &gcds, error);
+        status = find_gcds(run, &set, &gcds, error);
     if (status == FAN_OK)
         status = fani_weak_report_build(&set, gcds.values, report, error);
     fani_run_progress(run, gcds.count, true);
@@ -68,18 +94,10 @@ static void count_keys(fani_job_run *run, const fani_weakkeys_input *input,
     counts->ok = counts->items - counts->failed;
 }
 
-static void note_beginning(const fani_job_run *run)
-{
-    if (run->events.note && fani_state_was_begun(run->state))
-        run->events.note(run->events.user, "weakkeys begins anew: of a scan that was ended early "
-                                           "nothing is of use");
-}
-
 static fan_status run_weakkeys(fani_job_run *run, fan_error *error)
 {
     fani_weakkeys_input input = {0};
     fan_weakkeys_report *report = NULL;
-    note_beginning(run);
     fan_status status = fani_writer_make_private(run->writer, error);
     if (status == FAN_OK)
         status = fani_weakkeys_input_read(run, &input, error);
@@ -90,6 +108,8 @@ static fan_status run_weakkeys(fani_job_run *run, fan_error *error)
     if (status == FAN_OK)
         status = fani_weakkeys_write(run, &input, report, error);
     if (status == FAN_OK) {
+        if (run->state)
+            fani_weak_engine_clear(&(fani_weak_store){.base = run->output});
         count_keys(run, &input, report);
         note_counts(run, &input, report);
     }

@@ -168,7 +168,7 @@ static fan_status plant(fani_scaled_tree *tree)
     for (size_t i = 0; i < count; i++)
         tree->place[i + 1] = tree->place[i] + mpz_size(tree->leaves + i);
     for (size_t level = 0; level < tree->depth; level++) {
-        tree->levels[level] = malloc(tree->place[count] * sizeof **tree->levels);
+        tree->levels[level] = malloc((tree->place[count] + 1) * sizeof **tree->levels);
         if (!tree->levels[level])
             return FAN_E_MEMORY;
     }

@@ -1,0 +1,42 @@
+/* The finished levels of a weak-key scan, in files beside its output: OUTPUT.scan-p0 (products of
+ * level 0), OUTPUT.scan-s0 (its sums), OUTPUT.scan-f0 (its fractions). A scan that goes on takes
+ * them up.
+ *
+ * A file is there as a whole or not at all, is its user's alone, and says what it belongs to: in
+ * the machine's byte order 8 bytes "FANSCAN" and NUL, then 8 each: version 1, the identity of the
+ * scan, which list of which level, the size of the pack (weak_pack.h) that follows, its check
+ * (XXH3). */
+#ifndef FANI_WEAK_STORE_H
+#define FANI_WEAK_STORE_H
+
+#include "base/writer.h"
+#include "job/weak_pack.h"
+
+typedef enum fani_weak_list {
+    FANI_WEAK_PRODUCTS = 'p',
+    FANI_WEAK_SUMS = 's',
+    FANI_WEAK_FRACTIONS = 'f',
+} fani_weak_list;
+
+typedef struct fani_weak_store {
+    const char *base;     /* the beginning of the files' names, borrowed; NULL: nothing is kept */
+    uint64_t identity;    /* of the scan: its moduli and how they are cut */
+    uint64_t interval_ns; /* levels are kept when so much time has gone by since the last ones */
+    bool resumes;         /* files of an earlier scan count */
+    const fani_writer_fence *fence; /* NULL: nobody else writes here */
+} fani_weak_store;
+
+/* Keeps a list of a level. FAN_E_OUTPUT with file and errno, FAN_E_MEMORY. */
+fan_status fani_weak_store_save(const fani_weak_store *store, fani_weak_list list, size_t level,
+                                const fani_weak_packer *packer, fan_error *error);
+
+/* Reads one back, of `count` integers (packer: an empty one). False: there is none that is whole
+ * and of this scan; the packer is then empty. */
+bool fani_weak_store_load(const fani_weak_store *store, fani_weak_list list, size_t level,
+                          size_t count, fani_weak_packer *packer);
+
+/* Removes one, or all below `levels`. */
+void fani_weak_store_remove(const fani_weak_store *store, fani_weak_list list, size_t level);
+void fani_weak_store_clear(const fani_weak_store *store, size_t levels);
+
+#endif

@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# A scan that is killed goes on from the last level of its trees that it has kept, and one that is
+# stopped says so: the same bytes as in one go, and nothing left over.
+set -u
+. "$(dirname "$0")/lib.sh"
+cd "$tmp" || exit 2
+
+# 2^p - 1 for primes p: no two share a factor. And 2^(2p) - 1, which shares with two others.
+awk 'function ones(bits, text) {
+    text = substr("137", bits % 4, bits % 4 > 0)
+    return text substr(ffs, 1, (bits - bits % 4) / 4)
+}
+BEGIN {
+    ffs = "f"
+    while (length(ffs) < 13000)
+        ffs = ffs ffs
+    for (p = 40001; p < 50000; p += 2) {
+        prime = 1
+        for (d = 3; d * d <= p && prime; d += 2)
+            prime = p % d > 0
+        if (prime)
+            print ones(p)
+    }
+    print ones(22003), ones(2 * 22003), ones(2)
+}' | tr ' ' '\n' >keys
+
+what='in one go'
+"$fanfold" weakkeys keys --executor serial --output plain --no-journal --format tsv 2>err
+code=$?
+expect 0
+checks=$((checks + 1))
+[ "$(grep -c shared plain)" -eq 3 ] || fail "$what: not the three keys that share: $(cut -c1-80 plain)"
+
+# killed_scan SIGNAL: a scan that got the signal once it had kept a level. False: it was faster.
+killed_scan() {
+    "$fanfold" weakkeys keys --executor threads -j 2 --output scanned --format tsv 2>killed_err &
+    pid=$!
+    kept=
+    while kill -0 "$pid" 2>/dev/null; do
+        compgen -G 'scanned.scan-[sf][0-9]' >/dev/null && kept=yes && break
+        sleep 0.01
+    done
+    kill -"$1" "$pid" 2>/dev/null
+    { wait "$pid"; } 2>/dev/null
+    code=$?
+    [ -n "$kept" ] && [ ! -e scanned ]
+}
+
+goes_on() {
+    run "$fanfold" weakkeys keys --executor processes -j 2 --output scanned --resume --format tsv
+    expect 0
+    says 'weakkeys goes on'
+    checks=$((checks + 1))
+    cmp -s plain scanned || fail "$what: not the bytes of one go"
+    [ -z "$(compgen -G 'scanned.scan-*')" ] || fail "$what: levels are left over: $(ls)"
+}
+
+what='killed'
+if killed_scan KILL; then
+    goes_on
+else
+    echo "$what: skipped: the scan had ended"
+fi
+rm -f scanned*
+
+what='stopped'
+if killed_scan TERM; then
+    expect 75
+    checks=$((checks + 1))
+    grep -q -- '--resume' killed_err || fail "$what: it does not say how it goes on: $(cat killed_err)"
+    goes_on
+else
+    echo "$what: skipped: the scan had ended"
+fi
+rm -f scanned*
+
+what='begun again'
+if killed_scan KILL; then
+    run "$fanfold" weakkeys keys --executor threads -j 2 --output scanned --restart --format tsv
+    expect 0
+    grep -q 'goes on' "$tmp/err" && fail "$what: it goes on: $(cat "$tmp/err")"
+    checks=$((checks + 1))
+    cmp -s plain scanned || fail "$what: not the bytes of one go"
+    [ -z "$(compgen -G 'scanned.scan-*')" ] || fail "$what: levels are left over: $(ls)"
+else
+    echo "$what: skipped: the scan had ended"
+fi
+finish
