@@ -391,7 +391,7 @@ static bool is_foreign(const unsigned char *bytes, size_t held)
     if (looked < FOREIGN_LEAST)
         return false;
     for (size_t i = 0; i < looked; i++)
-        foreign += (bytes[i] < 0x20 && !memchr("\t\n\v\f\r", bytes[i], 5)) || bytes[i] == 0x7f;
+        foreign += (bytes[i] < 0x20 && (bytes[i] < '\t' || bytes[i] > '\r')) || bytes[i] == 0x7f;
     return foreign * FOREIGN_PART >= looked;
 }
 

@@ -40,23 +40,23 @@ static long number_of(const char *word, size_t size, long most)
 }
 
 static const struct {
-    int number;
     const char *mnemonic;
+    int number;
     bool rsa;
 } algorithms[] = {
-    {1, "RSAMD5", true},
-    {2, "DH", false},
-    {3, "DSA", false},
-    {5, "RSASHA1", true},
-    {6, "DSA-NSEC3-SHA1", false},
-    {7, "RSASHA1-NSEC3-SHA1", true},
-    {8, "RSASHA256", true},
-    {10, "RSASHA512", true},
-    {12, "ECC-GOST", false},
-    {13, "ECDSAP256SHA256", false},
-    {14, "ECDSAP384SHA384", false},
-    {15, "ED25519", false},
-    {16, "ED448", false},
+    {"RSAMD5", 1, true},
+    {"DH", 2, false},
+    {"DSA", 3, false},
+    {"RSASHA1", 5, true},
+    {"DSA-NSEC3-SHA1", 6, false},
+    {"RSASHA1-NSEC3-SHA1", 7, true},
+    {"RSASHA256", 8, true},
+    {"RSASHA512", 10, true},
+    {"ECC-GOST", 12, false},
+    {"ECDSAP256SHA256", 13, false},
+    {"ECDSAP384SHA384", 14, false},
+    {"ED25519", 15, false},
+    {"ED448", 16, false},
 };
 enum { ALGORITHMS = sizeof algorithms / sizeof *algorithms };
 
