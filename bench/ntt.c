@@ -98,7 +98,7 @@ static double by_kept_transform(void *user)
     for (size_t i = 0; i < w->times; i++) {
         fani_ntt_split(p->plan, p->kept[0], w->a, w->size, 0, 1);
         for (unsigned j = 0; j < fani_ntt_primes(p->plan); j++)
-            fani_ntt_convolve(p->plan, p->kept[0], p->kept[1], j);
+            fani_ntt_convolve(p->plan, p->kept[0], w->size, p->kept[1], j);
         finish(p, p->kept[0]);
     }
     return bench_thread_ns() - begin;
@@ -230,7 +230,7 @@ static void measure_parts(const path *p, double ns[PARTS])
     fani_ntt_split(p->plan, p->kept[0], w->a, w->size, 0, 1);
     ns[1] = since(&at);
     for (unsigned j = 0; j < primes; j++)
-        fani_ntt_forward(p->plan, p->kept[0], j);
+        fani_ntt_forward(p->plan, p->kept[0], w->size, j);
     ns[2] = since(&at);
     for (unsigned j = 0; j < primes; j++)
         fani_ntt_multiply(p->plan, p->kept[0], p->kept[0], p->kept[1], j);
@@ -244,7 +244,7 @@ static void measure_parts(const path *p, double ns[PARTS])
     fani_ntt_split(p->plan, p->kept[2], w->b, w->size, 0, 1);
     at = bench_thread_ns();
     for (unsigned j = 0; j < primes; j++)
-        fani_ntt_convolve_both(p->plan, p->kept[0], p->kept[2], j);
+        fani_ntt_convolve_both(p->plan, p->kept[0], w->size, p->kept[2], w->size, j);
     ns[6] = since(&at);
 }
 

@@ -53,6 +53,11 @@ static value times(const modulus *m, value x, const fani_ntt_root *root)
     return 2;
 }
 
+static value zero(void)
+{
+    return 0;
+}
+
 static value plus(value x, value y)
 {
     return checked(x + y);
@@ -107,7 +112,9 @@ static void check(unsigned factor, unsigned rows_log)
     for (unsigned i = 0; i < FANI_NTT_FACTOR_MAX; i++)
         plan.prime[0].down[i] = plan.prime[0].up[i] = roots;
     fill(data, words, FANI_NTT_DOWN_BOUND);
-    down(&plan, plan.prime, data);
+    down(&plan, plan.prime, data, true);
+    fill(data, words, FANI_NTT_DOWN_BOUND);
+    down(&plan, plan.prime, data, false);
     multiply(&plan, plan.prime, data, data, data, false);
     fill(data, words, FANI_NTT_UP_BOUND);
     at_rest = factor == 3 ? 6 : FANI_NTT_UP_BOUND;
@@ -150,5 +157,5 @@ FAN_TEST(ntt_bounds, in_one_go)
     fani_ntt_root roots[256] = {{0}};
     plan.prime[0].down[0] = plan.prime[0].up[0] = roots;
     fill(data, sizeof data / sizeof *data, FANI_NTT_DOWN_BOUND);
-    convolve(&plan, plan.prime, data, data, false);
+    convolve(&plan, plan.prime, data, false, data, false, false);
 }

@@ -5,7 +5,7 @@
  *   load, store
  *   lower(m, x)           a multiple of p from x: below 2 p
  *   times(m, x, root)     x w modulo p: below 2 p; x below 10 p
- *   plus(x, y)
+ *   plus(x, y), zero()
  *   minus(m, x, y, k)     x - y modulo p, y below k p: below the bound of x and k p more
  *   times_plus_minus      x + y w and x - y w: below 2 p more than x; x below 8 p, y below 10 p
  *
@@ -56,8 +56,10 @@ INLINE void down_level(const modulus *m, value *x, unsigned log, unsigned level,
     }
 }
 
+/* half: the second half is not read; it counts as zeros, which the first level has nothing to do
+ * with but to copy. */
 INLINE void down_pass(const modulus *m, const fani_ntt_root *const *levels, const node *at,
-                      unsigned log)
+                      unsigned log, bool half)
 {
     const unsigned rows = 1U << log;
     size_t stride = (size_t)FANI_NTT_ROW << (at->rows_log - log);
@@ -68,11 +70,12 @@ INLINE void down_pass(const modulus *m, const fani_ntt_root *const *levels, cons
         value x[16];
         uint64_t *data = at->data + column;
 #pragma GCC unroll 16
-        for (unsigned i = 0; i < rows; i++)
-            x[i] =
-                i < 1U << (log - 1) ? lower(m, load(data + i * stride)) : load(data + i * stride);
+        for (unsigned i = 0; i < rows / 2; i++) {
+            x[i] = lower(m, load(data + i * stride));
+            x[i + rows / 2] = half ? x[i] : load(data + (i + rows / 2) * stride);
+        }
 #pragma GCC unroll 4
-        for (unsigned level = 0; level < log; level++)
+        for (unsigned level = half; level < log; level++)
             down_level(m, x, log, level, roots[level]);
 #pragma GCC unroll 16
         for (unsigned i = 0; i < rows; i++)
@@ -144,11 +147,23 @@ static void down_one(const modulus *m, const fani_ntt_root *const *levels, const
                      unsigned log)
 {
     if (log == 4)
-        down_pass(m, levels, at, 4);
+        down_pass(m, levels, at, 4, false);
     else if (log == 3)
-        down_pass(m, levels, at, 3);
+        down_pass(m, levels, at, 3, false);
     else
-        down_pass(m, levels, at, 2);
+        down_pass(m, levels, at, 2, false);
+}
+
+/* The first pass of a tree, of which one half may be zeros; a tree has more than four levels. */
+static void down_first(const modulus *m, const fani_ntt_root *const *levels, const node *root,
+                       unsigned log, bool half)
+{
+    if (!half)
+        down_one(m, levels, root, log);
+    else if (log == 4)
+        down_pass(m, levels, root, 4, true);
+    else
+        down_pass(m, levels, root, 3, true);
 }
 
 static void up_one(const modulus *m, const fani_ntt_root *const *levels, const node *at,
@@ -171,13 +186,14 @@ INLINE node child(const node *at, unsigned log, size_t i)
 
 /* Large nodes go down child by child, so that those that fit into a cache are finished in it; small
  * ones level by level. */
-static void down_tree(const modulus *m, const fani_ntt_root *const *levels, const node *root)
+static void down_tree(const modulus *m, const fani_ntt_root *const *levels, const node *root,
+                      bool half)
 {
     if (root->rows_log > BLOCK_LOG) {
-        down_one(m, levels, root, 4);
+        down_first(m, levels, root, 4, half);
         for (size_t i = 0; i < 16; i++) {
             node next = child(root, 4, i);
-            down_tree(m, levels, &next);
+            down_tree(m, levels, &next, false);
         }
         return;
     }
@@ -185,7 +201,7 @@ static void down_tree(const modulus *m, const fani_ntt_root *const *levels, cons
         unsigned log = pass_log(root->rows_log - done);
         for (size_t i = 0; i < (size_t)1 << done; i++) {
             node next = child(root, done, i);
-            down_one(m, levels, &next, log);
+            down_first(m, levels, &next, log, half && done == 0);
         }
         done += log;
     }
@@ -217,12 +233,14 @@ static void up_tree(const modulus *m, const fani_ntt_root *const *levels, const 
 /* ---- The odd factor ---------------------------------------------------------------------------
  *
  * y^(3m) - 1 to y^m - 1, y^m - w, y^m - w^2, where w^2 = -1 - w:
- * a0 + a1 + a2, a0 - a2 + w (a1 - a2), a0 - a1 - w (a1 - a2). Below 6 p. */
-static void down_three(const modulus *m, const fani_ntt_prime *prime, uint64_t *data, size_t third)
+ * a0 + a1 + a2, a0 - a2 + w (a1 - a2), a0 - a1 - w (a1 - a2). Below 6 p. two: the last third is not
+ * read; it counts as zeros. */
+static void down_three(const modulus *m, const fani_ntt_prime *prime, uint64_t *data, size_t third,
+                       bool two)
 {
     for (size_t i = 0; i < third; i += LANES) {
         value a0 = lower(m, load(data + i)), a1 = lower(m, load(data + third + i));
-        value a2 = lower(m, load(data + 2 * third + i));
+        value a2 = two ? zero() : lower(m, load(data + 2 * third + i));
         value t = times(m, minus(m, a1, a2, 2), prime->omega + 1);
         store(data + i, plus(a0, plus(a1, a2)));
         store(data + third + i, plus(minus(m, a0, a2, 2), t));
@@ -243,17 +261,17 @@ static void up_three(const modulus *m, const fani_ntt_prime *prime, uint64_t *da
     }
 }
 
-static void down(const fani_ntt *plan, const fani_ntt_prime *prime, uint64_t *data)
+static void down(const fani_ntt *plan, const fani_ntt_prime *prime, uint64_t *data, bool shorter)
 {
     const fani_ntt_root *levels[FANI_NTT_DEPTH_MAX];
     size_t words = (size_t)FANI_NTT_ROW << plan->sizes.rows_log;
     const modulus m = modulus_of(prime);
     if (plan->sizes.factor == 3)
-        down_three(&m, prime, data, words);
+        down_three(&m, prime, data, words, shorter);
     for (unsigned tree = 0; tree < plan->sizes.factor; tree++) {
         node root = {data + tree * words, plan->sizes.rows_log, 0, 0};
         fani_ntt_levels(plan, prime->down, tree, levels);
-        down_tree(&m, levels, &root);
+        down_tree(&m, levels, &root, shorter && plan->sizes.factor == 1);
     }
 }
 
@@ -291,15 +309,17 @@ typedef struct convolution {
     const modulus *m;
     const fani_ntt_root *down[FANI_NTT_DEPTH_MAX], *up[FANI_NTT_DEPTH_MAX];
     const fani_ntt_root *leaves;
-    bool both; /* the second factor goes down, too */
+    bool both;           /* the second factor goes down, too */
+    bool half_a, half_b; /* of the root are zeros */
 } convolution;
 
 static void convolve_node(const convolution *c, const node *a, const node *b)
 {
+    bool half_a = c->half_a && a->depth == 0, half_b = c->half_b && a->depth == 0;
     if (a->rows_log > CACHED_LOG) {
-        down_one(c->m, c->down, a, 4);
+        down_first(c->m, c->down, a, 4, half_a);
         if (c->both)
-            down_one(c->m, c->down, b, 4);
+            down_first(c->m, c->down, b, 4, half_b);
         for (size_t i = 0; i < 16; i++) {
             node next_a = child(a, 4, i), next_b = child(b, 4, i);
             convolve_node(c, &next_a, &next_b);
@@ -308,24 +328,25 @@ static void convolve_node(const convolution *c, const node *a, const node *b)
         return;
     }
     size_t first = a->index << a->rows_log;
-    down_tree(c->m, c->down, a);
+    down_tree(c->m, c->down, a, half_a);
     if (c->both)
-        down_tree(c->m, c->down, b);
+        down_tree(c->m, c->down, b, half_b);
     multiply_rows(c->m, c->leaves + first / 2, a->data, a->data, b->data, (size_t)1 << a->rows_log,
                   false);
     up_tree(c->m, c->up, a);
 }
 
-static void convolve(const fani_ntt *plan, const fani_ntt_prime *prime, uint64_t *a, uint64_t *b,
-                     bool both)
+static void convolve(const fani_ntt *plan, const fani_ntt_prime *prime, uint64_t *a, bool short_a,
+                     uint64_t *b, bool both, bool short_b)
 {
+    const bool odd = plan->sizes.factor == 3;
     size_t words = (size_t)FANI_NTT_ROW << plan->sizes.rows_log;
     const modulus m = modulus_of(prime);
-    convolution c = {.m = &m, .both = both};
-    if (plan->sizes.factor == 3)
-        down_three(&m, prime, a, words);
-    if (plan->sizes.factor == 3 && both)
-        down_three(&m, prime, b, words);
+    convolution c = {.m = &m, .both = both, .half_a = short_a && !odd, .half_b = short_b && !odd};
+    if (odd)
+        down_three(&m, prime, a, words, short_a);
+    if (odd && both)
+        down_three(&m, prime, b, words, short_b);
     for (unsigned tree = 0; tree < plan->sizes.factor; tree++) {
         node root_a = {a + tree * words, plan->sizes.rows_log, 0, 0};
         node root_b = {b + tree * words, plan->sizes.rows_log, 0, 0};
@@ -334,7 +355,7 @@ static void convolve(const fani_ntt *plan, const fani_ntt_prime *prime, uint64_t
         c.leaves = c.down[plan->sizes.rows_log - 1];
         convolve_node(&c, &root_a, &root_b);
     }
-    if (plan->sizes.factor == 3)
+    if (odd)
         up_three(&m, prime, a, words);
 }
 

@@ -77,6 +77,11 @@ static inline value times(const modulus *m, value x, const fani_ntt_root *root)
     return product(m, x, root_w(root), root_q(root));
 }
 
+static inline value zero(void)
+{
+    return _mm256_setzero_pd();
+}
+
 static inline value plus(value x, value y)
 {
     return _mm256_add_pd(x, y);

@@ -7,10 +7,9 @@
  * by at most 2, then 4 more of what remains (below 3 p), too small by at most 1, then that one. */
 static inline value quotient52(const modulus *m, value inverse, value w)
 {
-    const value zero = _mm512_setzero_si512();
-    value first = _mm512_madd52hi_epu64(zero, w, inverse);
+    value first = _mm512_madd52hi_epu64(zero(), w, inverse);
     value rest = low_words(_mm512_madd52lo_epu64(_mm512_slli_epi64(w, 48), first, m->negative));
-    value next = _mm512_srli_epi64(_mm512_madd52hi_epu64(zero, rest, inverse), 44);
+    value next = _mm512_srli_epi64(_mm512_madd52hi_epu64(zero(), rest, inverse), 44);
     rest = low_words(_mm512_madd52lo_epu64(_mm512_slli_epi64(rest, 4), next, m->negative));
     value all = _mm512_add_epi64(_mm512_slli_epi64(first, 4), next);
     __mmask8 more = _mm512_cmpge_epu64_mask(rest, m->p);
@@ -51,7 +50,7 @@ static inline void load_rows(value x[8], const uint64_t *from)
 /* (high 2^52 + low) / 2^52 modulo p (Montgomery): below high + p + 2^13 for low below 2^64. */
 static inline value montgomery(const modulus *m, value high, value low)
 {
-    value factor = _mm512_madd52lo_epu64(_mm512_setzero_si512(), low, m->negated);
+    value factor = _mm512_madd52lo_epu64(zero(), low, m->negated);
     value whole = _mm512_madd52lo_epu64(low, factor, m->p);
     high = _mm512_madd52hi_epu64(high, factor, m->p);
     return _mm512_add_epi64(high, _mm512_srli_epi64(whole, BITS));
@@ -83,12 +82,12 @@ static inline void multiply_eight(const modulus *m, const fani_ntt_root *roots, 
     for (unsigned i = 0; i < 8; i++) {
         x[i] = lower(m, x[i]);
         y[8 + i] = lower(m, y[8 + i]);
-        y[i] = add_times(m, _mm512_setzero_si512(), y[8 + i], w, q);
+        y[i] = add_times(m, zero(), y[8 + i], w, q);
     }
     value product[8];
 #pragma GCC unroll 8
     for (unsigned k = 0; k < 8; k++) {
-        value low = _mm512_setzero_si512(), high = _mm512_setzero_si512();
+        value low = zero(), high = zero();
 #pragma GCC unroll 8
         for (unsigned i = 0; i < 8; i++) {
             low = _mm512_madd52lo_epu64(low, x[i], y[8 + k - i]);

@@ -41,6 +41,11 @@ static inline value times(const modulus *m, value x, const fani_ntt_root *root)
     return x * root->w - high(x, root->q) * m->p;
 }
 
+static inline value zero(void)
+{
+    return 0;
+}
+
 static inline value plus(value x, value y)
 {
     return x + y;

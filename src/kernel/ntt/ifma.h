@@ -52,22 +52,27 @@ static inline void store(uint64_t *to, value x)
     _mm512_storeu_si512(to, x);
 }
 
+static inline value zero(void)
+{
+    return _mm512_setzero_si512();
+}
+
 static inline value lower(const modulus *m, value x)
 {
-    value quotient = _mm512_madd52hi_epu64(_mm512_setzero_si512(), x, m->inverse);
+    value quotient = _mm512_madd52hi_epu64(zero(), x, m->inverse);
     return _mm512_madd52lo_epu64(x, quotient, m->negative);
 }
 
 /* sum + x w */
 static inline value add_times(const modulus *m, value sum, value x, value w, value q)
 {
-    value quotient = _mm512_madd52hi_epu64(_mm512_setzero_si512(), x, q);
+    value quotient = _mm512_madd52hi_epu64(zero(), x, q);
     return _mm512_madd52lo_epu64(_mm512_madd52lo_epu64(sum, x, w), quotient, m->negative);
 }
 
 static inline value times(const modulus *m, value x, const fani_ntt_root *root)
 {
-    return add_times(m, _mm512_setzero_si512(), x, spread(root->w), spread(root->q));
+    return add_times(m, zero(), x, spread(root->w), spread(root->q));
 }
 
 static inline value plus(value x, value y)

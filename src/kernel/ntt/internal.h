@@ -45,7 +45,9 @@ typedef struct fani_ntt_prime {
     uint64_t cofactor52[FANI_NTT_WORDS52];      /* the same in words of 52 bits */
 } fani_ntt_prime;
 
-/* The code for one instruction set. Groups are counted from 0; the range excludes `last`. */
+/* The code for one instruction set. "Short" factors leave the end of their polynomial unused, half
+ * of it or the last of three thirds: it is not even written (parts.c). Groups are counted from 0;
+ * the range excludes `last`. */
 typedef struct fani_ntt_engine {
     unsigned product_shift; /* multiply leaves products divided by 2^product_shift */
     unsigned split_bits;    /* of a part of a coefficient: fani_ntt_prime.split */
@@ -53,12 +55,12 @@ typedef struct fani_ntt_engine {
     void (*finish_roots)(fani_ntt_root *roots, size_t count, uint64_t p);
     void (*split)(const fani_ntt *plan, uint64_t *transform, const mp_limb_t *a, size_t an,
                   size_t first, size_t last);
-    void (*down)(const fani_ntt *plan, const fani_ntt_prime *prime, uint64_t *data);
+    void (*down)(const fani_ntt *plan, const fani_ntt_prime *prime, uint64_t *data, bool shorter);
     void (*up)(const fani_ntt *plan, const fani_ntt_prime *prime, uint64_t *data);
     void (*multiply)(const fani_ntt *plan, const fani_ntt_prime *prime, uint64_t *out,
                      const uint64_t *a, const uint64_t *b, bool add);
-    void (*convolve)(const fani_ntt *plan, const fani_ntt_prime *prime, uint64_t *a, uint64_t *b,
-                     bool both);
+    void (*convolve)(const fani_ntt *plan, const fani_ntt_prime *prime, uint64_t *a, bool short_a,
+                     uint64_t *b, bool both, bool short_b);
     void (*join)(const fani_ntt *plan, const uint64_t *product, size_t first, size_t last,
                  mp_limb_t *out, fani_ntt_carry *carry);
 } fani_ntt_engine;

@@ -10,7 +10,7 @@ void fani_ntt_transform(const fani_ntt *plan, uint64_t *transform, const mp_limb
 {
     fani_ntt_split(plan, transform, a, an, 0, 1);
     for (unsigned j = 0; j < plan->sizes.primes; j++)
-        fani_ntt_forward(plan, transform, j);
+        fani_ntt_forward(plan, transform, an, j);
 }
 
 void fani_ntt_finish(const fani_ntt *plan, uint64_t *product, mp_limb_t *out)
@@ -33,7 +33,7 @@ void fani_ntt_mul_cyclic(const fani_ntt *plan, mp_limb_t *out, const mp_limb_t *
     if (second != first)
         fani_ntt_split(plan, second, b, bn, 0, 1);
     for (unsigned j = 0; j < plan->sizes.primes; j++)
-        fani_ntt_convolve_both(plan, first, second, j);
+        fani_ntt_convolve_both(plan, first, an, second, bn, j);
     fani_ntt_join(plan, first, 0, 1, out, &carry);
     fani_ntt_settle(plan, &carry, 1, out);
 }

@@ -74,12 +74,14 @@ fan_status fani_ntt_allocate(const fani_ntt *plan, size_t count, uint64_t **tran
  * prime < fani_ntt_primes(plan); slice < slices, slices >= 1: any number will do, beyond the size
  * of the transform slices become empty. Transforms are aligned to FANI_NTT_ALIGNMENT. */
 
-/* Cuts a part of a (an <= n limbs, zeros behind it) into coefficients modulo each prime. */
+/* Cuts a part of a (an <= n limbs, zeros behind it) into coefficients modulo each prime. What comes
+ * next is told the same an: of factors of half the length the other half is neither written nor
+ * read. */
 void fani_ntt_split(const fani_ntt *plan, uint64_t *transform, const mp_limb_t *a, size_t an,
                     size_t slice, size_t slices);
 
 /* Transforms what split left, modulo one prime. */
-void fani_ntt_forward(const fani_ntt *plan, uint64_t *transform, unsigned prime);
+void fani_ntt_forward(const fani_ntt *plan, uint64_t *transform, size_t an, unsigned prime);
 
 /* product = a * b, or product += a * b, modulo one prime. product may be a or b (of multiply only),
  * a may be b. */
@@ -94,8 +96,10 @@ void fani_ntt_inverse(const fani_ntt *plan, uint64_t *product, unsigned prime);
 /* a = forward, multiply by b, inverse, modulo one prime: quicker than the three, as parts of the
  * data stay in a cache. a is as split left it; b is a transform for convolve, for convolve_both it
  * is as split left it, too, and overwritten (b == a: a square). */
-void fani_ntt_convolve(const fani_ntt *plan, uint64_t *a, const uint64_t *b, unsigned prime);
-void fani_ntt_convolve_both(const fani_ntt *plan, uint64_t *a, uint64_t *b, unsigned prime);
+void fani_ntt_convolve(const fani_ntt *plan, uint64_t *a, size_t an, const uint64_t *b,
+                       unsigned prime);
+void fani_ntt_convolve_both(const fani_ntt *plan, uint64_t *a, size_t an, uint64_t *b, size_t bn,
+                            unsigned prime);
 
 /* Writes a part of the limbs of out (n limbs), and to *carry what is to be added behind it. */
 void fani_ntt_join(const fani_ntt *plan, const uint64_t *product, size_t slice, size_t slices,

@@ -18,18 +18,35 @@ static const fani_ntt_prime *prime_of(const fani_ntt *plan, unsigned prime)
     return plan->prime + prime;
 }
 
+/* Whether a factor of so many limbs leaves the end of its polynomial unused: the second half or,
+ * with the odd factor, the last third. */
+static bool is_short(const fani_ntt *plan, size_t an)
+{
+    const fani_ntt_sizes *s = &plan->sizes;
+    assert(an <= s->limbs);
+    return s->factor == 3 ? an <= s->limbs / 3 * 2 : s->rows_log > 6 && an <= s->limbs / 2;
+}
+
+static size_t used_groups(const fani_ntt *plan, size_t an)
+{
+    size_t groups = plan->sizes.size / FANI_NTT_GROUP;
+    if (!is_short(plan, an))
+        return groups;
+    return plan->sizes.factor == 3 ? groups / 3 * 2 : groups / 2;
+}
+
 void fani_ntt_split(const fani_ntt *plan, uint64_t *transform, const mp_limb_t *a, size_t an,
                     size_t slice, size_t slices)
 {
-    size_t first, last;
-    assert(an <= plan->sizes.limbs);
+    size_t first, last, used = used_groups(plan, an);
     range(plan, slice, slices, &first, &last);
-    plan->engine->split(plan, transform, a, an, first, last);
+    plan->engine->split(plan, transform, a, an, first, last < used ? last : used);
 }
 
-void fani_ntt_forward(const fani_ntt *plan, uint64_t *transform, unsigned prime)
+void fani_ntt_forward(const fani_ntt *plan, uint64_t *transform, size_t an, unsigned prime)
 {
-    plan->engine->down(plan, prime_of(plan, prime), transform + prime * plan->stride);
+    uint64_t *data = transform + prime * plan->stride;
+    plan->engine->down(plan, prime_of(plan, prime), data, is_short(plan, an));
 }
 
 void fani_ntt_multiply(const fani_ntt *plan, uint64_t *product, const uint64_t *a,
@@ -51,16 +68,20 @@ void fani_ntt_inverse(const fani_ntt *plan, uint64_t *product, unsigned prime)
     plan->engine->up(plan, prime_of(plan, prime), product + prime * plan->stride);
 }
 
-void fani_ntt_convolve(const fani_ntt *plan, uint64_t *a, const uint64_t *b, unsigned prime)
+void fani_ntt_convolve(const fani_ntt *plan, uint64_t *a, size_t an, const uint64_t *b,
+                       unsigned prime)
 {
     size_t at = prime * plan->stride;
-    plan->engine->convolve(plan, prime_of(plan, prime), a + at, (uint64_t *)b + at, false);
+    plan->engine->convolve(plan, prime_of(plan, prime), a + at, is_short(plan, an),
+                           (uint64_t *)b + at, false, false);
 }
 
-void fani_ntt_convolve_both(const fani_ntt *plan, uint64_t *a, uint64_t *b, unsigned prime)
+void fani_ntt_convolve_both(const fani_ntt *plan, uint64_t *a, size_t an, uint64_t *b, size_t bn,
+                            unsigned prime)
 {
     size_t at = prime * plan->stride;
-    plan->engine->convolve(plan, prime_of(plan, prime), a + at, b + at, a != b);
+    plan->engine->convolve(plan, prime_of(plan, prime), a + at, is_short(plan, an), b + at, a != b,
+                           is_short(plan, bn));
 }
 
 void fani_ntt_join(const fani_ntt *plan, const uint64_t *product, size_t slice, size_t slices,

@@ -76,7 +76,7 @@ static inline void split_group(const fani_ntt *plan, const mp_limb_t *a, uint64_
     value limbs[LIMBS_MAX + 1], words[PARTS][BLOCKS];
     unsigned bits = plan->sizes.bits;
     turn_limbs(a, bits, limbs);
-    limbs[bits] = _mm512_setzero_si512();
+    limbs[bits] = zero();
     for (unsigned i = 0; i < BLOCK; i += LANES) {
         words_at(limbs, i, bits, count, words);
         for (unsigned j = 0; j < plan->sizes.primes; j++) {
@@ -136,7 +136,7 @@ static inline void combine(const fani_ntt *plan, unsigned primes, value x[][LANE
 {
     value parts = spread(UINT64_C(1) << 47);
     for (unsigned k = 0; k < primes; k++)
-        words[k] = _mm512_setzero_si512();
+        words[k] = zero();
     for (unsigned j = 0; j < primes; j++) {
         const fani_ntt_prime *prime = plan->prime + j;
         parts = _mm512_madd52hi_epu64(parts, x[j][i], spread(prime->inverse >> 12));
@@ -159,7 +159,7 @@ static inline void combine(const fani_ntt *plan, unsigned primes, value x[][LANE
  * at most four such addends: they stay below 2^55. */
 static inline void add_shifted(value *block, unsigned bit, unsigned primes, value *words)
 {
-    value *to = block + bit / BITS, before = _mm512_setzero_si512();
+    value *to = block + bit / BITS, before = zero();
     unsigned shift = bit % BITS;
     for (unsigned k = 0; k < primes; k++) {
         if (k + 1 < primes)
@@ -174,7 +174,7 @@ static inline void add_shifted(value *block, unsigned bit, unsigned primes, valu
 
 static void settle_words(value *block, unsigned count)
 {
-    value over = _mm512_setzero_si512();
+    value over = zero();
     for (unsigned i = 0; i < count; i++) {
         value sum = _mm512_add_epi64(block[i], over);
         over = _mm512_srli_epi64(sum, BITS);
@@ -218,7 +218,7 @@ static inline void join_group(const fani_ntt *plan, const uint64_t *from, mp_lim
     value block[WORDS_MAX], x[FANI_NTT_PRIMES_MAX][LANES], words[FANI_NTT_PRIMES_MAX];
     unsigned bits = plan->sizes.bits, count = (bits + FANI_NTT_CARRY_LIMBS) * 64 / BITS + 3;
     for (unsigned i = 0; i < count; i++)
-        block[i] = _mm512_setzero_si512();
+        block[i] = zero();
     for (unsigned i = 0; i < BLOCK; i += LANES) {
         for (unsigned j = 0; j < primes; j++) {
             const modulus m = modulus_of(plan->prime + j);
