@@ -98,6 +98,38 @@ FAN_TEST(sieve_over, any_workers_use_the_same_relations)
         same_with("threads", workers, &first);
 }
 
+typedef struct told {
+    fani_sieve_progress last;
+    int calls, wrong;
+} told;
+
+static void check_progress(void *user, const fani_sieve_progress *p)
+{
+    told *t = user;
+    bool later = p->cycles >= t->last.cycles && p->relations >= t->last.relations &&
+                 p->units >= t->last.units && p->stage >= t->last.stage &&
+                 p->elapsed_seconds >= t->last.elapsed_seconds;
+    bool has_eta = p->eta_seconds >= 0 || p->stage == FANI_SIEVE_SOLVE || p->relations == 0;
+    t->wrong += !later || !has_eta || p->wanted == 0 || p->cycles > p->relations;
+    t->calls++;
+    t->last = *p;
+}
+
+FAN_TEST(sieve_over, progress_goes_forward)
+{
+    known k;
+    told t = {0};
+    known_begin(&k, "threads", 2);
+    kit_semiprime(60, 2, k.n);
+    EXPECT_I64(sieve(&k, (fani_sieve_options){.progress = check_progress, .user = &t}), FAN_OK);
+    EXPECT_TRUE(mpz_divisible_p(k.n, k.found));
+    EXPECT_TRUE(t.calls > 0);
+    EXPECT_I64(t.wrong, 0);
+    EXPECT_I64(t.last.stage, FANI_SIEVE_SOLVE);
+    EXPECT_TRUE(t.last.cycles > 4000 && t.last.wanted > 4000);
+    known_end(&k);
+}
+
 FAN_TEST(sieve_over, lengths)
 {
     static const unsigned lengths[] = {25, 30, 38, 50, 55};
