@@ -83,30 +83,36 @@ static double run_child(char *const argv[], files f, mpz_srcptr n, double *peak_
 /* For those that measure themselves, without their start: milliseconds are the first line. */
 static double first_line_ns(FILE *output)
 {
-    double ms = 0;
+    char line[64], *end;
     rewind(output);
-    if (fscanf(output, "%lf", &ms) != 1)
+    if (!fgets(line, sizeof line, output))
         bench_fail("a peer has not told its time");
+    double ms = strtod(line, &end);
+    if (end == line)
+        bench_fail("a peer's time is no number");
     return ms * 1e6;
 }
 
 /* build/<preset>/bench/sieve itself, or what is beside that folder. */
 static void own_path(char *path, size_t size, const char *beside)
 {
-    ssize_t length = readlink("/proc/self/exe", path, size - 1);
-    if (length <= 0 || (size_t)length + 32 > size)
+    char here[4096];
+    ssize_t length = readlink("/proc/self/exe", here, sizeof here - 1);
+    if (length <= 0)
         bench_fail("can't tell where this program is");
-    path[length] = '\0';
-    if (!beside)
-        return;
-    for (int up = 0; up < 2; up++)
-        *strrchr(path, '/') = '\0';
-    strcat(path, beside);
+    here[length] = '\0';
+    for (int up = 0; beside && up < 2; up++) {
+        char *slash = strrchr(here, '/');
+        if (!slash)
+            bench_fail("can't tell what is beside this program");
+        *slash = '\0';
+    }
+    snprintf(path, size, "%s%s", here, beside ? beside : "");
 }
 
 static double by_fanfold(const contestant *by, mpz_srcptr n, double *peak_bytes)
 {
-    char command[4096];
+    char command[4096 + 16];
     files f = {temporary_file(), temporary_file()};
     own_path(command, sizeof command, "/bin/fanfold");
     gmp_fprintf(f.input, "%Zd\n", n);
@@ -155,7 +161,7 @@ int sieve_by_flint(void)
 
 static double by_flint(const contestant *by, mpz_srcptr n, double *peak_bytes)
 {
-    char self[4096];
+    char self[4096 + 16];
     files f = {temporary_file(), temporary_file()};
     (void)by;
     own_path(self, sizeof self, NULL);

@@ -371,17 +371,23 @@ typedef struct spreading {
 static bool is_stopped(void *user)
 {
     const spreading *s = user;
-    return fani_list_stop_asked(s->hard->lr);
+    (void)fani_list_stop_asked(s->hard->lr);
+    return s->hard->lr->stopping;
+}
+
+/* The output and the ledger go on. */
+static fan_status look(fani_list_state *lr, fan_error *error)
+{
+    (void)fani_list_stop_asked(lr);
+    if (lr->idle_status != FAN_OK && error)
+        *error = lr->idle_error;
+    return lr->idle_status;
 }
 
 static fan_status tick(void *user, fan_error *error)
 {
     const spreading *s = user;
-    fani_list_state *lr = s->hard->lr;
-    (void)fani_list_stop_asked(lr);
-    if (lr->idle_status != FAN_OK && error)
-        *error = lr->idle_error;
-    return lr->idle_status;
+    return look(s->hard->lr, error);
 }
 
 /* The run is one that can be gone on with from now on. */
@@ -641,9 +647,12 @@ fan_status fani_hard_work(fani_hard *hard, const fan_buffer *args, fan_error *er
     hard->args = args;
     qsort(hard->items, hard->count, sizeof *hard->items, by_index);
     fan_status status = work_one_by_one(hard, error);
-    for (size_t i = 0; i < hard->count && status == FAN_OK; i++)
-        status = fani_list_stop_asked(hard->lr) ? FAN_E_CANCELLED
-                                                : work_together(hard, &hard->items[i], error);
+    for (size_t i = 0; i < hard->count && status == FAN_OK; i++) {
+        status = look(hard->lr, error);
+        if (status == FAN_OK)
+            status =
+                hard->lr->stopping ? FAN_E_CANCELLED : work_together(hard, &hard->items[i], error);
+    }
     drop_settled(hard);
     if (status == FAN_E_CANCELLED && fani_halt_reached(hard->lr->run))
         return fani_halt_status(hard->lr->run, error);

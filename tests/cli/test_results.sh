@@ -26,7 +26,7 @@ prints 'all well: finished' && prints '2: 2 ok' && prints 'workers: 2' && prints
 what='its run.json'
 for text in '"schema": "fanfold.run/1"' '"state": "ended"' '"exit_code": 0' '"read": 2' \
     '"SLURM_JOB_ID": "4711"' '"kind": "threads"' '"workers": 2' '"name": "numbers"' '"bytes": 6' \
-    '"--input"' '"all well"' '"task": "factor, version "' '"cores_usable"' '"begun"' '"resumable": false'; do
+    '"--input"' '"all well"' '"task": "factor, version ' '"cores_usable"' '"begun"' '"resumable": false'; do
     tells 'all well' "$text"
 done
 grep -q SUBMIT_DIR 'all well.run.json' && fail "$what: has a variable that is empty"

@@ -13,6 +13,9 @@ second=492719014153421299341219443784036659524253283581128976969803
 second_line="$second: 655094110986445776148216800209 752134702312437520084891346267"
 third=653313459789292159260122323810751741549582196180737741558771
 third_line="$third: 764156753937789362534338546997 854946915567638824895979620743"
+# Of 64 digits, so that five kills find it at work on fast machines too.
+fourth=7395542463234744210125730415211449007705736493817277218638558097
+fourth_line="$fourth: 76123723175218580668334991507763 97151612595353179737780422066219"
 # Of 80 digits: minutes of one core.
 long=42544737754916330055346764255903606984397465445247847630572637426401890022745909
 long_too=27560081127233027517543616588140940998436295580065734846786669441069135445850421
@@ -77,9 +80,10 @@ if find_mpirun; then
 fi
 
 what='killed five times'
-at=0
+at=0 resume=''
 for kill in 1 2 3 4 5; do
-    "$fanfold" factor -j 1 --output killed ${resume:-} "$third" >out 2>err </dev/null &
+    # shellcheck disable=SC2086
+    "$fanfold" factor -j 1 --output killed $resume "$fourth" >out 2>err </dev/null &
     pid=$! resume=--resume
     works "$pid" killed "$((at + 30000))" || fail "$what: had ended before kill $kill: $(cat err)"
     kill -KILL "$pid"
@@ -88,9 +92,9 @@ for kill in 1 2 3 4 5; do
     [ "$(size_of killed)" -gt "$at" ] || fail "$what: nothing was kept of what came before kill $kill"
     at=$(size_of killed)
 done
-run "$fanfold" factor -j 1 --output killed --resume "$third"
+run "$fanfold" factor -j 1 --output killed --resume "$fourth"
 expect 0 '' && says_nothing
-check cmp killed <(echo "$third_line")
+check cmp killed <(echo "$fourth_line")
 nothing_left killed
 
 what='killed on processes, gone on with on threads'

@@ -247,9 +247,10 @@ static fan_status try_pieces(trial *t)
     t->seen[0] = t->seen[1] = t->seen[2] = 0;
     t->pieces = 0;
     uint32_t count = FIRST;
-    for (double all = 0; status == FAN_OK && all < late; all = t->seconds + t->begin_seconds) {
+    while (status == FAN_OK) {
+        double all = t->seconds + t->begin_seconds;
         uint64_t seen = t->seen[0] + t->seen[1] + t->seen[2];
-        if (all >= known && seen >= RELATIONS)
+        if (all >= late || (all >= known && seen >= RELATIONS))
             break;
         status = try_piece(t, count);
         double wanted = piece * (double)t->polys / (t->seconds + 1e-6);
