@@ -6,7 +6,7 @@
  * There is no choice but by mask, and no pair waits for another to find its quotients.
  *
  * Bernstein and Yang prove how many steps are enough for g + f in place of g - f where nothing is
- * swapped. With g - f alone a step takes 8 instructions instead of 10, for 3 in 100 more steps, but
+ * swapped. With g - f alone a step takes 6 instructions instead of 8, for 3 in 100 more steps, but
  * nothing is proven: pairs that are not done after many more rounds than any needs are left to GMP.
  *
  * In a lane of 64 bits stands, from the top: the bits of f (or g) that are still to be looked at, v
