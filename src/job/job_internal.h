@@ -146,8 +146,9 @@ struct fani_job_run {
     fani_format format;
     bool timed; /* records have their times (timings.h) */
     bool header_written;
-    bool published; /* and nothing was begun since */
-    uint64_t total; /* items in all; UINT64_MAX: not known */
+    bool published;   /* and nothing was begun since */
+    bool keeps_parts; /* of what is at work, in files of its own (weak_store.h) */
+    uint64_t total;   /* items in all; UINT64_MAX: not known */
     int64_t last_progress_ns;
     int64_t begun_at; /* seconds since 1970 */
     fani_halt halt;

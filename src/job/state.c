@@ -31,15 +31,14 @@ struct fani_state {
     fani_input_hash hash;
     uint64_t staged; /* what the hash begins with */
     fani_output_hash *output;
-    bool begun;          /* there was a ledger */
-    bool found;          /* there was a state */
-    bool right;          /* the part has what the last one speaks of */
-    bool wrote;          /* this run has written something down */
-    bool has_checkpoint; /* and there is more than the output to go on from */
-    bool dirty;          /* something was done since it was written down */
-    bool restart;        /* whatever there is, it is begun anew */
-    bool malformed;      /* a record can't be read */
-    bool damaged;        /* records of the ledger are lost: --repair goes on before them */
+    bool begun;     /* there was a ledger */
+    bool found;     /* there was a state */
+    bool right;     /* the part has what the last one speaks of */
+    bool wrote;     /* this run has written something down */
+    bool dirty;     /* something was done since it was written down */
+    bool restart;   /* whatever there is, it is begun anew */
+    bool malformed; /* a record can't be read */
+    bool damaged;   /* records of the ledger are lost: --repair goes on before them */
     uint64_t lost_from, lost_bytes;
     bool foreign;     /* the input is not that of the run that is gone on with */
     bool read_whole;  /* it was read to its end, and is that of the run */
@@ -505,6 +504,15 @@ fan_status fani_state_idle(fani_job_run *run, bool now, fan_error *error)
     return write_down(run, error);
 }
 
+fan_status fani_state_begun(fani_job_run *run, fan_error *error)
+{
+    fani_state *state = run->state;
+    if (!state || state->wrote)
+        return FAN_OK;
+    state->dirty = true;
+    return fani_state_idle(run, true, error);
+}
+
 fan_status fani_state_tick(fani_job_run *run, uint64_t done, bool now, fan_error *error)
 {
     fani_state *state = run->state;
@@ -513,17 +521,6 @@ fan_status fani_state_tick(fani_job_run *run, uint64_t done, bool now, fan_error
     state->now.done = done;
     state->dirty = true;
     return fani_state_idle(run, now, error);
-}
-
-fan_status fani_state_checkpoint(fani_job_run *run, fan_error *error)
-{
-    fani_state *state = run->state;
-    if (!state)
-        return FAN_OK;
-    fan_status status = write_down(run, error);
-    if (status == FAN_OK)
-        state->has_checkpoint = true;
-    return status;
 }
 
 fan_status fani_state_tick_retry(fani_job_run *run, uint64_t again, uint64_t copied, bool now,
@@ -653,7 +650,7 @@ bool fani_state_keeps(fani_job_run *run)
 {
     if (run->writer)
         (void)fani_state_idle(run, true, NULL);
-    return (run->state->written || run->state->has_checkpoint || fani_held_written(run->held)) &&
+    return (run->state->written || fani_held_written(run->held) || run->keeps_parts) &&
            fani_state_check(run->state, NULL) == FAN_OK;
 }
 

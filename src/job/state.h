@@ -87,9 +87,9 @@ fan_status fani_state_tick(fani_job_run *run, uint64_t done, bool now, fan_error
 /* As tick where nothing new was done since. */
 fan_status fani_state_idle(fani_job_run *run, bool now, fan_error *error);
 
-/* Something beside the output is there that a later run can go on from, though no item is done:
- * writes that down. Nothing where state is NULL. Errors: of the journal and the writer. */
-fan_status fani_state_checkpoint(fani_job_run *run, fan_error *error);
+/* What is not an item's outcome is kept beside the ledger: the run can be gone on with from now on,
+ * though it may have done nothing. Nothing where it has no state. Errors as of tick. */
+fan_status fani_state_begun(fani_job_run *run, fan_error *error);
 
 /* How far the ledger says that the run has come: what may be told to others. */
 uint64_t fani_state_written(const fani_state *state);

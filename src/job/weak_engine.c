@@ -414,7 +414,8 @@ static fan_status keep(engine *e, fani_weak_list list, const fani_weak_packer *a
         if (down && level > e->top)
             fani_weak_store_remove(e->store, FANI_WEAK_FRACTIONS, level);
     }
-    return fani_state_checkpoint(e->run, error);
+    e->run->keeps_parts = true;
+    return fani_state_begun(e->run, error);
 }
 
 /* Keeps a level that is done, where it is time. */
@@ -536,8 +537,9 @@ static fan_status scan(engine *e, fan_error *error)
     note_beginning(e, begun, down);
     if (status == FAN_OK && begun)
         status = share_loaded(e, down, error);
+    e->run->keeps_parts |= begun;
     if (status == FAN_OK && begun)
-        status = fani_state_checkpoint(e->run, error);
+        status = fani_state_begun(e->run, error);
     if (status == FAN_OK && !down)
         status = climb(e, begun, error);
     return status == FAN_OK ? descend(e, error) : status;
