@@ -543,6 +543,7 @@ static fan_status scan(engine *e, fan_error *error)
     note_beginning(e, begun, down);
     if (status == FAN_OK && begun)
         status = share_loaded(e, down, error);
+    e->run->keeps_parts |= begun;
     if (status == FAN_OK && begun)
         status = can_go_on(e, error);
     if (status == FAN_OK && !down)
