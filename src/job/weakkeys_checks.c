@@ -91,9 +91,11 @@ static fan_status check_item(fan_run *run, size_t i, const unsigned char *bytes,
     if (fan_run_cancelled(run))
         return FAN_E_CANCELLED;
     fan_status status = fani_weak_decode(bytes, size, &moduli, NULL);
+    if (status == FAN_OK && !moduli.count) /* a block that no job sends */
+        status = FAN_E_PROTOCOL;
     if (status == FAN_OK) {
-        weakness = calloc(moduli.count + 1, sizeof *weakness);
-        entries = calloc(moduli.count + 1, ENTRY_BYTES);
+        weakness = calloc(moduli.count, sizeof *weakness);
+        entries = calloc(moduli.count, ENTRY_BYTES);
         status = weakness && entries ? FAN_OK : FAN_E_MEMORY;
     }
     if (status == FAN_OK)

@@ -47,3 +47,11 @@ FAN_TEST(job_weakkeys_planted, every_kind_of_weakness_is_found_on_each_executor)
         weak_clear();
     }
 }
+
+FAN_TEST(job_weakkeys_planted, the_task_of_the_checks_is_listed)
+{
+    bool found = false;
+    for (const fan_task *const *task = fan_job_tasks(); *task; task++)
+        found |= !strcmp((*task)->name, "weakkeys.check");
+    EXPECT_TRUE(found);
+}

@@ -28,13 +28,13 @@ static void random_prime(mpz_ptr prime, mp_bitcnt_t bits)
 
 /* A random number of so many bits without its prime factors below 2^16: less than that many bits.
  */
-static void random_rough(mpz_ptr n, mp_bitcnt_t bits, const fani_rsa_small_table *table)
+static void random_rough(mpz_ptr n, mp_bitcnt_t bits, const uint16_t *primes)
 {
     mpz_urandomb(n, randomness, bits);
     mpz_setbit(n, bits - 1);
     for (size_t i = 0; i < FANI_RSA_SMALL_PRIMES; i++)
-        while (mpz_divisible_ui_p(n, table->primes[i]))
-            mpz_divexact_ui(n, n, table->primes[i]);
+        while (mpz_divisible_ui_p(n, primes[i]))
+            mpz_divexact_ui(n, n, primes[i]);
 }
 
 static unsigned weakness_of(fani_rsa_checker *checker, mpz_srcptr n)
@@ -51,9 +51,11 @@ FAN_TEST(rsa_checks, the_table_has_all_primes_and_their_inverses)
     fani_rsa_small_table *t = malloc(sizeof *t);
     mpz_t n;
     mpz_init_set_ui(n, 2);
-    fani_rsa_small_table_make(t);
+    static uint16_t primes[FANI_RSA_SMALL_PRIMES];
+    fani_rsa_small_primes(primes);
+    fani_rsa_small_table_make(t, primes);
     for (size_t i = 0; i < FANI_RSA_SMALL_PRIMES; i++) {
-        EXPECT_U64(t->primes[i], mpz_get_ui(n));
+        EXPECT_U64(primes[i], mpz_get_ui(n));
         mpz_nextprime(n, n);
     }
     EXPECT_TRUE(mpz_cmp_ui(n, 65536) > 0);
@@ -70,32 +72,31 @@ FAN_TEST(rsa_checks, the_table_has_all_primes_and_their_inverses)
 /* Every prime is found alone, and where there is none none is. */
 FAN_TEST(rsa_checks, each_small_prime_is_found_on_each_instruction_set)
 {
-    static const mp_bitcnt_t sizes[] = {40, 1024, 2048, 2050, 2051, 4096, 9000, 65500};
+    static const mp_bitcnt_t sizes[] = {40, 1024, 2048, 2050, 2051, 2080, 2081, 4160, 9000, 65500};
     begin_random(1);
     mpz_t rough, n;
     mpz_inits(rough, n, NULL);
-    fani_rsa_small_table *t = malloc(sizeof *t);
-    fani_rsa_small_table_make(t);
+    static uint16_t primes[FANI_RSA_SMALL_PRIMES];
+    fani_rsa_small_primes(primes);
     for (fani_isa isa = FANI_ISA_SCALAR; isa <= fani_isa_machine(); isa++) {
         fani_rsa_checker *checker = fani_rsa_checker_new(isa);
         for (size_t s = 0; s < sizeof sizes / sizeof *sizes && !shim_failed(); s++) {
             size_t step = sizes[s] > 2048                             ? 501
                           : sizes[s] < 2048 || isa == FANI_ISA_SCALAR ? 37
                                                                       : 3;
-            random_rough(rough, sizes[s], t);
+            random_rough(rough, sizes[s], primes);
             SHIM_CHECK(!(weakness_of(checker, rough) & FAN_WEAKKEYS_SMALL_FACTOR), (void)0,
                        "a factor is seen in a number of %lu bits that has none",
                        (unsigned long)sizes[s]);
             for (size_t i = 0; i < FANI_RSA_SMALL_PRIMES; i += step) {
-                mpz_mul_ui(n, rough, t->primes[i]);
+                mpz_mul_ui(n, rough, primes[i]);
                 SHIM_CHECK(weakness_of(checker, n) & FAN_WEAKKEYS_SMALL_FACTOR, break,
-                           "%s: %u is not found in %lu bits", fani_isa_name(isa), t->primes[i],
+                           "%s: %u is not found in %lu bits", fani_isa_name(isa), primes[i],
                            (unsigned long)sizes[s]);
             }
         }
         fani_rsa_checker_free(checker);
     }
-    free(t);
     mpz_clears(rough, n, NULL);
     gmp_randclear(randomness);
 }
@@ -107,16 +108,15 @@ FAN_TEST(rsa_checks, numbers_of_ones_agree_with_division)
     mpz_init(n);
     for (fani_isa isa = FANI_ISA_SCALAR; isa <= fani_isa_machine(); isa++) {
         fani_rsa_checker *checker = fani_rsa_checker_new(isa);
-        fani_rsa_small_table *t = malloc(sizeof *t);
-        fani_rsa_small_table_make(t);
+        uint16_t primes[FANI_RSA_SMALL_PRIMES];
+        fani_rsa_small_primes(primes);
         for (mp_bitcnt_t bits = 2; bits < 4200; bits += 37) {
             mpz_set_ui(n, 0);
             mpz_setbit(n, bits);
             mpz_sub_ui(n, n, 1);
-            bool want = fani_rsa_small_divisor(t, n) != 0;
+            bool want = fani_rsa_small_divisor(primes, n) != 0;
             EXPECT_I64((weakness_of(checker, n) & FAN_WEAKKEYS_SMALL_FACTOR) != 0, want);
         }
-        free(t);
         fani_rsa_checker_free(checker);
     }
     mpz_clear(n);

@@ -1,26 +1,54 @@
 #include "checks.h"
+#include "small_ifma.h"
 
 #include <stdlib.h>
 
 enum { TINY_BITS = 1024 };
 
 struct fani_rsa_checker {
-    fani_rsa_small_table table;
+    uint16_t primes[FANI_RSA_SMALL_PRIMES];
+    unsigned digit_bits;
+    fani_rsa_ifma_table *ifma;   /* for AVX-512, and then no pairs; or NULL */
+    fani_rsa_small_table *pairs; /* for anything else */
     fani_rsa_small_kernel *kernel;
     uint64_t *digits; /* of FANI_RSA_SMALL_NUMBERS numbers */
     size_t capacity;
     mpz_t a, b, rest; /* scratch */
 };
 
+static bool make_tables(fani_rsa_checker *checker, fani_isa isa)
+{
+    fani_rsa_small_primes(checker->primes);
+#ifdef __x86_64__
+    if (isa == FANI_ISA_AVX512) {
+        checker->digit_bits = FANI_RSA_IFMA_DIGIT_BITS;
+        checker->ifma = malloc(sizeof *checker->ifma);
+        if (checker->ifma)
+            fani_rsa_ifma_table_make(checker->ifma, checker->primes);
+        return checker->ifma;
+    }
+    checker->kernel = isa == FANI_ISA_AVX2 ? fani_rsa_small_avx2 : fani_rsa_small_scalar;
+#else
+    (void)isa;
+    checker->kernel = fani_rsa_small_scalar;
+#endif
+    checker->digit_bits = FANI_RSA_SMALL_DIGIT_BITS;
+    checker->pairs = malloc(sizeof *checker->pairs);
+    if (checker->pairs)
+        fani_rsa_small_table_make(checker->pairs, checker->primes);
+    return checker->pairs;
+}
+
 fani_rsa_checker *fani_rsa_checker_new(fani_isa isa)
 {
     fani_rsa_checker *checker = calloc(1, sizeof *checker);
     if (!checker)
         return NULL;
-    fani_rsa_small_table_make(&checker->table);
-    checker->kernel = fani_rsa_small_kernel_of(isa);
     mpz_inits(checker->a, checker->b, checker->rest, NULL);
-    return checker;
+    if (make_tables(checker, isa))
+        return checker;
+    fani_rsa_checker_free(checker);
+    return NULL;
 }
 
 void fani_rsa_checker_free(fani_rsa_checker *checker)
@@ -29,6 +57,8 @@ void fani_rsa_checker_free(fani_rsa_checker *checker)
         return;
     mpz_clears(checker->a, checker->b, checker->rest, NULL);
     free(checker->digits);
+    free(checker->ifma);
+    free(checker->pairs);
     free(checker);
 }
 
@@ -43,15 +73,15 @@ bool fani_rsa_exponent_is_weak(const unsigned char *bytes, size_t size)
 
 /* ---- Small factors --------------------------------------------------------------------------- */
 
-static void cut_digits(mpz_srcptr n, uint64_t *digits, size_t count)
+static void cut_digits(mpz_srcptr n, unsigned bits, uint64_t *digits, size_t count)
 {
     size_t limbs = mpz_size(n);
     for (size_t i = 0; i < count; i++) {
-        size_t bit = i * FANI_RSA_SMALL_DIGIT_BITS, limb = bit / 64, shift = bit % 64;
+        size_t bit = i * bits, limb = bit / 64, shift = bit % 64;
         uint64_t digit = limb < limbs ? mpz_getlimbn(n, (mp_size_t)limb) >> shift : 0;
-        if (shift > 64 - FANI_RSA_SMALL_DIGIT_BITS && limb + 1 < limbs)
+        if (shift > 64 - bits && limb + 1 < limbs)
             digit |= mpz_getlimbn(n, (mp_size_t)limb + 1) << (64 - shift);
-        digits[i] = digit & (((uint64_t)1 << FANI_RSA_SMALL_DIGIT_BITS) - 1);
+        digits[i] = digit & (((uint64_t)1 << bits) - 1);
     }
 }
 
@@ -67,6 +97,18 @@ static fan_status make_room(fani_rsa_checker *c, size_t digits)
     return FAN_OK;
 }
 
+static void find_divisors(const fani_rsa_checker *c, size_t digits,
+                          bool found[static FANI_RSA_SMALL_NUMBERS])
+{
+#ifdef __x86_64__
+    if (c->ifma) {
+        fani_rsa_small_ifma_avx512(c->ifma, c->digits, digits, found);
+        return;
+    }
+#endif
+    c->kernel(c->pairs, c->digits, digits, found);
+}
+
 /* Of at most FANI_RSA_SMALL_NUMBERS moduli. A number that is a small prime itself has no factor. */
 static fan_status find_small(fani_rsa_checker *c, mpz_srcptr moduli, size_t count,
                              unsigned *weakness)
@@ -75,15 +117,15 @@ static fan_status find_small(fani_rsa_checker *c, mpz_srcptr moduli, size_t coun
     size_t bits = 1;
     for (size_t k = 0; k < count; k++)
         bits = mpz_sizeinbase(moduli + k, 2) > bits ? mpz_sizeinbase(moduli + k, 2) : bits;
-    size_t digits = (bits + FANI_RSA_SMALL_DIGIT_BITS - 1) / FANI_RSA_SMALL_DIGIT_BITS;
+    size_t digits = (bits + c->digit_bits - 1) / c->digit_bits;
     if (make_room(c, FANI_RSA_SMALL_NUMBERS * digits))
         return FAN_E_MEMORY;
     for (size_t k = 0; k < FANI_RSA_SMALL_NUMBERS; k++) /* missing ones are like the first one */
-        cut_digits(moduli + (k < count ? k : 0), c->digits + k * digits, digits);
-    c->kernel(&c->table, c->digits, digits, found);
+        cut_digits(moduli + (k < count ? k : 0), c->digit_bits, c->digits + k * digits, digits);
+    find_divisors(c, digits, found);
     for (size_t k = 0; k < count; k++)
         if ((found[k] || mpz_even_p(moduli + k)) && (mpz_cmp_ui(moduli + k, UINT16_MAX) > 0 ||
-                                                     fani_rsa_small_divisor(&c->table, moduli + k)))
+                                                     fani_rsa_small_divisor(c->primes, moduli + k)))
             weakness[k] |= FAN_WEAKKEYS_SMALL_FACTOR;
     return FAN_OK;
 }
@@ -133,8 +175,8 @@ static fan_status split_small(fani_rsa_checker *c, fani_mpzs *factors)
 {
     fan_status status = FAN_OK;
     for (size_t i = 0; status == FAN_OK && i < FANI_RSA_SMALL_PRIMES; i++) {
-        mpz_set_ui(c->a, c->table.primes[i]);
-        while (status == FAN_OK && mpz_divisible_ui_p(c->rest, c->table.primes[i])) {
+        mpz_set_ui(c->a, c->primes[i]);
+        while (status == FAN_OK && mpz_divisible_ui_p(c->rest, c->primes[i])) {
             mpz_divexact(c->rest, c->rest, c->a);
             status = fani_mpzs_push(factors, c->a);
         }

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-/* All primes below 2^16, by the sieve of Eratosthenes. */
-static void find_primes(uint16_t primes[static FANI_RSA_SMALL_PRIMES])
+/* By the sieve of Eratosthenes. */
+void fani_rsa_small_primes(uint16_t primes[static FANI_RSA_SMALL_PRIMES])
 {
     static const uint32_t limit = 65536;
     uint8_t composite[65536] = {0};
@@ -43,36 +43,23 @@ static void fill_pair(fani_rsa_small_table *t, size_t j, const uint16_t pair[sta
     t->shift[j] = (uint32_t)(((weight << 32) % m << 32) % m);
 }
 
-void fani_rsa_small_table_make(fani_rsa_small_table *table)
+void fani_rsa_small_table_make(fani_rsa_small_table *table,
+                               const uint16_t primes[static FANI_RSA_SMALL_PRIMES])
 {
-    find_primes(table->primes);
     for (size_t j = 0; j < FANI_RSA_SMALL_PAIRS; j++) {
         uint16_t pair[2];
         for (size_t side = 0; side < 2; side++) {
             size_t at = 1 + 2 * j + side; /* 2 is left out */
-            pair[side] = table->primes[at < FANI_RSA_SMALL_PRIMES ? at : 1 + at % 64];
+            pair[side] = primes[at < FANI_RSA_SMALL_PRIMES ? at : 1 + at % 64];
         }
         fill_pair(table, j, pair);
     }
 }
 
-fani_rsa_small_kernel *fani_rsa_small_kernel_of(fani_isa isa)
-{
-#ifdef __x86_64__
-    if (isa == FANI_ISA_AVX512)
-        return fani_rsa_small_avx512;
-    if (isa == FANI_ISA_AVX2)
-        return fani_rsa_small_avx2;
-#else
-    (void)isa;
-#endif
-    return fani_rsa_small_scalar;
-}
-
-unsigned fani_rsa_small_divisor(const fani_rsa_small_table *table, mpz_srcptr n)
+unsigned fani_rsa_small_divisor(const uint16_t primes[static FANI_RSA_SMALL_PRIMES], mpz_srcptr n)
 {
     for (size_t i = 0; i < FANI_RSA_SMALL_PRIMES; i++)
-        if (mpz_divisible_ui_p(n, table->primes[i]) && mpz_cmp_ui(n, table->primes[i]) > 0)
-            return table->primes[i];
+        if (mpz_divisible_ui_p(n, primes[i]) && mpz_cmp_ui(n, primes[i]) > 0)
+            return primes[i];
     return 0;
 }

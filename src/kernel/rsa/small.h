@@ -1,7 +1,8 @@
 /* Which numbers have a prime factor below 2^16: residues modulo all these primes at once.
  *
  * A number is cut into digits of 25 bits; the sum of digit * (2^25)^i mod m over them is the number
- * modulo m, where m is a product of two primes and below 2^32. Lanes hold different m. Sums of one
+ * modulo m, where m is a product of two primes and below 2^32. Lanes hold different m. (AVX-512 has
+ * larger digits: small_ifma.h.) Sums of one
  * chunk of digits stay below 2^64, between chunks they are reduced after Montgomery. */
 #ifndef FANI_RSA_SMALL_H
 #define FANI_RSA_SMALL_H
@@ -25,7 +26,6 @@ enum {
 };
 
 typedef struct fani_rsa_small_table {
-    uint16_t primes[FANI_RSA_SMALL_PRIMES];
     uint32_t modulus[FANI_RSA_SMALL_PAIRS];          /* products of two primes */
     uint32_t inverse[FANI_RSA_SMALL_PAIRS];          /* of the modulus, mod 2^32 */
     uint32_t shift[FANI_RSA_SMALL_PAIRS];            /* 2^(25 * 82 + 64) mod the modulus */
@@ -38,20 +38,22 @@ typedef struct fani_rsa_small_table {
                     [FANI_RSA_SMALL_BLOCK];
 } fani_rsa_small_table;
 
+/* All primes below 2^16. */
+void fani_rsa_small_primes(uint16_t primes[static FANI_RSA_SMALL_PRIMES]);
+
 /* Fills a table. */
-void fani_rsa_small_table_make(fani_rsa_small_table *table);
+void fani_rsa_small_table_make(fani_rsa_small_table *table,
+                               const uint16_t primes[static FANI_RSA_SMALL_PRIMES]);
 
 /* digits: FANI_RSA_SMALL_NUMBERS numbers of `count` digits each, least digit first, at least one.
  * found[k]: whether an odd prime of the table divides number k, 0 among them. */
 typedef void fani_rsa_small_kernel(const fani_rsa_small_table *table, const uint64_t *digits,
                                    size_t count, bool found[static FANI_RSA_SMALL_NUMBERS]);
 
-fani_rsa_small_kernel fani_rsa_small_scalar, fani_rsa_small_avx2, fani_rsa_small_avx512;
+fani_rsa_small_kernel fani_rsa_small_scalar, fani_rsa_small_avx2;
 
-fani_rsa_small_kernel *fani_rsa_small_kernel_of(fani_isa isa);
-
-/* The least prime of the table that divides n > 0 and is not n itself, or 0. By division one by
+/* The least of the primes that divides n > 0 and is not n itself, or 0. By division one by
  * one: for numbers that are known to have one. */
-unsigned fani_rsa_small_divisor(const fani_rsa_small_table *table, mpz_srcptr n);
+unsigned fani_rsa_small_divisor(const uint16_t primes[static FANI_RSA_SMALL_PRIMES], mpz_srcptr n);
 
 #endif
