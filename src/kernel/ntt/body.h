@@ -20,8 +20,6 @@
 
 #include "internal.h"
 
-#define INLINE static inline __attribute__((always_inline))
-
 enum {
     BLOCK_LOG = 9,   /* rows that stay in the first-level cache: 32 KiB */
     CACHED_LOG = 13, /* rows of two transforms that stay in the second-level cache: 1 MiB */

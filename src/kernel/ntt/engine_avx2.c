@@ -23,79 +23,79 @@ typedef struct modulus {
     value p, inverse; /* 1 / p */
 } modulus;
 
-static inline value spread(double x)
+INLINE value spread(double x)
 {
     return _mm256_set1_pd(x);
 }
 
-static inline modulus modulus_of(const fani_ntt_prime *prime)
+INLINE modulus modulus_of(const fani_ntt_prime *prime)
 {
     double p = (double)prime->p;
     return (modulus){spread(p), spread(1 / p)};
 }
 
-static inline value load(const uint64_t *from)
+INLINE value load(const uint64_t *from)
 {
     return _mm256_loadu_pd((const double *)(const void *)from);
 }
 
-static inline void store(uint64_t *to, value x)
+INLINE void store(uint64_t *to, value x)
 {
     _mm256_storeu_pd((double *)(void *)to, x);
 }
 
-static inline value rounded(value x)
+INLINE value rounded(value x)
 {
     return _mm256_round_pd(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
 
-static inline value lower(const modulus *m, value x)
+INLINE value lower(const modulus *m, value x)
 {
     return _mm256_fnmadd_pd(rounded(_mm256_mul_pd(x, m->inverse)), m->p, x);
 }
 
 /* x w, with q about w / p */
-static inline value product(const modulus *m, value x, value w, value q)
+INLINE value product(const modulus *m, value x, value w, value q)
 {
     value high = _mm256_mul_pd(x, w), low = _mm256_fmsub_pd(x, w, high);
     value quotient = rounded(_mm256_mul_pd(x, q));
     return _mm256_add_pd(_mm256_fnmadd_pd(quotient, m->p, high), low);
 }
 
-static inline value root_w(const fani_ntt_root *root)
+INLINE value root_w(const fani_ntt_root *root)
 {
     return _mm256_broadcast_sd((const double *)(const void *)&root->w);
 }
 
-static inline value root_q(const fani_ntt_root *root)
+INLINE value root_q(const fani_ntt_root *root)
 {
     return _mm256_broadcast_sd((const double *)(const void *)&root->q);
 }
 
-static inline value times(const modulus *m, value x, const fani_ntt_root *root)
+INLINE value times(const modulus *m, value x, const fani_ntt_root *root)
 {
     return product(m, x, root_w(root), root_q(root));
 }
 
-static inline value zero(void)
+INLINE value zero(void)
 {
     return _mm256_setzero_pd();
 }
 
-static inline value plus(value x, value y)
+INLINE value plus(value x, value y)
 {
     return _mm256_add_pd(x, y);
 }
 
 /* Signed values need no multiple of p. */
-static inline value minus(const modulus *m, value x, value y, unsigned k)
+INLINE value minus(const modulus *m, value x, value y, unsigned k)
 {
     (void)m;
     (void)k;
     return _mm256_sub_pd(x, y);
 }
 
-static inline void times_plus_minus(const modulus *m, value *x, value *y, const fani_ntt_root *root)
+INLINE void times_plus_minus(const modulus *m, value *x, value *y, const fani_ntt_root *root)
 {
     value t = times(m, *y, root);
     *y = _mm256_sub_pd(*x, t);
@@ -115,7 +115,7 @@ static void finish_roots(fani_ntt_root *roots, size_t count, uint64_t p)
 }
 
 /* Words below 2^52 as doubles: as the low bits of 2^52 and that. */
-static inline value from_words(const uint64_t *words)
+INLINE value from_words(const uint64_t *words)
 {
     const __m256i bias = _mm256_set1_epi64x(0x4330000000000000);
     __m256i x = _mm256_loadu_si256((const __m256i *)(const void *)words);
@@ -171,7 +171,7 @@ static void join(const fani_ntt *plan, const uint64_t *product, size_t first, si
  */
 
 /* Rows of 8 words to x[i] = word i of each row; and back. */
-static inline void turn4(value *x)
+INLINE void turn4(value *x)
 {
     value a = _mm256_unpacklo_pd(x[0], x[1]), b = _mm256_unpackhi_pd(x[0], x[1]);
     value c = _mm256_unpacklo_pd(x[2], x[3]), d = _mm256_unpackhi_pd(x[2], x[3]);
@@ -181,7 +181,7 @@ static inline void turn4(value *x)
     x[3] = _mm256_permute2f128_pd(b, d, 0x31);
 }
 
-static inline void load_rows(const modulus *m, value x[8], const uint64_t *from)
+INLINE void load_rows(const modulus *m, value x[8], const uint64_t *from)
 {
     for (unsigned i = 0; i < 8; i++)
         x[i] = lower(m, load(&from[i % 4 * FANI_NTT_ROW + i / 4 * LANES]));
@@ -190,7 +190,7 @@ static inline void load_rows(const modulus *m, value x[8], const uint64_t *from)
 }
 
 /* c is w of the pair for even rows and -w for odd ones. */
-static inline void roots_of_rows(const fani_ntt_root *roots, value *w, value *q)
+INLINE void roots_of_rows(const fani_ntt_root *roots, value *w, value *q)
 {
     const value odd = _mm256_setr_pd(0.0, -0.0, 0.0, -0.0);
     value first = load(&roots[0].w); /* w, q, w, q */
@@ -200,7 +200,7 @@ static inline void roots_of_rows(const fani_ntt_root *roots, value *w, value *q)
 
 /* x below 10 p, w below p / 2 in absolute values: the quotient from x w itself, which is as exact
  * as from w / p. */
-static inline value variable_product(const modulus *m, value x, value w)
+INLINE value variable_product(const modulus *m, value x, value w)
 {
     value high = _mm256_mul_pd(x, w), low = _mm256_fmsub_pd(x, w, high);
     value quotient = rounded(_mm256_mul_pd(high, m->inverse));
@@ -209,8 +209,8 @@ static inline value variable_product(const modulus *m, value x, value w)
 
 /* out = a b modulo x^8 - c in each lane: the products that go over x^8 are made with c b. Factors
  * are little above p / 2, products therefore, too, and eight of them below 5 p. */
-static inline void multiply_four(const modulus *m, const fani_ntt_root *roots, uint64_t *out,
-                                 const uint64_t *a, const uint64_t *b, bool add)
+INLINE void multiply_four(const modulus *m, const fani_ntt_root *roots, uint64_t *out,
+                          const uint64_t *a, const uint64_t *b, bool add)
 {
     value x[8], y[16], sum[8], w, q;
     load_rows(m, x, a);

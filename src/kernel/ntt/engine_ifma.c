@@ -5,7 +5,7 @@
 
 /* floor(w 2^52 / p) of w below p, from floor(2^100 / p): first 48 bits of the quotient, too small
  * by at most 2, then 4 more of what remains (below 3 p), too small by at most 1, then that one. */
-static inline value quotient52(const modulus *m, value inverse, value w)
+INLINE value quotient52(const modulus *m, value inverse, value w)
 {
     value first = _mm512_madd52hi_epu64(zero(), w, inverse);
     value rest = low_words(_mm512_madd52lo_epu64(_mm512_slli_epi64(w, 48), first, m->negative));
@@ -39,7 +39,7 @@ static void finish_roots(fani_ntt_root *roots, size_t count, uint64_t p)
  *
  * Eight rows at a time, turned so that a lane is a row. */
 
-static inline void load_rows(value x[8], const uint64_t *from)
+INLINE void load_rows(value x[8], const uint64_t *from)
 {
 #pragma GCC unroll 8
     for (unsigned i = 0; i < 8; i++)
@@ -48,7 +48,7 @@ static inline void load_rows(value x[8], const uint64_t *from)
 }
 
 /* (high 2^52 + low) / 2^52 modulo p (Montgomery): below high + p + 2^13 for low below 2^64. */
-static inline value montgomery(const modulus *m, value high, value low)
+INLINE value montgomery(const modulus *m, value high, value low)
 {
     value factor = _mm512_madd52lo_epu64(zero(), low, m->negated);
     value whole = _mm512_madd52lo_epu64(low, factor, m->p);
@@ -57,7 +57,7 @@ static inline value montgomery(const modulus *m, value high, value low)
 }
 
 /* Rows r to r+7 of a node's rows: c is w of the pair for even rows and -w for odd ones. */
-static inline void roots_of_rows(const modulus *m, const fani_ntt_root *roots, value *w, value *q)
+INLINE void roots_of_rows(const modulus *m, const fani_ntt_root *roots, value *w, value *q)
 {
     const value even = _mm512_setr_epi64(0, 0, 2, 2, 4, 4, 6, 6);
     const value odd = _mm512_setr_epi64(1, 1, 3, 3, 5, 5, 7, 7);
@@ -71,8 +71,8 @@ static inline void roots_of_rows(const modulus *m, const fani_ntt_root *roots, v
 /* out = a b modulo x^8 - c in each lane: the products that go over x^8 are made with c b. Eight
  * products of values below 2 p, divided by 2^52, are below 3.2 p as p is below 2^52 / 10: the
  * results are below 4.3 p. */
-static inline void multiply_eight(const modulus *m, const fani_ntt_root *roots, uint64_t *out,
-                                  const uint64_t *a, const uint64_t *b, bool add)
+INLINE void multiply_eight(const modulus *m, const fani_ntt_root *roots, uint64_t *out,
+                           const uint64_t *a, const uint64_t *b, bool add)
 {
     value x[8], y[16], w, q;
     load_rows(x, a);

@@ -11,52 +11,52 @@ typedef struct modulus {
     uint64_t negated; /* -1 / p modulo 2^64 */
 } modulus;
 
-static inline modulus modulus_of(const fani_ntt_prime *prime)
+INLINE modulus modulus_of(const fani_ntt_prime *prime)
 {
     return (modulus){prime->p, prime->split[0].q, prime->negated};
 }
 
-static inline uint64_t high(uint64_t x, uint64_t y)
+INLINE uint64_t high(uint64_t x, uint64_t y)
 {
     return (uint64_t)((unsigned __int128)x * y >> 64);
 }
 
-static inline value load(const uint64_t *from)
+INLINE value load(const uint64_t *from)
 {
     return *from;
 }
 
-static inline void store(uint64_t *to, value x)
+INLINE void store(uint64_t *to, value x)
 {
     *to = x;
 }
 
-static inline value lower(const modulus *m, value x)
+INLINE value lower(const modulus *m, value x)
 {
     return x - high(x, m->inverse) * m->p;
 }
 
-static inline value times(const modulus *m, value x, const fani_ntt_root *root)
+INLINE value times(const modulus *m, value x, const fani_ntt_root *root)
 {
     return x * root->w - high(x, root->q) * m->p;
 }
 
-static inline value zero(void)
+INLINE value zero(void)
 {
     return 0;
 }
 
-static inline value plus(value x, value y)
+INLINE value plus(value x, value y)
 {
     return x + y;
 }
 
-static inline value minus(const modulus *m, value x, value y, unsigned k)
+INLINE value minus(const modulus *m, value x, value y, unsigned k)
 {
     return x - y + k * m->p;
 }
 
-static inline void times_plus_minus(const modulus *m, value *x, value *y, const fani_ntt_root *root)
+INLINE void times_plus_minus(const modulus *m, value *x, value *y, const fani_ntt_root *root)
 {
     value product = times(m, *y, root);
     *y = *x + 2 * m->p - product;
@@ -102,7 +102,7 @@ static void join(const fani_ntt *plan, const uint64_t *product, size_t first, si
 }
 
 /* x / 2^64 modulo p (Montgomery), x below 2^64 p: below 2 p. */
-static inline uint64_t montgomery(unsigned __int128 x, uint64_t p, uint64_t negated)
+INLINE uint64_t montgomery(unsigned __int128 x, uint64_t p, uint64_t negated)
 {
     return (uint64_t)((x + (unsigned __int128)((uint64_t)x * negated) * p) >> 64);
 }

@@ -28,12 +28,12 @@ typedef struct modulus {
     value negated; /* -1 / p modulo 2^52 */
 } modulus;
 
-static inline value spread(uint64_t x)
+INLINE value spread(uint64_t x)
 {
     return _mm512_set1_epi64((long long)x);
 }
 
-static inline modulus modulus_of(const fani_ntt_prime *prime)
+INLINE modulus modulus_of(const fani_ntt_prime *prime)
 {
     return (modulus){.negative = spread(WORD_MASK + 1 - prime->p),
                      .inverse = spread((WORD_MASK + 1) / prime->p),
@@ -42,45 +42,45 @@ static inline modulus modulus_of(const fani_ntt_prime *prime)
                      .negated = spread(prime->negated & WORD_MASK)};
 }
 
-static inline value load(const uint64_t *from)
+INLINE value load(const uint64_t *from)
 {
     return _mm512_loadu_si512(from);
 }
 
-static inline void store(uint64_t *to, value x)
+INLINE void store(uint64_t *to, value x)
 {
     _mm512_storeu_si512(to, x);
 }
 
-static inline value zero(void)
+INLINE value zero(void)
 {
     return _mm512_setzero_si512();
 }
 
-static inline value lower(const modulus *m, value x)
+INLINE value lower(const modulus *m, value x)
 {
     value quotient = _mm512_madd52hi_epu64(zero(), x, m->inverse);
     return _mm512_madd52lo_epu64(x, quotient, m->negative);
 }
 
 /* sum + x w */
-static inline value add_times(const modulus *m, value sum, value x, value w, value q)
+INLINE value add_times(const modulus *m, value sum, value x, value w, value q)
 {
     value quotient = _mm512_madd52hi_epu64(zero(), x, q);
     return _mm512_madd52lo_epu64(_mm512_madd52lo_epu64(sum, x, w), quotient, m->negative);
 }
 
-static inline value times(const modulus *m, value x, const fani_ntt_root *root)
+INLINE value times(const modulus *m, value x, const fani_ntt_root *root)
 {
     return add_times(m, zero(), x, spread(root->w), spread(root->q));
 }
 
-static inline value plus(value x, value y)
+INLINE value plus(value x, value y)
 {
     return _mm512_add_epi64(x, y);
 }
 
-static inline value minus(const modulus *m, value x, value y, unsigned k)
+INLINE value minus(const modulus *m, value x, value y, unsigned k)
 {
     value offset = m->twice;
     if (k == 4)
@@ -91,7 +91,7 @@ static inline value minus(const modulus *m, value x, value y, unsigned k)
 }
 
 /* x - y w = 2 x + 2 p - (x + y w) */
-static inline void times_plus_minus(const modulus *m, value *x, value *y, const fani_ntt_root *root)
+INLINE void times_plus_minus(const modulus *m, value *x, value *y, const fani_ntt_root *root)
 {
     value sum = add_times(m, *x, *y, spread(root->w), spread(root->q));
     value both = _mm512_add_epi64(*x, _mm512_add_epi64(*x, m->twice));
@@ -99,20 +99,20 @@ static inline void times_plus_minus(const modulus *m, value *x, value *y, const 
     *y = _mm512_sub_epi64(both, sum);
 }
 
-static inline value low_words(value x)
+INLINE value low_words(value x)
 {
     return _mm512_and_si512(x, spread(WORD_MASK));
 }
 
 /* Below p, from below 2 p and any upper bits. */
-static inline value canonical(const modulus *m, value x)
+INLINE value canonical(const modulus *m, value x)
 {
     x = low_words(x);
     return _mm512_min_epu64(x, _mm512_sub_epi64(x, m->p));
 }
 
 /* The 8 by 8 words of these vectors, rows and columns exchanged. */
-static inline void turn(value x[8])
+INLINE void turn(value x[8])
 {
     value a[8], b[8];
 #pragma GCC unroll 4

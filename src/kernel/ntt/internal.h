@@ -12,6 +12,9 @@
 
 #include "ntt.h"
 
+/* For code that is to be compiled anew for each constant it is called with. */
+#define INLINE static inline __attribute__((always_inline))
+
 enum {
     FANI_NTT_ROW = 8,     /* words */
     FANI_NTT_GROUP = 512, /* coefficients; slices consist of whole groups */

@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#define INLINE static inline __attribute__((always_inline))
-
 enum {
     BLOCK = 64, /* coefficients: they take `bits` limbs */
     VALUE_LIMBS = FANI_NTT_COFACTOR_LIMBS,

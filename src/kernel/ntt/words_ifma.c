@@ -10,19 +10,21 @@ enum {
     BITS_MAX = 192,
     LIMBS_MAX = BITS_MAX + LANES, /* of a block, and what is read or written too much */
     PARTS = 4,                    /* words of a coefficient */
-    /* A block's words of 52 bits, those of the last coefficient that stick out, and as many as make
-     * FANI_NTT_CARRY_LIMBS limbs more. */
-    WORDS_MAX = BITS_MAX * 64 / BITS + FANI_NTT_PRIMES_MAX + 12,
+    /* Words of 52 bits of as many limbs, in whole cycles. */
+    LIMB_CYCLE = 13,
+    LIMB_CYCLE_WORDS = 16,
+    WORDS_MAX = (BITS_MAX + FANI_NTT_CARRY_LIMBS + LIMB_CYCLE - 1) / LIMB_CYCLE * LIMB_CYCLE_WORDS,
 };
 
-static inline value shift_left(value x, unsigned count)
+/* All lanes by the same count, which is a vector, too: that takes one operation less. */
+INLINE value shift_left(value x, value count)
 {
-    return _mm512_sll_epi64(x, _mm_cvtsi32_si128((int)count));
+    return _mm512_sllv_epi64(x, count);
 }
 
-static inline value shift_right(value x, unsigned count)
+INLINE value shift_right(value x, value count)
 {
-    return _mm512_srl_epi64(x, _mm_cvtsi32_si128((int)count));
+    return _mm512_srlv_epi64(x, count);
 }
 
 /* ---- Split ------------------------------------------------------------------------------------
@@ -39,19 +41,21 @@ static void turn_limbs(const mp_limb_t *a, unsigned bits, value limbs[LIMBS_MAX 
 }
 
 /* Word k of the coefficient at this bit of each block. */
-static inline value word_at(const value *limbs, unsigned bit, unsigned bits, unsigned k)
+INLINE value word_at(const value *limbs, unsigned bit, unsigned bits, unsigned k)
 {
     unsigned left = bits - BITS * k, at = (bit + BITS * k) / 64, shift = (bit + BITS * k) % 64;
     uint64_t mask = left < BITS ? (UINT64_C(1) << left) - 1 : WORD_MASK;
-    value low = shift_right(limbs[at], shift), high = shift_left(limbs[at + 1], 64 - shift);
+    value low = shift_right(limbs[at], spread(shift));
+    value high = shift_left(limbs[at + 1], spread(64 - shift));
     return _mm512_and_si512(_mm512_or_si512(low, high), spread(mask));
 }
 
 /* Words in the order of coefficients: words[k][block] is word k of eight neighbours. */
-static inline void words_at(const value *limbs, unsigned first, unsigned bits, unsigned count,
-                            value words[PARTS][BLOCKS])
+INLINE void words_at(const value *limbs, unsigned first, unsigned bits, unsigned count,
+                     value words[PARTS][BLOCKS])
 {
     for (unsigned k = 0; k < count; k++) {
+#pragma GCC unroll 8
         for (unsigned i = 0; i < LANES; i++)
             words[k][i] = word_at(limbs, (first + i) * bits, bits, k);
         turn(words[k]);
@@ -59,19 +63,20 @@ static inline void words_at(const value *limbs, unsigned first, unsigned bits, u
 }
 
 /* The sum of at most four values below 2 p. */
-static inline void put(const modulus *m, const fani_ntt_prime *prime, unsigned count,
-                       value words[PARTS][BLOCKS], uint64_t *to)
+INLINE void put(const modulus *m, const fani_ntt_prime *prime, unsigned count,
+                value words[PARTS][BLOCKS], uint64_t *to)
 {
+#pragma GCC unroll 8
     for (unsigned i = 0; i < BLOCKS; i++) {
         value x = lower(m, words[0][i]);
+#pragma GCC unroll 8
         for (unsigned k = 1; k < count; k++)
             x = add_times(m, x, words[k][i], spread(prime->split[k].w), spread(prime->split[k].q));
         store(to + (size_t)i * BLOCK, x);
     }
 }
 
-static inline void split_group(const fani_ntt *plan, const mp_limb_t *a, uint64_t *to,
-                               unsigned count)
+INLINE void split_group(const fani_ntt *plan, const mp_limb_t *a, uint64_t *to, unsigned count)
 {
     value limbs[LIMBS_MAX + 1], words[PARTS][BLOCKS];
     unsigned bits = plan->sizes.bits;
@@ -121,9 +126,10 @@ void fani_ntt_split_ifma(const fani_ntt *plan, uint64_t *transform, const mp_lim
  */
 
 /* Residues first .. first+7 of each block, times join, below p. */
-static inline void take(const modulus *m, const fani_ntt_prime *prime, const uint64_t *from,
-                        value x[LANES])
+INLINE void take(const modulus *m, const fani_ntt_prime *prime, const uint64_t *from,
+                 value x[LANES])
 {
+#pragma GCC unroll 8
     for (unsigned k = 0; k < BLOCKS; k++)
         x[k] = canonical(m, times(m, load(from + (size_t)k * BLOCK), &prime->join));
     turn(x);
@@ -131,15 +137,18 @@ static inline void take(const modulus *m, const fani_ntt_prime *prime, const uin
 
 /* The coefficient with these residues, in words of 52 bits: see combine in words.c. What leaves the
  * last word are multiples of 2^(52 primes): -product is taken modulo that. */
-static inline void combine(const fani_ntt *plan, unsigned primes, value x[][LANES], unsigned i,
-                           value words[FANI_NTT_PRIMES_MAX])
+INLINE void combine(const fani_ntt *plan, unsigned primes, value x[][LANES], unsigned i,
+                    value words[FANI_NTT_PRIMES_MAX])
 {
     value parts = spread(UINT64_C(1) << 47);
+#pragma GCC unroll 8
     for (unsigned k = 0; k < primes; k++)
         words[k] = zero();
+#pragma GCC unroll 8
     for (unsigned j = 0; j < primes; j++) {
         const fani_ntt_prime *prime = plan->prime + j;
         parts = _mm512_madd52hi_epu64(parts, x[j][i], spread(prime->inverse >> 12));
+#pragma GCC unroll 8
         for (unsigned k = 0; k + 1 < primes; k++) {
             value cofactor = spread(prime->cofactor52[k]);
             words[k] = _mm512_madd52lo_epu64(words[k], x[j][i], cofactor);
@@ -147,6 +156,7 @@ static inline void combine(const fani_ntt *plan, unsigned primes, value x[][LANE
         }
     }
     parts = _mm512_srli_epi64(parts, 48);
+#pragma GCC unroll 8
     for (unsigned k = 0; k < primes; k++) {
         value negative = spread(plan->negative52[k]);
         words[k] = _mm512_madd52lo_epu64(words[k], parts, negative);
@@ -157,41 +167,48 @@ static inline void combine(const fani_ntt *plan, unsigned primes, value x[][LANE
 
 /* Adds words (below 2^57, the last modulo 2^52) at a bit of each block. Each word of a block gets
  * at most four such addends: they stay below 2^55. */
-static inline void add_shifted(value *block, unsigned bit, unsigned primes, value *words)
+INLINE void add_shifted(value *block, unsigned bit, unsigned primes, value *words)
 {
     value *to = block + bit / BITS, before = zero();
-    unsigned shift = bit % BITS;
+    const value left = spread(bit % BITS), right = spread(BITS - bit % BITS);
+#pragma GCC unroll 8
     for (unsigned k = 0; k < primes; k++) {
         if (k + 1 < primes)
             words[k + 1] = _mm512_add_epi64(words[k + 1], _mm512_srli_epi64(words[k], BITS));
         words[k] = low_words(words[k]);
-        value both = _mm512_or_si512(shift_left(words[k], shift), before);
+        value both = _mm512_or_si512(shift_left(words[k], left), before);
         to[k] = _mm512_add_epi64(to[k], low_words(both));
-        before = shift_right(words[k], BITS - shift);
+        before = shift_right(words[k], right);
     }
     to[primes] = _mm512_add_epi64(to[primes], before);
 }
 
-static void settle_words(value *block, unsigned count)
+/* Words to limbs, in place: 16 words are 13 limbs, so that all shifts are constants. What a word
+ * has above its 52 bits goes over to the next one first. */
+static void words_to_limbs(value *block, unsigned count)
 {
-    value over = zero();
-    for (unsigned i = 0; i < count; i++) {
-        value sum = _mm512_add_epi64(block[i], over);
-        over = _mm512_srli_epi64(sum, BITS);
-        block[i] = low_words(sum);
+    value over = zero(), word[LIMB_CYCLE_WORDS];
+    value *limb = block;
+    for (unsigned i = 0; i < count; i += LIMB_CYCLE_WORDS) {
+#pragma GCC unroll 16
+        for (unsigned k = 0; k < LIMB_CYCLE_WORDS; k++) {
+            value sum = _mm512_add_epi64(block[i + k], over);
+            over = _mm512_srli_epi64(sum, BITS);
+            word[k] = low_words(sum);
+        }
+#pragma GCC unroll 13
+        for (unsigned k = 0; k < LIMB_CYCLE; k++) {
+            unsigned at = k * 64 / BITS, shift = k * 64 % BITS;
+            value low = _mm512_srli_epi64(word[at], shift);
+            value x = _mm512_or_si512(low, _mm512_slli_epi64(word[at + 1], BITS - shift));
+            if (2 * BITS - shift < 64)
+                x = _mm512_or_si512(x, _mm512_slli_epi64(word[at + 2], 2 * BITS - shift));
+            *limb++ = x;
+        }
     }
 }
 
-/* Limb i of each block. */
-static inline value limb_at(const value *block, unsigned i)
-{
-    unsigned at = i * 64 / BITS, shift = i * 64 % BITS;
-    value low = shift_right(block[at], shift), next = shift_left(block[at + 1], BITS - shift);
-    value last = shift_left(block[at + 2], 2 * BITS - shift); /* nothing if beyond the limb */
-    return _mm512_or_si512(_mm512_or_si512(low, next), last);
-}
-
-/* Writes the limbs of each block, and those that stick out to over[]. */
+/* Writes the limbs that are in block, and those that stick out to over[]. */
 static void put_limbs(const value *block, unsigned bits, mp_limb_t *out,
                       mp_limb_t over[BLOCKS][FANI_NTT_CARRY_LIMBS])
 {
@@ -200,23 +217,24 @@ static void put_limbs(const value *block, unsigned bits, mp_limb_t *out,
         unsigned left = bits - i < LANES ? bits - i : LANES;
         const __mmask8 there = (__mmask8)((1U << left) - 1);
         for (unsigned k = 0; k < LANES; k++)
-            x[k] = limb_at(block, i + k);
+            x[k] = block[i + k];
         turn(x);
         for (unsigned k = 0; k < BLOCKS; k++)
             _mm512_mask_storeu_epi64(out + (size_t)k * bits + i, there, x[k]);
     }
     for (unsigned k = 0; k < FANI_NTT_CARRY_LIMBS; k++)
-        x[k] = limb_at(block, bits + k);
+        x[k] = block[bits + k];
     turn(x);
     for (unsigned k = 0; k < BLOCKS; k++)
         store(over[k], x[k]);
 }
 
-static inline void join_group(const fani_ntt *plan, const uint64_t *from, mp_limb_t *out,
-                              mp_limb_t over[BLOCKS][FANI_NTT_CARRY_LIMBS], unsigned primes)
+INLINE void join_group(const fani_ntt *plan, const uint64_t *from, mp_limb_t *out,
+                       mp_limb_t over[BLOCKS][FANI_NTT_CARRY_LIMBS], unsigned primes)
 {
     value block[WORDS_MAX], x[FANI_NTT_PRIMES_MAX][LANES], words[FANI_NTT_PRIMES_MAX];
-    unsigned bits = plan->sizes.bits, count = (bits + FANI_NTT_CARRY_LIMBS) * 64 / BITS + 3;
+    unsigned bits = plan->sizes.bits, limbs = bits + FANI_NTT_CARRY_LIMBS;
+    unsigned count = (limbs + LIMB_CYCLE - 1) / LIMB_CYCLE * LIMB_CYCLE_WORDS;
     for (unsigned i = 0; i < count; i++)
         block[i] = zero();
     for (unsigned i = 0; i < BLOCK; i += LANES) {
@@ -229,7 +247,7 @@ static inline void join_group(const fani_ntt *plan, const uint64_t *from, mp_lim
             add_shifted(block, (i + k) * bits, primes, words);
         }
     }
-    settle_words(block, count);
+    words_to_limbs(block, count);
     put_limbs(block, bits, out, over);
 }
 
