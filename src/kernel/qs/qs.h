@@ -19,9 +19,8 @@
 #include <stdint.h>
 
 enum {
-    /* Changes whenever (n, parameters) would give other relations for the same index, or n has
-     * other parameters. */
-    FANI_QS_VERSION = 2,
+    /* Changes whenever (n, parameters) would give other relations for the same index. */
+    FANI_QS_VERSION = 1,
     FANI_QS_BITS_MIN = 80,
     FANI_QS_BITS_MAX = 400,
     FANI_QS_A_PRIMES = 20,     /* a has at most so many primes */
