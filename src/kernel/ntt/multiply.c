@@ -4,7 +4,7 @@
 /* Limbs of the shorter factor from which a product by transforms is quicker than mpn_mul, its plan
  * included: measured by bench/ntt. */
 static const size_t pays_from[] = {
-    [FANI_ISA_SCALAR] = 100000, [FANI_ISA_AVX2] = 2500, [FANI_ISA_AVX512] = 600};
+    [FANI_ISA_SCALAR] = 100000, [FANI_ISA_AVX2] = 2000, [FANI_ISA_AVX512] = 500};
 
 void fani_ntt_transform(const fani_ntt *plan, uint64_t *transform, const mp_limb_t *a, size_t an)
 {

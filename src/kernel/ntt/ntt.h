@@ -130,8 +130,7 @@ fan_status fani_ntt_mul(mp_limb_t *out, const mp_limb_t *a, size_t an, const mp_
                         size_t bn, fani_isa isa);
 
 /* Whether fani_ntt_mul multiplies by transforms: whether they are quicker than mpn_mul, the making
- * of a plan included. With a plan and memory that are kept, they are from about half of those
- * lengths on. */
+ * of a plan included. */
 bool fani_ntt_pays(size_t an, size_t bn, fani_isa isa);
 
 #endif
