@@ -365,7 +365,6 @@ typedef struct spreading {
     size_t at; /* the entry */
     mpz_t divisor;
     fan_deadline deadline;
-    uint64_t relations; /* of the sieve that an earlier run had; UINT64_MAX: not told yet */
 } spreading;
 
 static bool is_stopped(void *user)
@@ -453,10 +452,6 @@ static void tell_search(void *user, const fani_curves_progress *p)
 static void tell_sieve(void *user, const fani_sieve_progress *p)
 {
     spreading *s = user;
-    if (s->relations == UINT64_MAX)
-        s->relations = p->relations;
-    double rate =
-        p->elapsed_seconds > 0 ? (double)(p->relations - s->relations) / p->elapsed_seconds : 0;
     char text[FANI_HARD_TEXT], left[32];
     size_t digits = fani_hard_digits(s->f->entries[s->at].value);
     time_left(p->eta_seconds, left);
@@ -465,7 +460,7 @@ static void tell_sieve(void *user, const fani_sieve_progress *p)
     else
         snprintf(text, sizeof text,
                  "sieve of %zu digits: %" PRIu64 " relations with %zu of %zu cycles, %.0f/s%s",
-                 digits, p->relations, p->cycles, p->wanted, rate, left);
+                 digits, p->relations, p->cycles, p->wanted, p->rate, left);
     tell_stage(s, text);
 }
 
@@ -521,7 +516,6 @@ static fan_status sieve(spreading *s, fan_error *error)
     if (s->hard->base && fani_hard_files_name(&s->item->files, s->hard->base, FANI_HARD_SIEVE, n,
                                               &options.state) != FAN_OK)
         return no_memory(error);
-    s->relations = UINT64_MAX;
     fan_status status = tell_estimate(s, options.isa, error);
     return status == FAN_OK ? fani_sieve_over(n, &options, s->divisor, error) : status;
 }

@@ -46,7 +46,8 @@ typedef struct sieve {
     size_t found_before;  /* relations in the set when collecting began */
     fani_sieve_stage stage;
     int64_t began, looked, told;
-    fan_status ended; /* what a look has found while solving */
+    int64_t collecting; /* since when; 0: the state is being read */
+    fan_status ended;   /* what a look has found while solving */
 } sieve;
 
 static fan_status out_of(const sieve *s, fan_status status)
@@ -56,13 +57,20 @@ static fan_status out_of(const sieve *s, fan_status status)
 
 /* ---- Looks ----------------------------------------------------------------------------------- */
 
+/* Relations a second since collecting began; 0: not known. */
+static double rate_of(const sieve *s, int64_t now)
+{
+    double seconds = (double)(now - s->collecting) / NS_PER_S;
+    double found = (double)fani_qs_set_count(s->set) - (double)s->found_before;
+    return s->collecting && seconds > 0 ? found / seconds : 0;
+}
+
 /* Seconds until there are enough: full relations come with time, cycles with its square. */
-static double eta(const sieve *s, double seconds, double wanted)
+static double eta(const sieve *s, double rate, double wanted)
 {
     double full = (double)s->full, pairs = (double)fani_qs_set_cycles(s->set) - full;
-    double all = (double)fani_qs_set_count(s->set), now = all - (double)s->found_before;
     double low = 1, high = 1e9;
-    if (now < 1 || s->stage == FANI_SIEVE_SOLVE)
+    if (rate <= 0 || s->stage == FANI_SIEVE_SOLVE)
         return -1;
     while (high - low > 1e-4 * low) {
         double times = (low + high) / 2;
@@ -71,23 +79,25 @@ static double eta(const sieve *s, double seconds, double wanted)
         else
             high = times;
     }
-    return (low - 1) * all / now * seconds;
+    return (low - 1) * (double)fani_qs_set_count(s->set) / rate;
 }
 
 static void tell(sieve *s, int64_t now)
 {
-    double seconds = (double)(now - s->began) / NS_PER_S;
+    double rate = rate_of(s, now);
     size_t wanted = fani_qs_set_wanted(s->set);
     s->told = now;
-    s->options->progress(s->options->user, &(fani_sieve_progress){
-                                               .stage = s->stage,
-                                               .cycles = fani_qs_set_cycles(s->set),
-                                               .wanted = wanted,
-                                               .relations = fani_qs_set_count(s->set),
-                                               .units = s->window.next + s->window.count,
-                                               .elapsed_seconds = seconds,
-                                               .eta_seconds = eta(s, seconds, (double)wanted),
-                                           });
+    s->options->progress(s->options->user,
+                         &(fani_sieve_progress){
+                             .stage = s->stage,
+                             .cycles = fani_qs_set_cycles(s->set),
+                             .wanted = wanted,
+                             .relations = fani_qs_set_count(s->set),
+                             .units = s->window.next + s->window.count,
+                             .rate = rate,
+                             .elapsed_seconds = (double)(now - s->began) / NS_PER_S,
+                             .eta_seconds = eta(s, rate, (double)wanted),
+                         });
 }
 
 /* Follows the number of workers, which may change. */
@@ -374,6 +384,7 @@ static fan_status make(sieve *s, mpz_srcptr n)
 static fan_status search(sieve *s, mpz_ptr divisor)
 {
     s->found_before = fani_qs_set_count(s->set);
+    s->collecting = fani_clock_ns();
     for (;;) {
         fan_status status = collect(s);
         if (status == FAN_OK)

@@ -20,6 +20,7 @@ typedef struct fani_sieve_progress {
     size_t wanted;          /* never 0 */
     uint64_t relations;     /* in all, those of the journal too */
     uint64_t units;         /* finished, those of the journal too */
+    double rate;            /* relations a second that this call collects; 0: not known */
     double elapsed_seconds; /* of this call */
     double eta_seconds; /* until there are enough, by the speed of this call; negative: not known */
 } fani_sieve_progress;
