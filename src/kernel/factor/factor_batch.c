@@ -192,10 +192,8 @@ static void run_lucas(work *w, const fani_engine *engine, queue *q)
 {
     vector v;
     take(w, q, engine->lanes, &v);
-    for (unsigned i = 0; i < v.count; i++)
+    for (unsigned i = 0; i < engine->lanes; i++) /* few vectors have lanes that are left over */
         v.other[i] = fani_lucas_parameter(v.n[i]);
-    for (unsigned i = v.count; i < engine->lanes; i++) /* as take() does */
-        v.other[i] = v.other[i % v.count];
     engine->lucas(v.n, v.one, v.other, v.bytes);
     for (unsigned i = 0; i < v.count; i++) {
         part *p = &w->pool[v.names[i]];
