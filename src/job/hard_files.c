@@ -14,8 +14,9 @@
 #include "base/error.h"
 #include "job/state.h"
 #include "kernel/factor/unfinished.h"
+#include "stage/journal_lock.h"
 
-enum { HASH_DIGITS = 16 };
+enum { HASH_DIGITS = 16, BEAT_MS = 10000 };
 
 static const char *const kinds[] = {[FANI_HARD_CURVES] = ".curves-", [FANI_HARD_SIEVE] = ".sieve-"};
 
@@ -38,8 +39,9 @@ fan_status fani_hard_files_base(const fani_job_run *run, char **base, fan_error 
     *base = name ? strdup(name) : NULL;
     if (name && !*base)
         return no_memory(error);
-    return name && fani_job_flag(run->job, FANI_KEY_RESTART) ? fani_hard_files_sweep(name, error)
-                                                             : FAN_OK;
+    if (!name || !fani_job_flag(run->job, FANI_KEY_RESTART))
+        return FAN_OK;
+    return fani_hard_files_sweep(name, fani_job_flag(run->job, FANI_KEY_BREAK_LOCK), error);
 }
 
 static bool hash_of(mpz_srcptr n, uint64_t *hash)
@@ -115,7 +117,26 @@ static bool is_ours(const char *name, const char *base)
     return false;
 }
 
-static fan_status sweep(const char *folder, const char *base, fan_error *error)
+/* Under its lock, as another run may be at work on it. What a killed one has locked is unlocked. */
+static fan_status take_away_unused(const char *path, bool break_lock, fan_error *error)
+{
+    const fani_journal_lock_options options = {.break_lock = break_lock, .beat_ms = BEAT_MS};
+    fani_journal_place place;
+    fani_journal_lock lock;
+    fan_status status = fani_journal_place_open(&fani_journal_system_io, path, &place, error);
+    if (status != FAN_OK)
+        return status;
+    status = fani_journal_lock_take(&place, &options, &lock, error);
+    if (status == FAN_OK) {
+        status = take_away(path, error);
+        fan_status given = fani_journal_lock_give(&lock, status == FAN_OK ? error : NULL);
+        status = status == FAN_OK ? given : status;
+    }
+    fani_journal_place_close(&place);
+    return status;
+}
+
+static fan_status sweep(const char *folder, const char *base, bool break_lock, fan_error *error)
 {
     fan_status status = FAN_OK;
     DIR *entries = opendir(folder);
@@ -130,20 +151,20 @@ static fan_status sweep(const char *folder, const char *base, fan_error *error)
         if (asprintf(&path, "%s/%s", folder, entry->d_name) < 0)
             status = no_memory(error);
         else
-            status = take_away(path, error);
+            status = take_away_unused(path, break_lock, error);
         free(path);
     }
     (void)closedir(entries);
     return status;
 }
 
-fan_status fani_hard_files_sweep(const char *base, fan_error *error)
+fan_status fani_hard_files_sweep(const char *base, bool break_lock, fan_error *error)
 {
     const char *slash = strrchr(base, '/');
     if (!slash)
-        return sweep(".", base, error);
+        return sweep(".", base, break_lock, error);
     char *folder = strndup(base, slash == base ? 1 : (size_t)(slash - base));
-    fan_status status = folder ? sweep(folder, slash + 1, error) : no_memory(error);
+    fan_status status = folder ? sweep(folder, slash + 1, break_lock, error) : no_memory(error);
     free(folder);
     return status;
 }

@@ -22,7 +22,7 @@ void fani_hard_files_clear(fani_hard_files *files);
 
 /* What the names of a run's files begin with, malloc'd: its output, where that has a ledger, or the
  * key `state`; NULL: nothing is kept. A run that begins anew (`restart`) removes what earlier ones
- * have left. FAN_E_MEMORY, FAN_E_OUTPUT. */
+ * have left. Errors: FAN_E_MEMORY, and of fani_hard_files_sweep. */
 fan_status fani_hard_files_base(const fani_job_run *run, char **base, fan_error *error);
 
 /* *name = the file for composite n, owned by `files`. FAN_E_MEMORY. */
@@ -34,7 +34,8 @@ fan_status fani_hard_files_name(fani_hard_files *files, const char *base, fani_h
 fan_status fani_hard_files_forget(const fani_hard_files *files, fani_job_run *run,
                                   fan_error *error);
 
-/* Removes all files of this base. FAN_E_OUTPUT, FAN_E_MEMORY. */
-fan_status fani_hard_files_sweep(const char *base, fan_error *error);
+/* Removes all files of this base, each under its lock. FAN_E_BUSY: another run is at work on one;
+ * FAN_E_OUTPUT, FAN_E_MEMORY, FAN_E_SYSTEM. */
+fan_status fani_hard_files_sweep(const char *base, bool break_lock, fan_error *error);
 
 #endif

@@ -740,7 +740,7 @@ fan_status fani_list_run(fani_job_run *run, const fani_list *list, fan_error *er
         status = map_all(&lr, error);
     if (status == FAN_OK && lr.hard &&
         run->state) /* what a kill has left of a number that is done */
-        status = fani_hard_files_sweep(run->output, error);
+        status = fani_hard_files_sweep(run->output, false, error);
     fani_run_progress(run, run->result->summary.items + run->result->bad_inputs, true);
     fani_reader_free(lr.reader);
     fani_hard_free(lr.hard);

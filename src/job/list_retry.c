@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "job/hard_files.h"
 #include "job/list_hard.h"
 #include "job/list_internal.h"
 #include "job/outcome_bytes.h"
@@ -221,6 +222,8 @@ fan_status fani_list_retry(fani_job_run *run, const fani_list *list, fan_error *
     if (status == FAN_OK)
         status = fani_list_map(&p.listing, fan_source_callback(pull, &p, UINT64_MAX),
                                fan_sink_callback(put, &p), FAN_ORDER_INDEX, error);
+    if (status == FAN_OK && p.listing.hard) /* as after the first pass */
+        status = fani_hard_files_sweep(run->output, false, error);
     clear_behind(&p);
     free(p.behind);
     fani_hard_free(p.listing.hard);

@@ -207,6 +207,31 @@ interrupted again "$fanfold" factor --output again "$long"
 check test -n "$(state_of again)"
 run "$fanfold" factor --output again --restart 12 && expect 0 && nothing_left again
 
+what='to begin again what was killed'
+"$fanfold" factor --output again "$long" >out 2>err </dev/null &
+pid=$!
+works "$pid" again 30000
+kill -KILL "$pid"
+wait "$pid" 2>shell
+run "$fanfold" factor --output again --restart 12 && expect 0 && nothing_left again
+
+what='to begin again what another run is at work on'
+"$fanfold" factor --state busy "$long" >out 2>err </dev/null &
+pid=$!
+works "$pid" busy 30000
+run "$fanfold" factor --state busy --restart "$long"
+expect 3 ''
+says "is being written by pid $pid"
+check test -n "$(state_of busy)"
+kill -KILL "$pid"
+wait "$pid" 2>shell
+run "$fanfold" factor --state busy --restart --timeout 0.1 "$long" && expect 1 && nothing_left busy
+
+what='of a pass over what failed nothing is left either'
+run "$fanfold" factor --timeout 0.1 --output once "$first" && expect 1
+touch once.sieve-0123456789abcdef
+run "$fanfold" factor --output once --retry-failed "$first" && expect 0 && nothing_left once
+
 what='an estimate before'
 run "$fanfold" factor --dry-run 12 "$first" && expect 0
 grep -q '^estimate' out && fail "$what: of what is quick: $(cat out)"
