@@ -1,5 +1,6 @@
 /* The keys of a weakkeys job: read from files of any form into one list. */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <search.h>
 #include <stdio.h>
@@ -110,7 +111,8 @@ static fan_status take_key(void *context, const fani_rsa_key *key, fan_error *er
 
 /* ---- Files ----------------------------------------------------------------------------------- */
 
-/* What may keep a reader waiting for ever, read so that a stop is seen meanwhile. */
+/* An input, read so that a stop is seen while it keeps its reader waiting, and between any two
+ * pieces of one that has no keys and may have no end. */
 typedef struct waiting_stream {
     const fani_job_run *run;
     int fd;
@@ -121,19 +123,35 @@ static ssize_t read_waiting(void *cookie, char *bytes, size_t size)
     const waiting_stream *w = cookie;
     struct pollfd entry = {.fd = w->fd, .events = POLLIN};
     int ready;
-    while ((ready = poll(&entry, 1, STOP_POLL_MS)) == 0 || (ready < 0 && errno == EINTR))
+    do {
         if (fani_run_is_stopped(w->run)) {
             errno = EINTR;
             return -1;
         }
+        ready = poll(&entry, 1, STOP_POLL_MS);
+    } while (ready == 0 || (ready < 0 && errno == EINTR));
     return read(w->fd, bytes, size);
 }
 
-/* Standard input; *w must outlive it. NULL with errno. */
-static FILE *open_stdin(const fani_job_run *run, waiting_stream *w)
+/* Standard input stays open. */
+static int close_waiting(void *cookie)
 {
-    *w = (waiting_stream){.run = run, .fd = STDIN_FILENO};
-    return fopencookie(w, "rb", (cookie_io_functions_t){.read = read_waiting});
+    const waiting_stream *w = cookie;
+    return w->fd == STDIN_FILENO ? 0 : close(w->fd);
+}
+
+/* A file, or "-" for standard input; *w must outlive it. NULL with errno. */
+static FILE *open_waiting(const fani_job_run *run, const char *path, waiting_stream *w)
+{
+    int fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC) : STDIN_FILENO;
+    *w = (waiting_stream){.run = run, .fd = fd};
+    if (fd < 0)
+        return NULL;
+    FILE *stream =
+        fopencookie(w, "rb", (cookie_io_functions_t){.read = read_waiting, .close = close_waiting});
+    if (!stream)
+        (void)close_waiting(w);
+    return stream;
 }
 
 static fan_status skip_unopened(const key_reading *reading, const char *path, int code,
@@ -193,14 +211,13 @@ static fan_status read_stream(key_reading *reading, FILE *raw, const char *name,
 static fan_status read_file(key_reading *reading, const char *path, const char *shown,
                             fan_error *error)
 {
-    bool is_stdin = !strcmp(path, "-");
-    const char *name = is_stdin ? "(standard input)" : shown ? shown : path;
+    const char *name = !strcmp(path, "-") ? "(standard input)" : shown ? shown : path;
     waiting_stream waiting;
-    FILE *raw = is_stdin ? open_stdin(reading->run, &waiting) : fopen(path, "rbe");
+    FILE *raw = open_waiting(reading->run, path, &waiting);
     if (!raw)
         return skip_unopened(reading, name, errno, error);
     fan_status status = read_stream(reading, raw, name, error);
-    fclose(raw); /* only read from; standard input stays open */
+    fclose(raw); /* only read from */
     return status;
 }
 

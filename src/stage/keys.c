@@ -25,8 +25,22 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f';
 }
 
-static fan_status report_long_line(const fani_key_scanner *s)
+/* Zero bytes end texts: what stands behind them would be lost without a word. */
+static bool has_zero(const fani_key_scanner *s)
 {
+    return memchr(s->text, '\0', s->text_size) != NULL;
+}
+
+static bool is_broken(const fani_key_scanner *s)
+{
+    return s->text_cut || has_zero(s);
+}
+
+static fan_status report_broken(const fani_key_scanner *s)
+{
+    if (!s->text_cut)
+        return fani_rsa_key_report(&s->source, s->line, 0, FANI_RSA_KEY_UNREADABLE,
+                                   "a line with a zero byte");
     return fani_rsa_key_report(&s->source, s->line, 0, FANI_RSA_KEY_UNREADABLE,
                                "a line of more than %d bytes", FANI_KEY_LINE_BYTES);
 }
@@ -69,7 +83,7 @@ static fan_status take_number(fani_key_scanner *s)
         return FAN_OK;
     }
     if (s->text_cut && !comment)
-        return report_long_line(s);
+        return report_broken(s);
     if (!sound && ++s->strangers == STRANGERS && s->source.counts->keys == s->keys_before)
         return give_up_lines(s);
     s->text[to] = '\0';
@@ -119,7 +133,7 @@ static fan_status begin_block(fani_key_scanner *s)
     s->in_record = false;
     s->block_line = s->line;
     s->block_size = 0;
-    s->block_cut = false;
+    s->block_cut = s->block_zero = false;
     return status;
 }
 
@@ -164,7 +178,8 @@ static bool next_armor_line(armor *a)
         a->bad = !fani_base64_end(&a->state, a->bytes, &a->end);
         return true;
     }
-    a->bad = !fani_base64_feed(&a->state, s->text, s->text_size, a->bytes, &a->end);
+    a->bad =
+        s->text_cut || !fani_base64_feed(&a->state, s->text, s->text_size, a->bytes, &a->end);
     if (a->state.ended && !a->bad)
         a->bad = !fani_base64_end(&a->state, a->bytes + a->end, &rest) || (a->end += rest, false);
     a->ended = a->bad;
@@ -218,6 +233,7 @@ static fan_status read_armor(fani_key_scanner *s)
 static fan_status gather_record(fani_key_scanner *s)
 {
     int depth = 0;
+    s->block_zero = s->block_zero || has_zero(s);
     fani_rsa_key_dns_strip(s->text, &depth);
     s->depth += depth;
     gather(s, s->text, strlen(s->text));
@@ -228,6 +244,9 @@ static fan_status gather_record(fani_key_scanner *s)
     if (s->block_cut || s->text_cut)
         return fani_rsa_key_report(&s->source, line, 0, FANI_RSA_KEY_UNREADABLE,
                                    "a zone record too large to read");
+    if (s->block_zero)
+        return fani_rsa_key_report(&s->source, line, 0, FANI_RSA_KEY_UNREADABLE,
+                                   "a zone record with a zero byte");
     s->block[s->block_size - 1] = '\0';
     return fani_rsa_key_dns(&s->source, line, s->block, s->owner);
 }
@@ -255,14 +274,14 @@ static fan_status take_entry(fani_key_scanner *s, char *text)
     if (s->columns.modulus || (first && fani_rsa_key_is_header(s->text, &s->columns))) {
         if (first)
             return FAN_OK;
-        return s->text_cut ? report_long_line(s)
-                           : fani_rsa_key_row(&s->source, s->line, s->text, &s->columns);
+        return is_broken(s) ? report_broken(s)
+                            : fani_rsa_key_row(&s->source, s->line, s->text, &s->columns);
     }
     if (*text == '{')
-        return s->text_cut ? report_long_line(s)
-                           : fani_rsa_key_json(&s->source, s->line, s->text, s->text_size);
+        return is_broken(s) ? report_broken(s)
+                            : fani_rsa_key_json(&s->source, s->line, s->text, s->text_size);
     if (fani_rsa_key_is_ssh(text))
-        return s->text_cut ? report_long_line(s) : fani_rsa_key_ssh(&s->source, s->line, text);
+        return is_broken(s) ? report_broken(s) : fani_rsa_key_ssh(&s->source, s->line, text);
     if (fani_rsa_key_is_dns(s->text))
         return begin_record(s);
     return take_number(s);

@@ -27,9 +27,10 @@ typedef struct fani_key_scanner {
     char *block;          /* FANI_KEY_BLOCK_BYTES: the PEM block or zone record being gathered */
     size_t block_size;    /* bytes in `block` */
     bool block_cut;       /* the block was longer than `block` */
+    bool block_zero;      /* a zero byte stands in it; of zone records */
     uint64_t block_line;  /* of its first line; 0 outside */
     bool in_record;       /* the block is a zone record whose brackets are open */
-    int depth;            /* brackets open in it */
+    int64_t depth;        /* brackets open in it */
     bool is_text;         /* keys stand among other text: a block was seen, or will be */
     uint64_t keys_before; /* counted when the file began */
     unsigned strangers;   /* lines that were to be numbers and are none */

@@ -50,6 +50,12 @@ interrupt TERM 75 "$fanfold" "${long[@]}"
 leftover=$(find "$tmp" -name '*result*' | head -n 3)
 [ -z "$leftover" ] || fail "an interrupted run left $leftover"
 
+# Keys that never come, in a file without end.
+mkfifo "$tmp/endless"
+yes '#' >"$tmp/endless" 2>/dev/null &
+interrupt INT 75 "$fanfold" weakkeys "$tmp/endless"
+rm "$tmp/endless"
+
 # One number on which the work looks up from time to time, and which no patience here would finish.
 hard='10^2000+31'
 interrupt INT 75 "$fanfold" factor --grace 1 --effort 14 "$hard"

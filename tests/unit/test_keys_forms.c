@@ -299,6 +299,24 @@ FAN_TEST(keys_forms, damaged_armor)
                     "5:3:7:0:\n");
 }
 
+/* What a line is cut to must not be taken for all of it: the packets behind would be other ones. */
+FAN_TEST(keys_forms, armor_in_lines_that_are_too_long)
+{
+    enum { LINE = 65536, EXTRA = 12 };
+    static const char begin[] = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n";
+    static const char end[] = "\n-----END PGP PUBLIC KEY BLOCK-----\n";
+    char *text = calloc(1, LINE + EXTRA + sizeof begin + sizeof end);
+    memcpy(text, begin, sizeof begin);
+    memset(text + sizeof begin - 1, 'A', LINE + EXTRA);
+    memcpy(text + sizeof begin - 1, "tb/9", 4); /* a packet that ends where the line is cut */
+    memcpy(text + sizeof begin - 1 + LINE + EXTRA, end, sizeof end);
+    keys_reading r = {0};
+    EXPECT_I64(keys_read_bytes(&r, text, strlen(text), 16), FAN_OK);
+    EXPECT_CONTAINS(r.log, "a line of a keyring that is no base64\n");
+    keys_reading_free(&r);
+    free(text);
+}
+
 /* ---- DNSKEY ---------------------------------------------------------------------------------- */
 
 FAN_TEST(keys_forms, zone_records)
@@ -375,6 +393,30 @@ FAN_TEST(keys_forms, json_lines)
 }
 
 /* ---- What is no key file --------------------------------------------------------------------- */
+
+/* Texts end there, but not the line: a key without its end is another one. */
+FAN_TEST(keys_forms, zero_bytes_end_no_key)
+{
+#define FILE_OF(bytes) bytes, sizeof(bytes) - 1
+    static const struct {
+        const char *text;
+        size_t size;
+        const char *log;
+    } files[] = {
+        {FILE_OF("modulus,e\n1f\0001,3\n23,3\n"), "2:0:a line with a zero byte\n3:6:23:3:\n"},
+        {FILE_OF("a. DNSKEY 257 3 8 AQMj\0Dw==\n0x23\n"),
+         "1:0:a zone record with a zero byte\n2:6:23:0:\n"},
+        {FILE_OF("a. DNSKEY 257 3 8 ( AQMj\0Dw==\n)\n0x23\n"),
+         "1:0:a zone record with a zero byte\n3:6:23:0:\n"},
+    };
+#undef FILE_OF
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        keys_reading r = {0};
+        EXPECT_I64(keys_read_bytes(&r, files[i].text, files[i].size, 16), FAN_OK);
+        EXPECT_STR(r.log, files[i].log);
+        keys_reading_free(&r);
+    }
+}
 
 FAN_TEST(keys_forms, other_files_are_one_problem_or_a_few)
 {

@@ -81,7 +81,7 @@ static inline __attribute__((always_inline)) int any_of(const pairs *p, int bits
 #pragma GCC unroll 4
     for (int k = 0; k < FLIGHT; k++)
         any = _mm256_or_si256(any, _mm256_or_si256(p->a[k], p->b[k]));
-    return !_mm256_testz_si256(any, _mm256_set1_epi64x(-(INT64_C(1) << bits)));
+    return !_mm256_testz_si256(any, _mm256_set1_epi64x(-(1LL << bits)));
 }
 
 static inline __attribute__((always_inline)) int any_left(const __m256i *b, int count)

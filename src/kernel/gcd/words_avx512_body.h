@@ -36,7 +36,7 @@ static inline __attribute__((always_inline)) void step_32(__m512i *a, __m512i *b
 /* Until no lane has more than 32 bits, or all have come to their end. */
 static inline __attribute__((always_inline)) void steps_64(pairs *p)
 {
-    const __m512i upper = _mm512_set1_epi64(-(INT64_C(1) << 32));
+    const __m512i upper = _mm512_set1_epi64(-(1LL << 32));
     __m512i any, left;
     do {
         any = left = _mm512_setzero_si512();
