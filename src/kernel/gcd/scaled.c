@@ -215,6 +215,8 @@ fan_status fani_scaled_step(const fani_multiplier *multiplier, fani_limbs *scrat
     bool cyclic = sibling_size >= m->cyclic_from;
     size_t used = parent_size + 1,
            whole = cyclic ? m->cyclic_size(sibling_size + size + 1) : used + sibling_size;
+    if (whole == 0)
+        return FAN_E_TOO_LARGE;
     mp_limb_t *at = fani_limbs_room(scratch, whole);
     if (!at)
         return FAN_E_MEMORY;

@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { PLANS = 8 };
+enum { PLANS = 32 };
 
 struct fani_ntt_kept {
     fani_isa isa;

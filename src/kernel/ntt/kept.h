@@ -6,7 +6,7 @@
 
 #include "ntt.h"
 
-/* Plans of the last eight lengths, and room for two transforms and a product of the longest. One
+/* Plans of the last 32 lengths (a tree has one or two a level), and room for two transforms and a product of the longest. One
  * thread at a time. */
 typedef struct fani_ntt_kept fani_ntt_kept;
 
