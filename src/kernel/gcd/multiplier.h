@@ -35,6 +35,9 @@ struct fani_multiplier {
     fan_status (*cyclic)(const fani_multiplier *self, mp_limb_t *out, size_t size,
                          const mp_limb_t *a, size_t an, const mp_limb_t *b, size_t bn);
 
+    /* Products at a node whose children have at least so many limbs share transforms (shared.h). */
+    size_t shared_from;
+
     fani_isa isa;               /* of the transforms */
     struct fani_ntt_kept *kept; /* plans and memory from product to product; NULL: for each anew */
 };

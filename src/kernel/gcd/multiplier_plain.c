@@ -54,4 +54,5 @@ const fani_multiplier fani_multiplier_plain = {
     .cyclic_from = SIZE_MAX,
     .cyclic_size = cyclic_size,
     .cyclic = cyclic,
+    .shared_from = SIZE_MAX,
 };
