@@ -54,6 +54,9 @@ const fani_multiplier *fani_multiplier_best(void);
  * fani_multiplier_close. FAN_E_MEMORY. */
 fan_status fani_multiplier_open(fani_multiplier *own, const fani_multiplier *like);
 
+/* Gives back its memory; the next product takes some again. */
+void fani_multiplier_trim(fani_multiplier *own);
+
 /* Frees what it keeps. Accepts zero bytes. */
 void fani_multiplier_close(fani_multiplier *own);
 

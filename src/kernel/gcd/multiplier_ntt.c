@@ -35,6 +35,8 @@ static fan_status cyclic(const fani_multiplier *self, mp_limb_t *out, size_t siz
     return status;
 }
 
+/* Measured by bench/weakkeys, as are fani_ntt_pays's lengths by bench/ntt: factors of about half
+ * their length do where transforms are shared, of a quarter with plans at hand. */
 const fani_multiplier *fani_multiplier_with(fani_isa isa)
 {
     static const fani_multiplier each[] = {
@@ -50,14 +52,14 @@ const fani_multiplier *fani_multiplier_with(fani_isa isa)
                            .cyclic_from = 2500,
                            .cyclic_size = cyclic_size,
                            .cyclic = cyclic,
-                           .shared_from = 1200,
+                           .shared_from = 600,
                            .isa = FANI_ISA_AVX2},
         [FANI_ISA_AVX512] = {.name = "transforms with AVX-512, and GMP",
                              .product = product,
                              .cyclic_from = 600,
                              .cyclic_size = cyclic_size,
                              .cyclic = cyclic,
-                             .shared_from = 250,
+                             .shared_from = 150,
                              .isa = FANI_ISA_AVX512},
     };
     return each + isa;
@@ -73,6 +75,12 @@ fan_status fani_multiplier_open(fani_multiplier *own, const fani_multiplier *lik
     *own = *like;
     own->kept = NULL;
     return like->cyclic == cyclic ? fani_ntt_kept_make(like->isa, &own->kept) : FAN_OK;
+}
+
+void fani_multiplier_trim(fani_multiplier *own)
+{
+    if (own->kept)
+        fani_ntt_kept_trim(own->kept);
 }
 
 void fani_multiplier_close(fani_multiplier *own)

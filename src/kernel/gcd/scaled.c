@@ -190,6 +190,17 @@ static fan_status plant(fani_scaled_tree *tree)
     return FAN_OK;
 }
 
+/* What a tree needs only on its way up or down. Two of them wait for each other's product. */
+static void rest(fani_scaled_tree *tree)
+{
+    fani_shared_free(&tree->shared);
+    fani_multiplier_trim(&tree->multiplier);
+    fani_limbs_free(&tree->scratch);
+    for (size_t k = 0; k <= tree->depth; k++)
+        for (size_t side = 0; side < 2; side++)
+            fani_limbs_free(&tree->walk[side][k]);
+}
+
 static void set_integer(mpz_ptr out, number value)
 {
     mp_limb_t *at = mpz_limbs_write(out, (mp_size_t)value.size);
@@ -213,6 +224,7 @@ fan_status fani_scaled_build(fani_scaled_tree *tree, const fani_multiplier *mult
         set_integer(product, product_of(tree, root_of(tree)));
         if (sum)
             set_integer(sum, sum_at);
+        rest(tree);
         return FAN_OK;
     }
     fani_scaled_free(tree);
@@ -293,7 +305,9 @@ fan_status fani_scaled_descend(fani_scaled_tree *tree, mpz_srcptr fraction, fani
         return FAN_E_MEMORY;
     memcpy(at, mpz_limbs_read(fraction), used * sizeof *at);
     memset(at + used, 0, (size - used) * sizeof *at);
-    return descend(&w, root_of(tree), at);
+    fan_status status = descend(&w, root_of(tree), at);
+    rest(tree);
+    return status;
 }
 
 void fani_scaled_residue(mpz_ptr residue, mpz_srcptr leaf, const mp_limb_t *fraction,
