@@ -104,18 +104,18 @@ FAN_TEST(weakkeys_scaled, nothing_comes_in_two_forms)
         mpz_setbit(all, 64 * n);
         mpz_sub_ui(all, all, 1);
         mpz_rrandomb(b, random, 64 * from);
+        fani_multiplier opened;
+        ASSERT_I64(fani_multiplier_open(&opened, m), FAN_OK);
         mp_limb_t *out = malloc(n * sizeof *out);
         for (int own = 0; own < 2; own++) {
-            fani_multiplier opened;
-            ASSERT_I64(fani_multiplier_open(&opened, m), FAN_OK);
             ASSERT_I64((own ? &opened : m)
                            ->cyclic(own ? &opened : m, out, n, mpz_limbs_read(all), n,
                                     mpz_limbs_read(b), from),
                        FAN_OK);
             mpz_import(got, n, -1, sizeof *out, 0, 0, out);
             EXPECT_TRUE(!mpz_sgn(got) || !mpz_cmp(got, all));
-            fani_multiplier_close(&opened);
         }
+        fani_multiplier_close(&opened);
         free(out);
         mpz_clears(all, b, got, NULL);
     }

@@ -16,6 +16,7 @@
  * gives it, since that is far less than a half. That is why one limb more than P is enough. */
 #include "scaled.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -182,6 +183,7 @@ static fan_status plant(fani_scaled_tree *tree)
     tree->place[0] = 0;
     for (size_t i = 0; i < count; i++)
         tree->place[i + 1] = tree->place[i] + mpz_size(tree->leaves + i);
+    assert(tree->place[count] > 0);
     for (size_t level = 0; level < tree->depth; level++) {
         tree->levels[level] = malloc(tree->place[count] * sizeof **tree->levels);
         if (!tree->levels[level])
