@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "fanfold/gcd.h"
 #include "harness.h"
 #include "kernel/gcd/scaled.h"
 #include "kernel/gcd/trees.h"
@@ -142,7 +143,7 @@ static void scaled(const fani_mpzs *list, fani_mpzs *gcds, double seconds[PHASES
         free(c.scratch);
     }
     seconds[DOWN] = lap(&at);
-    find_gcds(list, gcds);
+    require(fan_gcd_mpz_array(gcds->values, list->values, gcds->values, list->count));
     seconds[LEAVES] = lap(&at);
     for (size_t side = 0; side < 2; side++) {
         fani_scaled_free(&trees[side]);

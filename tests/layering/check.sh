@@ -52,6 +52,7 @@ downward() {
         BEGIN {
             FS = ":"
             may["task"] = may["kernel/*"] = " base "
+            may["kernel/gcd"] = " base kernel/ntt "
             may["kernel/qs"] = " base kernel/factor "
             may["kernel/rsa"] = " base kernel/gcd "
             may["exec"] = may["stage"] = " base task "

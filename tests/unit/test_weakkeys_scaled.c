@@ -6,27 +6,41 @@
 
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
+
+/* GMP alone, one for each instruction set of this machine, and these again for products that share
+ * transforms at every node. */
+static size_t multipliers(void)
+{
+    return 2 * (size_t)fani_isa_machine() + 3;
+}
 
 static const fani_multiplier *multiplier(size_t which)
 {
-    return which ? fani_multiplier_best() : &fani_multiplier_plain;
+    static fani_multiplier always[FANI_ISA_AVX512 + 1];
+    size_t isas = (size_t)fani_isa_machine() + 1;
+    which %= multipliers();
+    if (which == 0)
+        return &fani_multiplier_plain;
+    const fani_multiplier *m = fani_multiplier_with((fani_isa)((which - 1) % isas));
+    if (which <= isas)
+        return m;
+    always[m->isa] = *m;
+    always[m->isa].shared_from = 1;
+    return always + m->isa;
 }
 
 /* ---- Multipliers ----------------------------------------------------------------------------- */
 
-/* a b mod B^size - 1 (sign -1) or B^size + 1. */
-static void expect_residue(const mp_limb_t *got, size_t got_size, const mpz_t a, const mpz_t b,
-                           size_t size, int sign)
+/* a b mod B^size - 1. */
+static void expect_residue(const mp_limb_t *got, const mpz_t a, const mpz_t b, size_t size)
 {
     mpz_t modulus, want, value;
     mpz_inits(modulus, want, value, NULL);
     mpz_setbit(modulus, 64 * size);
-    if (sign < 0)
-        mpz_sub_ui(modulus, modulus, 1);
-    else
-        mpz_add_ui(modulus, modulus, 1);
+    mpz_sub_ui(modulus, modulus, 1);
     mpz_mul(want, a, b);
-    mpz_import(value, got_size, -1, sizeof *got, 0, 0, got);
+    mpz_import(value, size, -1, sizeof *got, 0, 0, got);
     mpz_sub(want, want, value);
     EXPECT_TRUE(mpz_divisible_p(want, modulus));
     EXPECT_TRUE(mpz_cmp(value, modulus) <= 0);
@@ -55,12 +69,9 @@ static void check_multiplier(const fani_multiplier *m, size_t an, size_t bn, boo
     for (size_t k = 0; k < 3; k++) {
         size_t size = m->cyclic_size(sizes[k]);
         EXPECT_TRUE(size >= sizes[k]);
-        out = malloc((size + 1) * sizeof *out);
+        out = malloc(size * sizeof *out);
         ASSERT_I64(m->cyclic(m, out, size, mpz_limbs_read(a), an, mpz_limbs_read(b), bn), FAN_OK);
-        expect_residue(out, size, a, b, size, -1);
-        ASSERT_I64(m->negacyclic(m, out, size, mpz_limbs_read(a), an, mpz_limbs_read(b), bn),
-                   FAN_OK);
-        expect_residue(out, size + 1, a, b, size, 1);
+        expect_residue(out, a, b, size);
         free(out);
     }
     mpz_clears(a, b, got, want, NULL);
@@ -72,11 +83,170 @@ FAN_TEST(weakkeys_scaled, multipliers_give_the_residues_of_the_product)
     enum { COUNT = sizeof sizes / sizeof sizes[0] };
     gmp_randstate_t random;
     gmp_randinit_default(random);
-    for (size_t which = 0; which < 2; which++)
+    for (size_t which = 0; which < multipliers(); which++)
         for (size_t i = 0; i < COUNT; i++)
             for (size_t j = 0; j < COUNT; j++)
                 for (int ones = 0; ones < 2; ones++)
                     check_multiplier(multiplier(which), sizes[i], sizes[j], ones, random);
+    gmp_randclear(random);
+}
+
+/* B^n - 1 times anything is nothing, in either of its forms; at lengths of transforms, too. */
+FAN_TEST(weakkeys_scaled, nothing_comes_in_two_forms)
+{
+    gmp_randstate_t random;
+    gmp_randinit_default(random);
+    for (size_t which = 0; which < multipliers(); which++) {
+        const fani_multiplier *m = multiplier(which);
+        size_t from = m->cyclic_from == SIZE_MAX ? 1000 : m->cyclic_from, n = m->cyclic_size(from);
+        mpz_t all, b, got;
+        mpz_inits(all, b, got, NULL);
+        mpz_setbit(all, 64 * n);
+        mpz_sub_ui(all, all, 1);
+        mpz_rrandomb(b, random, 64 * from);
+        fani_multiplier opened;
+        ASSERT_I64(fani_multiplier_open(&opened, m), FAN_OK);
+        mp_limb_t *out = malloc(n * sizeof *out);
+        for (int own = 0; own < 2; own++) {
+            ASSERT_I64((own ? &opened : m)
+                           ->cyclic(own ? &opened : m, out, n, mpz_limbs_read(all), n,
+                                    mpz_limbs_read(b), from),
+                       FAN_OK);
+            mpz_import(got, n, -1, sizeof *out, 0, 0, out);
+            EXPECT_TRUE(!mpz_sgn(got) || !mpz_cmp(got, all));
+        }
+        fani_multiplier_close(&opened);
+        free(out);
+        mpz_clears(all, b, got, NULL);
+    }
+    gmp_randclear(random);
+}
+
+/* ---- Shared transforms ----------------------------------------------------------------------- */
+
+enum { LEFT, RIGHT, SUMS, FRACTION = 4, NUMBERS };
+enum { RUNS, ONES, POWERS, KINDS };
+
+/* Exactly so many limbs, the top one not 0. */
+static void set_number(mpz_ptr x, size_t limbs, int kind, gmp_randstate_t random)
+{
+    mpz_set_ui(x, 0);
+    if (kind == RUNS)
+        mpz_rrandomb(x, random, 64 * limbs);
+    else
+        mpz_setbit(x, 64 * (limbs - (kind == POWERS)));
+    if (kind == ONES)
+        mpz_sub_ui(x, x, 1);
+}
+
+static void expect_limbs(const mp_limb_t *got, size_t size, const mpz_t want)
+{
+    mpz_t value;
+    mpz_init(value);
+    mpz_import(value, size, -1, sizeof *got, 0, 0, got);
+    EXPECT_TRUE(!mpz_cmp(value, want));
+    mpz_clear(value);
+}
+
+static void check_up(fani_shared *shared, const fani_multiplier *m, mpz_t x[NUMBERS])
+{
+    fani_number products[2], sums[2];
+    mpz_t want;
+    mpz_init(want);
+    for (size_t side = 0; side < 2; side++) {
+        products[side] = (fani_number){mpz_limbs_read(x[side]), mpz_size(x[side])};
+        sums[side] = (fani_number){mpz_limbs_read(x[SUMS + side]), mpz_size(x[SUMS + side])};
+    }
+    size_t size = products[LEFT].size + products[RIGHT].size;
+    mp_limb_t *product = malloc(size * sizeof *product), *sum = malloc((size + 1) * sizeof *sum);
+    ASSERT_I64(fani_shared_up(shared, m, products, sums, product, sum), FAN_OK);
+    mpz_mul(want, x[SUMS], x[RIGHT]);
+    mpz_addmul(want, x[SUMS + 1], x[LEFT]);
+    expect_limbs(sum, size + 1, want);
+    mpz_mul(want, x[LEFT], x[RIGHT]);
+    expect_limbs(product, size, want);
+    memset(product, 0, size * sizeof *product);
+    ASSERT_I64(fani_shared_up(shared, m, products, NULL, product, NULL), FAN_OK);
+    expect_limbs(product, size, want);
+    free(product);
+    free(sum);
+    mpz_clear(want);
+}
+
+/* Whether a window of the product is right, but for a unit of its lowest limb. */
+static void expect_window(const mp_limb_t *got, size_t first, size_t size, const mpz_t product)
+{
+    mpz_t want, ring, value;
+    mpz_inits(want, ring, value, NULL);
+    mpz_setbit(ring, 64 * size);
+    mpz_import(value, size, -1, sizeof *got, 0, 0, got);
+    mpz_tdiv_q_2exp(want, product, 64 * first);
+    mpz_sub(want, want, value);
+    mpz_add_ui(want, want, 1);
+    mpz_fdiv_r(want, want, ring);
+    EXPECT_TRUE(mpz_cmp_ui(want, 2) <= 0);
+    mpz_clears(want, ring, value, NULL);
+}
+
+static void check_down(fani_shared *shared, const fani_multiplier *m, mpz_t x[NUMBERS])
+{
+    fani_number products[2];
+    mp_limb_t *out[2];
+    mpz_t value;
+    mpz_init(value);
+    mpz_mul(value, x[LEFT], x[RIGHT]);
+    size_t parent = mpz_size(value), used = mpz_size(x[FRACTION]);
+    mp_limb_t *fraction = calloc(parent + 1, sizeof *fraction);
+    used = used < parent + 1 ? used : parent + 1;
+    memcpy(fraction, mpz_limbs_read(x[FRACTION]), used * sizeof *fraction);
+    for (size_t side = 0; side < 2; side++) {
+        products[side] = (fani_number){mpz_limbs_read(x[side]), mpz_size(x[side])};
+        out[side] = malloc((products[side].size + 1) * sizeof *out[side]);
+    }
+    ASSERT_I64(fani_shared_down(shared, m, fraction, parent, products, out), FAN_OK);
+    for (size_t side = 0; side < 2; side++) {
+        mpz_import(value, parent + 1, -1, sizeof *fraction, 0, 0, fraction);
+        mpz_mul(value, value, x[!side]);
+        expect_window(out[side], parent - products[side].size, products[side].size + 1, value);
+        free(out[side]);
+    }
+    free(fraction);
+    mpz_clear(value);
+}
+
+/* Numbers with long runs, all ones (their products have most carries), powers of B (whose product
+ * has a limb less), no fraction at all; children of one limb beside long ones. */
+FAN_TEST(weakkeys_scaled, products_that_share_transforms_are_those_of_gmp)
+{
+    static const size_t sizes[][2] = {{1, 1},     {1, 2},    {3, 2},      {211, 211}, {212, 211},
+                                      {150, 423}, {1, 1000}, {1000, 999}, {700, 900}, {5000, 4000}};
+    gmp_randstate_t random;
+    gmp_randinit_default(random);
+    for (fani_isa isa = FANI_ISA_SCALAR; isa <= fani_isa_machine(); isa++) {
+        fani_multiplier m;
+        fani_shared shared = {0};
+        mpz_t x[NUMBERS];
+        ASSERT_I64(fani_multiplier_open(&m, fani_multiplier_with(isa)), FAN_OK);
+        for (size_t i = 0; i < NUMBERS; i++)
+            mpz_init(x[i]);
+        for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+            for (int kind = 0; kind < KINDS * KINDS && !shim_failed(); kind++) {
+                for (size_t side = 0; side < 2; side++) {
+                    set_number(x[side], sizes[i][side], kind % KINDS, random);
+                    set_number(x[SUMS + side], sizes[i][side], kind / KINDS, random);
+                }
+                mpz_set_ui(x[FRACTION], 0);
+                check_down(&shared, &m, x);
+                set_number(x[FRACTION], sizes[i][0] + sizes[i][1] + 1, kind / KINDS, random);
+                check_up(&shared, &m, x);
+                check_down(&shared, &m, x);
+            }
+        }
+        for (size_t i = 0; i < NUMBERS; i++)
+            mpz_clear(x[i]);
+        fani_shared_free(&shared);
+        fani_multiplier_close(&m);
+    }
     gmp_randclear(random);
 }
 
@@ -159,7 +329,7 @@ FAN_TEST(weakkeys_scaled, fractions_stay_within_their_bound_at_the_edges_of_limb
 {
     static const int signs[] = {-1, 1, 0};
     size_t inexact = 0;
-    for (size_t which = 0; which < 2; which++) {
+    for (size_t which = 0; which < multipliers(); which++) {
         for (size_t s = 0; s < 3; s++) {
             for (size_t limbs = 1; limbs <= 129; limbs += limbs < 4 ? 1 : 125) {
                 fani_mpzs list = {0};
@@ -191,7 +361,7 @@ FAN_TEST(weakkeys_scaled, fractions_stay_within_their_bound_at_random)
         ASSERT_I64(fani_mpzs_resize(&list, count), FAN_OK);
         for (size_t i = 0; i < count; i++)
             mpz_rrandomb(list.values + i, random, 1 + gmp_urandomm_ui(random, bits));
-        check_tree(&list, multiplier(round % 2));
+        check_tree(&list, multiplier(round));
         fani_mpzs_free(&list);
     }
     gmp_randclear(random);
@@ -248,7 +418,7 @@ FAN_TEST(weakkeys_scaled, the_fraction_of_a_root_is_as_exact_as_promised)
         mpz_rrandomb(sum, random, bits + (mp_bitcnt_t)(round / 70) * 15);
         if (round / 70 == 2)
             mpz_mul_ui(sum, product, 77);
-        unsigned long error = check_root(multiplier(round % 2), sum, product, others);
+        unsigned long error = check_root(multiplier(round), sum, product, others);
         largest = error > largest ? error : largest;
     }
     EXPECT_TRUE(largest > 0);
@@ -306,7 +476,7 @@ FAN_TEST(weakkeys_scaled, gcds_are_those_with_the_product_of_all_others)
                 mpz_mul(list.values + i, list.values + i, shared);
             }
         }
-        check_gcds(&list, multiplier(round % 2), blocks[round % 7]);
+        check_gcds(&list, multiplier(round), blocks[round % 7]);
         mpz_clear(shared);
         fani_mpzs_free(&list);
     }
@@ -338,9 +508,10 @@ FAN_TEST(weakkeys_scaled, a_large_set_beside_the_remainders_by_squares)
         mpz_divexact(remainders.values + i, remainders.values + i, list.values + i);
         mpz_gcd(remainders.values + i, remainders.values + i, list.values + i);
     }
-    for (size_t block = 0; block <= 100; block += 100) {
-        ASSERT_I64(fani_weak_gcds(fani_multiplier_best(), list.values, COUNT, block, &gcds, NULL),
-                   FAN_OK);
+    for (size_t run = 0; run < 2 * multipliers(); run++) {
+        ASSERT_I64(
+            fani_weak_gcds(multiplier(run / 2), list.values, COUNT, run % 2 ? 100 : 0, &gcds, NULL),
+            FAN_OK);
         ASSERT_U64(gcds.count, COUNT);
         for (size_t i = 0; i < COUNT; i++)
             EXPECT_TRUE(!mpz_cmp(gcds.values + i, remainders.values + i));

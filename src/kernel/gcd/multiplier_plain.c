@@ -48,23 +48,11 @@ static fan_status cyclic(const fani_multiplier *self, mp_limb_t *out, size_t siz
     return FAN_OK;
 }
 
-static fan_status negacyclic(const fani_multiplier *self, mp_limb_t *out, size_t size,
-                             const mp_limb_t *a, size_t an, const mp_limb_t *b, size_t bn)
-{
-    mp_limb_t *whole = whole_product(self, size, a, an, b, bn);
-    if (!whole)
-        return FAN_E_MEMORY;
-    mp_limb_t borrow = mpn_sub_n(out, whole, whole + size, (mp_size_t)size);
-    out[size] = mpn_add_1(out, out, (mp_size_t)size, borrow);
-    free(whole);
-    return FAN_OK;
-}
-
 const fani_multiplier fani_multiplier_plain = {
     .name = "GMP",
     .product = product,
     .cyclic_from = SIZE_MAX,
     .cyclic_size = cyclic_size,
     .cyclic = cyclic,
-    .negacyclic = negacyclic,
+    .shared_from = SIZE_MAX,
 };

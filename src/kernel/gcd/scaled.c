@@ -16,14 +16,11 @@
  * gives it, since that is far less than a half. That is why one limb more than P is enough. */
 #include "scaled.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* A number somewhere else. */
-typedef struct number {
-    const mp_limb_t *at;
-    size_t size;
-} number;
+typedef fani_number number;
 
 /* A node: its number, its level (the root has 0) and its leaves. */
 typedef struct node {
@@ -94,7 +91,7 @@ static fan_status multiply_children(fani_scaled_tree *tree, node v, number left,
 {
     mp_limb_t *out = tree->levels[v.level] + tree->place[v.first];
     fan_status status =
-        tree->multiplier->product(tree->multiplier, out, left.at, left.size, right.at, right.size);
+        tree->multiplier.product(&tree->multiplier, out, left.at, left.size, right.at, right.size);
     if (status == FAN_OK)
         tree->sizes[v.id] = without_zeros(out, left.size + right.size);
     return status;
@@ -113,13 +110,30 @@ static fan_status add_products(fani_scaled_tree *tree, number a, number b, numbe
               *addend = fani_limbs_room(&tree->scratch, other);
     if (!at || !addend)
         return FAN_E_MEMORY;
-    fan_status status = tree->multiplier->product(tree->multiplier, at, a.at, a.size, b.at, b.size);
+    fan_status status = tree->multiplier.product(&tree->multiplier, at, a.at, a.size, b.at, b.size);
     if (status == FAN_OK)
-        status = tree->multiplier->product(tree->multiplier, addend, c.at, c.size, d.at, d.size);
+        status = tree->multiplier.product(&tree->multiplier, addend, c.at, c.size, d.at, d.size);
     if (status != FAN_OK)
         return status;
     at[size] = mpn_add(at, at, (mp_size_t)size, addend, (mp_size_t)other);
     *sum = (number){at, without_zeros(at, size + 1)};
+    return FAN_OK;
+}
+
+/* The product, and, where there is room for it, the sum. */
+static fan_status multiply_shared(fani_scaled_tree *tree, node v, const number products[2],
+                                  const number sums[2], fani_limbs *room, number *sum)
+{
+    mp_limb_t *out = tree->levels[v.level] + tree->place[v.first], *at = NULL;
+    size_t size = products[0].size + products[1].size;
+    if (room && !(at = fani_limbs_room(room, size + 1)))
+        return FAN_E_MEMORY;
+    fan_status status = fani_shared_up(&tree->shared, &tree->multiplier, products, sums, out, at);
+    if (status != FAN_OK)
+        return status;
+    tree->sizes[v.id] = without_zeros(out, size);
+    if (at)
+        *sum = (number){at, without_zeros(at, size + 1)};
     return FAN_OK;
 }
 
@@ -139,11 +153,13 @@ static fan_status climb(fani_scaled_tree *tree, node v, bool summed, number *sum
             return status;
         products[side] = product_of(tree, child_of(v, side));
     }
+    fani_limbs *room = &tree->walk[v.id & 1][v.level];
+    if (fani_shared_pays(&tree->multiplier, products[0].size, products[1].size))
+        return multiply_shared(tree, v, products, sums, summed ? room : NULL, sum);
     fan_status status = multiply_children(tree, v, products[0], products[1]);
     if (status != FAN_OK || !summed)
         return status;
-    return add_products(tree, sums[0], products[1], sums[1], products[0],
-                        &tree->walk[v.id & 1][v.level], sum);
+    return add_products(tree, sums[0], products[1], sums[1], products[0], room, sum);
 }
 
 static size_t depth_over(size_t count)
@@ -167,12 +183,24 @@ static fan_status plant(fani_scaled_tree *tree)
     tree->place[0] = 0;
     for (size_t i = 0; i < count; i++)
         tree->place[i + 1] = tree->place[i] + mpz_size(tree->leaves + i);
+    assert(tree->place[count] > 0);
     for (size_t level = 0; level < tree->depth; level++) {
         tree->levels[level] = malloc((tree->place[count] + 1) * sizeof **tree->levels);
         if (!tree->levels[level])
             return FAN_E_MEMORY;
     }
     return FAN_OK;
+}
+
+/* What a tree needs only on its way up or down. Two of them wait for each other's product. */
+static void rest(fani_scaled_tree *tree)
+{
+    fani_shared_free(&tree->shared);
+    fani_multiplier_trim(&tree->multiplier);
+    fani_limbs_free(&tree->scratch);
+    for (size_t k = 0; k <= tree->depth; k++)
+        for (size_t side = 0; side < 2; side++)
+            fani_limbs_free(&tree->walk[side][k]);
 }
 
 static void set_integer(mpz_ptr out, number value)
@@ -186,19 +214,19 @@ fan_status fani_scaled_build(fani_scaled_tree *tree, const fani_multiplier *mult
                              mpz_srcptr leaves, mpz_srcptr numerators, size_t count,
                              mpz_ptr product, mpz_ptr sum)
 {
-    *tree = (fani_scaled_tree){.multiplier = multiplier,
-                               .leaves = leaves,
-                               .numerators = numerators,
-                               .count = count,
-                               .depth = depth_over(count)};
+    *tree = (fani_scaled_tree){
+        .leaves = leaves, .numerators = numerators, .count = count, .depth = depth_over(count)};
     number sum_at;
     fan_status status = plant(tree);
+    if (status == FAN_OK)
+        status = fani_multiplier_open(&tree->multiplier, multiplier);
     if (status == FAN_OK)
         status = climb(tree, root_of(tree), sum, &sum_at);
     if (status == FAN_OK) {
         set_integer(product, product_of(tree, root_of(tree)));
         if (sum)
             set_integer(sum, sum_at);
+        rest(tree);
         return FAN_OK;
     }
     fani_scaled_free(tree);
@@ -215,6 +243,8 @@ fan_status fani_scaled_step(const fani_multiplier *multiplier, fani_limbs *scrat
     bool cyclic = sibling_size >= m->cyclic_from;
     size_t used = parent_size + 1,
            whole = cyclic ? m->cyclic_size(sibling_size + size + 1) : used + sibling_size;
+    if (whole == 0)
+        return FAN_E_TOO_LARGE;
     mp_limb_t *at = fani_limbs_room(scratch, whole);
     if (!at)
         return FAN_E_MEMORY;
@@ -231,27 +261,38 @@ typedef struct walk {
     void *user;
 } walk;
 
+/* The fractions of v's children. */
+static fan_status step_to_both(fani_scaled_tree *tree, node v, const mp_limb_t *fraction,
+                               mp_limb_t *below[2])
+{
+    size_t parent = product_of(tree, v).size;
+    number products[2];
+    for (size_t side = 0; side < 2; side++) {
+        products[side] = product_of(tree, child_of(v, side));
+        below[side] = fani_limbs_room(&tree->walk[side][v.level + 1], products[side].size + 1);
+        if (!below[side])
+            return FAN_E_MEMORY;
+    }
+    if (fani_shared_pays(&tree->multiplier, products[0].size, products[1].size))
+        return fani_shared_down(&tree->shared, &tree->multiplier, fraction, parent, products,
+                                below);
+    fan_status status = FAN_OK;
+    for (size_t side = 0; side < 2 && status == FAN_OK; side++)
+        status = fani_scaled_step(&tree->multiplier, &tree->scratch, fraction, parent,
+                                  products[!side].at, products[!side].size, below[side],
+                                  products[side].size);
+    return status;
+}
+
 static fan_status descend(walk *w, node v, const mp_limb_t *fraction)
 {
-    fani_scaled_tree *tree = w->tree;
     if (is_leaf(v))
         return w->emit(w->user, v.first, fraction);
-    for (size_t side = 0; side < 2; side++) {
-        node c = child_of(v, side);
-        size_t size = product_of(tree, c).size;
-        number sibling = product_of(tree, child_of(v, !side));
-        mp_limb_t *below = fani_limbs_room(&tree->walk[0][c.level], size + 1);
-        if (!below)
-            return FAN_E_MEMORY;
-        fan_status status =
-            fani_scaled_step(tree->multiplier, &tree->scratch, fraction, product_of(tree, v).size,
-                             sibling.at, sibling.size, below, size);
-        if (status == FAN_OK)
-            status = descend(w, c, below);
-        if (status != FAN_OK)
-            return status;
-    }
-    return FAN_OK;
+    mp_limb_t *below[2];
+    fan_status status = step_to_both(w->tree, v, fraction, below);
+    for (size_t side = 0; side < 2 && status == FAN_OK; side++)
+        status = descend(w, child_of(v, side), below[side]);
+    return status;
 }
 
 fan_status fani_scaled_descend(fani_scaled_tree *tree, mpz_srcptr fraction, fani_scaled_emit emit,
@@ -266,7 +307,9 @@ fan_status fani_scaled_descend(fani_scaled_tree *tree, mpz_srcptr fraction, fani
         return FAN_E_MEMORY;
     memcpy(at, mpz_limbs_read(fraction), used * sizeof *at);
     memset(at + used, 0, (size - used) * sizeof *at);
-    return descend(&w, root_of(tree), at);
+    fan_status status = descend(&w, root_of(tree), at);
+    rest(tree);
+    return status;
 }
 
 void fani_scaled_residue(mpz_ptr residue, mpz_srcptr leaf, const mp_limb_t *fraction,
@@ -296,5 +339,7 @@ void fani_scaled_free(fani_scaled_tree *tree)
     free(tree->walk[0]);
     free(tree->walk[1]);
     fani_limbs_free(&tree->scratch);
+    fani_shared_free(&tree->shared);
+    fani_multiplier_close(&tree->multiplier);
     *tree = (fani_scaled_tree){0};
 }

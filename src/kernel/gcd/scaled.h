@@ -13,6 +13,7 @@
 #define FANI_GCD_SCALED_H
 
 #include "multiplier.h"
+#include "shared.h"
 
 #include <stdbool.h>
 
@@ -32,7 +33,8 @@ void fani_limbs_free(fani_limbs *limbs);
  * borrowed. Zero bytes are an empty tree. Nodes are numbered as in a heap: the root is 1, the
  * children of v are 2v and 2v + 1. */
 typedef struct fani_scaled_tree {
-    const fani_multiplier *multiplier;
+    fani_multiplier multiplier; /* its own */
+    fani_shared shared;
     mpz_srcptr leaves;
     mpz_srcptr numerators;
     size_t count;

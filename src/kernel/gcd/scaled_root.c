@@ -191,15 +191,20 @@ fan_status fani_scaled_root(const fani_multiplier *multiplier, mpz_ptr fraction,
 {
     mp_bitcnt_t bits = BITS(fani_scaled_size(product));
     mpz_t x;
+    fani_multiplier own;
+    fan_status status = fani_multiplier_open(&own, multiplier);
+    if (status != FAN_OK)
+        return status;
     mpz_init(x);
-    fan_status status = multiply(multiplier, x, sum, others);
+    status = multiply(&own, x, sum, others);
     if (status == FAN_OK && mpz_size(product) >= NEWTON_FROM) {
-        status = divide(multiplier, fraction, x, product);
+        status = divide(&own, fraction, x, product);
     } else if (status == FAN_OK) {
         mpz_mul_2exp(x, x, bits);
         mpz_tdiv_q(fraction, x, product);
         mpz_tdiv_r_2exp(fraction, fraction, bits);
     }
     mpz_clear(x);
+    fani_multiplier_close(&own);
     return status;
 }

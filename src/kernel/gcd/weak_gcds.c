@@ -1,6 +1,7 @@
 #include "weak.h"
 
 #include "base/error.h"
+#include "fanfold/gcd.h"
 #include "scaled.h"
 
 #include <stdlib.h>
@@ -50,8 +51,8 @@ static fan_status find_gcds(fani_scaled_tree *tree, mpz_srcptr fraction, fani_mp
         return status;
     collector c = {.tree = tree, .residues = gcds->values + before};
     status = fani_scaled_descend(tree, fraction, collect, &c);
-    for (size_t i = 0; i < tree->count && status == FAN_OK; i++)
-        mpz_gcd(c.residues + i, c.residues + i, tree->leaves + i);
+    if (status == FAN_OK)
+        status = fan_gcd_mpz_array(c.residues, tree->leaves, c.residues, tree->count);
     fani_limbs_free(&c.scratch);
     return status;
 }

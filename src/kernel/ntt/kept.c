@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { PLANS = 8 };
+enum { PLANS = 32 };
 
 struct fani_ntt_kept {
     fani_isa isa;
@@ -70,6 +70,14 @@ static fan_status plan_of(fani_ntt_kept *kept, size_t length, const fani_ntt **p
     }
     *plan = to_front(kept, i);
     return FAN_OK;
+}
+
+fan_status fani_ntt_kept_plan(fani_ntt_kept *kept, size_t limbs, const fani_ntt **plan)
+{
+    size_t length = fani_ntt_length(limbs);
+    if (length == 0)
+        return limbs ? FAN_E_TOO_LARGE : FAN_E_ARGUMENT;
+    return plan_of(kept, length, plan);
 }
 
 /* Makes room for two transforms. */
