@@ -98,7 +98,7 @@ fan_status fani_shared_down(fani_shared *shared, const fani_multiplier *multipli
         fani_ntt_carry carry;
         fani_ntt_split(plan, t[1], sibling.at, sibling.size, 0, 1);
         for (unsigned prime = 0; prime < fani_ntt_primes(plan); prime++)
-            fani_ntt_convolve(plan, t[1], t[0], prime);
+            fani_ntt_convolve(plan, t[1], sibling.size, t[0], prime);
         fani_ntt_join(plan, t[1], 0, 1, shared->whole, &carry);
         fani_ntt_settle(plan, &carry, 1, shared->whole);
         memcpy(out[side], shared->whole + (parent - own.size), (own.size + 1) * sizeof *out[side]);
