@@ -250,6 +250,8 @@ static int code_of_run(const cli_options *o, const fan_job *job, fan_status stat
         message_record(error, NULL, NULL, false);
     if (status != FAN_OK && result->resume)
         stopped_say_kept(o, job);
+    else if (status == FAN_E_OUTPUT && result->parts) /* where it can't be read, it is no help */
+        stopped_say_parts_kept(o, job);
     return status == FAN_OK || result->exit_code ? result->exit_code : exit_code_of(status);
 }
 

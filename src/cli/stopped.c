@@ -124,6 +124,13 @@ void stopped_say_kept(const cli_options *o, const fan_job *job)
     free(how);
 }
 
+void stopped_say_parts_kept(const cli_options *o, const fan_job *job)
+{
+    char *how = advice(o, job, KEPT_PARTS);
+    message_error("%s", how ? how : "out of memory");
+    free(how);
+}
+
 int stopped_say(const cli_options *o, const fan_job *job, const fan_job_result *result)
 {
     int number = signals_caught();

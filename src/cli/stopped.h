@@ -24,4 +24,7 @@ int stopped_say_halted(const cli_options *o, const fan_job *job, const fan_error
 /* Says how to go on with a run that an error has ended, which was told before. */
 void stopped_say_kept(const cli_options *o, const fan_job *job);
 
+/* The same of the work on a long number, where the key state says where it is. */
+void stopped_say_parts_kept(const cli_options *o, const fan_job *job);
+
 #endif

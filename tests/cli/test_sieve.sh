@@ -146,6 +146,20 @@ go_on
 expect 0 "$first_line\n"
 nothing_left kept
 
+what='no room for what is kept'
+(
+    trap '' XFSZ
+    ulimit -f 80
+    exec "$fanfold" factor --state full "$first"
+) >out 2>err </dev/null
+code=$?
+expect 3 ''
+says "can't be written"
+says 'the work on a long number is kept; go on with:'
+go_on
+expect 0 "$first_line\n"
+nothing_left full
+
 what='Ctrl-C where nothing says where to keep it'
 "$fanfold" factor "$long" >out 2>err </dev/null &
 pid=$! code=0
