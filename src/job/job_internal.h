@@ -105,6 +105,9 @@ typedef struct fani_job_kind {
     fan_status (*check)(const fan_job *job, fan_error *error);
     /* Does the work: counts into run->result, writes to run->writer. */
     fan_status (*run)(fani_job_run *run, fan_error *error);
+    /* Removes what a later run would have gone on from; may be NULL. Called once an output with a
+     * journal is in its place: an earlier end of the process leaves what there is. */
+    void (*published)(const fani_job_run *run);
 } fani_job_kind;
 
 struct fan_job {

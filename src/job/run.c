@@ -98,6 +98,8 @@ static fan_status publish(fani_job_run *run, fan_error *error)
     fan_status status =
         run->state ? fani_state_publish(run, error) : fani_writer_publish(run->writer, error);
     run->published = status == FAN_OK;
+    if (run->published && run->state && run->job->kind->published)
+        run->job->kind->published(run);
     return status;
 }
 

@@ -108,8 +108,6 @@ static fan_status run_weakkeys(fani_job_run *run, fan_error *error)
     if (status == FAN_OK)
         status = fani_weakkeys_write(run, &input, report, error);
     if (status == FAN_OK) {
-        if (run->state)
-            fani_weak_engine_clear(&(fani_weak_store){.base = run->output});
         count_keys(run, &input, report);
         note_counts(run, &input, report);
     }
@@ -118,8 +116,14 @@ static fan_status run_weakkeys(fani_job_run *run, fan_error *error)
     return status;
 }
 
+static void drop_scan(const fani_job_run *run)
+{
+    fani_weak_engine_clear(&(fani_weak_store){.base = run->output});
+}
+
 const fani_job_kind fani_job_weakkeys = {
     .name = "weakkeys",
     .summary = "RSA keys that share a prime with another key, or are weak by themselves",
     .run = run_weakkeys,
+    .published = drop_scan,
 };
