@@ -178,8 +178,7 @@ static bool next_armor_line(armor *a)
         a->bad = !fani_base64_end(&a->state, a->bytes, &a->end);
         return true;
     }
-    a->bad =
-        s->text_cut || !fani_base64_feed(&a->state, s->text, s->text_size, a->bytes, &a->end);
+    a->bad = s->text_cut || !fani_base64_feed(&a->state, s->text, s->text_size, a->bytes, &a->end);
     if (a->state.ended && !a->bad)
         a->bad = !fani_base64_end(&a->state, a->bytes + a->end, &rest) || (a->end += rest, false);
     a->ended = a->bad;
