@@ -330,10 +330,14 @@ FAN_TEST(weakkeys_scaled, fractions_stay_within_their_bound_at_the_edges_of_limb
     static const int signs[] = {-1, 1, 0};
     size_t inexact = 0;
     for (size_t which = 0; which < multipliers(); which++) {
+        bool always = multiplier(which)->shared_from == 1; /* slow where numbers are short */
         for (size_t s = 0; s < 3; s++) {
             for (size_t limbs = 1; limbs <= 129; limbs += limbs < 4 ? 1 : 125) {
                 fani_mpzs list = {0};
-                ASSERT_I64(fani_mpzs_resize(&list, limbs < 4 ? 514 : 130), FAN_OK);
+                ASSERT_I64(fani_mpzs_resize(&list, limbs < 4 ? (always ? 34 : 514)
+                                                   : always  ? 18
+                                                             : 130),
+                           FAN_OK);
                 for (size_t i = 0; i < list.count; i++) {
                     int sign = signs[s] ? signs[s] : i % 2 ? 1 : -1;
                     mpz_setbit(list.values + i, 64 * limbs - (sign > 0));
