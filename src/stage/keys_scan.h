@@ -19,22 +19,22 @@ typedef struct fani_key_scanner {
     FILE *stream;
     unsigned char *window; /* FANI_KEY_PEEK_BYTES */
     size_t start, end;     /* the unread part of the window */
+    uint64_t line;         /* of the line in `text`, from 1 */
+    char *text;            /* FANI_KEY_LINE_BYTES + 1: the line without its newline, NUL after it */
+    size_t text_size;      /* bytes in `text` */
+    char *block;           /* FANI_KEY_BLOCK_BYTES: the PEM block or zone record being gathered */
+    size_t block_size;     /* bytes in `block` */
+    uint64_t block_line;   /* of its first line; 0 outside */
+    int64_t depth;         /* brackets open in it */
+    uint64_t keys_before;  /* counted when the file began */
     int read_errno;
-    uint64_t line;        /* of the line in `text`, from 1 */
-    char *text;           /* FANI_KEY_LINE_BYTES + 1: the line without its newline, NUL after it */
-    size_t text_size;     /* bytes in `text` */
-    bool text_cut;        /* the line was longer than `text` */
-    char *block;          /* FANI_KEY_BLOCK_BYTES: the PEM block or zone record being gathered */
-    size_t block_size;    /* bytes in `block` */
-    bool block_cut;       /* the block was longer than `block` */
-    bool block_zero;      /* a zero byte stands in it; of zone records */
-    uint64_t block_line;  /* of its first line; 0 outside */
-    bool in_record;       /* the block is a zone record whose brackets are open */
-    int64_t depth;        /* brackets open in it */
-    bool is_text;         /* keys stand among other text: a block was seen, or will be */
-    uint64_t keys_before; /* counted when the file began */
-    unsigned strangers;   /* lines that were to be numbers and are none */
-    bool begun;           /* a line that is no comment was seen */
+    unsigned strangers;               /* lines that were to be numbers and are none */
+    bool text_cut;                    /* the line was longer than `text` */
+    bool block_cut;                   /* the block was longer than `block` */
+    bool block_zero;                  /* a zero byte stands in it; of zone records */
+    bool in_record;                   /* the block is a zone record whose brackets are open */
+    bool is_text;                     /* keys stand among other text: a block was or will be seen */
+    bool begun;                       /* a line that is no comment was seen */
     fani_key_columns columns;         /* of a table */
     char owner[FANI_KEY_OWNER_BYTES]; /* of the last zone record */
 } fani_key_scanner;
