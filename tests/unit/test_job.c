@@ -462,7 +462,8 @@ FAN_TEST(job_integrate, a_list_of_integrals)
     unlink(path);
 }
 
-/* An integral whose grid has a block that takes too long has no value; the next one has. */
+/* An integral whose grid has a block that takes too long has no value. Which block is told first is
+ * up to the workers. */
 FAN_TEST(job_integrate, what_takes_too_long_is_told_in_every_format)
 {
     static const char slow[] = "sin(cos(sin(cos(sin(x)))))";
@@ -470,14 +471,15 @@ FAN_TEST(job_integrate, what_takes_too_long_is_told_in_every_format)
     run_task(&o, "integrate", "over", "x=0:1", "points", "1e12", "timeout", "0.001", "format",
              "tsv", NULL, slow, NULL);
     EXPECT_STR(o.output, "value\terror\tevaluations\tmethod\tstatus\n-\t-\t-\t-\ttimed out\n");
-    EXPECT_CONTAINS(o.reports, "leaf 0 of 64 items timed out: ran longer than 1 ms");
+    EXPECT_CONTAINS(o.reports, " of 64 items timed out: ran longer than 1 ms");
     EXPECT_I64(o.result.exit_code, 1);
     EXPECT_U64(o.result.summary.timed_out, 1);
     run_task(&o, "integrate", "over", "x=0:1", "points", "1e12", "timeout", "0.001", "format",
              "ndjson", NULL, slow, NULL);
-    EXPECT_STR(o.output,
-               "{\"schema\":\"fanfold.integrate/1\",\"index\":0,\"status\":\"timed out\",\"text\":"
-               "\"leaf 0 of 64 items timed out: ran longer than 1 ms\"}\n");
+    EXPECT_CONTAINS(o.output,
+                    "{\"schema\":\"fanfold.integrate/1\",\"index\":0,\"status\":\"timed out\","
+                    "\"text\":\"leaf ");
+    EXPECT_CONTAINS(o.output, " of 64 items timed out: ran longer than 1 ms\"}\n");
 }
 
 FAN_TEST(job_integrate, what_is_wrong_has_a_caret)
