@@ -1,10 +1,10 @@
 /* The checks of single keys: against division and brute force, on planted keys, on each instruction
  * set; and what they say of sound keys. */
+#include <stdio.h> /* before <gmp.h>, which declares gmp_fprintf only then */
+#include <stdlib.h>
+
 #include "fanfold/weakkeys.h"
 #include "kernel/rsa/checks.h"
-
-#include <stdio.h>
-#include <stdlib.h>
 
 #include "shim.h"
 
