@@ -25,7 +25,7 @@ check() {
     "$@" || fail "${what:-}: not: $*"
 }
 
-state_of() { find . -maxdepth 1 -name "$1.sieve-*[0-9a-f]" ! -name '*.lock'; }
+state_of() { find . -maxdepth 1 -name "$1.sieve-*[0-9a-f]" ! -name '*.lock' ! -name '*.algebra'; }
 size_of() { stat -c %s "$(state_of "$1")" 2>/dev/null || echo 0; }
 
 # works PID NAME SIZE: waits until the state is larger than that; false: the command has ended.

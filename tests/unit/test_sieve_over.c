@@ -694,18 +694,27 @@ typedef struct solving {
     unsigned looks, stop_at; /* looks since then; 0: never */
 } solving;
 
-static void note_stage(void *user, const fani_sieve_progress *progress)
+/* So slow, as is_enough is, that none of the algebra's looks is left out. */
+static void wait_for_look(void)
 {
-    ((solving *)user)->began = progress->stage == FANI_SIEVE_SOLVE;
+    nanosleep(&(struct timespec){.tv_nsec = 60000000}, NULL);
 }
 
-/* So slow that none of the algebra's looks is left out. */
+static void note_stage(void *user, const fani_sieve_progress *progress)
+{
+    solving *s = user;
+    if (progress->stage != FANI_SIEVE_SOLVE || s->began)
+        return;
+    s->began = true;
+    wait_for_look();
+}
+
 static bool is_enough(void *user)
 {
     solving *s = user;
     if (!s->began)
         return false;
-    nanosleep(&(struct timespec){.tv_nsec = 60000000}, NULL);
+    wait_for_look();
     return ++s->looks == s->stop_at;
 }
 
