@@ -107,7 +107,8 @@ static bool is_ours(const char *name, const char *base)
     return false;
 }
 
-/* Under its lock, with what stands beside it, as another run may be at work on it. What a killed one has locked is unlocked. */
+/* Under its lock, with what stands beside it, as another run may be at work on it. What a killed
+ * one has locked is unlocked. */
 static fan_status take_away_unused(const char *path, bool break_lock, fan_error *error)
 {
     const fani_journal_lock_options options = {.break_lock = break_lock, .beat_ms = BEAT_MS};

@@ -395,8 +395,7 @@ static unsigned threads_for(const sieve *s)
 static fan_status solve(sieve *s, mpz_ptr divisor)
 {
     const fani_effort effort = {.cancelled = is_to_end, .context = s};
-    const fani_qs_keeper keeper = {
-        .due = is_to_keep, .save = keep, .load = take_up, .context = s};
+    const fani_qs_keeper keeper = {.due = is_to_keep, .save = keep, .load = take_up, .context = s};
     s->stage = FANI_SIEVE_SOLVE;
     if (s->options->progress)
         tell(s, fani_clock_ns());

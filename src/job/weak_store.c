@@ -36,8 +36,7 @@ fan_status fani_weak_store_save(const fani_weak_store *store, fani_weak_list lis
     char *path = name_of(store, list, level);
     if (!path)
         return fani_error_set(error, FAN_E_MEMORY, "no memory to keep a level of the scan");
-    fan_status status =
-        fani_kept_file_save(path, &mark, all.bytes, all.size, store->fence, error);
+    fan_status status = fani_kept_file_save(path, &mark, all.bytes, all.size, store->fence, error);
     free(path);
     return status;
 }

@@ -418,11 +418,11 @@ enum { KEPT_MAX = 1 << 20 };
 /* What a keeper is to do, and what it was asked. */
 typedef struct kept {
     unsigned char bytes[KEPT_MAX];
-    size_t size;        /* 0: nothing */
+    size_t size;      /* 0: nothing */
     unsigned stop_at; /* the look at which to keep and to end; UINT32_MAX: never */
-    unsigned looks;     /* of the cancel hook */
+    unsigned looks;   /* of the cancel hook */
     unsigned saves, offered, given;
-    fan_status answer;  /* of save */
+    fan_status answer; /* of save */
 } kept;
 
 static bool kept_cancels(void *context)
@@ -485,8 +485,7 @@ static void go_on_until_solved(const fani_gf2_lists *rows, unsigned each, unsign
     keeping = (kept){0};
     while (status == FAN_E_CANCELLED && calls < 1000) {
         bool threads = false;
-        const fani_qs_team team = {
-            .parts = 1 + calls % 5, .run = run_threads, .context = &threads};
+        const fani_qs_team team = {.parts = 1 + calls % 5, .run = run_threads, .context = &threads};
         status = solve_kept(rows, 9, &keeping, each, calls % 3 ? &team : NULL, out, &found);
         EXPECT_U64(keeping.offered, 1);
         EXPECT_U64(keeping.given, calls > 0);
@@ -578,7 +577,6 @@ FAN_TEST(qs_matrix, what_can_not_be_kept_ends_it)
     EXPECT_U64(keeping.saves, 1);
     fani_gf2_lists_clear(&rows);
 }
-
 
 /* No rows, no columns, rows of nothing, the same row again and again, no dependency at all. */
 FAN_TEST(qs_matrix, ill_shaped_matrices)

@@ -234,7 +234,8 @@ FAN_TEST(qs_split, too_few_relations)
     mpz_t n, divisor;
     mpz_inits(n, divisor, NULL);
     begin(&l, 35, n);
-    EXPECT_I64(fani_qs_solve(l.qs, l.set, NULL, NULL, &effort, divisor), FAN_E_EFFORT); /* none at all */
+    EXPECT_I64(fani_qs_solve(l.qs, l.set, NULL, NULL, &effort, divisor),
+               FAN_E_EFFORT); /* none at all */
     EXPECT_I64(fani_qs_set_add(l.set, &one, NULL), FAN_OK);
     EXPECT_I64(fani_qs_solve(l.qs, l.set, NULL, NULL, &effort, divisor), FAN_E_EFFORT);
     EXPECT_I64(mpz_cmp_ui(divisor, 1), 0);

@@ -84,10 +84,10 @@ typedef struct fani_qs_keeper {
 } fani_qs_keeper;
 
 /* *divisor = a proper divisor of n, from the relations of `qs` in the set. `team` and `keeper` may
- * be NULL: the calling thread does all, nothing is kept; the answer is the same. Only the cancel hook of the effort is used.
- * Relations that turn out to be false are taken out of the set. Errors: FAN_E_EFFORT (more
- * relations are needed), FAN_E_CANCELLED, FAN_E_MEMORY, FAN_E_FAILED (the machine computes
- * wrongly), what the keeper's save answered. */
+ * be NULL: the calling thread does all, nothing is kept; the answer is the same. Only the cancel
+ * hook of the effort is used. Relations that turn out to be false are taken out of the set. Errors:
+ * FAN_E_EFFORT (more relations are needed), FAN_E_CANCELLED, FAN_E_MEMORY, FAN_E_FAILED (the
+ * machine computes wrongly), what the keeper's save answered. */
 fan_status fani_qs_solve(const fani_qs *qs, fani_qs_set *set, const fani_qs_team *team,
                          const fani_qs_keeper *keeper, const fani_effort *effort, mpz_ptr divisor);
 

@@ -183,8 +183,8 @@ fan_status fani_qs_solve(const fani_qs *qs, fani_qs_set *set, const fani_qs_team
         status = s.dependency && s.in && s.record ? FAN_OK : FAN_E_MEMORY;
     }
     if (status == FAN_OK)
-        status = fani_gf2_solve(&s.matrix, fani_key_of(fani_qs_number(qs)), team, keeper,
-                                effort, s.dependency, &s.found);
+        status = fani_gf2_solve(&s.matrix, fani_key_of(fani_qs_number(qs)), team, keeper, effort,
+                                s.dependency, &s.found);
     fani_gf2_lists_clear(&s.matrix);
     if (status == FAN_OK)
         status = try_dependencies(&s, divisor);
