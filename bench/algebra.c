@@ -65,9 +65,9 @@ static void measure(const fani_qs *qs, fani_qs_set *set, double sieve, unsigned 
     double merge = seconds_since(&at);
     uint64_t *out = bench_alloc(matrix.count, sizeof *out);
     at = bench_thread_ns();
-    require(fani_gf2_solve(&matrix, 1, NULL, &endless, out, &found));
+    require(fani_gf2_solve(&matrix, 1, NULL, NULL, &endless, out, &found));
     double lanczos = seconds_since(&at);
-    require(fani_qs_solve(qs, set, NULL, &endless, divisor));
+    require(fani_qs_solve(qs, set, NULL, NULL, &endless, divisor));
     double all = seconds_since(&at);
     bench_table_row(table, "C%u\t%zu\t%u\t%u\t%.0f\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%.1f", digits,
                     fani_qs_set_count(set), pruned.count, matrix.count,
@@ -114,7 +114,7 @@ static void measure_random(uint32_t count, uint32_t ones, bench_table *table)
         }
     }
     double at = bench_thread_ns();
-    require(fani_gf2_solve(&matrix, 1, NULL, &endless, out, &found));
+    require(fani_gf2_solve(&matrix, 1, NULL, NULL, &endless, out, &found));
     bench_table_row(table, "random\t-\t-\t%u\t%u\t-\t-\t-\t%.3f\t-\t-", count, ones,
                     seconds_since(&at));
     if (found == 0)

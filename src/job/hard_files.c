@@ -1,17 +1,16 @@
 #include "job/hard_files.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #include "base/error.h"
+#include "job/sieve.h"
 #include "job/state.h"
 #include "kernel/factor/unfinished.h"
 #include "stage/journal_lock.h"
@@ -71,15 +70,6 @@ fan_status fani_hard_files_name(fani_hard_files *files, const char *base, fani_h
     return FAN_OK;
 }
 
-static fan_status take_away(const char *path, fan_error *error)
-{
-    if (unlink(path) == 0 || errno == ENOENT)
-        return FAN_OK;
-    fani_error_errno(error, FAN_E_OUTPUT, errno, "%s can't be removed", path);
-    fani_error_place(error, path, 0, 0);
-    return FAN_E_OUTPUT;
-}
-
 /* Of a ledger's run the outcome is safe once that says so; of another one when it was handed out.
  */
 static fan_status make_safe(fani_job_run *run, fan_error *error)
@@ -96,7 +86,7 @@ fan_status fani_hard_files_forget(const fani_hard_files *files, fani_job_run *ru
 {
     fan_status status = files->count ? make_safe(run, error) : FAN_OK;
     for (size_t i = 0; i < files->count && status == FAN_OK; i++)
-        status = take_away(files->names[i], error);
+        status = fani_sieve_forget(files->names[i], error);
     return status;
 }
 
@@ -117,7 +107,8 @@ static bool is_ours(const char *name, const char *base)
     return false;
 }
 
-/* Under its lock, as another run may be at work on it. What a killed one has locked is unlocked. */
+/* Under its lock, with what stands beside it, as another run may be at work on it. What a killed
+ * one has locked is unlocked. */
 static fan_status take_away_unused(const char *path, bool break_lock, fan_error *error)
 {
     const fani_journal_lock_options options = {.break_lock = break_lock, .beat_ms = BEAT_MS};
@@ -128,7 +119,7 @@ static fan_status take_away_unused(const char *path, bool break_lock, fan_error 
         return status;
     status = fani_journal_lock_take(&place, &options, &lock, error);
     if (status == FAN_OK) {
-        status = take_away(path, error);
+        status = fani_sieve_forget(path, error);
         fan_status given = fani_journal_lock_give(&lock, status == FAN_OK ? error : NULL);
         status = status == FAN_OK ? given : status;
     }

@@ -4,12 +4,15 @@
 #include "job/sieve.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "fanfold/machine.h"
+#include "job/kept_file.h"
 #include "job/sieve_state.h"
 #include "job/sieve_task.h"
 #include "job/sieve_team.h"
@@ -48,6 +51,8 @@ typedef struct sieve {
     int64_t began, looked, told;
     int64_t collecting; /* since when; 0: the state is being read */
     fan_status ended;   /* what a look has found while solving */
+    char *algebra;      /* where the linear algebra is kept; NULL: nowhere */
+    int64_t kept;       /* when that was done last, or solving began */
 } sieve;
 
 static fan_status out_of(const sieve *s, fan_status status)
@@ -335,6 +340,47 @@ static bool is_to_end(void *context)
     return s->ended != FAN_OK;
 }
 
+static bool is_to_keep(void *context)
+{
+    const sieve *s = context;
+    int64_t each = s->options->algebra_ns ? (int64_t)s->options->algebra_ns : NS_PER_S;
+    return s->ended != FAN_OK || fani_clock_ns() - s->kept >= each;
+}
+
+static fani_kept_mark mark_of(const sieve *s)
+{
+    return (fani_kept_mark){.magic = "FANALGE",
+                            .version = FANI_QS_VERSION,
+                            .identity = fani_key_of(fani_qs_number(s->qs))};
+}
+
+/* An error ends the solving, unless that is to end already. */
+static fan_status keep(void *context, const void *bytes, size_t size)
+{
+    sieve *s = context;
+    const fani_kept_mark mark = mark_of(s);
+    fan_error why = {0};
+    fan_status status = fani_kept_file_save(s->algebra, &mark, bytes, size, NULL, &why);
+    s->kept = fani_clock_ns();
+    if (status == FAN_OK || s->ended != FAN_OK)
+        return FAN_OK;
+    *s->error = why;
+    s->ended = status;
+    return FAN_E_CANCELLED;
+}
+
+static bool take_up(void *context, void *bytes, size_t size)
+{
+    const sieve *s = context;
+    const fani_kept_mark mark = mark_of(s);
+    fan_buffer kept = {0};
+    bool loaded = fani_kept_file_load(s->algebra, &mark, &kept) && kept.size == size;
+    if (loaded)
+        memcpy(bytes, kept.bytes, size);
+    fan_buffer_clear(&kept);
+    return loaded;
+}
+
 static unsigned threads_for(const sieve *s)
 {
     fan_machine_info machine;
@@ -349,16 +395,28 @@ static unsigned threads_for(const sieve *s)
 static fan_status solve(sieve *s, mpz_ptr divisor)
 {
     const fani_effort effort = {.cancelled = is_to_end, .context = s};
+    const fani_qs_keeper keeper = {.due = is_to_keep, .save = keep, .load = take_up, .context = s};
     s->stage = FANI_SIEVE_SOLVE;
     if (s->options->progress)
         tell(s, fani_clock_ns());
     fani_sieve_team *team = fani_sieve_team_open(threads_for(s));
-    fan_status status = fani_qs_solve(s->qs, s->set, fani_sieve_team_lent(team), &effort, divisor);
+    s->kept = fani_clock_ns();
+    fan_status status = fani_qs_solve(s->qs, s->set, fani_sieve_team_lent(team),
+                                      s->algebra ? &keeper : NULL, &effort, divisor);
     fani_sieve_team_close(team);
     if (status == FAN_E_CANCELLED && s->ended != FAN_OK)
         return s->ended;
     s->enough = false;
     return status == FAN_OK || status == FAN_E_EFFORT ? status : out_of(s, status);
+}
+
+/* *name, malloc'd: where the linear algebra of this state is kept. */
+static fan_status name_beside(const char *state, char **name)
+{
+    if (asprintf(name, "%s.algebra", state) >= 0)
+        return FAN_OK;
+    *name = NULL;
+    return FAN_E_MEMORY;
 }
 
 static fan_status make(sieve *s, mpz_srcptr n)
@@ -372,6 +430,8 @@ static fan_status make(sieve *s, mpz_srcptr n)
         status = fani_qs_coder_make(s->qs, &s->coder);
     if (status == FAN_OK)
         status = fani_qs_set_new(fani_qs_columns(s->qs), &s->set);
+    if (status == FAN_OK && s->options->state)
+        status = name_beside(s->options->state, &s->algebra);
     if (status != FAN_OK)
         return out_of(s, status);
     s->units = fani_qs_unit_count(s->qs);
@@ -411,6 +471,7 @@ static void clear(sieve *s)
     fani_qs_set_free(s->set);
     fani_qs_coder_free(s->coder);
     fani_qs_free(s->qs);
+    free(s->algebra);
 }
 
 fan_status fani_sieve_over(mpz_srcptr n, const fani_sieve_options *options, mpz_ptr divisor,
@@ -431,12 +492,23 @@ fan_status fani_sieve_over(mpz_srcptr n, const fani_sieve_options *options, mpz_
     return status;
 }
 
-fan_status fani_sieve_forget(const char *state, fan_error *error)
+static fan_status take_away(const char *path, fan_error *error)
 {
-    if (unlink(state) == 0 || errno == ENOENT)
+    if (unlink(path) == 0 || errno == ENOENT)
         return FAN_OK;
     int code = errno;
     fani_error_errno(error, FAN_E_OUTPUT, code, "can't remove the state");
-    fani_error_place(error, state, 0, 0);
+    fani_error_place(error, path, 0, 0);
     return FAN_E_OUTPUT;
+}
+
+/* The state last: what stands beside it is found by its name. */
+fan_status fani_sieve_forget(const char *state, fan_error *error)
+{
+    char *algebra;
+    if (name_beside(state, &algebra) != FAN_OK)
+        return fani_error_set(error, FAN_E_MEMORY, "out of memory");
+    fan_status status = take_away(algebra, error);
+    free(algebra);
+    return status == FAN_OK ? take_away(state, error) : status;
 }

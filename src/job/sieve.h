@@ -35,6 +35,7 @@ typedef struct fani_sieve_options {
     const char *state;        /* path of the journal of relations; NULL: nothing is kept */
     bool repair;              /* redo units of the state that are damaged instead of refusing it */
     bool break_lock;          /* take the state's lock from whoever has it */
+    uint64_t algebra_ns;      /* between two saves of the linear algebra; 0: a second */
     unsigned threads;         /* for the linear algebra, on this host; 0: its usable cores */
     fan_deadline deadline;    /* gives up with FAN_E_TIMEOUT; 0 or FAN_FOREVER: never */
     bool (*stop)(void *user); /* true: gives up with FAN_E_CANCELLED */
@@ -50,8 +51,10 @@ typedef struct fani_sieve_options {
  *
  * With `state`, what is there already is gone on with, where it is of this number, these parameters
  * and this version; whatever the call ends with, each unit that had ended is in the file, and the
- * file is closed. After a kill at any moment it lacks what was done in the last second at most. It
- * stays until fani_sieve_forget.
+ * file is closed. After a kill at any moment it lacks what was done in the last second at most. How
+ * far the linear algebra has come is kept beside it, in STATE.algebra, where that takes longer than
+ * algebra_ns, or is stopped; one that is damaged or of other relations is passed over. Both stay
+ * until fani_sieve_forget.
  *
  * Errors, all with a text: FAN_E_ARGUMENT (n, or the state is of another number, version or
  * parameters: both values in the text), FAN_E_BUSY (another run has the state), FAN_E_INPUT (the
@@ -62,8 +65,8 @@ typedef struct fani_sieve_options {
 fan_status fani_sieve_over(mpz_srcptr n, const fani_sieve_options *options, mpz_ptr divisor,
                            fan_error *error);
 
-/* Removes the state of a number whose divisor is safe elsewhere; it is no error where there is
- * none. FAN_E_OUTPUT with file and errno. */
+/* Removes the state of a number whose divisor is safe elsewhere, and STATE.algebra; it is no error
+ * where there is none. FAN_E_OUTPUT with file and errno. */
 fan_status fani_sieve_forget(const char *state, fan_error *error);
 
 /* Item i: unit i of the number that the arguments name; its reply: the relations' bytes. */

@@ -2,10 +2,8 @@
  * level 0), OUTPUT.scan-s0 (its sums), OUTPUT.scan-f0 (its fractions). A scan that goes on takes
  * them up.
  *
- * A file is there as a whole or not at all, is its user's alone, and says what it belongs to: in
- * the machine's byte order 8 bytes "FANSCAN" and NUL, then 8 each: version 1, the identity of the
- * scan, which list of which level, the size of the pack (weak_pack.h) that follows, its check
- * (XXH3). */
+ * Each is a kept file (kept_file.h) of a pack (weak_pack.h): "FANSCAN", version 1, the identity of
+ * the scan, which list of which level. */
 #ifndef FANI_WEAK_STORE_H
 #define FANI_WEAK_STORE_H
 

@@ -25,7 +25,7 @@ check() {
     "$@" || fail "${what:-}: not: $*"
 }
 
-state_of() { find . -maxdepth 1 -name "$1.sieve-*[0-9a-f]" ! -name '*.lock'; }
+state_of() { find . -maxdepth 1 -name "$1.sieve-*[0-9a-f]" ! -name '*.lock' ! -name '*.algebra'; }
 size_of() { stat -c %s "$(state_of "$1")" 2>/dev/null || echo 0; }
 
 # works PID NAME SIZE: waits until the state is larger than that; false: the command has ended.
@@ -219,6 +219,7 @@ nothing_left other
 what='to begin again'
 interrupted again "$fanfold" factor --output again "$long"
 check test -n "$(state_of again)"
+touch "$(state_of again).algebra"
 run "$fanfold" factor --output again --restart 12 && expect 0 && nothing_left again
 
 what='to begin again what was killed'
@@ -233,9 +234,11 @@ what='to begin again what another run is at work on'
 "$fanfold" factor --state busy "$long" >out 2>err </dev/null &
 pid=$!
 works "$pid" busy 30000
+touch "$(state_of busy).algebra"
 run "$fanfold" factor --state busy --restart "$long"
 expect 3 ''
 says "is being written by pid $pid"
+check test -e "$(state_of busy).algebra"
 check test -n "$(state_of busy)"
 kill -KILL "$pid"
 wait "$pid" 2>shell

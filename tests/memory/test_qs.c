@@ -104,7 +104,7 @@ FAN_TEST(qs_memory, relations)
         fan_status status[3];
         failed = false;
         failing_after(good);
-        status[0] = fani_qs_solve(qs, set, NULL, &endless, divisor);
+        status[0] = fani_qs_solve(qs, set, NULL, NULL, &endless, divisor);
         failed = failing_end();
         EXPECT_I64(status[0], failed ? FAN_E_MEMORY : FAN_OK);
         failing_after(good);
@@ -142,7 +142,7 @@ FAN_TEST(qs_memory, lanczos)
     uint64_t good = 0;
     for (; failed; good++) {
         failing_after(good);
-        fan_status status = fani_gf2_solve(&matrix, 1, NULL, &endless, out, &found);
+        fan_status status = fani_gf2_solve(&matrix, 1, NULL, NULL, &endless, out, &found);
         failed = failing_end();
         EXPECT_I64(status, failed ? FAN_E_MEMORY : FAN_OK);
     }

@@ -284,7 +284,7 @@ static void expect_dependencies(const fani_gf2_lists *m, uint32_t least, uint32_
     uint32_t found;
     bool all_zero;
     ASSERT_TRUE(out);
-    ASSERT_I64(fani_gf2_solve(m, 99, NULL, &endless, out, &found), FAN_OK);
+    ASSERT_I64(fani_gf2_solve(m, 99, NULL, NULL, &endless, out, &found), FAN_OK);
     EXPECT_TRUE(found >= least && found <= most);
     EXPECT_U64(independent(m, out, &all_zero), found);
     EXPECT_TRUE(all_zero);
@@ -356,9 +356,9 @@ FAN_TEST(qs_matrix, lanczos_is_repeatable)
     fani_gf2_lists rows;
     make_matrix(77, 1600, 1500, 12, 80, &rows);
     static uint64_t one[1600], other[1600], third[1600];
-    ASSERT_I64(fani_gf2_lanczos(&rows, 5, 0, NULL, &endless, one), FAN_OK);
-    ASSERT_I64(fani_gf2_lanczos(&rows, 5, 0, NULL, &endless, other), FAN_OK);
-    ASSERT_I64(fani_gf2_lanczos(&rows, 6, 0, NULL, &endless, third), FAN_OK);
+    ASSERT_I64(fani_gf2_lanczos(&rows, 5, &(uint32_t){0}, NULL, NULL, &endless, one), FAN_OK);
+    ASSERT_I64(fani_gf2_lanczos(&rows, 5, &(uint32_t){0}, NULL, NULL, &endless, other), FAN_OK);
+    ASSERT_I64(fani_gf2_lanczos(&rows, 6, &(uint32_t){0}, NULL, NULL, &endless, third), FAN_OK);
     EXPECT_TRUE(memcmp(one, other, sizeof one) == 0);
     EXPECT_TRUE(memcmp(one, third, sizeof one) != 0);
     fani_gf2_lists_clear(&rows);
@@ -401,13 +401,180 @@ FAN_TEST(qs_matrix, lanczos_is_the_same_for_any_team)
     static uint64_t alone[1600], out[1600];
     fani_gf2_lists rows;
     make_matrix(78, 1600, 1500, 12, 130, &rows);
-    ASSERT_I64(fani_gf2_lanczos(&rows, 5, 0, NULL, &endless, alone), FAN_OK);
+    ASSERT_I64(fani_gf2_lanczos(&rows, 5, &(uint32_t){0}, NULL, NULL, &endless, alone), FAN_OK);
     for (unsigned i = 0; i < 8; i++) {
         bool threads = i % 2 != 0;
         const fani_qs_team team = {.parts = parts[i / 2], .run = run_threads, .context = &threads};
-        ASSERT_I64(fani_gf2_lanczos(&rows, 5, 0, &team, &endless, out), FAN_OK);
+        ASSERT_I64(fani_gf2_lanczos(&rows, 5, &(uint32_t){0}, &team, NULL, &endless, out), FAN_OK);
         EXPECT_TRUE(memcmp(alone, out, sizeof out) == 0);
     }
+    fani_gf2_lists_clear(&rows);
+}
+
+/* ---- Kept ----------------------------------------------------------------------------------- */
+
+enum { KEPT_MAX = 1 << 20 };
+
+/* What a keeper is to do, and what it was asked. */
+typedef struct kept {
+    unsigned char bytes[KEPT_MAX];
+    size_t size;      /* 0: nothing */
+    unsigned stop_at; /* the look at which to keep and to end; UINT32_MAX: never */
+    unsigned looks;   /* of the cancel hook */
+    unsigned saves, offered, given;
+    fan_status answer; /* of save */
+} kept;
+
+static bool kept_cancels(void *context)
+{
+    kept *k = context;
+    return k->looks++ == k->stop_at;
+}
+
+static bool kept_is_due(void *context)
+{
+    const kept *k = context;
+    return k->looks > k->stop_at;
+}
+
+static fan_status kept_save(void *context, const void *bytes, size_t size)
+{
+    kept *k = context;
+    if (size > KEPT_MAX)
+        return FAN_E_TOO_LARGE;
+    memcpy(k->bytes, bytes, size);
+    k->size = size;
+    k->saves++;
+    return k->answer;
+}
+
+static bool kept_load(void *context, void *bytes, size_t size)
+{
+    kept *k = context;
+    k->offered++;
+    if (size != k->size)
+        return false;
+    memcpy(bytes, k->bytes, size);
+    k->given++;
+    return true;
+}
+
+/* One call that is ended at the look `stop_at`. */
+static fan_status solve_kept(const fani_gf2_lists *rows, uint64_t key, kept *k, unsigned stop_at,
+                             const fani_qs_team *team, uint64_t *out, uint32_t *found)
+{
+    const fani_effort effort = {.cancelled = kept_cancels, .context = k};
+    const fani_qs_keeper keeper = {
+        .due = kept_is_due, .save = kept_save, .load = kept_load, .context = k};
+    k->stop_at = stop_at;
+    k->looks = k->saves = k->offered = k->given = 0;
+    return fani_gf2_solve(rows, key, team, &keeper, &effort, out, found);
+}
+
+static kept keeping; /* too much for the stack */
+
+/* Each call does `each` looks' worth of steps, with a team of another size; all of them together
+ * look no more often than one call does but for the look that each begins with. */
+static void go_on_until_solved(const fani_gf2_lists *rows, unsigned each, unsigned looks,
+                               const uint64_t *want, uint32_t found_want)
+{
+    static uint64_t out[4000];
+    unsigned calls = 0, all = 0;
+    uint32_t found;
+    fan_status status = FAN_E_CANCELLED;
+    keeping = (kept){0};
+    while (status == FAN_E_CANCELLED && calls < 1000) {
+        bool threads = false;
+        const fani_qs_team team = {.parts = 1 + calls % 5, .run = run_threads, .context = &threads};
+        status = solve_kept(rows, 9, &keeping, each, calls % 3 ? &team : NULL, out, &found);
+        EXPECT_U64(keeping.offered, 1);
+        EXPECT_U64(keeping.given, calls > 0);
+        EXPECT_U64(keeping.saves, status == FAN_E_CANCELLED);
+        all += keeping.looks;
+        calls++;
+    }
+    EXPECT_I64(status, FAN_OK);
+    EXPECT_U64(all, looks + calls - 1);
+    EXPECT_TRUE(calls > 1);
+    EXPECT_U64(found, found_want);
+    EXPECT_TRUE(memcmp(out, want, rows->count * sizeof *out) == 0);
+}
+
+FAN_TEST(qs_matrix, lanczos_goes_on_from_where_it_was_stopped)
+{
+    static const unsigned each[] = {1, 2, 3};
+    static uint64_t want[4000];
+    fani_gf2_lists rows;
+    uint32_t found;
+    make_matrix(79, 4000, 3900, 12, 130, &rows);
+    keeping = (kept){0};
+    ASSERT_I64(solve_kept(&rows, 9, &keeping, UINT32_MAX, NULL, want, &found), FAN_OK);
+    unsigned looks = keeping.looks;
+    EXPECT_U64(keeping.saves, 0);
+    EXPECT_TRUE(found > 30 && looks >= 4);
+    for (unsigned i = 0; i < sizeof each / sizeof each[0]; i++)
+        go_on_until_solved(&rows, each[i], looks, want, found);
+    fani_gf2_lists_clear(&rows);
+}
+
+/* Looks that a call does with what is kept; it finds the same, whatever that is. */
+static unsigned looks_with(const fani_gf2_lists *rows, uint64_t key)
+{
+    static uint64_t want[4000], out[4000];
+    uint32_t found_want, found;
+    EXPECT_I64(fani_gf2_solve(rows, key, NULL, NULL, &endless, want, &found_want), FAN_OK);
+    EXPECT_I64(solve_kept(rows, key, &keeping, UINT32_MAX, NULL, out, &found), FAN_OK);
+    EXPECT_U64(found, found_want);
+    EXPECT_TRUE(memcmp(out, want, rows->count * sizeof *out) == 0);
+    return keeping.looks;
+}
+
+/* Of another key, another matrix of the same size, another attempt or step than there can be. */
+FAN_TEST(qs_matrix, what_was_kept_of_something_else_is_passed_over)
+{
+    static uint64_t out[4000];
+    fani_gf2_lists rows;
+    uint32_t found;
+    fani_gf2_kept head;
+    make_matrix(80, 4000, 3900, 12, 130, &rows);
+    keeping = (kept){0};
+    unsigned all = looks_with(&rows, 9);
+    ASSERT_I64(solve_kept(&rows, 9, &keeping, 2, NULL, out, &found), FAN_E_CANCELLED);
+    EXPECT_U64(looks_with(&rows, 9), all - 2);
+    EXPECT_U64(looks_with(&rows, 10), all);
+    memcpy(&head, keeping.bytes, sizeof head);
+    const fani_gf2_kept bad[] = {{head.identity ^ 1, head.attempt, head.steps},
+                                 {head.identity, FANI_GF2_ATTEMPTS, head.steps},
+                                 {head.identity, head.attempt, 2},
+                                 {head.identity, head.attempt, UINT64_C(1) << 32 | head.steps},
+                                 {head.identity, head.attempt, 4000}};
+    for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        memcpy(keeping.bytes, &bad[i], sizeof bad[i]);
+        EXPECT_U64(looks_with(&rows, 9), all);
+    }
+    memcpy(keeping.bytes, &head, sizeof head);
+    keeping.size -= 8;
+    EXPECT_U64(looks_with(&rows, 9), all);
+    EXPECT_U64(keeping.given, 0);
+    keeping.size += 8;
+    EXPECT_U64(looks_with(&rows, 9), all - 2);
+    rows.item[rows.first[4000] - 1] ^= 1;
+    EXPECT_U64(looks_with(&rows, 9), all);
+    fani_gf2_lists_clear(&rows);
+}
+
+FAN_TEST(qs_matrix, what_can_not_be_kept_ends_it)
+{
+    static uint64_t out[1600];
+    fani_gf2_lists rows;
+    uint32_t found;
+    make_matrix(81, 1600, 1500, 12, 80, &rows);
+    keeping = (kept){.answer = FAN_E_OUTPUT};
+    const fani_qs_keeper keeper = {
+        .due = kept_is_due, .save = kept_save, .load = kept_load, .context = &keeping};
+    keeping.looks = 1; /* more than stop_at: always due */
+    EXPECT_I64(fani_gf2_solve(&rows, 9, NULL, &keeper, &endless, out, &found), FAN_E_OUTPUT);
+    EXPECT_U64(keeping.saves, 1);
     fani_gf2_lists_clear(&rows);
 }
 
@@ -457,7 +624,7 @@ FAN_TEST(qs_matrix, matrices_are_cancelled)
     for (unsigned polls = 0; polls < 2; polls++) {
         unsigned left = polls;
         fani_effort effort = {.cancelled = cancel_after, .context = &left};
-        EXPECT_I64(fani_gf2_solve(&rows, 1, NULL, &effort, out, &found), FAN_E_CANCELLED);
+        EXPECT_I64(fani_gf2_solve(&rows, 1, NULL, NULL, &effort, out, &found), FAN_E_CANCELLED);
         left = polls;
         EXPECT_I64(fani_gf2_merge(&rows, &effort, &sums), FAN_E_CANCELLED);
         left = polls;

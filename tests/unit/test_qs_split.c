@@ -234,9 +234,10 @@ FAN_TEST(qs_split, too_few_relations)
     mpz_t n, divisor;
     mpz_inits(n, divisor, NULL);
     begin(&l, 35, n);
-    EXPECT_I64(fani_qs_solve(l.qs, l.set, NULL, &effort, divisor), FAN_E_EFFORT); /* none at all */
+    EXPECT_I64(fani_qs_solve(l.qs, l.set, NULL, NULL, &effort, divisor),
+               FAN_E_EFFORT); /* none at all */
     EXPECT_I64(fani_qs_set_add(l.set, &one, NULL), FAN_OK);
-    EXPECT_I64(fani_qs_solve(l.qs, l.set, NULL, &effort, divisor), FAN_E_EFFORT);
+    EXPECT_I64(fani_qs_solve(l.qs, l.set, NULL, NULL, &effort, divisor), FAN_E_EFFORT);
     EXPECT_I64(mpz_cmp_ui(divisor, 1), 0);
     end(&l);
     mpz_clears(n, divisor, NULL);
@@ -264,9 +265,9 @@ FAN_TEST(qs_split, false_relations_are_taken_out)
         EXPECT_I64(fani_qs_set_add(l.set, &relation, NULL), FAN_OK);
     }
     EXPECT_TRUE(fani_qs_set_count(l.set) > count + FALSE / 2);
-    EXPECT_I64(fani_qs_solve(l.qs, l.set, NULL, &effort, divisor), FAN_E_EFFORT);
+    EXPECT_I64(fani_qs_solve(l.qs, l.set, NULL, NULL, &effort, divisor), FAN_E_EFFORT);
     EXPECT_U64(fani_qs_set_count(l.set), count);
-    EXPECT_I64(fani_qs_solve(l.qs, l.set, NULL, &effort, divisor), FAN_OK);
+    EXPECT_I64(fani_qs_solve(l.qs, l.set, NULL, NULL, &effort, divisor), FAN_OK);
     EXPECT_TRUE(is_proper(n, divisor));
     end(&l);
     mpz_clears(n, divisor, NULL);

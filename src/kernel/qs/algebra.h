@@ -68,12 +68,27 @@ typedef struct fani_qs_team {
     void *context;
 } fani_qs_team;
 
-/* *divisor = a proper divisor of n, from the relations of `qs` in the set. `team` may be NULL: the
- * calling thread does all; the answer is the same. Only the cancel hook of the effort is used.
- * Relations that turn out to be false are taken out of the set. Errors: FAN_E_EFFORT (more
- * relations are needed), FAN_E_CANCELLED, FAN_E_MEMORY, FAN_E_FAILED (the machine computes
- * wrongly). */
+/* Where the caller keeps how far the longest part has come, so that another call for the same
+ * relations goes on from there: NULL, or all three functions, which are called on the calling
+ * thread. What is kept is some words for each row of the matrix, in the machine's byte order; it
+ * says itself to which relations it belongs. */
+typedef struct fani_qs_keeper {
+    /* Whether it is time to keep something: asked whenever the cancel hook is, and after it, so
+     * that a call that is to end can still keep what it has. */
+    bool (*due)(void *context);
+    /* Keeps these bytes instead of those kept before. An error ends the call with it. */
+    fan_status (*save)(void *context, const void *bytes, size_t size);
+    /* Gives back what was kept, as it was: the caller sees to that. False: nothing of this size. */
+    bool (*load)(void *context, void *bytes, size_t size);
+    void *context;
+} fani_qs_keeper;
+
+/* *divisor = a proper divisor of n, from the relations of `qs` in the set. `team` and `keeper` may
+ * be NULL: the calling thread does all, nothing is kept; the answer is the same. Only the cancel
+ * hook of the effort is used. Relations that turn out to be false are taken out of the set. Errors:
+ * FAN_E_EFFORT (more relations are needed), FAN_E_CANCELLED, FAN_E_MEMORY, FAN_E_FAILED (the
+ * machine computes wrongly), what the keeper's save answered. */
 fan_status fani_qs_solve(const fani_qs *qs, fani_qs_set *set, const fani_qs_team *team,
-                         const fani_effort *effort, mpz_ptr divisor);
+                         const fani_qs_keeper *keeper, const fani_effort *effort, mpz_ptr divisor);
 
 #endif

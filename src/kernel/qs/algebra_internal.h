@@ -61,19 +61,32 @@ fan_status fani_gf2_sum(const fani_gf2_lists *rows, const fani_gf2_lists *sums,
 /* Bit k of out[row] says whether the row is in dependency k; *found <= 64 of them, independent,
  * each checked by plain addition of its rows, bits from *found on are 0. Up to FANI_GF2_DENSE_ROWS
  * rows by elimination: all that there are (up to 64); else by block Lanczos from a random start
- * that depends on the key alone: usually all that there are, perhaps none. The same for any team;
- * NULL is the calling thread alone. FAN_E_MEMORY, FAN_E_CANCELLED. */
+ * that depends on the key alone: usually all that there are, perhaps none. The same for any team
+ * (NULL is the calling thread alone), and for any keeper (or NULL), from whose state Lanczos goes
+ * on where it is of this matrix and key. FAN_E_MEMORY, FAN_E_CANCELLED, what its save answers. */
 fan_status fani_gf2_solve(const fani_gf2_lists *matrix, uint64_t key, const fani_qs_team *team,
-                          const fani_effort *effort, uint64_t *out, uint32_t *found);
+                          const fani_qs_keeper *keeper, const fani_effort *effort, uint64_t *out,
+                          uint32_t *found);
 
-enum { FANI_GF2_DENSE_ROWS = 400 };
+enum {
+    FANI_GF2_DENSE_ROWS = 400,
+    FANI_GF2_ATTEMPTS = 6, /* of Lanczos, each from a start of its own */
+};
+
+/* What a kept state begins with. */
+typedef struct fani_gf2_kept {
+    uint64_t identity; /* of the matrix and the key */
+    uint64_t attempt, steps;
+} fani_gf2_kept;
 
 /* The two ways by themselves; what they find is not checked. Lanczos needs some hundred rows; where
- * the start is a bad one it finds nothing, or answers FAN_E_FAILED. */
+ * the start is a bad one it finds nothing, or answers FAN_E_FAILED. *attempt is the number of the
+ * start, and becomes that of the state where it goes on from one, which is never an earlier one. */
 fan_status fani_gf2_eliminate(const fani_gf2_lists *matrix, const fani_effort *effort,
                               uint64_t *out);
-fan_status fani_gf2_lanczos(const fani_gf2_lists *matrix, uint64_t key, uint32_t attempt,
-                            const fani_qs_team *team, const fani_effort *effort, uint64_t *out);
+fan_status fani_gf2_lanczos(const fani_gf2_lists *matrix, uint64_t key, uint32_t *attempt,
+                            const fani_qs_team *team, const fani_qs_keeper *keeper,
+                            const fani_effort *effort, uint64_t *out);
 
 /* Of the 64 sets of rows in `out` those that are not empty, and whose sum is 0 by plain addition,
  * become the first *found ones, the others empty. FAN_E_MEMORY. */

@@ -14,6 +14,8 @@ __extension__ typedef unsigned __int128 u128;
 enum {
     POLLED = 16, /* steps between two looks at the cancel hook */
     DIRECT = 3,  /* steps whose V^T V_0 is no sum of those before */
+    KEPT_VECTORS = 4,
+    KEPT_VERSION = 1, /* of what is kept */
 };
 
 /* What is kept of step i - k in place k. */
@@ -36,7 +38,9 @@ typedef struct lanczos {
     fani_gf2_square *partial;     /* [parts][PART_DENSE + blocks] */
     fani_gf2_square to[3], share; /* by which V, V_{i-1}, V_{i-2} go into the next V, V into X */
     step past[3];
-    uint32_t steps;
+    uint32_t steps, attempt;
+    const fani_qs_keeper *keeper;
+    uint64_t identity; /* of the matrix and the key, where there is a keeper */
 } lanczos;
 
 static fani_gf2_square one(void)
@@ -315,15 +319,108 @@ static void begin(lanczos *l, uint64_t key, uint32_t attempt)
     l->past[1].chosen = UINT64_MAX;
 }
 
-static fan_status run(lanczos *l, uint64_t key, uint32_t attempt, const fani_effort *effort)
+/* A step takes nearly 64 dimensions; half as many mean that something is wrong. */
+static uint32_t most_steps(const lanczos *l)
 {
-    /* A step takes nearly 64 dimensions; half as many mean that something is wrong. */
-    uint32_t most = (uint32_t)(l->n / 32) + 64;
-    begin(l, key, attempt);
+    return (uint32_t)(l->n / 32) + 64;
+}
+
+/* ---- What is kept ---------------------------------------------------------------------------- */
+
+/* After this come past[], V, V_{i-1}, V_{i-2} and X. V_0 is of no use any more after DIRECT steps,
+ * and the sums of dense columns are V's. */
+static size_t kept_words(const lanczos *l)
+{
+    return (sizeof(fani_gf2_kept) + sizeof l->past) / sizeof(uint64_t) + KEPT_VECTORS * l->n;
+}
+
+static uint64_t mix(uint64_t hash, uint64_t word)
+{
+    hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+    return hash ^ hash >> 29;
+}
+
+/* The matrix is a function of the relations, so it is the same when they are read again. */
+static uint64_t identify(const fani_gf2_lists *matrix, uint64_t key)
+{
+    uint64_t hash = mix(mix(mix(KEPT_VERSION, key), matrix->count), matrix->end);
+    for (uint32_t row = 0; row <= matrix->count; row++)
+        hash = mix(hash, matrix->first[row]);
+    for (size_t i = 0; i < matrix->first[matrix->count]; i++)
+        hash = mix(hash, matrix->item[i]);
+    return hash;
+}
+
+static fan_status save(const lanczos *l)
+{
+    const fani_gf2_kept head = {.identity = l->identity, .attempt = l->attempt, .steps = l->steps};
+    const uint64_t *vector[KEPT_VECTORS] = {l->v[0], l->v[1], l->v[2], l->x};
+    size_t size = kept_words(l) * sizeof(uint64_t);
+    unsigned char *bytes = malloc(size), *at = bytes;
+    if (!bytes)
+        return FAN_E_MEMORY;
+    at = mempcpy(at, &head, sizeof head);
+    at = mempcpy(at, l->past, sizeof l->past);
+    for (unsigned k = 0; k < KEPT_VECTORS; k++)
+        at = mempcpy(at, vector[k], l->n * sizeof(uint64_t));
+    fan_status status = l->keeper->save(l->keeper->context, bytes, size);
+    free(bytes);
+    return status;
+}
+
+static bool is_of_this(const lanczos *l, const fani_gf2_kept *head)
+{
+    return head->identity == l->identity && head->attempt >= l->attempt &&
+           head->attempt < FANI_GF2_ATTEMPTS && head->steps >= DIRECT &&
+           head->steps < most_steps(l);
+}
+
+static void adopt(lanczos *l, const fani_gf2_kept *head)
+{
+    uint64_t *const vector[KEPT_VECTORS] = {l->v[0], l->v[1], l->v[2], l->x};
+    const unsigned char *at = (const unsigned char *)(head + 1);
+    l->attempt = (uint32_t)head->attempt;
+    l->steps = (uint32_t)head->steps;
+    memcpy(l->past, at, sizeof l->past);
+    at += sizeof l->past;
+    for (unsigned k = 0; k < KEPT_VECTORS; k++, at += l->n * sizeof(uint64_t))
+        memcpy(vector[k], at, l->n * sizeof(uint64_t));
+    fani_gf2_sum_dense(l->matrix, l->v[0], 0, (uint32_t)l->n, partial_of(l, 0) + PART_DENSE);
+}
+
+/* False: there is nothing to go on from. FAN_E_MEMORY is no reason to. */
+static bool resume(lanczos *l)
+{
+    fani_gf2_kept *head = l->keeper ? malloc(kept_words(l) * sizeof(uint64_t)) : NULL;
+    bool found = head &&
+                 l->keeper->load(l->keeper->context, head, kept_words(l) * sizeof(uint64_t)) &&
+                 is_of_this(l, head);
+    if (found)
+        adopt(l, head);
+    free(head);
+    return found;
+}
+
+/* ---- From the beginning to the end ----------------------------------------------------------- */
+
+static fan_status look(const lanczos *l, const fani_effort *effort)
+{
+    bool cancelled = fani_is_cancelled(effort);
+    fan_status status = FAN_OK;
+    if (l->keeper && l->steps >= DIRECT && l->keeper->due(l->keeper->context))
+        status = save(l);
+    return cancelled ? FAN_E_CANCELLED : status;
+}
+
+static fan_status run(lanczos *l, uint64_t key, const fani_effort *effort)
+{
+    if (!resume(l))
+        begin(l, key, l->attempt);
     do {
-        if (l->steps % POLLED == 0 && fani_is_cancelled(effort))
-            return FAN_E_CANCELLED;
-        if (l->steps == most)
+        fan_status status = l->steps % POLLED == 0 ? look(l, effort) : FAN_OK;
+        if (status != FAN_OK)
+            return status;
+        if (l->steps == most_steps(l))
             return FAN_E_FAILED;
     } while (take_step(l));
     return FAN_OK;
@@ -429,17 +526,24 @@ static bool allocate(lanczos *l, uint64_t **memory)
     return true;
 }
 
-fan_status fani_gf2_lanczos(const fani_gf2_lists *matrix, uint64_t key, uint32_t attempt,
-                            const fani_qs_team *team, const fani_effort *effort, uint64_t *out)
+fan_status fani_gf2_lanczos(const fani_gf2_lists *matrix, uint64_t key, uint32_t *attempt,
+                            const fani_qs_team *team, const fani_qs_keeper *keeper,
+                            const fani_effort *effort, uint64_t *out)
 {
     fani_gf2_packed packed;
     uint64_t *memory = NULL;
     fan_status status = fani_gf2_pack(matrix, &packed);
-    lanczos l = {.matrix = &packed, .team = team, .n = matrix->count};
+    lanczos l = {.matrix = &packed,
+                 .team = team,
+                 .n = matrix->count,
+                 .attempt = *attempt,
+                 .keeper = keeper,
+                 .identity = keeper ? identify(matrix, key) : 0};
     if (status == FAN_OK && !allocate(&l, &memory))
         status = FAN_E_MEMORY;
     if (status == FAN_OK)
-        status = run(&l, key, attempt, effort);
+        status = run(&l, key, effort);
+    *attempt = l.attempt;
     if (status == FAN_OK)
         status = combine(&l, out);
     free(memory);

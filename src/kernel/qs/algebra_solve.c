@@ -7,7 +7,6 @@
 #include <string.h>
 
 enum {
-    ATTEMPTS = 6,      /* of Lanczos */
     EXCESS_LEAST = 10, /* dependencies; each splits n with a chance of half or more */
     EXCESS_KEPT = 128, /* more rows are taken out again, the heaviest ones */
 };
@@ -64,7 +63,8 @@ fan_status fani_gf2_keep_true(const fani_gf2_lists *matrix, uint64_t *out, uint3
 }
 
 fan_status fani_gf2_solve(const fani_gf2_lists *matrix, uint64_t key, const fani_qs_team *team,
-                          const fani_effort *effort, uint64_t *out, uint32_t *found)
+                          const fani_qs_keeper *keeper, const fani_effort *effort, uint64_t *out,
+                          uint32_t *found)
 {
     fan_status status = FAN_E_FAILED;
     *found = 0;
@@ -72,8 +72,8 @@ fan_status fani_gf2_solve(const fani_gf2_lists *matrix, uint64_t key, const fani
         status = fani_gf2_eliminate(matrix, effort, out);
         return status == FAN_OK ? fani_gf2_keep_true(matrix, out, found) : status;
     }
-    for (uint32_t attempt = 0; attempt < ATTEMPTS && *found == 0; attempt++) {
-        status = fani_gf2_lanczos(matrix, key, attempt, team, effort, out);
+    for (uint32_t attempt = 0; attempt < FANI_GF2_ATTEMPTS && *found == 0; attempt++) {
+        status = fani_gf2_lanczos(matrix, key, &attempt, team, keeper, effort, out);
         if (status == FAN_OK)
             status = fani_gf2_keep_true(matrix, out, found);
         if (status != FAN_OK && status != FAN_E_FAILED)
@@ -171,7 +171,7 @@ static fan_status try_dependencies(const solution *s, mpz_ptr divisor)
 }
 
 fan_status fani_qs_solve(const fani_qs *qs, fani_qs_set *set, const fani_qs_team *team,
-                         const fani_effort *effort, mpz_ptr divisor)
+                         const fani_qs_keeper *keeper, const fani_effort *effort, mpz_ptr divisor)
 {
     solution s = {.qs = qs, .set = set, .effort = effort};
     mpz_set_ui(divisor, 1);
@@ -183,7 +183,7 @@ fan_status fani_qs_solve(const fani_qs *qs, fani_qs_set *set, const fani_qs_team
         status = s.dependency && s.in && s.record ? FAN_OK : FAN_E_MEMORY;
     }
     if (status == FAN_OK)
-        status = fani_gf2_solve(&s.matrix, fani_key_of(fani_qs_number(qs)), team, effort,
+        status = fani_gf2_solve(&s.matrix, fani_key_of(fani_qs_number(qs)), team, keeper, effort,
                                 s.dependency, &s.found);
     fani_gf2_lists_clear(&s.matrix);
     if (status == FAN_OK)

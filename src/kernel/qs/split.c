@@ -29,7 +29,7 @@ static fan_status collect(const fani_qs *qs, fani_qs_worker *worker, collection 
         if (status == FAN_OK)
             status = fani_qs_set_enough(c->set, &enough);
         if (status == FAN_OK && enough) {
-            status = fani_qs_solve(qs, c->set, NULL, c->effort, divisor);
+            status = fani_qs_solve(qs, c->set, NULL, NULL, c->effort, divisor);
             if (status != FAN_E_EFFORT)
                 return status;
         } else if (status != FAN_OK) {
