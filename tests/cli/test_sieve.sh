@@ -186,7 +186,7 @@ tail_part=3174083092039253951578903127537226239079507116245828213
 in_part() {
     local end=$((SECONDS + 120))
     while :; do
-        run timeout 60 "$@" --timeout 0.1 --retries 1 --format tsv 12 $short "15*$tail_part"
+        run timeout 60 "$@" --timeout 0.1 --retries 20 --backoff 0.001 --format tsv 12 $short "15*$tail_part"
         grep -q 'timed out' out && [ $SECONDS -lt $end ] || break
     done
     expect 1
