@@ -152,10 +152,13 @@ static fan_status one_big(factor_state *s, fan_run *run, size_t i, uint64_t inde
                           const fani_number *number)
 {
     fan_error error = {0};
-    const fani_big_subject subject = {
-        .number = number, .input = s->input, .input_size = s->input_size, .index = index};
     fan_status status = fani_big_factor(&s->big, run, number, &s->args, &error);
-    if (status == FAN_OK || status == FAN_E_EFFORT)
+    const fani_big_subject subject = {.number = number,
+                                      .input = s->input,
+                                      .input_size = s->input_size,
+                                      .index = index,
+                                      .is_last = fani_big_is_over(&s->big, status)};
+    if (status == FAN_OK || status == FAN_E_EFFORT || subject.is_last)
         return fani_factor_answer(&s->big, run, i, &subject, &s->args);
     if (status == FAN_E_CANCELLED || status == FAN_E_MEMORY)
         return status;
@@ -214,7 +217,7 @@ static fan_status run_numbers(fan_run *run, fan_items in)
 }
 
 const fan_task fani_task_factor = {.name = "factor",
-                                   .version = 5,
+                                   .version = 6,
                                    .together = GROUP,
                                    .run = run_numbers,
                                    .start = start,

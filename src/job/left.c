@@ -113,18 +113,20 @@ static fan_status one(fan_run *run, size_t i, const unsigned char *input, size_t
     memcpy(&head, input, sizeof head);
     fan_status status = fani_unfinished_read(left.bytes, left.size, s->big.factorization);
     if (status == FAN_OK && head.how != FANI_MORE_LAST)
-        status = fani_big_go_on(&s->big, run, &s->args,
-                                head.how == FANI_MORE_GO_ON ? s->args.leave : 0, &error);
+        status =
+            fani_big_go_on(&s->big, run, &s->args, head.how == FANI_MORE_GO_ON ? s->args.leave : 0,
+                           head.timeout_ms, &error);
+    bool is_over = head.how != FANI_MORE_LAST && fani_big_is_over(&s->big, status);
     if (status == FAN_E_FAILED || status == FAN_E_ARGUMENT)
         return fan_run_fail(run, i, "%s", error.text[0] ? error.text : fan_status_text(status));
-    if (status != FAN_OK && status != FAN_E_EFFORT)
+    if (status != FAN_OK && status != FAN_E_EFFORT && !is_over)
         return status;
     const fani_number number = {.digits = left.digits, .size = left.digits_size};
     const fani_big_subject subject = {.number = &number,
                                       .input = left.input,
                                       .input_size = left.input_size,
                                       .index = head.index,
-                                      .is_last = head.how == FANI_MORE_LAST};
+                                      .is_last = head.how == FANI_MORE_LAST || is_over};
     return fani_factor_answer(&s->big, run, i, &subject, &s->args);
 }
 
@@ -134,4 +136,4 @@ static fan_status run_more(fan_run *run, fan_items in)
 }
 
 const fan_task fani_task_factor_more = {
-    .name = "factor.more", .version = 1, .run = run_more, .start = start, .stop = stop};
+    .name = "factor.more", .version = 2, .run = run_more, .start = start, .stop = stop};

@@ -40,8 +40,9 @@ typedef enum fani_more {
 /* What its items begin with; then come the bytes above. Its arguments are those of the job's
  * task. */
 typedef struct fani_more_head {
-    uint64_t index; /* of the item of the run */
-    uint64_t how;   /* fani_more */
+    uint64_t index;      /* of the item of the run */
+    uint64_t how;        /* fani_more */
+    uint64_t timeout_ms; /* of its time so much is left; 0: there is no limit */
 } fani_more_head;
 
 extern const fan_task fani_task_factor_more;

@@ -606,6 +606,7 @@ static fan_status make_args(const list_run *lr, fan_buffer *bytes)
         .isa = fani_job_pins_isa(run->job) ? 1 + (uint32_t)fani_job_isa(run->job) : 0,
         .effort = (uint32_t)fani_job_count(run->job, FANI_KEY_EFFORT, 0),
         .leave = lr->hard ? FANI_LEFT_BITS : 0,
+        .timeout_ms = lr->hard ? fani_job_ms(run->job, FANI_KEY_TIMEOUT) : 0,
         .first = index_of(lr, 0),
         .step = run->slice.count};
     const fan_buffer *more = lr->list->settings;

@@ -199,6 +199,38 @@ static void drop_settled(fani_hard *hard)
     hard->count = kept;
 }
 
+/* ---- Time ------------------------------------------------------------------------------------ */
+
+/* What an item, by itself and in its share of its batch, has taken of its time. */
+static uint64_t spent_ms(const waiting *item)
+{
+    fani_outcome_read read;
+    const unsigned char *bytes = item->outcome.bytes;
+    size_t size = item->outcome.size;
+    if (!fani_outcome_from_bytes(&bytes, &size, item->index, &read))
+        return 0;
+    uint64_t items = read.outcome.run_items ? read.outcome.run_items : 1;
+    return (read.outcome.run_ns / items + item->spent_ns) / 1000000;
+}
+
+/* What one worker may take for all that is left of it; 0: there is no limit. */
+static uint64_t time_for(const fani_hard *hard, const waiting *item)
+{
+    uint64_t timeout_ms = fani_job_ms(hard->lr->run->job, FANI_KEY_TIMEOUT);
+    uint64_t spent = timeout_ms ? spent_ms(item) : 0;
+    return spent < timeout_ms || !timeout_ms ? timeout_ms - spent : 1;
+}
+
+/* When the item's time is over. */
+static fan_deadline deadline_of(const fani_hard *hard, const waiting *item)
+{
+    uint64_t timeout_ms = fani_job_ms(hard->lr->run->job, FANI_KEY_TIMEOUT);
+    uint64_t spent = timeout_ms ? spent_ms(item) : 0;
+    if (!timeout_ms)
+        return FAN_FOREVER;
+    return spent < timeout_ms ? fan_deadline_in_ms(timeout_ms - spent) : FAN_NOW + 1;
+}
+
 /* ---- The task factor.more -------------------------------------------------------------------- */
 
 /* A map over some items that wait. */
@@ -220,7 +252,10 @@ static fan_status pull(void *user, size_t max_items, size_t max_bytes, fan_items
     if (m->given == m->count)
         return FAN_OK;
     const waiting *item = &m->hard->items[m->first + m->given];
-    const fani_more_head head = {.index = item->index, .how = (uint64_t)m->how};
+    const fani_more_head head = {.index = item->index,
+                                 .how = (uint64_t)m->how,
+                                 .timeout_ms =
+                                     m->how == FANI_MORE_WHOLE ? time_for(m->hard, item) : 0};
     m->input.size = 0;
     if (fani_bytes_add(&m->input, &head, sizeof head) != FAN_OK ||
         fani_bytes_add(&m->input, item->left.bytes, item->left.size) != FAN_OK)
@@ -600,22 +635,6 @@ static fan_status step(spreading *s, fan_error *error)
     }
     status = write_left(s, error);
     return status == FAN_OK ? run_more(hard, place, 1, FANI_MORE_GO_ON, error) : status;
-}
-
-/* When the item's time is over. */
-static fan_deadline deadline_of(const fani_hard *hard, const waiting *item)
-{
-    uint32_t timeout_ms = fani_job_ms(hard->lr->run->job, FANI_KEY_TIMEOUT);
-    fani_outcome_read read;
-    const unsigned char *bytes = item->outcome.bytes;
-    size_t size = item->outcome.size;
-    if (!timeout_ms || !fani_outcome_from_bytes(&bytes, &size, item->index, &read))
-        return FAN_FOREVER;
-    uint64_t spent_ms =
-        (read.outcome.run_ns / (read.outcome.run_items ? read.outcome.run_items : 1) +
-         item->spent_ns) /
-        1000000;
-    return spent_ms < timeout_ms ? fan_deadline_in_ms(timeout_ms - spent_ms) : FAN_NOW + 1;
 }
 
 static fan_status work_together(fani_hard *hard, waiting *item, fan_error *error)

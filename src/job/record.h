@@ -28,12 +28,12 @@ enum { FANI_NOTE_MAX = 480 };
 
 /* What a list job's tasks get as arguments. */
 typedef struct fani_list_args {
-    uint32_t format; /* fani_format */
-    uint32_t digits; /* most that a number may have */
-    uint32_t isa;    /* 1 + fani_isa: the methods are those for this one; 0: for the worker's */
-    uint32_t effort; /* digits of the factors looked for; 0: the default */
-    uint32_t leave;  /* composites of at least so many bits are left (left.h); 0: none */
-    uint32_t reserved;
+    uint32_t format;     /* fani_format */
+    uint32_t digits;     /* most that a number may have */
+    uint32_t isa;        /* 1 + fani_isa: the methods are those for this one; 0: for the worker's */
+    uint32_t effort;     /* digits of the factors looked for; 0: the default */
+    uint32_t leave;      /* composites of at least so many bits are left (left.h); 0: none */
+    uint32_t timeout_ms; /* after which the task answers by what it knows of a number; 0: never */
     uint64_t first, step; /* item i of the run is item first + i * step of the whole input */
 } fani_list_args;
 

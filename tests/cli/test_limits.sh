@@ -31,14 +31,14 @@ run "$fanfold" factor --executor threads --worker-memory 64M 12 && expect 2 '' &
 
 for executor in serial threads; do
     what="a timeout on $executor"
-    run "$fanfold" factor "${effort[@]}" --executor "$executor" --timeout 0.2 --retries 1 12 "$tough" 15
-    expect 1 '12: 2 2 3\n15: 3 5\n' && says 'item 1 timed out: ran longer than 200 ms'
+    run "$fanfold" divisors "${effort[@]}" --executor "$executor" --timeout 0.2 --retries 1 12 "$tough" 15
+    expect 1 '12: 1 2 3 4 6 12\n15: 1 3 5 15\n' && says 'item 1 timed out: ran longer than 200 ms'
 done
 printf '12 15\n%s\n7\n' "$tough" >"$tmp/numbers"
-printf '[job]\ntask = factor\ninput = numbers\ntimeout = 0.2\neffort = 14\nformat = tsv\n' >"$tmp/slow.job"
+printf '[job]\ntask = divisors\ninput = numbers\ntimeout = 0.2\neffort = 14\nformat = tsv\n' >"$tmp/slow.job"
 what='a timeout in a job file'
 run "$fanfold" run "$tmp/slow.job"
-expect 1 'index\tn\tfactors\tstatus\ttext\n0\t12\t2 2 3\tok\t\n1\t15\t3 5\tok\t\n2\t-\t-\ttimed out\tran longer than 200 ms\n3\t7\t7\tok\t\n'
+expect 1 'index\tn\tdivisors\tstatus\ttext\n0\t12\t1 2 3 4 6 12\tok\t\n1\t15\t1 3 5 15\tok\t\n2\t-\t-\ttimed out\tran longer than 200 ms\n3\t7\t1 7\tok\t\n'
 says "numbers:2:1: item 2 timed out: ran longer than 200 ms"
 what='the command line goes before the job file'
 run "$fanfold" run "$tmp/slow.job" --timeout 0.1 && expect 1 && says 'longer than 100 ms'

@@ -133,8 +133,8 @@ for executor in threads processes; do
 done
 what='--halt soon lets it end'
 { printf '%s\n%s\n' "$endless" "$endless" && seq 1000000; } >behind # more than can be done at once
-run timeout 240 "$fanfold" factor --executor processes -j 2 --batch 1 --effort 14 --timeout 1 \
-    --max-fails 0 --output soon --input behind
+run timeout 240 "$fanfold" divisors --executor processes -j 2 --batch 1 --timeout 1 --max-fails 0 \
+    --output soon --input behind
 expect 1 ''
 says 'item 0 (timed out) is number 1'
 run "$fanfold" results soon && expect 75

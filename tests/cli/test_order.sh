@@ -15,7 +15,7 @@ seq 200000000000 $((200000000000 + behind - 1)) >>numbers
 items=$((before + 1 + behind))
 
 # In text an item that has timed out has no line.
-grep -v "$hard" numbers | "$fanfold" factor --executor serial --trace plain.trace >plain
+grep -v "$hard" numbers | "$fanfold" divisors --executor serial --trace plain.trace >plain
 sort plain >sorted
 
 # start COMMAND...: leaves its $pid; no failure leaves it running.
@@ -87,7 +87,7 @@ killed_and_resumed() {
 what='the trace of a run'
 check [ "$(handed_out plain.trace)" -eq $((items - 1)) ]
 
-factor=("$fanfold" factor "${effort[@]}" --input numbers -j 2)
+factor=("$fanfold" divisors "${effort[@]}" --input numbers -j 2)
 allowed=2000 # on threads a batch is the work of all
 what='killed behind a slow item, threads'
 killed_and_resumed threads "${factor[@]}"

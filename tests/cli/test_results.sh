@@ -54,7 +54,7 @@ run "$fanfold" results 'all well' bad && expect 1
 what='how long items ran'
 { seq 40; echo 10000000000000000000000000000000000000127100000000000000000000000000000000000001271; seq 9; } >slow
 for how in threads processes 'processes --batch 64' 'threads --retries 1 --backoff 0.001'; do
-    run "$fanfold" factor --executor $how -j 2 --effort 14 --timeout 0.2 --input slow --output slow.out
+    run "$fanfold" divisors --executor $how -j 2 --effort 14 --timeout 0.2 --input slow --output slow.out
     expect 1
     run "$fanfold" results slow.out && grep -Eq 'item 40 timed out \((attempt [0-9]+, )?[0-9]+\.[0-9]{3} s\): ran' out || fail "$what, $how: $(cat out)"
     run "$fanfold" results --format tsv slow.out

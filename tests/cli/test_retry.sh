@@ -44,7 +44,7 @@ for format in text tsv ndjson; do
         options=(--input numbers --format "$format" --executor "$executor" -j 2 --output "$executor.$format")
         run "$fanfold" factor "${options[@]}" --timeout 0.001
         expect 2
-        says 'timed out'
+        grep -Eq 'timed out|time limit' err || fail "$what: said $(cat err)"
         agrees "$executor.$format" 1
         cmp -s "plain.$format" "$executor.$format" && fail "$what: nothing failed"
         run "$fanfold" factor "${options[@]}" --timeout 60 --retry-failed
@@ -54,7 +54,7 @@ for format in text tsv ndjson; do
         same "$executor.$format" "plain.$format"
         agrees "$executor.$format" 1
         grep -q '"outcome":"bad input",.*"text":.*bad' out || fail "$what: $(cat out)"
-        grep -q '"outcome":"timed out"' out && fail "$what: has still some that timed out"
+        grep -Eq '"outcome":"(timed out|partial)"' out && fail "$what: has still some that timed out"
         [ ! -e "$executor.$format.part" ] || fail "$what: left its part"
     done
 done
@@ -206,7 +206,7 @@ run "$fanfold" factor --input numbers --format tsv --output changed --retry-fail
 expect 2 ''
 says "it has $((size + 5)) bytes, and not $size"
 what='an output with other bytes'
-sed 's/timed out/timed 0ut/' begun >changed
+sed 's/time/t1me/' begun >changed
 run "$fanfold" factor --input numbers --format tsv --output changed --retry-failed
 expect 2 ''
 says 'it hashes to '

@@ -179,6 +179,24 @@ run "$fanfold" factor --timeout 2 --format tsv 12 "15*$long" 15 && expect 1
 says 'is not completely factored within the time limit'
 check [ "$(cut -f 1,3,4 out)" = "$(printf 'index\tfactors\tstatus\n0\t2 2 3\tok\n1\t3 5 c%s\tpartial\n2\t3 5\tok' "$long")" ]
 
+what='a time limit of numbers that one worker works on'
+short=1588161697484043374071517716223121175119459335391209724397
+tail_part=3174083092039253951578903127537226239079507116245828213
+# in_part COMMAND...: on a machine that is busy the executor may end an item first.
+in_part() {
+    local end=$((SECONDS + 120))
+    while :; do
+        run timeout 60 "$@" --timeout 0.1 --retries 20 --backoff 0.001 --format tsv 12 $short "15*$tail_part"
+        grep -q 'timed out' out && [ $SECONDS -lt $end ] || break
+    done
+    expect 1
+    check [ "$(cut -f 3,4 out)" = "$(printf 'factors\tstatus\n2 2 3\tok\nc%s\tpartial\n3 5 c%s\tpartial' $short $tail_part)" ]
+}
+for executor in serial threads processes; do
+    in_part "$fanfold" factor --executor $executor -j 1
+done
+! find_mpirun || in_part "${mpirun[@]}" -n 2 "$fanfold" factor -j 1
+
 what='what the time did not suffice for, again'
 numbers=(12 "$first" 15 "$second" 21)
 run "$fanfold" factor -j 1 --timeout 0.1 --output again "${numbers[@]}" && expect 1

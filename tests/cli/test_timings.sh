@@ -62,7 +62,7 @@ says 'not of weakkeys'
 
 what='attempts'
 endless=1$(printf '%0150d' 0)121$(printf '%0150d' 0)3443
-run timeout 240 "$fanfold" factor --executor processes -j 1 --effort 14 --timeout 0.2 --retries 1 \
+run timeout 240 "$fanfold" divisors --executor processes -j 1 --effort 14 --timeout 0.2 --retries 1 \
     --format tsv --timings "$endless"
 expect 1
 checks=$((checks + 1))

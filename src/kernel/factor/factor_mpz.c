@@ -147,7 +147,8 @@ static bool take_root(fani_factor_entry *entry)
     return exact;
 }
 
-/* Splits composite entry i into two of unknown kind. FAN_E_EFFORT marks it as composite. */
+/* Splits composite entry i into two of unknown kind. FAN_E_EFFORT and FAN_E_CANCELLED mark it as
+ * composite. */
 static fan_status split(fan_factorization *f, size_t i, fani_effort *effort)
 {
     mpz_t divisor;
@@ -163,10 +164,10 @@ static fan_status split(fan_factorization *f, size_t i, fani_effort *effort)
         f->entries[f->count - 1].at = effort->at;
         mpz_divexact(f->entries[i].value, f->entries[i].value, divisor);
     }
-    if (status == FAN_E_EFFORT) {
+    if (status == FAN_E_EFFORT || status == FAN_E_CANCELLED)
         f->entries[i].verdict.kind = FAN_FACTOR_COMPOSITE;
+    if (status == FAN_E_EFFORT)
         f->entries[i].left = effort->left;
-    }
     mpz_clear(divisor);
     return status;
 }
