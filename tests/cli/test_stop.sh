@@ -194,6 +194,7 @@ signal USR1 "$victim"
 ends 138
 
 what='SIGTERM to mpirun'
+seq 100000000000000000 100000000002000000 >"$tmp/many" # a second's work for a quick machine
 start "${mpirun[@]}" -n 3 "$fanfold" factor -j 1 --input "$tmp/many" --output "$tmp/output"
 await test -s "$tmp/output.part"
 signal TERM

@@ -4,7 +4,7 @@
 set -u
 . "$(dirname "$0")/lib.sh"
 
-seq 100000000000000000 100000000000300000 >"$tmp/numbers"
+seq 100000000000000000 100000000002000000 >"$tmp/numbers"
 "$fanfold" factor --executor serial --input "$tmp/numbers" >"$tmp/serial" || fail "serial: exit code $?"
 
 killed=0
