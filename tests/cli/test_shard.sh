@@ -96,8 +96,8 @@ for format in text tsv ndjson; do
 done
 
 what='an item that runs too long'
-echo 6 7 10000000000000000000000000000000000000127100000000000000000000000000000000000001271 8 9 >numbers
-merged 2 "$fanfold" factor --input numbers --format ndjson --timeout 0.5 --effort 50 --executor processes
+echo 6 7 10^2000+31 8 9 >numbers
+merged 2 "$fanfold" divisors --input numbers --format ndjson --timeout 0.5 --effort 14 --executor processes
 
 # ---- Results of all ---------------------------------------------------------------------------
 
