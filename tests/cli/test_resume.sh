@@ -5,7 +5,7 @@ set -u
 . "$(dirname "$0")/lib.sh"
 cd "$tmp" || exit 1
 
-seq 100000000000000000 100000000000200000 >numbers
+seq 100000000000000000 100000000000600000 >numbers
 printf 'no-number\n-5\n' >>numbers
 seq 7 1000 >>numbers
 
