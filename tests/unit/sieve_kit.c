@@ -1,6 +1,6 @@
 #include "sieve_kit.h"
 
-static void random_prime(gmp_randstate_t random, unsigned digits, mpz_ptr out)
+void kit_prime(gmp_randstate_t random, unsigned digits, mpz_ptr out)
 {
     mpz_t low;
     mpz_init(low);
@@ -20,8 +20,8 @@ void kit_semiprime(unsigned digits, unsigned which, mpz_ptr n)
     gmp_randinit_default(random);
     gmp_randseed_ui(random, 1000UL * which + digits);
     do {
-        random_prime(random, digits / 2, p);
-        random_prime(random, digits - digits / 2, n);
+        kit_prime(random, digits / 2, p);
+        kit_prime(random, digits - digits / 2, n);
         mpz_mul(n, n, p);
     } while (mpz_sizeinbase(n, 10) != digits);
     gmp_randclear(random);

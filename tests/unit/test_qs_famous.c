@@ -2,6 +2,7 @@
  * repunits and others whose factors are known. */
 #include "fanfold/factor.h"
 #include "shim/shim.h"
+#include "sieve_kit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,18 +30,6 @@ static void expect_factors(mpz_srcptr n, const char *factors, bool is_sieved)
 
 /* ---- Random semiprimes ---------------------------------------------------------------------- */
 
-static void random_prime(gmp_randstate_t random, unsigned digits, mpz_ptr out)
-{
-    mpz_t low;
-    mpz_init(low);
-    mpz_ui_pow_ui(low, 10, digits - 1);
-    mpz_mul_ui(out, low, 9);
-    mpz_urandomm(out, random, out);
-    mpz_add(out, out, low);
-    mpz_nextprime(out, out);
-    mpz_clear(low);
-}
-
 /* Products of a prime of half the digits, or one more, and one that fills it up. */
 static void expect_semiprime(gmp_randstate_t random, unsigned digits)
 {
@@ -48,8 +37,8 @@ static void expect_semiprime(gmp_randstate_t random, unsigned digits)
     mpz_t p, q, n;
     mpz_inits(p, q, n, NULL);
     do {
-        random_prime(random, digits / 2, p);
-        random_prime(random, digits - digits / 2, q);
+        kit_prime(random, digits / 2, p);
+        kit_prime(random, digits - digits / 2, q);
         mpz_mul(n, p, q);
     } while (mpz_sizeinbase(n, 10) != digits || mpz_cmp(p, q) == 0);
     if (mpz_cmp(p, q) > 0)

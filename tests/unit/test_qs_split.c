@@ -3,37 +3,10 @@
 #include "kernel/qs/algebra_internal.h"
 #include "kernel/qs/split.h"
 #include "shim/shim.h"
+#include "sieve_kit.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static void random_prime(gmp_randstate_t random, unsigned digits, mpz_ptr out)
-{
-    mpz_t low;
-    mpz_init(low);
-    mpz_ui_pow_ui(low, 10, digits - 1);
-    mpz_mul_ui(out, low, 9);
-    mpz_urandomm(out, random, out);
-    mpz_add(out, out, low);
-    mpz_nextprime(out, out);
-    mpz_clear(low);
-}
-
-static void semiprime(unsigned digits, unsigned which, mpz_ptr n)
-{
-    gmp_randstate_t random;
-    mpz_t p;
-    mpz_init(p);
-    gmp_randinit_default(random);
-    gmp_randseed_ui(random, 1000UL * which + digits);
-    do {
-        random_prime(random, digits / 2, p);
-        random_prime(random, digits - digits / 2, n);
-        mpz_mul(n, n, p);
-    } while (mpz_sizeinbase(n, 10) != digits);
-    gmp_randclear(random);
-    mpz_clear(p);
-}
 
 static bool is_proper(mpz_srcptr n, mpz_srcptr divisor)
 {
@@ -56,7 +29,7 @@ static void split_lengths(unsigned from, unsigned to, unsigned step, unsigned nu
     mpz_init(n);
     for (unsigned digits = from; digits <= to; digits += step) {
         for (unsigned which = 0; which < numbers; which++) {
-            semiprime(digits, which, n);
+            kit_semiprime(digits, which, n);
             expect_split(n, fani_isa_wanted());
         }
     }
@@ -89,15 +62,15 @@ FAN_TEST(qs_split, other_composites)
     gmp_randinit_default(random);
     mpz_inits(n, p, NULL);
     for (unsigned digits = 5; digits <= 14; digits += 3) {
-        random_prime(random, digits, n);
-        random_prime(random, 32 - 2 * digits, p);
+        kit_prime(random, digits, n);
+        kit_prime(random, 32 - 2 * digits, p);
         mpz_mul(n, n, p);
-        random_prime(random, digits, p);
+        kit_prime(random, digits, p);
         mpz_mul(n, n, p);
         expect_split(n, fani_isa_wanted());
-        random_prime(random, digits, n);
+        kit_prime(random, digits, n);
         mpz_mul(n, n, n);
-        random_prime(random, 32 - 2 * digits, p);
+        kit_prime(random, 32 - 2 * digits, p);
         mpz_mul(n, n, p);
         expect_split(n, fani_isa_wanted());
     }
@@ -110,7 +83,7 @@ FAN_TEST(qs_split, the_divisor_is_the_same_everywhere)
     fani_effort effort = {0};
     mpz_t n, divisor, first;
     mpz_inits(n, divisor, first, NULL);
-    semiprime(38, 5, n);
+    kit_semiprime(38, 5, n);
     EXPECT_I64(fani_qs_split(n, &effort, FANI_ISA_SCALAR, first), FAN_OK);
     for (fani_isa isa = FANI_ISA_SCALAR; isa <= fani_isa_machine(); isa++) {
         EXPECT_I64(fani_qs_split(n, &effort, isa, divisor), FAN_OK);
@@ -145,7 +118,7 @@ FAN_TEST(qs_split, cancelled)
     fan_status status = FAN_E_CANCELLED;
     mpz_t n, divisor;
     mpz_inits(n, divisor, NULL);
-    semiprime(30, 1, n);
+    kit_semiprime(30, 1, n);
     for (unsigned polls = 0; status == FAN_E_CANCELLED && polls < 100000; polls++) {
         unsigned left = polls;
         fani_effort effort = {.cancelled = cancel_after, .context = &left};
@@ -175,7 +148,7 @@ static fan_status add(void *context, const fani_qs_relation *relation)
 
 static void begin(lot *l, unsigned digits, mpz_ptr n)
 {
-    semiprime(digits, 0, n);
+    kit_semiprime(digits, 0, n);
     *l = (lot){0};
     ASSERT_I64(fani_qs_make(n, NULL, &l->qs), FAN_OK);
     ASSERT_I64(fani_qs_set_new(fani_qs_columns(l->qs), &l->set), FAN_OK);
