@@ -10,65 +10,15 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "job/kept_file.h"
 #include "job/sieve_state.h"
 #include "journal_kit.h"
-#include "kernel/qs/algebra_internal.h"
 #include "kernel/qs/codec.h"
 #include "kernel/qs/split.h"
 #include "kernel/qs/unit.h"
 #include "shim/shim.h"
 #include "sieve_kit.h"
 
-enum { DIGITS = 45, STATE_MAX = 4 << 20 };
-
-/* A number, its divisor by one thread, and where its state is. */
-typedef struct known {
-    kit_folder folder;
-    mpz_t n, divisor, found;
-    fan_executor *executor;
-    fan_error error;
-} known;
-
-static void known_begin(known *k, const char *kind, unsigned workers)
-{
-    const fani_effort effort = {0};
-    *k = (known){0};
-    kit_make(&k->folder);
-    mpz_inits(k->n, k->divisor, k->found, NULL);
-    kit_semiprime(DIGITS, 1, k->n);
-    EXPECT_I64(fani_qs_split(k->n, &effort, fani_isa_wanted(), k->divisor), FAN_OK);
-    const fan_executor_options options = {.kind = kind, .workers = workers};
-    EXPECT_I64(fan_executor_open(&options, &k->executor, NULL), FAN_OK);
-}
-
-static void known_end(known *k)
-{
-    EXPECT_I64(fan_executor_close(k->executor, FAN_CLOSE_DRAIN, FAN_FOREVER), FAN_OK);
-    mpz_clears(k->n, k->divisor, k->found, NULL);
-    kit_remove(&k->folder);
-}
-
-static fan_status sieve(known *k, fani_sieve_options options)
-{
-    options.executor = k->executor;
-    options.isa = fani_isa_wanted();
-    k->error = (fan_error){0};
-    mpz_set_ui(k->found, 0);
-    return fani_sieve_over(k->n, &options, k->found, &k->error);
-}
-
-static fan_status sieve_state(known *k, bool repair)
-{
-    return sieve(k, (fani_sieve_options){.state = k->folder.path, .repair = repair});
-}
-
-static void expect_found(known *k, fan_status status)
-{
-    EXPECT_I64(status, FAN_OK);
-    EXPECT_STR(k->error.text, "");
-    EXPECT_I64(mpz_cmp(k->found, k->divisor), 0);
-}
+enum { STATE_MAX = 4 << 20 };
 
 /* ---- What it finds --------------------------------------------------------------------------- */
 
@@ -80,16 +30,17 @@ static void note_solving(void *user, const fani_sieve_progress *progress)
 
 static void same_with(const char *kind, unsigned workers, fani_sieve_progress *first)
 {
-    known k;
+    kit_known k;
     fani_sieve_progress seen = {0};
-    known_begin(&k, kind, workers);
-    expect_found(&k, sieve(&k, (fani_sieve_options){.progress = note_solving, .user = &seen}));
+    kit_known_begin(&k, kind, workers);
+    kit_expect_found(&k,
+                     kit_sieve(&k, (fani_sieve_options){.progress = note_solving, .user = &seen}));
     if (!first->relations)
         *first = seen;
     EXPECT_TRUE(seen.relations > 100);
     EXPECT_U64(seen.relations, first->relations);
     EXPECT_U64(seen.cycles, first->cycles);
-    known_end(&k);
+    kit_known_end(&k);
 }
 
 FAN_TEST(sieve_over, any_workers_use_the_same_relations)
@@ -119,58 +70,58 @@ static void check_progress(void *user, const fani_sieve_progress *p)
 
 FAN_TEST(sieve_over, progress_goes_forward)
 {
-    known k;
+    kit_known k;
     told t = {0};
-    known_begin(&k, "threads", 2);
+    kit_known_begin(&k, "threads", 2);
     kit_semiprime(60, 2, k.n);
-    EXPECT_I64(sieve(&k, (fani_sieve_options){.progress = check_progress, .user = &t}), FAN_OK);
+    EXPECT_I64(kit_sieve(&k, (fani_sieve_options){.progress = check_progress, .user = &t}), FAN_OK);
     EXPECT_TRUE(mpz_divisible_p(k.n, k.found));
     EXPECT_TRUE(t.calls > 0);
     EXPECT_I64(t.wrong, 0);
     EXPECT_I64(t.last.stage, FANI_SIEVE_SOLVE);
     EXPECT_TRUE(t.last.cycles > 4000 && t.last.wanted > 4000);
-    known_end(&k);
+    kit_known_end(&k);
 }
 
 FAN_TEST(sieve_over, lengths)
 {
     static const unsigned lengths[] = {25, 30, 38, 50, 55};
-    known k;
-    known_begin(&k, "threads", 2);
+    kit_known k;
+    kit_known_begin(&k, "threads", 2);
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
         const fani_effort effort = {0};
         kit_semiprime(lengths[i], 7, k.n);
         EXPECT_I64(fani_qs_split(k.n, &effort, fani_isa_wanted(), k.divisor), FAN_OK);
-        expect_found(&k, sieve(&k, (fani_sieve_options){.threads = 2}));
+        kit_expect_found(&k, kit_sieve(&k, (fani_sieve_options){.threads = 2}));
         EXPECT_TRUE(mpz_divisible_p(k.n, k.found));
     }
-    known_end(&k);
+    kit_known_end(&k);
 }
 
 FAN_TEST(sieve_over, long_threads_for_the_algebra_change_nothing)
 {
-    known k;
-    known_begin(&k, "threads", 2);
+    kit_known k;
+    kit_known_begin(&k, "threads", 2);
     const fani_effort effort = {0};
     kit_semiprime(65, 1, k.n);
     EXPECT_I64(fani_qs_split(k.n, &effort, fani_isa_wanted(), k.divisor), FAN_OK);
     for (unsigned threads = 1; threads <= 3; threads++)
-        expect_found(&k, sieve(&k, (fani_sieve_options){.threads = threads}));
-    known_end(&k);
+        kit_expect_found(&k, kit_sieve(&k, (fani_sieve_options){.threads = threads}));
+    kit_known_end(&k);
 }
 
 FAN_TEST(sieve_over, numbers_that_can_not_be_sieved)
 {
-    known k;
-    known_begin(&k, "serial", 1);
+    kit_known k;
+    kit_known_begin(&k, "serial", 1);
     mpz_set_ui(k.n, 1000003);
-    EXPECT_I64(sieve(&k, (fani_sieve_options){0}), FAN_E_ARGUMENT);
+    EXPECT_I64(kit_sieve(&k, (fani_sieve_options){0}), FAN_E_ARGUMENT);
     EXPECT_CONTAINS(k.error.text, "of 80 to 400 bits");
     mpz_ui_pow_ui(k.n, 2, 100);
-    EXPECT_I64(sieve(&k, (fani_sieve_options){0}), FAN_E_ARGUMENT);
+    EXPECT_I64(kit_sieve(&k, (fani_sieve_options){0}), FAN_E_ARGUMENT);
     mpz_ui_pow_ui(k.n, 3, 400);
-    EXPECT_I64(sieve(&k, (fani_sieve_options){0}), FAN_E_ARGUMENT);
-    known_end(&k);
+    EXPECT_I64(kit_sieve(&k, (fani_sieve_options){0}), FAN_E_ARGUMENT);
+    kit_known_end(&k);
 }
 
 /* ---- Ending ---------------------------------------------------------------------------------- */
@@ -191,31 +142,27 @@ static fan_status fail_tick(void *user, fan_error *error)
 
 static void ends_on(const char *kind)
 {
-    known k;
+    kit_known k;
     int calls = 0;
-    known_begin(&k, kind, 2);
-    EXPECT_I64(sieve(&k, (fani_sieve_options){.stop = always, .user = &calls}), FAN_E_CANCELLED);
+    kit_known_begin(&k, kind, 2);
+    EXPECT_I64(kit_sieve(&k, (fani_sieve_options){.stop = always, .user = &calls}),
+               FAN_E_CANCELLED);
     EXPECT_TRUE(calls > 0);
     EXPECT_CONTAINS(k.error.text, "stopped");
-    EXPECT_I64(sieve(&k, (fani_sieve_options){.deadline = 1}), FAN_E_TIMEOUT);
+    EXPECT_I64(kit_sieve(&k, (fani_sieve_options){.deadline = 1}), FAN_E_TIMEOUT);
     calls = 0;
-    EXPECT_I64(sieve(&k, (fani_sieve_options){.tick = fail_tick, .user = &calls}), FAN_E_OUTPUT);
+    EXPECT_I64(kit_sieve(&k, (fani_sieve_options){.tick = fail_tick, .user = &calls}),
+               FAN_E_OUTPUT);
     EXPECT_I64(calls, 1);
     EXPECT_STR(k.error.text, "the caller's own journal");
-    expect_found(&k, sieve(&k, (fani_sieve_options){.deadline = FAN_FOREVER}));
-    known_end(&k);
+    kit_expect_found(&k, kit_sieve(&k, (fani_sieve_options){.deadline = FAN_FOREVER}));
+    kit_known_end(&k);
 }
 
 FAN_TEST(sieve_over, ends_when_it_is_to)
 {
     ends_on("serial");
     ends_on("threads");
-}
-
-static off_t size_of(const char *path)
-{
-    struct stat s;
-    return stat(path, &s) == 0 ? s.st_size : 0;
 }
 
 typedef struct growth {
@@ -226,33 +173,33 @@ typedef struct growth {
 static bool has_grown(void *user)
 {
     const growth *g = user;
-    return size_of(g->path) > g->least;
+    return kit_size_of(g->path) > g->least;
 }
 
 /* A large number runs until it is stopped, however far it has come. */
 FAN_TEST(sieve_over, stops_in_the_middle_and_goes_on)
 {
-    known k;
-    known_begin(&k, "threads", 2);
+    kit_known k;
+    kit_known_begin(&k, "threads", 2);
     mpz_t small;
     mpz_init_set(small, k.n);
     kit_semiprime(70, 1, k.n);
     growth more = {.path = k.folder.path, .least = 4096};
     const fani_sieve_options options = {.stop = has_grown, .user = &more, .state = k.folder.path};
-    EXPECT_I64(sieve(&k, options), FAN_E_CANCELLED);
+    EXPECT_I64(kit_sieve(&k, options), FAN_E_CANCELLED);
     struct stat first;
     EXPECT_I64(stat(k.folder.path, &first), 0);
     EXPECT_I64(first.st_mode & 0777, 0600);
     more.least = first.st_size + 4096;
-    EXPECT_I64(sieve(&k, options), FAN_E_CANCELLED);
-    EXPECT_TRUE(size_of(k.folder.path) > more.least);
+    EXPECT_I64(kit_sieve(&k, options), FAN_E_CANCELLED);
+    EXPECT_TRUE(kit_size_of(k.folder.path) > more.least);
     mpz_set(k.n, small);
-    EXPECT_I64(sieve_state(&k, false), FAN_E_ARGUMENT); /* of another number */
+    EXPECT_I64(kit_sieve_state(&k, false), FAN_E_ARGUMENT); /* of another number */
     EXPECT_CONTAINS(k.error.text, "its number is");
     EXPECT_I64(fani_sieve_forget(k.folder.path, NULL), FAN_OK);
-    expect_found(&k, sieve_state(&k, false));
+    kit_expect_found(&k, kit_sieve_state(&k, false));
     mpz_clear(small);
-    known_end(&k);
+    kit_known_end(&k);
 }
 
 /* ---- Going on -------------------------------------------------------------------------------- */
@@ -274,7 +221,7 @@ static fan_status count_unit(void *user, uint64_t unit, const unsigned char *byt
 }
 
 /* The units that a state has. */
-static units units_of(known *k)
+static units units_of(kit_known *k)
 {
     units u = {0};
     fani_qs *qs = NULL;
@@ -288,9 +235,9 @@ static units units_of(known *k)
     return u;
 }
 
-static size_t whole_state(known *k, unsigned char *bytes)
+static size_t whole_state(kit_known *k, unsigned char *bytes)
 {
-    expect_found(k, sieve_state(k, false));
+    kit_expect_found(k, kit_sieve_state(k, false));
     size_t size = kit_load(k->folder.path, bytes, STATE_MAX);
     EXPECT_TRUE(size > 1000 && size < STATE_MAX);
     return size;
@@ -299,9 +246,9 @@ static size_t whole_state(known *k, unsigned char *bytes)
 FAN_TEST(sieve_over, goes_on_from_a_state_that_was_cut_anywhere)
 {
     enum { CUTS = 24 };
-    known k;
+    kit_known k;
     unsigned char *bytes = malloc(STATE_MAX);
-    known_begin(&k, "threads", 2);
+    kit_known_begin(&k, "threads", 2);
     size_t size = whole_state(&k, bytes);
     uint64_t before = 0, all = units_of(&k).count;
     EXPECT_TRUE(all > 10);
@@ -312,22 +259,22 @@ FAN_TEST(sieve_over, goes_on_from_a_state_that_was_cut_anywhere)
         EXPECT_TRUE(there >= before && there <= all);
         before = there;
         kit_store(k.folder.path, bytes, head + (size - head) * i / CUTS);
-        expect_found(&k, sieve_state(&k, false));
+        kit_expect_found(&k, kit_sieve_state(&k, false));
         EXPECT_U64(units_of(&k).twice, 0);
     }
     EXPECT_U64(before, all);
     free(bytes);
-    known_end(&k);
+    kit_known_end(&k);
 }
 
 FAN_TEST(sieve_over, a_whole_state_is_not_collected_again)
 {
-    known k;
+    kit_known k;
     unsigned char *bytes = malloc(STATE_MAX);
-    known_begin(&k, "threads", 2);
+    kit_known_begin(&k, "threads", 2);
     size_t size = whole_state(&k, bytes);
     units first = units_of(&k);
-    expect_found(&k, sieve_state(&k, false));
+    kit_expect_found(&k, kit_sieve_state(&k, false));
     EXPECT_U64(units_of(&k).count, first.count);
     EXPECT_TRUE(size > 0);
     EXPECT_I64(fani_sieve_forget(k.folder.path, NULL), FAN_OK);
@@ -337,44 +284,44 @@ FAN_TEST(sieve_over, a_whole_state_is_not_collected_again)
     EXPECT_I64(fani_sieve_forget(k.folder.folder, &error), FAN_E_OUTPUT); /* a folder */
     EXPECT_STR(error.file, k.folder.folder);
     free(bytes);
-    known_end(&k);
+    kit_known_end(&k);
 }
 
 FAN_TEST(sieve_over, flipped_bits_are_refused_or_mended)
 {
     enum { FLIPS = 12 };
-    known k;
+    kit_known k;
     int refused = 0;
     unsigned char *bytes = malloc(STATE_MAX);
-    known_begin(&k, "threads", 2);
+    kit_known_begin(&k, "threads", 2);
     size_t size = whole_state(&k, bytes);
     for (size_t i = 0; i < FLIPS; i++) {
         size_t at = 1024 + (size - 1024) * i / FLIPS;
         bytes[at] ^= (unsigned char)(1 << i % 8);
         kit_store(k.folder.path, bytes, size);
         bytes[at] ^= (unsigned char)(1 << i % 8);
-        fan_status status = sieve_state(&k, false);
+        fan_status status = kit_sieve_state(&k, false);
         if (status != FAN_OK) { /* else it was in the tail, which is cut off */
             EXPECT_I64(status, FAN_E_INPUT);
             EXPECT_CONTAINS(k.error.text, "is damaged at byte");
             EXPECT_STR(k.error.file, k.folder.path);
             refused++;
-            expect_found(&k, sieve_state(&k, true));
+            kit_expect_found(&k, kit_sieve_state(&k, true));
         } else {
-            expect_found(&k, status);
+            kit_expect_found(&k, status);
         }
-        expect_found(&k, sieve_state(&k, false)); /* it stays mended */
+        kit_expect_found(&k, kit_sieve_state(&k, false)); /* it stays mended */
     }
     EXPECT_TRUE(refused > FLIPS / 2);
     bytes[3] ^= 1;
     kit_store(k.folder.path, bytes, size);
-    EXPECT_I64(sieve_state(&k, true), FAN_E_INPUT); /* no journal */
+    EXPECT_I64(kit_sieve_state(&k, true), FAN_E_INPUT); /* no journal */
     free(bytes);
-    known_end(&k);
+    kit_known_end(&k);
 }
 
 /* A state with one unit: these bytes. */
-static void add_unit(known *k, uint64_t index, const unsigned char *bytes, size_t size)
+static void add_unit(kit_known *k, uint64_t index, const unsigned char *bytes, size_t size)
 {
     fani_qs *qs = NULL;
     fani_sieve_state *state = NULL;
@@ -402,7 +349,7 @@ static fan_status pack(void *context, const fani_qs_relation *r)
 }
 
 /* The relations of at most `most` polynomials of a unit. */
-static void collect_unit(const known *k, uint64_t index, uint32_t most, packed *p)
+static void collect_unit(const kit_known *k, uint64_t index, uint32_t most, packed *p)
 {
     fani_qs *qs = NULL;
     fani_qs_worker *worker = NULL;
@@ -424,17 +371,17 @@ FAN_TEST(sieve_over, units_beyond_a_gap_are_not_done_again)
 {
     static const uint64_t there[] = {1, 3, 4, 9, 3}; /* one of them twice */
     static packed p;
-    known k;
-    known_begin(&k, "threads", 2);
+    kit_known k;
+    kit_known_begin(&k, "threads", 2);
     for (size_t i = 0; i < sizeof there / sizeof *there; i++) {
         collect_unit(&k, there[i], UINT32_MAX, &p);
         add_unit(&k, there[i], p.bytes, p.size);
     }
     EXPECT_U64(units_of(&k).twice, 1);
-    expect_found(&k, sieve_state(&k, false));
+    kit_expect_found(&k, kit_sieve_state(&k, false));
     EXPECT_U64(units_of(&k).twice, 1);
     EXPECT_TRUE(units_of(&k).count > 8);
-    known_end(&k);
+    kit_known_end(&k);
 }
 
 static bool at_once(void *user)
@@ -447,17 +394,17 @@ static bool at_once(void *user)
 FAN_TEST(sieve_over, relations_of_another_unit_are_refused)
 {
     static packed p;
-    known k;
-    known_begin(&k, "serial", 1);
+    kit_known k;
+    kit_known_begin(&k, "serial", 1);
     kit_semiprime(95, 1, k.n);
     const fani_sieve_options options = {.state = k.folder.path, .stop = at_once};
     collect_unit(&k, 1, 40, &p);
     add_unit(&k, 1, p.bytes, p.size);
-    EXPECT_I64(sieve(&k, options), FAN_E_CANCELLED);
+    EXPECT_I64(kit_sieve(&k, options), FAN_E_CANCELLED);
     EXPECT_I64(fani_sieve_forget(k.folder.path, NULL), FAN_OK);
     add_unit(&k, 0, p.bytes, p.size);
-    EXPECT_I64(sieve(&k, options), FAN_E_INPUT);
-    known_end(&k);
+    EXPECT_I64(kit_sieve(&k, options), FAN_E_INPUT);
+    kit_known_end(&k);
 }
 
 typedef struct solvings {
@@ -486,37 +433,37 @@ static bool three_times(void *user)
 /* Of a square each dependency is trivial. */
 FAN_TEST(sieve_over, goes_on_where_the_algebra_wants_more)
 {
-    known k;
+    kit_known k;
     solvings seen = {.grew = true};
-    known_begin(&k, "threads", 2);
+    kit_known_begin(&k, "threads", 2);
     mpz_set_str(k.n, "12345678901234567", 10);
     mpz_nextprime(k.n, k.n);
     mpz_mul(k.n, k.n, k.n);
     const fani_sieve_options options = {
         .progress = count_solving, .stop = three_times, .user = &seen};
-    EXPECT_I64(sieve(&k, options), FAN_E_CANCELLED);
+    EXPECT_I64(kit_sieve(&k, options), FAN_E_CANCELLED);
     EXPECT_TRUE(seen.count >= 3);
     EXPECT_TRUE(seen.grew);
-    known_end(&k);
+    kit_known_end(&k);
 }
 
 FAN_TEST(sieve_over, relations_that_are_not_true_are_refused_or_done_again)
 {
     static const unsigned char zeroes[40] = {0};
-    known k;
-    known_begin(&k, "threads", 2);
+    kit_known k;
+    kit_known_begin(&k, "threads", 2);
     add_unit(&k, 2, zeroes, 40);
-    EXPECT_I64(sieve_state(&k, false), FAN_E_INPUT);
+    EXPECT_I64(kit_sieve_state(&k, false), FAN_E_INPUT);
     EXPECT_CONTAINS(k.error.text, "the relations of 1 units are not true, of unit 2 first");
-    expect_found(&k, sieve_state(&k, true));
-    expect_found(&k, sieve_state(&k, false));
+    kit_expect_found(&k, kit_sieve_state(&k, true));
+    kit_expect_found(&k, kit_sieve_state(&k, false));
     EXPECT_I64(fani_sieve_forget(k.folder.path, NULL), FAN_OK);
     add_unit(&k, UINT64_MAX, zeroes, 0);
-    EXPECT_I64(sieve_state(&k, false), FAN_E_INPUT);
+    EXPECT_I64(kit_sieve_state(&k, false), FAN_E_INPUT);
     EXPECT_I64(fani_sieve_forget(k.folder.path, NULL), FAN_OK);
     add_unit(&k, 1U << 21, zeroes, 0); /* beyond what any run hands out */
-    EXPECT_I64(sieve_state(&k, false), FAN_E_INPUT);
-    known_end(&k);
+    EXPECT_I64(kit_sieve_state(&k, false), FAN_E_INPUT);
+    kit_known_end(&k);
 }
 
 static void begin_journal(const char *path, const char *key, const char *value)
@@ -531,232 +478,51 @@ static void begin_journal(const char *path, const char *key, const char *value)
 
 FAN_TEST(sieve_over, a_state_of_another_version_or_kind_is_refused)
 {
-    known k;
-    known_begin(&k, "serial", 1);
+    kit_known k;
+    kit_known_begin(&k, "serial", 1);
     begin_journal(k.folder.path, "sieve", "relations, version 0");
-    EXPECT_I64(sieve_state(&k, true), FAN_E_ARGUMENT);
+    EXPECT_I64(kit_sieve_state(&k, true), FAN_E_ARGUMENT);
     EXPECT_CONTAINS(k.error.text, "its sieve is relations, version 0, now it is");
     EXPECT_I64(fani_sieve_forget(k.folder.path, NULL), FAN_OK);
     begin_journal(k.folder.path, "task", "gcd, version 1");
-    EXPECT_I64(sieve_state(&k, true), FAN_E_ARGUMENT);
+    EXPECT_I64(kit_sieve_state(&k, true), FAN_E_ARGUMENT);
     EXPECT_CONTAINS(k.error.text, "its task is gcd, version 1");
-    known_end(&k);
+    kit_known_end(&k);
 }
 
 FAN_TEST(sieve_over, a_state_in_use_is_refused)
 {
-    known k;
+    kit_known k;
     fani_qs *qs = NULL;
     fani_sieve_state *state = NULL;
-    known_begin(&k, "serial", 1);
+    kit_known_begin(&k, "serial", 1);
     EXPECT_I64(fani_qs_make(k.n, NULL, &qs), FAN_OK);
     const fani_sieve_state_options options = {.path = k.folder.path, .unit = count_unit};
     EXPECT_I64(fani_sieve_state_open(qs, &options, &state, NULL), FAN_OK);
-    EXPECT_I64(sieve_state(&k, false), FAN_E_BUSY);
+    EXPECT_I64(kit_sieve_state(&k, false), FAN_E_BUSY);
     EXPECT_I64(fani_sieve_state_close(state, NULL), FAN_OK);
-    expect_found(&k, sieve_state(&k, false));
+    kit_expect_found(&k, kit_sieve_state(&k, false));
     fani_qs_free(qs);
-    known_end(&k);
+    kit_known_end(&k);
 }
 
 FAN_TEST(sieve_over, a_state_that_can_not_be_made_is_an_error)
 {
-    known k;
-    known_begin(&k, "serial", 1);
-    EXPECT_I64(sieve(&k, (fani_sieve_options){.state = "/nowhere/at/all"}), FAN_E_OUTPUT);
+    kit_known k;
+    kit_known_begin(&k, "serial", 1);
+    EXPECT_I64(kit_sieve(&k, (fani_sieve_options){.state = "/nowhere/at/all"}), FAN_E_OUTPUT);
     EXPECT_STR(k.error.file, "/nowhere/at/all");
-    known_end(&k);
-}
-
-/* ---- The algebra ----------------------------------------------------------------------------- */
-
-static const char *algebra_of(const known *k)
-{
-    static char path[512];
-    snprintf(path, sizeof path, "%s.algebra", k->folder.path);
-    return path;
-}
-
-/* Keeps the algebra at each of its looks, or only when it is stopped. */
-static fan_status sieve_keeping(known *k, bool each)
-{
-    return sieve(k, (fani_sieve_options){.state = k->folder.path,
-                                         .algebra_ns = each ? 1 : UINT64_C(1) << 40});
-}
-
-static fani_kept_mark algebra_mark(const known *k)
-{
-    return (fani_kept_mark){
-        .magic = "FANALGE", .version = FANI_QS_VERSION, .identity = fani_key_of(k->n)};
-}
-
-static fani_gf2_kept algebra_head(const known *k)
-{
-    const fani_kept_mark mark = algebra_mark(k);
-    fan_buffer bytes = {0};
-    fani_gf2_kept head = {0};
-    EXPECT_TRUE(fani_kept_file_load(algebra_of(k), &mark, &bytes));
-    if (bytes.size >= sizeof head)
-        memcpy(&head, bytes.bytes, sizeof head);
-    fan_buffer_clear(&bytes);
-    return head;
-}
-
-/* A number whose algebra is one of Lanczos, with all of its relations in the state. */
-static void algebra_begin(known *k)
-{
-    const fani_effort effort = {0};
-    known_begin(k, "threads", 2);
-    kit_semiprime(58, 1, k->n);
-    EXPECT_I64(fani_qs_split(k->n, &effort, fani_isa_wanted(), k->divisor), FAN_OK);
-    expect_found(k, sieve_keeping(k, true));
-}
-
-/* The number of the start, of which only who goes on from the file can know, stays in it. */
-FAN_TEST(sieve_over, the_algebra_goes_on_from_its_file)
-{
-    known k;
-    struct stat info;
-    fan_buffer bytes = {0};
-    algebra_begin(&k);
-    const fani_kept_mark mark = algebra_mark(&k);
-    EXPECT_I64(stat(algebra_of(&k), &info), 0);
-    EXPECT_I64(info.st_mode & 0777, 0600);
-    fani_gf2_kept head = algebra_head(&k);
-    EXPECT_U64(head.attempt, 0);
-    EXPECT_TRUE(head.steps >= 16);
-    head.attempt = 3;
-    ASSERT_TRUE(fani_kept_file_load(algebra_of(&k), &mark, &bytes));
-    memcpy(bytes.bytes, &head, sizeof head);
-    EXPECT_I64(fani_kept_file_save(algebra_of(&k), &mark, bytes.bytes, bytes.size, NULL, NULL),
-               FAN_OK);
-    expect_found(&k, sieve_keeping(&k, true));
-    EXPECT_U64(algebra_head(&k).attempt, 3);
-    EXPECT_I64(fani_sieve_forget(k.folder.path, NULL), FAN_OK);
-    EXPECT_I64(stat(algebra_of(&k), &info), -1);
-    EXPECT_I64(stat(k.folder.path, &info), -1);
-    fan_buffer_clear(&bytes);
-    known_end(&k);
-}
-
-static void flip(const char *path, off_t place)
-{
-    FILE *file = fopen(path, "r+");
-    ASSERT_TRUE(file && fseeko(file, place, SEEK_SET) == 0);
-    int byte = fgetc(file);
-    EXPECT_I64(fseeko(file, place, SEEK_SET), 0);
-    EXPECT_TRUE(fputc(byte ^ 0x10, file) != EOF);
-    EXPECT_I64(fclose(file), 0);
-}
-
-/* Damaged anywhere, cut off, of another number, a folder: as if it were not there. */
-FAN_TEST(sieve_over, a_file_of_the_algebra_that_is_not_right_is_passed_over)
-{
-    known k;
-    fan_buffer bytes = {0};
-    algebra_begin(&k);
-    fani_kept_mark mark = algebra_mark(&k);
-    off_t size = size_of(algebra_of(&k));
-    ASSERT_TRUE(fani_kept_file_load(algebra_of(&k), &mark, &bytes));
-    const off_t places[] = {0, 8, 16, 24, 32, 40, 48, size / 2, size - 1};
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        fan_buffer again = {0};
-        EXPECT_I64(fani_kept_file_save(algebra_of(&k), &mark, bytes.bytes, bytes.size, NULL, NULL),
-                   FAN_OK);
-        flip(algebra_of(&k), places[i]);
-        EXPECT_TRUE(!fani_kept_file_load(algebra_of(&k), &mark, &again));
-        fan_buffer_clear(&again);
-        if (i % 4 == 0)
-            expect_found(&k, sieve_keeping(&k, false));
-    }
-    EXPECT_I64(truncate(algebra_of(&k), size / 2), 0);
-    expect_found(&k, sieve_keeping(&k, false));
-    EXPECT_I64(truncate(algebra_of(&k), 3), 0);
-    expect_found(&k, sieve_keeping(&k, false));
-    mark.identity ^= 1;
-    EXPECT_I64(fani_kept_file_save(algebra_of(&k), &mark, bytes.bytes, bytes.size, NULL, NULL),
-               FAN_OK);
-    expect_found(&k, sieve_keeping(&k, false));
-    expect_found(&k, sieve_keeping(&k, true));
-    EXPECT_U64(algebra_head(&k).attempt, 0);
-    EXPECT_I64(unlink(algebra_of(&k)), 0);
-    EXPECT_I64(mkdir(algebra_of(&k), 0700), 0);
-    expect_found(&k, sieve_keeping(&k, false));
-    EXPECT_I64(sieve_keeping(&k, true), FAN_E_OUTPUT); /* can't be kept */
-    EXPECT_CONTAINS(k.error.file, ".algebra");
-    EXPECT_I64(rmdir(algebra_of(&k)), 0);
-    fan_buffer_clear(&bytes);
-    known_end(&k);
-}
-
-typedef struct solving {
-    bool began;
-    unsigned looks, stop_at; /* looks since then; 0: never */
-} solving;
-
-/* So slow, as is_enough is, that none of the algebra's looks is left out. */
-static void wait_for_look(void)
-{
-    nanosleep(&(struct timespec){.tv_nsec = 60000000}, NULL);
-}
-
-static void note_stage(void *user, const fani_sieve_progress *progress)
-{
-    solving *s = user;
-    if (progress->stage != FANI_SIEVE_SOLVE || s->began)
-        return;
-    s->began = true;
-    wait_for_look();
-}
-
-static bool is_enough(void *user)
-{
-    solving *s = user;
-    if (!s->began)
-        return false;
-    wait_for_look();
-    return ++s->looks == s->stop_at;
-}
-
-static fan_status solve_until(known *k, unsigned stop_at, solving *s)
-{
-    *s = (solving){.stop_at = stop_at};
-    return sieve(k, (fani_sieve_options){.state = k->folder.path,
-                                         .algebra_ns = UINT64_C(1) << 40,
-                                         .progress = note_stage,
-                                         .stop = is_enough,
-                                         .user = s});
-}
-
-/* At the last look that is one of Lanczos what it has done is kept, and then nothing is left of
- * that but the end. */
-FAN_TEST(sieve_over, stopped_in_the_algebra_it_goes_on)
-{
-    known k;
-    solving s;
-    algebra_begin(&k);
-    EXPECT_I64(unlink(algebra_of(&k)), 0);
-    expect_found(&k, solve_until(&k, 0, &s));
-    unsigned all = s.looks, last = all;
-    EXPECT_TRUE(access(algebra_of(&k), F_OK) != 0); /* it took less than the interval */
-    do {
-        EXPECT_I64(solve_until(&k, last--, &s), FAN_E_CANCELLED);
-    } while (last > 0 && access(algebra_of(&k), F_OK) != 0);
-    ASSERT_TRUE(last > 0);
-    EXPECT_TRUE(algebra_head(&k).steps >= 16);
-    expect_found(&k, solve_until(&k, 0, &s));
-    EXPECT_TRUE(s.looks < all); /* Lanczos has not begun with its first step */
-    known_end(&k);
+    kit_known_end(&k);
 }
 
 /* ---- Killed ---------------------------------------------------------------------------------- */
 
 /* A process that sieves alone, killed when its state has grown by so many bytes. True: it was not
  * through before. */
-static bool sieve_and_die(known *k, off_t more)
+static bool sieve_and_die(kit_known *k, off_t more)
 {
     int status;
-    off_t before = size_of(k->folder.path);
+    off_t before = kit_size_of(k->folder.path);
     pid_t child = fork();
     if (child == 0) {
         fan_executor *own = NULL;
@@ -767,7 +533,7 @@ static bool sieve_and_die(known *k, off_t more)
             .executor = own, .isa = fani_isa_wanted(), .state = k->folder.path};
         _exit(fani_sieve_over(k->n, &options, k->found, NULL) == FAN_OK ? 0 : 1);
     }
-    while (size_of(k->folder.path) < before + more && waitpid(child, &status, WNOHANG) == 0)
+    while (kit_size_of(k->folder.path) < before + more && waitpid(child, &status, WNOHANG) == 0)
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     if (kill(child, SIGKILL) != 0)
         return false;
@@ -792,9 +558,9 @@ static uint64_t records_of(const char *path)
 
 FAN_TEST(sieve_over, killed_five_times_it_goes_on)
 {
-    known k;
+    kit_known k;
     int killed = 0;
-    known_begin(&k, "serial", 1);
+    kit_known_begin(&k, "serial", 1);
     kit_semiprime(60, 3, k.n);
     const fani_effort effort = {0};
     EXPECT_I64(fani_qs_split(k.n, &effort, fani_isa_wanted(), k.divisor), FAN_OK);
@@ -806,7 +572,7 @@ FAN_TEST(sieve_over, killed_five_times_it_goes_on)
         before = there;
     }
     EXPECT_I64(killed, 5);
-    expect_found(&k, sieve_state(&k, false));
+    kit_expect_found(&k, kit_sieve_state(&k, false));
     EXPECT_TRUE(records_of(k.folder.path) > before);
-    known_end(&k);
+    kit_known_end(&k);
 }
