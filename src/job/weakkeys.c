@@ -6,6 +6,8 @@
 #include "base/error.h"
 #include "job/state.h"
 #include "job/weak_engine.h"
+#include "job/weak_ring.h"
+#include "job/weak_ring_store.h"
 #include "job/weakkeys.h"
 
 enum { NOTE_MAX = 256 };
@@ -24,8 +26,18 @@ static fani_weak_store store_of(const fani_job_run *run, const fani_weak_set *se
                              .resumes = fani_job_resumes(run->job)};
 }
 
-static fan_status find_gcds(fani_job_run *run, const fani_weak_set *set, fani_mpzs *gcds,
-                            fan_error *error)
+static fan_status find_gcds_by_ring(fani_job_run *run, size_t members, const fani_weak_set *set,
+                                    fani_mpzs *gcds, fan_error *error)
+{
+    const fani_weak_ring ring = {.members = members,
+                                 .base = run->state ? run->output : NULL,
+                                 .interval_ns = KEEP_EACH_NS,
+                                 .resumes = fani_job_resumes(run->job)};
+    return fani_weak_ring_run(run, &ring, &set->distinct, gcds, NULL, error);
+}
+
+static fan_status find_gcds_by_levels(fani_job_run *run, const fani_weak_set *set, fani_mpzs *gcds,
+                                      fan_error *error)
 {
     fani_weak_store store = store_of(run, set);
     fani_writer_fence fence = {0};
@@ -33,9 +45,24 @@ static fan_status find_gcds(fani_job_run *run, const fani_weak_set *set, fani_mp
         fence = fani_state_fence(run->state);
         store.fence = &fence;
     }
-    if (!store.resumes)
-        fani_weak_engine_clear(&store);
     return fani_weak_engine_run(run, &set->distinct, &store, gcds, error);
+}
+
+/* What scans of either kind have kept. */
+static void drop_scan(const fani_job_run *run)
+{
+    fani_weak_engine_clear(&(fani_weak_store){.base = run->output});
+    fani_weak_ring_store_clear(run->output);
+}
+
+static fan_status find_gcds(fani_job_run *run, const fani_weak_set *set, fani_mpzs *gcds,
+                            fan_error *error)
+{
+    size_t members = fani_weak_ring_members(run, set->distinct.count);
+    if (run->state && !fani_job_resumes(run->job))
+        drop_scan(run);
+    return members ? find_gcds_by_ring(run, members, set, gcds, error)
+                   : find_gcds_by_levels(run, set, gcds, error);
 }
 
 static fan_status scan_keys(fani_job_run *run, const fani_weakkeys_input *input,
@@ -116,14 +143,10 @@ static fan_status run_weakkeys(fani_job_run *run, fan_error *error)
     return status;
 }
 
-static void drop_scan(const fani_job_run *run)
-{
-    fani_weak_engine_clear(&(fani_weak_store){.base = run->output});
-}
-
 const fani_job_kind fani_job_weakkeys = {
     .name = "weakkeys",
     .summary = "RSA keys that share a prime with another key, or are weak by themselves",
+    .check = fani_weak_ring_check,
     .run = run_weakkeys,
     .published = drop_scan,
 };
