@@ -100,8 +100,7 @@ static fan_status begin(member *m, const fan_items *in)
 {
     uint64_t first, end;
     fan_status status = read_order(m, in, &first, &end);
-    fan_items shared =
-        status == FAN_OK ? fan_run_shared(m->run, m->order.moduli) : (fan_items){0};
+    fan_items shared = status == FAN_OK ? fan_run_shared(m->run, m->order.moduli) : (fan_items){0};
     if (status == FAN_OK)
         status = shared.count ? fani_weak_pack_open(&m->moduli, shared.bytes, shared.size)
                               : FAN_E_PROTOCOL;
@@ -357,9 +356,8 @@ static fan_status descend(member *m)
     fani_mpzs gcds = {0};
     fan_status status = FAN_OK;
     if (!m->ended) {
-        status = fan_run_cancelled(m->run)
-                     ? FAN_E_CANCELLED
-                     : fani_ring_gcds(&m->ring, m->state.value, &gcds);
+        status = fan_run_cancelled(m->run) ? FAN_E_CANCELLED
+                                           : fani_ring_gcds(&m->ring, m->state.value, &gcds);
         count_time(m, FANI_WEAK_RING_DOWN);
     }
     if (status == FAN_OK)
