@@ -52,4 +52,36 @@ for workers in 1 2 3 5; do
         same
     fi
 done
+
+# As a ring: of one on serial, of as many members as there are workers elsewhere.
+what='a ring of one on serial'
+run timeout 120 "$fanfold" weakkeys --method ring --executor serial --format tsv "$tmp/keys"
+same
+for executor in threads processes; do
+    what="a ring of 3 on $executor"
+    run timeout 120 "$fanfold" weakkeys --method ring --executor "$executor" -j 3 --format tsv "$tmp/keys"
+    same
+done
+if [ -n "$have_mpi" ]; then
+    for method in ring levels; do
+        what="$method on mpi with 3 ranks"
+        run timeout 120 "${mpirun[@]}" -n 3 "$fanfold" weakkeys --method "$method" --executor mpi \
+            -j 1 --format tsv "$tmp/keys"
+        same
+    done
+fi
+
+# With fewer keys than members, one key, and limits that a ring has nothing for.
+head -n 2 "$tmp/keys" >"$tmp/two"
+head -n 1 "$tmp/keys" >"$tmp/one"
+for few in one two; do
+    "$fanfold" weakkeys --executor serial --format tsv "$tmp/$few" >"$tmp/serial" 2>"$tmp/err"
+    what="a ring over $few"
+    run timeout 120 "$fanfold" weakkeys --method ring --executor threads -j 4 --format tsv "$tmp/$few"
+    same
+done
+what='a ring with a time limit for items'
+run "$fanfold" weakkeys --method ring --timeout 9 "$tmp/keys"
+expect 2
+says 'no items that timeout or retries'
 finish
