@@ -19,7 +19,7 @@
 
 /* Fewer keys than so many a member are done before a ring has begun: see docs/weakkeys-scaling.md.
  */
-enum { KEYS_EACH_MIN = 500 };
+enum { KEYS_EACH_MIN = 250 };
 
 /* ---- Which way ------------------------------------------------------------------------------- */
 
