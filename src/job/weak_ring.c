@@ -131,8 +131,11 @@ static fan_status write_order(ring_run *r, fan_shared moduli, bool resumes)
         return FAN_E_MEMORY;
     memcpy(at, &head, sizeof head);
     at += sizeof head;
-    for (size_t i = 0; i <= r->ring->members; i++, at += sizeof(uint64_t))
-        memcpy(at, &(uint64_t){r->first[i]}, sizeof(uint64_t));
+    for (size_t i = 0; i <= r->ring->members; i++) {
+        const uint64_t first = r->first[i];
+        memcpy(at, &first, sizeof first);
+        at += sizeof first;
+    }
     memcpy(at, base, head.base_size);
     return FAN_OK;
 }

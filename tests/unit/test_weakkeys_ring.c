@@ -240,8 +240,31 @@ static void check_times(const fani_ring_divisor *d, const fani_multiplier *with,
         EXPECT_I64(fani_ring_divisor_times(d, with, x, factor), FAN_OK);
         EXPECT_TRUE(mpz_congruent_p(x, want, d->divisor));
         EXPECT_TRUE(mpz_sgn(x) >= 0 && mpz_cmp(x, limit) < 0);
+        check_fraction(d, with, x, d->limbs - 2);
     }
+    mpz_sub_ui(x, limit, 1);
+    check_fraction(d, with, x, d->limbs - 2);
+    mpz_set_ui(x, 0);
+    check_fraction(d, with, x, d->limbs - 2);
     mpz_clears(x, y, want, limit, NULL);
+}
+
+/* The fraction of a remainder below 3 D is right to the units that a tree allows for, in a circle.
+ */
+static void check_fraction(const fani_ring_divisor *d, const fani_multiplier *with, mpz_srcptr x,
+                           size_t limbs)
+{
+    mpz_t want, got, circle;
+    mpz_inits(want, got, circle, NULL);
+    EXPECT_I64(fani_ring_divisor_fraction(d, with, x, got, limbs), FAN_OK);
+    mpz_setbit(circle, 64 * limbs);
+    EXPECT_TRUE(mpz_sgn(got) >= 0 && mpz_cmp(got, circle) < 0);
+    mpz_mul_2exp(want, x, 64 * limbs);
+    mpz_fdiv_q(want, want, d->divisor);
+    mpz_sub(want, want, got);
+    mpz_mod(want, want, circle);
+    EXPECT_TRUE(mpz_cmp_ui(want, FANI_SCALED_ROOT_ERROR) <= 0);
+    mpz_clears(want, got, circle, NULL);
 }
 
 /* Divisors and factors of ones, of runs, and powers of 2: where estimates of quotients are worst.

@@ -180,8 +180,19 @@ fan_status fani_ring_divisor_fraction(const fani_ring_divisor *divisor,
                                       const fani_multiplier *multiplier, mpz_srcptr x,
                                       mpz_ptr fraction, size_t limbs)
 {
-    fan_status status = fani_multiply(multiplier, fraction, x, divisor->reciprocal);
-    mpz_tdiv_q_2exp(fraction, fraction, BITS(2 * divisor->limbs - limbs));
+    size_t n = divisor->limbs, size = mpz_size(x);
+    const fani_ring_kept *kept = divisor->kept;
+    fan_status status = FAN_OK;
+    if (kept && size > 0 && size <= n + 1) {
+        convolve(kept->wide, kept->scratch[0], mpz_limbs_read(x), size, kept->reciprocal,
+                 kept->product);
+        mpn_copyi(mpz_limbs_write(fraction, (mp_size_t)(2 * n + 2)), kept->product,
+                  (mp_size_t)(2 * n + 2));
+        mpz_limbs_finish(fraction, (mp_size_t)(2 * n + 2));
+    } else {
+        status = fani_multiply(multiplier, fraction, x, divisor->reciprocal);
+    }
+    mpz_tdiv_q_2exp(fraction, fraction, BITS(2 * n - limbs));
     mpz_tdiv_r_2exp(fraction, fraction, BITS(limbs));
     return status;
 }
