@@ -227,6 +227,24 @@ FAN_TEST(weakkeys_ring, a_member_goes_on_from_its_sum_and_residue)
 
 /* ---- Remainders ------------------------------------------------------------------------------ */
 
+/* The fraction of a remainder below 3 D is right to the units that a tree allows for, in a circle.
+ */
+static void check_fraction(const fani_ring_divisor *d, const fani_multiplier *with, mpz_srcptr x,
+                           size_t limbs)
+{
+    mpz_t want, got, circle;
+    mpz_inits(want, got, circle, NULL);
+    EXPECT_I64(fani_ring_divisor_fraction(d, with, x, got, limbs), FAN_OK);
+    mpz_setbit(circle, 64 * limbs);
+    EXPECT_TRUE(mpz_sgn(got) >= 0 && mpz_cmp(got, circle) < 0);
+    mpz_mul_2exp(want, x, 64 * limbs);
+    mpz_fdiv_q(want, want, d->divisor);
+    mpz_sub(want, want, got);
+    mpz_mod(want, want, circle);
+    EXPECT_TRUE(mpz_cmp_ui(want, FANI_SCALED_ROOT_ERROR) <= 0);
+    mpz_clears(want, got, circle, NULL);
+}
+
 /* x, reduced, is below 3 D, a multiple of 2^shift, and congruent. */
 static void check_times(const fani_ring_divisor *d, const fani_multiplier *with, mpz_srcptr factor)
 {
@@ -247,24 +265,6 @@ static void check_times(const fani_ring_divisor *d, const fani_multiplier *with,
     mpz_set_ui(x, 0);
     check_fraction(d, with, x, d->limbs - 2);
     mpz_clears(x, y, want, limit, NULL);
-}
-
-/* The fraction of a remainder below 3 D is right to the units that a tree allows for, in a circle.
- */
-static void check_fraction(const fani_ring_divisor *d, const fani_multiplier *with, mpz_srcptr x,
-                           size_t limbs)
-{
-    mpz_t want, got, circle;
-    mpz_inits(want, got, circle, NULL);
-    EXPECT_I64(fani_ring_divisor_fraction(d, with, x, got, limbs), FAN_OK);
-    mpz_setbit(circle, 64 * limbs);
-    EXPECT_TRUE(mpz_sgn(got) >= 0 && mpz_cmp(got, circle) < 0);
-    mpz_mul_2exp(want, x, 64 * limbs);
-    mpz_fdiv_q(want, want, d->divisor);
-    mpz_sub(want, want, got);
-    mpz_mod(want, want, circle);
-    EXPECT_TRUE(mpz_cmp_ui(want, FANI_SCALED_ROOT_ERROR) <= 0);
-    mpz_clears(want, got, circle, NULL);
 }
 
 /* Divisors and factors of ones, of runs, and powers of 2: where estimates of quotients are worst.
