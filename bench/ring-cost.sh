@@ -5,9 +5,9 @@
 #     products=FILE     lines "LIMBS NS": CPU time of a product of two numbers of so many limbs, by
 #                       limb of one, as `bench/ntt --isa NAME` prints it (AVX-512 here, kept plan)
 #     network=1e9       bytes a second from one member to the next, both ways at once
-#     up=1.44 lowest_up=139 down=1.27 lowest_down=305 first=5.0 step=1.2 root=2.2 roots=4.5
+#     up=1.28 lowest_up=124 down=1.09 lowest_down=236 first=3.7 step=1.27 root=3.1 roots=6.1 alone=3.8
 #                       the factors of the formula
-#   ring-cost.sh check=FILE   beside what `bench/ring --tsv` has printed into FILE
+#   ring-cost.sh check=FILE   beside what `bench/ring` has printed into FILE, which is in brackets
 # Prints for each a row: the time of a member, how much of it is communication, memory, bytes sent,
 # the efficiency against one member.
 set -u
@@ -36,8 +36,8 @@ else
 4194304 66'
 fi
 awk -v table="$table" -v keys=1e6,1e7,1e8 -v members=1,2,4,8,16,32,64,128,256 -v bits=2048 \
-    -v network=1e9 -v up=1.44 -v lowest_up=139 -v down=1.27 -v lowest_down=305 -v first=5.0 \
-    -v step=1.2 -v root=2.2 -v roots=4.5 -v check= ${settings[@]+"${settings[@]}"} '
+    -v network=1e9 -v up=1.28 -v lowest_up=124 -v down=1.09 -v lowest_down=236 -v first=3.7 \
+    -v step=1.27 -v root=3.1 -v roots=6.1 -v alone=3.8 -v check= ${settings[@]+"${settings[@]}"} '
 # ns a limb, between the lengths of the table by the logarithm, beyond them as between the last two.
 function m(limbs,    i) {
     if (limbs <= at[1])
@@ -57,13 +57,12 @@ function phases(n, k) {
     t_up = n * (up * levels(n) + lowest_up) / 1e9
     t_down = n * (down * 5 / 6 * levels(n) + lowest_down) / 1e9
     t_steps = k > 2 ? n * m(n) * (first + step * 2 * (k - 2)) / 1e9 : 0
-    t_root = n * m(n) * (k > 2 ? root : roots) / 1e9
+    t_root = n * m(n) * (k > 2 ? root : k > 1 ? roots : alone) / 1e9
     return t_up + t_down + t_steps + t_root
 }
-# Where transforms are held, or a tree is: words of 8 bytes a limb.
-function memory(n, k, all,    tree) {
-    tree = n * (log(n * 64 / bits) / log(2) + 1)
-    return 8 * (tree + n * (k > 2 ? 26 : 22) + (k > 1 ? 2 * n : 0))
+# Bytes: the tree, and the most that is held beside it, which are transforms. Without the moduli.
+function memory(n, k) {
+    return 8 * n * (log(n * 64 / bits) / log(2) + 1 + (k > 2 ? 44 : 33))
 }
 function row(all, k,    n, cpu, sent, way) {
     n = all / k
@@ -71,7 +70,7 @@ function row(all, k,    n, cpu, sent, way) {
     sent = 8 * n * (k - 1)
     way = 2 * sent / network # every other member sends while the others receive
     printf "%9.4g %8d %11.4g %11.3g %10.1f %10.1f %10.2f\n", all * 64 / bits, k, cpu + way,
-        way, memory(n, k, all) / 1e9, sent / 1e9, phases(all, 1) / (k * (cpu + way))
+        way, memory(n, k) / 1e9, sent / 1e9, phases(all, 1) / (k * (cpu + way))
 }
 BEGIN {
     lines = split(table, line, "\n")
@@ -80,20 +79,24 @@ BEGIN {
             at[++count] = word[1]
             ns[count] = word[2]
         }
+    if (count < 2) {
+        print "ring-cost.sh: products has fewer than two lines of limbs and ns" >"/dev/stderr"
+        exit 2
+    }
     if (check) {
         printf "%8s %8s %17s %17s %17s %17s %17s\n", "keys", "members", "all", "up", "steps", "root",
             "down"
         while ((getline text < check) > 0) {
-            fields = split(text, word, "\t")
-            if (match(word[1], /over [0-9]+ moduli of [0-9]+/))
-                split(substr(word[1], RSTART, RLENGTH), name, " ")
-            if (fields < 10 || word[2] !~ /^[0-9]+$/)
+            fields = split(text, word, " ")
+            if (match(text, /over [0-9]+ moduli of [0-9]+/))
+                split(substr(text, RSTART, RLENGTH), name, " ")
+            if (fields != 10 || word[1] !~ /^[0-9]+$/)
                 continue
-            k = word[2]
+            k = word[1]
             t = phases(name[2] * name[5] / 64 / k, k)
             printf "%8d %8d %7.3f (%7.3f) %7.3f (%7.3f) %7.3f (%7.3f) %7.3f (%7.3f) %7.3f (%7.3f)\n",
-                name[2], k, k * t, word[3], k * t_up, word[4], k * t_steps, word[5], k * t_root,
-                word[6], k * t_down, word[7]
+                name[2], k, k * t, word[2], k * t_up, word[3], k * t_steps, word[4], k * t_root,
+                word[5], k * t_down, word[6]
         }
         exit
     }

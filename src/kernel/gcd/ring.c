@@ -31,12 +31,15 @@ void fani_ring_widest(fani_ring_member *member, size_t limbs)
         member->widest = limbs;
 }
 
+/* What made the reciprocal is given back: all that follows has memory of its own. */
 static fan_status open_divisor(fani_ring_member *member)
 {
     if (member->divisor.limbs)
         return FAN_OK;
-    return fani_ring_divisor_open(&member->divisor, &member->multiplier, member->product,
-                                  member->widest + SPARE_LIMBS);
+    fan_status status = fani_ring_divisor_open(&member->divisor, &member->multiplier,
+                                               member->product, member->widest + SPARE_LIMBS);
+    fani_multiplier_trim(&member->multiplier);
+    return status;
 }
 
 /* The first one stays as it is: with two members nothing is to be reduced. */
