@@ -434,16 +434,22 @@ fan_status fani_rsa_key_written(const fani_rsa_key_source *source, uint64_t line
     return deliver_digits(source, line, text, digits, base);
 }
 
-bool fani_rsa_key_fingerprint(const unsigned char *packet, size_t size,
-                              unsigned char hash[static 20])
+size_t fani_rsa_key_fingerprint(const unsigned char *packet, size_t size,
+                                unsigned char hash[static FANI_KEY_FINGERPRINT_BYTES])
 {
-    const unsigned char head[3] = {0x99, (unsigned char)(size >> 8), (unsigned char)size};
+    bool old = packet[0] == 4;
+    unsigned char head[5] = {(unsigned char)(0x95 + packet[0])};
+    size_t head_size = old ? 3 : 5;
+    unsigned hash_size = 0;
+    for (size_t i = 1; i < head_size; i++)
+        head[i] = (unsigned char)(size >> 8 * (head_size - 1 - i));
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     ERR_set_mark();
-    bool made = context && EVP_DigestInit_ex(context, EVP_sha1(), NULL) &&
-                EVP_DigestUpdate(context, head, sizeof head) &&
-                EVP_DigestUpdate(context, packet, size) && EVP_DigestFinal_ex(context, hash, NULL);
+    bool made = context && EVP_DigestInit_ex(context, old ? EVP_sha1() : EVP_sha256(), NULL) &&
+                EVP_DigestUpdate(context, head, head_size) &&
+                EVP_DigestUpdate(context, packet, size) &&
+                EVP_DigestFinal_ex(context, hash, &hash_size);
     EVP_MD_CTX_free(context);
     ERR_pop_to_mark();
-    return made;
+    return made ? hash_size : 0;
 }
