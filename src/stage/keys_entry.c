@@ -30,7 +30,7 @@ static void entry_free(entry *e)
     free(e->id);
 }
 
-/* Control characters would break reports and records: each becomes '?'. */
+/* Control characters would break reports: each becomes '?'. */
 static void clean(char *text)
 {
     for (; *text; text++)
@@ -77,12 +77,7 @@ static void skip_zeros(const unsigned char **bytes, size_t *size)
 
 fan_status fani_rsa_key_raw(const fani_rsa_key_source *source, uint64_t line, fani_rsa_key key)
 {
-    char *id = strdup(key.id ? key.id : "");
-    if (!id)
-        return fani_error_set(source->error, FAN_E_MEMORY, "no memory for a key of %s",
-                              source->name);
-    clean(id);
-    key.id = id;
+    key.id = key.id ? key.id : "";
     key.file = source->name;
     key.line = line;
     key.has_exponent = key.exponent != NULL;
@@ -91,17 +86,12 @@ fan_status fani_rsa_key_raw(const fani_rsa_key_source *source, uint64_t line, fa
     key.bits = 8 * key.modulus_size;
     for (unsigned top = key.modulus_size ? *key.modulus : 0x80; top < 0x80; top <<= 1)
         key.bits--;
-    fan_status status;
-    if (key.bits > FANI_RSA_KEYS_MAX_BITS) {
-        status = fani_rsa_key_report(source, line, 0, FANI_RSA_KEY_UNREADABLE,
-                                     "a modulus of %zu bits; at most %d are read", key.bits,
-                                     FANI_RSA_KEYS_MAX_BITS);
-    } else {
-        source->counts->keys++;
-        status = source->reader->key(source->reader->context, &key, source->error);
-    }
-    free(id);
-    return status;
+    if (key.bits > FANI_RSA_KEYS_MAX_BITS)
+        return fani_rsa_key_report(source, line, 0, FANI_RSA_KEY_UNREADABLE,
+                                   "a modulus of %zu bits; at most %d are read", key.bits,
+                                   FANI_RSA_KEYS_MAX_BITS);
+    source->counts->keys++;
+    return source->reader->key(source->reader->context, &key, source->error);
 }
 
 /* exponent: NULL where not known. id: NULL for none. */

@@ -363,13 +363,13 @@ FAN_TEST(keys_forms, damaged_armor)
 /* What a line is cut to must not be taken for all of it: the packets behind would be other ones. */
 FAN_TEST(keys_forms, armor_in_lines_that_are_too_long)
 {
-    enum { LINE = 65536, EXTRA = 12 };
+    enum { LINE = 1048576, EXTRA = 12 };
     static const char begin[] = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n";
     static const char end[] = "\n-----END PGP PUBLIC KEY BLOCK-----\n";
     char *text = calloc(1, LINE + EXTRA + sizeof begin + sizeof end);
     memcpy(text, begin, sizeof begin);
     memset(text + sizeof begin - 1, 'A', LINE + EXTRA);
-    memcpy(text + sizeof begin - 1, "tb/9", 4); /* a packet that ends where the line is cut */
+    memcpy(text + sizeof begin - 1, "tgAL//sA", 8); /* a packet that ends where the line is cut */
     memcpy(text + sizeof begin - 1 + LINE + EXTRA, end, sizeof end);
     keys_reading r = {0};
     EXPECT_I64(keys_read_bytes(&r, text, strlen(text), 16), FAN_OK);
@@ -489,6 +489,14 @@ FAN_TEST(keys_forms, other_files_are_one_problem_or_a_few)
     }
     noise[0] = 0x7f;
     keys_reading r = {0};
+    EXPECT_I64(keys_read_bytes(&r,
+                               "\xff\xfe"
+                               "f\0\r\0\n\0",
+                               8, 16),
+               FAN_OK);
+    EXPECT_STR(r.log, "1:0:text in UTF-16; in UTF-8 it can be read\n");
+    keys_reading_free(&r);
+    r = (keys_reading){0};
     EXPECT_I64(keys_read_bytes(&r, noise, sizeof noise, 16), FAN_OK);
     EXPECT_STR(r.log, "1:0:binary data that holds no keys of a kind that is read\n");
     keys_reading_free(&r);
