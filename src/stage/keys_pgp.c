@@ -151,9 +151,10 @@ static void name_key(char id[static 2 * FANI_KEY_FINGERPRINT_BYTES + 1],
 {
     unsigned char hash[FANI_KEY_FINGERPRINT_BYTES];
     id[0] = '\0';
-    if (packet[0] >= 4)
-        add_hex(id, hash, fani_rsa_key_fingerprint(packet, size, hash));
-    else if (key->modulus_size >= 8)
+    size_t hash_size = packet[0] >= 4 ? fani_rsa_key_fingerprint(packet, size, hash) : 0;
+    if (hash_size)
+        add_hex(id, hash, hash_size);
+    else if (packet[0] < 4 && key->modulus_size >= 8)
         add_hex(id, key->modulus + key->modulus_size - 8, 8);
 }
 

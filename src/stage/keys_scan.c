@@ -89,7 +89,8 @@ fan_status fani_key_unread(fani_key_scanner *s, const char *last, size_t last_si
         *at++ = '\n';
     }
     at = mempcpy(at, s->window + s->start, unread);
-    at = mempcpy(at, s->again + s->again_at, rest);
+    if (rest)
+        at = mempcpy(at, s->again + s->again_at, rest);
     free(s->again);
     s->again = again;
     s->again_at = s->start = s->end = 0;
