@@ -11,11 +11,14 @@
  *
  * So there are six items where there are two nodes, and nothing large is multiplied on one core
  * while others wait, but for the steps of the two roots where there are more than two. What the
- * tasks work on is shared, once per host; items are numbers. */
+ * tasks work on is shared, once per host, and items are numbers. Where memory is too small for
+ * that, levels are in files (weak_level.h), and items carry what they work on (weak_flow.h); only
+ * what is too large for that is shared, a level at a time. */
 #ifndef FANI_WEAK_ENGINE_H
 #define FANI_WEAK_ENGINE_H
 
 #include "job/job_internal.h"
+#include "job/weak_need.h"
 #include "job/weak_store.h"
 #include "kernel/gcd/trees.h"
 
@@ -33,11 +36,14 @@ uint64_t fani_weak_engine_identity(const fani_mpzs *distinct);
  *
  * store: where finished levels are kept; one that resumes is gone on with from the last level that
  * it has whole. What is kept stays; nobody needs it once there are gcds (fani_weak_engine_clear).
- * Errors: FAN_E_FAILED, FAN_E_LOST, FAN_E_TIMEOUT (an item was not ok: every answer rests on all of
- * them), FAN_E_CANCELLED, FAN_E_OUTPUT (a level can't be kept), FAN_E_MEMORY and those of sharing;
- * the list is then not to be used. */
+ * memory: what there is; with a limit the store must have a place for files. Errors: FAN_E_FAILED,
+ * FAN_E_LOST, FAN_E_TIMEOUT (an item was not ok: every answer rests on all of them),
+ * FAN_E_CANCELLED, FAN_E_OUTPUT, FAN_E_INPUT (a level can't be kept, or read again),
+ * FAN_E_MEMORY, FAN_E_ARGUMENT (more is needed than the limit), FAN_E_TOO_LARGE (too many keys for
+ * one scan) and those of sharing; the list is then not to be used. */
 fan_status fani_weak_engine_run(fani_job_run *run, const fani_mpzs *distinct,
-                                const fani_weak_store *store, fani_mpzs *gcds, fan_error *error);
+                                const fani_weak_store *store, const fani_weak_memory *memory,
+                                fani_mpzs *gcds, fan_error *error);
 
 /* Removes all levels that a store may have. */
 void fani_weak_engine_clear(const fani_weak_store *store);
