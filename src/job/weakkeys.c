@@ -4,47 +4,13 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "job/state.h"
-#include "job/weak_engine.h"
-#include "job/weak_scratch.h"
+#include "job/weak_find.h"
+#include "job/weak_need.h"
 #include "job/weakkeys.h"
 
 enum { NOTE_MAX = 256 };
 
-/* A level that took less than this is not worth a file by itself. */
-#define KEEP_EACH_NS UINT64_C(1000000000)
-
 /* ---- The scan -------------------------------------------------------------------------------- */
-
-static fani_weak_store store_of(const fani_job_run *run, const fani_weak_scratch *scratch,
-                                const fani_weak_set *set)
-{
-    return (fani_weak_store){.base = scratch->base,
-                             .passes = scratch->passes,
-                             .identity = fani_weak_engine_identity(&set->distinct),
-                             .interval_ns = KEEP_EACH_NS,
-                             .resumes = fani_job_resumes(run->job)};
-}
-
-static fan_status find_gcds(fani_job_run *run, const fani_weak_set *set,
-                            const fani_weak_memory *memory, fani_mpzs *gcds, fan_error *error)
-{
-    fani_weak_scratch scratch;
-    fan_status status = fani_weak_scratch_open(run, &scratch, error);
-    if (status != FAN_OK)
-        return status;
-    fani_weak_store store = store_of(run, &scratch, set);
-    fani_writer_fence fence = {0};
-    if (run->state) {
-        fence = fani_state_fence(run->state);
-        store.fence = &fence;
-    }
-    if (!store.resumes)
-        fani_weak_engine_clear(&store);
-    status = fani_weak_engine_run(run, &set->distinct, &store, memory, gcds, error);
-    fani_weak_scratch_close(&scratch);
-    return status;
-}
 
 static fan_status scan_keys(fani_job_run *run, const fani_weakkeys_input *input,
                             fan_weakkeys_report **report, fan_error *error)
@@ -55,10 +21,8 @@ static fan_status scan_keys(fani_job_run *run, const fani_weakkeys_input *input,
     fan_status status = fani_weak_room_for_keys(&memory, &input->moduli, error);
     if (status == FAN_OK)
         status = fani_weak_set_build(&set, input->moduli.values, input->moduli.count, error);
-    run->total = set.distinct.count;
-    memory = fani_weak_memory_of(run);
     if (status == FAN_OK)
-        status = find_gcds(run, &set, &memory, &gcds, error);
+        status = fani_weak_find_gcds(run, &set.distinct, &gcds, error);
     if (status == FAN_OK)
         status = fani_weak_report_build(&set, gcds.values, report, error);
     fani_run_progress(run, gcds.count, true);
@@ -128,18 +92,10 @@ static fan_status run_weakkeys(fani_job_run *run, fan_error *error)
     return status;
 }
 
-static void drop_scan(const fani_job_run *run)
-{
-    fani_weak_scratch scratch;
-    if (fani_weak_scratch_open(run, &scratch, NULL) != FAN_OK)
-        return; /* what can't be found is in nobody's way */
-    fani_weak_engine_clear(&(fani_weak_store){.base = scratch.base});
-    fani_weak_scratch_close(&scratch);
-}
-
 const fani_job_kind fani_job_weakkeys = {
     .name = "weakkeys",
     .summary = "RSA keys that share a prime with another key, or are weak by themselves",
+    .check = fani_weak_find_check,
     .run = run_weakkeys,
-    .published = drop_scan,
+    .published = fani_weak_find_clear,
 };
