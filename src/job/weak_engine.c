@@ -37,8 +37,9 @@ struct engine {
     const fani_mpzs *distinct;
     fani_mpzs *gcds;
     const fani_weak_store *store;
-    int64_t kept_ns;   /* when levels were last kept */
-    size_t kept_below; /* the products of so many levels are */
+    const fani_weak_outside *outside; /* NULL: none */
+    int64_t kept_ns;                  /* when levels were last kept */
+    size_t kept_below;                /* the products of so many levels are */
     size_t block_keys;
     shared_pack moduli;
     shared_pack products[LEVELS_MAX]; /* from the blocks up */
@@ -338,9 +339,41 @@ static fan_status share_fractions(engine *e, fan_error *error)
     return status == FAN_OK ? share(e, &e->fractions, &e->next_fractions, error) : status;
 }
 
+/* Puts what the moduli outside leave behind the sums. */
+static fan_status add_outside(engine *e, fan_error *error)
+{
+    size_t count = e->sums.packer.count;
+    fani_weak_packer packer = {0};
+    mpz_t sum = {0}, residue;
+    mpz_init(residue);
+    fan_status status =
+        e->outside->residue(e->outside->user, &e->products[e->top].packer, residue, error);
+    if (status == FAN_OK)
+        status = begin(e, &packer, count + 1, limbs_in(&e->sums.packer) + mpz_size(residue), error);
+    fani_weak_pack pack = {0};
+    if (status == FAN_OK && fani_weak_packer_open(&e->sums.packer, &pack) != FAN_OK)
+        status = no_memory(e, error);
+    for (size_t i = 0; i < count && status == FAN_OK; i++) {
+        fani_weak_pack_view(&pack, i, sum);
+        status = fani_weak_packer_put(&packer, sum, fani_weak_pack_size(&pack, i));
+    }
+    if (status == FAN_OK)
+        status = fani_weak_packer_put(&packer, residue, mpz_size(residue));
+    fani_weak_pack_close(&pack);
+    mpz_clear(residue);
+    if (status == FAN_OK)
+        status = drop(e, &e->sums);
+    if (status == FAN_OK)
+        status = share(e, &e->sums, &packer, error);
+    fani_weak_packer_free(&packer);
+    return status;
+}
+
 static fan_status find_roots(engine *e, fan_error *error)
 {
-    fan_status status = begin_fractions(e, error);
+    fan_status status = e->outside ? add_outside(e, error) : FAN_OK;
+    if (status == FAN_OK)
+        status = begin_fractions(e, error);
     e->what = "root";
     e->take = take_fraction;
     if (status == FAN_OK)
@@ -570,10 +603,19 @@ void fani_weak_engine_clear(const fani_weak_store *store)
 fan_status fani_weak_engine_run(fani_job_run *run, const fani_mpzs *distinct,
                                 const fani_weak_store *store, fani_mpzs *gcds, fan_error *error)
 {
+    return fani_weak_engine_run_beside(run, distinct, store, NULL, gcds, error);
+}
+
+fan_status fani_weak_engine_run_beside(fani_job_run *run, const fani_mpzs *distinct,
+                                       const fani_weak_store *store,
+                                       const fani_weak_outside *outside, fani_mpzs *gcds,
+                                       fan_error *error)
+{
     engine e = {.run = run,
                 .distinct = distinct,
                 .gcds = gcds,
                 .store = store,
+                .outside = outside,
                 .kept_ns = fani_clock_ns(),
                 .block_keys = block_size(distinct->count)};
     if (!distinct->count)

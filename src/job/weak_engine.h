@@ -26,6 +26,15 @@ typedef struct fani_weak_args {
     uint64_t block_keys;
 } fani_weak_args;
 
+/* Moduli that the scan's are compared with and that are not among them (weak_known.h). */
+typedef struct fani_weak_outside {
+    /* residue (initialized by the caller) = something positive that is congruent to their product
+     * modulo that of the nodes, a pack of one or two: those at the top of the tree. */
+    fan_status (*residue)(void *user, const fani_weak_packer *nodes, mpz_ptr residue,
+                          fan_error *error);
+    void *user;
+} fani_weak_outside;
+
 /* What the moduli and how they are cut hash to: a store's identity. */
 uint64_t fani_weak_engine_identity(const fani_mpzs *distinct);
 
@@ -38,6 +47,13 @@ uint64_t fani_weak_engine_identity(const fani_mpzs *distinct);
  * the list is then not to be used. */
 fan_status fani_weak_engine_run(fani_job_run *run, const fani_mpzs *distinct,
                                 const fani_weak_store *store, fani_mpzs *gcds, fan_error *error);
+
+/* The same where others count that are not in the list. The store's identity says which, too.
+ * Errors are those of `outside` too. */
+fan_status fani_weak_engine_run_beside(fani_job_run *run, const fani_mpzs *distinct,
+                                       const fani_weak_store *store,
+                                       const fani_weak_outside *outside, fani_mpzs *gcds,
+                                       fan_error *error);
 
 /* Removes all levels that a store may have. */
 void fani_weak_engine_clear(const fani_weak_store *store);
