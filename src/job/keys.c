@@ -231,6 +231,12 @@ static const key_entry table[FANI_KEY_COUNT] = {
                           false},
                          .rule = RULE_CHOICE,
                          .choices = "auto levels ring"},
+    [FANI_KEY_KNOWN] = {{"known", "weakkeys", "STATE",
+                         "add the keys to those that the file STATE knows, and print what is new: "
+                         "weak new keys, and known ones that became weak; a STATE that does not "
+                         "exist is created",
+                         false},
+                        .rule = RULE_PATH},
     [FANI_KEY_RESUME] =
         {{"resume", "*", NULL,
           "go on with the run that writes the same --output file; without one begin", false},

@@ -31,7 +31,8 @@ void fani_weak_find_clear(const fani_job_run *run)
     fani_weak_scratch_close(&scratch);
 }
 
-static fan_status find_by_levels(fani_job_run *run, const fani_mpzs *distinct, fani_mpzs *gcds,
+static fan_status find_by_levels(fani_job_run *run, const fani_mpzs *distinct,
+                                 const fani_weak_outside *outside, fani_mpzs *gcds,
                                  fan_error *error)
 {
     fani_weak_scratch scratch;
@@ -45,11 +46,15 @@ static fan_status find_by_levels(fani_job_run *run, const fani_mpzs *distinct, f
                              .identity = fani_weak_engine_identity(distinct),
                              .interval_ns = KEEP_EACH_NS,
                              .resumes = fani_job_resumes(run->job)};
+    fani_weak_circumstances circumstances = {
+        .store = &store, .memory = &memory, .outside = outside};
+    if (outside)
+        store.identity ^= outside->identity;
     if (run->state) {
         fence = fani_state_fence(run->state);
         store.fence = &fence;
     }
-    status = fani_weak_engine_run(run, distinct, &store, &memory, gcds, error);
+    status = fani_weak_engine_run(run, distinct, &circumstances, gcds, error);
     fani_weak_scratch_close(&scratch);
     return status;
 }
@@ -64,14 +69,14 @@ static fan_status find_by_ring(fani_job_run *run, size_t members, const fani_mpz
     return fani_weak_ring_run(run, &ring, distinct, gcds, NULL, error);
 }
 
-fan_status fani_weak_find_gcds(fani_job_run *run, const fani_mpzs *distinct, fani_mpzs *gcds,
-                               fan_error *error)
+fan_status fani_weak_find_gcds(fani_job_run *run, const fani_mpzs *distinct,
+                               const fani_weak_outside *outside, fani_mpzs *gcds, fan_error *error)
 {
     bool is_limited = fani_job_text(run->job, FANI_KEY_MEMORY) != NULL;
-    size_t members = is_limited ? 0 : fani_weak_ring_members(run, distinct->count);
+    size_t members = is_limited || outside ? 0 : fani_weak_ring_members(run, distinct->count);
     run->total = distinct->count;
     if (run->state && !fani_job_resumes(run->job))
         fani_weak_find_clear(run);
     return members ? find_by_ring(run, members, distinct, gcds, error)
-                   : find_by_levels(run, distinct, gcds, error);
+                   : find_by_levels(run, distinct, outside, gcds, error);
 }

@@ -10,10 +10,11 @@
  * memory. */
 fan_status fani_weak_find_check(const fan_job *job, fan_error *error);
 
-/* Appends each modulus's gcd with the product of the others to an empty list. Errors: those of the
+/* Appends each modulus's gcd with the product of the others to an empty list. outside: others that
+ * count and are not in the list, which levels alone can do; NULL: none. Errors: those of the
  * engines, FAN_E_MEMORY, FAN_E_OUTPUT. */
-fan_status fani_weak_find_gcds(fani_job_run *run, const fani_mpzs *distinct, fani_mpzs *gcds,
-                               fan_error *error);
+fan_status fani_weak_find_gcds(fani_job_run *run, const fani_mpzs *distinct,
+                               const fani_weak_outside *outside, fani_mpzs *gcds, fan_error *error);
 
 /* Removes what scans have kept beside the run's output, of either engine. */
 void fani_weak_find_clear(const fani_job_run *run);
