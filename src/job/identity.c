@@ -16,6 +16,8 @@ static bool changes_output(fani_key key)
     case FANI_KEY_WORKERS:
     case FANI_KEY_LOCAL:
     case FANI_KEY_WORKER_MEMORY:
+    case FANI_KEY_MEMORY:
+    case FANI_KEY_SCRATCH:
     case FANI_KEY_TIMEOUT:
     case FANI_KEY_RETRIES:
     case FANI_KEY_BACKOFF:
