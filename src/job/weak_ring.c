@@ -69,6 +69,7 @@ typedef struct ring_run {
     fani_weak_packer moduli;
     fan_buffer order;
     fan_error kept_error; /* what could not be kept */
+    bool is_kept;         /* there is something that a later run can go on from */
 } ring_run;
 
 static uint64_t identity_of(const fani_weak_ring *ring, const fani_mpzs *distinct)
@@ -213,11 +214,24 @@ static fan_status put(void *user, const fan_outcome *outcomes, size_t count, fan
     return status;
 }
 
+/* There are files that a later run goes on from: from now on this one says so. */
+static fan_status see_kept(ring_run *r, fan_error *error)
+{
+    const fani_weak_ring_store store = {.base = r->base, .identity = r->identity};
+    if (r->is_kept || !r->base || !fani_weak_ring_store_exists(&store))
+        return FAN_OK;
+    r->is_kept = true;
+    r->run->keeps_parts = r->run->state != NULL;
+    return fani_state_begun(r->run, error);
+}
+
 static bool wants_stop(void *user)
 {
     ring_run *r = user;
     const fan_job_events *events = &r->run->events;
     fani_run_progress(r->run, 0, false);
+    if (see_kept(r, &r->kept_error) != FAN_OK)
+        return true;
     return events->stop && events->stop(events->user);
 }
 
@@ -228,7 +242,9 @@ static fan_status go_round(ring_run *r, fan_error *error)
     fan_status status =
         fan_gang_until(r->run->executor, &fani_task_weakkeys_ring, r->ring->members, r->order.bytes,
                        r->order.size, wants_stop, r, fan_sink_callback(put, r), error);
-    if (status == FAN_OK && r->kept_error.status != FAN_OK) {
+    if (status != FAN_OK)
+        (void)see_kept(r, &r->kept_error);
+    if (r->kept_error.status != FAN_OK) {
         if (error)
             *error = r->kept_error;
         return r->kept_error.status;
@@ -237,15 +253,6 @@ static fan_status go_round(ring_run *r, fan_error *error)
         return fani_error_set(error, FAN_E_PROTOCOL, "%zu keys gave %zu gcds", r->distinct->count,
                               r->gcds->count);
     return status;
-}
-
-/* There may be files that a later run goes on from. */
-static fan_status can_go_on(ring_run *r, fan_error *error)
-{
-    if (!r->base)
-        return FAN_OK;
-    r->run->keeps_parts = r->run->state != NULL;
-    return fani_state_begun(r->run, error);
 }
 
 static fan_status share_and_go(ring_run *r, fan_error *error)
@@ -260,7 +267,7 @@ static fan_status share_and_go(ring_run *r, fan_error *error)
     if (status != FAN_OK)
         fani_error_set(error, status, "no memory for a ring of %zu members", r->ring->members);
     if (status == FAN_OK)
-        status = can_go_on(r, error);
+        status = see_kept(r, error);
     if (status == FAN_OK)
         status = go_round(r, error);
     fan_status dropped = fan_unshare(r->run->executor, shared);

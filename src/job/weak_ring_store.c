@@ -122,6 +122,20 @@ bool fani_weak_ring_store_load(const fani_weak_ring_store *store, size_t member,
     return loaded;
 }
 
+bool fani_weak_ring_store_exists(const fani_weak_ring_store *store)
+{
+    const fani_kept_mark mark = mark_of(store, 0);
+    char *path = name_of(store, 0);
+    fani_kept_mark found = {.version = 0};
+    int fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK) : -1;
+    bool exists = fd >= 0 && read(fd, &found, sizeof found) == (ssize_t)sizeof found &&
+                  !memcmp(&found, &mark, sizeof mark);
+    if (fd >= 0)
+        close(fd);
+    free(path);
+    return exists;
+}
+
 static bool is_member_file(const char *name, const char *stem)
 {
     size_t stem_size = strlen(stem), infix_size = strlen(infix);

@@ -48,6 +48,9 @@ fan_status fani_weak_ring_store_save(const fani_weak_ring_store *store, size_t m
  * this ring; the buffer may hold anything. */
 bool fani_weak_ring_store_load(const fani_weak_ring_store *store, size_t member, fan_buffer *bytes);
 
+/* Whether member 0, which writes the first one of them, has a file of this ring. */
+bool fani_weak_ring_store_exists(const fani_weak_ring_store *store);
+
 /* Removes all such files of any ring. base may be NULL: nothing is done. */
 void fani_weak_ring_store_clear(const char *base);
 
