@@ -71,6 +71,36 @@ if [ -n "$have_mpi" ]; then
     done
 fi
 
+# Which of them was taken is in the trace: a ring has gangs, levels have products.
+tells() {
+    checks=$((checks + 1))
+    grep -q "$1" "$tmp/trace" || fail "$what: the trace has no $1"
+    grep -q "$2" "$tmp/trace" && fail "$what: the trace has $2"
+    rm -f "$tmp/trace"
+}
+what='threads take levels'
+run timeout 120 "$fanfold" weakkeys --executor threads -j 2 --trace "$tmp/trace" --format tsv "$tmp/keys"
+same
+tells weakkeys.product fan.gang
+if [ -n "$have_mpi" ]; then
+    head -n 300 "$tmp/keys" >"$tmp/few"
+    what='two ranks take a ring'
+    run timeout 120 "${mpirun[@]}" -n 2 "$fanfold" weakkeys --executor mpi -j 1 --trace "$tmp/trace" \
+        --format tsv "$tmp/keys"
+    same
+    tells fan.gang weakkeys.product
+    what='two ranks with few keys take levels'
+    run timeout 120 "${mpirun[@]}" -n 2 "$fanfold" weakkeys --executor mpi -j 1 --trace "$tmp/trace" \
+        "$tmp/few"
+    expect 0
+    tells weakkeys.product fan.gang
+    what='two ranks with a time limit take levels'
+    run timeout 120 "${mpirun[@]}" -n 2 "$fanfold" weakkeys --executor mpi -j 1 --timeout 90 \
+        --trace "$tmp/trace" --format tsv "$tmp/keys"
+    same
+    tells weakkeys.product fan.gang
+fi
+
 # With fewer keys than members, one key, and limits that a ring has nothing for.
 head -n 2 "$tmp/keys" >"$tmp/two"
 head -n 1 "$tmp/keys" >"$tmp/one"
