@@ -29,6 +29,9 @@ typedef struct fani_weak_args {
     uint64_t block_keys;
 } fani_weak_args;
 
+/* How many moduli a block has, of so many. */
+size_t fani_weak_engine_block(size_t count);
+
 /* What the moduli and how they are cut hash to: a store's identity. */
 uint64_t fani_weak_engine_identity(const fani_mpzs *distinct);
 
