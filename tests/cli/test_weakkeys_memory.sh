@@ -35,7 +35,7 @@ scan() {
 }
 
 what='without a limit'
-scan --executor serial
+scan --executor threads -j 2
 expect 0
 mv out plain
 unlimited=$peak
@@ -71,17 +71,18 @@ for executor in 'serial' 'threads -j 1' 'threads -j 2'; do
     scan --executor $executor --memory "${limit}M" --scratch scratch
     same
     within "$limit"
-    checks=$((checks + 1))
-    [ "$unlimited" -gt $((limit * 1150)) ] ||
-        fail "$what: it takes no more without a limit: $unlimited KiB"
 done
+what='without a limit'
+checks=$((checks + 1))
+[ "$unlimited" -gt $((limit * 1280)) ] ||
+    fail "$what: it takes little more: $unlimited KiB, and ${limit}M is a limit that it can keep to"
 
+# Of processes the peaks are at different times, and count twice what they share.
 what='processes'
 scan --executor processes -j 2 --memory 40M
 need=$(sed -n 's/.*need \([0-9]*\)M.*/\1/p' err)
 scan --executor processes -j 2 --memory "$((need + 2))M" --scratch scratch
 same
-within "$((need + 2))"
 if [ -n "$have_mpi" ]; then
     what='mpi'
     run timeout 120 "${mpirun[@]}" -n 3 "$fanfold" weakkeys --executor mpi -j 1 --format tsv \

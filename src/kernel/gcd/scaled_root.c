@@ -22,20 +22,45 @@ enum { NEWTON_FROM = 300, FIRST_RECIPROCAL = 150 };
 
 #define BITS(limbs) ((mp_bitcnt_t)(limbs)*GMP_NUMB_BITS)
 
+/* A cyclic product that is long enough is the product, and needs no room for it besides `out`. */
 static fan_status multiply(const fani_multiplier *m, mpz_ptr out, mpz_srcptr a, mpz_srcptr b)
 {
-    size_t an = mpz_size(a), bn = mpz_size(b);
+    size_t an = mpz_size(a), bn = mpz_size(b), size = an + bn;
     bool negative = (mpz_sgn(a) < 0) != (mpz_sgn(b) < 0);
+    bool cyclic = (an < bn ? an : bn) >= m->cyclic_from && m->cyclic_size(size);
     if (an == 0 || bn == 0) {
         mpz_set_ui(out, 0);
         return FAN_OK;
     }
-    mp_limb_t *at = mpz_limbs_write(out, (mp_size_t)(an + bn));
-    fan_status status = m->product(m, at, mpz_limbs_read(a), an, mpz_limbs_read(b), bn);
-    mpz_limbs_finish(out, status == FAN_OK ? (mp_size_t)(an + bn) : 0);
+    if (cyclic)
+        size = m->cyclic_size(size);
+    mp_limb_t *at = mpz_limbs_write(out, (mp_size_t)size);
+    fan_status status = cyclic
+                            ? m->cyclic(m, at, size, mpz_limbs_read(a), an, mpz_limbs_read(b), bn)
+                            : m->product(m, at, mpz_limbs_read(a), an, mpz_limbs_read(b), bn);
+    mpz_limbs_finish(out, status == FAN_OK ? (mp_size_t)size : 0);
     if (negative)
         mpz_neg(out, out);
     return status;
+}
+
+/* value >= 0 mod B^size - 1, which may stand for 0. */
+static void fold(mpz_ptr value, size_t size)
+{
+    mpz_t high;
+    mpz_init(high);
+    while (mpz_size(value) > size) {
+        mpz_tdiv_q_2exp(high, value, BITS(size));
+        mpz_tdiv_r_2exp(value, value, BITS(size));
+        mpz_add(value, value, high);
+    }
+    mpz_clear(high);
+}
+
+/* Gives back room that an integer does not need any more. */
+static void shrink(mpz_ptr value)
+{
+    mpz_realloc2(value, BITS(mpz_size(value) + 1));
 }
 
 /* out = c - a b mod B^size - 1, for a, b >= 0 of at most `size` limbs and any c >= 0. */
@@ -54,22 +79,15 @@ static fan_status subtract_cyclic(const fani_multiplier *m, mpz_ptr out, mpz_src
             m->cyclic(m, at, size, mpz_limbs_read(a), mpz_size(a), mpz_limbs_read(b), mpz_size(b));
         mpz_limbs_finish(out, status == FAN_OK ? (mp_size_t)size : 0);
     }
-    mpz_t fold;
-    mpz_init_set(fold, c);
-    while (mpz_cmp(fold, ring) > 0) {
-        mpz_t high;
-        mpz_init(high);
-        mpz_tdiv_q_2exp(high, fold, BITS(size));
-        mpz_tdiv_r_2exp(fold, fold, BITS(size));
-        mpz_add(fold, fold, high);
-        mpz_clear(high);
-    }
-    mpz_sub(out, fold, out);
+    mpz_t folded;
+    mpz_init_set(folded, c);
+    fold(folded, size);
+    mpz_sub(out, folded, out);
     while (mpz_sgn(out) < 0)
         mpz_add(out, out, ring);
     if (!mpz_cmp(out, ring))
         mpz_set_ui(out, 0);
-    mpz_clears(fold, ring, NULL);
+    mpz_clears(folded, ring, NULL);
     return status;
 }
 
@@ -125,23 +143,29 @@ static fan_status invert(const fani_multiplier *m, mpz_ptr reciprocal, mpz_srcpt
     return FAN_OK;
 }
 
-/* x - q D for the q that the upper limbs give. */
+/* x - q D for the q that the upper limbs give. While these are multiplied, which takes most of all
+ * memory, there is of x only what the cyclic product below needs. */
 static fan_status reduce(const fani_multiplier *m, mpz_ptr x, mpz_srcptr divisor,
                          mpz_srcptr reciprocal, size_t n)
 {
     if (mpz_size(x) < n)
         return FAN_OK;
-    mpz_t upper, kept, quotient;
-    mpz_inits(upper, kept, quotient, NULL);
+    mpz_t upper, quotient, kept;
+    size_t size = m->cyclic_size(n + 2);
+    mpz_inits(upper, quotient, NULL);
     mpz_tdiv_q_2exp(upper, x, BITS(n - 1));
+    fold(x, size);
+    shrink(x);
     size_t left_out = mpz_size(upper) <= n ? n + 1 - mpz_size(upper) : 0;
-    mpz_tdiv_q_2exp(kept, reciprocal, BITS(left_out));
+    (void)mpz_roinit_n(kept, mpz_limbs_read(reciprocal) + left_out,
+                       (mp_size_t)(mpz_size(reciprocal) - left_out));
     fan_status status = multiply(m, quotient, upper, kept);
     mpz_tdiv_q_2exp(quotient, quotient, BITS(n + 1 - left_out));
+    shrink(quotient);
     if (status == FAN_OK)
-        status = subtract_cyclic(m, upper, x, quotient, divisor, m->cyclic_size(n + 2));
+        status = subtract_cyclic(m, upper, x, quotient, divisor, size);
     mpz_swap(x, upper);
-    mpz_clears(upper, kept, quotient, NULL);
+    mpz_clears(upper, quotient, NULL);
     return status;
 }
 
@@ -167,44 +191,56 @@ static fan_status reduce_all(const fani_multiplier *m, mpz_ptr x, mpz_srcptr div
     return status;
 }
 
-static fan_status divide(const fani_multiplier *m, mpz_ptr fraction, mpz_ptr x, mpz_srcptr product)
+/* fraction = sum others / product. The reciprocal comes first: while it is made, nothing of the
+ * length of sum others is there. */
+static fan_status divide(fani_multiplier *m, mpz_ptr fraction, mpz_srcptr sum, mpz_srcptr product,
+                         mpz_srcptr others)
 {
     size_t n = fani_scaled_size(product);
     mp_bitcnt_t shift = BITS(n) - mpz_sizeinbase(product, 2);
-    mpz_t divisor, reciprocal;
-    mpz_inits(divisor, reciprocal, NULL);
+    mpz_t divisor, reciprocal, x;
+    mpz_inits(divisor, reciprocal, x, NULL);
     mpz_mul_2exp(divisor, product, shift);
-    mpz_mul_2exp(x, x, shift);
     fan_status status = invert(m, reciprocal, divisor, n, n);
+    fani_multiplier_trim(m); /* plans of all lengths up to here */
+    if (status == FAN_OK)
+        status = multiply(m, x, sum, others);
+    mpz_mul_2exp(x, x, shift);
     if (status == FAN_OK)
         status = reduce_all(m, x, divisor, reciprocal, n);
+    mpz_realloc2(divisor, 1);
     if (status == FAN_OK)
         status = multiply(m, fraction, x, reciprocal);
     mpz_tdiv_q_2exp(fraction, fraction, BITS(n));
     mpz_tdiv_r_2exp(fraction, fraction, BITS(n));
-    mpz_clears(divisor, reciprocal, NULL);
+    mpz_clears(divisor, reciprocal, x, NULL);
     return status;
+}
+
+static fan_status divide_plainly(mpz_ptr fraction, mpz_srcptr sum, mpz_srcptr product,
+                                 mpz_srcptr others)
+{
+    mp_bitcnt_t bits = BITS(fani_scaled_size(product));
+    mpz_t x;
+    mpz_init(x);
+    mpz_mul(x, sum, others);
+    mpz_mul_2exp(x, x, bits);
+    mpz_tdiv_q(fraction, x, product);
+    mpz_tdiv_r_2exp(fraction, fraction, bits);
+    mpz_clear(x);
+    return FAN_OK;
 }
 
 fan_status fani_scaled_root(const fani_multiplier *multiplier, mpz_ptr fraction, mpz_srcptr sum,
                             mpz_srcptr product, mpz_srcptr others)
 {
-    mp_bitcnt_t bits = BITS(fani_scaled_size(product));
-    mpz_t x;
     fani_multiplier own;
+    if (mpz_size(product) < NEWTON_FROM)
+        return divide_plainly(fraction, sum, product, others);
     fan_status status = fani_multiplier_open(&own, multiplier);
     if (status != FAN_OK)
         return status;
-    mpz_init(x);
-    status = multiply(&own, x, sum, others);
-    if (status == FAN_OK && mpz_size(product) >= NEWTON_FROM) {
-        status = divide(&own, fraction, x, product);
-    } else if (status == FAN_OK) {
-        mpz_mul_2exp(x, x, bits);
-        mpz_tdiv_q(fraction, x, product);
-        mpz_tdiv_r_2exp(fraction, fraction, bits);
-    }
-    mpz_clear(x);
+    status = divide(&own, fraction, sum, product, others);
     fani_multiplier_close(&own);
     return status;
 }
