@@ -1,4 +1,5 @@
-/* The memory of this program: what happens where GMP and FLINT get no memory: they know no errors, and abort. */
+/* The memory of this program: what happens where GMP and FLINT get no memory: they know no errors,
+ * and abort. */
 #ifndef CLI_MEMORY_H
 #define CLI_MEMORY_H
 
@@ -6,9 +7,9 @@
  * a library. Worker images are left alone: their item is lost, and no other. */
 void memory_install(void);
 
-/* From here on large blocks go back to the system when they are freed, in this program and in worker
- * images that it starts: else what was freed counts as used, and nobody can keep to a limit. Before
- * there are threads. */
+/* From here on large blocks go back to the system when they are freed, in this program and in
+ * worker images that it starts: else what was freed counts as used, and nobody can keep to a limit.
+ * Before there are threads. */
 void memory_give_back(void);
 
 #endif
