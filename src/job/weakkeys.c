@@ -129,9 +129,11 @@ static fan_status run_weakkeys(fani_job_run *run, fan_error *error)
     return status;
 }
 
+/* An earlier run may have had another --scratch, or none. */
 static void drop_scan(const fani_job_run *run)
 {
     fani_weak_scratch scratch;
+    fani_weak_engine_clear(&(fani_weak_store){.base = run->output});
     if (fani_weak_scratch_open(run, &scratch, NULL) != FAN_OK)
         return; /* what can't be found is in nobody's way */
     fani_weak_engine_clear(&(fani_weak_store){.base = scratch.base});
