@@ -9,6 +9,7 @@
 #include "captured.h"
 #include "fanfold/machine.h"
 #include "launch.h"
+#include "memory.h"
 #include "message.h"
 #include "signals.h"
 #include "stopped.h"
@@ -479,9 +480,19 @@ int job_command_run_here(const cli_options *o, fan_job *job, const executor_choi
     return job_command_close_trace(opened.trace, exit_code_of(status));
 }
 
+/* Whether the job may be one that has a limit of memory: every rank knows the command line alone.
+ */
+static bool may_scan_keys(const cli_options *o)
+{
+    const char *task = o->command->task;
+    return !task || !strcmp(task, "weakkeys");
+}
+
 int job_command_run(const cli_options *o)
 {
     launch l = launch_read();
+    if (may_scan_keys(o))
+        memory_give_back();
     const char *set = o->executor ? o->executor : o->default_executor;
     signals_install(o->grace_ms, l.variable != NULL,
                     l.rank > 0 && l.variable ? SIGNALS_SERVES : SIGNALS_STARTS);

@@ -2,6 +2,8 @@
 
 #include <flint/flint.h>
 #include <gmp.h>
+#include <malloc.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -56,4 +58,14 @@ void memory_install(void)
 {
     mp_set_memory_functions(allocate, gmp_resize, gmp_release);
     __flint_set_memory_functions(allocate, allocate_zeroed, resize, free);
+}
+
+/* Left to itself, the C library raises this limit to 32 MiB as larger blocks are freed. */
+void memory_give_back(void)
+{
+    enum { LARGE = 1 << 20 };
+    char text[16];
+    snprintf(text, sizeof text, "%d", LARGE);
+    (void)mallopt(M_MMAP_THRESHOLD, LARGE);              /* it only takes more memory without */
+    (void)setenv("MALLOC_MMAP_THRESHOLD_", text, false); /* so do worker images */
 }

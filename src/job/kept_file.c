@@ -150,7 +150,7 @@ bool fani_kept_file_verify(int fd, const fani_kept_mark *mark, uint64_t *size)
     size_t got;
     if (fstat(fd, &info) || !S_ISREG(info.st_mode) ||
         read_at(fd, (unsigned char *)&h, sizeof h, 0, &got) || got != sizeof h ||
-        memcmp(&h.mark, mark, sizeof *mark) || check_bytes(fd, &want.size, &want.check))
+        memcmp(&h.mark, mark, sizeof *mark) != 0 || check_bytes(fd, &want.size, &want.check))
         return false;
     *size = h.size;
     return !memcmp(&h, &want, sizeof h);

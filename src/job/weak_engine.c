@@ -19,7 +19,7 @@ typedef fani_weak_level level;
 
 enum { WORD = sizeof(mp_limb_t) };
 
-static size_t block_size(size_t count)
+size_t fani_weak_engine_block(size_t count)
 {
     size_t size = count / FANI_WEAK_BLOCKS_MAX + (count % FANI_WEAK_BLOCKS_MAX != 0);
     return size > FANI_WEAK_BLOCK_MIN ? size : FANI_WEAK_BLOCK_MIN;
@@ -517,7 +517,7 @@ static fan_status scan(engine *e, fan_error *error)
 
 uint64_t fani_weak_engine_identity(const fani_mpzs *distinct)
 {
-    uint64_t identity = block_size(distinct->count);
+    uint64_t identity = fani_weak_engine_block(distinct->count);
     for (size_t i = 0; i < distinct->count; i++) {
         mpz_srcptr value = distinct->values + i;
         identity = XXH3_64bits_withSeed(mpz_limbs_read(value), mpz_size(value) * WORD, identity);
@@ -556,7 +556,7 @@ fan_status fani_weak_engine_run(fani_job_run *run, const fani_mpzs *distinct,
                 .memory = circumstances->memory,
                 .outside = circumstances->outside,
                 .kept_ns = fani_clock_ns(),
-                .block_keys = block_size(distinct->count)};
+                .block_keys = fani_weak_engine_block(distinct->count)};
     if (!distinct->count)
         return FAN_OK;
     fan_status status = prepare(&e, error);

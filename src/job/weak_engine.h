@@ -47,6 +47,8 @@ typedef struct fani_weak_circumstances {
     const fani_weak_memory *memory;   /* what there is; with a limit the store has a place */
     const fani_weak_outside *outside; /* NULL: there are none */
 } fani_weak_circumstances;
+/* How many moduli a block has, of so many. */
+size_t fani_weak_engine_block(size_t count);
 
 /* What the moduli and how they are cut hash to: a store's identity. */
 uint64_t fani_weak_engine_identity(const fani_mpzs *distinct);

@@ -242,7 +242,7 @@ fan_status fani_weak_choose(const fani_weak_memory *memory, const fani_mpzs *dis
                               "%zu keys are too many for one scan: it has numbers of %" PRIu64
                               " bytes, and workers answer with %" PRIu64 " at most",
                               distinct->count, whole.reply, memory->reply_max);
-    if (!memory->limit || whole.need <= memory->limit)
+    if (!memory->in_files && (!memory->limit || whole.need <= memory->limit))
         return FAN_OK;
     *way = FANI_WEAK_IN_FILES;
     return least.need <= memory->limit ? FAN_OK
@@ -250,11 +250,15 @@ fan_status fani_weak_choose(const fani_weak_memory *memory, const fani_mpzs *dis
 }
 
 fan_status fani_weak_room_for_keys(const fani_weak_memory *memory, const fani_mpzs *moduli,
-                                   fan_error *error)
+                                   size_t block_keys, fan_error *error)
 {
-    uint64_t need = memory->base + (uint64_t)moduli->count * KEY_BYTES;
+    fani_weak_memory then = *memory;
+    then.base += (uint64_t)moduli->count * KEY_BYTES;
     for (size_t i = 0; memory->limit && i < moduli->count; i++)
-        need += mpz_size(moduli->values + i) * WORD;
-    return !memory->limit || need <= memory->limit ? FAN_OK
-                                                   : too_little(memory, need, moduli->count, error);
+        then.base += mpz_size(moduli->values + i) * WORD;
+    if (then.base <= memory->limit || !memory->limit)
+        return FAN_OK;
+    plan least = {.memory = &then, .workers = 1, .in_files = true};
+    count_scan(&least, moduli, block_keys);
+    return too_little(memory, least.need, moduli->count, error);
 }

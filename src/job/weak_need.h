@@ -14,6 +14,7 @@ typedef struct fani_weak_memory {
     unsigned workers;   /* on the host that has the most */
     unsigned copies;    /* of an item's bytes, and of its reply, while they are on their way */
     unsigned shares;    /* of what is shared */
+    bool in_files;      /* levels are, whether there is room or not */
     uint64_t item_max;  /* an item's bytes; above, what it works on is shared */
     uint64_t reply_max; /* a reply's */
 } fani_weak_memory;
@@ -46,14 +47,14 @@ typedef enum fani_weak_way {
     FANI_WEAK_IN_FILES,
 } fani_weak_way;
 
-/* How the scan of these moduli in blocks of `block_keys` fits. Errors: FAN_E_MEMORY (it does not;
+/* How the scan of these moduli in blocks of `block_keys` fits. Errors: FAN_E_ARGUMENT (it does not;
  * the text says how much it needs), FAN_E_TOO_LARGE (a reply would be larger than one may be). */
 fan_status fani_weak_choose(const fani_weak_memory *memory, const fani_mpzs *distinct,
                             size_t block_keys, fani_weak_way *way, fan_error *error);
 
-/* Whether `keys` moduli that were read can be sorted out (weak.h), which copies them. Error:
- * FAN_E_MEMORY, as above. */
+/* Whether there is room to sort out (weak.h) the moduli that were read, which copies them. Errors:
+ * FAN_E_ARGUMENT, as above. */
 fan_status fani_weak_room_for_keys(const fani_weak_memory *memory, const fani_mpzs *moduli,
-                                   fan_error *error);
+                                   size_t block_keys, fan_error *error);
 
 #endif

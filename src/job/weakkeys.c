@@ -19,7 +19,8 @@ static fan_status scan_keys(fani_job_run *run, const fani_weakkeys_input *input,
     fani_weak_set set = {0};
     fani_mpzs gcds = {0};
     fani_weak_memory memory = fani_weak_memory_of(run);
-    fan_status status = fani_weak_room_for_keys(&memory, &input->moduli, error);
+    fan_status status = fani_weak_room_for_keys(&memory, &input->moduli,
+                                                fani_weak_engine_block(input->moduli.count), error);
     if (status == FAN_OK)
         status = fani_weak_set_build(&set, input->moduli.values, input->moduli.count, error);
     if (status == FAN_OK)

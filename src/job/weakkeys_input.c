@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "job/halt.h"
 #include "job/staging.h"
+#include "job/weak_need.h"
 #include "job/weakkeys.h"
 #include "kernel/rsa/checks.h"
 #include "stage/unpack_stream.h"
@@ -23,6 +24,7 @@ typedef struct key_reading {
     fani_job_run *run;
     fani_weakkeys_input *input;
     bool strict;
+    uint64_t memory; /* what may be used; 0: any */
 } key_reading;
 
 /* ---- Entries --------------------------------------------------------------------------------- */
@@ -95,6 +97,20 @@ static fan_status add_key(fani_weakkeys_input *input, const fani_rsa_key *key)
     return FAN_OK;
 }
 
+/* Between two keys, now and then. */
+static fan_status look_around(const key_reading *reading, const char *file, fan_error *error)
+{
+    size_t count = reading->input->moduli.count;
+    if (fani_run_is_stopped(reading->run))
+        return fani_error_set(error, FAN_E_CANCELLED, "stopped while reading keys");
+    if (!reading->memory || fani_weak_memory_now() <= reading->memory)
+        return FAN_OK;
+    return fani_error_set(error, FAN_E_ARGUMENT,
+                          "memory is too small: %zu keys, read as far as %s, take more by "
+                          "themselves",
+                          count, file);
+}
+
 static fan_status take_key(void *context, const fani_rsa_key *key, fan_error *error)
 {
     const key_reading *reading = context;
@@ -105,9 +121,8 @@ static fan_status take_key(void *context, const fani_rsa_key *key, fan_error *er
     if (key->bits < 2) /* listed too */
         return refuse(reading, key->file, key->line, 0,
                       key->bits ? "invalid: a modulus of 1" : "invalid: a modulus of 0", error);
-    if (input->moduli.count % KEYS_BETWEEN_STOPS == 0 && fani_run_is_stopped(reading->run))
-        return fani_error_set(error, FAN_E_CANCELLED, "stopped while reading keys");
-    return FAN_OK;
+    return input->moduli.count % KEYS_BETWEEN_STOPS ? FAN_OK
+                                                    : look_around(reading, key->file, error);
 }
 
 /* ---- Files ----------------------------------------------------------------------------------- */
@@ -327,6 +342,9 @@ fan_status fani_weakkeys_input_read(fani_job_run *run, fani_weakkeys_input *inpu
     const fani_strings *inputs = &run->job->values[FANI_KEY_INPUT];
     key_reading reading = {
         .run = run, .input = input, .strict = fani_job_flag(run->job, FANI_KEY_STRICT)};
+    const char *memory = fani_job_text(run->job, FANI_KEY_MEMORY);
+    if (memory)
+        (void)fani_read_size(memory, &reading.memory); /* it was checked when it was set */
     fan_status status = read_files(&reading, arguments, error);
     if (status == FAN_OK)
         status = read_files(&reading, inputs, error);

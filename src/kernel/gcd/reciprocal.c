@@ -21,20 +21,45 @@ enum { FIRST_RECIPROCAL = 150 };
 
 #define BITS(limbs) ((mp_bitcnt_t)(limbs)*GMP_NUMB_BITS)
 
+/* A cyclic product that is long enough is the product, and needs no room for it besides `out`. */
 fan_status fani_multiply(const fani_multiplier *m, mpz_ptr out, mpz_srcptr a, mpz_srcptr b)
 {
-    size_t an = mpz_size(a), bn = mpz_size(b);
+    size_t an = mpz_size(a), bn = mpz_size(b), size = an + bn;
     bool negative = (mpz_sgn(a) < 0) != (mpz_sgn(b) < 0);
+    bool cyclic = (an < bn ? an : bn) >= m->cyclic_from && m->cyclic_size(size);
     if (an == 0 || bn == 0) {
         mpz_set_ui(out, 0);
         return FAN_OK;
     }
-    mp_limb_t *at = mpz_limbs_write(out, (mp_size_t)(an + bn));
-    fan_status status = m->product(m, at, mpz_limbs_read(a), an, mpz_limbs_read(b), bn);
-    mpz_limbs_finish(out, status == FAN_OK ? (mp_size_t)(an + bn) : 0);
+    if (cyclic)
+        size = m->cyclic_size(size);
+    mp_limb_t *at = mpz_limbs_write(out, (mp_size_t)size);
+    fan_status status = cyclic
+                            ? m->cyclic(m, at, size, mpz_limbs_read(a), an, mpz_limbs_read(b), bn)
+                            : m->product(m, at, mpz_limbs_read(a), an, mpz_limbs_read(b), bn);
+    mpz_limbs_finish(out, status == FAN_OK ? (mp_size_t)size : 0);
     if (negative)
         mpz_neg(out, out);
     return status;
+}
+
+/* value >= 0 mod B^size - 1, which may stand for 0. */
+static void fold(mpz_ptr value, size_t size)
+{
+    mpz_t high;
+    mpz_init(high);
+    while (mpz_size(value) > size) {
+        mpz_tdiv_q_2exp(high, value, BITS(size));
+        mpz_tdiv_r_2exp(value, value, BITS(size));
+        mpz_add(value, value, high);
+    }
+    mpz_clear(high);
+}
+
+/* Gives back room that an integer does not need any more. */
+static void shrink(mpz_ptr value)
+{
+    mpz_realloc2(value, BITS(mpz_size(value) + 1));
 }
 
 /* out = c - a b mod B^size - 1, for a, b >= 0 of at most `size` limbs and any c >= 0. */
@@ -53,22 +78,15 @@ static fan_status subtract_cyclic(const fani_multiplier *m, mpz_ptr out, mpz_src
             m->cyclic(m, at, size, mpz_limbs_read(a), mpz_size(a), mpz_limbs_read(b), mpz_size(b));
         mpz_limbs_finish(out, status == FAN_OK ? (mp_size_t)size : 0);
     }
-    mpz_t fold;
-    mpz_init_set(fold, c);
-    while (mpz_cmp(fold, ring) > 0) {
-        mpz_t high;
-        mpz_init(high);
-        mpz_tdiv_q_2exp(high, fold, BITS(size));
-        mpz_tdiv_r_2exp(fold, fold, BITS(size));
-        mpz_add(fold, fold, high);
-        mpz_clear(high);
-    }
-    mpz_sub(out, fold, out);
+    mpz_t folded;
+    mpz_init_set(folded, c);
+    fold(folded, size);
+    mpz_sub(out, folded, out);
     while (mpz_sgn(out) < 0)
         mpz_add(out, out, ring);
     if (!mpz_cmp(out, ring))
         mpz_set_ui(out, 0);
-    mpz_clears(fold, ring, NULL);
+    mpz_clears(folded, ring, NULL);
     return status;
 }
 
@@ -130,23 +148,29 @@ fan_status fani_reciprocal_invert(const fani_multiplier *m, mpz_ptr reciprocal, 
     return invert(m, reciprocal, divisor, n, n);
 }
 
-/* x - q D for the q that the upper limbs give. */
+/* x - q D for the q that the upper limbs give. While these are multiplied, which takes most of all
+ * memory, there is of x only what the cyclic product below needs. */
 static fan_status reduce(const fani_multiplier *m, mpz_ptr x, mpz_srcptr divisor,
                          mpz_srcptr reciprocal, size_t n)
 {
     if (mpz_size(x) < n)
         return FAN_OK;
-    mpz_t upper, kept, quotient;
-    mpz_inits(upper, kept, quotient, NULL);
+    mpz_t upper, quotient, kept;
+    size_t size = m->cyclic_size(n + 2);
+    mpz_inits(upper, quotient, NULL);
     mpz_tdiv_q_2exp(upper, x, BITS(n - 1));
+    fold(x, size);
+    shrink(x);
     size_t left_out = mpz_size(upper) <= n ? n + 1 - mpz_size(upper) : 0;
-    mpz_tdiv_q_2exp(kept, reciprocal, BITS(left_out));
+    (void)mpz_roinit_n(kept, mpz_limbs_read(reciprocal) + left_out,
+                       (mp_size_t)(mpz_size(reciprocal) - left_out));
     fan_status status = fani_multiply(m, quotient, upper, kept);
     mpz_tdiv_q_2exp(quotient, quotient, BITS(n + 1 - left_out));
+    shrink(quotient);
     if (status == FAN_OK)
-        status = subtract_cyclic(m, upper, x, quotient, divisor, m->cyclic_size(n + 2));
+        status = subtract_cyclic(m, upper, x, quotient, divisor, size);
     mpz_swap(x, upper);
-    mpz_clears(upper, kept, quotient, NULL);
+    mpz_clears(upper, quotient, NULL);
     return status;
 }
 

@@ -11,44 +11,56 @@ enum { NEWTON_FROM = 300 };
 
 #define BITS(limbs) ((mp_bitcnt_t)(limbs)*GMP_NUMB_BITS)
 
-static fan_status divide(const fani_multiplier *m, mpz_ptr fraction, mpz_ptr x, mpz_srcptr product)
+/* fraction = sum others / product. The reciprocal comes first: while it is made, nothing of the
+ * length of sum others is there. */
+static fan_status divide(fani_multiplier *m, mpz_ptr fraction, mpz_srcptr sum, mpz_srcptr product,
+                         mpz_srcptr others)
 {
     size_t n = fani_scaled_size(product);
     mp_bitcnt_t shift = BITS(n) - mpz_sizeinbase(product, 2);
-    mpz_t divisor, reciprocal;
-    mpz_inits(divisor, reciprocal, NULL);
+    mpz_t divisor, reciprocal, x;
+    mpz_inits(divisor, reciprocal, x, NULL);
     mpz_mul_2exp(divisor, product, shift);
-    mpz_mul_2exp(x, x, shift);
     fan_status status = fani_reciprocal_invert(m, reciprocal, divisor, n);
+    fani_multiplier_trim(m); /* plans of all lengths up to here */
+    if (status == FAN_OK)
+        status = fani_multiply(m, x, sum, others);
+    mpz_mul_2exp(x, x, shift);
     if (status == FAN_OK)
         status = fani_reciprocal_remainder(m, x, divisor, reciprocal, n);
+    mpz_realloc2(divisor, 1);
     if (status == FAN_OK)
         status = fani_multiply(m, fraction, x, reciprocal);
     mpz_tdiv_q_2exp(fraction, fraction, BITS(n));
     mpz_tdiv_r_2exp(fraction, fraction, BITS(n));
-    mpz_clears(divisor, reciprocal, NULL);
+    mpz_clears(divisor, reciprocal, x, NULL);
     return status;
+}
+
+static fan_status divide_plainly(mpz_ptr fraction, mpz_srcptr sum, mpz_srcptr product,
+                                 mpz_srcptr others)
+{
+    mp_bitcnt_t bits = BITS(fani_scaled_size(product));
+    mpz_t x;
+    mpz_init(x);
+    mpz_mul(x, sum, others);
+    mpz_mul_2exp(x, x, bits);
+    mpz_tdiv_q(fraction, x, product);
+    mpz_tdiv_r_2exp(fraction, fraction, bits);
+    mpz_clear(x);
+    return FAN_OK;
 }
 
 fan_status fani_scaled_root(const fani_multiplier *multiplier, mpz_ptr fraction, mpz_srcptr sum,
                             mpz_srcptr product, mpz_srcptr others)
 {
-    mp_bitcnt_t bits = BITS(fani_scaled_size(product));
-    mpz_t x;
     fani_multiplier own;
+    if (mpz_size(product) < NEWTON_FROM)
+        return divide_plainly(fraction, sum, product, others);
     fan_status status = fani_multiplier_open(&own, multiplier);
     if (status != FAN_OK)
         return status;
-    mpz_init(x);
-    status = fani_multiply(&own, x, sum, others);
-    if (status == FAN_OK && mpz_size(product) >= NEWTON_FROM) {
-        status = divide(&own, fraction, x, product);
-    } else if (status == FAN_OK) {
-        mpz_mul_2exp(x, x, bits);
-        mpz_tdiv_q(fraction, x, product);
-        mpz_tdiv_r_2exp(fraction, fraction, bits);
-    }
-    mpz_clear(x);
+    status = divide(&own, fraction, sum, product, others);
     fani_multiplier_close(&own);
     return status;
 }

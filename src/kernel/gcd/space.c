@@ -29,13 +29,12 @@ uint64_t fani_space_step(size_t parent, size_t sibling)
     return scratch_of(parent + 2) + ((uint64_t)2 * parent + sibling) * WORD;
 }
 
-/* scaled_root.c: the largest product, plans of all lengths of the iteration (each half of the one
- * before, two of each), and twelve numbers of the divisor's length where it reduces. */
+/* scaled_root.c: the largest product, a plan or two of half its length, and eight numbers of the
+ * divisor's length where it reduces; making the reciprocal takes less. */
 uint64_t fani_space_root(size_t product, size_t others)
 {
     size_t n = product + 1, most = n + (others > n ? others : n);
-    return scratch_of(most) + 2 * fani_ntt_plan_bytes(most) + 4 * fani_ntt_plan_bytes(n) +
-           (uint64_t)12 * n * WORD;
+    return scratch_of(most) + 2 * fani_ntt_plan_bytes(n) + (uint64_t)8 * n * WORD;
 }
 
 /* scaled.c: a level of products for each halving, four transforms, and sums or fractions on the
