@@ -73,7 +73,7 @@ static void note_counts(const fani_job_run *run, const fani_weakkeys_input *inpu
     const fan_weakkeys_summary *summary = &report->summary;
     const fani_rsa_key_counts *counts = &input->counts;
     uint64_t keys = counts->keys + counts->not_rsa;
-    if (!run->events.note || keys + counts->unreadable == 0)
+    if (!run->events.note)
         return;
     snprintf(text, sizeof text, "%" PRIu64 " key%s read, %" PRIu64 " RSA, %zu weak", keys,
              keys == 1 ? "" : "s", counts->keys - summary->invalid,
