@@ -48,6 +48,18 @@ static void note_owner(fani_key_scanner *s)
         snprintf(s->owner, sizeof s->owner, "%.*s", (int)size, s->text);
 }
 
+/* What openssl prints of a key, "Modulus=C0FFEE", becomes "Modulu0xC0FFEE", to be read from the 0x.
+ */
+static size_t behind_name(fani_key_scanner *s, size_t from)
+{
+    static const char name[] = "Modulus=";
+    size_t size = sizeof name - 1;
+    if (s->is_text || s->text_size - from <= size || memcmp(s->text + from, name, size) != 0)
+        return from;
+    memcpy(s->text + from + size - 2, "0x", 2);
+    return from + size - 2;
+}
+
 /* A line that is, up to a comment, a number or text. */
 static fan_status take_number(fani_key_scanner *s)
 {
@@ -55,6 +67,7 @@ static fan_status take_number(fani_key_scanner *s)
     size_t from = 0;
     while (from < s->text_size && is_blank(s->text[from]))
         from++;
+    from = behind_name(s, from);
     const char *comment = memchr(s->text + from, '#', s->text_size - from), *digits;
     size_t to = comment ? (size_t)(comment - s->text) : s->text_size;
     while (to > from && is_blank(s->text[to - 1]))
