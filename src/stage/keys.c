@@ -331,7 +331,7 @@ static fan_status read_lines(fani_key_scanner *s)
         if (!status && s->block_line && !s->read_errno)
             status =
                 s->block_kind >= FANI_KEY_BLOCK_ROW ? fani_key_take_alone(s) : report_unended(s);
-    } while (!status && s->again_at < s->again_end);
+    } while (!status && s->read_errno != ENOMEM && s->again_at < s->again_end);
     return status;
 }
 
@@ -368,6 +368,8 @@ static bool looks_like_der(const unsigned char *bytes, size_t held)
 /* Takes one object from the front of the file. */
 static fan_status take_object(fani_key_scanner *s, size_t size)
 {
+    if (!fani_key_reserve(s, &s->block, &s->block_room, size))
+        return FAN_OK; /* read_all says why */
     size_t got = fani_key_take(s, (unsigned char *)s->block, size);
     if (got == size)
         return fani_rsa_key_der(&s->source, 1, (const unsigned char *)s->block, size);
@@ -379,7 +381,7 @@ static fan_status take_object(fani_key_scanner *s, size_t size)
 static fan_status read_objects(fani_key_scanner *s)
 {
     fan_status status = FAN_OK;
-    while (!status && fani_key_fill(s, FANI_KEY_PEEK_BYTES) > 0) {
+    while (!status && s->read_errno != ENOMEM && fani_key_fill(s, FANI_KEY_PEEK_BYTES) > 0) {
         size_t size = der_size(s->window + s->start, s->end - s->start);
         if (size == 0)
             return fani_rsa_key_report(&s->source, 1, 0, FANI_RSA_KEY_UNREADABLE,
@@ -436,6 +438,9 @@ static fan_status read_all(fani_key_scanner *s)
     fan_status status = read_entries(s);
     if (status || !s->read_errno)
         return status;
+    if (s->read_errno == ENOMEM)
+        return fani_error_set(s->source.error, FAN_E_MEMORY, "no memory to read %s",
+                              s->source.name);
     status = fani_error_errno(s->source.error, FAN_E_INPUT, s->read_errno, "can't read %s",
                               s->source.name);
     fani_error_place(s->source.error, s->source.name, 0, 0);
@@ -452,9 +457,7 @@ fan_status fani_rsa_keys_read_stream(FILE *stream, const char *name,
     fani_key_scanner s = {.source = {name, reader, counts, error}, .stream = stream};
     fan_status status = FAN_E_MEMORY;
     s.window = malloc(FANI_KEY_PEEK_BYTES);
-    s.text = malloc(FANI_KEY_LINE_BYTES + 1);
-    s.block = malloc(FANI_KEY_BLOCK_BYTES);
-    if (s.window && s.text && s.block)
+    if (s.window)
         status = read_all(&s);
     else
         fani_error_set(error, status, "no memory to read %s", name);

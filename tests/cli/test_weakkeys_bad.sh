@@ -75,7 +75,7 @@ what='a reader that leaves'
 code=$(cat code)
 expect 3
 checks=$((checks + 1))
-[ "$(cat err)" = '' ] && [ "$(wc -l <out)" -eq 1 ] || fail "$what: says $(cat err)"
+{ [ ! -s err ] && [ "$(wc -l <out)" -eq 1 ]; } || fail "$what: says $(cat err)"
 if [ -e /dev/full ]; then
     what='a full disk'
     "$fanfold" weakkeys many >/dev/full 2>err
