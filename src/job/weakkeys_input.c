@@ -78,6 +78,7 @@ static fan_status add_key(fani_weakkeys_input *input, const fani_rsa_key *key)
                                  .line = key->line,
                                  .id = input->ids.size,
                                  .bits = key->bits,
+                                 .index = input->moduli.count,
                                  .weak_exponent =
                                      key->has_exponent &&
                                      fani_rsa_exponent_is_weak(key->exponent, key->exponent_size)};

@@ -392,7 +392,7 @@ static bool fill_json(record_text *r, json_t *object)
     const fani_weakkeys_entry *entry = &r->input->entries[f->index];
     const char *text;
     return put(object, "schema", json_string("fanfold.weakkeys/1")) &&
-           put(object, "index", json_integer((json_int_t)f->index)) &&
+           put(object, "index", json_integer((json_int_t)entry->index)) &&
            put(object, "status", json_string("ok")) &&
            put(object, "source", fani_json_text(file_of(r, f->index))) &&
            put(object, "line", json_integer((json_int_t)entry->line)) &&
@@ -462,7 +462,7 @@ static bool next_key(all_keys *all, record_text *r, fan_weakkeys_finding *none)
         if (all->input->entries[all->key].weak_exponent && !all->input->unchecked &&
             weakness != FAN_WEAKKEYS_INVALID)
             weakness |= FAN_WEAKKEYS_EXPONENT;
-        if (!weakness)
+        if (!weakness || all->input->entries[all->key].quiet)
             continue;
         *none = (fan_weakkeys_finding){.index = all->key++};
         r->finding = finding ? finding : none;
@@ -473,14 +473,15 @@ static bool next_key(all_keys *all, record_text *r, fan_weakkeys_finding *none)
     return false;
 }
 
-size_t fani_weakkeys_count_weak(const fani_weakkeys_input *input, const fan_weakkeys_report *report)
+size_t fani_weakkeys_count(const fani_weakkeys_input *input, const fan_weakkeys_report *report,
+                           unsigned wanted)
 {
     all_keys all = {.input = input, .report = report};
     record_text r = {.input = input};
     fan_weakkeys_finding none;
     size_t count = 0;
     while (next_key(&all, &r, &none))
-        count += (r.weakness & ~(unsigned)(FAN_WEAKKEYS_DUPLICATE | FAN_WEAKKEYS_INVALID)) != 0;
+        count += (r.weakness & wanted) != 0;
     return count;
 }
 

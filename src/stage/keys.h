@@ -12,6 +12,8 @@
 
 /* The largest modulus taken, in bits. */
 #define FANI_RSA_KEYS_MAX_BITS 65536
+/* What is kept of an id. */
+#define FANI_RSA_KEYS_ID_BYTES 4096
 
 typedef enum fani_rsa_key_form {
     FANI_RSA_KEY_NUMBER,      /* one modulus on a line of its own */
@@ -36,10 +38,11 @@ typedef struct fani_rsa_key {
     const unsigned char *exponent;
     bool has_exponent; /* false: not known, as of plain numbers */
     size_t exponent_size;
-    const char *id; /* the name that the entry gives, of any characters, or "": of certificates and
-                       requests the subject's common name, of OpenSSH keys the comment or the hosts,
-                       of OpenPGP keys the fingerprint (or key id), of zone records
-                       name+algorithm+tag, of records their id */
+    const char
+        *id; /* the name that the entry gives, of any characters, or "", cut at
+                FANI_RSA_KEYS_ID_BYTES: of certificates and requests the subject's common name, of
+                OpenSSH keys the comment or the hosts, of OpenPGP keys the fingerprint (or key id),
+                of zone records name+algorithm+tag, of records their id */
 } fani_rsa_key;
 
 typedef enum fani_rsa_key_fault {
