@@ -38,7 +38,8 @@ typedef enum fan_weakkeys_weakness {
     FAN_WEAKKEYS_CHECKS = 504    /* all that fan_weakkeys_check looks for */
 } fan_weakkeys_weakness;
 
-/* The name of one bit, as outputs have it: "shared", "small-factor", ...; NULL: there is none. */
+/* The name of one bit, as outputs have it: "shared", "small-factor", ...; NULL: there is none. The
+ * text lives for ever. Any thread. */
 FAN_API const char *fan_weakkeys_weakness_name(unsigned weakness);
 
 /* One listed key. `gcd` is taken with the product of all other valid keys, copies counted (so the
@@ -78,12 +79,13 @@ typedef struct fan_weakkeys_options {
                           results do not depend on it */
 } fan_weakkeys_options;
 
-/* Finds every weak key of a set, on the calling thread.
+/* Finds every weak key of a set, on the calling thread. Call fan_weakkeys_scan, which tells the
+ * size of the options.
  *
- * keys: `count` moduli, borrowed for the call; 0, 1 and negative ones are listed as invalid.
- * options: may be NULL. Any number of keys is allowed, none too.
+ * keys: `count` moduli of any sizes, borrowed for the call; 0, 1 and negative ones are listed as
+ * invalid. NULL where there are none. options: may be NULL.
  * On success *report is the caller's, to be freed by fan_weakkeys_report_free; on error it is
- * untouched. Errors: FAN_E_ARGUMENT, FAN_E_MEMORY.
+ * untouched. Errors: FAN_E_ARGUMENT (no keys, or no place for the report), FAN_E_MEMORY.
  * Any thread; touches nothing shared. GMP ends the program when its own memory runs out.
  * Method: batch gcd by a scaled remainder tree (D. J. Bernstein, "Scaled remainder trees", 2004),
  * then a coprime base of the weak moduli (the same, "Factoring into coprimes in
@@ -120,12 +122,18 @@ typedef struct fan_weakkeys_checks {
 
 /* Looks at each key by itself, on the calling thread: some microseconds for one of 2048 bits.
  *
- * moduli: `count` of them, borrowed for the call; those below 2 have nothing. exponents: as many,
- * or NULL; an exponent whose `bytes` are NULL is not known. checks: FAN_WEAKKEYS_* bits from
- * SMALL_FACTOR on; 0 means all of them.
- * On success *report is the caller's; on error it is untouched. Errors: FAN_E_ARGUMENT,
- * FAN_E_MEMORY. Any thread; touches nothing shared. A sound key of 512 bits or more is taken for a
- * ROCA key with a probability below 2^-150, and has none of the other weaknesses by chance. */
+ * moduli: `count` of them, of any sizes, borrowed for the call; those below 2 have nothing. NULL
+ * where there are none. exponents: as many, or NULL; an exponent whose `bytes` are NULL is not
+ * known. checks: FAN_WEAKKEYS_* bits from SMALL_FACTOR on; 0 means all of them. A sound key of 512
+ * bits or more is taken for a ROCA key with a probability below 2^-150, and has none of the other
+ * weaknesses by chance.
+ * On success *report is the caller's, to be freed by fan_weakkeys_checks_free; on error it is
+ * untouched. Errors: FAN_E_ARGUMENT (no moduli, no place for the report, or bits that are no
+ * check), FAN_E_MEMORY.
+ * Any thread; touches nothing shared. GMP ends the program when its own memory runs out.
+ * Method: remainders modulo the primes below 2^16; Fermat's factorization; for ROCA, whether the
+ * modulus is a power of 65537 modulo a product of small primes (M. Nemec et al., "The
+ * return of Coppersmith's attack", 2017). */
 FAN_API fan_status fan_weakkeys_check(const fan_weakkeys_number *moduli,
                                       const fan_weakkeys_number *exponents, size_t count,
                                       unsigned checks, fan_weakkeys_checks **report,

@@ -8,7 +8,7 @@ const cli_command command_weakkeys = {
     .summary = "RSA keys that share a prime with another key, or are weak by themselves",
     .details =
         "Reads keys as they are found: certificates, requests and public keys (PEM, DER),\n"
-        "OpenSSH keys and known_hosts, OpenPGP keyrings, DNSKEY records, JSON lines and tables\n"
+        "OpenSSH keys and known_hosts, OpenPGP keyrings, DNSKEY records, JSON objects and tables\n"
         "with a column modulus, or plain moduli, one a line; gzip and zstd files; folders of\n"
         "all these. - is standard input. Entries without an RSA key are named and left out.\n"
         "A key that shares a prime can be broken by anyone who has both public keys. Each key\n"

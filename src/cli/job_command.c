@@ -1,5 +1,6 @@
 #include "job_command.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -239,6 +240,14 @@ static bool hurry(void *user)
     return signals_hurry();
 }
 
+/* Whoever reads standard output may leave once they have seen enough: nothing is wrong then, but
+ * not all was written, which the exit code says. */
+static bool reader_has_left(const fan_error *error)
+{
+    return error->status == FAN_E_OUTPUT && error->errno_code == EPIPE &&
+           !strcmp(error->file, "(standard output)");
+}
+
 /* The exit code of a run that has come to its end, or to what ended it. */
 static int code_of_run(const cli_options *o, const fan_job *job, fan_status status,
                        const fan_job_result *result, const fan_error *error)
@@ -247,7 +256,7 @@ static int code_of_run(const cli_options *o, const fan_job *job, fan_status stat
         return stopped_say(o, job, result);
     if (result->halted)
         return stopped_say_halted(o, job, error, result);
-    if (status != FAN_OK)
+    if (status != FAN_OK && !reader_has_left(error))
         message_record(error, NULL, NULL, false);
     if (status != FAN_OK && result->resume)
         stopped_say_kept(o, job);

@@ -106,6 +106,16 @@ static void show_line_of_file(const char *path, size_t number, size_t column)
     fclose(file);
 }
 
+/* Names of files are from outside: what would move a terminal's cursor, or end the line, is '?'. A
+ * text may have lines of its own. */
+static void put_safely(const char *text, bool has_lines)
+{
+    for (; *text; text++) {
+        bool control = (unsigned char)*text < ' ' || *text == 0x7f;
+        fputc(control && !(has_lines && *text == '\n') ? '?' : *text, stderr);
+    }
+}
+
 void message_record(const fan_error *error, const char *label, const char *source, bool show_file)
 {
     if (is_silent)
@@ -117,13 +127,14 @@ void message_record(const fan_error *error, const char *label, const char *sourc
     if (error->file[0] && !error->line && strstr(error->text, error->file))
         place = NULL;
     if (place)
-        fputs(place, stderr);
+        put_safely(place, false);
     if (place && error->line)
         fprintf(stderr, ":%u", error->line);
     if (place && error->column)
         fprintf(stderr, ":%u", error->column);
-    fprintf(stderr, "%s%s\n", place ? ": " : "",
-            error->text[0] ? error->text : fan_status_text(error->status));
+    fputs(place ? ": " : "", stderr);
+    put_safely(error->text[0] ? error->text : fan_status_text(error->status), true);
+    fputc('\n', stderr);
     /* Errors of expressions bring their line and caret with them. */
     if (!error->column || strchr(error->text, '\n'))
         return;

@@ -85,7 +85,7 @@ static void note_counts(const fani_job_run *run, const fani_weakkeys_input *inpu
     uint64_t keys = counts->keys + counts->not_rsa;
     size_t invalid = fani_weakkeys_count(input, report, FAN_WEAKKEYS_INVALID);
     size_t duplicates = fani_weakkeys_count(input, report, FAN_WEAKKEYS_DUPLICATE);
-    if (!run->events.note || keys + counts->unreadable == 0)
+    if (!run->events.note)
         return;
     if (run->known)
         invalid += fani_weak_known_repeated_invalid(run->known);

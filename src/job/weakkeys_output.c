@@ -491,9 +491,7 @@ fan_status fani_weakkeys_write(fani_job_run *run, const fani_weakkeys_input *inp
     all_keys all = {.input = input, .report = report};
     record_text r = {.input = input};
     fan_weakkeys_finding none;
-    fan_status status = FAN_OK;
-    if (input->moduli.count)
-        status = fani_run_header(run, columns, error);
+    fan_status status = fani_run_header(run, columns, error);
     for (size_t i = 1; status == FAN_OK && next_key(&all, &r, &none); i++) {
         status = write_finding(run, &r, error);
         if (status == FAN_OK && i % RECORDS_BETWEEN_STOPS == 0 && fani_run_is_stopped(run))

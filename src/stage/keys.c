@@ -48,6 +48,18 @@ static void note_owner(fani_key_scanner *s)
         snprintf(s->owner, sizeof s->owner, "%.*s", (int)size, s->text);
 }
 
+/* What openssl prints of a key, "Modulus=C0FFEE", becomes "Modulu0xC0FFEE", to be read from the 0x.
+ */
+static size_t behind_name(fani_key_scanner *s, size_t from)
+{
+    static const char name[] = "Modulus=";
+    size_t size = sizeof name - 1;
+    if (s->is_text || s->text_size - from <= size || memcmp(s->text + from, name, size) != 0)
+        return from;
+    memcpy(s->text + from + size - 2, "0x", 2);
+    return from + size - 2;
+}
+
 /* A line that is, up to a comment, a number or text. */
 static fan_status take_number(fani_key_scanner *s)
 {
@@ -55,6 +67,7 @@ static fan_status take_number(fani_key_scanner *s)
     size_t from = 0;
     while (from < s->text_size && is_blank(s->text[from]))
         from++;
+    from = behind_name(s, from);
     const char *comment = memchr(s->text + from, '#', s->text_size - from), *digits;
     size_t to = comment ? (size_t)(comment - s->text) : s->text_size;
     while (to > from && is_blank(s->text[to - 1]))
@@ -318,7 +331,7 @@ static fan_status read_lines(fani_key_scanner *s)
         if (!status && s->block_line && !s->read_errno)
             status =
                 s->block_kind >= FANI_KEY_BLOCK_ROW ? fani_key_take_alone(s) : report_unended(s);
-    } while (!status && s->again_at < s->again_end);
+    } while (!status && s->read_errno != ENOMEM && s->again_at < s->again_end);
     return status;
 }
 
@@ -355,6 +368,8 @@ static bool looks_like_der(const unsigned char *bytes, size_t held)
 /* Takes one object from the front of the file. */
 static fan_status take_object(fani_key_scanner *s, size_t size)
 {
+    if (!fani_key_reserve(s, &s->block, &s->block_room, size))
+        return FAN_OK; /* read_all says why */
     size_t got = fani_key_take(s, (unsigned char *)s->block, size);
     if (got == size)
         return fani_rsa_key_der(&s->source, 1, (const unsigned char *)s->block, size);
@@ -366,7 +381,7 @@ static fan_status take_object(fani_key_scanner *s, size_t size)
 static fan_status read_objects(fani_key_scanner *s)
 {
     fan_status status = FAN_OK;
-    while (!status && fani_key_fill(s, FANI_KEY_PEEK_BYTES) > 0) {
+    while (!status && s->read_errno != ENOMEM && fani_key_fill(s, FANI_KEY_PEEK_BYTES) > 0) {
         size_t size = der_size(s->window + s->start, s->end - s->start);
         if (size == 0)
             return fani_rsa_key_report(&s->source, 1, 0, FANI_RSA_KEY_UNREADABLE,
@@ -423,6 +438,9 @@ static fan_status read_all(fani_key_scanner *s)
     fan_status status = read_entries(s);
     if (status || !s->read_errno)
         return status;
+    if (s->read_errno == ENOMEM)
+        return fani_error_set(s->source.error, FAN_E_MEMORY, "no memory to read %s",
+                              s->source.name);
     status = fani_error_errno(s->source.error, FAN_E_INPUT, s->read_errno, "can't read %s",
                               s->source.name);
     fani_error_place(s->source.error, s->source.name, 0, 0);
@@ -439,9 +457,7 @@ fan_status fani_rsa_keys_read_stream(FILE *stream, const char *name,
     fani_key_scanner s = {.source = {name, reader, counts, error}, .stream = stream};
     fan_status status = FAN_E_MEMORY;
     s.window = malloc(FANI_KEY_PEEK_BYTES);
-    s.text = malloc(FANI_KEY_LINE_BYTES + 1);
-    s.block = malloc(FANI_KEY_BLOCK_BYTES);
-    if (s.window && s.text && s.block)
+    if (s.window)
         status = read_all(&s);
     else
         fani_error_set(error, status, "no memory to read %s", name);

@@ -12,6 +12,8 @@
 
 /* The largest modulus taken, in bits. */
 #define FANI_RSA_KEYS_MAX_BITS 65536
+/* What is kept of an id. */
+#define FANI_RSA_KEYS_ID_BYTES 4096
 
 typedef enum fani_rsa_key_form {
     FANI_RSA_KEY_NUMBER,      /* one modulus on a line of its own */
@@ -36,10 +38,11 @@ typedef struct fani_rsa_key {
     const unsigned char *exponent;
     bool has_exponent; /* false: not known, as of plain numbers */
     size_t exponent_size;
-    const char *id; /* the name that the entry gives, of any characters, or "": of certificates and
-                       requests the subject's common name, of OpenSSH keys the comment or the hosts,
-                       of OpenPGP keys the fingerprint (or key id), of zone records
-                       name+algorithm+tag, of records their id */
+    const char
+        *id; /* the name that the entry gives, of any characters, or "", cut at
+                FANI_RSA_KEYS_ID_BYTES: of certificates and requests the subject's common name, of
+                OpenSSH keys the comment or the hosts, of OpenPGP keys the fingerprint (or key id),
+                of zone records name+algorithm+tag, of records their id */
 } fani_rsa_key;
 
 typedef enum fani_rsa_key_fault {
@@ -82,11 +85,11 @@ typedef struct fani_rsa_key_reader {
  *   - JSON objects, arrays of them (keys_json.h);
  *   - a table whose first line names a column `modulus` or `n`, and perhaps `id` and `exponent`
  *     (keys_csv.h);
- *   - a modulus a line; blank lines and #-comments are ignored, CRLF and a byte order mark
- * accepted. In a file with PEM blocks or zone records what else there is is text and ignored, but
- * for numbers with 0x before them or of more than 128 digits. Data that is no text at all is one
- * problem. 0 and 1 are keys here; whoever scans them judges. Entries without an RSA key are
- * problems, never errors.
+ *   - a modulus a line, or "Modulus=..." as openssl prints it; blank lines and #-comments are
+ * ignored, CRLF and a byte order mark accepted. In a file with PEM blocks or zone records what else
+ * there is is text and ignored, but for numbers with 0x before them or of more than 128 digits.
+ * Data that is no text at all is one problem. 0 and 1 are keys here; whoever scans them judges.
+ * Entries without an RSA key are problems, never errors.
  *
  * counts: added to; must not be NULL. Errors: FAN_E_ARGUMENT (base), FAN_E_INPUT with the file and
  * errno where it can't be opened or read, FAN_E_MEMORY, FAN_E_UNAVAILABLE with the loader's text

@@ -75,6 +75,31 @@ static void skip_zeros(const unsigned char **bytes, size_t *size)
     }
 }
 
+/* The first bytes of an id that is too long, whole characters of UTF-8; NULL: no memory. */
+static char *cut_id(const char *id)
+{
+    size_t size = FANI_RSA_KEYS_ID_BYTES;
+    while (size && ((unsigned char)id[size] & 0xc0) == 0x80)
+        size--;
+    return strndup(id, size);
+}
+
+static fan_status deliver_named(const fani_rsa_key_source *source, fani_rsa_key *key)
+{
+    char *cut = NULL;
+    if (strlen(key->id) > FANI_RSA_KEYS_ID_BYTES) {
+        cut = cut_id(key->id);
+        if (!cut)
+            return fani_error_set(source->error, FAN_E_MEMORY, "no memory for a key of %s",
+                                  source->name);
+        key->id = cut;
+    }
+    source->counts->keys++;
+    fan_status status = source->reader->key(source->reader->context, key, source->error);
+    free(cut);
+    return status;
+}
+
 fan_status fani_rsa_key_raw(const fani_rsa_key_source *source, uint64_t line, fani_rsa_key key)
 {
     key.id = key.id ? key.id : "";
@@ -90,8 +115,7 @@ fan_status fani_rsa_key_raw(const fani_rsa_key_source *source, uint64_t line, fa
         return fani_rsa_key_report(source, line, 0, FANI_RSA_KEY_UNREADABLE,
                                    "a modulus of %zu bits; at most %d are read", key.bits,
                                    FANI_RSA_KEYS_MAX_BITS);
-    source->counts->keys++;
-    return source->reader->key(source->reader->context, &key, source->error);
+    return deliver_named(source, &key);
 }
 
 /* exponent: NULL where not known. id: NULL for none. */

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { ROOM_LEAST = 4096 };
+
 /* The next bytes: those that were put back, then the stream's. */
 static size_t read_more(fani_key_scanner *s, unsigned char *to, size_t size)
 {
@@ -50,12 +52,27 @@ size_t fani_key_take(fani_key_scanner *s, unsigned char *to, size_t size)
     return got;
 }
 
+bool fani_key_reserve(fani_key_scanner *s, char **buffer, size_t *room, size_t size)
+{
+    if (size <= *room)
+        return true;
+    size_t larger = size < ROOM_LEAST ? ROOM_LEAST : size + size / 2;
+    char *moved = realloc(*buffer, larger);
+    if (!moved) {
+        s->read_errno = ENOMEM;
+        return false;
+    }
+    *buffer = moved;
+    *room = larger;
+    return true;
+}
+
 bool fani_key_next_line(fani_key_scanner *s)
 {
     bool ended = false;
     s->text_size = 0;
     s->text_cut = false;
-    if (fani_key_fill(s, 1) == 0)
+    if (s->read_errno == ENOMEM || fani_key_fill(s, 1) == 0)
         return false;
     s->line++;
     while (!ended && fani_key_fill(s, 1) > 0) {
@@ -64,6 +81,9 @@ bool fani_key_next_line(fani_key_scanner *s)
         const unsigned char *newline = memchr(from, '\n', held);
         size_t part = newline ? (size_t)(newline - from) : held;
         size_t room = FANI_KEY_LINE_BYTES - s->text_size;
+        if (!fani_key_reserve(s, &s->text, &s->text_room,
+                              s->text_size + (part < room ? part : room) + 1))
+            return false;
         memcpy(s->text + s->text_size, from, part < room ? part : room);
         s->text_size += part < room ? part : room;
         s->text_cut = s->text_cut || part > room;
@@ -83,7 +103,8 @@ fan_status fani_key_unread(fani_key_scanner *s, const char *last, size_t last_si
     if (!again)
         return fani_error_set(s->source.error, FAN_E_MEMORY, "no memory to read %s",
                               s->source.name);
-    at = mempcpy(at, s->block, s->block_size);
+    if (s->block_size)
+        at = mempcpy(at, s->block, s->block_size);
     if (last) {
         at = mempcpy(at, last, last_size);
         *at++ = '\n';
@@ -126,7 +147,8 @@ void fani_key_begin_block(fani_key_scanner *s, fani_key_block kind)
 
 bool fani_key_gather(fani_key_scanner *s, const char *text, size_t size)
 {
-    if (size + 1 > FANI_KEY_BLOCK_BYTES - s->block_size)
+    if (size + 1 > FANI_KEY_BLOCK_BYTES - s->block_size ||
+        !fani_key_reserve(s, &s->block, &s->block_room, s->block_size + size + 1))
         return false;
     memcpy(s->block + s->block_size, text, size);
     s->block_size += size;

@@ -29,26 +29,28 @@ typedef struct fani_key_scanner {
     size_t start, end;     /* the unread part of the window */
     unsigned char *again;  /* what is read before more of the stream: fani_key_unread */
     size_t again_at, again_end;
-    uint64_t line;       /* of the line in `text`, from 1 */
-    char *text;          /* FANI_KEY_LINE_BYTES + 1: the line without its newline, NUL after it */
-    size_t text_size;    /* bytes in `text` */
-    char *block;         /* FANI_KEY_BLOCK_BYTES: what is being gathered */
-    size_t block_size;   /* bytes in `block` */
+    uint64_t line;    /* of the line in `text`, from 1 */
+    char *text;       /* the line without its newline, NUL after it */
+    size_t text_size; /* bytes in `text`, at most FANI_KEY_LINE_BYTES */
+    size_t text_room;
+    char *block;       /* what is being gathered */
+    size_t block_size; /* bytes in `block`, at most FANI_KEY_BLOCK_BYTES */
+    size_t block_room;
     uint64_t block_line; /* of its first line; 0 outside */
     fani_key_block block_kind;
-    int64_t depth;        /* brackets open in it */
-    uint64_t alone_until; /* lines up to this one are not gathered: they were, in vain */
-    uint64_t cut_line;    /* the one of them that is only its beginning, or 0 */
-    uint64_t keys_before; /* counted when the file began */
-    int read_errno;
-    unsigned strangers;               /* lines that were to be numbers and are none */
-    bool text_cut;                    /* the line was longer than `text` */
-    bool block_cut;                   /* the block was longer than `block` */
-    bool block_zero;                  /* a zero byte stands in it; of zone records */
-    bool is_text;                     /* keys stand among other text: a block was or will be seen */
-    bool begun;                       /* a line that is no comment was seen */
-    bool in_array;                    /* behind a line that is the bracket of a JSON array */
-    fani_key_columns columns;         /* of a table */
+    int64_t depth;            /* brackets open in it */
+    uint64_t alone_until;     /* lines up to this one are not gathered: they were, in vain */
+    uint64_t cut_line;        /* the one of them that is only its beginning, or 0 */
+    uint64_t keys_before;     /* counted when the file began */
+    int read_errno;           /* ENOMEM: a line or block had no room */
+    unsigned strangers;       /* lines that were to be numbers and are none */
+    bool text_cut;            /* the line was longer than one may be */
+    bool block_cut;           /* the block, or a line of it, was larger than one may be */
+    bool block_zero;          /* a zero byte stands in it; of zone records */
+    bool is_text;             /* keys stand among other text: a block was or will be seen */
+    bool begun;               /* a line that is no comment was seen */
+    bool in_array;            /* behind a line that is the bracket of a JSON array */
+    fani_key_columns columns; /* of a table */
     char owner[FANI_KEY_OWNER_BYTES]; /* of the last zone record */
 } fani_key_scanner;
 
@@ -57,6 +59,9 @@ size_t fani_key_fill(fani_key_scanner *s, size_t wanted);
 
 /* Takes up to `size` bytes out of the window and the file behind it; fewer only at the end. */
 size_t fani_key_take(fani_key_scanner *s, unsigned char *to, size_t size);
+
+/* Makes room for `size` bytes in `text` or `block`; false, and the file ends here: no memory. */
+bool fani_key_reserve(fani_key_scanner *s, char **buffer, size_t *room, size_t size);
 
 /* Gathers the next line, cut at FANI_KEY_LINE_BYTES; false at the end of the file. */
 bool fani_key_next_line(fani_key_scanner *s);
@@ -75,7 +80,7 @@ fan_status fani_key_report_broken(const fani_key_scanner *s);
 /* Begins to gather with an empty block. */
 void fani_key_begin_block(fani_key_scanner *s, fani_key_block kind);
 
-/* Adds a line to the block; false: it has no room for it. */
+/* Adds a line to the block; false: it would be too large. */
 bool fani_key_gather(fani_key_scanner *s, const char *text, size_t size);
 
 #endif

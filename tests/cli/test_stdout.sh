@@ -26,11 +26,12 @@ done
 codes 'closed, but nothing to print' 0 $?
 [ "$(cat "$tmp/file")" = 2 ] || fail "--output with standard output closed: $(cat "$tmp/file")"
 
-# Much output into a reader that leaves: no endless loop, no signal, code 3.
+# Much output into a reader that leaves: no endless loop, no signal, no message, code 3.
 seq 1000000 1200000 >"$tmp/many"
 { timeout 240 "$fanfold" factor --input "$tmp/many" 2>"$tmp/err"; echo $? >"$tmp/code"; } | head -n 1 >"$tmp/out"
 codes 'factor | head -n 1' 3 "$(cat "$tmp/code")"
 [ "$(cat "$tmp/out")" = '1000000: 2 2 2 2 2 2 5 5 5 5 5 5' ] || fail "| head -n 1: $(cat "$tmp/out")"
+[ ! -s "$tmp/err" ] || fail "| head -n 1: says $(cat "$tmp/err")"
 
 "$fanfold" factor 12 --output /nowhere/at/all 2>"$tmp/err"
 codes 'an output that can not be made' 3 $?

@@ -77,7 +77,7 @@ no() {
     expect 0 ''
     [ -z "$2" ] || says "$2"
 }
-what='an empty file' && no '' ''
+what='an empty file' && no '' '0 keys read, 0 RSA, 0 weak'
 what='one sound key' && no "$(sed -n 's/^spki.pem /0x/p' "$source_dir/tests/data/keys/moduli.txt")\n" '1 key read, 1 RSA, 0 weak'
 what='garbage' && no 'what is this\n' "keys:1:1: 'w' where a hexadecimal digit was expected"
 what='a negative number' && no '-23\n' "keys:1:1: a negative number can't be a modulus"

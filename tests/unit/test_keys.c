@@ -65,6 +65,14 @@ FAN_TEST(keys, numbers_by_line)
     keys_expect_log("\n\n", 16, "");
 }
 
+/* As `openssl rsa -modulus` and `openssl x509 -modulus` print them. */
+FAN_TEST(keys, numbers_that_openssl_prints)
+{
+    keys_expect_log("Modulus=1F\r\n Modulus=23 # x\n15\nModulus=\nModulus=No modulus\n", 10,
+                    "1:5:1F:0:\n2:6:23:0:\n3:4:F:0:\n4:1:'M' where a digit was expected\n"
+                    "5:9:'N' where a hexadecimal digit was expected\n");
+}
+
 FAN_TEST(keys, bad_numbers_are_reported_with_their_place_and_the_rest_is_read)
 {
     keys_expect_log("12g4\n-12\n15 16\n0x\n+5\nff", 16,

@@ -73,6 +73,20 @@ FAN_TEST(keys_records, broken_lines_in_quotes)
     keys_reading_free(&r);
 }
 
+/* 4096 bytes of an id are kept, and no half of a character. */
+FAN_TEST(keys_records, ids_that_are_too_long)
+{
+    static char filler[4100], text[5000], want[5000];
+    memset(filler, 'x', sizeof filler - 1);
+    for (int before = 4092; before <= 4096; before++) {
+        snprintf(text, sizeof text, "modulus,id\nf,%.*s\xe2\x82\xac%s\n", before, filler,
+                 before == 4092 ? "" : "more");
+        snprintf(want, sizeof want, "2:4:F:0:%.*s%s\n", before, filler,
+                 before <= 4093 ? "\xe2\x82\xac" : "");
+        keys_expect_log(text, 16, want);
+    }
+}
+
 /* As weakkeys writes it: no quotes, but backslashes. */
 FAN_TEST(keys_records, a_table_of_our_own)
 {
