@@ -149,7 +149,7 @@ static fan_status check_section(const fani_job_run *run, const fani_known_file *
     XXH3_state_t *hash = XXH3_createState();
     unsigned char *bytes = malloc(PIECE);
     fan_status status = hash && bytes ? FAN_OK : no_memory(file, error);
-    uint64_t size = file->head.size[s];
+    uint64_t size = FANI_KNOWN_PADDED(file->head.size[s]);
     if (status == FAN_OK)
         XXH3_64bits_reset(hash);
     for (uint64_t at = 0; at < size && status == FAN_OK; at += PIECE) {

@@ -13,11 +13,12 @@
  *   groups     fani_known_group for each group of consecutive moduli
  *   products   the limbs of each group's product
  *   listed     for each modulus that shares a factor with another one, ascending: its slot, how
- * many limbs the common part has, its limbs foot       the check (XXH3) of each section, and that
- * of the head and these
+ *              many limbs the common part has, its limbs
+ *   foot       the check (XXH3) of each section with the zeros behind it, and that of all else
  *
- * Sections begin at multiples of 8 bytes, zeros before them. Files are read front to back, in
- * pieces: memory does not grow with them, but for what is in `files`, `groups` and `listed`. */
+ * Sections begin at multiples of 8 bytes, with zeros behind the one before. Files are read front to
+ * back, in pieces: memory does not grow with them, but for what is in `files`, `groups` and
+ * `listed`. */
 #ifndef FANI_WEAK_KNOWN_FILE_H
 #define FANI_WEAK_KNOWN_FILE_H
 

@@ -264,7 +264,8 @@ static fan_status residue_of(void *user, const fani_weak_packer *nodes, mpz_ptr 
                              fan_error *error)
 {
     fani_weak_known *known = user;
-    fan_status status = fani_known_residue(known->run, &known->file, nodes, known->residue, error);
+    fan_status status =
+        fani_known_residue(known->run, &known->file, nodes, 0, known->residue, error);
     if (status == FAN_OK)
         mpz_set(residue, known->residue);
     return status;

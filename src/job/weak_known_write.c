@@ -102,10 +102,12 @@ fan_status fani_known_write_section(fani_known_writer *writer, fan_error *error)
         return fani_error_set(
             error, FAN_E_OUTPUT, "part %zu of %.300s has %" PRIu64 " bytes, and not %" PRIu64,
             writer->section, writer->path, size, writer->head.size[writer->section]);
+    fan_status status =
+        fani_known_write(writer, zeros, (size_t)(FANI_KNOWN_PADDED(size) - size), error);
     writer->foot.check[writer->section++] = XXH3_64bits_digest(writer->hash);
     XXH3_64bits_reset(writer->hash);
     writer->written = 0;
-    return fani_writer_add(writer->out, zeros, (size_t)(FANI_KNOWN_PADDED(size) - size), error);
+    return status;
 }
 
 /* What a full disk or a broken one has to say is said here, before the output is in its place. */
