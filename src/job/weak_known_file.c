@@ -21,9 +21,9 @@ enum { PIECE = 1 << 20, READ_MAX = 1 << 30 };
 
 static fan_status damaged(const fani_known_file *file, const char *what, fan_error *error)
 {
-    fani_error_set(error, FAN_E_INPUT, "%.300s is damaged: %s", file->path, what);
+    fani_error_set(error, FAN_E_SYNTAX, "%.300s is damaged: %s", file->path, what);
     fani_error_place(error, file->path, 0, 0);
-    return FAN_E_INPUT;
+    return FAN_E_SYNTAX;
 }
 
 static fan_status no_memory(const fani_known_file *file, fan_error *error)
@@ -97,9 +97,9 @@ void fani_known_stream_free(fani_known_stream *stream)
 
 static fan_status refuse(const fani_known_file *file, const char *why, fan_error *error)
 {
-    fani_error_set(error, FAN_E_INPUT, "%.300s %s", file->path, why);
+    fani_error_set(error, FAN_E_SYNTAX, "%.300s %s", file->path, why);
     fani_error_place(error, file->path, 0, 0);
-    return FAN_E_INPUT;
+    return FAN_E_SYNTAX;
 }
 
 /* Whether it is a state at all, and one that this program reads. */

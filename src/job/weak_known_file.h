@@ -82,9 +82,10 @@ typedef struct fani_known_file {
 } fani_known_file;
 
 /* Opens it, and looks whether it is whole and what it says; `brief`: without reading all of it.
- * There need be no such file. run: who may stop the reading; may be NULL. Errors: FAN_E_INPUT
- * (can't be read, none of ours, damaged, of a newer version or another kind of machine), with the
- * file; FAN_E_CANCELLED, FAN_E_MEMORY. The caller closes it, after errors too. */
+ * There need be no such file. run: who may stop the reading; may be NULL. Errors: FAN_E_SYNTAX (it
+ * is none of ours, damaged, of a newer version or another kind of machine) and FAN_E_INPUT (it
+ * can't be read), with the file; FAN_E_CANCELLED, FAN_E_MEMORY. The caller closes it, after errors
+ * too. */
 fan_status fani_known_file_open(const fani_job_run *run, const char *path, bool brief,
                                 fani_known_file *file, fan_error *error);
 
@@ -100,7 +101,8 @@ typedef struct fani_known_stream {
     size_t used, size; /* of what was read ahead */
 } fani_known_stream;
 
-/* The next `size` bytes. Errors: FAN_E_INPUT (it ends before, or can't be read), FAN_E_MEMORY. */
+/* The next `size` bytes. Errors: FAN_E_SYNTAX (it ends before), FAN_E_INPUT (it
+ * can't be read), FAN_E_MEMORY. */
 fan_status fani_known_stream_get(fani_known_stream *stream, void *out, size_t size,
                                  fan_error *error);
 void fani_known_stream_free(fani_known_stream *stream);

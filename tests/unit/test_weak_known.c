@@ -342,7 +342,7 @@ FAN_TEST(weak_known, a_state_is_read_as_it_was_written)
         fani_weak_packer_free(&block);
     }
     fani_known_key beyond;
-    EXPECT_I64(fani_known_key_next(&keys, &beyond, NULL), FAN_E_INPUT);
+    EXPECT_I64(fani_known_key_next(&keys, &beyond, NULL), FAN_E_SYNTAX);
     fani_known_moduli_end(&blocks);
     fani_known_stream_free(&keys);
     fani_known_stream_free(&ids);
@@ -381,16 +381,16 @@ FAN_TEST(weak_known, a_damaged_state_is_refused)
     for (size_t i = 0; i < size; i++) {
         bytes[i] ^= (unsigned char)(1 + i % 200);
         spill(bytes, size);
-        SHIM_CHECK(open_it(&error) == FAN_E_INPUT, return, "byte %zu may be changed", i);
+        SHIM_CHECK(open_it(&error) == FAN_E_SYNTAX, return, "byte %zu may be changed", i);
         EXPECT_STR(error.file, state_path());
         bytes[i] ^= (unsigned char)(1 + i % 200);
     }
     for (size_t cut = 0; cut < size; cut++) {
         spill(bytes, cut);
-        SHIM_CHECK(open_it(&error) == FAN_E_INPUT, return, "%zu bytes are enough", cut);
+        SHIM_CHECK(open_it(&error) == FAN_E_SYNTAX, return, "%zu bytes are enough", cut);
     }
     spill(bytes, size + 1);
-    EXPECT_I64(open_it(&error), FAN_E_INPUT);
+    EXPECT_I64(open_it(&error), FAN_E_SYNTAX);
     spill(bytes, size);
     EXPECT_I64(open_it(&error), FAN_OK);
     fani_mpzs_free(&moduli);
@@ -424,7 +424,7 @@ FAN_TEST(weak_known, what_a_state_says_is_not_believed)
             memcpy(bytes + size - sizeof foot, &foot, sizeof foot);
             spill(bytes, size);
             bool is_free = word == 3 || word == 4; /* parent and owner may be anything */
-            SHIM_CHECK(open_it(&error) == (old == wrong[k] || is_free ? FAN_OK : FAN_E_INPUT),
+            SHIM_CHECK(open_it(&error) == (old == wrong[k] || is_free ? FAN_OK : FAN_E_SYNTAX),
                        return, "word %zu may be %llu", word, (unsigned long long)wrong[k]);
             foot.all = all;
             memcpy(bytes + size - sizeof foot, &foot, sizeof foot);
@@ -434,11 +434,11 @@ FAN_TEST(weak_known, what_a_state_says_is_not_believed)
     uint64_t newer = FANI_KNOWN_VERSION + 1;
     memcpy(bytes + 8, &newer, 8);
     spill(bytes, size);
-    EXPECT_I64(open_it(&error), FAN_E_INPUT);
+    EXPECT_I64(open_it(&error), FAN_E_SYNTAX);
     EXPECT_CONTAINS(error.text, "is of a newer Fanfold: its version is 2, and this one reads 1");
     memcpy(bytes, "FANSCAN", 8);
     spill(bytes, size);
-    EXPECT_I64(open_it(&error), FAN_E_INPUT);
+    EXPECT_I64(open_it(&error), FAN_E_SYNTAX);
     EXPECT_CONTAINS(error.text, "is no state of fanfold weakkeys");
     fani_mpzs_free(&moduli);
     clear();
@@ -452,7 +452,7 @@ FAN_TEST(weak_known, there_need_be_no_state)
     EXPECT_U64(file.head.keys, 0);
     EXPECT_U64(file.check, 0);
     fani_known_file_close(&file);
-    ASSERT_I64(fani_known_file_open(NULL, folder, false, &file, NULL), FAN_E_INPUT);
+    ASSERT_I64(fani_known_file_open(NULL, folder, false, &file, NULL), FAN_E_SYNTAX);
     fani_known_file_close(&file);
     clear();
 }
