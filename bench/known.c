@@ -208,7 +208,7 @@ int main(int argc, char **argv)
     cost plain = scan(NULL, out, old, NULL), first = scan(state, out, old, NULL);
     row(table, "known ones, no state", known, plain, plain);
     row(table, "known ones, state written", known, first, plain);
-    for (size_t part = 1000; part >= 10; part /= 10)
+    for (size_t part = 100; part >= 10; part /= 10)
         measure(p, known, known / part, shared, table);
     bench_table_print(table, &o);
     unlink(old), unlink(state), unlink(out);
