@@ -153,10 +153,10 @@ fan_status fani_known_write_section(fani_known_writer *writer, fan_error *error)
 /* Behind the last section: PATH.next is whole, and on the disk. */
 fan_status fani_known_write_end(fani_known_writer *writer, fan_error *error);
 
-/* PATH.next takes PATH's place. Errors: FAN_E_OUTPUT. */
+/* PATH.next takes PATH's place; where it can't, it stays, to be adopted. Errors: FAN_E_OUTPUT. */
 fan_status fani_known_write_publish(fani_known_writer *writer, fan_error *error);
 
-/* Frees; what was not published goes. Accepts NULL. */
+/* Frees; PATH.next goes where it was not to be published. Accepts NULL. */
 void fani_known_write_free(fani_known_writer *writer);
 
 /* PATH.next, which an earlier run has left as it ended just after its output was in place, takes

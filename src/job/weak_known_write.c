@@ -23,7 +23,7 @@ struct fani_known_writer {
     size_t section;
     uint64_t written; /* of the section */
     XXH3_state_t *hash;
-    bool published;
+    bool stays; /* where it is, if it does not take its place */
 };
 
 uint64_t fani_known_check(const fani_known_head *head, const fani_known_foot *foot)
@@ -128,16 +128,15 @@ fan_status fani_known_write_end(fani_known_writer *writer, fan_error *error)
 
 fan_status fani_known_write_publish(fani_known_writer *writer, fan_error *error)
 {
-    fan_status status = fani_writer_publish(writer->out, error);
-    writer->published = status == FAN_OK;
-    return status;
+    writer->stays = true;
+    return fani_writer_publish(writer->out, error);
 }
 
 void fani_known_write_free(fani_known_writer *writer)
 {
     if (!writer)
         return;
-    if (writer->out && !writer->published)
+    if (writer->out && !writer->stays)
         fani_writer_discard(writer->out);
     fani_writer_free(writer->out);
     XXH3_freeState(writer->hash);

@@ -186,6 +186,7 @@ what='a disk that is full'
     trap '' XFSZ
     run "$fanfold" weakkeys more --known state --output written
     expect 3
+    says "state can't be written"
     [ "$failures" -eq 0 ]
 ) || failures=$((failures + 1))
 rm -f written.*
@@ -236,10 +237,36 @@ cmp -s <(cut -f 3- written | sed 's/more:/waits:/g' | tail -n +2) \
     fail "$what: not what the run before said: $(diff <(cut -f 3- written) <(cut -f 3- first) | cut -c1-300)"
 [ -z "$(compgen -G 'state.*')" ] || fail "$what: left over: $(ls)"
 
-# A run that ended between its output and its state has left the next one.
-what='gone on with'
-run "$fanfold" weakkeys more --known state --output written --resume --format tsv
+# A run that ends between its output and its state leaves the next one, and --resume puts it in its
+# place.
+what='no place for the state'
+rm -f written*
+"$fanfold" weakkeys waits --known place --output written --format tsv 2>place_err &
+pid=$!
+exec 3>waits
+for _ in {1..600}; do
+    [ -e place.lock ] && break
+    sleep 0.1
+done
+mkdir -p place/full
+cat more >&3
+exec 3>&-
+code=0
+wait "$pid" || code=$?
+expect 3
+checks=$((checks + 1))
+grep -q place place_err || fail "$what: it does not say what failed: $(cat place_err)"
+[ -s written ] && [ -s place.next ] || fail "$what: the output or the next state is gone: $(ls)"
+cp written kept
+rm -r place
+run "$fanfold" weakkeys waits --known place --output written --format tsv --resume
 expect 0
+checks=$((checks + 1))
+[ -s place ] && [ -z "$(compgen -G 'place.*')" ] || fail "$what: the state is not in its place: $(ls)"
+cmp -s written kept || fail "$what: the output is another one"
+run "$fanfold" weakkeys more --known place --format tsv
+expect 0
+says '20 known before'
 
 what='a job file'
 printf '[job]\ntask = weakkeys\ninput = new\nknown = job-state\nformat = tsv\n' >job.job
