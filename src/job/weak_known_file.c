@@ -28,7 +28,8 @@ static fan_status damaged(const fani_known_file *file, const char *what, fan_err
 
 static fan_status no_memory(const fani_known_file *file, fan_error *error)
 {
-    return fani_error_set(error, FAN_E_MEMORY, "no memory to read %.300s", file->path);
+    fani_error_set(error, FAN_E_MEMORY, "no memory to read %.300s", file->path);
+    return FAN_E_MEMORY;
 }
 
 static fan_status read_at(const fani_known_file *file, void *out, size_t size, uint64_t from,

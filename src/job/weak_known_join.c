@@ -15,7 +15,8 @@ enum { BLOCK_LIMBS = 1 << 16, TELL_EACH = 64 };
 
 static fan_status no_memory(fan_error *error)
 {
-    return fani_error_set(error, FAN_E_MEMORY, "no memory to describe known and new keys");
+    fani_error_set(error, FAN_E_MEMORY, "no memory to describe known and new keys");
+    return FAN_E_MEMORY;
 }
 
 /* ---- Known moduli that share a factor with a new one ----------------------------------------- */

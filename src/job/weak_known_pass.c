@@ -46,7 +46,8 @@ struct pass {
 
 static fan_status no_memory(fan_error *error)
 {
-    return fani_error_set(error, FAN_E_MEMORY, "no memory for a pass over the known keys");
+    fani_error_set(error, FAN_E_MEMORY, "no memory for a pass over the known keys");
+    return FAN_E_MEMORY;
 }
 
 static fan_status pull(void *user, size_t max_items, size_t max_bytes, fan_items *items,

@@ -35,7 +35,8 @@ uint64_t fani_known_check(const fani_known_head *head, const fani_known_foot *fo
 
 static fan_status no_memory(const char *path, fan_error *error)
 {
-    return fani_error_set(error, FAN_E_MEMORY, "no memory to write %.300s", path);
+    fani_error_set(error, FAN_E_MEMORY, "no memory to write %.300s", path);
+    return FAN_E_MEMORY;
 }
 
 fan_status fani_known_write_begin(const char *path, const fani_known_head *head,
