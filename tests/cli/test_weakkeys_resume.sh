@@ -144,10 +144,15 @@ what='another state'
 rm -f scanned*
 cp state_before state
 if killed_scan KILL --known state; then
-    "$fanfold" weakkeys keys --known state --executor serial >/dev/null 2>err
+    rm state
+    "$fanfold" weakkeys <(head -n 50 keys) --known state --executor serial >/dev/null 2>err
+    cp state state_plain
+    "$fanfold" weakkeys new_keys --known state_plain --executor serial --format tsv >plain_known 2>err
     run "$fanfold" weakkeys new_keys --known state --output scanned --resume --format tsv
     expect 0
     grep -q 'goes on' "$tmp/err" && fail "$what: it goes on: $(cat "$tmp/err")"
+    checks=$((checks + 1))
+    cmp -s plain_known scanned || fail "$what: not the bytes of one go"
 else
     echo "$what: skipped: the scan had ended"
 fi

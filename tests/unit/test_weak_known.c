@@ -301,6 +301,48 @@ FAN_TEST(weak_known, groups_of_moduli_have_their_products)
     clear();
 }
 
+/* An item's outcome; shared and item: `count` numbers of one limb each. */
+static fan_outcome_kind outcome_of(fan_executor *executor, const fan_task *task,
+                                   const uint64_t shared[2], const uint64_t item[2], size_t count)
+{
+    uint64_t packs[2][6] = {{2, 0, 1, 2, shared[0], shared[1]}, {count, 0}};
+    fan_shared handle;
+    fan_future *future;
+    fan_outcome answer;
+    for (size_t i = 0; i < count; i++) {
+        packs[1][2 + i] = i + 1;
+        packs[1][2 + count + i] = item[i];
+    }
+    EXPECT_I64(fan_share(executor, packs[0], sizeof packs[0], &handle), FAN_OK);
+    const fan_submit_options options = {.args = &handle, .args_size = sizeof handle};
+    EXPECT_I64(fan_submit(executor, task, packs[1], 16 + 16 * count, &options, &future), FAN_OK);
+    EXPECT_I64(fan_future_result(future, FAN_FOREVER, &answer), FAN_OK);
+    fan_outcome_kind kind = answer.kind;
+    fan_future_release(future);
+    EXPECT_I64(fan_unshare(executor, handle), FAN_OK);
+    return kind;
+}
+
+/* What no job sends fails an item, never a worker. */
+FAN_TEST(weak_known, tasks_refuse_numbers_that_can_not_be)
+{
+    static const fan_task *const tasks[] = {&fani_task_known_modulus, &fani_task_known_reduce,
+                                            &fani_task_known_product, &fani_task_known_meet};
+    static const uint64_t good[2] = {15, 21}, bad[2] = {15, 0}, none[2] = {0, 0};
+    fan_executor *executor;
+    ASSERT_I64(fan_executor_open(&(fan_executor_options){.kind = "serial"}, &executor, NULL),
+               FAN_OK);
+    for (size_t t = 0; t < 4; t++) {
+        EXPECT_I64(outcome_of(executor, tasks[t], good, good, 2), FAN_OUTCOME_OK);
+        EXPECT_I64(outcome_of(executor, tasks[t], good, bad, 2), FAN_OUTCOME_FAILED);
+        if (tasks[t] != &fani_task_known_meet)
+            EXPECT_I64(outcome_of(executor, tasks[t], good, good, 0), FAN_OUTCOME_FAILED);
+        if (tasks[t] == &fani_task_known_reduce || tasks[t] == &fani_task_known_meet)
+            EXPECT_I64(outcome_of(executor, tasks[t], none, good, 2), FAN_OUTCOME_FAILED);
+    }
+    EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_DRAIN, FAN_FOREVER), FAN_OK);
+}
+
 /* ---- Reading --------------------------------------------------------------------------------- */
 
 FAN_TEST(weak_known, a_state_is_read_as_it_was_written)
