@@ -22,9 +22,6 @@ fan_status fani_weak_known_sort(fani_weak_known *known, fani_weakkeys_input *inp
                                 const fani_mpzs **fresh, const fani_weak_outside **outside,
                                 fan_error *error);
 
-/* Which state it is: part of the identity of what a run keeps. */
-uint64_t fani_weak_known_identity(const fani_weak_known *known);
-
 /* Finds the known keys that now share a factor with a new one, or have a copy; puts before the new
  * keys of the input all known ones of which something is to be said, and describes all of them.
  * gcds: of the fresh moduli with all others, which are moved. *report is the caller's. Errors: as

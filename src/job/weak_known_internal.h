@@ -38,4 +38,7 @@ bool fani_known_has(const uint64_t *sorted, size_t count, uint64_t number);
 /* Sorts them and drops repetitions; how many are left. */
 size_t fani_known_unique(uint64_t *numbers, size_t count);
 
+/* Which state it is: part of the identity of what a scan beside it keeps. */
+uint64_t fani_weak_known_identity(const fani_weak_known *known);
+
 #endif

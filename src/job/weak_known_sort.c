@@ -290,7 +290,8 @@ fan_status fani_weak_known_sort(fani_weak_known *known, fani_weakkeys_input *inp
     if (status == FAN_OK)
         drop_repeated(known, input, repeated);
     free(repeated);
-    known->outside = (fani_weak_outside){.residue = residue_of, .user = known};
+    known->outside = (fani_weak_outside){
+        .residue = residue_of, .user = known, .identity = fani_weak_known_identity(known)};
     *fresh = &known->fresh;
     *outside = known->file.head.distinct ? &known->outside : NULL;
     return status;

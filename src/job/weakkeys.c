@@ -4,53 +4,26 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "job/state.h"
-#include "job/weak_engine.h"
+#include "job/weak_find.h"
 #include "job/weak_known.h"
+#include "job/weak_need.h"
 #include "job/weakkeys.h"
 
 enum { NOTE_MAX = 256 };
 
-/* A level that took less than this is not worth a file by itself. */
-#define KEEP_EACH_NS UINT64_C(1000000000)
-
 /* ---- The scan -------------------------------------------------------------------------------- */
-
-/* Where finished levels are kept: beside an output that has a journal. */
-static fani_weak_store store_of(const fani_job_run *run, const fani_mpzs *distinct)
-{
-    return (fani_weak_store){.base = run->state ? run->output : NULL,
-                             .identity = fani_weak_engine_identity(distinct),
-                             .interval_ns = KEEP_EACH_NS,
-                             .resumes = fani_job_resumes(run->job)};
-}
-
-/* outside: what the moduli are compared with besides each other; NULL: nothing. */
-static fan_status find_gcds(fani_job_run *run, const fani_mpzs *distinct,
-                            const fani_weak_outside *outside, fani_mpzs *gcds, fan_error *error)
-{
-    fani_weak_store store = store_of(run, distinct);
-    fani_writer_fence fence = {0};
-    if (store.base) {
-        fence = fani_state_fence(run->state);
-        store.fence = &fence;
-    }
-    if (outside)
-        store.identity ^= fani_weak_known_identity(run->known);
-    if (!store.resumes)
-        fani_weak_engine_clear(&store);
-    run->total = distinct->count;
-    return fani_weak_engine_run_beside(run, distinct, &store, outside, gcds, error);
-}
 
 static fan_status scan_keys(fani_job_run *run, const fani_weakkeys_input *input,
                             fan_weakkeys_report **report, fan_error *error)
 {
     fani_weak_set set = {0};
-    fan_status status = fani_weak_set_build(&set, input->moduli.values, input->moduli.count, error);
     fani_mpzs gcds = {0};
+    fani_weak_memory memory = fani_weak_memory_of(run);
+    fan_status status = fani_weak_room_for_keys(&memory, &input->moduli, error);
     if (status == FAN_OK)
-        status = find_gcds(run, &set.distinct, NULL, &gcds, error);
+        status = fani_weak_set_build(&set, input->moduli.values, input->moduli.count, error);
+    if (status == FAN_OK)
+        status = fani_weak_find_gcds(run, &set.distinct, NULL, &gcds, error);
     if (status == FAN_OK)
         status = fani_weak_report_build(&set, gcds.values, report, error);
     fani_run_progress(run, gcds.count, true);
@@ -68,7 +41,7 @@ static fan_status scan_new_keys(fani_job_run *run, fani_weakkeys_input *input,
     fani_mpzs gcds = {0};
     fan_status status = fani_weak_known_sort(run->known, input, &fresh, &outside, error);
     if (status == FAN_OK)
-        status = find_gcds(run, fresh, outside, &gcds, error);
+        status = fani_weak_find_gcds(run, fresh, outside, &gcds, error);
     if (status == FAN_OK)
         fani_run_progress(run, gcds.count, true);
     if (status == FAN_OK)
@@ -169,17 +142,18 @@ static fan_status commit_state(fani_job_run *run, fan_error *error)
     return fani_job_text(run->job, FANI_KEY_KNOWN) ? fani_weak_known_commit(run, error) : FAN_OK;
 }
 
-static void drop_scan(const fani_job_run *run)
+static fan_status check_weakkeys(const fan_job *job, fan_error *error)
 {
-    fani_weak_engine_clear(&(fani_weak_store){.base = run->output});
+    fan_status status = fani_weak_find_check(job, error);
+    return status == FAN_OK ? fani_weak_known_check(job, error) : status;
 }
 
 const fani_job_kind fani_job_weakkeys = {
     .name = "weakkeys",
     .summary = "RSA keys that share a prime with another key, or are weak by themselves",
-    .check = fani_weak_known_check,
+    .check = check_weakkeys,
     .run = run_weakkeys,
-    .published = drop_scan,
+    .published = fani_weak_find_clear,
     .commit = commit_state,
     .end = fani_weak_known_end,
 };
