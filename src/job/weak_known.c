@@ -1,10 +1,8 @@
 #include "job/weak_known.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define XXH_INLINE_ALL
-#include <xxhash.h>
 
 #include "base/error.h"
 #include "base/writer.h"
@@ -74,6 +72,24 @@ void fani_weak_known_end(fani_job_run *run)
 
 /* ---- Before a run ---------------------------------------------------------------------------- */
 
+/* The name of the file that `path` leads to, with its folder's; the caller frees. NULL: out of
+ * memory. A folder that there is not keeps the name it was given. */
+static char *whole_name(const char *path)
+{
+    char *target = fani_writer_target(path), *whole = NULL;
+    if (!target)
+        return NULL;
+    char *slash = strrchr(target, '/'), *name = slash ? slash + 1 : target;
+    char *given = slash ? strndup(target, (size_t)(name - target)) : strdup(".");
+    char *folder = given ? realpath(given, NULL) : NULL;
+    if (given && asprintf(&whole, "%s/%s", folder ? folder : given, name) < 0)
+        whole = NULL;
+    free(folder);
+    free(given);
+    free(target);
+    return whole;
+}
+
 fan_status fani_weak_known_check(const fan_job *job, fan_error *error)
 {
     const char *path = fani_job_text(job, FANI_KEY_KNOWN);
@@ -81,7 +97,7 @@ fan_status fani_weak_known_check(const fan_job *job, fan_error *error)
     fani_known_file file = {.fd = -1};
     if (!path)
         return FAN_OK;
-    char *target = fani_writer_target(path), *other = output ? fani_writer_target(output) : NULL;
+    char *target = whole_name(path), *other = output ? whole_name(output) : NULL;
     fan_status status = FAN_OK;
     if (!target || (output && !other))
         status = fani_error_set(error, FAN_E_MEMORY, "out of memory");

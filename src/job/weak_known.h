@@ -10,14 +10,14 @@
 typedef struct fani_weak_known fani_weak_known;
 
 /* Opens the state that the job names and locks it; one that there is not yet is empty. Sets
- * run->known, which fani_weak_known_end frees. Errors: FAN_E_INPUT (it is damaged, or none),
- * FAN_E_BUSY (another run has it), FAN_E_OUTPUT (no lock can be made), FAN_E_CANCELLED,
- * FAN_E_MEMORY, FAN_E_SYSTEM. */
+ * run->known, which fani_weak_known_end frees. Errors: FAN_E_SYNTAX (it is damaged, or none),
+ * FAN_E_INPUT (it can't be read), FAN_E_BUSY (another run has it), FAN_E_OUTPUT (no lock can be
+ * made), FAN_E_CANCELLED, FAN_E_MEMORY, FAN_E_SYSTEM. */
 fan_status fani_weak_known_begin(fani_job_run *run, fan_error *error);
 
 /* Sorts the keys that were read: those that the state has from the same place go from the input.
  * Gives the distinct moduli that it has not (the state's, until the end), and what there is beside
- * them for the engine; NULL: nothing. Errors: FAN_E_INPUT, FAN_E_MEMORY. */
+ * them for the engine; NULL: nothing. Errors: FAN_E_SYNTAX, FAN_E_INPUT, FAN_E_MEMORY. */
 fan_status fani_weak_known_sort(fani_weak_known *known, fani_weakkeys_input *input,
                                 const fani_mpzs **fresh, const fani_weak_outside **outside,
                                 fan_error *error);
@@ -25,7 +25,7 @@ fan_status fani_weak_known_sort(fani_weak_known *known, fani_weakkeys_input *inp
 /* Finds the known keys that now share a factor with a new one, or have a copy; puts before the new
  * keys of the input all known ones of which something is to be said, and describes all of them.
  * gcds: of the fresh moduli with all others, which are moved. *report is the caller's. Errors: as
- * of fani_known_meet, and FAN_E_ARGUMENT. */
+ * of fani_known_meet. */
 fan_status fani_weak_known_join(fani_weak_known *known, fani_weakkeys_input *input, fani_mpzs *gcds,
                                 fan_weakkeys_report **report, fan_error *error);
 
@@ -39,7 +39,7 @@ uint64_t fani_weak_known_count(const fani_weak_known *known);
 bool fani_weak_known_exists(const fani_weak_known *known);
 
 /* Writes the next state beside this one, to the disk. Nothing where there is no new key. Errors:
- * FAN_E_OUTPUT, FAN_E_INPUT, FAN_E_MEMORY, and those of the executor. */
+ * FAN_E_OUTPUT, FAN_E_SYNTAX, FAN_E_INPUT, FAN_E_MEMORY, and those of the executor. */
 fan_status fani_weak_known_save(fani_weak_known *known, const fani_weakkeys_input *input,
                                 fan_error *error);
 
@@ -52,7 +52,7 @@ fan_status fani_weak_known_commit(fani_job_run *run, fan_error *error);
 void fani_weak_known_end(fani_job_run *run);
 
 /* Looks at the state that a job names, if it is there: whether it is one, not all of it. Errors:
- * FAN_E_INPUT, FAN_E_ARGUMENT (it is the output too), FAN_E_MEMORY. */
+ * FAN_E_SYNTAX, FAN_E_INPUT, FAN_E_ARGUMENT (it is the output too), FAN_E_MEMORY. */
 fan_status fani_weak_known_check(const fan_job *job, fan_error *error);
 
 #endif

@@ -21,14 +21,15 @@ enum { PIECE = 1 << 20, READ_MAX = 1 << 30 };
 
 static fan_status damaged(const fani_known_file *file, const char *what, fan_error *error)
 {
-    fani_error_set(error, FAN_E_INPUT, "%.300s is damaged: %s", file->path, what);
+    fani_error_set(error, FAN_E_SYNTAX, "%.300s is damaged: %s", file->path, what);
     fani_error_place(error, file->path, 0, 0);
-    return FAN_E_INPUT;
+    return FAN_E_SYNTAX;
 }
 
 static fan_status no_memory(const fani_known_file *file, fan_error *error)
 {
-    return fani_error_set(error, FAN_E_MEMORY, "no memory to read %.300s", file->path);
+    fani_error_set(error, FAN_E_MEMORY, "no memory to read %.300s", file->path);
+    return FAN_E_MEMORY;
 }
 
 static fan_status read_at(const fani_known_file *file, void *out, size_t size, uint64_t from,
@@ -97,9 +98,9 @@ void fani_known_stream_free(fani_known_stream *stream)
 
 static fan_status refuse(const fani_known_file *file, const char *why, fan_error *error)
 {
-    fani_error_set(error, FAN_E_INPUT, "%.300s %s", file->path, why);
+    fani_error_set(error, FAN_E_SYNTAX, "%.300s %s", file->path, why);
     fani_error_place(error, file->path, 0, 0);
-    return FAN_E_INPUT;
+    return FAN_E_SYNTAX;
 }
 
 /* Whether it is a state at all, and one that this program reads. */
@@ -149,7 +150,7 @@ static fan_status check_section(const fani_job_run *run, const fani_known_file *
     XXH3_state_t *hash = XXH3_createState();
     unsigned char *bytes = malloc(PIECE);
     fan_status status = hash && bytes ? FAN_OK : no_memory(file, error);
-    uint64_t size = file->head.size[s];
+    uint64_t size = FANI_KNOWN_PADDED(file->head.size[s]);
     if (status == FAN_OK)
         XXH3_64bits_reset(hash);
     for (uint64_t at = 0; at < size && status == FAN_OK; at += PIECE) {

@@ -13,11 +13,12 @@
  *   groups     fani_known_group for each group of consecutive moduli
  *   products   the limbs of each group's product
  *   listed     for each modulus that shares a factor with another one, ascending: its slot, how
- * many limbs the common part has, its limbs foot       the check (XXH3) of each section, and that
- * of the head and these
+ *              many limbs the common part has, its limbs
+ *   foot       the check (XXH3) of each section with the zeros behind it, and that of all else
  *
- * Sections begin at multiples of 8 bytes, zeros before them. Files are read front to back, in
- * pieces: memory does not grow with them, but for what is in `files`, `groups` and `listed`. */
+ * Sections begin at multiples of 8 bytes, with zeros behind the one before. Files are read front to
+ * back, in pieces: memory does not grow with them, but for what is in `files`, `groups` and
+ * `listed`. */
 #ifndef FANI_WEAK_KNOWN_FILE_H
 #define FANI_WEAK_KNOWN_FILE_H
 
@@ -81,9 +82,10 @@ typedef struct fani_known_file {
 } fani_known_file;
 
 /* Opens it, and looks whether it is whole and what it says; `brief`: without reading all of it.
- * There need be no such file. run: who may stop the reading; may be NULL. Errors: FAN_E_INPUT
- * (can't be read, none of ours, damaged, of a newer version or another kind of machine), with the
- * file; FAN_E_CANCELLED, FAN_E_MEMORY. The caller closes it, after errors too. */
+ * There need be no such file. run: who may stop the reading; may be NULL. Errors: FAN_E_SYNTAX (it
+ * is none of ours, damaged, of a newer version or another kind of machine) and FAN_E_INPUT (it
+ * can't be read), with the file; FAN_E_CANCELLED, FAN_E_MEMORY. The caller closes it, after errors
+ * too. */
 fan_status fani_known_file_open(const fani_job_run *run, const char *path, bool brief,
                                 fani_known_file *file, fan_error *error);
 
@@ -99,7 +101,8 @@ typedef struct fani_known_stream {
     size_t used, size; /* of what was read ahead */
 } fani_known_stream;
 
-/* The next `size` bytes. Errors: FAN_E_INPUT (it ends before, or can't be read), FAN_E_MEMORY. */
+/* The next `size` bytes. Errors: FAN_E_SYNTAX (it ends before), FAN_E_INPUT (it
+ * can't be read), FAN_E_MEMORY. */
 fan_status fani_known_stream_get(fani_known_stream *stream, void *out, size_t size,
                                  fan_error *error);
 void fani_known_stream_free(fani_known_stream *stream);
@@ -150,10 +153,10 @@ fan_status fani_known_write_section(fani_known_writer *writer, fan_error *error)
 /* Behind the last section: PATH.next is whole, and on the disk. */
 fan_status fani_known_write_end(fani_known_writer *writer, fan_error *error);
 
-/* PATH.next takes PATH's place. Errors: FAN_E_OUTPUT. */
+/* PATH.next takes PATH's place; where it can't, it stays, to be adopted. Errors: FAN_E_OUTPUT. */
 fan_status fani_known_write_publish(fani_known_writer *writer, fan_error *error);
 
-/* Frees; what was not published goes. Accepts NULL. */
+/* Frees; PATH.next goes where it was not to be published. Accepts NULL. */
 void fani_known_write_free(fani_known_writer *writer);
 
 /* PATH.next, which an earlier run has left as it ended just after its output was in place, takes

@@ -15,7 +15,8 @@ enum { BLOCK_LIMBS = 1 << 16, TELL_EACH = 64 };
 
 static fan_status no_memory(fan_error *error)
 {
-    return fani_error_set(error, FAN_E_MEMORY, "no memory to describe known and new keys");
+    fani_error_set(error, FAN_E_MEMORY, "no memory to describe known and new keys");
+    return FAN_E_MEMORY;
 }
 
 /* ---- Known moduli that share a factor with a new one ----------------------------------------- */
@@ -335,7 +336,7 @@ static fan_status describe(const fani_weak_known *known, const told_keys *told,
     if (status == FAN_OK)
         status = fani_weak_report_build(&set, parts.values, report, error);
     if (status == FAN_E_ARGUMENT) /* that was the state's */
-        status = fani_error_set(error, FAN_E_INPUT,
+        status = fani_error_set(error, FAN_E_SYNTAX,
                                 "%.300s is damaged: a common factor does not divide its modulus",
                                 known->path);
     fani_mpzs_free(&parts);

@@ -46,7 +46,8 @@ struct pass {
 
 static fan_status no_memory(fan_error *error)
 {
-    return fani_error_set(error, FAN_E_MEMORY, "no memory for a pass over the known keys");
+    fani_error_set(error, FAN_E_MEMORY, "no memory for a pass over the known keys");
+    return FAN_E_MEMORY;
 }
 
 static fan_status pull(void *user, size_t max_items, size_t max_bytes, fan_items *items,
@@ -217,11 +218,17 @@ static fan_status multiply_all(fani_job_run *run, const fan_shared *modulus, fan
     return status;
 }
 
+/* So many limbs that reducing them by so many outweighs what is to be multiplied afterwards. */
+static size_t limbs_of_item(size_t modulus_limbs)
+{
+    size_t limbs = MODULUS_TIMES * modulus_limbs, least = FANI_KNOWN_GROUP_LIMBS / 2;
+    return limbs > least ? limbs : least;
+}
+
 /* Reduces all groups by what is shared. */
-static fan_status reduce_groups(fani_job_run *run, const fani_known_file *file, size_t limbs,
+static fan_status reduce_groups(fani_job_run *run, const fani_known_file *file, size_t item_limbs,
                                 const fan_shared *modulus, mpz_ptr residue, fan_error *error)
 {
-    size_t least = MODULUS_TIMES * limbs;
     fani_mpzs residues = {0};
     pass p = {.run = run,
               .file = file,
@@ -229,8 +236,7 @@ static fan_status reduce_groups(fani_job_run *run, const fani_known_file *file, 
               .fill = fill_groups,
               .take = take_number,
               .products = {.file = file, .section = FANI_KNOWN_PRODUCTS},
-              .least_limbs =
-                  least > FANI_KNOWN_GROUP_LIMBS / 2 ? least : FANI_KNOWN_GROUP_LIMBS / 2,
+              .least_limbs = item_limbs,
               .out = &residues};
     fan_status status = FAN_OK;
     while (p.next_group < file->head.groups && status == FAN_OK) {
@@ -298,7 +304,8 @@ static fan_status make_modulus(fani_job_run *run, const fani_mpzs *nodes, fani_m
 }
 
 fan_status fani_known_residue(fani_job_run *run, const fani_known_file *file,
-                              const fani_weak_packer *nodes, mpz_ptr residue, fan_error *error)
+                              const fani_weak_packer *nodes, size_t item_limbs, mpz_ptr residue,
+                              fan_error *error)
 {
     fani_mpzs tops = {0}, modulus = {0};
     fani_weak_packer packer = {0};
@@ -319,7 +326,9 @@ fan_status fani_known_residue(fani_job_run *run, const fani_known_file *file,
     if (status == FAN_OK)
         status = share(run, fani_weak_packer_bytes(&packer), &shared, error);
     if (status == FAN_OK) {
-        status = reduce_groups(run, file, mpz_size(modulus.values), &shared, residue, error);
+        if (!item_limbs)
+            item_limbs = limbs_of_item(mpz_size(modulus.values));
+        status = reduce_groups(run, file, item_limbs, &shared, residue, error);
         status = unshare(run, shared, status, error);
     }
     fani_weak_packer_free(&packer);

@@ -16,11 +16,13 @@
 enum { FANI_KNOWN_GROUP_LIMBS = 1 << 20 };
 
 /* residue (initialized by the caller) = P modulo the product of the nodes, a pack of 1 or 2
- * positive numbers; where that is 0, a multiple of that product. The state has moduli. Errors:
- * FAN_E_FAILED, FAN_E_LOST, FAN_E_TIMEOUT (an item was not ok), FAN_E_CANCELLED, FAN_E_INPUT (the
- * state can't be read), FAN_E_PROTOCOL, FAN_E_MEMORY, and those of sharing. */
+ * positive numbers; where that is 0, that product. The state has moduli. item_limbs: of the groups
+ * that an item gets, about; 0: what pays. Errors:
+ * FAN_E_FAILED, FAN_E_LOST, FAN_E_TIMEOUT (an item was not ok), FAN_E_CANCELLED, FAN_E_SYNTAX and
+ * FAN_E_INPUT (the state), FAN_E_PROTOCOL, FAN_E_MEMORY, and those of sharing. */
 fan_status fani_known_residue(fani_job_run *run, const fani_known_file *file,
-                              const fani_weak_packer *nodes, mpz_ptr residue, fan_error *error);
+                              const fani_weak_packer *nodes, size_t item_limbs, mpz_ptr residue,
+                              fan_error *error);
 
 /* What was met: slots ascend, and each has its gcd with the number. */
 typedef struct fani_known_met {

@@ -28,7 +28,8 @@ typedef struct saving {
 
 static fan_status no_memory(fan_error *error)
 {
-    return fani_error_set(error, FAN_E_MEMORY, "no memory to write a state down");
+    fani_error_set(error, FAN_E_MEMORY, "no memory to write a state down");
+    return FAN_E_MEMORY;
 }
 
 /* ---- Groups ---------------------------------------------------------------------------------- */

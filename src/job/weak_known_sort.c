@@ -11,6 +11,12 @@
 
 enum { BLOCK_LIMBS = 1 << 16 };
 
+static fan_status no_memory(fan_error *error)
+{
+    fani_error_set(error, FAN_E_MEMORY, "no memory to sort out keys");
+    return FAN_E_MEMORY;
+}
+
 /* ---- Sorted numbers -------------------------------------------------------------------------- */
 
 static int by_number(const void *a, const void *b)
@@ -91,7 +97,7 @@ static fan_status find_known(const fani_known_file *file, const fani_mpzs *disti
         slots[i] = FANI_KNOWN_INVALID;
     hashed *all = hash_all(distinct);
     if (!all)
-        return fani_error_set(error, FAN_E_MEMORY, "no memory to sort out keys");
+        return no_memory(error);
     fani_known_moduli_begin(file, &moduli);
     while (status == FAN_OK && distinct->count && moduli.next < file->head.distinct) {
         fani_weak_packer block;
@@ -190,7 +196,7 @@ static fan_status mark_repeated(const fani_weak_known *known, const fani_weakkey
     size_t count, slots;
     fan_status status = find_places(known, input, &places, &wanted, &count, &slots);
     if (status != FAN_OK)
-        fani_error_set(error, status, "no memory to sort out keys");
+        no_memory(error);
     for (uint64_t k = 0; k < file->head.keys && count && status == FAN_OK; k++) {
         fani_known_key key;
         status = fani_known_key_next(&keys, &key, error);
@@ -250,11 +256,11 @@ static fan_status find_slots(fani_weak_known *known, const fani_weakkeys_input *
     uint64_t *of_distinct = calloc(set.distinct.count + 1, sizeof *of_distinct);
     known->slots = calloc(keys + 1, sizeof *known->slots);
     if (status == FAN_OK && (!of_distinct || !known->slots))
-        status = fani_error_set(error, FAN_E_MEMORY, "no memory to sort out %zu keys", keys);
+        status = no_memory(error);
     if (status == FAN_OK)
         status = find_known(&known->file, &set.distinct, of_distinct, error);
     if (status == FAN_OK && assign_slots(known, &set, of_distinct) != FAN_OK)
-        status = fani_error_set(error, FAN_E_MEMORY, "no memory to sort out %zu keys", keys);
+        status = no_memory(error);
     free(of_distinct);
     fani_weak_set_free(&set);
     return status;
@@ -264,7 +270,8 @@ static fan_status residue_of(void *user, const fani_weak_packer *nodes, mpz_ptr 
                              fan_error *error)
 {
     fani_weak_known *known = user;
-    fan_status status = fani_known_residue(known->run, &known->file, nodes, known->residue, error);
+    fan_status status =
+        fani_known_residue(known->run, &known->file, nodes, 0, known->residue, error);
     if (status == FAN_OK)
         mpz_set(residue, known->residue);
     return status;
@@ -277,7 +284,7 @@ fan_status fani_weak_known_sort(fani_weak_known *known, fani_weakkeys_input *inp
     fan_status status = find_slots(known, input, error);
     bool *repeated = calloc(input->moduli.count + 1, sizeof *repeated);
     if (status == FAN_OK && !repeated)
-        status = fani_error_set(error, FAN_E_MEMORY, "no memory to sort out keys");
+        status = no_memory(error);
     if (status == FAN_OK)
         status = mark_repeated(known, input, repeated, error);
     if (status == FAN_OK)

@@ -23,7 +23,7 @@ struct fani_known_writer {
     size_t section;
     uint64_t written; /* of the section */
     XXH3_state_t *hash;
-    bool published;
+    bool stays; /* where it is, if it does not take its place */
 };
 
 uint64_t fani_known_check(const fani_known_head *head, const fani_known_foot *foot)
@@ -35,7 +35,8 @@ uint64_t fani_known_check(const fani_known_head *head, const fani_known_foot *fo
 
 static fan_status no_memory(const char *path, fan_error *error)
 {
-    return fani_error_set(error, FAN_E_MEMORY, "no memory to write %.300s", path);
+    fani_error_set(error, FAN_E_MEMORY, "no memory to write %.300s", path);
+    return FAN_E_MEMORY;
 }
 
 fan_status fani_known_write_begin(const char *path, const fani_known_head *head,
@@ -102,10 +103,12 @@ fan_status fani_known_write_section(fani_known_writer *writer, fan_error *error)
         return fani_error_set(
             error, FAN_E_OUTPUT, "part %zu of %.300s has %" PRIu64 " bytes, and not %" PRIu64,
             writer->section, writer->path, size, writer->head.size[writer->section]);
+    fan_status status =
+        fani_known_write(writer, zeros, (size_t)(FANI_KNOWN_PADDED(size) - size), error);
     writer->foot.check[writer->section++] = XXH3_64bits_digest(writer->hash);
     XXH3_64bits_reset(writer->hash);
     writer->written = 0;
-    return fani_writer_add(writer->out, zeros, (size_t)(FANI_KNOWN_PADDED(size) - size), error);
+    return status;
 }
 
 /* What a full disk or a broken one has to say is said here, before the output is in its place. */
@@ -126,16 +129,15 @@ fan_status fani_known_write_end(fani_known_writer *writer, fan_error *error)
 
 fan_status fani_known_write_publish(fani_known_writer *writer, fan_error *error)
 {
-    fan_status status = fani_writer_publish(writer->out, error);
-    writer->published = status == FAN_OK;
-    return status;
+    writer->stays = true;
+    return fani_writer_publish(writer->out, error);
 }
 
 void fani_known_write_free(fani_known_writer *writer)
 {
     if (!writer)
         return;
-    if (writer->out && !writer->published)
+    if (writer->out && !writer->stays)
         fani_writer_discard(writer->out);
     fani_writer_free(writer->out);
     XXH3_freeState(writer->hash);

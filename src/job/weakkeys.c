@@ -40,7 +40,10 @@ static fan_status scan_new_keys(fani_job_run *run, fani_weakkeys_input *input,
     const fani_mpzs *fresh = NULL;
     const fani_weak_outside *outside = NULL;
     fani_mpzs gcds = {0};
-    fan_status status = fani_weak_known_sort(run->known, input, &fresh, &outside, error);
+    fani_weak_memory memory = fani_weak_memory_of(run);
+    fan_status status = fani_weak_room_for_keys(&memory, &input->moduli, error);
+    if (status == FAN_OK)
+        status = fani_weak_known_sort(run->known, input, &fresh, &outside, error);
     if (status == FAN_OK)
         status = fani_weak_find_gcds(run, fresh, outside, &gcds, error);
     if (status == FAN_OK)

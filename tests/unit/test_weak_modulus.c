@@ -111,6 +111,21 @@ FAN_TEST(weak_modulus, a_product_is_taken_modulo_it)
     gmp_randclear(random);
 }
 
+FAN_TEST(weak_modulus, a_foreign_reciprocal_ends_with_an_error)
+{
+    mpz_t value, x, zero;
+    fani_modulus m;
+    mpz_inits(value, x, zero, NULL);
+    for (size_t times = 2; times < 9; times += 6) {
+        mpz_ui_pow_ui(value, 3, 20000); /* 496 limbs */
+        mpz_pow_ui(x, value, times);
+        EXPECT_I64(fani_modulus_open(&m, fani_multiplier_best(), value, zero), FAN_OK);
+        EXPECT_I64(fani_modulus_reduce(&m, x), FAN_E_ARGUMENT);
+        fani_modulus_close(&m);
+    }
+    mpz_clears(value, x, zero, NULL);
+}
+
 FAN_TEST(weak_modulus, moduli_meet_a_number)
 {
     static const unsigned number_bits[] = {1, 17, 64, 512, 1024, 5000, 70000};

@@ -14,6 +14,9 @@
 /* Limbs: below, plain division is as fast. Groups: fewer do not pay for transforms to keep. */
 enum { NEWTON_FROM = 300, GROUPS_FROM = 3 };
 
+/* A remainder that was reduced is below so many times the value. */
+enum { MULTIPLES = 3 };
+
 #define BITS(limbs) ((mp_bitcnt_t)(limbs)*GMP_NUMB_BITS)
 
 static bool is_long(const fani_modulus *m)
@@ -202,8 +205,10 @@ fan_status fani_modulus_reduce(fani_modulus *m, mpz_ptr x)
         keeps ? reduce_long(m, x)
               : fani_reciprocal_remainder(&m->multiplier, x, m->divisor, m->reciprocal, m->limbs);
     mpz_tdiv_q_2exp(x, x, shift_of(m));
-    while (status == FAN_OK && mpz_cmp(x, m->value) >= 0)
+    for (int k = 0; k < MULTIPLES && status == FAN_OK && mpz_cmp(x, m->value) >= 0; k++)
         mpz_sub(x, x, m->value);
+    if (status == FAN_OK && mpz_cmp(x, m->value) >= 0) /* a reciprocal of something else */
+        status = FAN_E_ARGUMENT;
     return status;
 }
 

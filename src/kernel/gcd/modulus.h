@@ -27,7 +27,8 @@ typedef struct fani_modulus {
 fan_status fani_modulus_open(fani_modulus *m, const fani_multiplier *multiplier, mpz_srcptr value,
                              mpz_srcptr reciprocal);
 
-/* x >= 0 becomes its remainder. Errors of the multiplier. */
+/* x >= 0 becomes its remainder. Errors of the multiplier; FAN_E_ARGUMENT where the reciprocal shows
+ * to be that of another value. */
 fan_status fani_modulus_reduce(fani_modulus *m, mpz_ptr x);
 
 /* out (initialized by the caller) = the product of `count` numbers (none: 1) mod the value; they
