@@ -38,18 +38,22 @@ static fan_status find_gcds(fani_job_run *run, const fani_weak_set *set, fani_mp
     return fani_weak_engine_run(run, &set->distinct, &store, gcds, error);
 }
 
-static fan_status scan_keys(fani_job_run *run, const fani_weakkeys_input *input,
+static fan_status scan_keys(fani_job_run *run, fani_weakkeys_input *input,
                             fan_weakkeys_report **report, fan_error *error)
 {
     fani_weak_set set = {0};
     fan_status status = fani_weak_set_build(&set, input->moduli.values, input->moduli.count, error);
     fani_mpzs gcds = {0};
+    if (status == FAN_OK)
+        status = fani_weakkeys_join_primes(input, &set, error);
     run->total = set.distinct.count;
     if (status == FAN_OK)
         status = find_gcds(run, &set, &gcds, error);
+    fani_run_progress(run, gcds.count, true);
+    if (status == FAN_OK)
+        status = fani_weakkeys_part_primes(input, &set, &gcds, error);
     if (status == FAN_OK)
         status = fani_weak_report_build(&set, gcds.values, report, error);
-    fani_run_progress(run, gcds.count, true);
     fani_mpzs_free(&gcds);
     fani_weak_set_free(&set);
     return status;
@@ -99,6 +103,7 @@ static fan_status run_weakkeys(fani_job_run *run, fan_error *error)
     fani_weakkeys_input input = {0};
     fan_weakkeys_report *report = NULL;
     fan_status status = fani_writer_make_private(run->writer, error);
+    fani_weakkeys_choose_checks(run, &input);
     if (status == FAN_OK)
         status = fani_weakkeys_input_read(run, &input, error);
     if (status == FAN_OK)
