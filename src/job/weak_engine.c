@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "job/state.h"
+#include "job/weak_times.h"
 #include "kernel/gcd/weak_codec.h"
 
 /* Blocks of moduli are fixed by their number alone. Small sets are cut so that there is work for
@@ -520,8 +521,10 @@ static fan_status climb(engine *e, bool begun, fan_error *error)
         if (status == FAN_OK)
             status = keep_level(e, FANI_WEAK_SUMS, error);
     }
+    fani_weak_times_end(e->run, FANI_WEAK_UP);
     if (status == FAN_OK)
         status = find_roots(e, error);
+    fani_weak_times_end(e->run, FANI_WEAK_ROOT);
     return status == FAN_OK ? keep_level(e, FANI_WEAK_FRACTIONS, error) : status;
 }
 

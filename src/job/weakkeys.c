@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "job/state.h"
 #include "job/weak_engine.h"
+#include "job/weak_times.h"
 #include "job/weakkeys.h"
 
 enum { NOTE_MAX = 256 };
@@ -47,8 +48,10 @@ static fan_status scan_keys(fani_job_run *run, fani_weakkeys_input *input,
     if (status == FAN_OK)
         status = fani_weakkeys_join_primes(input, &set, error);
     run->total = set.distinct.count;
+    fani_weak_times_end(run, FANI_WEAK_SORT);
     if (status == FAN_OK)
         status = find_gcds(run, &set, &gcds, error);
+    fani_weak_times_end_scan(run);
     fani_run_progress(run, gcds.count, true);
     if (status == FAN_OK)
         status = fani_weakkeys_part_primes(input, &set, &gcds, error);
@@ -56,6 +59,7 @@ static fan_status scan_keys(fani_job_run *run, fani_weakkeys_input *input,
         status = fani_weak_report_build(&set, gcds.values, report, error);
     fani_mpzs_free(&gcds);
     fani_weak_set_free(&set);
+    fani_weak_times_end(run, FANI_WEAK_SPLIT);
     return status;
 }
 
@@ -103,19 +107,26 @@ static fan_status run_weakkeys(fani_job_run *run, fan_error *error)
     fani_weakkeys_input input = {0};
     fan_weakkeys_report *report = NULL;
     fan_status status = fani_writer_make_private(run->writer, error);
+    fani_weak_times times;
+    fani_weak_times_begin(run, &times);
     fani_weakkeys_choose_checks(run, &input);
     if (status == FAN_OK)
         status = fani_weakkeys_input_read(run, &input, error);
+    fani_weak_times_end(run, FANI_WEAK_READ);
     if (status == FAN_OK)
         status = scan_keys(run, &input, &report, error);
     if (status == FAN_OK)
         status = fani_weakkeys_check_keys(run, &input, error);
+    fani_weak_times_end(run, FANI_WEAK_CHECK);
     if (status == FAN_OK)
         status = fani_weakkeys_write(run, &input, report, error);
+    fani_weak_times_end(run, FANI_WEAK_WRITE);
     if (status == FAN_OK) {
         count_keys(run, &input, report);
         note_counts(run, &input, report);
+        fani_weak_times_note(run);
     }
+    run->times = NULL;
     fan_weakkeys_report_free(report);
     fani_weakkeys_input_free(&input);
     return status;
