@@ -13,7 +13,9 @@ typedef struct fani_weakkeys_entry {
     uint64_t line;
     size_t id; /* its place in `ids` */
     size_t bits;
+    uint64_t index;     /* among all keys; with --known, those that were ever read */
     bool weak_exponent; /* 1 or even */
+    bool quiet;         /* a known key of which nothing new is to be said */
 } fani_weakkeys_entry;
 
 /* What the checks have found in a key alone. */
@@ -39,7 +41,7 @@ typedef struct fani_weakkeys_input {
     fan_buffer ids;
     fani_rsa_key_counts counts;
     fani_weakkeys_checked checked;
-    bool unchecked;  /* single keys are not looked at */
+    bool unchecked;  /* single keys were not looked at */
     bool joined;     /* the small primes take part in the scan */
     bool *has_small; /* of each key, whether a prime below 2^16 divides it; NULL: not known */
 } fani_weakkeys_input;
@@ -58,19 +60,16 @@ void fani_weakkeys_input_free(fani_weakkeys_input *input);
 
 /* ---- weakkeys_checks.c ----------------------------------------------------------------------- */
 
-/* Sets input->unchecked where the job says --checks none. */
-void fani_weakkeys_choose_checks(const fani_job_run *run, fani_weakkeys_input *input);
-
 /* Before and after a scan of the set: the product of the small primes takes part in it as one more
- * modulus, where that is cheaper than to look for them in each key (kernel/rsa/primorial.h). After
+ * modulus, where keys are checked and that is cheaper than to look for them in each key (kernel/rsa/primorial.h). After
  * it the set is as it was, the gcds are those of its moduli alone, and input->has_small is known.
  * The set must be all that is scanned. FAN_E_MEMORY. */
-fan_status fani_weakkeys_join_primes(fani_weakkeys_input *input, fani_weak_set *set,
-                                     fan_error *error);
+fan_status fani_weakkeys_join_primes(const fani_job_run *run, fani_weakkeys_input *input,
+                                     fani_weak_set *set, fan_error *error);
 fan_status fani_weakkeys_part_primes(fani_weakkeys_input *input, fani_weak_set *set,
                                      fani_mpzs *gcds, fan_error *error);
 
-/* Checks each key alone, on the run's executor, but for input->unchecked: fills
+/* Checks each key alone, on the run's executor, where the job does not say --checks none: fills
  * input->checked. Errors: FAN_E_CANCELLED, FAN_E_FAILED, FAN_E_LOST, FAN_E_TIMEOUT, FAN_E_PROTOCOL,
  * FAN_E_MEMORY. */
 fan_status fani_weakkeys_check_keys(fani_job_run *run, fani_weakkeys_input *input,
@@ -78,9 +77,9 @@ fan_status fani_weakkeys_check_keys(fani_job_run *run, fani_weakkeys_input *inpu
 
 /* ---- weakkeys_output.c ----------------------------------------------------------------------- */
 
-/* How many keys are weak: not those that are invalid, or nothing but duplicates. */
-size_t fani_weakkeys_count_weak(const fani_weakkeys_input *input,
-                                const fan_weakkeys_report *report);
+/* How many records there are that have one of these weaknesses. */
+size_t fani_weakkeys_count(const fani_weakkeys_input *input, const fan_weakkeys_report *report,
+                           unsigned weaknesses);
 
 /* Writes one record for every key in which something was found, in the run's format. Errors:
  * FAN_E_OUTPUT, FAN_E_MEMORY, FAN_E_CANCELLED. */

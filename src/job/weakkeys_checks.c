@@ -278,10 +278,16 @@ static fan_status put(void *user, const fan_outcome *outcomes, size_t count, fan
 
 /* ---- Small primes in the scan ---------------------------------------------------------------- */
 
-fan_status fani_weakkeys_join_primes(fani_weakkeys_input *input, fani_weak_set *set,
-                                     fan_error *error)
+static bool is_unchecked(const fani_job_run *run)
 {
-    if (input->unchecked || !fani_rsa_primorial_pays(&set->distinct))
+    const char *wanted = fani_job_text(run->job, FANI_KEY_CHECKS);
+    return wanted && !strcmp(wanted, "none");
+}
+
+fan_status fani_weakkeys_join_primes(const fani_job_run *run, fani_weakkeys_input *input,
+                                     fani_weak_set *set, fan_error *error)
+{
+    if (is_unchecked(run) || !fani_rsa_primorial_pays(&set->distinct))
         return FAN_OK;
     input->joined = fani_rsa_primorial_join(&set->distinct) == FAN_OK;
     return input->joined ? FAN_OK
@@ -309,16 +315,11 @@ fan_status fani_weakkeys_part_primes(fani_weakkeys_input *input, fani_weak_set *
 
 /* ---- The pass -------------------------------------------------------------------------------- */
 
-void fani_weakkeys_choose_checks(const fani_job_run *run, fani_weakkeys_input *input)
-{
-    const char *wanted = fani_job_text(run->job, FANI_KEY_CHECKS);
-    input->unchecked = wanted && !strcmp(wanted, "none");
-}
-
 fan_status fani_weakkeys_check_keys(fani_job_run *run, fani_weakkeys_input *input, fan_error *error)
 {
     const fan_job *job = run->job;
     size_t count = input->moduli.count;
+    input->unchecked = is_unchecked(run);
     if (!count || input->unchecked)
         return FAN_OK;
     check_pass pass = {.run = run, .input = input};
