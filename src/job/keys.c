@@ -300,10 +300,10 @@ static const key_entry table[FANI_KEY_COUNT] = {
          .low = 1,
          .high = UINT64_C(1) << 62},
     [FANI_KEY_TIMINGS] =
-        {{"timings", LISTS " integrate", NULL,
+        {{"timings", LISTS " integrate weakkeys", NULL,
           "tsv and ndjson: say of each item which attempt it was, when it began, "
           "how long it ran and who ran it; items of lists then travel alone, unless "
-          "--batch says more",
+          "--batch says more; weakkeys notes how long each of its phases took",
           false},
          .rule = RULE_CHOICE,
          .choices = "true false"},

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "job/state.h"
 #include "job/weak_engine_internal.h"
+#include "job/weak_times.h"
 #include "kernel/gcd/space.h"
 #include "kernel/gcd/weak_codec.h"
 
@@ -481,8 +482,10 @@ static fan_status climb(engine *e, bool begun, fan_error *error)
         if (status == FAN_OK)
             status = fani_weak_engine_keep(e, FANI_WEAK_SUMS, error);
     }
+    fani_weak_times_end(e->run, FANI_WEAK_UP);
     if (status == FAN_OK)
         status = find_roots(e, error);
+    fani_weak_times_end(e->run, FANI_WEAK_ROOT);
     return status == FAN_OK ? fani_weak_engine_keep(e, FANI_WEAK_FRACTIONS, error) : status;
 }
 

@@ -7,13 +7,14 @@
 #include "job/weak_find.h"
 #include "job/weak_known.h"
 #include "job/weak_need.h"
+#include "job/weak_times.h"
 #include "job/weakkeys.h"
 
 enum { NOTE_MAX = 256 };
 
 /* ---- The scan -------------------------------------------------------------------------------- */
 
-static fan_status scan_keys(fani_job_run *run, const fani_weakkeys_input *input,
+static fan_status scan_keys(fani_job_run *run, fani_weakkeys_input *input,
                             fan_weakkeys_report **report, fan_error *error)
 {
     fani_weak_set set = {0};
@@ -24,12 +25,19 @@ static fan_status scan_keys(fani_job_run *run, const fani_weakkeys_input *input,
     if (status == FAN_OK)
         status = fani_weak_set_build(&set, input->moduli.values, input->moduli.count, error);
     if (status == FAN_OK)
+        status = fani_weakkeys_join_primes(run, input, &set, error);
+    fani_weak_times_end(run, FANI_WEAK_SORT);
+    if (status == FAN_OK)
         status = fani_weak_find_gcds(run, &set.distinct, NULL, &gcds, error);
+    fani_weak_times_end_scan(run);
+    fani_run_progress(run, gcds.count, true);
+    if (status == FAN_OK)
+        status = fani_weakkeys_part_primes(input, &set, &gcds, error);
     if (status == FAN_OK)
         status = fani_weak_report_build(&set, gcds.values, report, error);
-    fani_run_progress(run, gcds.count, true);
     fani_mpzs_free(&gcds);
     fani_weak_set_free(&set);
+    fani_weak_times_end(run, FANI_WEAK_SPLIT);
     return status;
 }
 
@@ -41,16 +49,20 @@ static fan_status scan_new_keys(fani_job_run *run, fani_weakkeys_input *input,
     const fani_weak_outside *outside = NULL;
     fani_mpzs gcds = {0};
     fani_weak_memory memory = fani_weak_memory_of(run);
-    fan_status status = fani_weak_room_for_keys(&memory, &input->moduli, error);
+    fan_status status = fani_weak_room_for_keys(&memory, &input->moduli,
+                                                fani_weak_engine_block(input->moduli.count), error);
     if (status == FAN_OK)
         status = fani_weak_known_sort(run->known, input, &fresh, &outside, error);
+    fani_weak_times_end(run, FANI_WEAK_SORT);
     if (status == FAN_OK)
         status = fani_weak_find_gcds(run, fresh, outside, &gcds, error);
+    fani_weak_times_end_scan(run);
     if (status == FAN_OK)
         fani_run_progress(run, gcds.count, true);
     if (status == FAN_OK)
         status = fani_weak_known_join(run->known, input, &gcds, report, error);
     fani_mpzs_free(&gcds);
+    fani_weak_times_end(run, FANI_WEAK_SPLIT);
     return status;
 }
 
@@ -119,23 +131,30 @@ static fan_status run_weakkeys(fani_job_run *run, fan_error *error)
     fani_weakkeys_input input = {0};
     fan_weakkeys_report *report = NULL;
     fan_status status = fani_writer_make_private(run->writer, error);
+    fani_weak_times times;
+    fani_weak_times_begin(run, &times);
     if (status == FAN_OK && fani_job_text(run->job, FANI_KEY_KNOWN))
         status = fani_weak_known_begin(run, error);
     if (status == FAN_OK)
         status = fani_weakkeys_input_read(run, &input, error);
+    fani_weak_times_end(run, FANI_WEAK_READ);
     if (status == FAN_OK)
         status = run->known ? scan_new_keys(run, &input, &report, error)
                             : scan_keys(run, &input, &report, error);
     if (status == FAN_OK)
         status = fani_weakkeys_check_keys(run, &input, error);
+    fani_weak_times_end(run, FANI_WEAK_CHECK);
     if (status == FAN_OK)
         status = fani_weakkeys_write(run, &input, report, error);
     if (status == FAN_OK && run->known)
         status = fani_weak_known_save(run->known, &input, error);
+    fani_weak_times_end(run, FANI_WEAK_WRITE);
     if (status == FAN_OK) {
         count_keys(run, &input, report);
         note_counts(run, &input, report);
+        fani_weak_times_note(run);
     }
+    run->times = NULL;
     fan_weakkeys_report_free(report);
     fani_weakkeys_input_free(&input);
     return status;

@@ -41,7 +41,9 @@ typedef struct fani_weakkeys_input {
     fan_buffer ids;
     fani_rsa_key_counts counts;
     fani_weakkeys_checked checked;
-    bool unchecked; /* single keys were not looked at */
+    bool unchecked;  /* single keys were not looked at */
+    bool joined;     /* the small primes take part in the scan */
+    bool *has_small; /* of each key, whether a prime below 2^16 divides it; NULL: not known */
 } fani_weakkeys_input;
 
 /* ---- weakkeys_input.c ------------------------------------------------------------------------ */
@@ -57,6 +59,15 @@ fan_status fani_weakkeys_input_read(fani_job_run *run, fani_weakkeys_input *inpu
 void fani_weakkeys_input_free(fani_weakkeys_input *input);
 
 /* ---- weakkeys_checks.c ----------------------------------------------------------------------- */
+
+/* Before and after a scan of the set: the product of the small primes takes part in it as one more
+ * modulus, where keys are checked and that is cheaper than to look for them in each key (kernel/rsa/primorial.h). After
+ * it the set is as it was, the gcds are those of its moduli alone, and input->has_small is known.
+ * The set must be all that is scanned. FAN_E_MEMORY. */
+fan_status fani_weakkeys_join_primes(const fani_job_run *run, fani_weakkeys_input *input,
+                                     fani_weak_set *set, fan_error *error);
+fan_status fani_weakkeys_part_primes(fani_weakkeys_input *input, fani_weak_set *set,
+                                     fani_mpzs *gcds, fan_error *error);
 
 /* Checks each key alone, on the run's executor, where the job does not say --checks none: fills
  * input->checked. Errors: FAN_E_CANCELLED, FAN_E_FAILED, FAN_E_LOST, FAN_E_TIMEOUT, FAN_E_PROTOCOL,

@@ -363,6 +363,7 @@ void fani_weakkeys_input_free(fani_weakkeys_input *input)
     fani_mpzs_free(&input->checked.factors);
     free(input->checked.at);
     free(input->entries);
+    free(input->has_small);
     fani_strings_clear(&input->files);
     fan_buffer_clear(&input->ids);
     *input = (fani_weakkeys_input){0};

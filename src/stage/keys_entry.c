@@ -12,6 +12,7 @@
 #include <openssl/x509.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -353,10 +354,16 @@ fan_status fani_rsa_key_der(const fani_rsa_key_source *source, uint64_t line,
 
 /* ---- Digits ---------------------------------------------------------------------------------- */
 
+/* Lists of keys are digits and little else: they are looked up without a branch, which none can
+ * foresee. */
 static bool is_digit(char c, unsigned base)
 {
-    return (c >= '0' && c <= '9') ||
-           (base == 16 && ((c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F')));
+    static const uint64_t decimal[4] = {UINT64_C(0x03ff000000000000)};
+    static const uint64_t hexadecimal[4] = {UINT64_C(0x03ff000000000000),
+                                            UINT64_C(0x0000007e0000007e)};
+    const uint64_t *set = base == 16 ? hexadecimal : decimal;
+    unsigned char at = (unsigned char)c;
+    return set[at / 64] >> at % 64 & 1;
 }
 
 size_t fani_rsa_key_bad_digit(const char *text, size_t size, const char **digits, unsigned *base)
@@ -384,11 +391,31 @@ static fan_status report_character(const fani_rsa_key_source *source, uint64_t l
                                "byte 0x%02x where %s was expected", c, wanted);
 }
 
+/* Hexadecimal digits are the bytes themselves. NULL: out of memory. */
+static unsigned char *bytes_of_hex(const char *digits, size_t *size)
+{
+    size_t count = strlen(digits), odd = count % 2;
+    *size = count / 2 + odd;
+    unsigned char *bytes = malloc(*size + 1);
+    if (!bytes)
+        return NULL;
+    memset(bytes, 0, *size + 1);
+    for (size_t i = 0; i < count; i++) {
+        unsigned c = (unsigned char)digits[i], value = (c & 15) + 9 * (c >> 6);
+        bytes[(i + odd) / 2] = (unsigned char)(bytes[(i + odd) / 2] << 4 | value);
+    }
+    return bytes;
+}
+
 /* digits: of the base only, at least one. NULL: out of memory. */
-static BIGNUM *number_of(const char *digits, unsigned base)
+static unsigned char *bytes_of_digits(const char *digits, unsigned base, size_t *size)
 {
     BIGNUM *number = NULL;
-    return (base == 10 ? BN_dec2bn(&number, digits) : BN_hex2bn(&number, digits)) ? number : NULL;
+    if (base == 16)
+        return bytes_of_hex(digits, size);
+    unsigned char *bytes = BN_dec2bn(&number, digits) ? bytes_of(number, size) : NULL;
+    BN_free(number);
+    return bytes;
 }
 
 /* Whether digits are too many for a modulus: the longest decimal that could still fit has 19729 of
@@ -406,7 +433,7 @@ static fan_status deliver_digits(const fani_rsa_key_source *source, uint64_t lin
     const char *exponent_digits = NULL;
     unsigned exponent_base = text->exponent_is_decimal ? 10 : base;
     size_t exponent_size = text->exponent ? strlen(text->exponent) : 0;
-    BIGNUM *modulus, *exponent = NULL;
+    fani_rsa_key key = {.form = text->form, .id = text->id};
     fan_status status;
     if (too_many(digits, base))
         return fani_rsa_key_report(source, line, text->column, FANI_RSA_KEY_UNREADABLE,
@@ -417,14 +444,17 @@ static fan_status deliver_digits(const fani_rsa_key_source *source, uint64_t lin
         return fani_rsa_key_report(source, line, 0, FANI_RSA_KEY_UNREADABLE,
                                    "an exponent that is no number: %.40s", text->exponent);
     ERR_set_mark();
-    modulus = number_of(digits, base);
-    exponent = exponent_digits ? number_of(exponent_digits, exponent_base) : NULL;
+    unsigned char *modulus = bytes_of_digits(digits, base, &key.modulus_size), *exponent = NULL;
+    if (exponent_digits)
+        exponent = bytes_of_digits(exponent_digits, exponent_base, &key.exponent_size);
+    key.modulus = modulus;
+    key.exponent = exponent;
     if (modulus && (exponent || !exponent_digits))
-        status = deliver(source, line, text->form, modulus, exponent, text->id);
+        status = fani_rsa_key_raw(source, line, key);
     else
         status = fani_error_set(source->error, FAN_E_MEMORY, "no memory for a modulus");
-    BN_free(modulus);
-    BN_free(exponent);
+    free(modulus);
+    free(exponent);
     ERR_pop_to_mark();
     return status;
 }

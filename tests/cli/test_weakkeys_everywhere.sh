@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A set of keys of several blocks and an odd number of them on each level: the same bytes on every
-# executor, and the shared factors that were planted.
+# executor, and the shared factors that were planted. They are enough for small primes to take part in the
+# scan.
 set -u
 . "$(dirname "$0")/lib.sh"
 
@@ -13,7 +14,7 @@ awk 'BEGIN {
     for (i = 0; i < 1700; i++) {
         line = i % 100 == 17 ? "7fffffffffffffffffffffffffffffff" : ""
         if (line == "") {
-            for (k = 0; k < 40 + i % 25; k++)
+            for (k = 0; k < 200 + i % 25; k++)
                 line = line sprintf("%x", int(rand() * 15) + 1)
             line = line "1"
         } else {

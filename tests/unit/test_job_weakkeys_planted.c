@@ -16,7 +16,27 @@ static void expect_lines(const char *got, const char *want)
     }
 }
 
-FAN_TEST(job_weakkeys_planted, every_kind_of_weakness_is_found_on_each_executor)
+/* Adds keys in which nothing is to be found, so long that the small primes of all keys are looked
+ * for in the scan itself (kernel/rsa/primorial.h), and not in each key. */
+static void write_sound(FILE *out)
+{
+    enum { KEYS = 18, BITS = 65536 };
+    gmp_randstate_t random;
+    mpz_t n, small, gcd;
+    mpz_inits(n, small, gcd, NULL);
+    mpz_primorial_ui(small, 65535);
+    gmp_randinit_default(random);
+    for (unsigned i = 0; i < KEYS; i++) {
+        mpz_urandomb(n, random, BITS);
+        while (mpz_gcd(gcd, n, small), mpz_cmp_ui(gcd, 1) > 0)
+            mpz_divexact(n, n, gcd);
+        gmp_fprintf(out, "sound %u,%Zx,10001\n", i, n);
+    }
+    gmp_randclear(random);
+    mpz_clears(n, small, gcd, NULL);
+}
+
+static void run_planted(bool in_many)
 {
     static weak_plant plant;
     for (unsigned long seed = 1; seed <= 2; seed++) {
@@ -25,6 +45,8 @@ FAN_TEST(job_weakkeys_planted, every_kind_of_weakness_is_found_on_each_executor)
         weak_plant_make(&plant, seed);
         FILE *out = open_memstream(&table, &size);
         weak_plant_write(&plant, out);
+        if (in_many)
+            write_sound(out);
         fclose(out);
         snprintf(path, sizeof path, "%s", weak_file("keys", table));
         out = open_memstream(&want, &size);
@@ -47,6 +69,16 @@ FAN_TEST(job_weakkeys_planted, every_kind_of_weakness_is_found_on_each_executor)
         weak_plant_free(&plant);
         weak_clear();
     }
+}
+
+FAN_TEST(job_weakkeys_planted, every_kind_of_weakness_is_found_on_each_executor)
+{
+    run_planted(false);
+}
+
+FAN_TEST(job_weakkeys_planted, every_kind_of_weakness_is_found_where_small_primes_are_scanned_for)
+{
+    run_planted(true);
 }
 
 FAN_TEST(job_weakkeys_planted, the_task_of_the_checks_is_listed)

@@ -2,7 +2,6 @@
 
 #include "weak_match.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 
 /* Replaces position i of a list by its last integer, and drops that one. */
@@ -58,111 +57,102 @@ static fan_status refine(fani_mpzs *pending, fani_mpzs *base)
     return status;
 }
 
-static size_t find_root(size_t *parent, size_t i)
+void fani_weak_part_away(mpz_srcptr n, mpz_srcptr g, mpz_ptr rest, mpz_ptr scratch)
 {
-    while (parent[i] != i) {
-        parent[i] = parent[parent[i]];
-        i = parent[i];
+    mpz_divexact(rest, n, g);
+    for (;;) {
+        mpz_gcd(scratch, rest, g);
+        if (!mpz_cmp_ui(scratch, 1))
+            return;
+        mpz_divexact(rest, rest, scratch);
     }
-    return i;
 }
 
-/* Groups a's positions, and b's counted on after them, by the pairs that meet: group[i] is the
- * smallest member of i's group. */
-static void group_by_pairs(const fani_weak_pairs *meeting, size_t a_count, size_t *group,
-                           size_t total)
+/* What a merge works with. */
+typedef struct merging {
+    fani_mpzs rests[2]; /* of the elements of two bases, what the other one has not */
+    fani_mpzs pending;
+    mpz_t common, part, rest;
+} merging;
+
+/* Takes what n has of g's primes out of a rest, and appends it to a list; g divides n, and what
+ * goes out of the rest is in it. */
+static fan_status take_part(merging *m, mpz_srcptr n, mpz_srcptr g, mpz_ptr rest)
 {
-    for (size_t i = 0; i < total; i++)
-        group[i] = i;
-    for (size_t k = 0; k < meeting->count; k++) {
-        size_t i = find_root(group, meeting->pairs[k].left);
-        size_t j = find_root(group, a_count + meeting->pairs[k].right);
-        group[i > j ? i : j] = i < j ? i : j;
-    }
-    for (size_t i = 0; i < total; i++)
-        group[i] = find_root(group, i);
+    fani_weak_part_away(n, g, m->rest, m->part);
+    mpz_divexact(m->part, n, m->rest);
+    mpz_divexact(rest, rest, m->part);
+    return fani_mpzs_push(&m->pending, m->part);
 }
 
-typedef struct grouped {
-    size_t group;
-    size_t place;
-} grouped;
-
-static int by_group(const void *a, const void *b)
+static fan_status merge_pair(merging *m, mpz_srcptr a, mpz_srcptr b, mpz_ptr a_rest, mpz_ptr b_rest,
+                             fani_mpzs *base)
 {
-    const grouped *x = a, *y = b;
-    if (x->group != y->group)
-        return x->group < y->group ? -1 : 1;
-    return (x->place > y->place) - (x->place < y->place);
+    mpz_gcd(m->common, a, b);
+    fan_status status = take_part(m, a, m->common, a_rest);
+    if (status == FAN_OK)
+        status = take_part(m, b, m->common, b_rest);
+    return status == FAN_OK ? refine(&m->pending, base) : status;
 }
 
-/* Refines each group of `all` by itself: different groups are coprime. */
-static fan_status refine_groups(const fani_mpzs *all, const grouped *order, fani_mpzs *base)
+static fan_status copy(fani_mpzs *to, const fani_mpzs *from)
 {
-    fani_mpzs pending = {0};
+    fan_status status = fani_mpzs_resize(to, from->count);
+    for (size_t i = 0; status == FAN_OK && i < from->count; i++)
+        mpz_set(to->values + i, from->values + i);
+    return status;
+}
+
+/* Appends what is not 1. */
+static fan_status add_rests(fani_mpzs *base, const fani_mpzs *rests)
+{
     fan_status status = FAN_OK;
-    for (size_t k = 0; k < all->count && !status; k++) {
-        status = fani_mpzs_push(&pending, all->values + order[k].place);
-        bool last = k + 1 == all->count || order[k + 1].group != order[k].group;
-        if (!status && last)
-            status = refine(&pending, base);
-    }
-    fani_mpzs_free(&pending);
+    for (size_t i = 0; status == FAN_OK && i < rests->count; i++)
+        if (mpz_cmp_ui(rests->values + i, 1) > 0)
+            status = fani_mpzs_push(base, rests->values + i);
     return status;
 }
 
-/* Merges two coprime bases into `base` (empty before); both are used up. */
-static fan_status merge(fani_mpzs *a, fani_mpzs *b, fani_mpzs *base)
+/* Merges two coprime bases into `base` (empty before). A prime of both is in one element of each,
+ * so that the parts of different pairs are coprime. */
+static fan_status merge(const fani_mpzs *a, const fani_mpzs *b, fani_mpzs *base)
 {
-    size_t a_count = a->count, total = a->count + b->count;
     fani_weak_pairs meeting = {0};
-    size_t *group = malloc((total + 1) * sizeof *group);
-    grouped *order = malloc((total + 1) * sizeof *order);
-    fan_status status = group && order ? FAN_OK : FAN_E_MEMORY;
-    if (!status)
-        status = fani_weak_match(a, b, &meeting);
-    if (!status)
-        status = fani_mpzs_move(a, b);
-    if (!status) {
-        group_by_pairs(&meeting, a_count, group, total);
-        for (size_t i = 0; i < total; i++)
-            order[i] = (grouped){group[i], i};
-        qsort(order, total, sizeof *order, by_group);
-        status = refine_groups(a, order, base);
+    merging m = {0};
+    mpz_inits(m.common, m.part, m.rest, NULL);
+    fan_status status = fani_weak_match(a, b, &meeting);
+    if (status == FAN_OK)
+        status = copy(&m.rests[0], a);
+    if (status == FAN_OK)
+        status = copy(&m.rests[1], b);
+    for (size_t k = 0; status == FAN_OK && k < meeting.count; k++) {
+        size_t left = meeting.pairs[k].left, right = meeting.pairs[k].right;
+        status = merge_pair(&m, a->values + left, b->values + right, m.rests[0].values + left,
+                            m.rests[1].values + right, base);
     }
+    for (size_t side = 0; side < 2; side++) {
+        if (status == FAN_OK)
+            status = add_rests(base, &m.rests[side]);
+        fani_mpzs_free(&m.rests[side]);
+    }
+    mpz_clears(m.common, m.part, m.rest, NULL);
+    fani_mpzs_free(&m.pending);
     fani_weak_pairs_free(&meeting);
-    free(group);
-    free(order);
     return status;
 }
 
-static fan_status base_of_one(mpz_srcptr input, mpz_srcptr hint, fani_mpzs *base)
-{
-    fani_mpzs pending = {0};
-    fan_status status = fani_mpzs_push(&pending, hint);
-    if (!status)
-        status = fani_mpzs_resize(&pending, 2);
-    if (!status) {
-        mpz_divexact(pending.values + 1, input, hint);
-        status = refine(&pending, base);
-    }
-    fani_mpzs_free(&pending);
-    return status;
-}
-
-static fan_status base_of(const mpz_srcptr *inputs, const mpz_srcptr *hints, size_t count,
-                          fani_mpzs *base)
+static fan_status base_of(mpz_srcptr inputs, size_t count, fani_mpzs *base)
 {
     if (count == 0)
         return FAN_OK;
     if (count == 1)
-        return base_of_one(inputs[0], hints[0], base);
+        return fani_mpzs_push(base, inputs);
     fani_mpzs left = {0}, right = {0};
     size_t half = count / 2;
-    fan_status status = base_of(inputs, hints, half, &left);
-    if (!status)
-        status = base_of(inputs + half, hints + half, count - half, &right);
-    if (!status)
+    fan_status status = base_of(inputs, half, &left);
+    if (status == FAN_OK)
+        status = base_of(inputs + half, count - half, &right);
+    if (status == FAN_OK)
         status = merge(&left, &right, base);
     fani_mpzs_free(&left);
     fani_mpzs_free(&right);
@@ -174,11 +164,10 @@ static int by_value(const void *a, const void *b)
     return mpz_cmp(a, b);
 }
 
-fan_status fani_weak_base(const mpz_srcptr *inputs, const mpz_srcptr *hints, size_t count,
-                          fani_mpzs *base)
+fan_status fani_weak_base(mpz_srcptr inputs, size_t count, fani_mpzs *base)
 {
     fani_mpzs found = {0};
-    fan_status status = base_of(inputs, hints, count, &found);
+    fan_status status = base_of(inputs, count, &found);
     if (status) {
         fani_mpzs_free(&found);
         return status;

@@ -7,11 +7,13 @@
 /* The natural coprime base of `count` integers above 1: pairwise coprime integers above 1, such
  * that each input is a product of powers of them, and as few as such a base can have.
  *
- * hints: a divisor of each input that is known to be a gcd within the set (1 or the input itself
- * where none is); they save time and do not change the result. base: an empty list, filled in
- * ascending order. FAN_E_MEMORY leaves it empty. Any thread.
- * Method: bases of halves, merged; only elements that meet are refined against each other. */
-fan_status fani_weak_base(const mpz_srcptr *inputs, const mpz_srcptr *hints, size_t count,
-                          fani_mpzs *base);
+ * base: an empty list, filled in ascending order. FAN_E_MEMORY leaves it empty. Any thread.
+ * Method: bases of halves, merged: an element of one meets few of the other, and what two have of
+ * each other's primes is coprime to all else. So only pairs are refined. */
+fan_status fani_weak_base(mpz_srcptr inputs, size_t count, fani_mpzs *base);
+
+/* rest = the largest divisor of n that is coprime to g, a divisor of n. n and g above 0, rest and
+ * scratch none of them. */
+void fani_weak_part_away(mpz_srcptr n, mpz_srcptr g, mpz_ptr rest, mpz_ptr scratch);
 
 #endif

@@ -3,7 +3,6 @@
 #include "base/error.h"
 #include "weak_base.h"
 
-#include <stdint.h>
 #include <stdlib.h>
 
 static size_t *new_sizes(size_t count)
@@ -45,54 +44,86 @@ static fan_status list_moduli(fani_weak_split *split, const fani_weak_set *set, 
     return status;
 }
 
-static fan_status find_base(fani_weak_split *split, const fani_weak_set *set, mpz_srcptr gcds)
+/* The sharing moduli, each cut into what has the primes of its gcd and the rest: nobody else has a
+ * prime of that, so it is an element of the base as it is. */
+typedef struct cut_moduli {
+    fani_mpzs shared, rests;
+} cut_moduli;
+
+static fan_status cut(const fani_weak_split *split, const fani_weak_set *set, mpz_srcptr gcds,
+                      cut_moduli *parts)
 {
-    size_t count = split->shared_count;
-    mpz_srcptr *inputs = malloc((count + 1) * sizeof *inputs);
-    mpz_srcptr *hints = malloc((count + 1) * sizeof *hints);
-    fan_status status = inputs && hints ? FAN_OK : FAN_E_MEMORY;
-    if (!status) {
-        for (size_t s = 0; s < set->distinct.count; s++) {
-            size_t w = split->listed_of[s];
-            if (w < count) {
-                inputs[w] = split->listed.values + w;
-                hints[w] = gcds + s;
-            }
-        }
-        status = fani_weak_base(inputs, hints, count, &split->base);
+    mpz_t scratch;
+    fan_status status = fani_mpzs_resize(&parts->shared, split->shared_count);
+    if (status == FAN_OK)
+        status = fani_mpzs_resize(&parts->rests, split->shared_count);
+    if (status != FAN_OK)
+        return status;
+    mpz_init(scratch);
+    for (size_t s = 0; s < set->distinct.count; s++) {
+        size_t w = split->listed_of[s];
+        if (w >= split->shared_count)
+            continue;
+        mpz_srcptr modulus = split->listed.values + w;
+        mpz_ptr rest = parts->rests.values + w;
+        fani_weak_part_away(modulus, gcds + s, rest, scratch);
+        mpz_divexact(parts->shared.values + w, modulus, rest);
     }
-    free(inputs);
-    free(hints);
+    mpz_clear(scratch);
+    return FAN_OK;
+}
+
+/* Appends elements of one modulus each, where they are not 1. */
+static fan_status add_own(fani_weak_split *split, mpz_srcptr values, size_t first, size_t count)
+{
+    fan_status status = FAN_OK;
+    for (size_t i = 0; i < count && status == FAN_OK; i++) {
+        if (!mpz_cmp_ui(values + i, 1))
+            continue;
+        status = fani_mpzs_push(&split->base, values + i);
+        if (status == FAN_OK)
+            status = fani_weak_pairs_push(&split->pieces, first + i, split->base.count - 1);
+    }
     return status;
 }
 
-static int by_left_then_right(const void *a, const void *b)
+/* Finds the pieces of all listed moduli; one that only has copies is its own single piece. */
+static fan_status find_base(fani_weak_split *split, const cut_moduli *parts)
+{
+    size_t sharing = split->shared_count;
+    fan_status status = fani_weak_base(parts->shared.values, sharing, &split->base);
+    if (status == FAN_OK)
+        status = fani_weak_match(&parts->shared, &split->base, &split->pieces);
+    if (status == FAN_OK)
+        status = add_own(split, parts->rests.values, 0, sharing);
+    return status == FAN_OK ? add_own(split, split->listed.values + sharing, sharing,
+                                      split->listed.count - sharing)
+                            : status;
+}
+
+/* The pieces of a modulus ascend. */
+static int by_left_then_value(const void *a, const void *b, void *base)
 {
     const fani_weak_pair *x = a, *y = b;
     if (x->left != y->left)
         return x->left < y->left ? -1 : 1;
-    return (x->right > y->right) - (x->right < y->right);
+    return mpz_cmp((mpz_srcptr)base + x->right, (mpz_srcptr)base + y->right);
 }
 
-/* Finds the pieces of the sharing moduli; one that only has copies is its own single piece. */
-static fan_status find_pieces(fani_weak_split *split)
+static fan_status find_pieces(fani_weak_split *split, const fani_weak_set *set, mpz_srcptr gcds)
 {
-    fani_mpzs sharing = split->listed;
-    sharing.count = split->shared_count;
-    fan_status status = fani_weak_match(&sharing, &split->base, &split->pieces);
-    for (size_t w = split->shared_count; w < split->listed.count && !status; w++) {
-        status = fani_mpzs_push(&split->base, split->listed.values + w);
-        if (!status)
-            status = fani_weak_pairs_push(&split->pieces, w, split->base.count - 1);
-    }
-    if (status)
-        return status;
-    if (split->pieces.count > 1)
-        qsort(split->pieces.pairs, split->pieces.count, sizeof *split->pieces.pairs,
-              by_left_then_right);
+    cut_moduli parts = {0};
+    fan_status status = cut(split, set, gcds, &parts);
+    if (status == FAN_OK)
+        status = find_base(split, &parts);
+    fani_mpzs_free(&parts.shared);
+    fani_mpzs_free(&parts.rests);
     split->first_piece = new_sizes(split->listed.count + 1);
-    if (!split->first_piece)
+    if (status != FAN_OK || !split->first_piece)
         return FAN_E_MEMORY;
+    if (split->pieces.count > 1)
+        qsort_r(split->pieces.pairs, split->pieces.count, sizeof *split->pieces.pairs,
+                by_left_then_value, split->base.values);
     for (size_t k = 0; k < split->pieces.count; k++)
         split->first_piece[split->pieces.pairs[k].left + 1]++;
     for (size_t w = 0; w < split->listed.count; w++)
@@ -167,9 +198,7 @@ fan_status fani_weak_split_build(fani_weak_split *split, const fani_weak_set *se
         return status;
     status = list_moduli(split, set, gcds);
     if (!status)
-        status = find_base(split, set, gcds);
-    if (!status)
-        status = find_pieces(split);
+        status = find_pieces(split, set, gcds);
     if (!status)
         status = find_exponents(split);
     if (!status)

@@ -1,4 +1,5 @@
 #include "checks.h"
+#include "primorial.h"
 #include "small_ifma.h"
 
 #include <stdlib.h>
@@ -6,37 +7,47 @@
 enum { TINY_BITS = 1024 };
 
 struct fani_rsa_checker {
+    fani_isa isa;
+    unsigned digit_bits; /* 0: there are no tables yet */
     uint16_t primes[FANI_RSA_SMALL_PRIMES];
-    unsigned digit_bits;
     fani_rsa_ifma_table *ifma;   /* for AVX-512, and then no pairs; or NULL */
     fani_rsa_small_table *pairs; /* for anything else */
     fani_rsa_small_kernel *kernel;
     uint64_t *digits; /* of FANI_RSA_SMALL_NUMBERS numbers */
     size_t capacity;
-    mpz_t a, b, rest; /* scratch */
+    fani_rsa_primorial *primorial; /* to split by; NULL until then */
+    mpz_t a, b, rest;              /* scratch */
 };
 
-static bool make_tables(fani_rsa_checker *checker, fani_isa isa)
+static fan_status make_pairs(fani_rsa_checker *checker)
+{
+    checker->pairs = malloc(sizeof *checker->pairs);
+    if (!checker->pairs)
+        return FAN_E_MEMORY;
+    fani_rsa_small_table_make(checker->pairs, checker->primes);
+    checker->kernel = fani_rsa_small_scalar;
+#ifdef __x86_64__
+    if (checker->isa == FANI_ISA_AVX2)
+        checker->kernel = fani_rsa_small_avx2;
+#endif
+    checker->digit_bits = FANI_RSA_SMALL_DIGIT_BITS;
+    return FAN_OK;
+}
+
+static fan_status make_tables(fani_rsa_checker *checker)
 {
     fani_rsa_small_primes(checker->primes);
 #ifdef __x86_64__
-    if (isa == FANI_ISA_AVX512) {
-        checker->digit_bits = FANI_RSA_IFMA_DIGIT_BITS;
+    if (checker->isa == FANI_ISA_AVX512) {
         checker->ifma = malloc(sizeof *checker->ifma);
-        if (checker->ifma)
-            fani_rsa_ifma_table_make(checker->ifma, checker->primes);
-        return checker->ifma;
+        if (!checker->ifma)
+            return FAN_E_MEMORY;
+        fani_rsa_ifma_table_make(checker->ifma, checker->primes);
+        checker->digit_bits = FANI_RSA_IFMA_DIGIT_BITS;
+        return FAN_OK;
     }
-    checker->kernel = isa == FANI_ISA_AVX2 ? fani_rsa_small_avx2 : fani_rsa_small_scalar;
-#else
-    (void)isa;
-    checker->kernel = fani_rsa_small_scalar;
 #endif
-    checker->digit_bits = FANI_RSA_SMALL_DIGIT_BITS;
-    checker->pairs = malloc(sizeof *checker->pairs);
-    if (checker->pairs)
-        fani_rsa_small_table_make(checker->pairs, checker->primes);
-    return checker->pairs;
+    return make_pairs(checker);
 }
 
 fani_rsa_checker *fani_rsa_checker_new(fani_isa isa)
@@ -44,11 +55,9 @@ fani_rsa_checker *fani_rsa_checker_new(fani_isa isa)
     fani_rsa_checker *checker = calloc(1, sizeof *checker);
     if (!checker)
         return NULL;
+    checker->isa = isa;
     mpz_inits(checker->a, checker->b, checker->rest, NULL);
-    if (make_tables(checker, isa))
-        return checker;
-    fani_rsa_checker_free(checker);
-    return NULL;
+    return checker;
 }
 
 void fani_rsa_checker_free(fani_rsa_checker *checker)
@@ -56,6 +65,7 @@ void fani_rsa_checker_free(fani_rsa_checker *checker)
     if (!checker)
         return;
     mpz_clears(checker->a, checker->b, checker->rest, NULL);
+    fani_rsa_primorial_free(checker->primorial);
     free(checker->digits);
     free(checker->ifma);
     free(checker->pairs);
@@ -115,6 +125,8 @@ static fan_status find_small(fani_rsa_checker *c, mpz_srcptr moduli, size_t coun
 {
     bool found[FANI_RSA_SMALL_NUMBERS];
     size_t bits = 1;
+    if (!c->digit_bits && make_tables(c) != FAN_OK)
+        return FAN_E_MEMORY;
     for (size_t k = 0; k < count; k++)
         bits = mpz_sizeinbase(moduli + k, 2) > bits ? mpz_sizeinbase(moduli + k, 2) : bits;
     size_t digits = (bits + c->digit_bits - 1) / c->digit_bits;
@@ -173,14 +185,16 @@ static int compare(const void *left, const void *right)
 /* Moves the small primes of `rest` to the list. */
 static fan_status split_small(fani_rsa_checker *c, fani_mpzs *factors)
 {
-    fan_status status = FAN_OK;
-    for (size_t i = 0; status == FAN_OK && i < FANI_RSA_SMALL_PRIMES; i++) {
-        mpz_set_ui(c->a, c->primes[i]);
-        while (status == FAN_OK && mpz_divisible_ui_p(c->rest, c->primes[i])) {
-            mpz_divexact(c->rest, c->rest, c->a);
-            status = fani_mpzs_push(factors, c->a);
-        }
+    fani_mpzs divisors = {0};
+    if (!c->primorial && !(c->primorial = fani_rsa_primorial_new()))
+        return FAN_E_MEMORY;
+    fan_status status = fani_rsa_primorial_divisors(c->primorial, c->rest, &divisors);
+    for (size_t i = 0; status == FAN_OK && i < divisors.count; i++) {
+        mp_bitcnt_t power = mpz_remove(c->rest, c->rest, divisors.values + i);
+        for (; status == FAN_OK && power > 0; power--)
+            status = fani_mpzs_push(factors, divisors.values + i);
     }
+    fani_mpzs_free(&divisors);
     return status;
 }
 

@@ -13,10 +13,11 @@
 #include "kernel/gcd/trees.h"
 #include "small.h"
 
-/* The tables of the checks, of about 1.2 MB; read-only once made. */
+/* The checks with their tables, of about 1.2 MB, which are made when they are needed for the first
+ * time: that takes about a millisecond. */
 typedef struct fani_rsa_checker fani_rsa_checker;
 
-/* NULL: out of memory. Takes about a millisecond. */
+/* NULL: out of memory. */
 fani_rsa_checker *fani_rsa_checker_new(fani_isa isa);
 
 /* NULL is accepted. */
