@@ -402,7 +402,8 @@ static unsigned char *bytes_of_hex(const char *digits, size_t *size)
     memset(bytes, 0, *size + 1);
     for (size_t i = 0; i < count; i++) {
         unsigned c = (unsigned char)digits[i], value = (c & 15) + 9 * (c >> 6);
-        bytes[(i + odd) / 2] = (unsigned char)(bytes[(i + odd) / 2] << 4 | value);
+        unsigned before = bytes[(i + odd) / 2];
+        bytes[(i + odd) / 2] = (unsigned char)(before << 4 | value);
     }
     return bytes;
 }

@@ -127,7 +127,8 @@ static void expect_base(const known *k, fani_mpzs *want)
         }
         ASSERT_I64(fani_mpzs_push(want, element), FAN_OK);
     }
-    qsort(want->values, want->count, sizeof *want->values, by_value);
+    if (want->count > 1)
+        qsort(want->values, want->count, sizeof *want->values, by_value);
     mpz_clears(element, power, NULL);
 }
 
