@@ -52,6 +52,19 @@ static fan_status find_shared(const fani_weak_known *known, fani_mpzs *shared)
     return status;
 }
 
+/* Gives what a known modulus has met now the primes, too, that it has shared before. */
+static void join_earlier(fani_weak_known *known)
+{
+    const fani_known_file *file = &known->file;
+    for (size_t i = 0, j = 0; i < known->met.gcds.count; i++) {
+        mpz_ptr met = known->met.gcds.values + i;
+        while (j < file->gcds.count && file->listed[j] < known->met.slots[i])
+            j++;
+        if (j < file->gcds.count && file->listed[j] == known->met.slots[i])
+            mpz_lcm(met, met, file->gcds.values + j);
+    }
+}
+
 static fan_status find_met(fani_weak_known *known, fan_error *error)
 {
     fani_mpzs shared = {0};
@@ -66,6 +79,8 @@ static fan_status find_met(fani_weak_known *known, fan_error *error)
     else if (shared.count)
         status =
             fani_known_meet(known->run, &known->file, fani_tree_root(&tree), &known->met, error);
+    if (status == FAN_OK)
+        join_earlier(known);
     fani_tree_free(&tree);
     fani_mpzs_free(&shared);
     return status;
@@ -300,18 +315,21 @@ static fan_status join_input(const fani_weak_known *known, const told_keys *told
 
 /* ---- Findings -------------------------------------------------------------------------------- */
 
-/* A common part that is known of a modulus; NULL: none. */
+/* The number of a slot in a sorted list of them; NULL: it is not there. */
+static mpz_srcptr find_slot(const fani_mpzs *values, const uint64_t *slots, uint64_t slot)
+{
+    size_t at = place_of(slots, values->count, slot);
+    return at < values->count && slots[at] == slot ? values->values + at : NULL;
+}
+
+/* A divisor of a modulus that has all primes which it shares with others; NULL: it shares none. */
 static mpz_srcptr known_part(const fani_weak_known *known, uint64_t slot)
 {
     const fani_known_file *file = &known->file;
     if (slot >= file->head.distinct)
         return known->gcds.values + (slot - file->head.distinct);
-    size_t listed = file->gcds.count, met = known->met.gcds.count;
-    size_t at = place_of(file->listed, listed, slot);
-    if (at < listed && file->listed[at] == slot)
-        return file->gcds.values + at;
-    at = place_of(known->met.slots, met, slot);
-    return at < met && known->met.slots[at] == slot ? known->met.gcds.values + at : NULL;
+    mpz_srcptr met = find_slot(&known->met.gcds, known->met.slots, slot);
+    return met ? met : find_slot(&file->gcds, file->listed, slot);
 }
 
 static fan_status describe(const fani_weak_known *known, const told_keys *told,

@@ -90,7 +90,7 @@ static void list(saving *s, uint64_t slot, mpz_srcptr part)
     s->parts[s->listed++] = part;
 }
 
-/* Both lists ascend; a modulus of both keeps its old entry. */
+/* Both lists ascend; of a modulus of both, what it met now has all primes. */
 static fan_status make_listed(saving *s, fan_error *error)
 {
     const fani_weak_known *known = s->known;
@@ -102,7 +102,7 @@ static fan_status make_listed(saving *s, fan_error *error)
     if (!s->slots || !s->parts)
         return no_memory(error);
     while (i < old || j < met) {
-        if (j == met || (i < old && file->listed[i] <= known->met.slots[j])) {
+        if (j == met || (i < old && file->listed[i] < known->met.slots[j])) {
             list(s, file->listed[i], file->gcds.values + i);
             i++;
         } else {

@@ -246,7 +246,7 @@ FAN_TEST(job_weakkeys_known, nothing_is_said_again_where_only_the_number_of_part
 FAN_TEST(job_weakkeys_known, invalid_keys_and_none_at_all_are_known_too)
 {
     begin_state();
-    expect_run("", "", "");
+    expect_run("", "", "0 keys read, 0 RSA, 0 weak, a new state");
     expect_run("0\n1\n28a3\n",
                "@/keys:1: invalid 0 bits, the number 0\n@/keys:2: invalid 1 bits, the number 1\n",
                "3 keys read, 1 RSA, 0 weak, 2 invalid");

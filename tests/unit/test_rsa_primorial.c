@@ -133,9 +133,9 @@ FAN_TEST(rsa_primorial, what_only_the_product_shares_leaves_the_gcds)
         for (size_t i = 0; i < count; i++) {
             unsigned weakness = 0;
             EXPECT_TRUE(!mpz_cmp(want.values + i, got.values + i));
-            EXPECT_I64(fani_rsa_check(checker, list.values + i, 1, FAN_WEAKKEYS_SMALL_FACTOR,
-                                      &weakness),
-                       FAN_OK);
+            EXPECT_I64(
+                fani_rsa_check(checker, list.values + i, 1, FAN_WEAKKEYS_SMALL_FACTOR, &weakness),
+                FAN_OK);
             EXPECT_I64(has_small[i], weakness != 0);
             seen[has_small[i]]++;
         }
