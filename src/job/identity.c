@@ -33,6 +33,7 @@ static bool changes_output(fani_key key)
     case FANI_KEY_BREAK_LOCK:
     case FANI_KEY_JOBLOG:
     case FANI_KEY_CAPTURE_LIMIT:
+    case FANI_KEY_METHOD:
     case FANI_KEY_ISA: /* part of the machine, where it does */
         return false;
     default:

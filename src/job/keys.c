@@ -225,6 +225,18 @@ static const key_entry table[FANI_KEY_COUNT] = {
           "--output, else $TMPDIR or /tmp)",
           false},
          .rule = RULE_PATH},
+    [FANI_KEY_METHOD] = {{"method", "weakkeys", "WHICH",
+                          "how keys are compared: levels (of one tree, over the workers), ring (a "
+                          "tree a worker) or auto (default: a ring over ranks, else levels)",
+                          false},
+                         .rule = RULE_CHOICE,
+                         .choices = "auto levels ring"},
+    [FANI_KEY_KNOWN] = {{"known", "weakkeys", "STATE",
+                         "add the keys to those that the file STATE knows, and print what is new: "
+                         "weak new keys, and known ones that became weak; a STATE that does not "
+                         "exist is created",
+                         false},
+                        .rule = RULE_PATH},
     [FANI_KEY_RESUME] =
         {{"resume", "*", NULL,
           "go on with the run that writes the same --output file; without one begin", false},

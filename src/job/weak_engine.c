@@ -85,18 +85,24 @@ static fan_status add(engine *e, level *next, mpz_srcptr value, fan_error *error
     return fani_weak_level_add(next, &e->writes, mpz_limbs_read(value), size, size, error);
 }
 
-/* A node without a neighbour is on the next level as it is. */
-static fan_status carry_last(engine *e, const level *from, level *to, fan_error *error)
+/* Adds integer i of another list as it is. */
+static fan_status carry(engine *e, const level *from, size_t i, level *to, fan_error *error)
 {
-    size_t last = fani_weak_level_count(from) - 1, size = fani_weak_level_size(from, last);
+    size_t size = fani_weak_level_size(from, i);
     mp_limb_t *limbs = malloc((size + 1) * sizeof *limbs);
     if (!limbs)
         return fani_error_set(error, FAN_E_MEMORY, "no memory for a node of the trees");
-    fan_status status = fani_weak_level_read(from, last, limbs, error);
+    fan_status status = fani_weak_level_read(from, i, limbs, error);
     if (status == FAN_OK)
         status = fani_weak_level_add(to, &e->writes, limbs, size, size, error);
     free(limbs);
     return status;
+}
+
+/* A node without a neighbour is on the next level as it is. */
+static fan_status carry_last(engine *e, const level *from, level *to, fan_error *error)
+{
+    return carry(e, from, fani_weak_level_count(from) - 1, to, error);
 }
 
 static size_t largest(const level *of)
@@ -327,20 +333,44 @@ static fan_status begin_fractions(engine *e, fan_error *error)
                  fani_weak_level_limbs(nodes) + count, error);
 }
 
+/* Puts what the moduli outside leave behind the sums. */
+static fan_status add_outside(engine *e, fan_error *error)
+{
+    fan_executor *executor = e->run->executor;
+    level *top = &e->products[e->top];
+    mpz_t residue;
+    mpz_init(residue);
+    fan_status status = fani_weak_level_load(top, executor, error);
+    if (status == FAN_OK)
+        status = e->outside->residue(e->outside->user, &top->packer, residue, error);
+    size_t count = fani_weak_level_count(&e->sums);
+    if (status == FAN_OK)
+        status = begin(e, &e->next_sums, FANI_WEAK_SUMS, e->top + 1, count + 1,
+                       fani_weak_level_limbs(&e->sums) + mpz_size(residue), error);
+    for (size_t i = 0; i < count && status == FAN_OK; i++)
+        status = carry(e, &e->sums, i, &e->next_sums, error);
+    if (status == FAN_OK)
+        status = add(e, &e->next_sums, residue, error);
+    mpz_clear(residue);
+    return status == FAN_OK ? finish(e, &e->sums, &e->next_sums, error) : status;
+}
+
 /* The sums are not needed any more. */
 static fan_status find_roots(engine *e, fan_error *error)
 {
     level *top = &e->products[e->top];
     size_t most = largest(top);
-    fani_weak_items items = {
-        .task = &fani_task_weakkeys_root,
-        .what = "root",
-        .take = take_fraction,
-        .count = fani_weak_level_count(top),
-        .first = top,
-        .second = &e->sums,
-        .need = {.reply = (uint64_t)most * WORD, .work = fani_space_root(most, most)}};
-    fan_status status = begin_fractions(e, error);
+    fani_weak_items items = {.task = &fani_task_weakkeys_root,
+                             .what = "root",
+                             .take = take_fraction,
+                             .count = fani_weak_level_count(top),
+                             .first = top,
+                             .second = &e->sums,
+                             .need = {.reply = (uint64_t)most * WORD,
+                                      .work = fani_space_root(most, e->outside ? 2 * most : most)}};
+    fan_status status = e->outside ? add_outside(e, error) : FAN_OK;
+    if (status == FAN_OK)
+        status = begin_fractions(e, error);
     if (status == FAN_OK)
         status = fani_weak_engine_map(e, &items, error);
     if (status == FAN_OK)
@@ -516,14 +546,15 @@ static fan_status prepare(engine *e, fan_error *error)
 }
 
 fan_status fani_weak_engine_run(fani_job_run *run, const fani_mpzs *distinct,
-                                const fani_weak_store *store, const fani_weak_memory *memory,
-                                fani_mpzs *gcds, fan_error *error)
+                                const fani_weak_circumstances *circumstances, fani_mpzs *gcds,
+                                fan_error *error)
 {
     engine e = {.run = run,
                 .distinct = distinct,
                 .gcds = gcds,
-                .store = store,
-                .memory = memory,
+                .store = circumstances->store,
+                .memory = circumstances->memory,
+                .outside = circumstances->outside,
                 .kept_ns = fani_clock_ns(),
                 .block_keys = fani_weak_engine_block(distinct->count)};
     if (!distinct->count)

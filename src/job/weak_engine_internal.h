@@ -26,6 +26,7 @@ struct fani_weak_engine {
     fani_mpzs *gcds;
     const fani_weak_store *store;
     const fani_weak_memory *memory;
+    const fani_weak_outside *outside; /* NULL: none */
     bool in_files;
     fan_pool *pool; /* of levels in files */
     fani_weak_writes writes;

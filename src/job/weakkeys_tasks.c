@@ -3,7 +3,8 @@
  *
  *   product    first: the moduli. Block i gives a pack of its product and its sum
  *   multiply   first: the products of a level, second: its sums. Of pair i / 3: P P', S P' or S' P
- *   root       first, second: as before, of one node or two. Node i gives its fraction
+ *   root       first, second: as before, of one node or two. Node i gives its fraction. Where
+ *              `second` has one number more, that is a factor of all others
  *   step       first: the products of a level, second: the fractions of the level above. Node i,
  *              which has a sibling, gives its fraction
  *   block      first: the moduli, second: the fractions of the blocks. Block i gives the gcds, in
@@ -21,6 +22,7 @@
 #include <string.h>
 
 #include "job/weak_engine.h"
+#include "kernel/gcd/reciprocal.h"
 #include "kernel/gcd/scaled.h"
 #include "kernel/gcd/weak.h"
 #include "kernel/gcd/weak_codec.h"
@@ -284,25 +286,43 @@ static fan_status reply_padded(fan_run *run, size_t i, mpz_srcptr value, size_t 
     return status;
 }
 
+/* others = what node number `node` is compared with: the other node, and what is outside. */
+static fan_status find_others(const material *m, size_t node, mpz_ptr others)
+{
+    size_t count = m->first.count;
+    mpz_t sibling = {0}, outside = {0};
+    mpz_set_ui(others, 1);
+    if (count == 2) {
+        fani_weak_pack_view(&m->first, 1 - node, sibling);
+        mpz_set(others, sibling);
+    }
+    if (m->second.count == count)
+        return FAN_OK;
+    fani_weak_pack_view(&m->second, count, outside);
+    if (count == 2)
+        return fani_multiply(fani_multiplier_best(), others, sibling, outside);
+    mpz_set(others, outside);
+    return FAN_OK;
+}
+
 static fan_status root_of(fan_run *run, size_t i, const material *m)
 {
     size_t count = m->first.count, node = (size_t)m->item; /* always shared */
-    mpz_t fraction, product = {0}, sum = {0}, others = {0};
-    if (m->carries || count < 1 || count > 2 || m->second.count != count || m->item >= count)
+    mpz_t fraction, others, product = {0}, sum = {0};
+    if (m->carries || count < 1 || count > 2 || m->second.count < count ||
+        m->second.count > count + 1 || m->item >= count)
         return FAN_E_PROTOCOL;
-    static const mp_limb_t one = 1;
-    (void)mpz_roinit_n(others, &one, 1);
-    if (count == 2)
-        fani_weak_pack_view(&m->first, 1 - node, others);
     fani_weak_pack_view(&m->first, node, product);
     fani_weak_pack_view(&m->second, node, sum);
-    if (!mpz_sgn(product) || !mpz_sgn(sum) || !mpz_sgn(others))
-        return FAN_E_PROTOCOL;
-    mpz_init(fraction);
-    fan_status status = fani_scaled_root(fani_multiplier_best(), fraction, sum, product, others);
+    mpz_inits(fraction, others, NULL);
+    fan_status status = find_others(m, node, others);
+    if (status == FAN_OK && (!mpz_sgn(product) || !mpz_sgn(sum) || !mpz_sgn(others)))
+        status = FAN_E_PROTOCOL;
+    if (status == FAN_OK)
+        status = fani_scaled_root(fani_multiplier_best(), fraction, sum, product, others);
     if (status == FAN_OK)
         status = reply_padded(run, i, fraction, fani_scaled_size(product));
-    mpz_clear(fraction);
+    mpz_clears(fraction, others, NULL);
     return status;
 }
 
@@ -360,7 +380,7 @@ const fan_task fani_task_weakkeys_product = {
     .name = "weakkeys.product", .version = 3, .run = run_product};
 const fan_task fani_task_weakkeys_multiply = {
     .name = "weakkeys.multiply", .version = 3, .run = run_multiply};
-const fan_task fani_task_weakkeys_root = {.name = "weakkeys.root", .version = 1, .run = run_root};
+const fan_task fani_task_weakkeys_root = {.name = "weakkeys.root", .version = 2, .run = run_root};
 const fan_task fani_task_weakkeys_step = {.name = "weakkeys.step", .version = 2, .run = run_step};
 const fan_task fani_task_weakkeys_block = {
     .name = "weakkeys.block", .version = 3, .run = run_block};

@@ -269,7 +269,8 @@ static uint64_t run_scan(scan *s, const how *h, const fani_weak_memory *memory, 
     EXPECT_I64(fan_executor_open(&options, &executor, NULL), FAN_OK);
     fani_job_run run = {.job = s->job, .executor = executor, .result = &result};
     run.events = (fan_job_events){.stop = h->stop, .user = h->user};
-    fan_status status = fani_weak_engine_run(&run, &s->keys, &s->store, memory, &gcds, error);
+    const fani_weak_circumstances circumstances = {.store = &s->store, .memory = memory};
+    fan_status status = fani_weak_engine_run(&run, &s->keys, &circumstances, &gcds, error);
     EXPECT_TRUE(status == expected || (h->may_end && status == FAN_OK));
     if (status == FAN_OK)
         EXPECT_U64(gcds.count, s->keys.count);
