@@ -29,6 +29,9 @@ typedef struct fani_weak_args {
     uint64_t block_keys;
 } fani_weak_args;
 
+/* How many moduli a block has, of so many. */
+size_t fani_weak_engine_block(size_t count);
+
 /* Moduli that the scan's are compared with and that are not among them (weak_known.h). */
 typedef struct fani_weak_outside {
     /* residue (initialized by the caller) = something positive that is congruent to their product
@@ -47,8 +50,6 @@ typedef struct fani_weak_circumstances {
     const fani_weak_memory *memory;   /* what there is; with a limit the store has a place */
     const fani_weak_outside *outside; /* NULL: there are none */
 } fani_weak_circumstances;
-/* How many moduli a block has, of so many. */
-size_t fani_weak_engine_block(size_t count);
 
 /* What the moduli and how they are cut hash to: a store's identity. */
 uint64_t fani_weak_engine_identity(const fani_mpzs *distinct);

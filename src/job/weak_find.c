@@ -23,9 +23,9 @@ fan_status fani_weak_find_check(const fan_job *job, fan_error *error)
 
 void fani_weak_find_clear(const fani_job_run *run)
 {
-    fani_weak_scratch scratch; /* an earlier run may have had another one, or none */
+    fani_weak_scratch scratch;
     fani_weak_ring_store_clear(run->output);
-    fani_weak_engine_clear(&(fani_weak_store){.base = run->output});
+    fani_weak_engine_clear(&(fani_weak_store){.base = run->output}); /* of another --scratch */
     if (fani_weak_scratch_open(run, &scratch, NULL) != FAN_OK)
         return; /* what can't be found is in nobody's way */
     fani_weak_engine_clear(&(fani_weak_store){.base = scratch.base});

@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "kernel/gcd/space.h"
 
-enum { WORD = sizeof(mp_limb_t), BLOCKS_MAX = 64 };
+enum { WORD = sizeof(mp_limb_t), BLOCKS_MAX = 64, IO_THREADS = 3 };
 
 #define MIB (UINT64_C(1) << 20)
 
@@ -18,7 +18,8 @@ enum { WORD = sizeof(mp_limb_t), BLOCKS_MAX = 64 };
 #define WORKER_BYTES (12 * MIB)
 #define RANK_BYTES (40 * MIB)
 #define SLACK_BYTES (6 * MIB)
-#define KEY_BYTES 96 /* of a key besides its limbs, in lists of integers */
+#define HEAP_BYTES (2 * MIB) /* of a thread's own heap, what lies between blocks in use */
+#define KEY_BYTES 96         /* of a key besides its limbs, in lists of integers */
 
 /* An executor's queue has room for 256 MiB, and a reply is 2^31 - 1 - 4096 bytes at most
  * (fanfold/executor.h). */
@@ -70,6 +71,7 @@ fani_weak_memory fani_weak_memory_of(const fani_job_run *run)
     m.base = fani_weak_memory_now() + (ranks - 1) * RANK_BYTES;
     m.workers = able & FAN_CAP_SPANS_HOSTS ? stats.workers / stats.ranks * ranks : stats.workers;
     m.item_max = QUEUE_BYTES / (stats.workers + 1);
+    m.base += ((uint64_t)m.workers + IO_THREADS) * HEAP_BYTES;
     if (!(able & FAN_CAP_SHARES_MEMORY)) {
         m.copies = 4;
         m.shares = 2;

@@ -205,6 +205,23 @@ static fani_weak_memory tight(const fani_mpzs *keys, size_t block_keys, unsigned
     return memory;
 }
 
+/* As many items as have room and not one more, but always one. */
+FAN_TEST(weak_need, items_on_their_way_fit_into_the_limit)
+{
+    fani_weak_memory memory = {.workers = 3, .copies = 2, .shares = 1, .base = 1000};
+    fani_weak_item item = {.held = 50, .bytes = 400, .reply = 200, .work = 90000};
+    EXPECT_TRUE(fani_weak_in_flight(&memory, &item) == SIZE_MAX);
+    size_t most = 0;
+    for (memory.limit = 1; memory.limit < UINT64_C(1) << 26; memory.limit += memory.limit / 9 + 1) {
+        size_t count = fani_weak_in_flight(&memory, &item);
+        EXPECT_TRUE(count >= 1 && count >= most);
+        EXPECT_TRUE(count == 1 || fani_weak_need(&memory, &item, count) <= memory.limit);
+        EXPECT_TRUE(count == 7 || fani_weak_need(&memory, &item, count + 1) > memory.limit);
+        most = count;
+    }
+    EXPECT_U64(most, 7);
+}
+
 typedef struct scan {
     fani_mpzs keys, want;
     fan_job *job;
@@ -252,9 +269,8 @@ static uint64_t run_scan(scan *s, const how *h, const fani_weak_memory *memory, 
     EXPECT_I64(fan_executor_open(&options, &executor, NULL), FAN_OK);
     fani_job_run run = {.job = s->job, .executor = executor, .result = &result};
     run.events = (fan_job_events){.stop = h->stop, .user = h->user};
-    fan_status status = fani_weak_engine_run(
-        &run, &s->keys, &(fani_weak_circumstances){.store = &s->store, .memory = memory}, &gcds,
-        error);
+    const fani_weak_circumstances circumstances = {.store = &s->store, .memory = memory};
+    fan_status status = fani_weak_engine_run(&run, &s->keys, &circumstances, &gcds, error);
     EXPECT_TRUE(status == expected || (h->may_end && status == FAN_OK));
     if (status == FAN_OK)
         EXPECT_U64(gcds.count, s->keys.count);

@@ -25,8 +25,8 @@ enum { FIRST_RECIPROCAL = 150 };
 fan_status fani_multiply(const fani_multiplier *m, mpz_ptr out, mpz_srcptr a, mpz_srcptr b)
 {
     size_t an = mpz_size(a), bn = mpz_size(b), size = an + bn;
-    bool negative = (mpz_sgn(a) < 0) != (mpz_sgn(b) < 0);
     bool cyclic = (an < bn ? an : bn) >= m->cyclic_from && m->cyclic_size(size);
+    bool negative = (mpz_sgn(a) < 0) != (mpz_sgn(b) < 0);
     if (an == 0 || bn == 0) {
         mpz_set_ui(out, 0);
         return FAN_OK;
@@ -179,6 +179,8 @@ fan_status fani_reciprocal_remainder(const fani_multiplier *m, mpz_ptr x, mpz_sr
 {
     size_t size = mpz_size(x), groups = size > 2 * n - 1 ? (size - n - 1) / (n - 1) : 0;
     fan_status status = FAN_OK;
+    if (groups == 0)
+        return reduce(m, x, divisor, reciprocal, n);
     mpz_t top, group;
     mpz_inits(top, group, NULL);
     mpz_tdiv_q_2exp(top, x, BITS(groups * (n - 1)));

@@ -29,8 +29,8 @@ uint64_t fani_space_step(size_t parent, size_t sibling)
     return scratch_of(parent + 2) + ((uint64_t)2 * parent + sibling) * WORD;
 }
 
-/* scaled_root.c: the largest product, a plan or two of half its length, and eight numbers of the
- * divisor's length where it reduces; making the reciprocal takes less. */
+/* scaled_root.c, reciprocal.c: the largest product, a plan or two of half its length, and eight
+ * numbers of the divisor's length where it reduces; making the reciprocal takes less. */
 uint64_t fani_space_root(size_t product, size_t others)
 {
     size_t n = product + 1, most = n + (others > n ? others : n);

@@ -1,6 +1,6 @@
 /* How much memory the work on scaled remainder trees takes, in bytes, besides what it is given:
- * rather too much than too little (tests/unit/test_weak_need.c). For those who must fit several of
- * them into what there is. */
+ * rather too much than too little (tests/cli/test_weakkeys_memory.sh). For those who must fit
+ * several of them into what there is. */
 #ifndef FANI_GCD_SPACE_H
 #define FANI_GCD_SPACE_H
 
