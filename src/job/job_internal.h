@@ -163,7 +163,7 @@ struct fani_job_run {
     struct fani_weak_known *known; /* weak_known.h; NULL: no state is read */
     struct fani_staging *staging;  /* staging.h; NULL: nothing is copied near */
     fani_format format;
-    bool timed; /* records have their times (timings.h) */
+    bool timed;                    /* records have their times (timings.h) */
     struct fani_weak_times *times; /* of a weakkeys run that has them (weak_times.h), or NULL */
     bool header_written;
     bool published;   /* and nothing was begun since */

@@ -28,14 +28,14 @@ void fani_weak_times_end(const fani_job_run *run, fani_weak_phase phase)
 void fani_weak_times_end_scan(const fani_job_run *run)
 {
     if (run->times)
-        fani_weak_times_end(run, run->times->seen[FANI_WEAK_ROOT] ? FANI_WEAK_DOWN
-                                                                  : FANI_WEAK_SCAN);
+        fani_weak_times_end(run,
+                            run->times->seen[FANI_WEAK_ROOT] ? FANI_WEAK_DOWN : FANI_WEAK_SCAN);
 }
 
 void fani_weak_times_note(const fani_job_run *run)
 {
-    static const char *const names[FANI_WEAK_PHASES] = {
-        "read", "sort", "up", "root", "down", "scan", "split", "check", "write"};
+    static const char *const names[FANI_WEAK_PHASES] = {"read", "sort",  "up",    "root", "down",
+                                                        "scan", "split", "check", "write"};
     char text[NOTE_MAX] = "seconds:";
     if (!run->times || !run->events.note)
         return;

@@ -61,9 +61,9 @@ void fani_weakkeys_input_free(fani_weakkeys_input *input);
 /* ---- weakkeys_checks.c ----------------------------------------------------------------------- */
 
 /* Before and after a scan of the set: the product of the small primes takes part in it as one more
- * modulus, where keys are checked and that is cheaper than to look for them in each key (kernel/rsa/primorial.h). After
- * it the set is as it was, the gcds are those of its moduli alone, and input->has_small is known.
- * The set must be all that is scanned. FAN_E_MEMORY. */
+ * modulus, where keys are checked and that is cheaper than to look for them in each key
+ * (kernel/rsa/primorial.h). After it the set is as it was, the gcds are those of its moduli alone,
+ * and input->has_small is known. The set must be all that is scanned. FAN_E_MEMORY. */
 fan_status fani_weakkeys_join_primes(const fani_job_run *run, fani_weakkeys_input *input,
                                      fani_weak_set *set, fan_error *error);
 fan_status fani_weakkeys_part_primes(fani_weakkeys_input *input, fani_weak_set *set,
