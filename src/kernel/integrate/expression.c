@@ -89,6 +89,7 @@ static fan_status build(const char *text, const fan_expression_names *names, fan
 {
     fani_tree tree = {0};
     fan_status status = fani_expression_tree(text, names, &tree, error);
+    made->kernels = fani_kernels_of(fani_isa_wanted());
     if (status == FAN_OK)
         status = keep_names(made, names, error);
     if (status == FAN_OK)
