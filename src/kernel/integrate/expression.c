@@ -49,6 +49,7 @@ static fan_status keep_names(fan_expression *e, const fan_expression_names *name
 {
     e->variable_count = names->variable_count;
     e->parameter_count = names->parameter_count;
+    e->output_count = 1;
     size_t size = 1;
     for (size_t i = 0; i < names->variable_count; i++)
         size += strlen(names->variables[i]) + 1;

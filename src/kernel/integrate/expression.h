@@ -61,8 +61,8 @@ enum {
     X(FABS, "fabs", 1, fabs(a))                                                                    \
     X(FDIM, "fdim", 2, fdim(a, b))                                                                 \
     X(FLOOR, "floor", 1, floor(a))                                                                 \
-    X(FMAX, "fmax", 2, fani_fmax(a, b))                                                                 \
-    X(FMIN, "fmin", 2, fani_fmin(a, b))                                                                 \
+    X(FMAX, "fmax", 2, fani_fmax(a, b))                                                            \
+    X(FMIN, "fmin", 2, fani_fmin(a, b))                                                            \
     X(FMOD, "fmod", 2, fmod(a, b))                                                                 \
     X(HYPOT, "hypot", 2, hypot(a, b))                                                              \
     X(J0, "j0", 1, j0(a))                                                                          \
@@ -151,7 +151,7 @@ typedef struct fani_instruction {
 
 struct fan_expression {
     fani_kernel *const *kernels;
-    size_t variable_count, parameter_count;
+    size_t variable_count, parameter_count, output_count;
     char *variable_names; /* one after the other, each with its NUL */
     fani_instruction *program;
     size_t length; /* of the program */

@@ -3,11 +3,13 @@
  *
  *     fused(a, b, c)         a * b + c, rounded once
  *     up down nearest chop   to integers, as ceil, floor, rint and trunc
+ *     scale(a, n)            a * 2^n, rounded once; whole n between -1500 and 1500
+ *     smaller_of greater_of  of a NaN and a number the second
  *     bits, to_bits, to_vec  integers of 64 bits, lane by lane, and back
  *
  * The polynomials were fitted by weighted least squares at Chebyshev's points, coefficient by
  * coefficient: each was rounded before the next ones were fitted. Their relative errors are 2^-61
- * (sin) and 2^-63 (exp); the functions are within 2 ulp. Reduction: Cody and Waite, Software Manual
+ * (sin) and 2^-57 (exp); the functions are within 2 ulp. Reduction: Cody and Waite, Software Manual
  * for the Elementary Functions (1980), with fused products. */
 
 /* ---- sin and cos ----------------------------------------------------------------------------- */
@@ -39,7 +41,7 @@ static inline vec polynomial(vec z, const double *coefficients, int count)
 static inline vec sine_near_0(vec r)
 {
     static const double coefficients[] = {
-        -0x1.5555555555555p-3,  0x1.11111111110c9p-7,  -0x1.a01a01a014eb7p-13,
+        -0x1.5555555555555p-3,  0x1.11111111110c9p-7,   -0x1.a01a01a014eb7p-13,
         0x1.71de3a52aac6ap-19,  -0x1.ae6454d969070p-26, 0x1.6123ce53c2b19p-33,
         -0x1.ae43dd59a4290p-41, 0x1.883c31f7683b0p-49,
     };
@@ -72,16 +74,15 @@ static inline vec sine(vec a)
     return flip(flip(s, sign_of(a)), lowest_bit_as_sign(shifted));
 }
 
-/* cos(x) = -(-1)^n sin(x - (n + 1/2) pi). */
+/* cos(x) = (-1)^n sin(x - (n - 1/2) pi). */
 static inline vec cosine(vec a)
 {
     static const double half_pi[3] = {0x1.921fb54442d18p+0, 0x1.1a62633145c07p-54,
                                       -0x1.f1976b7ed8fbcp-110};
-    const vec x = magnitude(a);
-    const vec shifted = fused(x, spread(M_1_PI), spread(-0.5)) + spread(shift_to_integer);
+    const vec shifted = fused(a, spread(M_1_PI), spread(0.5)) + spread(shift_to_integer);
     const vec n = shifted - spread(shift_to_integer);
-    const vec r = reduce(x, fused(n, spread(2), spread(1)), half_pi);
-    return flip(flip(sine_near_0(r), sign_of(spread(-1))), lowest_bit_as_sign(shifted));
+    const vec r = reduce(a, fused(n, spread(2), spread(-1)), half_pi);
+    return flip(sine_near_0(r), lowest_bit_as_sign(shifted));
 }
 
 #define TRIGONOMETRIC(op, here, libm)                                                              \
@@ -107,33 +108,23 @@ TRIGONOMETRIC(COS, cosine, cos)
 
 /* ---- exp ------------------------------------------------------------------------------------- */
 
-/* 2^n of the integers in the last bits of `shifted`. */
-static inline vec power_of_2(vec shifted)
-{
-    return to_vec((to_bits(shifted) + 1023) << 52);
-}
-
-/* The power of 2 is multiplied in two steps: the result may be subnormal, or nearly overflow. What
- * is beyond either end is infinite or 0 at +-1000 already. */
+/* What is beyond either end is infinite or 0 at +-1000 already. */
 static inline vec exponential(vec a)
 {
     static const double coefficients[] = {
-        0x1.0000000000000p-1,  0x1.555555555555cp-3,  0x1.5555555555541p-5,  0x1.111111110ea07p-7,
-        0x1.6c16c16c1fa94p-10, 0x1.a01a01b43d5e6p-13, 0x1.a01a0176ed425p-16, 0x1.71ddee88cef89p-19,
-        0x1.27e540bafda4cp-22, 0x1.af6e563b98f85p-26, 0x1.1ed992b527a6bp-29,
+        0x1.000000000000bp-1,  0x1.555555555550fp-3,  0x1.55555555502a5p-5,  0x1.1111111122b4bp-7,
+        0x1.6c16c1852a48cp-10, 0x1.a01a014496235p-13, 0x1.a01997cc2e85dp-16, 0x1.71deec6ff3daep-19,
+        0x1.28af3c6d7e1a8p-22, 0x1.add75135de3f6p-26,
     };
     enum { COUNT = sizeof coefficients / sizeof *coefficients };
     static const double ln_2[3] = {0x1.62e42fefa39efp-1, 0x1.abc9e3b39803fp-56, 0};
     const vec shift = spread(shift_to_integer);
-    vec x = choose(less(spread(1000), a), spread(1000), a);
-    x = choose(less(x, spread(-1000)), spread(-1000), x);
+    const vec x = greater_of(spread(-1000), smaller_of(spread(1000), a));
     const vec n = fused(x, spread(M_LOG2E), shift) - shift;
     vec r = fused(n, spread(-ln_2[0]), x);
     r = fused(n, spread(-ln_2[1]), r);
     const vec p = fused(r * r, polynomial(r, coefficients, COUNT), r) + spread(1);
-    const vec half = fused(n, spread(0.5), shift);
-    const vec rest = n - (half - shift);
-    return p * power_of_2(half) * power_of_2(rest + shift);
+    return scale(p, n);
 }
 VECTORS(EXP, exponential(A))
 

@@ -1,5 +1,5 @@
-/* The reference kernels: any machine, libm for the functions. They fold constants, and the others are
- * held against them. */
+/* The reference kernels: any machine, libm for the functions. They fold constants, and the others
+ * are held against them. */
 #include <math.h>
 
 #include "expression.h"

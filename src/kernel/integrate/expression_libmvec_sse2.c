@@ -1,4 +1,5 @@
-/* The kernels for any x86-64: vectors of two. It has no fused multiply-add: libmvec's are the only functions. */
+/* The kernels for any x86-64: vectors of two. It has no fused multiply-add: libmvec's are the only
+ * functions. */
 #include <emmintrin.h>
 #include <math.h>
 

@@ -112,7 +112,8 @@ static fan_status make_power(parser *p, uint32_t base, uint32_t exponent, uint32
 {
     const fani_node *nodes = p->tree->nodes;
     const fani_node *e = &nodes[exponent];
-    if (e->op != FANI_OP_CONSTANT || nodes[base].op == FANI_OP_CONSTANT || !is_short_power(e->value))
+    if (e->op != FANI_OP_CONSTANT || nodes[base].op == FANI_OP_CONSTANT ||
+        !is_short_power(e->value))
         return make_2(p, FANI_OP_POW, base, exponent, node);
     if (e->value == 1) {
         *node = base;

@@ -110,8 +110,9 @@ static inline vec power_of(vec a, unsigned halves)
 }
 
 /* `b` is the one exponent. Each product adds half an ulp, so that a^4 and a^3.5 are within 2 (their
- * reciprocals 2.5), or twice as many where the result is just below a power of 2. Products that left the range of normal numbers have lost digits or their
- * reciprocal's; roots of -0 and -inf are not powers: libm knows what to do. */
+ * reciprocals 2.5), or twice as many where the result is just below a power of 2. Products that
+ * left the range of normal numbers have lost digits or their reciprocal's; roots of -0 and -inf are
+ * not powers: libm knows what to do. */
 KERNEL(POWER)
 {
     const double exponent = *b;
@@ -121,8 +122,8 @@ KERNEL(POWER)
         const vec base = A;
         vec made = power_of(base, halves);
         const vec size = magnitude(made);
-        const unsigned odd = lanes_of(either(less(size, least), less(most, size))) |
-                             lanes_of(not_number(size));
+        const unsigned odd =
+            lanes_of(either(less(size, least), less(most, size))) | lanes_of(not_number(size));
         if (exponent < 0)
             made = spread(1) / made;
         if (__builtin_expect(odd != 0, 0)) {
@@ -176,25 +177,10 @@ LIBMVEC_FUNCTIONS(BY_LIBMVEC_1, BY_LIBMVEC_2)
 #define ENTRY_BY_LIBM(op) [FANI_OP_##op] = fani_reference_##op,
 #define OPERATOR_ENTRIES                                                                           \
     ENTRY(CONSTANT)                                                                                \
-    [FANI_OP_PARAMETER] = kernel_CONSTANT,                                                        \
-    ENTRY(COPY)                                                                                    \
-    ENTRY(NEGATE)                                                                                  \
-    ENTRY(SQUARE)                                                                                  \
-    ENTRY(POWER)                                                                                   \
-    ENTRY(NOT)                                                                                     \
-    ENTRY(ADD)                                                                                     \
-    ENTRY(SUBTRACT)                                                                                \
-    ENTRY(MULTIPLY)                                                                                \
-    ENTRY(DIVIDE)                                                                                  \
-    ENTRY(LESS)                                                                                    \
-    ENTRY(LESS_EQUAL)                                                                              \
-    ENTRY(GREATER)                                                                                 \
-    ENTRY(GREATER_EQUAL)                                                                           \
-    ENTRY(EQUAL)                                                                                   \
-    ENTRY(NOT_EQUAL)                                                                               \
-    ENTRY(AND)                                                                                     \
-    ENTRY(OR)                                                                                      \
-    ENTRY(SELECT)
+    [FANI_OP_PARAMETER] = kernel_CONSTANT,                                                         \
+    ENTRY(COPY) ENTRY(NEGATE) ENTRY(SQUARE) ENTRY(POWER) ENTRY(NOT) ENTRY(ADD) ENTRY(SUBTRACT)     \
+        ENTRY(MULTIPLY) ENTRY(DIVIDE) ENTRY(LESS) ENTRY(LESS_EQUAL) ENTRY(GREATER)                 \
+            ENTRY(GREATER_EQUAL) ENTRY(EQUAL) ENTRY(NOT_EQUAL) ENTRY(AND) ENTRY(OR) ENTRY(SELECT)
 #define SHARED_ENTRIES                                                                             \
     OPERATOR_ENTRIES                                                                               \
     ENTRY(ABS)                                                                                     \
