@@ -190,6 +190,13 @@ fan_status fani_expression_tree(const char *text, const fan_expression_names *na
 fan_status fani_expression_compile(const fani_tree *tree, fan_expression *expression,
                                    fan_error *error);
 
+/* Whether its values depend on a variable. */
+bool fani_expression_varies(const fan_expression *expression);
+
+/* Runs it from now on with the kernels of an instruction set that this machine has; before it is
+ * shared. */
+void fani_expression_use(fan_expression *expression, fani_isa isa);
+
 /* The name of a variable. */
 const char *fani_expression_variable(const fan_expression *expression, size_t variable);
 
