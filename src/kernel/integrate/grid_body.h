@@ -78,7 +78,8 @@ static inline __attribute__((always_inline)) bool add_run(fani_lanes *lanes, con
 #pragma GCC unroll 8
     for (size_t f = 0; f < FLIGHT; f++)
         start[f] = other[f] = rest[f] = spread(0);
-    for (size_t i = 0; i < FANI_GRID_RUN; i += 2 * FANI_GRID_LANES) { /* two, so that none waits */
+    const size_t two = 2 * (size_t)FANI_GRID_LANES; /* at once, so that none waits */
+    for (size_t i = 0; i < FANI_GRID_RUN; i += two) {
 #pragma GCC unroll 8
         for (size_t f = 0; f < FLIGHT; f++) {
             const size_t at = i + f * LANES;
