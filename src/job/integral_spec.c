@@ -556,7 +556,9 @@ fan_status fani_integral_ready(const unsigned char *bytes, size_t size, fani_rea
                                fan_error *error)
 {
     flat_head head = {0};
-    const char *texts[TEXTS_MAX] = {0};
+    const char *texts[TEXTS_MAX];
+    for (size_t i = 0; i < TEXTS_MAX; i++)
+        texts[i] = "";
     *ready = (fani_ready_integral){0};
     fan_status status = read_flat(bytes, size, &head, texts, error);
     if (status != FAN_OK)
