@@ -39,6 +39,8 @@ static const struct {
 };
 enum { FUNCTIONS = sizeof functions / sizeof *functions };
 
+/* Among them the doubles below 2^30 that are nearest to a multiple of pi / 2 (by its continued
+ * fraction): a reduction that is too short has nothing left of these. */
 static const double special[] = {
     0,
     -0.0,
@@ -106,7 +108,10 @@ static const double special[] = {
     M_PI,
     M_PI_2,
     -M_PI_2,
-    0x1.6ac5b262ca1ffp+29,
+    0x1.6c6cbc45dc8dep+5,
+    0x1.6c6cbc45dc8dep+6,
+    0x1.b951f1572eba5p+23,
+    0x1.b951f1572eba5p+26,
     0x1.921fb54442d18p+20,
     1e9,
     999999999.5,
