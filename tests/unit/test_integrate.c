@@ -119,6 +119,43 @@ FAN_TEST(integrate, gauss_points_are_those_published)
     EXPECT_NEAR(points[0].weight, 1, 0);
 }
 
+/* Points near an end, where 1 - x has few digits of x, and weights: (1 - x) / 2 and w / 2 of
+ * intnumgaussinit(n) of PARI/GP 2.15 at 60 digits. */
+FAN_TEST(integrate, gauss_points_of_high_order_are_those_of_pari)
+{
+    static const struct {
+        unsigned order, index;
+        double offset, weight;
+    } known[] = {
+        {7, 0, 0.02544604382862073773690516, 0.06474248308443484663530572},
+        {7, 1, 0.1292344072003027800680676, 0.1398526957446383339507339},
+        {7, 2, 0.2970774243113014165466968, 0.1909150252525594724751849},
+        {64, 0, 0.0003474791321139302715471878, 0.0008916403608482164736480396},
+        {64, 1, 0.001829941614022360326537750, 0.002073516630281233817643768},
+        {64, 30, 0.4635034391061004802752285, 0.02428773372075171346739953},
+        {101, 0, 0.0001403302351148621158006975, 0.0003601158532009318508827731},
+        {101, 1, 0.0007392440051212458730523794, 0.0008379463802495144399554158},
+        {101, 49, 0.4845268327175508978443805, 0.01546822584429870916825482},
+        {500, 0, 5.771623893521674777717911e-6, 1.481182224274141857575274e-5},
+        {500, 1, 3.041009273148220336082316e-5, 3.447853641334493748510879e-5},
+        {500, 248, 0.4952923906049530120454580, 0.003138313523902332992875835},
+        {1024, 0, 1.377472720779824190896908e-6, 3.535038205091294935647903e-6},
+        {1024, 1, 7.257807485777616204320117e-6, 8.228863789948434053402899e-6},
+        {1024, 510, 0.4977001601745433697628376, 0.001533215737358596742486315},
+    };
+    fani_gauss_point *points = malloc(FAN_INTEGRAL_ORDER_MAX * sizeof *points);
+    ASSERT_TRUE(points);
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        const fani_gauss_point *p = &points[known[i].index];
+        fani_gauss_legendre(known[i].order, points);
+        EXPECT_NEAR(p->offset, known[i].offset, known[i].offset * DBL_EPSILON);
+        EXPECT_NEAR(p->weight, known[i].weight, known[i].weight * DBL_EPSILON);
+        p = &points[known[i].order - 1 - known[i].index];
+        EXPECT_NEAR(p->offset, 1 - known[i].offset, DBL_EPSILON / 2);
+    }
+    free(points);
+}
+
 FAN_TEST(integrate, gauss_weights_add_up_at_every_order)
 {
     fani_gauss_point *points = malloc(FAN_INTEGRAL_ORDER_MAX * sizeof *points);
@@ -364,14 +401,104 @@ FAN_TEST(integrate, product_grids)
     EXPECT_NEAR(r.value, M_PI, 1e-14);
 }
 
+/* ---- Components, and bounds that depend on other variables ----------------------------------- */
+
+FAN_TEST(integrate, components_are_the_integrals_of_each)
+{
+    fan_expression *e = parse("x*y, sin(x), x == 0 ? 0/0 : 1", 2);
+    fan_integral_result r;
+    const fan_integral integral = {.expression = e,
+                                   .parameters = no_parameters,
+                                   .dimension = 2,
+                                   .ranges = (const fan_range[]){{0, 1}, {0, 2}},
+                                   .points = 1000,
+                                   .rule = FAN_RULE_TRAPEZOID};
+    ASSERT_I64(fan_integrate(&integral, &r, NULL), FAN_OK);
+    EXPECT_U64(r.components, 3);
+    EXPECT_NEAR(r.values[0], 1, 1e-6);
+    EXPECT_NEAR(r.values[1], 2 * (1 - cos(1)), 1e-6);
+    EXPECT_NEAR(r.values[2], 2 - 0.001, 1e-6);
+    EXPECT_TRUE(r.value == r.values[0]);
+    EXPECT_U64(r.not_finite, 1001);
+    EXPECT_TRUE(r.first_point[0] == 0 && r.first_point[1] == 0);
+    fan_expression_free(e);
+}
+
+static fan_status powers(void *context, const double *const *points, size_t count,
+                         double *const *values)
+{
+    for (size_t c = 0; c < *(const size_t *)context; c++) {
+        for (size_t i = 0; i < count; i++)
+            values[c][i] = pow(points[0][i], (double)c);
+    }
+    return FAN_OK;
+}
+
+FAN_TEST(integrate, components_of_a_batch_function)
+{
+    size_t count = FAN_INTEGRAL_COMPONENTS_MAX;
+    fan_integral_result r;
+    fan_error error;
+    fan_integral integral = {.batch = powers,
+                             .context = &count,
+                             .components = count,
+                             .dimension = 1,
+                             .ranges = &(fan_range){0, 1},
+                             .points = 50,
+                             .rule = FAN_RULE_GAUSS};
+    ASSERT_I64(fan_integrate(&integral, &r, NULL), FAN_OK);
+    for (size_t c = 0; c < count; c++)
+        EXPECT_NEAR(r.values[c], 1 / (1 + (double)c), 1e-10);
+    integral.components = count + 1;
+    EXPECT_I64(fan_integrate(&integral, &r, &error), FAN_E_ARGUMENT);
+    EXPECT_CONTAINS(error.text, "65 components");
+}
+
+FAN_TEST(integrate, bounds_that_depend_on_earlier_variables)
+{
+    fan_expression *one = parse("1", 2), *top = parse("sqrt(a - x^2)", 1);
+    fan_expression *bottom = parse("-sqrt(a - x^2)", 1), *line = parse("x", 1);
+    const double parameters[2] = {1, 0};
+    fan_bounds bounds[2] = {{NULL, NULL}, {bottom, top}};
+    fan_integral_result r;
+    fan_error error;
+    fan_integral integral = {.expression = one,
+                             .parameters = parameters,
+                             .dimension = 2,
+                             .ranges = (const fan_range[]){{-1, 1}, {0, 0}},
+                             .bounds = bounds,
+                             .points = 400,
+                             .rule = FAN_RULE_GAUSS};
+    ASSERT_I64(fan_integrate(&integral, &r, NULL), FAN_OK);
+    EXPECT_NEAR(r.value, M_PI, 1e-4);
+    /* One end a number; where the bounds are reversed the sign is. */
+    bounds[1] = (fan_bounds){NULL, line};
+    for (int k = 0; k < RULES; k++) {
+        integral.rule = rules[k];
+        ASSERT_I64(fan_integrate(&integral, &r, NULL), FAN_OK);
+        EXPECT_NEAR(r.value, 0, rules[k] == FAN_RULE_LEFT ? 1e-2 : 1e-12);
+    }
+    bounds[1] = (fan_bounds){one, NULL};
+    EXPECT_I64(fan_integrate(&integral, &r, &error), FAN_E_ARGUMENT);
+    EXPECT_CONTAINS(error.text, "y: a bound has 2 variable(s); expected the 1 before it");
+    bounds[1] = (fan_bounds){line, NULL};
+    integral.ranges = (const fan_range[]){{-1, 1}, {0, INFINITY}};
+    EXPECT_I64(fan_integrate(&integral, &r, &error), FAN_E_ARGUMENT);
+    EXPECT_CONTAINS(error.text, "y: a fixed grid has no infinite bound");
+    fan_expression_free(one);
+    fan_expression_free(top);
+    fan_expression_free(bottom);
+    fan_expression_free(line);
+}
+
 /* ---- The same bits --------------------------------------------------------------------------- */
 
 static fan_status batch_wave(void *context, const double *const *points, size_t count,
-                             double *values)
+                             double *const *values)
 {
     (void)context;
     for (size_t i = 0; i < count; i++)
-        values[i] = cos(points[0][i]) * points[1][i];
+        values[0][i] = cos(points[0][i]) * points[1][i];
     return FAN_OK;
 }
 
@@ -439,14 +566,14 @@ FAN_TEST(integrate, blocks_in_any_order_give_the_same_bits)
 
 /* The documented tree, written down naively: perfect subtrees from the left, then from the right.
  */
-static double tree_of(const double *v, size_t n)
+static fani_triple tree_of(const double *v, size_t n)
 {
     if (n == 1)
-        return v[0];
+        return (fani_triple){v[0], 0, 0};
     size_t left = 1;
     while (left * 2 < n)
         left *= 2;
-    return tree_of(v, left) + tree_of(v + left, n - left);
+    return fani_triple_add(tree_of(v, left), tree_of(v + left, n - left));
 }
 
 FAN_TEST(integrate, the_fold_is_the_documented_tree)
@@ -459,13 +586,46 @@ FAN_TEST(integrate, the_fold_is_the_documented_tree)
         fani_partial_fold fold = {.depth = 0};
         for (size_t i = 0; i < n; i++)
             fani_partial_push(&fold, (fan_partial){.sum = leaves[i]});
-        EXPECT_TRUE(fani_partial_total(&fold).sum == tree_of(leaves, n));
+        const fan_partial total = fani_partial_total(&fold);
+        const fani_triple wanted = tree_of(leaves, n);
+        EXPECT_TRUE(total.sum == wanted.high && total.sum_middle == wanted.middle);
     }
     const fani_partial_fold none = {.depth = 0};
     EXPECT_TRUE(fani_partial_total(&none).sum == 0);
 }
 
 /* ---- Values that are not finite -------------------------------------------------------------- */
+
+/* Ends, and lines in a plane, may have no value: they are passed over, and counted. */
+FAN_TEST(integrate, isolated_values_that_are_not_finite_are_passed_over)
+{
+    fan_expression *ends = parse("1/sqrt(x*(1-x))", 1), *line = parse("x == y ? 1/0 : 1", 2);
+    fan_error error;
+    fan_integral_result r;
+    fan_integral integral = {.expression = ends,
+                             .parameters = no_parameters,
+                             .dimension = 1,
+                             .ranges = (const fan_range[]){{0, 1}, {0, 1}},
+                             .points = 100000,
+                             .rule = FAN_RULE_TRAPEZOID};
+    ASSERT_I64(fan_integrate(&integral, &r, &error), FAN_OK);
+    EXPECT_U64(r.not_finite, 2);
+    EXPECT_TRUE(isinf(r.first_value) && r.first_point[0] == 0);
+    EXPECT_NEAR(r.value, M_PI, 0.01);
+    integral.expression = line;
+    integral.dimension = 2;
+    integral.points = 1500;
+    integral.rule = FAN_RULE_MIDPOINT;
+    ASSERT_I64(fan_integrate(&integral, &r, &error), FAN_OK);
+    EXPECT_U64(r.not_finite, 1500);
+    EXPECT_NEAR(r.value, 1 - 1.0 / 1500, 1e-14);
+    integral.points = 500;
+    ASSERT_I64(fan_integrate(&integral, &r, &error), FAN_E_NOT_FINITE);
+    EXPECT_U64(r.not_finite, 500);
+    EXPECT_CONTAINS(error.text, "the integrand is inf at x = 0.001, y = 0.001; not finite at 500");
+    fan_expression_free(ends);
+    fan_expression_free(line);
+}
 
 FAN_TEST(integrate, values_that_are_not_finite_are_counted_and_placed)
 {
@@ -508,10 +668,11 @@ FAN_TEST(integrate, a_sum_that_overflows_is_no_success)
     fan_expression_free(e);
 }
 
-static fan_status failing(void *context, const double *const *points, size_t count, double *values)
+static fan_status failing(void *context, const double *const *points, size_t count,
+                          double *const *values)
 {
     (void)points, (void)count;
-    values[0] = 0;
+    values[0][0] = 0;
     return *(const fan_status *)context;
 }
 
@@ -595,7 +756,7 @@ FAN_TEST(integrate, bad_descriptions_are_refused)
     expect_refusal(__LINE__, &bad, FAN_E_ARGUMENT, "no ranges");
     bad.dimension = 17;
     bad.ranges = ranges;
-    expect_refusal(__LINE__, &bad, FAN_E_ARGUMENT, "17 dimensions; fixed grids have 1 to 16");
+    expect_refusal(__LINE__, &bad, FAN_E_ARGUMENT, "17 dimensions; an integrand has 1 to 16");
     fan_expression_free(e);
 }
 
