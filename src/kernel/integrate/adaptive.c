@@ -16,7 +16,7 @@ enum {
     BAD_NODES = 8, /* of a panel at BAD_DEPTH: they persist */
     BAD_DEPTH = 6,
     VERIFY_FROM = 5, /* intervals: fewer are an easy integrand, seen by its probes */
-    VERIFY_CUTS = 3,
+    VERIFY_CUTS = 8,
     RESTARTS = 2,
     ZEROS_MAX = 400,
 };
@@ -81,14 +81,22 @@ static fan_status new_item(fani_adaptive *a, fani_item_kind kind)
     return status;
 }
 
+/* Whether an item has room for a panel more. */
+static bool fits(const fani_item *item, uint32_t probes)
+{
+    uint32_t points = FANI_PANEL_NODES + probes;
+    for (uint32_t k = 0; k < item->count; k++)
+        points += FANI_PANEL_NODES + item->panels[k].probes;
+    return item->kind == FANI_ITEM_PANEL && item->count < FANI_ITEM_PANELS &&
+           points <= FANI_POINTS_MAX;
+}
+
 fan_status fani_adaptive_ask(fani_adaptive *a, uint32_t interval, uint32_t probes)
 {
     const fani_interval *v = &a->intervals[interval];
     fan_status status = fani_adaptive_room((void **)&a->fresh, &a->fresh_room, a->fresh_count + 1,
                                            sizeof *a->fresh);
-    if (status == FAN_OK &&
-        (a->item_count == 0 || a->items[a->item_count - 1].kind != FANI_ITEM_PANEL ||
-         a->items[a->item_count - 1].count == FANI_ITEM_PANELS))
+    if (status == FAN_OK && (a->item_count == 0 || !fits(&a->items[a->item_count - 1], probes)))
         status = new_item(a, FANI_ITEM_PANEL);
     if (status != FAN_OK)
         return status;
@@ -175,7 +183,7 @@ static fani_interval right_part(const fani_adaptive *a, const fani_interval *v, 
 }
 
 /* Cuts an interval at a fraction of its length and asks for both parts. */
-static fan_status cut(fani_adaptive *a, uint32_t index, double fraction)
+static fan_status cut(fani_adaptive *a, uint32_t index, double fraction, uint32_t probes)
 {
     fan_status status = FAN_OK;
     fani_interval *v = &a->intervals[index];
@@ -193,9 +201,9 @@ static fan_status cut(fani_adaptive *a, uint32_t index, double fraction)
     if (status == FAN_OK)
         status = remember(a, index, added);
     if (status == FAN_OK)
-        status = fani_adaptive_ask(a, index, FANI_PANEL_PROBES);
+        status = fani_adaptive_ask(a, index, probes);
     if (status == FAN_OK)
-        status = fani_adaptive_ask(a, added, FANI_PANEL_PROBES);
+        status = fani_adaptive_ask(a, added, probes);
     return status;
 }
 
@@ -207,7 +215,7 @@ static double shortest(const fani_adaptive *a, const fani_interval *v)
         chart->scale != 0 || chart->base == 0 ||
         (a->core.distances && (chart->base == a->core.from || chart->base == a->core.to));
     if (v->tip)
-        return exact ? 0x1p-900 : 0x1p-26 * fabs(chart->base);
+        return chart->scale != 0 ? 0x1p-450 : exact ? 0x1p-900 : 0x1p-30 * fabs(chart->base);
     return 256 * DBL_EPSILON * (exact ? v->hi : fmax(fabs(chart->base), v->hi));
 }
 
@@ -242,25 +250,37 @@ static double error_of(const fani_adaptive *a, uint32_t i)
     return worst;
 }
 
-static size_t gather(fani_adaptive *a, candidate *list)
+/* Whether an interval is all noise: cutting it would not help. */
+static bool noisy(const fani_adaptive *a, uint32_t i)
+{
+    for (size_t c = 0; c < a->core.components; c++) {
+        const fani_panel_value *p = &a->values[i * a->core.components + c];
+        if (p->error > 2 * p->floor)
+            return false;
+    }
+    return true;
+}
+
+/* The intervals that may be cut, worst first; *fixed is the error of the others. */
+static size_t gather(fani_adaptive *a, candidate *list, double *fixed)
 {
     size_t n = 0;
     for (uint32_t i = 0; i < a->core.interval_count; i++) {
         fani_interval *v = &a->intervals[i];
         const double error = error_of(a, i);
-        if (error <= 0 || v->frozen)
-            continue;
-        if (v->hi - v->lo < shortest(a, v) || v->stuck >= STUCK_MAX) {
+        if (v->hi - v->lo < shortest(a, v) || v->stuck >= STUCK_MAX)
             v->frozen = 1;
-            continue;
-        }
-        list[n++] = (candidate){error, i};
+        if (v->frozen || noisy(a, i))
+            *fixed += error;
+        else if (error > 0)
+            list[n++] = (candidate){error, i};
     }
     qsort(list, n, sizeof *list, worse_first);
     return n;
 }
 
-/* Cuts the worst intervals, until the others' errors together are half of what is allowed. */
+/* Cuts the worst intervals, until the others' errors together are half of what is allowed, or where
+ * that can't be, little beside what can't be cut. */
 static fan_status cut_worst(fani_adaptive *a)
 {
     const size_t most =
@@ -271,14 +291,16 @@ static fan_status cut_worst(fani_adaptive *a)
                           : reallocarray(NULL, a->core.interval_count, sizeof *list);
     if (!list)
         return FAN_E_MEMORY;
-    const size_t n = gather(a, list);
+    double fixed = 0;
+    const size_t n = gather(a, list, &fixed);
     fan_status status = FAN_OK;
     double rest = 0;
     for (size_t i = 0; i < n; i++)
         rest += list[i].error;
-    for (size_t i = 0; status == FAN_OK && i < n && i < most && (rest > 0.5 || i == 0); i++) {
+    const double enough = fixed < 1 ? (1 - fixed) / 2 : fixed / 10;
+    for (size_t i = 0; status == FAN_OK && i < n && i < most && rest > enough; i++) {
         rest -= list[i].error;
-        status = cut(a, list[i].interval, 0.5);
+        status = cut(a, list[i].interval, 0.5, FANI_PANEL_PROBES);
     }
     if (list != few)
         free(list);
@@ -324,27 +346,43 @@ static void finish(fani_adaptive *a, fani_verdict verdict)
     a->core.phase = FANI_PHASE_DONE;
 }
 
-/* Cuts the longest intervals once more at uneven places: what the panels can't have seen shows. */
+/* The length of an interval that verifying may cut, else 0. */
+static double plain_length(const fani_adaptive *a, uint32_t i)
+{
+    const fani_interval *v = &a->intervals[i];
+    const bool plain =
+        !v->frozen && a->chains[v->chart].chart.scale == 0 && (!v->tip || v->depth < TIP_DEPTH);
+    return plain ? v->hi - v->lo : 0;
+}
+
+/* Cuts the longest intervals once more at uneven places, with many probes where these are cheap:
+ * what the panels can't have seen shows. */
 static fan_status verify(fani_adaptive *a)
 {
     static const double fraction = 0.4142135623730950;
     fan_status status = FAN_OK;
-    for (int k = 0; status == FAN_OK && k < VERIFY_CUTS; k++) {
-        uint32_t longest = UINT32_MAX;
-        double length = 0;
-        for (uint32_t i = 0; i < a->core.interval_count; i++) {
-            const fani_interval *v = &a->intervals[i];
-            const bool fine = !v->tip && !v->frozen && a->chains[v->chart].chart.scale == 0;
-            if (fine && v->hi - v->lo > length) {
-                length = v->hi - v->lo;
-                longest = i;
-            }
-        }
-        if (longest != UINT32_MAX)
-            status = cut(a, longest, fraction);
-    }
+    double longest = 0;
+    uint32_t done = 0;
+    const uint32_t n = a->core.interval_count;
     a->core.verified++;
+    if (n == 1)
+        return fani_adaptive_ask(a, 0, FANI_PANEL_PROBES_MAX);
+    for (uint32_t i = 0; i < n; i++)
+        longest = fmax(longest, plain_length(a, i));
+    for (uint32_t i = 0; status == FAN_OK && longest > 0 && i < n && done < VERIFY_CUTS; i++) {
+        if (plain_length(a, i) < longest / 2)
+            continue;
+        status = cut(a, i, fraction, a->core.probes);
+        done++;
+    }
     return status;
+}
+
+/* Whether the goal was met by so few panels that the integrand is easy, or after a closer look. A
+ * zero is not believed at once. */
+static bool settled(const fani_adaptive *a)
+{
+    return a->core.verified > 0 || (a->core.interval_count < VERIFY_FROM && a->absolute[0] > 0);
 }
 
 static void begin_again(fani_adaptive *a)
@@ -415,10 +453,9 @@ static fan_status refine(fani_adaptive *a)
         return status;
     if (bad_persists(a))
         finish(a, FANI_VERDICT_NOT_FINITE);
-    else if (a->diverges)
+    else if (a->surely)
         finish(a, FANI_VERDICT_DIVERGENT);
-    else if (reached(a) &&
-             (a->core.verified > 0 || a->core.interval_count - a->core.restarts < VERIFY_FROM))
+    else if (reached(a) && settled(a))
         finish(a, FANI_VERDICT_REACHED);
     else if (a->core.evaluations >= a->core.goal.evaluations_max)
         finish(a, reached(a) ? FANI_VERDICT_REACHED : FANI_VERDICT_BUDGET);
@@ -492,13 +529,15 @@ static void judge_cut(fani_adaptive *a, size_t k)
         const double change = fabs(l->value + r->value - old->value);
         stuck =
             stuck && l->error + r->error >= 0.9 * old->error && old->linear <= 1e-4 * old->absolute;
-        rough = rough || (change > 0.05 * old->linear && change > 0.5 * old->error);
+        rough = rough || (change > 0.05 * old->linear && change > 0.5 * old->error) ||
+                (left->rough && change > fmax(0.01 * old->linear, 2 * old->floor));
     }
     left->stuck = right->stuck = stuck ? left->stuck + 1 : 0;
     left->rough = right->rough = rough;
 }
 
-/* A rough integrand has the errors that the rules' difference says, no smaller ones. */
+/* A rough integrand has the errors that the rules' difference says, no smaller ones; by chance that
+ * may be next to none, hence the part of the spread: a step inside shifts at most half a weight. */
 static void widen(fani_adaptive *a)
 {
     const size_t components = a->core.components;
@@ -506,7 +545,8 @@ static void widen(fani_adaptive *a)
         const uint32_t i = a->fresh[k];
         for (size_t c = 0; a->intervals[i].rough && c < components; c++) {
             fani_panel_value *p = &a->values[i * components + c];
-            p->error = fmax(p->error, p->linear);
+            if (p->linear > 1e-6 * p->spread)
+                p->error = fmax(p->error, fmax(p->linear, 0.05 * p->spread));
         }
     }
 }

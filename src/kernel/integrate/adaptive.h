@@ -43,7 +43,7 @@ typedef struct fani_item_reply {
 
 /* Of a SCAN: numbers[0] the scale of the integrand, [1] whether the tail oscillates.
  * Of a ZERO: numbers[0] how many, [1] the next step, [2...] the zeros as distances from the base.
- * Of a LOCATE: numbers[0] the point. */
+ * Of a LOCATE: numbers[0] the point, [1] |f| there, infinite where it is not finite. */
 
 typedef struct fani_interval {
     double lo, hi;
@@ -80,12 +80,13 @@ typedef struct fani_adaptive_core {
     fani_goal goal;
     double from, to, sign; /* from <= to */
     uint32_t components, distances;
+    uint32_t probes, probes_root; /* of a panel that is to look closely; of one alone at first */
     uint32_t phase, verdict;
     uint32_t interval_count, chain_count, record_count, break_count;
     uint32_t restarts, verified;
     uint64_t evaluations, rounds;
     fani_bad_values bad;
-    double found[FANI_BREAKS_MAX];
+    double found[FANI_BREAKS_MAX], strength[FANI_BREAKS_MAX]; /* singular points, |f| there */
     uint32_t found_count, oscillating;
     double scale[2]; /* of the tails to -inf and inf */
 } fani_adaptive_core;
@@ -120,7 +121,8 @@ typedef struct fani_adaptive {
     size_t sums_room;
     size_t reply_size;
     double value[FANI_COMPONENTS_MAX], error[FANI_COMPONENTS_MAX], absolute[FANI_COMPONENTS_MAX];
-    bool diverges;
+    bool diverges; /* a chain has not shrunk so far */
+    bool surely;   /* for so long that no peak explains it */
 } fani_adaptive;
 
 /* Works on one item; `reply` has reply_size bytes. */

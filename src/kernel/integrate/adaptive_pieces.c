@@ -134,7 +134,7 @@ fan_status fani_adaptive_pieces(fani_adaptive *a)
     a->core.interval_count = a->core.chain_count = a->core.record_count = 0;
     a->core.phase = FANI_PHASE_REFINE;
     const size_t n = piece_ends(a, ends);
-    const uint32_t probes = n == 2 ? FANI_PANEL_PROBES_ROOT : FANI_PANEL_PROBES;
+    const uint32_t probes = n == 2 ? a->core.probes_root : a->core.probes;
     for (size_t i = 0; status == FAN_OK && i + 1 < n; i++)
         status = add_piece(a, ends[i], ends[i + 1], probes);
     if (status == FAN_OK && isinf(a->core.from))
@@ -191,11 +191,22 @@ static fan_status take_zeros(fani_adaptive *a, const fani_item *item, const fani
     return status;
 }
 
+/* Keeps a singular point; of neighbours, which are one point seen from two sides, the stronger. */
 static void take_singular(fani_adaptive *a, const fani_item_reply *reply)
 {
+    fani_adaptive_core *core = &a->core;
     const double point = reply->numbers[0];
-    if (point > a->core.from && point < a->core.to && a->core.found_count < FANI_BREAKS_MAX)
-        a->core.found[a->core.found_count++] = point;
+    const double near = 1e-9 * (core->to - core->from < 1 ? core->to - core->from : 1);
+    uint32_t k = 0;
+    if (!(point > core->from && point < core->to))
+        return;
+    while (k < core->found_count && fabs(core->found[k] - point) > near)
+        k++;
+    if (k == FANI_BREAKS_MAX || (k < core->found_count && core->strength[k] >= reply->numbers[1]))
+        return;
+    core->found[k] = point;
+    core->strength[k] = reply->numbers[1];
+    core->found_count += k == core->found_count;
 }
 
 fan_status fani_adaptive_take_others(fani_adaptive *a, const unsigned char *replies)

@@ -65,16 +65,18 @@ static fan_status make(const fani_integrand *f, const fani_domain *domain, const
     fani_adaptive *a = calloc(1, sizeof *a);
     if (!a)
         return fani_error_set(error, FAN_E_MEMORY, "out of memory for an integral");
-    a->core =
-        (fani_adaptive_core){.goal = *goal,
-                             .from = from,
-                             .to = to,
-                             .sign = sign,
-                             .components = (uint32_t)f->components,
-                             .distances = f->wants_distances,
-                             .break_count = (uint32_t)domain->break_count,
-                             .phase = from == to ? FANI_PHASE_DONE : FANI_PHASE_START,
-                             .verdict = from == to ? FANI_VERDICT_REACHED : FANI_VERDICT_OPEN};
+    a->core = (fani_adaptive_core){
+        .goal = *goal,
+        .from = from,
+        .to = to,
+        .sign = sign,
+        .components = (uint32_t)f->components,
+        .distances = f->wants_distances,
+        .probes = f->cheap ? FANI_PANEL_PROBES_MAX : FANI_PANEL_PROBES,
+        .probes_root = f->cheap ? FANI_PANEL_PROBES_MAX : FANI_PANEL_PROBES_ROOT,
+        .break_count = (uint32_t)domain->break_count,
+        .phase = from == to ? FANI_PHASE_DONE : FANI_PHASE_START,
+        .verdict = from == to ? FANI_VERDICT_REACHED : FANI_VERDICT_OPEN};
     a->breaks = domain->breaks;
     a->record_size = sizeof(fani_record) + f->components * sizeof(double);
     a->reply_size = offsetof(fani_item_reply, values) +

@@ -7,7 +7,7 @@
 #include "adaptive.h"
 #include "extrapolate.h"
 
-enum { SHELLS_MIN = 3, ZEROS_MIN = 8, SHELLS_DIVERGE = 10, ZEROS_DIVERGE = 24 };
+enum { SHELLS_MIN = 3, ZEROS_MIN = 8, SHELLS_DIVERGE = 10, ZEROS_DIVERGE = 24, SURE = 60 };
 
 /* A sum with the rounding of its additions carried along. Source: A. Neumaier, 1974. */
 typedef struct careful {
@@ -75,6 +75,22 @@ static bool grows(const fani_chain *chain, const shells *s)
     return s->absolute[n - 1] > 0;
 }
 
+/* Shells that shrink ever more slowly (as those of 1 / (x log(x)^2)) have no limit that an
+ * extrapolation finds: how uncertain their rest is. */
+static double drift(const fani_chain *chain, const shells *s)
+{
+    static const double slow = 0.9;
+    const size_t n = chain->levels;
+    if (chain->oscillates || n < 6)
+        return 0;
+    const double last = s->value[n - 1];
+    const double ratio = last / s->value[n - 2];
+    const double before = s->value[n - 4] / s->value[n - 5];
+    if (!(ratio > slow))
+        return 0;
+    return fabs(last * (ratio - before)) / ((1 - ratio) * (1 - ratio));
+}
+
 /* The partial sums of a chain: shells before level k, and the tip as it was then. */
 static size_t partial_sums(const fani_adaptive *a, uint32_t chain, size_t c, const shells *s,
                            double *terms)
@@ -111,12 +127,16 @@ static void extrapolate(fani_adaptive *a, uint32_t chain, size_t c, careful *val
     const size_t count = partial_sums(a, chain, c, &s, terms);
     const double limit = fani_extrapolate(terms, count, &limit_error);
     const double plain = terms[count - 1];
-    a->diverges = a->diverges || grows(ch, &s);
+    limit_error += drift(ch, &s);
+    if (grows(ch, &s)) {
+        a->diverges = true;
+        a->surely = a->surely || ch->levels >= (ch->oscillates ? ZEROS_DIVERGE : SURE);
+    }
     if (ch->oscillates) {
         add(value, limit - plain);
         add(error, isfinite(limit_error) ? limit_error : a->absolute[c]);
         ch->drop = limit_error / fani_adaptive_allowed(a, c);
-    } else if (limit_error < s.tip_error) {
+    } else if (limit_error < s.tip_error) { /* false for a NaN, too */
         add(value, limit - plain);
         add(error, limit_error - s.tip_error);
         ch->drop = fmax(ch->drop, limit_error / s.tip_error);
@@ -160,7 +180,7 @@ fan_status fani_adaptive_sum(fani_adaptive *a)
         fani_adaptive_room((void **)&a->sums, &a->sums_room, 3 * levels + 4, sizeof *a->sums);
     if (status != FAN_OK)
         return status;
-    a->diverges = false;
+    a->diverges = a->surely = false;
     for (size_t c = 0; c < a->core.components; c++)
         sum_component(a, c);
     return FAN_OK;

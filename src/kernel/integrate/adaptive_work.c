@@ -111,24 +111,32 @@ static double scale_of(const double *mass, double offset)
     return mass[top] > 0 ? scan_distance(i, offset) : 1;
 }
 
-/* Whether there are changes of sign far out, where the mass has not died away. */
-static bool oscillates(const double *values, const double *mass, double scale, double offset)
+/* Where changes of sign begin that go on: the index of the first one, or FANI_SCAN_POINTS. The mass
+ * must not have died away behind it. */
+static size_t first_wave(const double *values, const double *mass)
 {
-    enum { CHANGES = 8 };
+    enum { OCTAVES = 4, FAR = 18 * OCTAVES, CHANGES = 10 };
     static const double dead = 1e-13;
+    size_t places[FANI_SCAN_POINTS] = {0};
+    size_t n = 0;
     double top = 0;
-    int changes = 0;
-    double before = 0;
-    for (size_t i = 0; i < FANI_SCAN_POINTS; i++)
-        top = mass[i] > top && scan_distance(i, offset) < 64 * scale ? mass[i] : top;
-    for (size_t i = 0; i < FANI_SCAN_POINTS; i++) {
-        const double x = scan_distance(i, offset);
-        if (x < 256 * scale || x > 0x1p22 * scale || !(mass[i] > dead * top))
+    for (size_t i = 1; i < FANI_SCAN_POINTS; i++)
+        if (values[i] * values[i - 1] < 0)
+            places[n++] = i;
+    for (size_t k = 0; k + CHANGES < n; k++) {
+        const size_t first = places[k];
+        if (places[k + CHANGES] - first > FAR / 2)
             continue;
-        changes += before != 0 && (values[i] > 0) != (before > 0);
-        before = values[i];
+        double behind = 0;
+        for (size_t i = 0; i < FANI_SCAN_POINTS; i++) {
+            if (i < first + 2 * (size_t)OCTAVES)
+                top = mass[i] > top ? mass[i] : top;
+            else if (i > first + FAR / 2 && i < first + FAR)
+                behind = mass[i] > behind ? mass[i] : behind;
+        }
+        return behind > dead * top ? first : FANI_SCAN_POINTS;
     }
-    return changes >= CHANGES;
+    return FANI_SCAN_POINTS;
 }
 
 static fan_status work_scan(const fani_integrand *f, const fani_item *item, sheet *s,
@@ -148,8 +156,10 @@ static fan_status work_scan(const fani_integrand *f, const fani_item *item, shee
         mass[i] = isfinite(mass[i]) ? mass[i] : 0;
     }
     const double scale = scale_of(mass, offset);
-    reply->numbers[0] = scale;
-    reply->numbers[1] = f->components == 1 && oscillates(values[0], mass, scale, offset);
+    const size_t wave = f->components == 1 ? first_wave(values[0], mass) : FANI_SCAN_POINTS;
+    const bool oscillates = wave < FANI_SCAN_POINTS;
+    reply->numbers[0] = oscillates ? fmin(scale, scan_distance(wave, offset)) : scale;
+    reply->numbers[1] = oscillates;
     return FAN_OK;
 }
 
@@ -284,7 +294,9 @@ static fan_status work_locate(const fani_integrand *f, const fani_item *item, sh
     for (size_t i = 0; i < POINTS && isfinite(values[0][best]); i++)
         if (!isfinite(values[0][i]) || fabs(values[0][i]) > fabs(values[0][best]))
             best = i;
+    const double strength = fabs(values[0][best]);
     reply->numbers[0] = s->x[best];
+    reply->numbers[1] = isfinite(strength) ? strength : INFINITY;
     return FAN_OK;
 }
 

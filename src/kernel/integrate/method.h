@@ -42,6 +42,7 @@ struct fani_integrand {
     fan_status (*evaluate)(const fani_integrand *f, const double *const *points, size_t count,
                            double *const *values);
     bool wants_distances;
+    bool cheap; /* 200 points more or less in a call are of no account: looks may be close */
     const void *context;
 };
 

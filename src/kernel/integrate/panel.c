@@ -85,26 +85,39 @@ size_t fani_panel_points(const fani_panel *panel, double *position, double *x, d
     return count;
 }
 
-/* The largest difference of a probe from the polynomial through the nodes. */
+/* The largest difference of a probe from the polynomial through the nodes, by the barycentric
+ * formula; GROUP probes at once, the last ones repeated. */
 static double probe_difference(const fani_panel *panel, const double *position,
                                const double *values)
 {
-    double largest = 0;
+    enum { GROUP = 4 };
     const double *middle = values + HALF;
-    for (uint32_t k = 0; k < panel->probes; k++) {
-        const double u = position[FANI_PANEL_NODES + k];
-        double above = rule.barycentric[0] * middle[0] / u;
-        double below = rule.barycentric[0] / u;
-        for (int i = 1; i <= HALF; i++) {
-            const double right = middle[i];
-            const double left = middle[-i];
-            const double t = rule.barycentric[i] / ((u - rule.node[i]) * (u + rule.node[i]));
-            above += t * (u * (right + left) + rule.node[i] * (right - left));
-            below += t * 2 * u;
+    const double *u = position + FANI_PANEL_NODES;
+    double largest = 0;
+    for (uint32_t k = 0; k < panel->probes; k += GROUP) {
+        double at[GROUP] = {0};
+        double above[GROUP] = {0};
+        double below[GROUP] = {0};
+        for (uint32_t j = 0; j < GROUP; j++) {
+            at[j] = u[k + j < panel->probes ? k + j : panel->probes - 1];
+            below[j] = rule.barycentric[0] / at[j];
+            above[j] = below[j] * middle[0];
         }
-        const double difference = fabs(values[FANI_PANEL_NODES + k] - above / below);
-        if (difference > largest) /* a NaN, on a node itself, says nothing */
-            largest = difference;
+        for (int i = 1; i <= HALF; i++) {
+            const double sum = middle[i] + middle[-i];
+            const double difference = rule.node[i] * (middle[i] - middle[-i]);
+            const double square = rule.node[i] * rule.node[i];
+            for (uint32_t j = 0; j < GROUP; j++) {
+                const double t = rule.barycentric[i] / (at[j] * at[j] - square);
+                above[j] += t * (at[j] * sum + difference);
+                below[j] += t * 2 * at[j];
+            }
+        }
+        for (uint32_t j = 0; j < GROUP && k + j < panel->probes; j++) {
+            const double off = fabs(values[FANI_PANEL_NODES + k + j] - above[j] / below[j]);
+            if (off > largest) /* a NaN, on a node itself, says nothing */
+                largest = off;
+        }
     }
     return largest;
 }
@@ -118,12 +131,13 @@ static double smooth_error(double difference, double factor, double spread)
     return ratio >= 1 ? spread : spread * ratio * sqrt(ratio);
 }
 
-/* The error that rounding alone makes: of the sums, and of x where the interval is short. */
+/* The error that rounding alone makes: of the sums, and of x where the interval is short; half an
+ * ulp of x at each node, of random sign. */
 static double rounding_error(const fani_panel *panel, double absolute, double spread)
 {
     const fani_chart *chart = &panel->chart;
     const double shift =
-        chart->scale == 0 ? 0.25 * DBL_EPSILON * fabs(chart->base) / (panel->hi - panel->lo) : 0;
+        chart->scale == 0 ? 0.06 * DBL_EPSILON * fabs(chart->base) / (panel->hi - panel->lo) : 0;
     return 2 * DBL_EPSILON * absolute + shift * spread;
 }
 
@@ -156,6 +170,8 @@ fani_panel_value fani_panel_judge(const fani_panel *panel, const double *positio
         const double by_probe = smooth_error(probed, probe_factor, spread * half);
         v.error = by_probe > v.error ? by_probe : v.error;
     }
-    v.error += rounding_error(panel, v.absolute, spread * half);
+    v.spread = spread * half;
+    v.floor = rounding_error(panel, v.absolute, v.spread);
+    v.error += v.floor;
     return v;
 }

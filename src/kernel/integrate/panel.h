@@ -8,6 +8,7 @@ enum {
     FANI_PANEL_NODES = 21,
     FANI_PANEL_PROBES = 3,      /* random points beside the nodes: 24 points fill vectors of 8 */
     FANI_PANEL_PROBES_ROOT = 8, /* of a panel that stands for a whole range */
+    FANI_PANEL_PROBES_MAX = FANI_POINTS_MAX - FANI_PANEL_NODES,
 };
 
 /* How x follows from the coordinate s > 0 of an interval. Distances from the base are exact. */
@@ -18,7 +19,7 @@ typedef struct fani_chart {
     double from, to;  /* of the whole range, for distances */
 } fani_chart;
 
-/* An interval of a chart. `probes` is FANI_PANEL_PROBES or FANI_PANEL_PROBES_ROOT; where they stand
+/* An interval of a chart, with `probes` random points, 1 to FANI_PANEL_PROBES_MAX; where they stand
  * follows from `seed` and the interval. */
 typedef struct fani_panel {
     fani_chart chart;
@@ -33,6 +34,8 @@ typedef struct fani_panel_value {
     double linear;   /* its difference from Gauss's rule, or that of a probe from the interpolant */
     double error;    /* the error expected of an integrand that is smooth here */
     double absolute; /* the integral of |f| */
+    double spread;   /* the integral of |f - its mean| */
+    double floor;    /* the part of the error that rounding makes */
 } fani_panel_value;
 
 /* Points of the panel: x[i], the factor dx/ds in weight[i], and the distances of x[i] from the two
