@@ -279,6 +279,17 @@ static size_t gather(fani_adaptive *a, candidate *list, double *fixed)
     return n;
 }
 
+/* Whether only a probe has seen that something is inside an interval. */
+static bool surprised(const fani_adaptive *a, uint32_t i)
+{
+    for (size_t c = 0; c < a->core.components; c++) {
+        const fani_panel_value *p = &a->values[i * a->core.components + c];
+        if (p->error >= p->spread && p->linear < 1e-6 * p->spread)
+            return true;
+    }
+    return false;
+}
+
 /* Cuts the worst intervals, until the others' errors together are half of what is allowed, or where
  * that can't be, little beside what can't be cut. */
 static fan_status cut_worst(fani_adaptive *a)
@@ -300,7 +311,8 @@ static fan_status cut_worst(fani_adaptive *a)
     const double enough = fixed < 1 ? (1 - fixed) / 2 : fixed / 10;
     for (size_t i = 0; status == FAN_OK && i < n && i < most && rest > enough; i++) {
         rest -= list[i].error;
-        status = cut(a, list[i].interval, 0.5, FANI_PANEL_PROBES);
+        status = cut(a, list[i].interval, 0.5,
+                     surprised(a, list[i].interval) ? FANI_PANEL_PROBES_MAX : FANI_PANEL_PROBES);
     }
     if (list != few)
         free(list);
@@ -524,9 +536,11 @@ static void judge_cut(fani_adaptive *a, size_t k)
     bool rough = false;
     for (size_t c = 0; c < components; c++) {
         const fani_panel_value *old = &a->before[k * components + c];
-        const fani_panel_value *l = &a->values[a->cuts[k].left * components + c];
-        const fani_panel_value *r = &a->values[a->cuts[k].right * components + c];
+        fani_panel_value *l = &a->values[a->cuts[k].left * components + c];
+        fani_panel_value *r = &a->values[a->cuts[k].right * components + c];
         const double change = fabs(l->value + r->value - old->value);
+        if (change > 10 * (l->error + r->error) + old->floor && change > 0.05 * old->linear)
+            l->error = r->error = change; /* a step that neither part sees is between their nodes */
         stuck =
             stuck && l->error + r->error >= 0.9 * old->error && old->linear <= 1e-4 * old->absolute;
         rough = rough || (change > 0.05 * old->linear && change > 0.5 * old->error) ||

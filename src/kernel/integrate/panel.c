@@ -53,12 +53,17 @@ static double probe_offset(const fani_panel *panel)
 static void place(const fani_panel *panel, double *position)
 {
     static const double golden = 0.61803398874989485;
+    static const double near_end =
+        1e-4; /* beyond the outermost nodes: a step there shows nowhere else */
     double u = probe_offset(panel);
     for (int i = 0; i <= HALF; i++) {
         position[HALF - i] = -rule.node[i];
         position[HALF + i] = rule.node[i];
     }
-    for (uint32_t i = 0; i < panel->probes; i++) {
+    const double margin = near_end * (1 + u);
+    position[FANI_PANEL_NODES] = 1 - margin;
+    position[FANI_PANEL_NODES + 1] = margin - 1;
+    for (uint32_t i = 2; i < panel->probes; i++) {
         position[FANI_PANEL_NODES + i] = 2 * u - 1;
         u += golden;
         u -= u >= 1 ? 1 : 0;
@@ -136,8 +141,8 @@ static double smooth_error(double difference, double factor, double spread)
 static double rounding_error(const fani_panel *panel, double absolute, double spread)
 {
     const fani_chart *chart = &panel->chart;
-    const double shift =
-        chart->scale == 0 ? 0.06 * DBL_EPSILON * fabs(chart->base) / (panel->hi - panel->lo) : 0;
+    const double largest = chart->scale == 0 ? fabs(chart->base) + panel->hi : panel->hi;
+    const double shift = 0.06 * DBL_EPSILON * largest / (panel->hi - panel->lo);
     return 2 * DBL_EPSILON * absolute + shift * spread;
 }
 
@@ -146,6 +151,7 @@ fani_panel_value fani_panel_judge(const fani_panel *panel, const double *positio
 {
     static const double gauss_factor = 200;
     static const double probe_factor = 20;
+    static const double surprise = 1000;
     static const double worth_probing = 1e-3; /* above it the two rules say enough */
     const double *middle = values + HALF;
     const double half = (panel->hi - panel->lo) / 2;
@@ -164,14 +170,16 @@ fani_panel_value fani_panel_judge(const fani_panel *panel, const double *positio
         spread += rule.kronrod[i] * (fabs(middle[i] - mean) + fabs(middle[-i] - mean));
     fani_panel_value v = {.value = kronrod * half, .absolute = absolute * half};
     v.linear = fabs(kronrod - gauss) * half;
+    v.spread = spread * half;
+    v.floor = rounding_error(panel, v.absolute, v.spread);
     v.error = smooth_error(v.linear, gauss_factor, spread * half);
     if (fabs(kronrod - gauss) <= worth_probing * spread || spread == 0) {
         const double probed = 2 * half * probe_difference(panel, position, values);
         const double by_probe = smooth_error(probed, probe_factor, spread * half);
         v.error = by_probe > v.error ? by_probe : v.error;
+        if (probed > surprise * (v.linear + v.floor)) /* the flank of a peak between the nodes */
+            v.error = fmax(v.error, fmax(v.spread, probed));
     }
-    v.spread = spread * half;
-    v.floor = rounding_error(panel, v.absolute, v.spread);
     v.error += v.floor;
     return v;
 }

@@ -19,7 +19,8 @@ typedef struct fani_chart {
     double from, to;  /* of the whole range, for distances */
 } fani_chart;
 
-/* An interval of a chart, with `probes` random points, 1 to FANI_PANEL_PROBES_MAX; where they stand
+/* An interval of a chart, with `probes` random points, 3 to FANI_PANEL_PROBES_MAX, the
+ * first two next to the ends; where they stand
  * follows from `seed` and the interval. */
 typedef struct fani_panel {
     fani_chart chart;
