@@ -19,9 +19,9 @@
 #include "fanfold/integrate.h"
 
 enum {
-    FANI_COMPONENTS_MAX = 64, /* of a vector-valued integrand */
-    FANI_POINTS_MAX = 256,    /* of one call of an integrand */
-    FANI_CHOSEN_SIZE = 120,   /* text about the method */
+    FANI_COMPONENTS_MAX = FAN_INTEGRAL_COMPONENTS_MAX, /* of a vector-valued integrand */
+    FANI_POINTS_MAX = 256,                             /* of one call of an integrand */
+    FANI_CHOSEN_SIZE = 120,                            /* text about the method */
 };
 
 /* Values that were not finite: they count as 0, and the method decides whether they matter. */
