@@ -55,7 +55,7 @@ static fan_status batch(void *context, const double *const *points, size_t count
 
 typedef struct timed {
     double ns;
-    answer answer;
+    oned_answer answer;
 } timed;
 
 static timed ours(size_t number, bool batched, unsigned turns)

@@ -30,7 +30,7 @@ static gsl_integration_workspace *workspace(void)
     return made;
 }
 
-static void done(const counted *c, double value, double error, int status, answer *answer)
+static void done(const counted *c, double value, double error, int status, oned_answer *answer)
 {
     answer->value = value;
     answer->error = error;
@@ -40,7 +40,7 @@ static void done(const counted *c, double value, double error, int status, answe
 
 /* qags, and qagi, qagiu, qagil for infinite ranges. */
 static void by_qags(oned_function *function, void *context, double from, double to, double rel,
-                    answer *answer)
+                    oned_answer *answer)
 {
     counted c = {function, context, 0};
     gsl_function f = {count, &c};
@@ -87,7 +87,7 @@ static gsl_function range(mapped *m, counted *c, double *from, double *to)
 }
 
 static void by_qag(oned_function *function, void *context, double from, double to, double rel,
-                   answer *answer)
+                   oned_answer *answer)
 {
     counted c = {function, context, 0};
     mapped m;
@@ -100,7 +100,7 @@ static void by_qag(oned_function *function, void *context, double from, double t
 }
 
 static void by_cquad(oned_function *function, void *context, double from, double to, double rel,
-                     answer *answer)
+                     oned_answer *answer)
 {
     static gsl_integration_cquad_workspace *w;
     counted c = {function, context, 0};

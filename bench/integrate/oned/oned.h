@@ -8,18 +8,18 @@
 #include "problems.h"
 
 /* What one method says of one problem. */
-typedef struct answer {
+typedef struct oned_answer {
     double value, error;
     uint64_t evaluations;
     bool claims; /* error within what is allowed */
-} answer;
+} oned_answer;
 
 /* A peer's integral of a function over a range, to `rel` alone. */
 typedef double oned_function(double x, void *context);
 typedef struct oned_peer {
     const char *name;
     void (*integrate)(oned_function *function, void *context, double from, double to, double rel,
-                      answer *answer);
+                      oned_answer *answer);
 } oned_peer;
 
 /* Ended by a name that is NULL; GSL's where it is installed. */

@@ -30,7 +30,7 @@ static fan_expression *parse(const problem *p)
 
 /* *absolute = the integral of |f| as the method sees it. */
 static void ours(const fani_method *method, const problem *p, const fan_expression *e,
-                 answer *answer, double *absolute)
+                 oned_answer *answer, double *absolute)
 {
     const fani_integrand_source source = {.expression = e, .dimension = 1, .components = 1};
     const fani_goal goal = {.rel = relative, .evaluations_max = BUDGET, .seed = 1};
@@ -58,7 +58,7 @@ static double at(double x, void *context)
     return value;
 }
 
-static void judge(tally *t, const problem *p, size_t number, const answer *a, double absolute,
+static void judge(tally *t, const problem *p, size_t number, const oned_answer *a, double absolute,
                   double ns)
 {
     const double allowed =
@@ -85,7 +85,7 @@ static void run(const problem *problems, size_t count, tally *own, tally *others
         fan_expression *e = parse(p);
         double absolute = 0;
         double first = 0;
-        answer a;
+        oned_answer a;
         for (size_t m = 0; m < METHODS; m++) {
             const double before = bench_thread_ns();
             ours(methods[m], p, e, &a, &absolute);

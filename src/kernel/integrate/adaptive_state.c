@@ -89,7 +89,7 @@ static fan_status make(const fani_integrand *f, const fani_domain *domain, const
 fan_status fani_adaptive_open(const fani_integrand *f, const fani_domain *domain,
                               const fani_goal *goal, void **state, fan_error *error)
 {
-    fani_adaptive *a;
+    fani_adaptive *a = NULL;
     const fan_status status = make(f, domain, goal, &a, error);
     if (status == FAN_OK)
         *state = a;
@@ -254,7 +254,7 @@ fan_status fani_adaptive_load(const fani_integrand *f, const fani_domain *domain
                               const fani_goal *goal, const unsigned char *bytes, size_t size,
                               void **state)
 {
-    fani_adaptive *a;
+    fani_adaptive *a = NULL;
     fan_status status = make(f, domain, goal, &a, NULL);
     if (status != FAN_OK)
         return status;
