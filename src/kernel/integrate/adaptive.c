@@ -71,8 +71,20 @@ fan_status fani_adaptive_add_chain(fani_adaptive *a, const fani_chain *chain, ui
 
 static fan_status new_item(fani_adaptive *a, fani_item_kind kind)
 {
-    const fan_status status =
-        fani_adaptive_room((void **)&a->items, &a->item_room, a->item_count + 1, sizeof *a->items);
+    fan_status status = FAN_OK;
+    if (a->item_count == FANI_ITEMS_INLINE && a->items == a->few) {
+        a->items = NULL;
+        a->item_room = 0;
+        status = fani_adaptive_room((void **)&a->items, &a->item_room, FANI_ITEMS_INLINE + 1,
+                                    sizeof *a->items);
+        if (status == FAN_OK)
+            memcpy(a->items, a->few, sizeof a->few);
+        else
+            a->items = a->few;
+    } else if (a->items != a->few) {
+        status = fani_adaptive_room((void **)&a->items, &a->item_room, a->item_count + 1,
+                                    sizeof *a->items);
+    }
     if (status == FAN_OK) {
         fani_item *item = &a->items[a->item_count++];
         item->kind = (uint32_t)kind;
@@ -275,7 +287,8 @@ static size_t gather(fani_adaptive *a, candidate *list, double *fixed)
         else if (error > 0)
             list[n++] = (candidate){error, i};
     }
-    qsort(list, n, sizeof *list, worse_first);
+    if (n > 1)
+        qsort(list, n, sizeof *list, worse_first);
     return n;
 }
 

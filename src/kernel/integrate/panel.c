@@ -70,22 +70,29 @@ static void place(const fani_panel *panel, double *position)
     }
 }
 
+/* The distances from the ends of the range. */
+static void distances(const fani_chart *chart, double distance, double at, double *below,
+                      double *above)
+{
+    *below = chart->base == chart->from ? distance : at - chart->from;
+    *above = chart->base == chart->to ? distance : chart->to - at;
+}
+
 size_t fani_panel_points(const fani_panel *panel, double *position, double *x, double *weight,
                          double *below, double *above)
 {
-    const fani_chart *chart = &panel->chart;
+    const fani_chart chart = panel->chart;
     const double middle = (panel->lo + panel->hi) / 2;
     const double half = (panel->hi - panel->lo) / 2;
     const size_t count = FANI_PANEL_NODES + panel->probes;
     place(panel, position);
     for (size_t i = 0; i < count; i++) {
         const double s = middle + half * position[i];
-        const double distance = chart->scale == 0 ? s : chart->scale / s;
-        const double at = chart->base + chart->direction * distance;
-        x[i] = at;
-        weight[i] = chart->scale == 0 ? 1 : distance / s;
-        below[i] = chart->base == chart->from ? distance : at - chart->from;
-        above[i] = chart->base == chart->to ? distance : chart->to - at;
+        const double distance = chart.scale == 0 ? s : chart.scale / s;
+        x[i] = chart.base + chart.direction * distance;
+        weight[i] = chart.scale == 0 ? 1 : distance / s;
+        if (below)
+            distances(&chart, distance, x[i], &below[i], &above[i]);
     }
     return count;
 }

@@ -7,7 +7,7 @@
 enum {
     FANI_PANEL_NODES = 21,
     FANI_PANEL_PROBES = 3,      /* random points beside the nodes: 24 points fill vectors of 8 */
-    FANI_PANEL_PROBES_ROOT = 8, /* of a panel that stands for a whole range */
+    FANI_PANEL_PROBES_ROOT = 4, /* of a panel that stands for a whole range */
     FANI_PANEL_PROBES_MAX = FANI_POINTS_MAX - FANI_PANEL_NODES,
 };
 
@@ -40,7 +40,8 @@ typedef struct fani_panel_value {
 } fani_panel_value;
 
 /* Points of the panel: x[i], the factor dx/ds in weight[i], and the distances of x[i] from the two
- * ends of the range; `count` is FANI_PANEL_NODES + panel->probes. position[i] is where it stands in
+ * ends of the range where `below` is not NULL; `count` is FANI_PANEL_NODES + panel->probes.
+ * position[i] is where it stands in
  * (-1, 1). Returns count. */
 size_t fani_panel_points(const fani_panel *panel, double *position, double *x, double *weight,
                          double *below, double *above);
