@@ -51,6 +51,19 @@ size_t fani_panel_points(const fani_panel *panel, double *position, double *x, d
 fani_panel_value fani_panel_judge(const fani_panel *panel, const double *position,
                                   const double *values);
 
+/* The numbers that a panel's sums are made with: of the two rules, and of the polynomial through
+ * the nodes at each of FANI_PANEL_PROBES probes. For panels of many integrals at once (scan.h). */
+typedef struct fani_panel_weights {
+    double kronrod[FANI_PANEL_NODES], gauss[FANI_PANEL_NODES];
+    double probe[FANI_PANEL_PROBES][FANI_PANEL_NODES];
+} fani_panel_weights;
+
+void fani_panel_weights_at(const double *position, fani_panel_weights *weights);
+
+/* Sets v->floor and v->error from the other numbers and the largest difference of a probe from the
+ * polynomial, times the panel's length. */
+void fani_panel_conclude(const fani_panel *panel, double probed, fani_panel_value *v);
+
 /* The coordinate's x. */
 double fani_chart_point(const fani_chart *chart, double s);
 
