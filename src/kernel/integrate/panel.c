@@ -143,28 +143,21 @@ static double smooth_error(double difference, double factor, double spread)
     return ratio >= 1 ? spread : spread * ratio * sqrt(ratio);
 }
 
-/* The error that rounding alone makes: of the sums, and of x where the interval is short; half an
- * ulp of x at each node, of random sign. */
-static double rounding_error(const fani_panel *panel, double absolute, double spread)
+double fani_panel_shift(const fani_panel *panel)
 {
     const fani_chart *chart = &panel->chart;
     const double largest = chart->scale == 0 ? fabs(chart->base) + panel->hi : panel->hi;
-    const double shift = 0.06 * DBL_EPSILON * largest / (panel->hi - panel->lo);
-    return 2 * DBL_EPSILON * absolute + shift * spread;
+    return 0.06 * DBL_EPSILON * largest / (panel->hi - panel->lo);
 }
-
-static const double worth_probing = 1e-3; /* of the spread; above it the two rules say enough */
 
 void fani_panel_conclude(const fani_panel *panel, double probed, fani_panel_value *v)
 {
-    static const double gauss_factor = 200;
-    static const double probe_factor = 20;
-    static const double surprise = 1000;
-    v->floor = rounding_error(panel, v->absolute, v->spread);
-    v->error = smooth_error(v->linear, gauss_factor, v->spread);
-    if (v->linear <= worth_probing * v->spread || v->spread == 0) {
-        v->error = fmax(v->error, smooth_error(probed, probe_factor, v->spread));
-        if (probed > surprise * (v->linear + v->floor)) /* the flank of a peak between the nodes */
+    v->floor = 2 * DBL_EPSILON * v->absolute + fani_panel_shift(panel) * v->spread;
+    v->error = smooth_error(v->linear, FANI_PANEL_GAUSS_FACTOR, v->spread);
+    if (v->linear <= FANI_PANEL_WORTH_PROBING * v->spread || v->spread == 0) {
+        v->error = fmax(v->error, smooth_error(probed, FANI_PANEL_PROBE_FACTOR, v->spread));
+        if (probed > FANI_PANEL_SURPRISE *
+                         (v->linear + v->floor)) /* the flank of a peak between the nodes */
             v->error = fmax(v->error, fmax(v->spread, probed));
     }
     v->error += v->floor;
@@ -192,7 +185,7 @@ fani_panel_value fani_panel_judge(const fani_panel *panel, const double *positio
     fani_panel_value v = {.value = kronrod * half, .absolute = absolute * half};
     v.linear = fabs(kronrod - gauss) * half;
     v.spread = spread * half;
-    if (v.linear <= worth_probing * v.spread || v.spread == 0)
+    if (v.linear <= FANI_PANEL_WORTH_PROBING * v.spread || v.spread == 0)
         probed = 2 * half * probe_difference(panel, position, values);
     fani_panel_conclude(panel, probed, &v);
     return v;

@@ -11,6 +11,13 @@ enum {
     FANI_PANEL_PROBES_MAX = FANI_POINTS_MAX - FANI_PANEL_NODES,
 };
 
+/* How errors follow (panel.c): factors of the rules' and the probes' differences, how much of the
+ * spread may be their difference for probes to matter, how far above it a probe is a surprise. */
+#define FANI_PANEL_GAUSS_FACTOR 200.0
+#define FANI_PANEL_PROBE_FACTOR 20.0
+#define FANI_PANEL_WORTH_PROBING 1e-3
+#define FANI_PANEL_SURPRISE 1000.0
+
 /* How x follows from the coordinate s > 0 of an interval. Distances from the base are exact. */
 typedef struct fani_chart {
     double base;
@@ -59,6 +66,9 @@ typedef struct fani_panel_weights {
 } fani_panel_weights;
 
 void fani_panel_weights_at(const double *position, fani_panel_weights *weights);
+
+/* The part of the spread that the rounding of x makes: half an ulp at each node, of random sign. */
+double fani_panel_shift(const fani_panel *panel);
 
 /* Sets v->floor and v->error from the other numbers and the largest difference of a probe from the
  * polynomial, times the panel's length. */

@@ -7,12 +7,12 @@
 
 #include "adaptive_method.h"
 #include "base/error.h"
+#include "expression.h"
 #include "methods_1d.h"
 
 enum {
     LANES = FANI_SCAN_LANES,
-    POINTS = FANI_PANEL_NODES + FANI_PANEL_PROBES,
-    CALL = FANI_POINTS_MAX / LANES, /* points of a panel that one call evaluates for all lanes */
+    POINTS = FANI_SCAN_POINTS_PANEL,
     COLUMNS = FANI_SCAN_COLUMNS + 1,
 };
 
@@ -76,7 +76,9 @@ static fan_status alone(const fani_scan *scan, const double *const *columns, siz
                                .error = e.error[0],
                                .absolute = e.absolute,
                                .evaluations = e.evaluations,
-                               .bad = e.bad,
+                               .bad_count = e.bad.count,
+                               .bad_value = e.bad.first_value,
+                               .bad_point = e.bad.first_point[0],
                                .verdict = e.verdict};
     return status;
 }
@@ -93,7 +95,8 @@ static fan_status find_panels(const fani_scan *scan, const double *const *column
     goal.abs *= sharper;
     goal.rel *= sharper;
     set_single(&s, scan, columns, count / 2);
-    const fani_integrand f = integrand_of(&s);
+    fani_integrand f = integrand_of(&s);
+    f.cheap = false; /* beside the lanes' panels it would not be */
     const fan_status status =
         fani_rounds_run(&fani_method_gauss_kronrod, &f, &scan->domain, &goal, &state, error);
     if (status != FAN_OK)
@@ -112,69 +115,42 @@ typedef struct block {
     size_t count;
     double columns[FANI_SCAN_COLUMNS][FANI_POINTS_MAX];
     double values[POINTS][LANES];
-    double value[LANES], error[LANES], absolute[LANES];
+    fani_scan_total total;
 } block;
 
 /* Fewer integrals than lanes: the last one fills them. */
 static void set_columns(block *b, const double *const *columns)
 {
     for (size_t k = 0; k < b->scan->columns; k++)
-        for (size_t i = 0; i < FANI_POINTS_MAX; i++) {
-            const size_t lane = i % LANES;
-            b->columns[k][i] = columns[k][lane < b->count ? lane : b->count - 1];
-        }
-}
-
-/* Values at all points of a panel for all lanes, weights of the map included. */
-static void evaluate_panel(block *b, const fani_panel *panel, double *position)
-{
-    double points[POINTS];
-    double weight[POINTS];
-    double x[FANI_POINTS_MAX];
-    const double *all[COLUMNS] = {x};
-    fani_panel_points(panel, position, points, weight, NULL, NULL);
-    for (size_t k = 0; k < b->scan->columns; k++)
-        all[k + 1] = b->columns[k];
-    for (size_t i = 0; i < POINTS; i += CALL) {
-        for (size_t j = 0; j < FANI_POINTS_MAX; j++)
-            x[j] = points[i + j / LANES];
-        fan_expression_evaluate(b->scan->expression, all, b->scan->parameters, FANI_POINTS_MAX,
-                                &(double *){b->values[i]});
-    }
-    if (panel->chart.scale == 0)
-        return;
-    for (size_t i = 0; i < POINTS; i++)
-        for (size_t j = 0; j < LANES; j++)
-            b->values[i][j] *= weight[i];
+        for (size_t i = 0; i < FANI_POINTS_MAX; i += LANES)
+            for (size_t j = 0; j < LANES; j++)
+                b->columns[k][i + j] = columns[k][j < b->count ? j : b->count - 1];
 }
 
 static void add_panel(block *b, const fani_panel *panel)
 {
     double position[POINTS];
+    double x[POINTS];
+    double weight[POINTS];
     fani_panel_weights weights;
-    fani_scan_panel sums;
-    evaluate_panel(b, panel, position);
+    fani_panel_points(panel, position, x, weight, NULL, NULL);
+    fani_scan_evaluate(b->scan->expression, b->scan->parameters, x,
+                       (const double(*)[FANI_POINTS_MAX])b->columns, b->values);
+    for (size_t i = 0; panel->chart.scale != 0 && i < POINTS; i++)
+        for (size_t j = 0; j < LANES; j++)
+            b->values[i][j] *= weight[i];
     fani_panel_weights_at(position, &weights);
-    b->sum((const double(*)[LANES])b->values, &weights, (panel->hi - panel->lo) / 2, &sums);
-    for (size_t j = 0; j < LANES; j++) {
-        fani_panel_value v = {.value = sums.value[j],
-                              .linear = sums.linear[j],
-                              .absolute = sums.absolute[j],
-                              .spread = sums.spread[j]};
-        fani_panel_conclude(panel, sums.probed[j], &v);
-        b->value[j] += v.value;
-        b->error[j] += v.error;
-        b->absolute[j] += v.absolute;
-    }
+    b->sum((const double(*)[LANES])b->values, &weights, (panel->hi - panel->lo) / 2,
+           fani_panel_shift(panel), &b->total);
 }
 
 /* Whether a lane has reached the goal; a NaN has not. */
 static bool reached(const block *b, size_t j)
 {
     const fani_goal *goal = &b->scan->goal;
-    const double allowed =
-        fmax(fmax(goal->abs, goal->rel * fabs(b->value[j])), 50 * DBL_EPSILON * b->absolute[j]);
-    return isfinite(b->value[j]) && b->absolute[j] > 0 && b->error[j] <= allowed;
+    const double allowed = fmax(fmax(goal->abs, goal->rel * fabs(b->total.value[j])),
+                                50 * DBL_EPSILON * b->total.absolute[j]);
+    return isfinite(b->total.value[j]) && b->total.absolute[j] > 0 && b->total.error[j] <= allowed;
 }
 
 static fan_status finish_rows(const block *b, const double *const *columns, size_t panel_count,
@@ -183,9 +159,9 @@ static fan_status finish_rows(const block *b, const double *const *columns, size
     fan_status status = FAN_OK;
     for (size_t j = 0; status == FAN_OK && j < b->count; j++) {
         if (panel_count > 0 && reached(b, j))
-            rows[j] = (fani_scan_row){.value = sign * b->value[j],
-                                      .error = b->error[j],
-                                      .absolute = b->absolute[j],
+            rows[j] = (fani_scan_row){.value = sign * b->total.value[j],
+                                      .error = b->total.error[j],
+                                      .absolute = b->total.absolute[j],
                                       .evaluations = panel_count * POINTS,
                                       .verdict = FANI_VERDICT_REACHED,
                                       .shared = 1};
@@ -204,6 +180,11 @@ fan_status fani_scan_block(const fani_scan *scan, const double *const *columns, 
     size_t panel_count = 0;
     fani_panel panels[FANI_SCAN_PANELS];
     block b;
+    if (scan->expression->output_count != 1 ||
+        scan->expression->variable_count != scan->columns + 1)
+        return fani_error_set(
+            error, FAN_E_ARGUMENT,
+            "a scan's expression has one value, of one variable and the parameters");
     if (count < 1 || count > LANES || scan->columns < 1 || scan->columns > FANI_SCAN_COLUMNS)
         return fani_error_set(
             error, FAN_E_ARGUMENT,
@@ -218,9 +199,7 @@ fan_status fani_scan_block(const fani_scan *scan, const double *const *columns, 
     b.scan = scan;
     b.sum = fani_scan_sum_of(fani_isa_wanted());
     b.count = count;
-    memset(b.value, 0, sizeof b.value);
-    memset(b.error, 0, sizeof b.error);
-    memset(b.absolute, 0, sizeof b.absolute);
+    memset(&b.total, 0, sizeof b.total);
     set_columns(&b, columns);
     for (size_t i = 0; i < panel_count; i++)
         add_panel(&b, &panels[i]);

@@ -10,6 +10,7 @@ enum {
     FANI_SCAN_LANES = 64,   /* integrals of one block, by index: blocks belong to the scan */
     FANI_SCAN_COLUMNS = 15, /* parameters that vary */
     FANI_SCAN_PANELS = 64,  /* intervals that one block may share */
+    FANI_SCAN_POINTS_PANEL = FANI_PANEL_NODES + FANI_PANEL_PROBES,
 };
 
 typedef struct fani_scan {
@@ -23,7 +24,8 @@ typedef struct fani_scan {
 typedef struct fani_scan_row {
     double value, error, absolute;
     uint64_t evaluations;
-    fani_bad_values bad;
+    uint64_t bad_count; /* values that were not finite; the first one and its x */
+    double bad_value, bad_point;
     fani_verdict verdict;
     uint32_t shared; /* whether the block's intervals were enough; else it was integrated alone */
 } fani_scan_row;
@@ -36,16 +38,21 @@ typedef struct fani_scan_row {
 fan_status fani_scan_block(const fani_scan *scan, const double *const *columns, size_t count,
                            fani_scan_row *rows, fan_error *error);
 
-/* What a panel says, a lane each. */
-typedef struct fani_scan_panel {
-    double value[FANI_SCAN_LANES], linear[FANI_SCAN_LANES], absolute[FANI_SCAN_LANES];
-    double spread[FANI_SCAN_LANES], probed[FANI_SCAN_LANES];
-} fani_scan_panel;
+/* Values at the points x of a panel for all lanes; columns[k][i] is parameter k of lane i %
+ * FANI_SCAN_LANES. */
+void fani_scan_evaluate(const fan_expression *e, const double *parameters, const double *x,
+                        const double (*columns)[FANI_POINTS_MAX],
+                        double (*values)[FANI_SCAN_LANES]);
 
-/* The sums of a panel over nodes and probes, values[point][lane]; weights[] of the nodes by the two
- * rules, and of the polynomial at each probe. */
+/* The integrals so far, a lane each. */
+typedef struct fani_scan_total {
+    double value[FANI_SCAN_LANES], error[FANI_SCAN_LANES], absolute[FANI_SCAN_LANES];
+} fani_scan_total;
+
+/* Adds a panel from its values[point][lane] at nodes and probes: what fani_panel_judge does, lane
+ * by lane. `half` is half its length, `shift` as of fani_panel_shift. */
 typedef void fani_scan_sum(const double (*values)[FANI_SCAN_LANES], const fani_panel_weights *w,
-                           double half, fani_scan_panel *out);
+                           double half, double shift, fani_scan_total *total);
 extern fani_scan_sum fani_scan_sum_scalar, fani_scan_sum_avx2, fani_scan_sum_avx512;
 fani_scan_sum *fani_scan_sum_of(fani_isa isa);
 

@@ -1,5 +1,6 @@
 /* The sums of a scan's panel, for the file of an instruction set that defines SCAN_SUM. Lanes do
  * not meet: the bits are the same however many a register holds. */
+#include <float.h>
 #include <math.h>
 
 #include "scan.h"
@@ -52,8 +53,33 @@ static void probe(const double (*values)[LANES], const double *coefficients, con
     }
 }
 
-void SCAN_SUM(const double (*values)[LANES], const fani_panel_weights *w, double half,
-              fani_scan_panel *out)
+/* The error of the better rule from that of a weaker one; see panel.c. */
+static inline double smooth(double difference, double factor, double spread)
+{
+    const double ratio = factor * difference / spread;
+    const double small = spread * ratio * sqrt(ratio);
+    return spread > 0 ? (ratio >= 1 ? spread : small) : difference;
+}
+
+static inline double larger(double a, double b)
+{
+    return a > b ? a : b;
+}
+
+static inline double conclude(double linear, double absolute, double spread, double probed,
+                              double shift)
+{
+    const double floor = 2 * DBL_EPSILON * absolute + shift * spread;
+    const double by_rules = smooth(linear, FANI_PANEL_GAUSS_FACTOR, spread);
+    const double by_probes = larger(by_rules, smooth(probed, FANI_PANEL_PROBE_FACTOR, spread));
+    const double surprised = larger(by_probes, larger(spread, probed));
+    const double probing = probed > FANI_PANEL_SURPRISE * (linear + floor) ? surprised : by_probes;
+    return floor +
+           (linear <= FANI_PANEL_WORTH_PROBING * spread || spread == 0 ? probing : by_rules);
+}
+
+void SCAN_SUM(const double (*values)[LANES], const fani_panel_weights *w, double half, double shift,
+              fani_scan_total *total)
 {
     double kronrod[LANES] = {0};
     double gauss[LANES] = {0};
@@ -66,10 +92,10 @@ void SCAN_SUM(const double (*values)[LANES], const fani_panel_weights *w, double
         probe(values, w->probe[k], values[NODES + k], probed);
 #pragma omp simd
     for (int j = 0; j < LANES; j++) {
-        out->value[j] = kronrod[j] * half;
-        out->linear[j] = fabs(kronrod[j] - gauss[j]) * half;
-        out->absolute[j] = absolute[j] * half;
-        out->spread[j] = spread[j] * half;
-        out->probed[j] = probed[j] * 2 * half;
+        const double error = conclude(fabs(kronrod[j] - gauss[j]) * half, absolute[j] * half,
+                                      spread[j] * half, probed[j] * 2 * half, shift);
+        total->value[j] += kronrod[j] * half;
+        total->error[j] += error;
+        total->absolute[j] += absolute[j] * half;
     }
 }
