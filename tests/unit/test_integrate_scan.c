@@ -133,8 +133,9 @@ FAN_TEST(integrate_scan, the_same_bits_from_each_instruction_set)
                 j % 7 == 0 ? 1 : sin((double)(j + 1) * x[i]) + (x[i] < 0.4 && j % 5 == 0);
     for (int isa = FANI_ISA_SCALAR; isa <= (int)fani_isa_machine(); isa++) {
         memset(&totals[isa], 0, sizeof totals[isa]);
-        fani_scan_sum_of((fani_isa)isa)((const double(*)[LANES])values, &weights, 0.5,
-                                        fani_panel_shift(&panel), &totals[isa]);
+        fani_scan_kernels_of((fani_isa)isa)
+            ->sum((const double(*)[LANES])values, &weights, 0.5, fani_panel_shift(&panel),
+                  &totals[isa]);
         EXPECT_TRUE(memcmp(&totals[isa], &totals[0], sizeof totals[0]) == 0);
     }
     for (size_t j = 0; j < LANES; j++) { /* and what a panel alone says */

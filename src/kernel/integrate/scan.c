@@ -16,16 +16,16 @@ enum {
     COLUMNS = FANI_SCAN_COLUMNS + 1,
 };
 
-fani_scan_sum *fani_scan_sum_of(fani_isa isa)
+const fani_scan_kernels *fani_scan_kernels_of(fani_isa isa)
 {
 #if defined(__x86_64__)
     if (isa == FANI_ISA_AVX512)
-        return fani_scan_sum_avx512;
+        return &fani_scan_avx512;
     if (isa == FANI_ISA_AVX2)
-        return fani_scan_sum_avx2;
+        return &fani_scan_avx2;
 #endif
     (void)isa;
-    return fani_scan_sum_scalar;
+    return &fani_scan_scalar;
 }
 
 /* ---- One integral ---------------------------------------------------------------------------- */
@@ -111,7 +111,7 @@ static fan_status find_panels(const fani_scan *scan, const double *const *column
 /* A block's parameters, as often as a call has points, and its sums. */
 typedef struct block {
     const fani_scan *scan;
-    fani_scan_sum *sum;
+    const fani_scan_kernels *kernels;
     size_t count;
     double columns[FANI_SCAN_COLUMNS][FANI_POINTS_MAX];
     double values[POINTS][LANES];
@@ -134,22 +134,24 @@ static void add_panel(block *b, const fani_panel *panel)
     double weight[POINTS];
     fani_panel_weights weights;
     fani_panel_points(panel, position, x, weight, NULL, NULL);
-    fani_scan_evaluate(b->scan->expression, b->scan->parameters, x,
+    fani_scan_evaluate(b->kernels, b->scan->expression, b->scan->parameters, x,
                        (const double(*)[FANI_POINTS_MAX])b->columns, b->values);
     for (size_t i = 0; panel->chart.scale != 0 && i < POINTS; i++)
         for (size_t j = 0; j < LANES; j++)
             b->values[i][j] *= weight[i];
     fani_panel_weights_at(position, &weights);
-    b->sum((const double(*)[LANES])b->values, &weights, (panel->hi - panel->lo) / 2,
-           fani_panel_shift(panel), &b->total);
+    b->kernels->sum((const double(*)[LANES])b->values, &weights, (panel->hi - panel->lo) / 2,
+                    fani_panel_shift(panel), &b->total);
 }
 
 /* Whether a lane has reached the goal; a NaN has not. */
 static bool reached(const block *b, size_t j)
 {
     const fani_goal *goal = &b->scan->goal;
-    const double allowed = fmax(fmax(goal->abs, goal->rel * fabs(b->total.value[j])),
-                                50 * DBL_EPSILON * b->total.absolute[j]);
+    const double relative = goal->rel * fabs(b->total.value[j]);
+    const double rounding = 50 * DBL_EPSILON * b->total.absolute[j];
+    const double wanted = relative > goal->abs ? relative : goal->abs;
+    const double allowed = wanted > rounding ? wanted : rounding;
     return isfinite(b->total.value[j]) && b->total.absolute[j] > 0 && b->total.error[j] <= allowed;
 }
 
@@ -197,7 +199,7 @@ fan_status fani_scan_block(const fani_scan *scan, const double *const *columns, 
     if (status != FAN_OK)
         return status;
     b.scan = scan;
-    b.sum = fani_scan_sum_of(fani_isa_wanted());
+    b.kernels = fani_scan_kernels_of(fani_isa_wanted());
     b.count = count;
     memset(&b.total, 0, sizeof b.total);
     set_columns(&b, columns);

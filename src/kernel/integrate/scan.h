@@ -38,22 +38,29 @@ typedef struct fani_scan_row {
 fan_status fani_scan_block(const fani_scan *scan, const double *const *columns, size_t count,
                            fani_scan_row *rows, fan_error *error);
 
-/* Values at the points x of a panel for all lanes; columns[k][i] is parameter k of lane i %
- * FANI_SCAN_LANES. */
-void fani_scan_evaluate(const fan_expression *e, const double *parameters, const double *x,
-                        const double (*columns)[FANI_POINTS_MAX],
-                        double (*values)[FANI_SCAN_LANES]);
-
 /* The integrals so far, a lane each. */
 typedef struct fani_scan_total {
     double value[FANI_SCAN_LANES], error[FANI_SCAN_LANES], absolute[FANI_SCAN_LANES];
 } fani_scan_total;
 
-/* Adds a panel from its values[point][lane] at nodes and probes: what fani_panel_judge does, lane
- * by lane. `half` is half its length, `shift` as of fani_panel_shift. */
-typedef void fani_scan_sum(const double (*values)[FANI_SCAN_LANES], const fani_panel_weights *w,
-                           double half, double shift, fani_scan_total *total);
-extern fani_scan_sum fani_scan_sum_scalar, fani_scan_sum_avx2, fani_scan_sum_avx512;
-fani_scan_sum *fani_scan_sum_of(fani_isa isa);
+/* What is done for each instruction set, with the same bits. */
+typedef struct fani_scan_kernels {
+    /* Adds a panel from its values[point][lane] at nodes and probes: what fani_panel_judge does,
+     * lane by lane. `half` is half its length, `shift` as of fani_panel_shift. */
+    void (*sum)(const double (*values)[FANI_SCAN_LANES], const fani_panel_weights *w, double half,
+                double shift, fani_scan_total *total);
+    /* out[i][j] = once[i] for `count` points i and all lanes j. */
+    void (*widen)(const double *once, size_t count, double (*out)[FANI_SCAN_LANES]);
+} fani_scan_kernels;
+
+extern const fani_scan_kernels fani_scan_scalar, fani_scan_avx2, fani_scan_avx512;
+const fani_scan_kernels *fani_scan_kernels_of(fani_isa isa);
+
+/* Values at the points x of a panel for all lanes; columns[k][i] is parameter k of lane i %
+ * FANI_SCAN_LANES. */
+void fani_scan_evaluate(const fani_scan_kernels *kernels, const fan_expression *e,
+                        const double *parameters, const double *x,
+                        const double (*columns)[FANI_POINTS_MAX],
+                        double (*values)[FANI_SCAN_LANES]);
 
 #endif

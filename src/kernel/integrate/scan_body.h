@@ -1,5 +1,5 @@
-/* The sums of a scan's panel, for the file of an instruction set that defines SCAN_SUM. Lanes do
- * not meet: the bits are the same however many a register holds. */
+/* The sums of a scan's panel, for the file of an instruction set that defines SCAN_KERNELS. Lanes
+ * do not meet: the bits are the same however many a register holds. */
 #include <float.h>
 #include <math.h>
 
@@ -78,8 +78,8 @@ static inline double conclude(double linear, double absolute, double spread, dou
            (linear <= FANI_PANEL_WORTH_PROBING * spread || spread == 0 ? probing : by_rules);
 }
 
-void SCAN_SUM(const double (*values)[LANES], const fani_panel_weights *w, double half, double shift,
-              fani_scan_total *total)
+static void sum(const double (*values)[LANES], const fani_panel_weights *w, double half,
+                double shift, fani_scan_total *total)
 {
     double kronrod[LANES] = {0};
     double gauss[LANES] = {0};
@@ -99,3 +99,15 @@ void SCAN_SUM(const double (*values)[LANES], const fani_panel_weights *w, double
         total->absolute[j] += absolute[j] * half;
     }
 }
+
+static void widen(const double *once, size_t count, double (*out)[LANES])
+{
+    for (size_t i = 0; i < count; i++) {
+        const double value = once[i];
+#pragma omp simd
+        for (int j = 0; j < LANES; j++)
+            out[i][j] = value;
+    }
+}
+
+const fani_scan_kernels SCAN_KERNELS = {sum, widen};

@@ -12,6 +12,7 @@ enum {
 };
 
 typedef struct machine {
+    const fani_scan_kernels *kernels;
     const fan_expression *e;
     const double *parameters;
     const double *x;
@@ -21,7 +22,7 @@ typedef struct machine {
                                             */
     bool uniform[LENGTH];
     double once[LENGTH][POINTS]; /* results of uniform instructions */
-    double wide[3][FANI_EXPRESSION_BLOCK];
+    double wide[3][CALL][LANES];
     double room[FANI_EXPRESSION_ROOM];
 } machine;
 
@@ -75,22 +76,12 @@ static void run_once(machine *m)
     }
 }
 
-/* A uniform result at CALL points from `first` on, for all lanes. */
-static void widen(const double *once, size_t first, double *out)
-{
-    for (size_t i = 0; i < CALL; i++) {
-        const double value = once[first + i];
-        for (size_t j = 0; j < LANES; j++)
-            out[i * LANES + j] = value;
-    }
-}
-
-static const double *wide_operand(machine *m, uint16_t index, size_t first, double *memory)
+static const double *wide_operand(machine *m, uint16_t index, size_t first, double (*memory)[LANES])
 {
     const double *once = uniform_operand(m, index);
     if (once) {
-        widen(once, first, memory);
-        return memory;
+        m->kernels->widen(once + first, CALL, memory);
+        return memory[0];
     }
     return is_variable(index) ? m->columns[index - FANI_EXPRESSION_VARIABLES - 1]
                               : m->room + (size_t)index * FANI_EXPRESSION_BLOCK;
@@ -105,7 +96,7 @@ static void run_lanes(machine *m, size_t first)
         const double *operands[3] = {0};
         double *out = slot ? m->room + (size_t)in->out * FANI_EXPRESSION_BLOCK : m->values[first];
         if (m->uniform[i] && !slot)
-            widen(m->once[i], first, out);
+            m->kernels->widen(m->once[i] + first, CALL, m->values + first);
         if (!m->uniform[i]) {
             for (unsigned k = 0; k < fani_operator_arity((fani_operator)in->op); k++)
                 operands[k] = wide_operand(m, in->operands[k], first, m->wide[k]);
@@ -118,15 +109,16 @@ static void run_lanes(machine *m, size_t first)
 }
 
 /* A long program as it is. */
-static void run_plainly(const fan_expression *e, const double *parameters, const double *x,
+static void run_plainly(const fani_scan_kernels *kernels, const fan_expression *e,
+                        const double *parameters, const double *x,
                         const double (*columns)[FANI_POINTS_MAX], double (*values)[LANES])
 {
-    double wide[FANI_POINTS_MAX];
-    const double *all[FAN_INTEGRAL_DIMENSION_MAX] = {wide};
+    double wide[CALL][LANES];
+    const double *all[FAN_INTEGRAL_DIMENSION_MAX] = {wide[0]};
     for (size_t k = 1; k < e->variable_count; k++)
         all[k] = columns[k - 1];
     for (size_t i = 0; i < POINTS; i += CALL) {
-        widen(x, i, wide);
+        kernels->widen(x + i, CALL, wide);
         fan_expression_evaluate(e, all, parameters, FANI_POINTS_MAX, &(double *){values[i]});
     }
 }
@@ -143,14 +135,16 @@ static bool simple(const fan_expression *e)
     return true;
 }
 
-void fani_scan_evaluate(const fan_expression *e, const double *parameters, const double *x,
+void fani_scan_evaluate(const fani_scan_kernels *kernels, const fan_expression *e,
+                        const double *parameters, const double *x,
                         const double (*columns)[FANI_POINTS_MAX], double (*values)[FANI_SCAN_LANES])
 {
     machine m;
     if (!simple(e)) {
-        run_plainly(e, parameters, x, columns, values);
+        run_plainly(kernels, e, parameters, x, columns, values);
         return;
     }
+    m.kernels = kernels;
     m.e = e;
     m.parameters = parameters;
     m.x = x;

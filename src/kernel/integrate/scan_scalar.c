@@ -1,3 +1,3 @@
-#define SCAN_SUM fani_scan_sum_scalar
+#define SCAN_KERNELS fani_scan_scalar
 /* Needs what stands above. */
 #include "scan_body.h"
