@@ -1,64 +1,62 @@
-/* The sums of a scan's panel, for the file of an instruction set that defines SCAN_KERNELS. Lanes
- * do not meet: the bits are the same however many a register holds. */
+/* The sums of a scan's panel, for the file of an instruction set that includes this one after its
+ * vectors (vector_*.h) and defines SCAN_KERNELS. Lanes do not meet: the bits are the same however
+ * many a register holds. */
 #include <float.h>
 #include <math.h>
 
-#include "scan.h"
+enum { WIDTH = FANI_SCAN_LANES, NODES = FANI_PANEL_NODES };
 
-enum { LANES = FANI_SCAN_LANES, NODES = FANI_PANEL_NODES };
+/* What a panel's values add up to, without its length. */
+typedef struct parts {
+    double kronrod[WIDTH], gauss[WIDTH], absolute[WIDTH], scatter[WIDTH], probed[WIDTH];
+} parts;
 
-static void rules(const double (*values)[LANES], const fani_panel_weights *w, double *kronrod,
-                  double *gauss, double *absolute)
+static inline void rules(const double (*values)[WIDTH], const fani_panel_weights *w, int lane,
+                         parts *out)
 {
+    vec kronrod = spread(0);
+    vec gauss = spread(0);
+    vec absolute = spread(0);
+    vec scatter = spread(0);
     for (int i = 0; i < NODES; i++) {
-        const double k = w->kronrod[i];
-        const double g = w->gauss[i];
-        const double *v = values[i];
-#pragma omp simd
-        for (int j = 0; j < LANES; j++) {
-            kronrod[j] += k * v[j];
-            gauss[j] += g * v[j];
-            absolute[j] += k * fabs(v[j]);
-        }
+        const vec v = load(&values[i][lane]);
+        kronrod += spread(w->kronrod[i]) * v;
+        gauss += spread(w->gauss[i]) * v;
+        absolute += spread(w->kronrod[i]) * magnitude(v);
     }
+    const vec mean = kronrod * spread(0.5);
+    for (int i = 0; i < NODES; i++)
+        scatter += spread(w->kronrod[i]) * magnitude(load(&values[i][lane]) - mean);
+    store(&out->kronrod[lane], kronrod);
+    store(&out->gauss[lane], gauss);
+    store(&out->absolute[lane], absolute);
+    store(&out->scatter[lane], scatter);
 }
 
-static void spreads(const double (*values)[LANES], const fani_panel_weights *w,
-                    const double *kronrod, double *spread)
+/* The largest difference of a probe from the polynomial through the nodes. */
+static inline void probe(const double (*values)[WIDTH], const fani_panel_weights *w, int lane,
+                         parts *out)
 {
+    vec off[FANI_PANEL_PROBES] = {spread(0), spread(0), spread(0)};
     for (int i = 0; i < NODES; i++) {
-        const double k = w->kronrod[i];
-        const double *v = values[i];
-#pragma omp simd
-        for (int j = 0; j < LANES; j++)
-            spread[j] += k * fabs(v[j] - kronrod[j] / 2);
+        const vec v = load(&values[i][lane]);
+        for (int k = 0; k < FANI_PANEL_PROBES; k++)
+            off[k] += spread(w->probe[k][i]) * v;
     }
-}
-
-static void probe(const double (*values)[LANES], const double *coefficients, const double *at_probe,
-                  double *probed)
-{
-    double polynomial[LANES] = {0};
-    for (int i = 0; i < NODES; i++) {
-        const double c = coefficients[i];
-        const double *v = values[i];
-#pragma omp simd
-        for (int j = 0; j < LANES; j++)
-            polynomial[j] += c * v[j];
+    vec largest = spread(0);
+    for (int k = 0; k < FANI_PANEL_PROBES; k++) {
+        off[k] = magnitude(load(&values[NODES + k][lane]) - off[k]);
+        largest = greater_of(off[k], largest);
     }
-#pragma omp simd
-    for (int j = 0; j < LANES; j++) {
-        const double off = fabs(at_probe[j] - polynomial[j]);
-        probed[j] = off > probed[j] ? off : probed[j];
-    }
+    store(&out->probed[lane], largest);
 }
 
 /* The error of the better rule from that of a weaker one; see panel.c. */
-static inline double smooth(double difference, double factor, double spread)
+static inline double smooth(double difference, double factor, double scatter)
 {
-    const double ratio = factor * difference / spread;
-    const double small = spread * ratio * sqrt(ratio);
-    return spread > 0 ? (ratio >= 1 ? spread : small) : difference;
+    const double ratio = factor * difference / scatter;
+    const double small = scatter * ratio * sqrt(ratio);
+    return scatter > 0 ? (ratio >= 1 ? scatter : small) : difference;
 }
 
 static inline double larger(double a, double b)
@@ -66,46 +64,42 @@ static inline double larger(double a, double b)
     return a > b ? a : b;
 }
 
-static inline double conclude(double linear, double absolute, double spread, double probed,
+static inline double conclude(double linear, double absolute, double scatter, double probed,
                               double shift)
 {
-    const double floor = 2 * DBL_EPSILON * absolute + shift * spread;
-    const double by_rules = smooth(linear, FANI_PANEL_GAUSS_FACTOR, spread);
-    const double by_probes = larger(by_rules, smooth(probed, FANI_PANEL_PROBE_FACTOR, spread));
-    const double surprised = larger(by_probes, larger(spread, probed));
+    const double floor = 2 * DBL_EPSILON * absolute + shift * scatter;
+    const double by_rules = smooth(linear, FANI_PANEL_GAUSS_FACTOR, scatter);
+    const double by_probes = larger(by_rules, smooth(probed, FANI_PANEL_PROBE_FACTOR, scatter));
+    const double surprised = larger(by_probes, larger(scatter, probed));
     const double probing = probed > FANI_PANEL_SURPRISE * (linear + floor) ? surprised : by_probes;
     return floor +
-           (linear <= FANI_PANEL_WORTH_PROBING * spread || spread == 0 ? probing : by_rules);
+           (linear <= FANI_PANEL_WORTH_PROBING * scatter || scatter == 0 ? probing : by_rules);
 }
 
-static void sum(const double (*values)[LANES], const fani_panel_weights *w, double half,
+static void sum(const double (*values)[WIDTH], const fani_panel_weights *w, double half,
                 double shift, fani_scan_total *total)
 {
-    double kronrod[LANES] = {0};
-    double gauss[LANES] = {0};
-    double absolute[LANES] = {0};
-    double spread[LANES] = {0};
-    double probed[LANES] = {0};
-    rules(values, w, kronrod, gauss, absolute);
-    spreads(values, w, kronrod, spread);
-    for (int k = 0; k < FANI_PANEL_PROBES; k++)
-        probe(values, w->probe[k], values[NODES + k], probed);
+    parts p;
+    for (int lane = 0; lane < WIDTH; lane += LANES) {
+        rules(values, w, lane, &p);
+        probe(values, w, lane, &p);
+    }
 #pragma omp simd
-    for (int j = 0; j < LANES; j++) {
-        const double error = conclude(fabs(kronrod[j] - gauss[j]) * half, absolute[j] * half,
-                                      spread[j] * half, probed[j] * 2 * half, shift);
-        total->value[j] += kronrod[j] * half;
+    for (int j = 0; j < WIDTH; j++) {
+        const double error = conclude(fabs(p.kronrod[j] - p.gauss[j]) * half, p.absolute[j] * half,
+                                      p.scatter[j] * half, p.probed[j] * 2 * half, shift);
+        total->value[j] += p.kronrod[j] * half;
         total->error[j] += error;
-        total->absolute[j] += absolute[j] * half;
+        total->absolute[j] += p.absolute[j] * half;
     }
 }
 
-static void widen(const double *once, size_t count, double (*out)[LANES])
+static void widen(const double *once, size_t count, double (*out)[WIDTH])
 {
     for (size_t i = 0; i < count; i++) {
         const double value = once[i];
 #pragma omp simd
-        for (int j = 0; j < LANES; j++)
+        for (int j = 0; j < WIDTH; j++)
             out[i][j] = value;
     }
 }
