@@ -2,6 +2,9 @@
 #include <gsl/gsl_errno.h>
 #include <gsl/gsl_integration.h>
 #include <math.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <sys/time.h>
 
 #include "oned.h"
 
@@ -101,6 +104,23 @@ static void by_qag(oned_function *function, void *context, double from, double t
     done(&c, value, error, status, answer);
 }
 
+/* cquad does not come back from some integrands (x^-0.95): it gets half a second of CPU time. */
+static sigjmp_buf out_of_time;
+
+static void leave(int signal)
+{
+    (void)signal;
+    siglongjmp(out_of_time, 1);
+}
+
+static void limit(long microseconds)
+{
+    const struct itimerval t = {.it_value = {.tv_usec = microseconds}};
+    const struct sigaction action = {.sa_handler = leave};
+    sigaction(SIGPROF, &action, NULL);
+    setitimer(ITIMER_PROF, &t, NULL);
+}
+
 static void by_cquad(oned_function *function, void *context, double from, double to, double rel,
                      oned_answer *answer)
 {
@@ -115,7 +135,13 @@ static void by_cquad(oned_function *function, void *context, double from, double
         gsl_set_error_handler_off();
         w = gsl_integration_cquad_workspace_alloc(500);
     }
+    if (sigsetjmp(out_of_time, 1) != 0) {
+        done(&c, NAN, NAN, GSL_EMAXITER, answer);
+        return;
+    }
+    limit(500000);
     const int status = gsl_integration_cquad(&f, from, to, 0, rel, w, &value, &error, &evaluations);
+    limit(0);
     done(&c, value, error, status, answer);
 }
 

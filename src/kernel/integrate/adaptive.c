@@ -153,7 +153,7 @@ static fan_status record_tip(fani_adaptive *a, uint32_t interval)
     r->chain = v->chart;
     r->level = a->chains[v->chart].levels++;
     for (size_t c = 0; c < a->core.components; c++)
-        r->value[c] = a->values[interval * a->core.components + c].value;
+        r->value[c] = a->values[(size_t)interval * a->core.components + c].value;
     return FAN_OK;
 }
 
@@ -254,7 +254,7 @@ static double error_of(const fani_adaptive *a, uint32_t i)
     const double drop = v->tip ? a->chains[v->chart].drop : 1;
     double worst = 0;
     for (size_t c = 0; c < a->core.components; c++) {
-        const double error = a->values[i * a->core.components + c].error * drop;
+        const double error = a->values[(size_t)i * a->core.components + c].error * drop;
         const double allowed = fani_adaptive_allowed(a, c);
         const double share = allowed > 0 ? error / allowed : error > 0 ? INFINITY : 0;
         worst = fmax(worst, share);
@@ -266,7 +266,7 @@ static double error_of(const fani_adaptive *a, uint32_t i)
 static bool noisy(const fani_adaptive *a, uint32_t i)
 {
     for (size_t c = 0; c < a->core.components; c++) {
-        const fani_panel_value *p = &a->values[i * a->core.components + c];
+        const fani_panel_value *p = &a->values[(size_t)i * a->core.components + c];
         if (p->error > 2 * p->floor)
             return false;
     }
@@ -296,7 +296,7 @@ static size_t gather(fani_adaptive *a, candidate *list, double *fixed)
 static bool surprised(const fani_adaptive *a, uint32_t i)
 {
     for (size_t c = 0; c < a->core.components; c++) {
-        const fani_panel_value *p = &a->values[i * a->core.components + c];
+        const fani_panel_value *p = &a->values[(size_t)i * a->core.components + c];
         if (p->error >= p->spread && p->linear < 1e-6 * p->spread)
             return true;
     }

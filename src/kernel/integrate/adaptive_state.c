@@ -59,9 +59,9 @@ fan_status fani_adaptive_first(const fani_integrand *f, const fani_domain *domai
                                const fani_goal *goal, fani_estimate *estimate, unsigned char *reply,
                                size_t *size, bool *done)
 {
-    double from;
-    double to;
-    double sign;
+    double from = 0;
+    double to = 0;
+    double sign = 1;
     *done = false;
     if (domain->break_count > 0 || f->components > 1 || domain->dimension != 1 ||
         fani_domain_line(domain, fani_method_gauss_kronrod.name, &from, &to, &sign, NULL) !=
@@ -106,9 +106,9 @@ size_t fani_adaptive_reply_size(size_t components)
 static fan_status make(const fani_integrand *f, const fani_domain *domain, const fani_goal *goal,
                        fani_adaptive **made, fan_error *error)
 {
-    double from;
-    double to;
-    double sign;
+    double from = 0;
+    double to = 0;
+    double sign = 1;
     fan_status status =
         fani_domain_line(domain, fani_method_gauss_kronrod.name, &from, &to, &sign, error);
     if (status != FAN_OK)
@@ -332,7 +332,7 @@ fan_status fani_adaptive_load(const fani_integrand *f, const fani_domain *domain
 {
     fani_adaptive *a = NULL;
     fan_status status = make(f, domain, goal, &a, NULL);
-    if (status != FAN_OK)
+    if (status != FAN_OK || !a)
         return status;
     status = restore(a, bytes, size);
     if (status == FAN_OK)

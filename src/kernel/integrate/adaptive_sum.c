@@ -45,7 +45,7 @@ static void collect(const fani_adaptive *a, uint32_t chain, size_t c, shells *s)
 {
     for (uint32_t i = 0; i < a->core.interval_count; i++) {
         const fani_interval *v = &a->intervals[i];
-        const fani_panel_value *p = &a->values[i * a->core.components + c];
+        const fani_panel_value *p = &a->values[(size_t)i * a->core.components + c];
         if (v->chart != chain)
             continue;
         if (v->level >= 0) {
@@ -136,7 +136,7 @@ static void extrapolate(fani_adaptive *a, uint32_t chain, size_t c, careful *val
     double limit_error;
     clear_shells(&s, a->sums, ch->levels);
     collect(a, chain, c, &s);
-    double *terms = a->sums + 2 * ch->levels;
+    double *terms = a->sums + 2 * (size_t)ch->levels;
     const size_t count = partial_sums(a, chain, c, &s, terms);
     const double limit = fani_extrapolate(terms, count, &limit_error);
     const double plain = terms[count - 1];

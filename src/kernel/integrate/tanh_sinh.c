@@ -234,9 +234,9 @@ static void cut_pieces(state *s, const fani_domain *domain, double from, double 
 static fan_status tanh_sinh_open(const fani_integrand *f, const fani_domain *domain,
                                  const fani_goal *goal, void **made, fan_error *error)
 {
-    double from;
-    double to;
-    double sign;
+    double from = 0;
+    double to = 0;
+    double sign = 1;
     const fan_status status = fani_domain_line(domain, "tanh-sinh", &from, &to, &sign, error);
     if (status != FAN_OK)
         return status;
@@ -458,7 +458,7 @@ static fan_status tanh_sinh_load(const fani_integrand *f, const fani_domain *dom
                                  void **made)
 {
     core c;
-    void *opened;
+    void *opened = NULL;
     if (size < sizeof c)
         return FAN_E_PROTOCOL;
     memcpy(&c, bytes, sizeof c);
