@@ -121,28 +121,40 @@ static void limit(long microseconds)
     setitimer(ITIMER_PROF, &t, NULL);
 }
 
+typedef struct cquad_call {
+    gsl_integration_cquad_workspace *workspace;
+    const gsl_function *f;
+    double from, to, rel;
+    double value, error;
+} cquad_call;
+
+static int call_cquad(cquad_call *call)
+{
+    size_t evaluations;
+    if (sigsetjmp(out_of_time, 1) != 0)
+        return GSL_EMAXITER;
+    limit(500000);
+    const int status =
+        gsl_integration_cquad(call->f, call->from, call->to, 0, call->rel, call->workspace,
+                              &call->value, &call->error, &evaluations);
+    limit(0);
+    return status;
+}
+
 static void by_cquad(oned_function *function, void *context, double from, double to, double rel,
                      oned_answer *answer)
 {
     static gsl_integration_cquad_workspace *w;
     counted c = {function, context, 0};
     mapped m;
-    gsl_function f = range(&m, &c, &from, &to);
-    double value = NAN;
-    double error = NAN;
-    size_t evaluations;
     if (!w) {
         gsl_set_error_handler_off();
         w = gsl_integration_cquad_workspace_alloc(500);
     }
-    if (sigsetjmp(out_of_time, 1) != 0) {
-        done(&c, NAN, NAN, GSL_EMAXITER, answer);
-        return;
-    }
-    limit(500000);
-    const int status = gsl_integration_cquad(&f, from, to, 0, rel, w, &value, &error, &evaluations);
-    limit(0);
-    done(&c, value, error, status, answer);
+    const gsl_function f = range(&m, &c, &from, &to);
+    cquad_call call = {w, &f, from, to, rel, NAN, NAN};
+    const int status = call_cquad(&call);
+    done(&c, call.value, call.error, status, answer);
 }
 
 const oned_peer oned_peers[] = {
