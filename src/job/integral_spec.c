@@ -467,20 +467,25 @@ static bool read_texts(const unsigned char *at, size_t size, size_t count, const
 static fan_status read_flat(const unsigned char *bytes, size_t size, flat_head *head,
                             const char **texts, fan_error *error)
 {
-    if (size < sizeof *head)
-        return fani_error_set(error, FAN_E_PROTOCOL, "an integral's bytes are too few");
+    if (size < sizeof *head) {
+        (void)fani_error_set(error, FAN_E_PROTOCOL, "an integral's bytes are too few");
+        return FAN_E_PROTOCOL;
+    }
     memcpy(head, bytes, sizeof *head);
     if (head->dimension > FAN_INTEGRAL_DIMENSION_MAX ||
         head->parameter_count > FANI_INTEGRAL_PARAMETERS_MAX || head->isa > FANI_ISA_AVX512 ||
         !read_texts(bytes + sizeof *head, size - sizeof *head,
                     3 + 3 * (size_t)head->dimension + head->parameter_count, texts))
-        return fani_error_set(error, FAN_E_PROTOCOL, "an integral's bytes are malformed");
-    if (head->isa > (uint32_t)fani_isa_machine())
-        return fani_error_set(error, FAN_E_UNAVAILABLE,
-                              "this machine lacks %s, with which the run began: name --isa %s",
-                              fani_isa_name((fani_isa)head->isa),
-                              fani_isa_name(fani_isa_machine()));
-    return FAN_OK;
+        goto malformed;
+    if (head->isa <= (uint32_t)fani_isa_machine())
+        return FAN_OK;
+    (void)fani_error_set(error, FAN_E_UNAVAILABLE,
+                         "this machine lacks %s, with which the run began: name --isa %s",
+                         fani_isa_name((fani_isa)head->isa), fani_isa_name(fani_isa_machine()));
+    return FAN_E_UNAVAILABLE;
+malformed:
+    (void)fani_error_set(error, FAN_E_PROTOCOL, "an integral's bytes are malformed");
+    return FAN_E_PROTOCOL;
 }
 
 /* ---- An integral made ready ------------------------------------------------------------------ */
@@ -550,8 +555,10 @@ static fan_status make_plan(const flat_head *head, fani_ready_integral *ready, f
 fan_status fani_integral_ready(const unsigned char *bytes, size_t size, fani_ready_integral *ready,
                                fan_error *error)
 {
-    flat_head head;
+    flat_head head = {0};
     const char *texts[TEXTS_MAX];
+    for (size_t i = 0; i < TEXTS_MAX; i++)
+        texts[i] = "";
     *ready = (fani_ready_integral){0};
     fan_status status = read_flat(bytes, size, &head, texts, error);
     if (status != FAN_OK)

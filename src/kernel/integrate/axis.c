@@ -70,8 +70,9 @@ static void gauss_points(const fani_axis *axis, uint64_t i, int count, double *t
 {
     const fani_gauss *gauss = axis->gauss;
     const size_t q = (size_t)(i % axis->order);
-    axis->grid->uneven(t, axis->from, axis->step, (double)(i / axis->order),
-                       gauss->subintervals + q, gauss->offsets + q, (size_t)count);
+    const uint64_t subinterval = i / axis->order;
+    axis->grid->uneven(t, axis->from, axis->step, (double)subinterval, gauss->subintervals + q,
+                       gauss->offsets + q, (size_t)count);
     if (w)
         memcpy(w, gauss->weights + q, (size_t)count * sizeof *w);
 }

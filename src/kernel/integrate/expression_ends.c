@@ -1,7 +1,7 @@
 /* Expressions of x over a range, with the distances from its ends in place of differences that lose
  * digits near them. */
+#include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/error.h"
 #include "expression.h"
@@ -33,16 +33,22 @@ static uint32_t negative(rewriter *w, uint32_t operand)
     return add(w, (fani_node){.op = FANI_OP_NEGATE, .operands = {operand}});
 }
 
+static const fani_node *node_at(const rewriter *w, uint32_t index)
+{
+    assert(w->tree.nodes);
+    return &w->tree.nodes[index];
+}
+
 static bool is_x(const rewriter *w, uint32_t index)
 {
-    const fani_node *node = &w->tree.nodes[index];
+    const fani_node *node = node_at(w, index);
     return node->op == FANI_OP_VARIABLE && node->index == X;
 }
 
 /* x^2, or x*x. */
 static bool is_square(const rewriter *w, uint32_t index)
 {
-    const fani_node *node = &w->tree.nodes[index];
+    const fani_node *node = node_at(w, index);
     return (node->op == FANI_OP_SQUARE && is_x(w, node->operands[0])) ||
            (node->op == FANI_OP_MULTIPLY && is_x(w, node->operands[0]) &&
             is_x(w, node->operands[1]));
@@ -50,7 +56,7 @@ static bool is_square(const rewriter *w, uint32_t index)
 
 static bool is_number(const rewriter *w, uint32_t index, double *value)
 {
-    const fani_node *node = &w->tree.nodes[index];
+    const fani_node *node = node_at(w, index);
     if (node->op == FANI_OP_CONSTANT)
         *value = node->value;
     else if (node->op == FANI_OP_PARAMETER && w->parameters)
@@ -158,9 +164,21 @@ static bool has_distances(const fan_expression *e)
     return false;
 }
 
-static fan_status out_of_memory(fan_error *error)
+static fan_status compile(rewriter *w, const fan_expression *e, fan_expression *copy,
+                          fan_error *error)
 {
-    return fani_error_set(error, FAN_E_MEMORY, "out of memory for an expression");
+    uint32_t *now = malloc(e->tree.count * sizeof *now);
+    if (now)
+        rewrite(w, &e->tree, now);
+    if (!now || w->status != FAN_OK) {
+        free(now);
+        return fani_error_set(error, FAN_E_MEMORY, "out of memory for an expression");
+    }
+    free(now);
+    copy->kernels = e->kernels;
+    copy->variable_count = VARIABLES;
+    copy->parameter_count = e->parameter_count;
+    return fani_expression_compile(&w->tree, copy, error);
 }
 
 fan_status fani_expression_with_ends(const fan_expression *e, const double *parameters, double from,
@@ -170,23 +188,11 @@ fan_status fani_expression_with_ends(const fan_expression *e, const double *para
     if (e->variable_count != 1)
         return FAN_OK;
     rewriter w = {.parameters = parameters, .from = from, .to = to};
-    uint32_t *now = malloc(e->tree.count * sizeof *now);
     fan_expression *copy = calloc(1, sizeof *copy);
-    fan_status status = FAN_E_MEMORY;
-    if (now && copy) {
-        rewrite(&w, &e->tree, now);
-        status = w.status;
-    }
-    if (status == FAN_OK) {
-        copy->kernels = e->kernels;
-        copy->variable_count = VARIABLES;
-        copy->parameter_count = e->parameter_count;
-        status = fani_expression_compile(&w.tree, copy, error);
-    } else {
-        status = out_of_memory(error);
-    }
+    if (!copy)
+        return fani_error_set(error, FAN_E_MEMORY, "out of memory for an expression");
+    const fan_status status = compile(&w, e, copy, error);
     fani_tree_clear(&w.tree);
-    free(now);
     if (status == FAN_OK && has_distances(copy))
         *made = copy;
     else

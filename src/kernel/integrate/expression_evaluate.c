@@ -16,8 +16,9 @@ typedef struct machine {
 
 static double *place(machine *m, uint16_t index)
 {
-    return index < FANI_EXPRESSION_VARIABLES ? m->room + index * m->block
-                                             : m->values[index - FANI_EXPRESSION_OUTPUTS];
+    if (index >= FANI_EXPRESSION_OUTPUTS)
+        return m->values[index - FANI_EXPRESSION_OUTPUTS];
+    return m->room + index * m->block;
 }
 
 static const double *operand(machine *m, uint16_t index)

@@ -19,13 +19,15 @@ static const double trig_max = 0x1p30;
 /* Adding it leaves an integer below 2^51 in the last bits of the sum. */
 static const double shift_to_integer = 0x1.8p52;
 
-static __attribute__((noinline)) void mend(double *out, const double *a, unsigned lanes,
+/* Stores what was made, but in the lanes that are set what the function gives; `out` may be `a`. */
+static __attribute__((noinline)) void mend(double *out, const double *a, vec made, mask rest,
                                            double function(double))
 {
-    for (; lanes; lanes &= lanes - 1) {
+    for (unsigned lanes = lanes_of(rest); lanes; lanes &= lanes - 1) {
         const int i = __builtin_ctz(lanes);
         out[i] = function(a[i]);
     }
+    store(out, choose(rest, load(out), made));
 }
 
 static inline vec polynomial(vec z, const double *coefficients, int count)
@@ -89,18 +91,13 @@ static inline vec cosine(vec a)
     KERNEL(op)                                                                                     \
     {                                                                                              \
         for (size_t i = 0; i < n; i += LANES) {                                                    \
-            const vec x = A;                                                                       \
+            const vec x = A, made = here(x);                                                       \
             const mask fits = less(magnitude(x), spread(trig_max));                                \
-            const unsigned rest = lanes_of(neither(fits, fits));                                   \
-            vec made = here(x);                                                                    \
-            if (__builtin_expect(rest != 0, 0)) {                                                  \
-                double from[LANES] = {0}, mended[LANES] = {0};                                     \
-                store(from, x);                                                                    \
-                store(mended, made);                                                               \
-                mend(mended, from, rest, libm);                                                    \
-                made = load(mended);                                                               \
-            }                                                                                      \
-            store(out + i, made);                                                                  \
+            const mask rest = neither(fits, fits);                                                 \
+            if (__builtin_expect(lanes_of(rest) != 0, 0))                                          \
+                mend(out + i, a + i, made, rest, libm);                                            \
+            else                                                                                   \
+                store(out + i, made);                                                              \
         }                                                                                          \
     }
 TRIGONOMETRIC(SIN, sine, sin)

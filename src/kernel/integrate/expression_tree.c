@@ -4,13 +4,19 @@
 
 #include "expression.h"
 
+static uint64_t bits_of(double value)
+{
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
 /* FNV-1a (Fowler, Noll, Vo) over what tells nodes apart. */
 static uint64_t hash(const fani_node *node)
 {
-    uint64_t bits, h = 0xcbf29ce484222325;
-    memcpy(&bits, &node->value, sizeof bits);
+    uint64_t h = 0xcbf29ce484222325;
     const uint64_t parts[] = {node->op,          node->operands[0], node->operands[1],
-                              node->operands[2], node->index,       bits};
+                              node->operands[2], node->index,       bits_of(node->value)};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         h = (h ^ parts[i]) * 0x100000001b3;
     return h ^ h >> 29;
@@ -20,7 +26,7 @@ static bool equal(const fani_node *a, const fani_node *b)
 {
     return a->op == b->op && a->index == b->index &&
            memcmp(a->operands, b->operands, sizeof a->operands) == 0 &&
-           memcmp(&a->value, &b->value, sizeof a->value) == 0;
+           bits_of(a->value) == bits_of(b->value);
 }
 
 /* The place of an equal node, or the free one where it belongs. */

@@ -87,14 +87,16 @@ VECTORS(SQRT, root(A))
 
 /* ---- Powers with exponents that are halves --------------------------------------------------- */
 
-/* Lanes for which the short way is not good enough, by libm. Rare: not inline. */
+/* Stores what was made, but lanes for which the short way is not good enough by libm. Rare: not
+ * inline. `out` may be `a`. */
 static __attribute__((noinline)) void mend_powers(double *out, const double *a, double exponent,
-                                                  unsigned lanes)
+                                                  vec made, mask rest)
 {
-    for (; lanes; lanes &= lanes - 1) {
+    for (unsigned lanes = lanes_of(rest); lanes; lanes &= lanes - 1) {
         const int i = __builtin_ctz(lanes);
         out[i] = pow(a[i], exponent);
     }
+    store(out, choose(rest, load(out), made));
 }
 
 /* a to the power halves / 2, 1 <= halves <= 2 FANI_POWER_MAX: by squaring, least bit first. */
@@ -122,18 +124,13 @@ KERNEL(POWER)
         const vec base = A;
         vec made = power_of(base, halves);
         const vec size = magnitude(made);
-        const unsigned odd =
-            lanes_of(either(less(size, least), less(most, size))) | lanes_of(not_number(size));
+        const mask rest = either(either(less(size, least), less(most, size)), not_number(size));
         if (exponent < 0)
             made = spread(1) / made;
-        if (__builtin_expect(odd != 0, 0)) {
-            double bases[LANES] = {0}, mended[LANES] = {0};
-            store(bases, base);
-            store(mended, made);
-            mend_powers(mended, bases, exponent, odd);
-            made = load(mended);
-        }
-        store(out + i, made);
+        if (__builtin_expect(lanes_of(rest) != 0, 0))
+            mend_powers(out + i, a + i, exponent, made, rest);
+        else
+            store(out + i, made);
     }
 }
 

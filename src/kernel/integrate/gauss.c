@@ -45,7 +45,7 @@ void fani_gauss_legendre(unsigned order, fani_gauss_point *points)
 fan_status fani_gauss_make(unsigned order, fani_gauss *gauss)
 {
     const size_t length = (size_t)order + FANI_GRID_RUN;
-    fani_gauss_point *points = malloc(order * sizeof *points);
+    fani_gauss_point *points = calloc(order, sizeof *points);
     double *numbers = malloc(3 * length * sizeof *numbers);
     if (!points || !numbers) {
         free(points);
@@ -55,9 +55,10 @@ fan_status fani_gauss_make(unsigned order, fani_gauss *gauss)
     fani_gauss_legendre(order, points);
     *gauss = (fani_gauss){numbers, numbers + length, numbers + 2 * length};
     for (size_t i = 0; i < length; i++) {
+        const size_t subinterval = i / order;
         gauss->offsets[i] = points[i % order].offset;
         gauss->weights[i] = points[i % order].weight;
-        gauss->subintervals[i] = (double)(i / order);
+        gauss->subintervals[i] = (double)subinterval;
     }
     free(points);
     return FAN_OK;

@@ -161,6 +161,21 @@ static fan_status fold_blocks(const fan_integral_plan *plan, fani_partial_fold *
     return FAN_OK;
 }
 
+static fan_status sum_blocks(const fan_integral_plan *plan, fan_partial *totals, fan_error *error)
+{
+    const size_t components = plan->integrand.components;
+    fani_partial_fold *folds = calloc(components, sizeof *folds);
+    if (!folds) {
+        (void)fani_error_set(error, FAN_E_MEMORY, "out of memory for an integral");
+        return FAN_E_MEMORY;
+    }
+    const fan_status status = fold_blocks(plan, folds, error);
+    for (size_t c = 0; status == FAN_OK && c < components; c++)
+        totals[c] = fani_partial_total(&folds[c]);
+    free(folds);
+    return status;
+}
+
 fan_status fan_integrate_sized(const fan_integral *integral, size_t integral_size,
                                fan_integral_result *result, size_t result_size, fan_error *error)
 {
@@ -169,16 +184,9 @@ fan_status fan_integrate_sized(const fan_integral *integral, size_t integral_siz
     fan_status status = fan_integral_plan_make_sized(integral, integral_size, &plan, error);
     if (status != FAN_OK)
         return status;
-    const size_t components = plan->integrand.components;
-    fani_partial_fold *folds = calloc(components, sizeof *folds);
-    status = folds ? fold_blocks(plan, folds, error)
-                   : fani_error_set(error, FAN_E_MEMORY, "out of memory for an integral");
-    if (status == FAN_OK) {
-        for (size_t c = 0; c < components; c++)
-            totals[c] = fani_partial_total(&folds[c]);
+    status = sum_blocks(plan, totals, error);
+    if (status == FAN_OK)
         status = fan_integral_plan_finish_sized(plan, totals, result, result_size, error);
-    }
-    free(folds);
     fan_integral_plan_free(plan);
     return status;
 }
