@@ -14,7 +14,7 @@ typedef struct driver {
     const fani_domain *domain;
     void *state;
     size_t first_size; /* of the first item's reply where it is known, else 0 */
-    alignas(16) unsigned char first[FANI_FIRST_REPLY];
+    unsigned char *first;
 } driver;
 
 /* Works on all items of a round, in order. */
@@ -73,11 +73,7 @@ fan_status fani_rounds_run(const fani_method *method, const fani_integrand *f,
                            const fani_domain *domain, const fani_goal *goal, void **state,
                            fan_error *error)
 {
-    driver d;
-    d.method = method;
-    d.f = f;
-    d.domain = domain;
-    d.first_size = 0;
+    driver d = {.method = method, .f = f, .domain = domain};
     const fan_status status = run(&d, goal, error);
     if (status == FAN_OK)
         *state = d.state;
@@ -88,13 +84,10 @@ fan_status fani_integrate_rounds(const fani_method *method, const fani_integrand
                                  const fani_domain *domain, const fani_goal *goal,
                                  fani_estimate *estimate, fan_error *error)
 {
-    driver d;
+    alignas(16) unsigned char first[FANI_FIRST_REPLY];
+    driver d = {.method = method, .f = f, .domain = domain, .first = first};
     bool done = false;
     fan_status status = FAN_OK;
-    d.method = method;
-    d.f = f;
-    d.domain = domain;
-    d.first_size = 0;
     if (method->first)
         status = method->first(f, domain, goal, estimate, d.first, &d.first_size, &done);
     if (status != FAN_OK)
