@@ -463,7 +463,7 @@ static fan_status tanh_sinh_load(const fani_integrand *f, const fani_domain *dom
         return FAN_E_PROTOCOL;
     memcpy(&c, bytes, sizeof c);
     const fan_status status = tanh_sinh_open(f, domain, goal, &opened, NULL);
-    if (status != FAN_OK)
+    if (status != FAN_OK || !opened)
         return status;
     state *s = opened;
     if (c.components != s->core.components || c.piece_count != s->core.piece_count ||
