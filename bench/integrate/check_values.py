@@ -61,7 +61,8 @@ def numeric(fields, names):
     function = eval("lambda x: " + python_text(fields[2]), names)
     if how.startswith("osc:"):
         return mpmath.quadosc(function, [low, high], omega=mpf(how[4:]))
-    return mpmath.quad(function, split_points(rest, low, high, names), maxdegree=7 if fields[1] in EASY else 9)
+    degree = 7 if fields[1] in EASY else 9
+    return mpmath.quad(function, split_points(rest, low, high, names), maxdegree=degree)
 
 
 def check(fields, names):
