@@ -37,11 +37,12 @@ static double grid_expression(void *user)
     return integrate(g, (fan_integral){.expression = g->cosine});
 }
 
-static fan_status cosines(void *context, const double *const *points, size_t count, double *values)
+static fan_status cosines(void *context, const double *const *points, size_t count,
+                          double *const *values)
 {
     (void)context;
     for (size_t i = 0; i < count; i++)
-        values[i] = cos(points[0][i]);
+        values[0][i] = cos(points[0][i]);
     return FAN_OK;
 }
 

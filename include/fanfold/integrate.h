@@ -76,12 +76,12 @@ FAN_API void fan_expression_free(fan_expression *expression);
  * untouched. Any thread. */
 FAN_API fan_status fan_expression_constant(const char *text, double *value, fan_error *error);
 
-/* values[i] = the expression at the point (points[0][i], points[1][i], ...), i < count. `points`
+/* values[0][i] = the expression at the point (points[0][i], points[1][i], ...), i < count. `points`
  * has an array for each variable and `parameters` a value for each parameter (NULL where there are
  * none); `values` overlaps neither. A value depends on its point alone, not on `count` or i.
  * Uses about 80 KiB of stack, allocates nothing. Any thread. */
 FAN_API void fan_expression_evaluate(const fan_expression *expression, const double *const *points,
-                                     const double *parameters, size_t count, double *values);
+                                     const double *parameters, size_t count, double *const *values);
 
 /* Writes the line of `text` that an error of parsing names, a line feed and a caret under the
  * column; of a long line only the part around it. Bytes that would move the caret or a terminal are
@@ -107,11 +107,12 @@ FAN_API const char *fan_rule_name(fan_rule rule);
 /* The rule of that name. FAN_E_ARGUMENT: none, the text lists them. Any thread. */
 FAN_API fan_status fan_rule_from_name(const char *name, fan_rule *rule, fan_error *error);
 
-/* An integrand in C. Batch: values[i] at (points[0][i], ..., points[dimension-1][i]), 1 <= count <=
- * 256; another status than FAN_OK ends the integration with it. Scalar: the value at point[0..
- * dimension-1]. Both may be called by several threads at once where blocks are. */
+/* An integrand in C. Batch: values[c][i] of component c at (points[0][i], ...,
+ * points[dimension-1][i]), 1 <= count <= 256; another status than FAN_OK ends the integration with
+ * it. Scalar: the value at point[0.. dimension-1]. Both may be called by several threads at once
+ * where blocks are. */
 typedef fan_status fan_integrand_batch(void *context, const double *const *points, size_t count,
-                                       double *values);
+                                       double *const *values);
 typedef double fan_integrand_scalar(void *context, const double *point);
 
 /* Bounds of one dimension, infinities included. from > to changes the sign, from == to gives 0. */

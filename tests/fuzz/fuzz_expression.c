@@ -49,12 +49,12 @@ static void check_values(const fan_expression *expression)
     static const double ys[POINTS] = {1, 2, -3, 0, 0.1, 7, 7.5, -0.0, 1e-300, 5, 5, INFINITY, NAN};
     const double *const points[] = {xs, ys}, parameters[] = {0.75};
     double together[POINTS], again[POINTS];
-    fan_expression_evaluate(expression, points, parameters, POINTS, together);
-    fan_expression_evaluate(expression, points, parameters, POINTS, again);
+    fan_expression_evaluate(expression, points, parameters, POINTS, (double *[]){together});
+    fan_expression_evaluate(expression, points, parameters, POINTS, (double *[]){again});
     for (size_t i = 0; i < POINTS; i++) {
         const double *const point[] = {xs + i, ys + i};
         double alone;
-        fan_expression_evaluate(expression, point, parameters, 1, &alone);
+        fan_expression_evaluate(expression, point, parameters, 1, (double *[]){&alone});
         REQUIRE(same(together[i], again[i]) && same(together[i], alone));
         check_print(together[i]);
     }

@@ -32,7 +32,7 @@ static double value_of(const char *text)
     else
         fan_expression_evaluate(e,
                                 (const double *const[]){&(double){x}, &(double){y}, &(double){z}},
-                                (const double[]){p, q}, 1, &value);
+                                (const double[]){p, q}, 1, (double *[]){&value});
     fan_expression_free(e);
     return value;
 }
@@ -195,7 +195,7 @@ FAN_TEST(expression, constants_and_names)
     ASSERT_I64(fan_expression_parse("e-_a1", 5, &hide, &own, NULL), FAN_OK);
     double value = 0;
     fan_expression_evaluate(own, (const double *const[]){&(double){x}, &(double){z}}, NULL, 1,
-                            &value);
+                            (double *[]){&value});
     EXPECT_NEAR(value, x - z, 0);
     fan_expression_free(own);
 }
@@ -226,13 +226,14 @@ FAN_TEST(expression, values_do_not_depend_on_the_batch)
     ASSERT_I64(fan_expression_parse(text, strlen(text), &names, &e, NULL), FAN_OK);
     for (int i = 0; i < N; i++)
         points[i] = i / 300.0;
-    fan_expression_evaluate(e, (const double *const[]){points, points, points}, NULL, N, whole);
+    fan_expression_evaluate(e, (const double *const[]){points, points, points}, NULL, N,
+                            (double *[]){whole});
     for (size_t size = 1; size <= 300; size += size < 20 ? 1 : 37) {
         for (size_t at = 0; at < N; at += size) {
             const double *here = points + at;
             const size_t n = N - at < size ? N - at : size;
             fan_expression_evaluate(e, (const double *const[]){here, here, here}, NULL, n,
-                                    part + at);
+                                    (double *[]){part + at});
         }
         for (size_t i = 0; i < N; i++)
             EXPECT_TRUE(same(whole[i], part[i]));

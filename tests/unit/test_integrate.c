@@ -367,11 +367,11 @@ FAN_TEST(integrate, product_grids)
 /* ---- The same bits --------------------------------------------------------------------------- */
 
 static fan_status batch_wave(void *context, const double *const *points, size_t count,
-                             double *values)
+                             double *const *values)
 {
     (void)context;
     for (size_t i = 0; i < count; i++)
-        values[i] = cos(points[0][i]) * points[1][i];
+        values[0][i] = cos(points[0][i]) * points[1][i];
     return FAN_OK;
 }
 
@@ -508,10 +508,11 @@ FAN_TEST(integrate, a_sum_that_overflows_is_no_success)
     fan_expression_free(e);
 }
 
-static fan_status failing(void *context, const double *const *points, size_t count, double *values)
+static fan_status failing(void *context, const double *const *points, size_t count,
+                          double *const *values)
 {
     (void)points, (void)count;
-    values[0] = 0;
+    values[0][0] = 0;
     return *(const fan_status *)context;
 }
 

@@ -66,16 +66,16 @@ static fan_status evaluate(run_state *run, int count, fan_error *error)
     const fan_integral *integral = &run->plan->integral;
     const double *points[FAN_INTEGRAL_DIMENSION_MAX];
     double point[FAN_INTEGRAL_DIMENSION_MAX];
+    double *const values[] = {run->values};
     for (size_t d = 0; d < integral->dimension; d++)
         points[d] = run->x[d];
     if (integral->expression) {
         fan_expression_evaluate(integral->expression, points, integral->parameters, (size_t)count,
-                                run->values);
+                                values);
         return FAN_OK;
     }
     if (integral->batch) {
-        const fan_status status =
-            integral->batch(integral->context, points, (size_t)count, run->values);
+        const fan_status status = integral->batch(integral->context, points, (size_t)count, values);
         return status == FAN_OK ? FAN_OK
                                 : fani_error_set(error, status, "the integrand failed: %s",
                                                  fan_status_text(status));

@@ -138,7 +138,7 @@ fan_status fan_expression_constant(const char *text, double *value, fan_error *e
     fan_expression *expression = NULL;
     const fan_status status = fan_expression_parse(text, strlen(text), NULL, &expression, error);
     if (status == FAN_OK)
-        fan_expression_evaluate(expression, NULL, NULL, 1, value);
+        fan_expression_evaluate(expression, NULL, NULL, 1, &value);
     fan_expression_free(expression);
     return status;
 }

@@ -59,7 +59,7 @@ static void run_tail(machine *m, size_t n, double *values)
 }
 
 void fan_expression_evaluate(const fan_expression *expression, const double *const *points,
-                             const double *parameters, size_t count, double *values)
+                             const double *parameters, size_t count, double *const *values)
 {
     machine m;
     m.expression = expression;
@@ -70,9 +70,9 @@ void fan_expression_evaluate(const fan_expression *expression, const double *con
         for (size_t v = 0; v < expression->variable_count; v++)
             m.points[v] = points[v] + done;
         if (n > 0)
-            run(&m, n, values + done);
+            run(&m, n, values[0] + done);
         else
-            run_tail(&m, rest, values + done);
+            run_tail(&m, rest, values[0] + done);
         done += n > 0 ? n : rest;
     }
 }
