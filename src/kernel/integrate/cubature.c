@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "methods.h"
+#include "methods_many.h"
 #include "state_bytes.h"
 
 enum {

@@ -111,7 +111,7 @@ static double even_power(double x, unsigned k)
 static double choices(const monomial *m, unsigned part, const double values[3], unsigned count,
                       unsigned taken)
 {
-    if (part == m->parts)
+    if (part >= m->parts || part >= 4)
         return 1;
     double sum = 0;
     for (unsigned i = 0; i < count; i++) {
