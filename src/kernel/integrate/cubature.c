@@ -15,7 +15,10 @@
 enum {
     ROUND_REGIONS = 8192, /* at most halved in one round */
     FIRST_REGIONS = 8,    /* no claim before there are as many: one rule alone sees too little */
+    DOUBT = 8,            /* one in so many evaluations is spent on doubt */
 };
+/* How far differences are believed, see compare(). */
+static const double caution = 16, least_trust = 0.05, most_trust = 4;
 static const double narrowest = 0x1p-40; /* no narrower half width: points would coincide */
 
 /* A sum that is exact to about twice the precision, so that it may be changed for ever. */
@@ -39,11 +42,13 @@ static double precise_value(const precise *p)
 typedef struct region_head {
     double key; /* the largest error */
     double absolute;
+    double trust; /* what of the errors that its points tell is taken for true */
     uint64_t axis;
 } region_head;
 
 typedef struct totals {
     uint64_t evaluations, rounds;
+    uint64_t doubted; /* evaluations of rounds that looked where nothing was seen */
     fani_bad_values bad;
     precise absolute;
     uint64_t heap_count, region_count; /* regions too narrow to be halved are not in the heap */
@@ -63,6 +68,7 @@ typedef struct cubature {
     /* The round: regions that are halved, and the items of the halves. */
     uint32_t chosen[ROUND_REGIONS];
     size_t chosen_count;
+    bool doubting;
     unsigned char *items;
     size_t items_capacity;
 } cubature;
@@ -137,8 +143,11 @@ static void close_state(void *state)
     free(s);
 }
 
-static fan_status check(const fani_domain *domain, fan_error *error)
+static fan_status check(uint32_t shape, const fani_domain *domain, fan_error *error)
 {
+    if (shape > 0 && domain->dimension == 2)
+        return fani_error_set(error, FAN_E_ARGUMENT,
+                              "cubature9 needs 3 dimensions or more; cubature takes 2");
     if (domain->dimension < 2)
         return fani_error_set(error, FAN_E_ARGUMENT,
                               "cubature needs 2 dimensions or more; gauss-kronrod takes one");
@@ -150,7 +159,7 @@ static fan_status check(const fani_domain *domain, fan_error *error)
     return FAN_OK;
 }
 
-static fan_status make(const fani_integrand *f, const fani_domain *domain, const fani_goal *goal,
+static fan_status make(uint32_t shape, const fani_integrand *f, const fani_domain *domain, const fani_goal *goal,
                        cubature **state)
 {
     cubature *s = calloc(1, sizeof *s);
@@ -160,19 +169,18 @@ static fan_status make(const fani_integrand *f, const fani_domain *domain, const
     s->components = f->components;
     s->width = 2 * (s->d + s->components);
     s->goal = *goal;
-    const uint32_t shape = getenv("CUB9") && s->d > 2;
     fani_symmetric_make(shape, s->d, &s->rule);
     s->points = fani_symmetric_points(&fani_symmetric_shapes[shape], s->d);
     *state = s;
     return FAN_OK;
 }
 
-static fan_status open_state(const fani_integrand *f, const fani_domain *domain,
+static fan_status open_state(uint32_t shape, const fani_integrand *f, const fani_domain *domain,
                              const fani_goal *goal, void **state, fan_error *error)
 {
     cubature *s;
-    fan_status status = check(domain, error);
-    if (status == FAN_OK && make(f, domain, goal, &s) != FAN_OK)
+    fan_status status = check(shape, domain, error);
+    if (status == FAN_OK && make(shape, f, domain, goal, &s) != FAN_OK)
         status = fani_error_set(error, FAN_E_MEMORY, "no memory for an integral's state");
     if (status == FAN_OK)
         *state = s;
@@ -195,6 +203,13 @@ static bool reached(const cubature *s)
     return all;
 }
 
+/* Where the estimate would do, the largest regions are halved all the same before that is believed:
+ * what the points of a rule miss lies in these. */
+static bool believed(const cubature *s)
+{
+    return s->t.doubted * DOUBT >= s->t.evaluations || s->t.heap_count == 0;
+}
+
 static bool persistently_bad(const totals *t)
 {
     return t->bad.count > 100 && t->bad.count > t->evaluations / 200;
@@ -206,7 +221,7 @@ static fani_verdict verdict(const cubature *s)
         return FANI_VERDICT_NOT_FINITE;
     if (s->t.rounds == 0)
         return FANI_VERDICT_OPEN;
-    if (reached(s))
+    if (reached(s) && believed(s))
         return FANI_VERDICT_REACHED;
     if (s->t.heap_count == 0)
         return FANI_VERDICT_ROUNDING;
@@ -266,6 +281,63 @@ static void choose(cubature *s)
         for (size_t c = 0; c < s->components; c++)
             left[c] -= numbers_of(s, region)[2 * s->d + s->components + c];
     }
+}
+
+typedef struct sized_region {
+    double volume;
+    uint32_t region;
+} sized_region;
+
+static int larger_first(const void *a, const void *b)
+{
+    const sized_region *x = a, *y = b;
+    if (x->volume != y->volume)
+        return x->volume > y->volume ? -1 : 1;
+    return x->region < y->region ? -1 : x->region > y->region;
+}
+
+/* Makes a heap of these regions. */
+static void heap_make(cubature *s, const sized_region *regions, size_t count)
+{
+    s->t.heap_count = 0;
+    for (size_t i = 0; i < count; i++)
+        heap_push(s, regions[i].region);
+}
+
+static size_t widest_axis(const cubature *s, size_t region)
+{
+    const double *half = numbers_of(s, region) + s->d;
+    size_t widest = 0;
+    for (size_t k = 1; k < s->d; k++) {
+        if (half[k] > half[widest])
+            widest = k;
+    }
+    return widest;
+}
+
+/* The largest regions; they are halved across their widest axes. */
+static fan_status choose_in_doubt(cubature *s)
+{
+    const size_t count = (size_t)s->t.heap_count;
+    sized_region *all = malloc(count * sizeof *all);
+    if (!all)
+        return FAN_E_MEMORY;
+    for (size_t i = 0; i < count; i++) {
+        all[i] = (sized_region){1, s->heap[i]};
+        for (size_t k = 0; k < s->d; k++)
+            all[i].volume *= numbers_of(s, s->heap[i])[s->d + k];
+    }
+    qsort(all, count, sizeof *all, larger_first);
+    const size_t wanted = s->t.evaluations / DOUBT / (2 * s->points) + FIRST_REGIONS;
+    const size_t most = wanted < ROUND_REGIONS ? wanted : ROUND_REGIONS;
+    s->chosen_count = most < count ? most : count;
+    for (size_t i = 0; i < s->chosen_count; i++) {
+        s->chosen[i] = all[i].region;
+        s->heads[all[i].region].axis = widest_axis(s, all[i].region);
+    }
+    heap_make(s, all + s->chosen_count, count - s->chosen_count);
+    free(all);
+    return FAN_OK;
 }
 
 static unsigned char *item_at(const cubature *s, size_t i)
@@ -343,8 +415,14 @@ static fan_status next_round(void *state, fani_round *round)
         return FAN_OK;
     if (s->t.rounds == 0)
         return first_round(s, round);
-    choose(s);
-    fan_status status = reserve(s, s->t.region_count + s->chosen_count);
+    fan_status status = FAN_OK;
+    s->doubting = reached(s);
+    if (s->doubting)
+        status = choose_in_doubt(s);
+    else
+        choose(s);
+    if (status == FAN_OK)
+        status = reserve(s, s->t.region_count + s->chosen_count);
     if (status == FAN_OK)
         status = make_items(s, 2 * s->chosen_count, round);
     for (size_t i = 0; status == FAN_OK && i < s->chosen_count; i++) {
@@ -387,20 +465,25 @@ static void settle(cubature *s, uint32_t region)
         heap_push(s, region);
 }
 
-/* Two halves that together differ from the whole by more than the three errors say: these were too
- * small, and so are, it must be feared, those of the halves. */
+/* What two halves tell of the whole: the difference is the whole's error. Where it is far below
+ * the claim, halves of halves need to claim less, by a factor of 4 in a generation; where it is
+ * above, the halves, it must be feared, claim too little as well. */
 static void compare(cubature *s, size_t lower, size_t upper, const double *whole)
 {
     double *a = numbers_of(s, lower) + 2 * s->d, *b = numbers_of(s, upper) + 2 * s->d;
+    const double before = s->heads[lower].trust;
+    double worst = 0;
     for (size_t c = 0; c < s->components; c++) {
         const double difference = fabs(whole[c] - a[c] - b[c]);
-        double *ea = &a[s->components + c], *eb = &b[s->components + c];
-        const double claimed = whole[s->components + c];
-        if (difference <= claimed || *ea + *eb == 0)
-            continue;
-        const double factor = 1 + (difference-claimed) / (*ea + *eb) / 4;
-        *ea *= factor;
-        *eb *= factor;
+        const double claimed = whole[s->components + c] / before;
+        if (difference > 0)
+            worst = fmax(worst, claimed > 0 ? difference / claimed : 1);
+    }
+    const double trust = fmin(fmax(fmax(caution * worst, before / 4), least_trust), most_trust);
+    s->heads[lower].trust = s->heads[upper].trust = trust;
+    for (size_t c = 0; c < s->components; c++) {
+        a[s->components + c] *= trust;
+        b[s->components + c] *= trust;
     }
 }
 
@@ -424,9 +507,11 @@ static fan_status take(void *state, const unsigned char *replies)
         take_bad(&s->t, &bad);
     }
     s->t.evaluations += boxes * s->points;
+    s->t.doubted += s->doubting ? boxes * s->points : 0;
     if (s->t.rounds++ == 0) {
         s->t.region_count = 1;
         hear(s, replies, 0, 0);
+        s->heads[0].trust = 1;
         settle(s, 0);
         return FAN_OK;
     }
@@ -501,13 +586,13 @@ static fan_status read_state(cubature *s, fani_bytes_left *r)
     return !r->short_of && r->left == 0 && sound(s) ? FAN_OK : FAN_E_PROTOCOL;
 }
 
-static fan_status load(const fani_integrand *f, const fani_domain *domain, const fani_goal *goal,
+static fan_status load_state(uint32_t shape, const fani_integrand *f, const fani_domain *domain, const fani_goal *goal,
                        const unsigned char *bytes, size_t size, void **state)
 {
     cubature *s = NULL;
-    fan_status status = check(domain, NULL);
+    fan_status status = check(shape, domain, NULL);
     if (status == FAN_OK)
-        status = make(f, domain, goal, &s);
+        status = make(shape, f, domain, goal, &s);
     if (status == FAN_OK)
         status = read_state(s, &(fani_bytes_left){.at = bytes, .left = size});
     if (status == FAN_OK)
@@ -517,12 +602,20 @@ static fan_status load(const fani_integrand *f, const fani_domain *domain, const
     return status;
 }
 
-const fani_method fani_method_cubature = {.name = "cubature",
-                                          .open = open_state,
-                                          .round = next_round,
-                                          .work = fani_cubature_work,
-                                          .take = take,
-                                          .result = result,
-                                          .save = save,
-                                          .load = load,
-                                          .close = close_state};
+#define CUBATURE(id, text, shape)                                                                  \
+    static fan_status open_##id(const fani_integrand *f, const fani_domain *domain,                \
+                                const fani_goal *goal, void **state, fan_error *error)             \
+    {                                                                                              \
+        return open_state(shape, f, domain, goal, state, error);                                   \
+    }                                                                                              \
+    static fan_status load_##id(const fani_integrand *f, const fani_domain *domain,                \
+                                const fani_goal *goal, const unsigned char *bytes, size_t size,    \
+                                void **state)                                                      \
+    {                                                                                              \
+        return load_state(shape, f, domain, goal, bytes, size, state);                             \
+    }                                                                                              \
+    const fani_method fani_method_##id = {text, open_##id, next_round, fani_cubature_work, take,   \
+                                          result, save, load_##id, close_state};
+
+CUBATURE(cubature, "cubature", 0)
+CUBATURE(cubature9, "cubature9", 1)

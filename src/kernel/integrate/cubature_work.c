@@ -71,10 +71,13 @@ static double null_group(const fani_symmetric_rule *rule, const double *orbits, 
     return sqrt(squares);
 }
 
+/* Null rules that shrink less than this from degree to degree see nothing smooth. */
+static const double asymptotic = 0.3;
+
 /* The error of the mean. Null rules of one norm see what is left of the integrand above their
- * degrees: where they shrink from a degree to the next, so does the error from the highest of them
- * to the rule's own; where they don't, nothing is known but their size. After Berntsen and Espelid,
- * "Error estimation in automatic quadrature routines", 1991. */
+ * degrees. Where they shrink fast from a degree to the next, the rule's own error is below the
+ * highest of them; where they don't, nothing is known but the size of the largest. After Berntsen
+ * and Espelid, "Error estimation in automatic quadrature routines", 1991. */
 static double mean_error(const fani_symmetric_rule *rule, const double *orbits, double absolute)
 {
     size_t i = 0;
@@ -85,10 +88,7 @@ static double mean_error(const fani_symmetric_rule *rule, const double *orbits, 
     if (highest <= noise)
         return fmin(highest, noise);
     const double ratio = fmax(middle > 0 ? highest / middle : 1, low > 0 ? middle / low : 1);
-    const double largest = fmax(highest, fmax(middle, low));
-    if (ratio >= 1)
-        return largest;
-    return fmin(highest * fmax(ratio, 0.1)* 2, largest);
+    return ratio < asymptotic ? highest : fmax(highest, fmax(middle, low));
 }
 
 /* Adds this component's fourth differences, a measure of what splitting an axis is good for. */

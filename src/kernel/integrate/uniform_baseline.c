@@ -1,0 +1,2 @@
+#define NAME fani_uniform_baseline
+#include "uniform_body.h"
