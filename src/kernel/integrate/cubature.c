@@ -178,7 +178,7 @@ static fan_status make(uint32_t shape, const fani_integrand *f, const fani_domai
 static fan_status open_state(uint32_t shape, const fani_integrand *f, const fani_domain *domain,
                              const fani_goal *goal, void **state, fan_error *error)
 {
-    cubature *s;
+    cubature *s = NULL;
     fan_status status = check(shape, domain, error);
     if (status == FAN_OK && make(shape, f, domain, goal, &s) != FAN_OK)
         status = fani_error_set(error, FAN_E_MEMORY, "no memory for an integral's state");
@@ -487,15 +487,6 @@ static void compare(cubature *s, size_t lower, size_t upper, const double *whole
     }
 }
 
-static void take_bad(totals *t, const fani_bad_values *bad)
-{
-    if (bad->count > 0 && t->bad.count == 0)
-        t->bad = (fani_bad_values){.count = 0, .first_value = bad->first_value};
-    if (bad->count > 0 && t->bad.count == 0)
-        memcpy(t->bad.first_point, bad->first_point, sizeof bad->first_point);
-    t->bad.count += bad->count;
-}
-
 static fan_status take(void *state, const unsigned char *replies)
 {
     cubature *s = state;
@@ -504,7 +495,7 @@ static fan_status take(void *state, const unsigned char *replies)
     for (size_t i = 0; i * FANI_CUBATURE_REGIONS < boxes; i++) {
         fani_bad_values bad;
         memcpy(&bad, replies + i * reply, sizeof bad);
-        take_bad(&s->t, &bad);
+        fani_bad_values_add(&s->t.bad, &bad);
     }
     s->t.evaluations += boxes * s->points;
     s->t.doubted += s->doubting ? boxes * s->points : 0;

@@ -63,4 +63,16 @@ static inline void fani_bytes_get(fani_bytes_left *r, void *part, size_t size)
     r->left -= size;
 }
 
+/* Adds what an item's work noted; items are taken in order, so the first point is the first. */
+static inline void fani_bad_values_add(fani_bad_values *to, const fani_bad_values *from)
+{
+    if (from->count == 0)
+        return;
+    if (to->count == 0) {
+        to->first_value = from->first_value;
+        memcpy(to->first_point, from->first_point, sizeof from->first_point);
+    }
+    to->count += from->count;
+}
+
 #endif

@@ -7,12 +7,9 @@ typedef double numbers __attribute__((vector_size(64), aligned(8), may_alias));
 
 enum { LANES = 8, ROUNDS = 10 };
 
-/* high and low words to (0, 1): 52 bits after the point of a number in [1, 2), and half a step. */
-static numbers to_unit(words high, words low)
-{
-    const words bits = ((high << 32 | low) >> 12) | UINT64_C(0x3FF0000000000000);
-    return (numbers)bits - (1 - 0x1p-53);
-}
+/* High and low words to (0, 1): 52 bits after the point of a number in [1, 2), and half a step. */
+#define TO_UNIT(high, low)                                                                         \
+    ((numbers)((((high) << 32 | (low)) >> 12) | UINT64_C(0x3FF0000000000000)) - (1 - 0x1p-53))
 
 void NAME(uint64_t seed, uint32_t stream, uint64_t first, size_t d, size_t count, double *const *u)
 {
@@ -31,9 +28,9 @@ void NAME(uint64_t seed, uint32_t stream, uint64_t first, size_t d, size_t count
                 first_key += 0x9E3779B9;
                 second_key += 0xBB67AE85;
             }
-            *(numbers *)(u[k] + i) = to_unit(a, b);
+            *(numbers *)(u[k] + i) = TO_UNIT(a, b);
             if (k + 1 < d)
-                *(numbers *)(u[k + 1] + i) = to_unit(c, e);
+                *(numbers *)(u[k + 1] + i) = TO_UNIT(c, e);
         }
     }
 }
