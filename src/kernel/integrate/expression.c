@@ -49,6 +49,7 @@ static fan_status keep_names(fan_expression *e, const fan_expression_names *name
 {
     e->variable_count = names->variable_count;
     e->parameter_count = names->parameter_count;
+    e->output_count = 1;
     size_t size = 1;
     for (size_t i = 0; i < names->variable_count; i++)
         size += strlen(names->variables[i]) + 1;
@@ -89,6 +90,7 @@ static fan_status build(const char *text, const fan_expression_names *names, fan
 {
     fani_tree tree = {0};
     fan_status status = fani_expression_tree(text, names, &tree, error);
+    made->kernels = fani_kernels_of(fani_isa_wanted());
     if (status == FAN_OK)
         status = keep_names(made, names, error);
     if (status == FAN_OK)

@@ -4,12 +4,14 @@
 
 #include <stdbool.h>
 
+#include "base/isa.h"
 #include "fanfold/integrate.h"
 
 enum {
     FANI_EXPRESSION_BLOCK = 256, /* points an instruction: 16 slots of it fit a 32 KiB cache */
     FANI_EXPRESSION_LANES = 8,   /* tails are padded to this: the widest vector of doubles */
     FANI_EXPRESSION_SLOTS = 32,  /* intermediate values; 65536 bytes of text need fewer */
+    FANI_POWER_MAX = 4, /* exponents up to it that are halves: by multiplication and square root */
 };
 
 /* Operators without a name in an expression: operator, number of operands. */
@@ -20,6 +22,7 @@ enum {
     X(COPY, 1)                                                                                     \
     X(NEGATE, 1)                                                                                   \
     X(SQUARE, 1)                                                                                   \
+    X(POWER, 1)                                                                                    \
     X(NOT, 1)                                                                                      \
     X(ADD, 2)                                                                                      \
     X(SUBTRACT, 2)                                                                                 \
@@ -58,8 +61,8 @@ enum {
     X(FABS, "fabs", 1, fabs(a))                                                                    \
     X(FDIM, "fdim", 2, fdim(a, b))                                                                 \
     X(FLOOR, "floor", 1, floor(a))                                                                 \
-    X(FMAX, "fmax", 2, fmax(a, b))                                                                 \
-    X(FMIN, "fmin", 2, fmin(a, b))                                                                 \
+    X(FMAX, "fmax", 2, fani_fmax(a, b))                                                            \
+    X(FMIN, "fmin", 2, fani_fmin(a, b))                                                            \
     X(FMOD, "fmod", 2, fmod(a, b))                                                                 \
     X(HYPOT, "hypot", 2, hypot(a, b))                                                              \
     X(J0, "j0", 1, j0(a))                                                                          \
@@ -69,8 +72,11 @@ enum {
     X(LOG10, "log10", 1, log10(a))                                                                 \
     X(LOG1P, "log1p", 1, log1p(a))                                                                 \
     X(LOG2, "log2", 1, log2(a))                                                                    \
+    X(LOGB, "logb", 1, logb(a))                                                                    \
     X(MAX, "max", 2, fani_max(a, b))                                                               \
     X(MIN, "min", 2, fani_min(a, b))                                                               \
+    X(NEARBYINT, "nearbyint", 1, nearbyint(a))                                                     \
+    X(NEXTAFTER, "nextafter", 2, nextafter(a, b))                                                  \
     X(POW, "pow", 2, pow(a, b))                                                                    \
     X(REMAINDER, "remainder", 2, remainder(a, b))                                                  \
     X(RINT, "rint", 1, rint(a))                                                                    \
@@ -101,11 +107,24 @@ typedef double fani_pair __attribute__((vector_size(16), aligned(8), may_alias))
 
 /* out[i] from a[i], b[i] and c[i], i < n, a multiple of FANI_EXPRESSION_LANES. Operands that the
  * operator lacks are NULL; `out` may be one of the others. out[i] must depend on operands i alone,
- * bit for bit. No alignment but a double's. */
+ * bit for bit. No alignment but a double's. CONSTANT and PARAMETER fill with *a; POWER has the
+ * exponent in *b alone, 2 * *b a whole number that isn't 0 and at most 2 FANI_POWER_MAX either way.
+ */
 typedef void fani_kernel(double *out, const double *a, const double *b, const double *c, size_t n);
 
-/* A table for one instruction set; NULL for operators without operands. */
-extern fani_kernel *const fani_kernels_baseline[FANI_OP_COUNT];
+/* The reference: libm's functions and the compiler's arithmetic, on any machine. NULL for VARIABLE.
+ */
+extern fani_kernel *const fani_kernels_reference[FANI_OP_COUNT];
+#define FANI_REFERENCE_KERNEL(op, name, arity, body) fani_kernel fani_reference_##op;
+FANI_FUNCTIONS(FANI_REFERENCE_KERNEL)
+#undef FANI_REFERENCE_KERNEL
+
+/* The fastest for an instruction set that this machine has. Their values differ from set to set in
+ * the last bits, at most 4 ulp from the reference. */
+fani_kernel *const *fani_kernels_of(fani_isa isa);
+extern fani_kernel *const fani_kernels_sse2[FANI_OP_COUNT];
+extern fani_kernel *const fani_kernels_avx2[FANI_OP_COUNT];
+extern fani_kernel *const fani_kernels_avx512[FANI_OP_COUNT];
 
 /* One node of the tree. Its operands stand before it in the array of nodes. */
 typedef struct fani_node {
@@ -113,7 +132,7 @@ typedef struct fani_node {
     uint32_t need; /* slots that evaluating it takes */
     uint32_t operands[3];
     uint32_t index; /* of the variable or parameter */
-    double value;   /* of the constant */
+    double value;   /* of the constant; the exponent of POWER */
 } fani_node;
 
 typedef struct fani_tree {
@@ -123,7 +142,7 @@ typedef struct fani_tree {
 } fani_tree;
 
 /* An operand below FANI_EXPRESSION_SLOTS is a slot, above it a variable. For CONSTANT and PARAMETER
- * operands[0] is an index of constants or parameters. */
+ * operands[0] is an index of constants or parameters, for POWER operands[1] one of constants. */
 typedef struct fani_instruction {
     uint16_t op;
     uint16_t out;
@@ -131,7 +150,8 @@ typedef struct fani_instruction {
 } fani_instruction;
 
 struct fan_expression {
-    size_t variable_count, parameter_count;
+    fani_kernel *const *kernels;
+    size_t variable_count, parameter_count, output_count;
     char *variable_names; /* one after the other, each with its NUL */
     fani_instruction *program;
     size_t length; /* of the program */
@@ -167,6 +187,16 @@ static inline double fani_max(double a, double b)
 static inline double fani_min(double a, double b)
 {
     return a < b || a != a ? a : b;
+}
+
+/* fmax and fmin; of two zeros the first, where C leaves the choice. */
+static inline double fani_fmax(double a, double b)
+{
+    return a < b || a != a ? b : a;
+}
+static inline double fani_fmin(double a, double b)
+{
+    return a > b || a != a ? b : a;
 }
 
 #endif

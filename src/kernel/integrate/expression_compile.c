@@ -90,6 +90,9 @@ static void emit(compiler *c, uint32_t index)
         made.operands[0] = c->constants++;
     } else if (node->op == FANI_OP_PARAMETER) {
         made.operands[0] = (uint16_t)node->index;
+    } else if (node->op == FANI_OP_POWER) {
+        c->expression->constants[c->constants] = node->value;
+        made.operands[1] = c->constants++;
     }
     made.out = c->slot_of[index] = take_slot(c);
     c->expression->program[c->expression->length++] = made;

@@ -11,12 +11,6 @@ typedef struct machine {
     double tail[FAN_INTEGRAL_DIMENSION_MAX][LANES];
 } machine;
 
-static void fill(double *out, double value, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        out[i] = value;
-}
-
 static const double *operand(const machine *m, uint16_t index)
 {
     return index < FANI_EXPRESSION_SLOTS ? m->slots[index]
@@ -31,15 +25,15 @@ static void run(machine *m, size_t n, double *values)
         const fani_instruction *in = &e->program[i];
         double *out = i + 1 < e->length ? m->slots[in->out] : values;
         const double *operands[3] = {0};
-        if (in->op == FANI_OP_CONSTANT) {
-            fill(out, e->constants[in->operands[0]], n);
-        } else if (in->op == FANI_OP_PARAMETER) {
-            fill(out, m->parameters[in->operands[0]], n);
-        } else {
-            for (unsigned k = 0; k < fani_operator_arity((fani_operator)in->op); k++)
-                operands[k] = operand(m, in->operands[k]);
-            fani_kernels_baseline[in->op](out, operands[0], operands[1], operands[2], n);
-        }
+        for (unsigned k = 0; k < fani_operator_arity((fani_operator)in->op); k++)
+            operands[k] = operand(m, in->operands[k]);
+        if (in->op == FANI_OP_CONSTANT)
+            operands[0] = &e->constants[in->operands[0]];
+        else if (in->op == FANI_OP_PARAMETER)
+            operands[0] = &m->parameters[in->operands[0]];
+        else if (in->op == FANI_OP_POWER)
+            operands[1] = &e->constants[in->operands[1]];
+        e->kernels[in->op](out, operands[0], operands[1], operands[2], n);
     }
 }
 

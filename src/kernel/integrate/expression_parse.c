@@ -63,7 +63,7 @@ static fan_status make_constant(parser *p, double value, uint32_t *node)
     return append(p, (fani_node){.op = FANI_OP_CONSTANT, .need = 1, .value = value}, node);
 }
 
-/* By the kernels, so that a folded value is the one that would have been computed. */
+/* By the reference: the nearest value that there is, and the same whatever the machine. */
 static double fold(fani_operator op, const double operands[3])
 {
     double padded[3][FANI_EXPRESSION_LANES];
@@ -72,7 +72,7 @@ static double fold(fani_operator op, const double operands[3])
             padded[k][i] = operands[k];
     }
     double out[FANI_EXPRESSION_LANES];
-    fani_kernels_baseline[op](out, padded[0], padded[1], padded[2], FANI_EXPRESSION_LANES);
+    fani_kernels_reference[op](out, padded[0], padded[1], padded[2], FANI_EXPRESSION_LANES);
     return out[0];
 }
 
@@ -98,6 +98,37 @@ static fan_status make(parser *p, fani_operator op, const uint32_t operands[3], 
 static fan_status make_2(parser *p, fani_operator op, uint32_t left, uint32_t right, uint32_t *node)
 {
     return make(p, op, (const uint32_t[3]){left, right, 0}, node);
+}
+
+/* Whether a power can be had from a few products and a square root. */
+static bool is_short_power(double exponent)
+{
+    return fabs(exponent) <= FANI_POWER_MAX && exponent != 0 && 2 * exponent == rint(2 * exponent);
+}
+
+/* x^2 is x*x: correctly rounded, and many times faster than pow. Other exponents up to
+ * FANI_POWER_MAX that are halves are products, too. */
+static fan_status make_power(parser *p, uint32_t base, uint32_t exponent, uint32_t *node)
+{
+    const fani_node *nodes = p->tree->nodes;
+    const fani_node *e = &nodes[exponent];
+    if (e->op != FANI_OP_CONSTANT || nodes[base].op == FANI_OP_CONSTANT ||
+        !is_short_power(e->value))
+        return make_2(p, FANI_OP_POW, base, exponent, node);
+    if (e->value == 1) {
+        *node = base;
+        return FAN_OK;
+    }
+    if (e->value == 2)
+        return make_2(p, FANI_OP_SQUARE, base, 0, node);
+    return append(p, (fani_node){.op = FANI_OP_POWER, .operands = {base}, .value = e->value}, node);
+}
+
+/* A call of a function, or an operator of two operands. */
+static fan_status make_call(parser *p, fani_operator op, const uint32_t operands[3], uint32_t *node)
+{
+    return op == FANI_OP_POW ? make_power(p, operands[0], operands[1], node)
+                             : make(p, op, operands, node);
 }
 
 /* ---- Names ----------------------------------------------------------------------------------- */
@@ -198,7 +229,7 @@ static fan_status parse_arguments(parser *p, const fani_token *name, fani_operat
     for (;;) {
         status = parse_conditional(p, &arguments[count ? 1 : 0]);
         if (status == FAN_OK && count > 0)
-            status = make(p, op, arguments, &arguments[0]);
+            status = make_call(p, op, arguments, &arguments[0]);
         count++;
         if (status != FAN_OK || p->token.kind != ',' || !takes_more(op, count))
             break;
@@ -267,15 +298,6 @@ static fan_status parse_primary(parser *p, uint32_t *node)
 }
 
 static fan_status parse_unary(parser *p, uint32_t *node);
-
-/* x^2 is x*x: correctly rounded, and many times faster than pow. */
-static fan_status make_power(parser *p, uint32_t base, uint32_t exponent, uint32_t *node)
-{
-    const fani_node *e = &p->tree->nodes[exponent];
-    if (e->op == FANI_OP_CONSTANT && e->value == 2)
-        return make_2(p, FANI_OP_SQUARE, base, 0, node);
-    return make_2(p, FANI_OP_POW, base, exponent, node);
-}
 
 static fan_status parse_power(parser *p, uint32_t *node)
 {

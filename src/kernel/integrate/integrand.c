@@ -55,7 +55,9 @@ static fan_status check(const fani_integrand_source *s, size_t components, fan_e
 fan_status fani_integrand_make(const fani_integrand_source *source, fani_integrand *f,
                                fan_error *error)
 {
-    const size_t components = source->batch ? source->components : 1;
+    const size_t components = source->batch        ? source->components
+                              : source->expression ? source->expression->output_count
+                                                   : 1;
     const fan_status status = check(source, components, error);
     if (status != FAN_OK)
         return status;
