@@ -21,6 +21,7 @@
 enum {
     FANI_COMPONENTS_MAX = FAN_INTEGRAL_COMPONENTS_MAX, /* of a vector-valued integrand */
     FANI_POINTS_MAX = 256,                             /* of one call of an integrand */
+    FANI_CHOSEN_SIZE = 120,                            /* text about the method */
 };
 
 /* Values that were not finite: they count as 0, and the method decides whether they matter. */
@@ -41,6 +42,7 @@ struct fani_integrand {
     fan_status (*evaluate)(const fani_integrand *f, const double *const *points, size_t count,
                            double *const *values);
     bool wants_distances;
+    bool cheap; /* 200 points more or less in a call are of no account: looks may be close */
     const void *context;
 };
 
@@ -70,10 +72,11 @@ typedef struct fani_estimate {
     uint64_t evaluations;
     fani_bad_values bad;
     fani_verdict verdict;
+    char chosen[FANI_CHOSEN_SIZE]; /* by auto: the method and why, in words; else empty */
 } fani_estimate;
 
-/* The work of a round: item i is bytes[i * item_size ...], its reply has reply_size bytes. Owned by
- * the state, valid until the next call with it. */
+/* The work of a round, items and replies aligned as doubles are: item i is bytes[i * item_size
+ * ...], its reply has reply_size bytes. Owned by the state, valid until the next call with it. */
 typedef struct fani_round {
     size_t count; /* 0: there is nothing left to do */
     size_t item_size, reply_size;

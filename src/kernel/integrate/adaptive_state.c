@@ -1,0 +1,244 @@
+/* Opening, result, saving and loading of adaptive integration. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "adaptive_method.h"
+#include "base/error.h"
+#include "methods_1d.h"
+
+const fani_method fani_method_gauss_kronrod = {
+    .name = "gauss-kronrod",
+    .open = fani_adaptive_open,
+    .round = fani_adaptive_round,
+    .work = fani_adaptive_work,
+    .take = fani_adaptive_take,
+    .result = fani_adaptive_result,
+    .save = fani_adaptive_save,
+    .load = fani_adaptive_load,
+    .close = fani_adaptive_close,
+};
+
+static double bound(const fani_bound *b)
+{
+    double value = b->value;
+    if (b->expression)
+        fan_expression_evaluate(b->expression, NULL, b->parameters, 1, &(double *){&value});
+    return value;
+}
+
+fan_status fani_domain_line(const fani_domain *domain, const char *method, double *from, double *to,
+                            double *sign, fan_error *error)
+{
+    if (domain->dimension != 1)
+        return fani_error_set(error, FAN_E_ARGUMENT,
+                              "%s integrates over 1 dimension, not %zu; take auto or cubature",
+                              method, domain->dimension);
+    *from = bound(&domain->from[0]);
+    *to = bound(&domain->to[0]);
+    if (isnan(*from) || isnan(*to))
+        return fani_error_set(error, FAN_E_ARGUMENT, "the %s bound is not a number (NaN)",
+                              isnan(*from) ? "lower" : "upper");
+    *sign = *from > *to ? -1 : 1;
+    if (*from > *to) {
+        const double t = *from;
+        *from = *to;
+        *to = t;
+    }
+    for (size_t i = 0; i < domain->break_count; i++)
+        if (!(domain->breaks[i] > *from && domain->breaks[i] < *to))
+            return fani_error_set(error, FAN_E_ARGUMENT, "break point %g is not inside the range",
+                                  domain->breaks[i]);
+    return FAN_OK;
+}
+
+static fan_status make(const fani_integrand *f, const fani_domain *domain, const fani_goal *goal,
+                       fani_adaptive **made, fan_error *error)
+{
+    double from;
+    double to;
+    double sign;
+    fan_status status =
+        fani_domain_line(domain, fani_method_gauss_kronrod.name, &from, &to, &sign, error);
+    if (status != FAN_OK)
+        return status;
+    fani_adaptive *a = calloc(1, sizeof *a);
+    if (!a)
+        return fani_error_set(error, FAN_E_MEMORY, "out of memory for an integral");
+    a->core = (fani_adaptive_core){
+        .goal = *goal,
+        .from = from,
+        .to = to,
+        .sign = sign,
+        .components = (uint32_t)f->components,
+        .distances = f->wants_distances,
+        .probes = f->cheap ? FANI_PANEL_PROBES_MAX : FANI_PANEL_PROBES,
+        .probes_root = f->cheap ? FANI_PANEL_PROBES_MAX : FANI_PANEL_PROBES_ROOT,
+        .break_count = (uint32_t)domain->break_count,
+        .phase = from == to ? FANI_PHASE_DONE : FANI_PHASE_START,
+        .verdict = from == to ? FANI_VERDICT_REACHED : FANI_VERDICT_OPEN};
+    a->breaks = domain->breaks;
+    a->record_size = sizeof(fani_record) + f->components * sizeof(double);
+    a->reply_size = offsetof(fani_item_reply, values) +
+                    FANI_ITEM_PANELS * f->components * sizeof(fani_panel_value);
+    *made = a;
+    return FAN_OK;
+}
+
+fan_status fani_adaptive_open(const fani_integrand *f, const fani_domain *domain,
+                              const fani_goal *goal, void **state, fan_error *error)
+{
+    fani_adaptive *a;
+    const fan_status status = make(f, domain, goal, &a, error);
+    if (status == FAN_OK)
+        *state = a;
+    return status;
+}
+
+void fani_adaptive_close(void *state)
+{
+    fani_adaptive *a = state;
+    if (!a)
+        return;
+    free(a->intervals);
+    free(a->values);
+    free(a->chains);
+    free(a->records);
+    free(a->items);
+    free(a->fresh);
+    free(a->cuts);
+    free(a->before);
+    free(a->sums);
+    free(a);
+}
+
+void fani_adaptive_result(const void *state, fani_estimate *estimate)
+{
+    const fani_adaptive *a = state;
+    estimate->absolute = 0;
+    for (size_t c = 0; c < a->core.components; c++) {
+        estimate->value[c] = a->core.sign * a->value[c];
+        estimate->error[c] = a->error[c];
+        estimate->absolute = fmax(estimate->absolute, a->absolute[c]);
+    }
+    estimate->evaluations = a->core.evaluations;
+    estimate->bad = a->core.bad;
+    estimate->verdict = (fani_verdict)a->core.verdict;
+    estimate->chosen[0] = '\0';
+}
+
+/* ---- Saving ---------------------------------------------------------------------------------- */
+
+static size_t saved_size(const fani_adaptive *a)
+{
+    const fani_adaptive_core *c = &a->core;
+    return sizeof *c + c->interval_count * sizeof *a->intervals +
+           (size_t)c->interval_count * c->components * sizeof *a->values +
+           c->chain_count * sizeof *a->chains + c->record_count * a->record_size;
+}
+
+static unsigned char *put(unsigned char *at, const void *bytes, size_t size)
+{
+    if (size > 0)
+        memcpy(at, bytes, size);
+    return at + size;
+}
+
+fan_status fani_adaptive_save(const void *state, unsigned char **bytes, size_t *size)
+{
+    const fani_adaptive *a = state;
+    const fani_adaptive_core *c = &a->core;
+    const size_t more = saved_size(a);
+    unsigned char *grown = realloc(*bytes, *size + more);
+    if (!grown)
+        return FAN_E_MEMORY;
+    *bytes = grown;
+    unsigned char *at = grown + *size;
+    *size += more;
+    at = put(at, c, sizeof *c);
+    at = put(at, a->intervals, c->interval_count * sizeof *a->intervals);
+    at = put(at, a->values, (size_t)c->interval_count * c->components * sizeof *a->values);
+    at = put(at, a->chains, c->chain_count * sizeof *a->chains);
+    put(at, a->records, c->record_count * a->record_size);
+    return FAN_OK;
+}
+
+/* Whether indices stay inside what they point into. */
+static bool sound(const fani_adaptive *a)
+{
+    const fani_adaptive_core *c = &a->core;
+    for (uint32_t i = 0; i < c->interval_count; i++) {
+        const fani_interval *v = &a->intervals[i];
+        if (v->chart >= c->chain_count || v->level >= (int64_t)a->chains[v->chart].levels)
+            return false;
+    }
+    for (uint32_t i = 0; i < c->record_count; i++) {
+        const fani_record *r = (const fani_record *)(a->records + i * a->record_size);
+        if (r->chain >= c->chain_count || r->level >= a->chains[r->chain].levels)
+            return false;
+    }
+    for (uint32_t k = 0; k < c->chain_count; k++) /* levels are backed by what was saved */
+        if (a->chains[k].levels > c->interval_count)
+            return false;
+    return c->found_count <= FANI_BREAKS_MAX && c->phase <= FANI_PHASE_DONE &&
+           c->verdict <= FANI_VERDICT_NOT_FINITE;
+}
+
+static fan_status get(const unsigned char **at, size_t *left, void **array, size_t *room,
+                      size_t count, size_t size)
+{
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes) || bytes > *left)
+        return FAN_E_PROTOCOL;
+    const fan_status status = fani_adaptive_room(array, room, count, size);
+    if (status == FAN_OK && bytes > 0)
+        memcpy(*array, *at, bytes);
+    *at += bytes;
+    *left -= bytes;
+    return status;
+}
+
+static fan_status restore(fani_adaptive *a, const unsigned char *at, size_t left)
+{
+    fani_adaptive_core c;
+    if (left < sizeof c)
+        return FAN_E_PROTOCOL;
+    memcpy(&c, at, sizeof c);
+    at += sizeof c;
+    left -= sizeof c;
+    if (c.components != a->core.components || c.break_count != a->core.break_count ||
+        c.from != a->core.from || c.to != a->core.to)
+        return FAN_E_PROTOCOL;
+    size_t room = 0;
+    fan_status status = get(&at, &left, (void **)&a->intervals, &a->interval_room, c.interval_count,
+                            sizeof *a->intervals);
+    if (status == FAN_OK)
+        status = get(&at, &left, (void **)&a->values, &room, c.interval_count,
+                     c.components * sizeof *a->values);
+    if (status == FAN_OK)
+        status =
+            get(&at, &left, (void **)&a->chains, &a->chain_room, c.chain_count, sizeof *a->chains);
+    if (status == FAN_OK)
+        status =
+            get(&at, &left, (void **)&a->records, &a->record_room, c.record_count, a->record_size);
+    if (status != FAN_OK)
+        return status;
+    a->core = c;
+    return left == 0 && sound(a) ? fani_adaptive_sum(a) : FAN_E_PROTOCOL;
+}
+
+fan_status fani_adaptive_load(const fani_integrand *f, const fani_domain *domain,
+                              const fani_goal *goal, const unsigned char *bytes, size_t size,
+                              void **state)
+{
+    fani_adaptive *a;
+    fan_status status = make(f, domain, goal, &a, NULL);
+    if (status != FAN_OK)
+        return status;
+    status = restore(a, bytes, size);
+    if (status == FAN_OK)
+        *state = a;
+    else
+        fani_adaptive_close(a);
+    return status;
+}
