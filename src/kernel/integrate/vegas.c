@@ -16,7 +16,7 @@
 
 enum {
     BINS = FANI_VEGAS_BINS,
-    FIRST_SAMPLES = 16384, /* of the first iteration */
+    FIRST_SAMPLES = 4096,  /* of the first iteration */
     GROW_AFTER = 4,        /* iterations of one size; then twice as many samples */
     CLAIM_AFTER = 8,       /* iterations; the first half of all counts for the grid alone */
     SAMPLES_A_CUBE = 4,
@@ -54,7 +54,7 @@ typedef struct vegas {
 static uint64_t iteration_samples(uint64_t number)
 {
     const uint64_t doublings = number / GROW_AFTER;
-    return doublings >= 10 ? samples_max : (uint64_t)FIRST_SAMPLES << doublings;
+    return doublings >= 12 ? samples_max : (uint64_t)FIRST_SAMPLES << doublings;
 }
 
 static uint64_t power(uint64_t side, size_t d)
