@@ -399,6 +399,11 @@ static bool settled(const fani_adaptive *a)
 
 static void begin_again(fani_adaptive *a)
 {
+    if (a->core.restarts == 0 || a->error[0] < a->core.earlier_error) {
+        a->core.earlier_value = a->value[0];
+        a->core.earlier_error = a->error[0];
+        a->core.earlier_absolute = a->absolute[0];
+    }
     a->core.phase = FANI_PHASE_LOCATE;
     a->core.restarts++;
     a->core.verified = 0;
@@ -426,12 +431,21 @@ static fan_status ask_singular(fani_adaptive *a)
     return status;
 }
 
+/* Whether what there was before the last beginning anew is nearer to an answer: a narrow peak is
+ * cut in vain. */
+static bool was_better(const fani_adaptive *a)
+{
+    return a->core.components == 1 && a->core.restarts > 0 && !reached(a) &&
+           a->core.earlier_error < a->error[0] &&
+           a->core.earlier_error < 1e-3 * a->core.earlier_absolute;
+}
+
 /* Nothing may be cut any more and the goal is not reached. */
 static fan_status last_resort(fani_adaptive *a)
 {
     const fan_status status = ask_singular(a);
     if (status == FAN_OK && a->item_count == 0)
-        finish(a, a->diverges ? FANI_VERDICT_DIVERGENT : FANI_VERDICT_ROUNDING);
+        finish(a, a->diverges && !was_better(a) ? FANI_VERDICT_DIVERGENT : FANI_VERDICT_ROUNDING);
     return status;
 }
 

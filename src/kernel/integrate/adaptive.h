@@ -20,9 +20,10 @@ enum {
 
 typedef enum fani_item_kind {
     FANI_ITEM_PANEL,
-    FANI_ITEM_SCAN,   /* how the integrand goes to infinity */
-    FANI_ITEM_ZERO,   /* the next zeros of a tail */
-    FANI_ITEM_LOCATE, /* the point of a short interval that is singular */
+    FANI_ITEM_SCAN,    /* how the integrand goes to infinity */
+    FANI_ITEM_ZERO,    /* the next zeros of a tail */
+    FANI_ITEM_LOCATE,  /* the point of a short interval that is singular */
+    FANI_ITEM_STRETCH, /* of tanh-sinh's, which has items of its own */
 } fani_item_kind;
 
 typedef struct fani_item {
@@ -88,7 +89,9 @@ typedef struct fani_adaptive_core {
     fani_bad_values bad;
     double found[FANI_BREAKS_MAX], strength[FANI_BREAKS_MAX]; /* singular points, |f| there */
     uint32_t found_count, oscillating;
-    double scale[2]; /* of the tails to -inf and inf */
+    double scale[2];                                       /* of the tails to -inf and inf */
+    double earlier_value, earlier_error, earlier_absolute; /* before the last beginning anew; of one
+                                                              component only */
 } fani_adaptive_core;
 
 /* The tip's value before it was cut. */

@@ -216,6 +216,7 @@ fan_status fani_adaptive_take_others(fani_adaptive *a, const unsigned char *repl
         const fani_item_reply *reply = (const fani_item_reply *)(replies + i * a->reply_size);
         switch ((fani_item_kind)a->items[i].kind) {
         case FANI_ITEM_PANEL:
+        case FANI_ITEM_STRETCH:
             break;
         case FANI_ITEM_SCAN:
             status = take_scan(a, &a->items[i], reply);

@@ -1,5 +1,6 @@
 /* Opening, result, saving and loading of adaptive integration. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -88,7 +89,7 @@ static fan_status make(const fani_integrand *f, const fani_domain *domain, const
 fan_status fani_adaptive_open(const fani_integrand *f, const fani_domain *domain,
                               const fani_goal *goal, void **state, fan_error *error)
 {
-    fani_adaptive *a;
+    fani_adaptive *a = NULL;
     const fan_status status = make(f, domain, goal, &a, error);
     if (status == FAN_OK)
         *state = a;
@@ -112,6 +113,22 @@ void fani_adaptive_close(void *state)
     free(a);
 }
 
+/* What the integrand has called for. */
+static void describe(const fani_adaptive *a, char *text)
+{
+    bool extrapolated = false;
+    for (uint32_t k = 0; k < a->core.chain_count; k++)
+        extrapolated = extrapolated || a->chains[k].drop < 1;
+    const char *what = "gauss-kronrod";
+    if (a->core.oscillating)
+        what = "gauss-kronrod, the tail cut at its zeros and extrapolated";
+    else if (a->core.found_count > 0)
+        what = "gauss-kronrod, cut at singular points that it found";
+    else if (extrapolated)
+        what = "gauss-kronrod, with a singular end extrapolated";
+    snprintf(text, FANI_CHOSEN_SIZE, "%s", what);
+}
+
 void fani_adaptive_result(const void *state, fani_estimate *estimate)
 {
     const fani_adaptive *a = state;
@@ -121,10 +138,16 @@ void fani_adaptive_result(const void *state, fani_estimate *estimate)
         estimate->error[c] = a->error[c];
         estimate->absolute = fmax(estimate->absolute, a->absolute[c]);
     }
+    if (a->core.components == 1 && a->core.restarts > 0 && a->core.phase == FANI_PHASE_DONE &&
+        a->core.verdict != FANI_VERDICT_REACHED && a->core.earlier_error < a->error[0]) {
+        estimate->value[0] = a->core.sign * a->core.earlier_value;
+        estimate->error[0] = a->core.earlier_error;
+        estimate->absolute = a->core.earlier_absolute;
+    }
     estimate->evaluations = a->core.evaluations;
     estimate->bad = a->core.bad;
     estimate->verdict = (fani_verdict)a->core.verdict;
-    estimate->chosen[0] = '\0';
+    describe(a, estimate->chosen);
 }
 
 /* ---- Saving ---------------------------------------------------------------------------------- */
@@ -231,7 +254,7 @@ fan_status fani_adaptive_load(const fani_integrand *f, const fani_domain *domain
                               const fani_goal *goal, const unsigned char *bytes, size_t size,
                               void **state)
 {
-    fani_adaptive *a;
+    fani_adaptive *a = NULL;
     fan_status status = make(f, domain, goal, &a, NULL);
     if (status != FAN_OK)
         return status;

@@ -314,6 +314,8 @@ static fan_status work_on(const fani_integrand *f, const fani_item *item, sheet 
         return work_zeros(f, item, s, values, reply);
     case FANI_ITEM_LOCATE:
         return work_locate(f, item, s, values, reply);
+    case FANI_ITEM_STRETCH:
+        break;
     }
     return FAN_E_PROTOCOL;
 }
