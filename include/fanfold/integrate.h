@@ -53,7 +53,11 @@ typedef struct fan_expression_names {
  * c). Both arms of ?: are evaluated, one is taken. Numbers are those of C, also hexadecimal, with a
  * point in every locale. Functions: those of C's math.h of one or two doubles; abs is fabs; min and
  * max take two or more values and give a NaN where one is a NaN (fmin and fmax ignore it); j0 j1 y0
- * y1 are Bessel's. A product needs its *.
+ * y1 are Bessel's. A product needs its *. Several expressions with commas between them make one
+ * expression of several values, which computes once what they have in common.
+ *
+ * x^2 is x*x; other powers whose exponent is a constant and a half or whole number up to 4 are
+ * products, square roots and reciprocals: within 5 ulp, and many times faster than pow.
  *
  * `names` may be NULL: none. *expression is the caller's, freed by fan_expression_free; untouched
  * on error. Errors: FAN_E_SYNTAX (does not parse, unknown name, NUL byte) and FAN_E_TOO_LARGE
@@ -77,10 +81,17 @@ FAN_API void fan_expression_free(fan_expression *expression);
  * untouched. Any thread. */
 FAN_API fan_status fan_expression_constant(const char *text, double *value, fan_error *error);
 
-/* values[0][i] = the expression at the point (points[0][i], points[1][i], ...), i < count. `points`
- * has an array for each variable and `parameters` a value for each parameter (NULL where there are
- * none); `values` overlaps neither. A value depends on its point alone, not on `count` or i.
- * Uses about 80 KiB of stack, allocates nothing. Any thread. */
+/* How many values it has at a point, 1..FAN_INTEGRAL_COMPONENTS_MAX: what commas separate. Any
+ * thread. */
+FAN_API size_t fan_expression_outputs(const fan_expression *expression);
+
+/* values[c][i] = value c of the expression at the point (points[0][i], points[1][i], ...), i <
+ * count. There is an array of values for each output. `points` has an array for each variable and
+ * `parameters` a value for each parameter (NULL where there are none); `values` overlaps neither. A
+ * value depends on its point alone, not on `count` or i. Uses about 80 KiB of stack, allocates
+ * nothing. Any thread. The kernels are those of the instruction set that the machine had
+ * (FANFOLD_ISA: that was wanted) where the expression was parsed: they differ in last bits.
+ * Functions are within 4 ulp of the exact value. */
 FAN_API void fan_expression_evaluate(const fan_expression *expression, const double *const *points,
                                      const double *parameters, size_t count, double *const *values);
 

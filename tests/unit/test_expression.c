@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "fanfold/integrate.h"
+#include "kernel/integrate/expression.h"
 
 static const char *const variables[] = {"x", "y", "z"};
 static const char *const parameters[] = {"p", "q"};
@@ -259,6 +260,94 @@ FAN_TEST(expression, values_do_not_depend_on_the_batch)
     fan_expression_free(e);
 }
 
+/* ---- Several values -------------------------------------------------------------------------- */
+
+enum { SEVERAL = 70 };
+
+/* The values of each expression alone, and of all of them with commas between. */
+static void check_together(const char *const *texts, size_t count)
+{
+    static double points[3][SEVERAL], alone[FAN_INTEGRAL_COMPONENTS_MAX][SEVERAL];
+    static double values[FAN_INTEGRAL_COMPONENTS_MAX][SEVERAL];
+    double *all[FAN_INTEGRAL_COMPONENTS_MAX];
+    char text[4000] = "";
+    fan_expression *e = NULL;
+    const double *const at[] = {points[0], points[1], points[2]};
+    for (size_t i = 0; i < 3 * (size_t)SEVERAL; i++)
+        points[i / SEVERAL][i % SEVERAL] = 0.03 * (double)i - 1;
+    for (size_t c = 0; c < count; c++) {
+        strcat(strcat(text, c ? ", " : ""), texts[c]);
+        all[c] = values[c];
+        ASSERT_I64(fan_expression_parse(texts[c], strlen(texts[c]), &names, &e, NULL), FAN_OK);
+        fan_expression_evaluate(e, at, (const double[]){p, q}, SEVERAL, (double *[]){alone[c]});
+        fan_expression_free(e);
+    }
+    ASSERT_I64(fan_expression_parse(text, strlen(text), &names, &e, NULL), FAN_OK);
+    ASSERT_U64(fan_expression_outputs(e), count);
+    for (size_t n = 1; n <= SEVERAL; n += 23) {
+        memset(values, 0, sizeof values);
+        fan_expression_evaluate(e, at, (const double[]){p, q}, n, all);
+        for (size_t c = 0; c < count; c++) {
+            for (size_t i = 0; i < SEVERAL; i++)
+                EXPECT_TRUE(i < n ? same(values[c][i], alone[c][i]) : values[c][i] == 0);
+        }
+    }
+    fan_expression_free(e);
+}
+
+FAN_TEST(expression, several_values_are_those_of_each_alone)
+{
+    check_together((const char *[]){"x", "y", "x"}, 3);
+    check_together((const char *[]){"2", "p", "2", "x + y", "y + x", "(x+y)*p"}, 6);
+    check_together((const char *[]){"exp(x*y)", "exp(x*y)*z", "sin(exp(x*y)*z)", "x", "z^3"}, 5);
+    check_together((const char *[]){"max(x, min(y, z))", "x < y ? z : q", "min(y, z) % 0.3"}, 3);
+}
+
+/* What is written twice is computed once: a program of its distinct nodes. */
+FAN_TEST(expression, what_is_shared_is_computed_once)
+{
+    fan_expression *one = NULL, *ten = NULL;
+    static const char single[] = "exp(-x^2)*cos(3*x)";
+    static const char shared[] =
+        "exp(-x^2)*cos(3*x), cos(3*x)*exp(-x^2), 2*(exp(-x^2)*cos(3*x)), cos(3*x), exp(-x^2)";
+    ASSERT_I64(fan_expression_parse(single, strlen(single), &names, &one, NULL), FAN_OK);
+    ASSERT_I64(fan_expression_parse(shared, strlen(shared), &names, &ten, NULL), FAN_OK);
+    EXPECT_U64(ten->length, one->length + 3); /* a copy, 2, and its product */
+    fan_expression_free(one);
+    fan_expression_free(ten);
+}
+
+/* A thousand intermediate values that are used again, in the same order, at the very end. */
+FAN_TEST(expression, what_is_shared_needs_slots)
+{
+    char *text = malloc(FAN_EXPRESSION_LENGTH_MAX + 1);
+    ASSERT_TRUE(text);
+    for (int count = 900; count <= 1100; count += 200) {
+        char *at = text;
+        for (int again = 0; again < 2; again++) {
+            for (int i = 0; i < count; i++)
+                at += sprintf(at, "%scos(x+%d)*%d", i || again ? "+" : "", i, again ? 3 : 2);
+        }
+        fan_expression *e = NULL;
+        fan_error error;
+        const fan_status status = fan_expression_parse(text, strlen(text), &names, &e, &error);
+        EXPECT_I64(status, count < 1000 ? FAN_OK : FAN_E_TOO_LARGE);
+        double wanted = 0, value = 0;
+        for (int i = 0; i < count; i++)
+            wanted += 5 * cos(x + i);
+        if (status == FAN_OK) {
+            fan_expression_evaluate(
+                e, (const double *const[]){&(double){x}, &(double){y}, &(double){z}}, NULL, 1,
+                (double *[]){&value});
+            EXPECT_NEAR(value, wanted, 1e-10);
+        } else {
+            EXPECT_CONTAINS(error.text, "more than 1024 intermediate values");
+        }
+        fan_expression_free(e);
+    }
+    free(text);
+}
+
 /* ---- Errors ---------------------------------------------------------------------------------- */
 
 static void expect_error(int line, const char *text, size_t length, fan_status status,
@@ -308,7 +397,8 @@ FAN_TEST(expression, errors_name_the_column_and_what_was_expected)
     ERROR("x | y", 3, "expected \"||\"");
     ERROR("x ? y", 6, "expected an operator or \":\", found the end");
     ERROR("x ? y :", 8, "expected a number");
-    ERROR("x, y", 2, "expected an operator or the end");
+    ERROR("x, y,", 6, "expected a number, a name");
+    ERROR("x, y)", 5, "expected an operator or the end");
     ERROR("1e999", 1, "too large for a double");
     ERROR("1 + .", 5, "expected a digit");
     ERROR("1 $ 2", 3, "\"$\" means nothing");

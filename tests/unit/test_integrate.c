@@ -364,6 +364,96 @@ FAN_TEST(integrate, product_grids)
     EXPECT_NEAR(r.value, M_PI, 1e-14);
 }
 
+/* ---- Components, and bounds that depend on other variables ----------------------------------- */
+
+FAN_TEST(integrate, components_are_the_integrals_of_each)
+{
+    fan_expression *e = parse("x*y, sin(x), x == 0 ? 0/0 : 1", 2);
+    fan_integral_result r;
+    const fan_integral integral = {.expression = e,
+                                   .parameters = no_parameters,
+                                   .dimension = 2,
+                                   .ranges = (const fan_range[]){{0, 1}, {0, 2}},
+                                   .points = 1000,
+                                   .rule = FAN_RULE_TRAPEZOID};
+    ASSERT_I64(fan_integrate(&integral, &r, NULL), FAN_OK);
+    EXPECT_U64(r.components, 3);
+    EXPECT_NEAR(r.values[0], 1, 1e-6);
+    EXPECT_NEAR(r.values[1], 2 * (1 - cos(1)), 1e-6);
+    EXPECT_NEAR(r.values[2], 2 - 0.001, 1e-6);
+    EXPECT_TRUE(r.value == r.values[0]);
+    EXPECT_U64(r.not_finite, 1001);
+    EXPECT_TRUE(r.first_point[0] == 0 && r.first_point[1] == 0);
+    fan_expression_free(e);
+}
+
+static fan_status powers(void *context, const double *const *points, size_t count,
+                         double *const *values)
+{
+    for (size_t c = 0; c < *(const size_t *)context; c++) {
+        for (size_t i = 0; i < count; i++)
+            values[c][i] = pow(points[0][i], (double)c);
+    }
+    return FAN_OK;
+}
+
+FAN_TEST(integrate, components_of_a_batch_function)
+{
+    size_t count = FAN_INTEGRAL_COMPONENTS_MAX;
+    fan_integral_result r;
+    fan_error error;
+    fan_integral integral = {.batch = powers,
+                             .context = &count,
+                             .components = count,
+                             .dimension = 1,
+                             .ranges = &(fan_range){0, 1},
+                             .points = 50,
+                             .rule = FAN_RULE_GAUSS};
+    ASSERT_I64(fan_integrate(&integral, &r, NULL), FAN_OK);
+    for (size_t c = 0; c < count; c++)
+        EXPECT_NEAR(r.values[c], 1 / (1 + (double)c), 1e-10);
+    integral.components = count + 1;
+    EXPECT_I64(fan_integrate(&integral, &r, &error), FAN_E_ARGUMENT);
+    EXPECT_CONTAINS(error.text, "65 components");
+}
+
+FAN_TEST(integrate, bounds_that_depend_on_earlier_variables)
+{
+    fan_expression *one = parse("1", 2), *top = parse("sqrt(a - x^2)", 1);
+    fan_expression *bottom = parse("-sqrt(a - x^2)", 1), *line = parse("x", 1);
+    const double parameters[2] = {1, 0};
+    fan_bounds bounds[2] = {{NULL, NULL}, {bottom, top}};
+    fan_integral_result r;
+    fan_error error;
+    fan_integral integral = {.expression = one,
+                             .parameters = parameters,
+                             .dimension = 2,
+                             .ranges = (const fan_range[]){{-1, 1}, {0, 0}},
+                             .bounds = bounds,
+                             .points = 400,
+                             .rule = FAN_RULE_GAUSS};
+    ASSERT_I64(fan_integrate(&integral, &r, NULL), FAN_OK);
+    EXPECT_NEAR(r.value, M_PI, 1e-4);
+    /* One end a number; where the bounds are reversed the sign is. */
+    bounds[1] = (fan_bounds){NULL, line};
+    for (int k = 0; k < RULES; k++) {
+        integral.rule = rules[k];
+        ASSERT_I64(fan_integrate(&integral, &r, NULL), FAN_OK);
+        EXPECT_NEAR(r.value, 0, rules[k] == FAN_RULE_LEFT ? 1e-2 : 1e-12);
+    }
+    bounds[1] = (fan_bounds){one, NULL};
+    EXPECT_I64(fan_integrate(&integral, &r, &error), FAN_E_ARGUMENT);
+    EXPECT_CONTAINS(error.text, "y: a bound has 2 variable(s); expected the 1 before it");
+    bounds[1] = (fan_bounds){line, NULL};
+    integral.ranges = (const fan_range[]){{-1, 1}, {0, INFINITY}};
+    EXPECT_I64(fan_integrate(&integral, &r, &error), FAN_E_ARGUMENT);
+    EXPECT_CONTAINS(error.text, "y: a fixed grid has no infinite bound");
+    fan_expression_free(one);
+    fan_expression_free(top);
+    fan_expression_free(bottom);
+    fan_expression_free(line);
+}
+
 /* ---- The same bits --------------------------------------------------------------------------- */
 
 static fan_status batch_wave(void *context, const double *const *points, size_t count,

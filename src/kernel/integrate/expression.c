@@ -49,7 +49,6 @@ static fan_status keep_names(fan_expression *e, const fan_expression_names *name
 {
     e->variable_count = names->variable_count;
     e->parameter_count = names->parameter_count;
-    e->output_count = 1;
     size_t size = 1;
     for (size_t i = 0; i < names->variable_count; i++)
         size += strlen(names->variables[i]) + 1;
@@ -88,14 +87,15 @@ static fan_status check_text(const char *text, size_t length, fan_error *error)
 static fan_status build(const char *text, const fan_expression_names *names, fan_expression *made,
                         fan_error *error)
 {
-    fani_tree tree = {0};
-    fan_status status = fani_expression_tree(text, names, &tree, error);
+    fani_tree *tree = &made->tree;
+    fan_status status = fani_expression_tree(text, names, tree, error);
+    free(tree->table);
+    tree->table = NULL;
     made->kernels = fani_kernels_of(fani_isa_wanted());
     if (status == FAN_OK)
         status = keep_names(made, names, error);
     if (status == FAN_OK)
-        status = fani_expression_compile(&tree, made, error);
-    free(tree.nodes);
+        status = fani_expression_compile(tree, made, error);
     return status;
 }
 
@@ -132,13 +132,22 @@ void fan_expression_free(fan_expression *expression)
     free(expression->variable_names);
     free(expression->program);
     free(expression->constants);
+    fani_tree_clear(&expression->tree);
     free(expression);
+}
+
+size_t fan_expression_outputs(const fan_expression *expression)
+{
+    return expression->output_count;
 }
 
 fan_status fan_expression_constant(const char *text, double *value, fan_error *error)
 {
     fan_expression *expression = NULL;
-    const fan_status status = fan_expression_parse(text, strlen(text), NULL, &expression, error);
+    fan_status status = fan_expression_parse(text, strlen(text), NULL, &expression, error);
+    if (status == FAN_OK && expression->output_count != 1)
+        status = fani_syntax_error(error, FAN_E_SYNTAX, text, text, "expected one value, found %zu",
+                                   expression->output_count);
     if (status == FAN_OK)
         fan_expression_evaluate(expression, NULL, NULL, 1, &value);
     fan_expression_free(expression);

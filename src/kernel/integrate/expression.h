@@ -8,9 +8,13 @@
 #include "fanfold/integrate.h"
 
 enum {
-    FANI_EXPRESSION_BLOCK = 256, /* points an instruction: 16 slots of it fit a 32 KiB cache */
-    FANI_EXPRESSION_LANES = 8,   /* tails are padded to this: the widest vector of doubles */
-    FANI_EXPRESSION_SLOTS = 32,  /* intermediate values; 65536 bytes of text need fewer */
+    FANI_EXPRESSION_BLOCK = 256,  /* points an instruction: 16 slots of it fit a 32 KiB cache */
+    FANI_EXPRESSION_LANES = 8,    /* tails are padded to this: the widest vector of doubles */
+    FANI_EXPRESSION_SLOTS = 1024, /* intermediate values at once; a text has more only by sharing */
+    FANI_EXPRESSION_ROOM =
+        32 * FANI_EXPRESSION_BLOCK, /* doubles: with many slots, shorter blocks */
+    FANI_EXPRESSION_VARIABLES = FANI_EXPRESSION_SLOTS, /* the first operand that is a variable */
+    FANI_EXPRESSION_OUTPUTS = FANI_EXPRESSION_VARIABLES + FAN_INTEGRAL_DIMENSION_MAX,
     FANI_POWER_MAX = 4, /* exponents up to it that are halves: by multiplication and square root */
 };
 
@@ -135,13 +139,18 @@ typedef struct fani_node {
     double value;   /* of the constant; the exponent of POWER */
 } fani_node;
 
+/* Nodes with one root for each output. No two nodes are equal: what is written twice is there once.
+ */
 typedef struct fani_tree {
     fani_node *nodes;
     uint32_t count, capacity;
-    uint32_t root;
+    uint32_t *table; /* of indices + 1 by hash, 2 * capacity of them */
+    uint32_t roots[FAN_INTEGRAL_COMPONENTS_MAX];
+    uint32_t root_count;
 } fani_tree;
 
-/* An operand below FANI_EXPRESSION_SLOTS is a slot, above it a variable. For CONSTANT and PARAMETER
+/* Operands and `out` are slots, from FANI_EXPRESSION_VARIABLES on variables and from
+ * FANI_EXPRESSION_OUTPUTS on outputs, which may be read again. For CONSTANT and PARAMETER
  * operands[0] is an index of constants or parameters, for POWER operands[1] one of constants. */
 typedef struct fani_instruction {
     uint16_t op;
@@ -154,8 +163,9 @@ struct fan_expression {
     size_t variable_count, parameter_count, output_count;
     char *variable_names; /* one after the other, each with its NUL */
     fani_instruction *program;
-    size_t length; /* of the program */
+    size_t length, slots; /* of the program; that it uses */
     double *constants;
+    fani_tree tree; /* kept for fani_expression_with_ends; without its table */
 };
 
 /* The number of operands of an operator. */
@@ -167,12 +177,16 @@ fani_operator fani_function_find(const char *name, size_t length);
 /* Appends the functions' names, separated by ", ", as far as they fit. */
 void fani_function_list(char *text, size_t size);
 
-/* Parses NUL-terminated text into a tree, constants folded; tree->nodes is the caller's to free,
- * also on error. Errors as fan_expression_parse. */
+/* Finds or appends a node; *index = where it is. FAN_E_MEMORY. */
+fan_status fani_tree_add(fani_tree *tree, fani_node node, uint32_t *index);
+void fani_tree_clear(fani_tree *tree);
+
+/* Parses NUL-terminated text into a tree, constants folded; to be cleared by the caller, also on
+ * error. Errors as fan_expression_parse. */
 fan_status fani_expression_tree(const char *text, const fan_expression_names *names,
                                 fani_tree *tree, fan_error *error);
 
-/* Sets program, length and constants of `expression` from a tree. */
+/* Sets program, length, slots, constants and output_count of `expression` from a tree. */
 fan_status fani_expression_compile(const fani_tree *tree, fan_expression *expression,
                                    fan_error *error);
 

@@ -44,23 +44,14 @@ static fan_status enter(parser *p)
 
 static fan_status append(parser *p, fani_node node, uint32_t *index)
 {
-    fani_tree *tree = p->tree;
-    if (tree->count == tree->capacity) {
-        const uint32_t capacity = tree->capacity ? tree->capacity * 2 : 32;
-        fani_node *nodes = realloc(tree->nodes, capacity * sizeof *nodes);
-        if (!nodes)
-            return fani_error_set(p->error, FAN_E_MEMORY, "out of memory for an expression");
-        tree->nodes = nodes;
-        tree->capacity = capacity;
-    }
-    tree->nodes[tree->count] = node;
-    *index = tree->count++;
-    return FAN_OK;
+    return fani_tree_add(p->tree, node, index) == FAN_OK
+               ? FAN_OK
+               : fani_error_set(p->error, FAN_E_MEMORY, "out of memory for an expression");
 }
 
 static fan_status make_constant(parser *p, double value, uint32_t *node)
 {
-    return append(p, (fani_node){.op = FANI_OP_CONSTANT, .need = 1, .value = value}, node);
+    return append(p, (fani_node){.op = FANI_OP_CONSTANT, .value = value}, node);
 }
 
 /* By the reference: the nearest value that there is, and the same whatever the machine. */
@@ -174,8 +165,7 @@ static fan_status parse_name(parser *p, const fani_token *name, uint32_t *node)
         return append(p, (fani_node){.op = FANI_OP_VARIABLE, .index = (uint32_t)i}, node);
     i = find(names->parameters, names->parameter_count, name);
     if (i < names->parameter_count)
-        return append(p, (fani_node){.op = FANI_OP_PARAMETER, .need = 1, .index = (uint32_t)i},
-                      node);
+        return append(p, (fani_node){.op = FANI_OP_PARAMETER, .index = (uint32_t)i}, node);
     for (i = 0; i < sizeof constants / sizeof *constants; i++) {
         if (find(&constants[i].name, 1, name) == 0)
             return make_constant(p, constants[i].value, node);
@@ -447,8 +437,15 @@ fan_status fani_expression_tree(const char *text, const fan_expression_names *na
     fan_status status = next(&p);
     if (status == FAN_OK && p.token.kind == FANI_TOKEN_END)
         return fani_syntax_error(error, FAN_E_SYNTAX, text, text, "the expression is empty");
-    if (status == FAN_OK)
-        status = parse_conditional(&p, &tree->root);
+    for (bool more = true; status == FAN_OK && more;) {
+        status = parse_conditional(&p, &tree->roots[tree->root_count++]);
+        more = status == FAN_OK && p.token.kind == ',';
+        if (more && tree->root_count == FAN_INTEGRAL_COMPONENTS_MAX)
+            status = fani_syntax_error(error, FAN_E_TOO_LARGE, text, p.token.at,
+                                       "more than %d components", FAN_INTEGRAL_COMPONENTS_MAX);
+        else if (more)
+            status = next(&p);
+    }
     if (status == FAN_OK && p.token.kind != FANI_TOKEN_END)
         status = left_over(&p);
     return status;

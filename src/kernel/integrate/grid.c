@@ -51,15 +51,17 @@ fani_triple fani_triple_add(fani_triple a, fani_triple b)
     return settle(a);
 }
 
+/* One after the other: the sums wait for nothing but the sum before them. */
 fani_triple fani_lanes_total(const fani_lanes *lanes)
 {
-    fani_triple parts[FANI_GRID_LANES];
+    fani_triple total = {0};
     for (int k = 0; k < FANI_GRID_LANES; k++)
-        parts[k] = fani_triple_add((fani_triple){lanes->high[k], 0, 0},
-                                   (fani_triple){lanes->middle[k], lanes->low[k], 0});
-    for (int half = FANI_GRID_LANES / 2; half > 0; half /= 2) {
-        for (int k = 0; k < half; k++)
-            parts[k] = fani_triple_add(parts[k], parts[k + half]);
-    }
-    return parts[0];
+        add_number(&total, lanes->high[k]);
+    for (int k = 0; k < FANI_GRID_LANES; k++)
+        add_number(&total, lanes->middle[k]);
+    for (int k = 0; k < FANI_GRID_LANES; k++)
+        add_number(&total, lanes->low[k]);
+    if (!(total.high - total.high == 0))
+        return (fani_triple){lanes->high[0] + total.high, 0, 0};
+    return settle(total);
 }

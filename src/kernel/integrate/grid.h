@@ -42,7 +42,7 @@ typedef struct fani_triple {
 
 fani_triple fani_triple_add(fani_triple a, fani_triple b);
 
-/* The sum of all lanes, in a tree that is fixed by index. */
+/* The sum of all lanes, by index. */
 fani_triple fani_lanes_total(const fani_lanes *lanes);
 
 #endif

@@ -75,15 +75,19 @@ static inline __attribute__((always_inline)) bool add_run(fani_lanes *lanes, con
                                                           const double *weights)
 {
     vec start[FLIGHT], sum[FLIGHT], rest[FLIGHT];
+#pragma GCC unroll 8
     for (size_t f = 0; f < FLIGHT; f++)
         start[f] = rest[f] = spread(0);
     for (size_t i = 0; i < FANI_GRID_RUN; i += FANI_GRID_LANES) {
+#pragma GCC unroll 8
         for (size_t f = 0; f < FLIGHT; f++)
             start[f] = greater_of(start[f], magnitude(value_at(values, weights, i + f * LANES)));
     }
+#pragma GCC unroll 8
     for (size_t f = 0; f < FLIGHT; f++)
         sum[f] = start[f] = far_above(start[f]);
     for (size_t i = 0; i < FANI_GRID_RUN; i += FANI_GRID_LANES) {
+#pragma GCC unroll 8
         for (size_t f = 0; f < FLIGHT; f++) {
             const vec value = value_at(values, weights, i + f * LANES);
             const vec with = sum[f] + value;
@@ -93,6 +97,7 @@ static inline __attribute__((always_inline)) bool add_run(fani_lanes *lanes, con
     }
     triple total[FLIGHT];
     vec probe = spread(0);
+#pragma GCC unroll 8
     for (size_t f = 0; f < FLIGHT; f++) {
         const size_t at = f * LANES;
         total[f] =
@@ -104,6 +109,7 @@ static inline __attribute__((always_inline)) bool add_run(fani_lanes *lanes, con
         if (probe[k] != 0)
             return false;
     }
+#pragma GCC unroll 8
     for (size_t f = 0; f < FLIGHT; f++) {
         store(lanes->high + f * LANES, total[f].high);
         store(lanes->middle + f * LANES, total[f].middle);
