@@ -19,7 +19,7 @@ enum {
     FIRST_SAMPLES = 4096,  /* of the first iteration */
     GROW_AFTER = 4,        /* iterations of one size; then twice as many samples */
     CLAIM_AFTER = 8,       /* iterations; the first half of all counts for the grid alone */
-    SAMPLES_A_CUBE = 4,
+    SAMPLES_A_CUBE = 8,
     CUBES_MAX = 1 << 18,
 };
 static const double grid_damping = 0.5, cube_damping = 0.375; /* of variances: 0.75 of deviations */

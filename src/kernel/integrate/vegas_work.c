@@ -45,26 +45,48 @@ typedef struct sampling {
     const double *edges;
     fani_vegas_reply *reply;
     double *sums, *squares;
+    uint64_t cube;                /* whose corner is `corner` */
+    uint64_t corner[DIMENSIONS]; /* in cubes */
     double y[DIMENSIONS][BLOCK], x[DIMENSIONS][BLOCK];
     int32_t bins[DIMENSIONS][BLOCK];
     double densities[BLOCK], largest[BLOCK];
     double values[FANI_COMPONENTS_MAX][BLOCK];
 } sampling;
 
+/* Finds a cube's corner; cheap for the one after the last, as cubes of an item mostly are. */
+static void find_corner(sampling *s, uint64_t cube)
+{
+    const uint64_t side = s->item->side;
+    size_t k = 0;
+    if (cube == s->cube + 1) {
+        while (k + 1 < s->domain->dimension && s->corner[k] + 1 == side)
+            s->corner[k++] = 0;
+        s->corner[k]++;
+    } else if (cube != s->cube) {
+        uint64_t rest = cube;
+        for (; k < s->domain->dimension; k++, rest /= side)
+            s->corner[k] = rest % side;
+    }
+    s->cube = cube;
+}
+
 /* Moves `count` places, random in the unit cube, into their cubes. */
 static void into_cubes(sampling *s, place at, size_t count)
 {
     const double width = 1 / (double)s->item->side;
+    const size_t d = s->domain->dimension;
+    if (s->item->side == 1)
+        return;
     for (size_t i = 0; i < count;) {
         const fani_vegas_segment *segment = &s->item->segments[at.segment];
         const uint64_t left = segment->samples - at.sample;
         const size_t here = left < count - i ? (size_t)left : count - i;
-        uint64_t cube = segment->cube;
-        for (size_t k = 0; k < s->domain->dimension; k++) {
-            const double low = (double)(cube % s->item->side);
-            cube /= s->item->side;
+        find_corner(s, segment->cube);
+        for (size_t k = 0; k < d; k++) {
+            const double low = (double)s->corner[k];
+            double *y = s->y[k];
             for (size_t j = i; j < i + here; j++)
-                s->y[k][j] = (low + s->y[k][j]) * width;
+                y[j] = (low + y[j]) * width;
         }
         i += here;
         at = (place){at.segment + 1, 0};
@@ -79,11 +101,15 @@ static place add_sums(sampling *s, place at, size_t count)
         const uint64_t left = s->item->segments[at.segment].samples - at.sample;
         const size_t here = left < count - i ? (size_t)left : count - i;
         for (size_t c = 0; c < components; c++) {
-            double *sum = s->sums + (at.segment * components + c) * 2;
+            double *to = s->sums + (at.segment * components + c) * 2;
+            const double *values = s->values[c];
+            double sum = to[0], squares = to[1];
             for (size_t j = i; j < i + here; j++) {
-                sum[0] += s->values[c][j];
-                sum[1] += s->values[c][j] * s->values[c][j];
+                sum += values[j];
+                squares += values[j] * values[j];
             }
+            to[0] = sum;
+            to[1] = squares;
         }
         i += here;
         at.sample += here;
@@ -93,19 +119,32 @@ static place add_sums(sampling *s, place at, size_t count)
     return at;
 }
 
+/* The largest of |f| over components, and its square. */
+static void find_largest(sampling *s, size_t count)
+{
+    double sum = 0;
+    for (size_t i = 0; i < count; i++)
+        s->largest[i] = fabs(s->values[0][i]);
+    for (size_t c = 1; c < s->f->components; c++) {
+        for (size_t i = 0; i < count; i++)
+            s->largest[i] = fmax(s->largest[i], fabs(s->values[c][i]));
+    }
+    for (size_t i = 0; i < count; i++) {
+        sum += s->largest[i];
+        s->largest[i] *= s->largest[i];
+    }
+    s->reply->absolute += sum;
+}
+
 static void add_bins(sampling *s, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        double largest = 0;
-        for (size_t c = 0; c < s->f->components; c++)
-            largest = fmax(largest, fabs(s->values[c][i]));
-        s->reply->absolute += largest;
-        s->largest[i] = largest * largest;
-    }
+    find_largest(s, count);
     for (size_t k = 0; k < s->domain->dimension; k++) {
         double *squares = s->squares + k * BINS;
+        const int32_t *bins = s->bins[k];
+        const double *largest = s->largest;
         for (size_t i = 0; i < count; i++)
-            squares[s->bins[k][i]] += s->largest[i];
+            squares[bins[i]] += largest[i];
     }
 }
 
@@ -147,6 +186,7 @@ fan_status fani_vegas_work(const fani_integrand *f, const fani_domain *domain,
     s.f = f;
     s.domain = domain;
     s.item = (const fani_vegas_item *)(const void *)item;
+    s.cube = UINT64_MAX - 1;
     s.edges = (const double *)(const void *)(item + sizeof *s.item);
     memset(reply, 0, fani_vegas_reply_size(d, f->components));
     s.reply = (fani_vegas_reply *)(void *)reply;
