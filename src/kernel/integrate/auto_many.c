@@ -18,6 +18,7 @@ enum {
     PRODUCT,
     CUBATURE,
     CUBATURE9,
+    NESTED,
     LATTICE,
     VEGAS,
     CHILDREN,
@@ -28,9 +29,9 @@ enum {
     PILOT_SHARE = 64,     /* of the budget */
 };
 
-static const fani_method *const methods[CHILDREN] = {&fani_method_product, &fani_method_cubature,
-                                                     &fani_method_cubature9, &fani_method_lattice,
-                                                     &fani_method_vegas};
+static const fani_method *const methods[CHILDREN] = {&fani_method_product,   &fani_method_cubature,
+                                                     &fani_method_cubature9, &fani_method_nested,
+                                                     &fani_method_lattice,   &fani_method_vegas};
 
 typedef enum stage { STAGE_PRODUCT, STAGE_PILOTS, STAGE_WATCH, STAGE_MAIN, STAGE_DONE } stage;
 
@@ -91,7 +92,9 @@ static fan_status open_children(automatic *s, const fani_integrand *f, const fan
 {
     const fani_goal goal = child_goal(&s->goal);
     for (size_t i = 0; i < CHILDREN; i++) {
-        const fan_status status = methods[i]->open(f, domain, &goal, &s->states[i], NULL);
+        fan_status status = FAN_E_ARGUMENT;
+        if (i != NESTED || domain->dimension == 2) /* three cost too much for a pilot */
+            status = methods[i]->open(f, domain, &goal, &s->states[i], NULL);
         if (status != FAN_OK && status != FAN_E_ARGUMENT)
             return fani_error_set(error, status, "no memory for an integral's state");
         s->k.children[i].there = status == FAN_OK;
@@ -230,7 +233,8 @@ static bool piloted(const automatic *s, size_t i)
     if (!s->k.children[i].there || s->k.children[i].ended)
         return true;
     estimate_of(s, i, &e);
-    return e.evaluations >= pilot_size(s);
+    /* A nested integral tells late how good it gets, and then fast. */
+    return e.evaluations >= (i == NESTED ? s->goal.evaluations_max / 8 : pilot_size(s));
 }
 
 /* A claim that stands ends the pilots. */

@@ -19,6 +19,10 @@ extern const fani_method fani_method_lattice;
  * FANI_VERDICT_ROUNDING and an infinite error. 2..16 dimensions, one component. */
 extern const fani_method fani_method_product;
 
+/* One variable after the other, for jumps and kinks along any line; 2 or 3 dimensions, one
+ * component. */
+extern const fani_method fani_method_nested;
+
 /* Tries and chooses; 2..16 dimensions. `chosen` of the estimate says what and why. */
 extern const fani_method fani_method_auto_many;
 
