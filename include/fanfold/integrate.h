@@ -164,8 +164,9 @@ typedef struct fan_integral {
 } fan_integral;
 
 /* Values that are not finite count as 0. So few of them that they may be what an end or a line of
- * the range gives (one or two, or one in a thousand) are passed over: the status is FAN_OK, and
- * `not_finite` says how many there were. More are an error. */
+ * the range gives (one or two, or one in a thousand) are passed over: the status is FAN_OK,
+ * `not_finite` says how many there were, and the error's text, its status FAN_OK, which is the
+ * first. More are an error. */
 typedef struct fan_integral_result {
     double value;         /* of the first component */
     uint64_t evaluations; /* points at which the integrand was evaluated */

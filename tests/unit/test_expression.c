@@ -397,6 +397,8 @@ FAN_TEST(expression, errors_name_the_column_and_what_was_expected)
     ERROR("x | y", 3, "expected \"||\"");
     ERROR("x ? y", 6, "expected an operator or \":\", found the end");
     ERROR("x ? y :", 8, "expected a number");
+    ERROR("1 + coz(2)", 5, "unknown function \"coz\"; known: cos, abs, acos");
+    ERROR("zz + 1", 1, "unknown name \"zz\"; known: z, x, y, p, q, pi, e, inf");
     ERROR("x, y,", 6, "expected a number, a name");
     ERROR("x, y)", 5, "expected an operator or the end");
     ERROR("1e999", 1, "too large for a double");

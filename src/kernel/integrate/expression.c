@@ -136,6 +136,24 @@ void fan_expression_free(fan_expression *expression)
     free(expression);
 }
 
+bool fani_expression_varies(const fan_expression *expression)
+{
+    for (size_t i = 0; i < expression->length; i++) {
+        const fani_instruction *in = &expression->program[i];
+        for (unsigned k = 0; k < fani_operator_arity((fani_operator)in->op); k++) {
+            if (in->operands[k] >= FANI_EXPRESSION_VARIABLES &&
+                in->operands[k] < FANI_EXPRESSION_OUTPUTS)
+                return true;
+        }
+    }
+    return false;
+}
+
+void fani_expression_use(fan_expression *expression, fani_isa isa)
+{
+    expression->kernels = fani_kernels_of(isa);
+}
+
 size_t fan_expression_outputs(const fan_expression *expression)
 {
     return expression->output_count;

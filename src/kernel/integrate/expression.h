@@ -119,7 +119,8 @@ typedef void fani_kernel(double *out, const double *a, const double *b, const do
 /* The reference: libm's functions and the compiler's arithmetic, on any machine. NULL for VARIABLE.
  */
 extern fani_kernel *const fani_kernels_reference[FANI_OP_COUNT];
-#define FANI_REFERENCE_KERNEL(op, name, arity, body) fani_kernel fani_reference_##op;
+#define FANI_REFERENCE_KERNEL(op, name, arity, body)                                               \
+    __attribute__((visibility("hidden"))) fani_kernel fani_reference_##op;
 FANI_FUNCTIONS(FANI_REFERENCE_KERNEL)
 #undef FANI_REFERENCE_KERNEL
 
@@ -174,8 +175,13 @@ unsigned fani_operator_arity(fani_operator op);
 /* The function of that name, or FANI_OP_COUNT. */
 fani_operator fani_function_find(const char *name, size_t length);
 
-/* Appends the functions' names, separated by ", ", as far as they fit. */
-void fani_function_list(char *text, size_t size);
+/* Writes `count` names, separated by ", ", as far as they fit: those nearest to a name first (by
+ * the letters to be changed, added or left out: Levenshtein 1966), others in their order. */
+void fani_names_list(const char *name, size_t length, const char *const *names, size_t count,
+                     char *text, size_t size);
+
+/* The same of all functions. */
+void fani_function_list(const char *name, size_t length, char *text, size_t size);
 
 /* Finds or appends a node; *index = where it is. FAN_E_MEMORY. */
 fan_status fani_tree_add(fani_tree *tree, fani_node node, uint32_t *index);
@@ -189,6 +195,21 @@ fan_status fani_expression_tree(const char *text, const fan_expression_names *na
 /* Sets program, length, slots, constants and output_count of `expression` from a tree. */
 fan_status fani_expression_compile(const fani_tree *tree, fan_expression *expression,
                                    fan_error *error);
+
+/* The same expression of x over from..to as one of x, its distance from the lower and from the
+ * upper end: `to - x`, `x - from`, `1 - x^2` over -1:1 and their like (numbers, or parameters with
+ * these values) are read from the distances, which keep the digits that x has not. The caller's,
+ * freed by fan_expression_free; NULL where nothing is gained, or there is more than one variable.
+ * FAN_E_MEMORY, FAN_E_TOO_LARGE. */
+fan_status fani_expression_with_ends(const fan_expression *e, const double *parameters, double from,
+                                     double to, fan_expression **made, fan_error *error);
+
+/* Whether its values depend on a variable. */
+bool fani_expression_varies(const fan_expression *expression);
+
+/* Runs it from now on with the kernels of an instruction set that this machine has; before it is
+ * shared. */
+void fani_expression_use(fan_expression *expression, fani_isa isa);
 
 /* The name of a variable. */
 const char *fani_expression_variable(const fan_expression *expression, size_t variable);

@@ -133,24 +133,24 @@ static size_t find(const char *const *names, size_t count, const fani_token *nam
     return i;
 }
 
-static void list(char *text, size_t size, const char *const *names, size_t count)
-{
-    size_t used = strlen(text);
-    for (size_t i = 0; i < count && used < size; i++)
-        used += (size_t)snprintf(text + used, size - used, "%s, ", names[i]);
-}
-
 static fan_status unknown_name(parser *p, const fani_token *name)
 {
+    static const char *const constants[] = {"pi", "e", "inf"};
+    const char *all[FAN_INTEGRAL_DIMENSION_MAX + FAN_EXPRESSION_PARAMETERS_MAX + 3];
     char known[400] = "";
     char found[FANI_TOKEN_TEXT_SIZE];
+    size_t count = 0;
     if (fani_function_find(name->at, name->length) != FANI_OP_COUNT)
         return expected(p, "\"(\" after the function's name");
-    list(known, sizeof known, p->names->variables, p->names->variable_count);
-    list(known, sizeof known, p->names->parameters, p->names->parameter_count);
+    for (size_t i = 0; i < p->names->variable_count; i++)
+        all[count++] = p->names->variables[i];
+    for (size_t i = 0; i < p->names->parameter_count; i++)
+        all[count++] = p->names->parameters[i];
+    for (size_t i = 0; i < 3; i++)
+        all[count++] = constants[i];
+    fani_names_list(name->at, name->length, all, count, known, sizeof known);
     return fani_syntax_error(p->error, FAN_E_SYNTAX, p->text, name->at,
-                             "unknown name %s; known: %spi, e, inf", fani_token_text(name, found),
-                             known);
+                             "unknown name %s; known: %s", fani_token_text(name, found), known);
 }
 
 static fan_status parse_name(parser *p, const fani_token *name, uint32_t *node)
@@ -187,7 +187,7 @@ static fan_status unknown_function(parser *p, const fani_token *name)
                                  "%s is no function; a product needs its \"*\"",
                                  fani_token_text(name, found));
     char known[420] = "";
-    fani_function_list(known, sizeof known);
+    fani_function_list(name->at, name->length, known, sizeof known);
     return fani_syntax_error(p->error, FAN_E_SYNTAX, p->text, name->at,
                              "unknown function %s; known: %s", fani_token_text(name, found), known);
 }

@@ -7,7 +7,8 @@ static fan_status of_expression(const fani_integrand *f, const double *const *po
                                 double *const *values)
 {
     const fani_integrand_source *source = f->context;
-    fan_expression_evaluate(source->expression, points, source->parameters, count, values);
+    const fan_expression *e = source->with_ends ? source->with_ends : source->expression;
+    fan_expression_evaluate(e, points, source->parameters, count, values);
     return FAN_OK;
 }
 
@@ -67,6 +68,7 @@ fan_status fani_integrand_make(const fani_integrand_source *source, fani_integra
                           .evaluate = source->expression ? of_expression
                                       : source->batch    ? of_batch
                                                          : of_scalar,
+                          .wants_distances = source->with_ends != NULL,
                           .context = source};
     return FAN_OK;
 }

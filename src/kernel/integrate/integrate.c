@@ -76,6 +76,21 @@ static fan_status report_not_finite(const fan_integral_plan *plan, const fan_int
         value, place, (unsigned long long)r->not_finite, (unsigned long long)r->evaluations);
 }
 
+static void note_isolated(const fan_integral_plan *plan, const fan_integral_result *r,
+                          fan_error *error)
+{
+    char place[320];
+    char value[FANI_DOUBLE_TEXT_SIZE];
+    describe_point(&plan->integral, r->first_point, place, sizeof place);
+    fani_double_text(r->first_value, value);
+    (void)fani_error_set(error, FAN_OK,
+                         "passed over %llu value%s that %s not finite, of %llu points; the first "
+                         "is %s at %s",
+                         (unsigned long long)r->not_finite, r->not_finite == 1 ? "" : "s",
+                         r->not_finite == 1 ? "is" : "are", (unsigned long long)r->evaluations,
+                         value, place);
+}
+
 /* One or two, as an end or a corner gives, or one in a thousand, as a line in a plane does. */
 static bool is_isolated(uint64_t not_finite, uint64_t evaluations)
 {
@@ -123,6 +138,8 @@ fan_status fan_integral_plan_finish_sized(const fan_integral_plan *plan, const f
     find_first(plan, totals, &made);
     if (persist || overflows)
         made.status = report_not_finite(plan, &made, persist, error);
+    else if (made.not_finite > 0)
+        note_isolated(plan, &made, error);
     memcpy(result, &made, result_size < sizeof made ? result_size : sizeof made);
     return made.status;
 }
