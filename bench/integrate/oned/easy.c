@@ -98,7 +98,7 @@ static timed theirs(size_t number, unsigned turns)
 
 static void one_case(bench_table *table, size_t number, const bench_options *options)
 {
-    const unsigned turns = options->quick ? 10 : 20000;
+    const unsigned turns = options->quick ? 10 : 4000;
     const unsigned repetitions = options->quick ? 1 : 9;
     double ns[3][9] = {{0}};
     timed last[3] = {{0}};

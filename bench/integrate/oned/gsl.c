@@ -5,7 +5,7 @@
 
 #include "oned.h"
 
-enum { INTERVALS = 2000 };
+enum { INTERVALS = 500 };
 
 typedef struct counted {
     oned_function *function;

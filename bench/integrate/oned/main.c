@@ -10,7 +10,8 @@ int main(int argc, char **argv)
     if (code >= 0)
         return code;
     bench_print_machine(&options);
-    oned_set(&options);
     oned_easy(&options);
+    oned_scan(&options);
+    oned_set(&options);
     return 0;
 }

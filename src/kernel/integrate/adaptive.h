@@ -12,9 +12,10 @@
 #include "panel.h"
 
 enum {
-    FANI_ITEM_PANELS = 8,   /* panels of one item: 192 points a call */
+    FANI_ITEM_PANELS = 8, /* panels of one item: 192 points a call */
+    FANI_ITEMS_INLINE = 2,
     FANI_ITEM_ZEROS = 16,   /* zeros that one item finds */
-    FANI_BREAKS_MAX = 64,   /* found by itself */
+    FANI_BREAKS_MAX = 16,   /* found by itself */
     FANI_SCAN_POINTS = 256, /* of a look at a tail */
 };
 
@@ -113,7 +114,7 @@ typedef struct fani_adaptive {
     unsigned char *records; /* of record_size bytes */
     const double *breaks;   /* the user's */
     size_t interval_room, chain_room, record_room, record_size;
-    fani_item *items;
+    fani_item *items; /* `few` at first */
     size_t item_count, item_room;
     uint32_t *fresh; /* intervals that this round works on, in the order of the items' panels */
     size_t fresh_count, fresh_room;
@@ -124,8 +125,9 @@ typedef struct fani_adaptive {
     size_t sums_room;
     size_t reply_size;
     double value[FANI_COMPONENTS_MAX], error[FANI_COMPONENTS_MAX], absolute[FANI_COMPONENTS_MAX];
-    bool diverges; /* a chain has not shrunk so far */
-    bool surely;   /* for so long that no peak explains it */
+    bool diverges;                    /* a chain has not shrunk so far */
+    bool surely;                      /* for so long that no peak explains it */
+    fani_item few[FANI_ITEMS_INLINE]; /* an easy integral needs no more */
 } fani_adaptive;
 
 /* Works on one item; `reply` has reply_size bytes. */

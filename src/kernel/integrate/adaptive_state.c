@@ -1,6 +1,6 @@
 /* Opening, result, saving and loading of adaptive integration. */
+#include <float.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +10,7 @@
 
 const fani_method fani_method_gauss_kronrod = {
     .name = "gauss-kronrod",
+    .first = fani_adaptive_first,
     .open = fani_adaptive_open,
     .round = fani_adaptive_round,
     .work = fani_adaptive_work,
@@ -53,6 +54,55 @@ fan_status fani_domain_line(const fani_domain *domain, const char *method, doubl
     return FAN_OK;
 }
 
+/* The panel that a finite range without break points begins with. */
+fan_status fani_adaptive_first(const fani_integrand *f, const fani_domain *domain,
+                               const fani_goal *goal, fani_estimate *estimate, unsigned char *reply,
+                               size_t *size, bool *done)
+{
+    double from;
+    double to;
+    double sign;
+    *done = false;
+    if (domain->break_count > 0 || f->components > 1 || domain->dimension != 1 ||
+        fani_domain_line(domain, fani_method_gauss_kronrod.name, &from, &to, &sign, NULL) !=
+            FAN_OK ||
+        isinf(from) || isinf(to) || from == to)
+        return FAN_OK;
+    fani_item item;
+    item.kind = FANI_ITEM_PANEL;
+    item.count = 1;
+    item.panels[0] =
+        (fani_panel){.chart = {.base = from, .direction = 1, .from = from, .to = to},
+                     .hi = to - from,
+                     .seed = goal->seed,
+                     .probes = f->cheap ? FANI_PANEL_PROBES_MAX : FANI_PANEL_PROBES_ROOT};
+    const fan_status status = fani_adaptive_work(f, domain, (const unsigned char *)&item, reply);
+    if (status != FAN_OK)
+        return status;
+    *size = fani_adaptive_reply_size(1);
+    const fani_item_reply *r = (const fani_item_reply *)reply;
+    const fani_panel_value *v = &r->values[0];
+    const double allowed =
+        fmax(fmax(goal->abs, goal->rel * fabs(v->value)), 50 * DBL_EPSILON * v->absolute);
+    *done = r->bad_count == 0 && v->absolute > 0 && v->error <= allowed;
+    if (!*done)
+        return FAN_OK;
+    estimate->value[0] = sign * v->value;
+    estimate->error[0] = v->error;
+    estimate->absolute = v->absolute;
+    estimate->evaluations = r->evaluations;
+    estimate->bad = (fani_bad_values){.count = 0};
+    estimate->verdict = FANI_VERDICT_REACHED;
+    memcpy(estimate->chosen, "gauss-kronrod", sizeof "gauss-kronrod");
+    return FAN_OK;
+}
+
+size_t fani_adaptive_reply_size(size_t components)
+{
+    return offsetof(fani_item_reply, values) +
+           FANI_ITEM_PANELS * components * sizeof(fani_panel_value);
+}
+
 static fan_status make(const fani_integrand *f, const fani_domain *domain, const fani_goal *goal,
                        fani_adaptive **made, fan_error *error)
 {
@@ -63,9 +113,14 @@ static fan_status make(const fani_integrand *f, const fani_domain *domain, const
         fani_domain_line(domain, fani_method_gauss_kronrod.name, &from, &to, &sign, error);
     if (status != FAN_OK)
         return status;
-    fani_adaptive *a = calloc(1, sizeof *a);
+    fani_adaptive *a = malloc(sizeof *a);
     if (!a)
         return fani_error_set(error, FAN_E_MEMORY, "out of memory for an integral");
+    memset(a, 0, offsetof(fani_adaptive, value)); /* the rest is set before it is read */
+    a->items = a->few;
+    for (size_t c = 0; c < f->components; c++)
+        a->value[c] = a->error[c] = a->absolute[c] = 0;
+    a->diverges = a->surely = false;
     a->core = (fani_adaptive_core){
         .goal = *goal,
         .from = from,
@@ -80,8 +135,7 @@ static fan_status make(const fani_integrand *f, const fani_domain *domain, const
         .verdict = from == to ? FANI_VERDICT_REACHED : FANI_VERDICT_OPEN};
     a->breaks = domain->breaks;
     a->record_size = sizeof(fani_record) + f->components * sizeof(double);
-    a->reply_size = offsetof(fani_item_reply, values) +
-                    FANI_ITEM_PANELS * f->components * sizeof(fani_panel_value);
+    a->reply_size = fani_adaptive_reply_size(f->components);
     *made = a;
     return FAN_OK;
 }
@@ -105,7 +159,8 @@ void fani_adaptive_close(void *state)
     free(a->values);
     free(a->chains);
     free(a->records);
-    free(a->items);
+    if (a->items != a->few)
+        free(a->items);
     free(a->fresh);
     free(a->cuts);
     free(a->before);
@@ -113,20 +168,41 @@ void fani_adaptive_close(void *state)
     free(a);
 }
 
+size_t fani_adaptive_plain(const void *state, fani_panel *panels, size_t most)
+{
+    const fani_adaptive *a = state;
+    if (a->core.verdict != FANI_VERDICT_REACHED || a->core.interval_count > most ||
+        a->core.oscillating)
+        return 0;
+    for (uint32_t k = 0; k < a->core.chain_count; k++)
+        if (a->chains[k].drop < 1)
+            return 0;
+    for (uint32_t i = 0; i < a->core.interval_count; i++) {
+        const fani_interval *v = &a->intervals[i];
+        panels[i] = (fani_panel){.chart = a->chains[v->chart].chart,
+                                 .lo = v->lo,
+                                 .hi = v->hi,
+                                 .seed = a->core.goal.seed,
+                                 .probes = FANI_PANEL_PROBES};
+    }
+    return a->core.interval_count;
+}
+
 /* What the integrand has called for. */
 static void describe(const fani_adaptive *a, char *text)
 {
-    bool extrapolated = false;
+    static const char texts[][64] = {
+        "gauss-kronrod",
+        "gauss-kronrod, with a singular end extrapolated",
+        "gauss-kronrod, cut at singular points that it found",
+        "gauss-kronrod, the tail cut at its zeros and extrapolated",
+    };
+    int which = 0;
     for (uint32_t k = 0; k < a->core.chain_count; k++)
-        extrapolated = extrapolated || a->chains[k].drop < 1;
-    const char *what = "gauss-kronrod";
-    if (a->core.oscillating)
-        what = "gauss-kronrod, the tail cut at its zeros and extrapolated";
-    else if (a->core.found_count > 0)
-        what = "gauss-kronrod, cut at singular points that it found";
-    else if (extrapolated)
-        what = "gauss-kronrod, with a singular end extrapolated";
-    snprintf(text, FANI_CHOSEN_SIZE, "%s", what);
+        which = a->chains[k].drop < 1 ? 1 : which;
+    which = a->core.found_count > 0 ? 2 : which;
+    which = a->core.oscillating ? 3 : which;
+    memcpy(text, texts[which], sizeof texts[which]);
 }
 
 void fani_adaptive_result(const void *state, fani_estimate *estimate)

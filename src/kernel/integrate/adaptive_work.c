@@ -40,13 +40,19 @@ static uint32_t weigh(const sheet *s, size_t first, size_t count, double *values
                       fani_item_reply *reply)
 {
     uint32_t bad = 0;
+    double zero = 0; /* a NaN where a value is not finite */
     for (size_t i = first; i < first + count; i++) {
-        const double value = values[i];
-        values[i] *= s->weight[i];
+        const double weighted = values[i] * s->weight[i];
+        zero += weighted * 0;
+        values[i] = weighted;
+    }
+    for (size_t i = first; zero != 0 && i < first + count; i++) {
         if (isfinite(values[i]))
             continue;
+        const double value = values[i] / s->weight[i];
         values[i] = 0;
-        if (isfinite(value)) /* too small a coordinate: the tail has ended long before */
+        if (s->weight[i] >
+            DBL_MAX / 1e10) /* too small a coordinate: the tail has ended long before */
             continue;
         note_bad(reply, value, s->x[i]);
         bad++;
@@ -76,7 +82,8 @@ static fan_status work_panels(const fani_integrand *f, const fani_item *item, sh
     size_t count = 0;
     for (uint32_t k = 0; k < item->count; k++)
         count += fani_panel_points(&item->panels[k], s->position + count, s->x + count,
-                                   s->weight + count, s->below + count, s->above + count);
+                                   s->weight + count, f->wants_distances ? s->below + count : NULL,
+                                   s->above + count);
     const fan_status status = evaluate(f, s, count, values, reply);
     if (status == FAN_OK)
         judge(item, f, s, values, reply);

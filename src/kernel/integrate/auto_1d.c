@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "adaptive.h"
+#include "adaptive_method.h"
 #include "methods_1d.h"
 
 enum { PARTS = 2 };
@@ -65,9 +65,8 @@ static fan_status auto_open(const fani_integrand *f, const fani_domain *domain,
 /* Whether the other method might do better. */
 static bool worth_another(const choice *a)
 {
-    fani_estimate e;
-    parts[0]->result(a->states[0], &e);
-    return e.verdict == FANI_VERDICT_BUDGET || e.verdict == FANI_VERDICT_ROUNDING;
+    const uint32_t verdict = ((const fani_adaptive *)a->states[0])->core.verdict;
+    return verdict == FANI_VERDICT_BUDGET || verdict == FANI_VERDICT_ROUNDING;
 }
 
 static fan_status auto_round(void *state, fani_round *round)
@@ -188,6 +187,7 @@ static fan_status auto_load(const fani_integrand *f, const fani_domain *domain,
 
 const fani_method fani_method_auto_1d = {
     .name = "auto",
+    .first = fani_adaptive_first,
     .open = auto_open,
     .round = auto_round,
     .work = auto_work,

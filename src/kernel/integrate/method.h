@@ -21,6 +21,7 @@
 enum {
     FANI_COMPONENTS_MAX = FAN_INTEGRAL_COMPONENTS_MAX, /* of a vector-valued integrand */
     FANI_POINTS_MAX = 256,                             /* of one call of an integrand */
+    FANI_FIRST_REPLY = 1024,                           /* bytes of the reply of `first` */
     FANI_CHOSEN_SIZE = 120,                            /* text about the method */
 };
 
@@ -86,6 +87,11 @@ typedef struct fani_round {
 typedef struct fani_method fani_method;
 struct fani_method {
     const char *name; /* as the user writes it and as results name it */
+    /* May be NULL. Works on the first item of the first round before anything is allocated: its
+     * reply (FANI_FIRST_REPLY bytes at most; *size, 0 where there is none), and the estimate where
+     * the goal is met by it alone (*done). Rounds would give the same bits. */
+    fan_status (*first)(const fani_integrand *f, const fani_domain *domain, const fani_goal *goal,
+                        fani_estimate *estimate, unsigned char *reply, size_t *size, bool *done);
     /* Begins an integral. Errors: FAN_E_ARGUMENT (a dimension or range that the method can't do,
      * with the method that can in the text), FAN_E_MEMORY. */
     fan_status (*open)(const fani_integrand *f, const fani_domain *domain, const fani_goal *goal,
@@ -105,6 +111,12 @@ struct fani_method {
                        const unsigned char *bytes, size_t size, void **state);
     void (*close)(void *state); /* NULL is fine */
 };
+
+/* Opens a method and runs its rounds on the calling thread until there are no more; *state is the
+ * caller's to close. Errors as open, and what work answers; *state is then untouched. */
+fan_status fani_rounds_run(const fani_method *method, const fani_integrand *f,
+                           const fani_domain *domain, const fani_goal *goal, void **state,
+                           fan_error *error);
 
 /* Integrates on the calling thread: rounds until the verdict is there. */
 fan_status fani_integrate_rounds(const fani_method *method, const fani_integrand *f,

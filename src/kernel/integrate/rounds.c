@@ -1,30 +1,44 @@
 /* The driver of methods on the calling thread. */
+#include <stdalign.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "method.h"
 
 enum { REPLIES_INLINE = 16384 }; /* bytes of replies that need no allocation */
 
+typedef struct driver {
+    const fani_method *method;
+    const fani_integrand *f;
+    const fani_domain *domain;
+    void *state;
+    size_t first_size; /* of the first item's reply where it is known, else 0 */
+    alignas(16) unsigned char first[FANI_FIRST_REPLY];
+} driver;
+
 /* Works on all items of a round, in order. */
-static fan_status work_all(const fani_method *method, const fani_integrand *f,
-                           const fani_domain *domain, const fani_round *round,
-                           unsigned char *replies)
+static fan_status work_all(driver *d, const fani_round *round, unsigned char *replies)
 {
     fan_status status = FAN_OK;
-    for (size_t i = 0; status == FAN_OK && i < round->count; i++)
-        status = method->work(f, domain, round->bytes + i * round->item_size,
-                              replies + i * round->reply_size);
+    size_t i = 0;
+    if (d->first_size > 0 && d->first_size == round->reply_size) {
+        memcpy(replies, d->first, d->first_size);
+        i = 1;
+    }
+    d->first_size = 0;
+    for (; status == FAN_OK && i < round->count; i++)
+        status = d->method->work(d->f, d->domain, round->bytes + i * round->item_size,
+                                 replies + i * round->reply_size);
     return status;
 }
 
-static fan_status one_round(const fani_method *method, void *state, const fani_integrand *f,
-                            const fani_domain *domain, bool *more)
+static fan_status one_round(driver *d, bool *more)
 {
     fani_round round = {.count = 0};
-    _Alignas(max_align_t) unsigned char few[REPLIES_INLINE];
+    alignas(16) unsigned char few[REPLIES_INLINE];
     size_t size;
-    fan_status status = method->round(state, &round);
+    fan_status status = d->method->round(d->state, &round);
     *more = status == FAN_OK && round.count > 0;
     if (!*more)
         return status;
@@ -33,11 +47,40 @@ static fan_status one_round(const fani_method *method, void *state, const fani_i
     unsigned char *replies = size <= sizeof few ? few : malloc(size);
     if (!replies)
         return FAN_E_MEMORY;
-    status = work_all(method, f, domain, &round, replies);
+    status = work_all(d, &round, replies);
     if (status == FAN_OK)
-        status = method->take(state, replies);
+        status = d->method->take(d->state, replies);
     if (replies != few)
         free(replies);
+    return status;
+}
+
+static fan_status run(driver *d, const fani_goal *goal, fan_error *error)
+{
+    fan_status status = d->method->open(d->f, d->domain, goal, &d->state, error);
+    if (status != FAN_OK)
+        return status;
+    for (bool more = true; status == FAN_OK && more;)
+        status = one_round(d, &more);
+    if (status == FAN_OK)
+        return FAN_OK;
+    d->method->close(d->state);
+    return fani_error_set(error, status, "%s: the integrand or the method failed (%s)",
+                          d->method->name, fan_status_name(status));
+}
+
+fan_status fani_rounds_run(const fani_method *method, const fani_integrand *f,
+                           const fani_domain *domain, const fani_goal *goal, void **state,
+                           fan_error *error)
+{
+    driver d;
+    d.method = method;
+    d.f = f;
+    d.domain = domain;
+    d.first_size = 0;
+    const fan_status status = run(&d, goal, error);
+    if (status == FAN_OK)
+        *state = d.state;
     return status;
 }
 
@@ -45,17 +88,24 @@ fan_status fani_integrate_rounds(const fani_method *method, const fani_integrand
                                  const fani_domain *domain, const fani_goal *goal,
                                  fani_estimate *estimate, fan_error *error)
 {
-    void *state = NULL;
-    fan_status status = method->open(f, domain, goal, &state, error);
+    driver d;
+    bool done = false;
+    fan_status status = FAN_OK;
+    d.method = method;
+    d.f = f;
+    d.domain = domain;
+    d.first_size = 0;
+    if (method->first)
+        status = method->first(f, domain, goal, estimate, d.first, &d.first_size, &done);
+    if (status != FAN_OK)
+        return fani_error_set(error, status, "%s: the integrand failed (%s)", method->name,
+                              fan_status_name(status));
+    if (done)
+        return FAN_OK;
+    status = run(&d, goal, error);
     if (status != FAN_OK)
         return status;
-    for (bool more = true; status == FAN_OK && more;)
-        status = one_round(method, state, f, domain, &more);
-    if (status == FAN_OK)
-        method->result(state, estimate);
-    else
-        fani_error_set(error, status, "%s: the integrand or the method failed (%s)", method->name,
-                       fan_status_name(status));
-    method->close(state);
-    return status;
+    method->result(d.state, estimate);
+    method->close(d.state);
+    return FAN_OK;
 }
