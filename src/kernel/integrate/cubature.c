@@ -261,7 +261,7 @@ static bool rest_is_small(const cubature *s, const double *left)
  * never need to be halved. */
 static void choose(cubature *s)
 {
-    double left[FANI_COMPONENTS_MAX];
+    double left[FANI_COMPONENTS_MAX] = {0};
     for (size_t c = 0; c < s->components; c++)
         left[c] = precise_value(&s->error[c]);
     const uint64_t affordable = (s->goal.evaluations_max - s->t.evaluations) / (2 * s->points);

@@ -48,7 +48,7 @@ static void flush(walk *w)
         lanes absolute = LANES_OF(group->absolute + c * LANES);
         for (size_t i = 0; i < w->count; i++) {
             const lanes value = LANES_OF(w->values[c] + i * LANES);
-            LANES_OF(sums + w->slots[i] * LANES) += value;
+            LANES_OF(sums + (size_t)w->slots[i] * LANES) += value;
             absolute += w->weights[i] * LANES_ABS(value);
         }
         LANES_OF(group->absolute + c * LANES) = absolute;

@@ -160,6 +160,7 @@ static fan_status work_group(fani_cubature_group *group, fani_cubature_points *p
     const fan_status status = points(group);
     for (size_t l = 0; status == FAN_OK && l < lanes; l++)
         tell(group, l, lanes, out + l * fani_cubature_told_size(components));
+    group->sums = group->absolute = NULL;
     return status;
 }
 

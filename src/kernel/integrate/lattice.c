@@ -88,18 +88,18 @@ static fan_status work_block(const fani_integrand *f, const fani_domain *domain,
                weights);
         u[k] = points[k];
     }
-    for (size_t c = 0; c < f->components; c++)
+    for (size_t c = 0; c < f->components; c++) {
         out[c] = values[c];
+        memset(values[c], 0, padded * sizeof *values[c]);
+    }
     const fan_status status = fani_domain_evaluate(f, domain, u, count, out, &reply->bad);
     if (status != FAN_OK)
         return status;
     double largest = 0;
     for (size_t c = 0; c < f->components; c++) {
         double sizes[BLOCK];
-        for (size_t i = count; i < padded; i++)
-            values[c][i] = 0;
         for (size_t i = 0; i < padded; i++) {
-            values[c][i] *= weights[i];
+            values[c][i] = i < count ? values[c][i] * weights[i] : 0;
             sizes[i] = fabs(values[c][i]);
         }
         reply->sums[c] += block_sum(values[c], padded);

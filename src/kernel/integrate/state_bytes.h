@@ -54,7 +54,8 @@ static inline void fani_bytes_get(fani_bytes_left *r, void *part, size_t size)
 {
     if (r->short_of || size > r->left) {
         r->short_of = true;
-        memset(part, 0, size);
+        if (size > 0)
+            memset(part, 0, size);
         return;
     }
     if (size > 0)

@@ -269,7 +269,8 @@ static fan_status next_round(void *state, fani_round *round)
     deal(s, samples);
     s->item_count = cut(s, NULL);
     free(s->items);
-    s->items = malloc(s->item_count * fani_vegas_item_size(s->d));
+    const size_t bytes = s->item_count * fani_vegas_item_size(s->d);
+    s->items = bytes > 0 ? malloc(bytes) : NULL;
     if (!s->items)
         return FAN_E_MEMORY;
     cut(s, s->items);

@@ -188,6 +188,7 @@ fan_status fani_vegas_work(const fani_integrand *f, const fani_domain *domain,
     s.domain = domain;
     s.item = (const fani_vegas_item *)(const void *)item;
     s.cube = UINT64_MAX - 1;
+    memset(s.corner, 0, sizeof s.corner);
     s.edges = (const double *)(const void *)(item + sizeof *s.item);
     memset(reply, 0, fani_vegas_reply_size(d, f->components));
     s.reply = (fani_vegas_reply *)(void *)reply;
