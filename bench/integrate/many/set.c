@@ -64,7 +64,7 @@ void many_set(const bench_options *options)
     bench_table *table = bench_table_new(
         "set", 2, "method\thalf\tproblems\tsolved\treached\tboth\tlies\t10^6 evaluations\tCPU s");
     for (size_t m = 0; m < sizeof methods / sizeof methods[0]; m++) {
-        for (char half = 'a'; half <= 'b'; half++) {
+        for (int half = 'a'; half <= 'b'; half++) {
             score s = {0};
             for (size_t i = 0; i < count; i++) {
                 if (problems[i].half == half)

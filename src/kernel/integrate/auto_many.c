@@ -127,7 +127,9 @@ static fan_status open_state(const fani_integrand *f, const fani_domain *domain,
 
 static void estimate_of(const automatic *s, size_t i, fani_estimate *estimate)
 {
-    methods[i]->result(s->states[i], estimate);
+    *estimate = (fani_estimate){.verdict = FANI_VERDICT_OPEN};
+    if (i < CHILDREN && s->states[i])
+        methods[i]->result(s->states[i], estimate);
 }
 
 static double allowed(const automatic *s, const fani_estimate *e, size_t c)
@@ -155,10 +157,8 @@ static uint64_t evaluations_of(const automatic *s)
     uint64_t all = 0;
     fani_estimate e;
     for (size_t i = 0; i < CHILDREN; i++) {
-        if (s->states[i]) {
-            estimate_of(s, i, &e);
-            all += e.evaluations;
-        }
+        estimate_of(s, i, &e);
+        all += e.evaluations;
     }
     return all;
 }
@@ -241,7 +241,7 @@ static bool piloted(const automatic *s, size_t i)
 static bool claimed(const automatic *s, size_t i)
 {
     fani_estimate e;
-    if (!s->k.children[i].there)
+    if (i >= CHILDREN || !s->k.children[i].there)
         return false;
     estimate_of(s, i, &e);
     return e.verdict == FANI_VERDICT_REACHED;
@@ -284,7 +284,7 @@ static void advance(automatic *s)
     if (s->k.stage == STAGE_WATCH &&
         (s->k.children[VEGAS].rounds >= WATCH_ROUNDS || s->k.children[VEGAS].ended))
         begin_main(s);
-    if (s->k.stage == STAGE_MAIN && s->k.children[s->k.now].ended) {
+    if (s->k.stage == STAGE_MAIN && s->k.now < CHILDREN && s->k.children[s->k.now].ended) {
         if (claimed(s, s->k.now) && contradicts(s, s->k.now))
             s->k.contradicted |= (uint64_t)1 << s->k.now;
         if (s->k.contradicted >> s->k.now & 1)
@@ -331,7 +331,7 @@ static fan_status next_round(void *state, fani_round *round)
     *round = (fani_round){0};
     if (s->k.now == CHILDREN)
         advance(s);
-    while (s->k.stage != STAGE_DONE) {
+    while (s->k.stage != STAGE_DONE && s->k.now < CHILDREN) {
         fani_round inner = {0};
         const fan_status status = methods[s->k.now]->round(s->states[s->k.now], &inner);
         if (status != FAN_OK)

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* u[k][i] in (0, 1), k < d, for sample first + i of stream `stream` under `seed`, i < count: 52
+/* u[k][i] in (0, 1), k < d, for sample first + i of stream `stream` under `seed`, i < count: 32
  * bits each, never 0 or 1. The arrays are written up to a multiple of 8. */
 typedef void fani_uniform_kernel(uint64_t seed, uint32_t stream, uint64_t first, size_t d,
                                  size_t count, double *const *u);

@@ -1,5 +1,5 @@
-/* Philox 4x32-10 over LANES samples at once, two dimensions a call of it: the rounds of
- * base/philox.c. Counter: the sample in two words, the pair of dimensions, the stream. MULTIPLY is
+/* Philox 4x32-10 over LANES samples at once, four dimensions a call of it: the rounds of
+ * base/philox.c. Counter: the sample in two words, the four dimensions, the stream. MULTIPLY is
  * the product of the low halves of words and a number below 2^32. */
 #include "uniform.h"
 
@@ -8,9 +8,8 @@ typedef double numbers __attribute__((vector_size(LANES * 8), aligned(8), may_al
 
 enum { ROUNDS = 10 };
 
-/* High and low words to (0, 1): 52 bits after the point of a number in [1, 2), and half a step. */
-#define TO_UNIT(high, low)                                                                         \
-    ((numbers)((((high) << 32 | (low)) >> 12) | UINT64_C(0x3FF0000000000000)) - (1 - 0x1p-53))
+/* A word to (0, 1): 32 bits after the point of a number in [1, 2), and half a step. */
+#define TO_UNIT(word) ((numbers)((word) << 20 | UINT64_C(0x3FF0000000000000)) - (1 - 0x1p-33))
 
 void NAME(uint64_t seed, uint32_t stream, uint64_t first, size_t d, size_t count, double *const *u)
 {
@@ -18,10 +17,10 @@ void NAME(uint64_t seed, uint32_t stream, uint64_t first, size_t d, size_t count
     words lane = {0};
     for (unsigned i = 1; i < LANES; i++)
         lane[i] = i;
-    for (size_t k = 0; k < d; k += 2) {
+    for (size_t k = 0; k < d; k += 4) {
         words index = first + lane;
         for (size_t i = 0; i < count; i += LANES, index += LANES) {
-            words a = index & word, b = index >> 32, c = (words){0} + k / 2,
+            words a = index & word, b = index >> 32, c = (words){0} + k / 4,
                   e = (words){0} + stream;
             uint32_t first_key = (uint32_t)seed, second_key = (uint32_t)(seed >> 32);
 #pragma GCC unroll 10
@@ -34,9 +33,9 @@ void NAME(uint64_t seed, uint32_t stream, uint64_t first, size_t d, size_t count
                 first_key += 0x9E3779B9;
                 second_key += 0xBB67AE85;
             }
-            *(numbers *)(u[k] + i) = TO_UNIT(a, b);
-            if (k + 1 < d)
-                *(numbers *)(u[k + 1] + i) = TO_UNIT(c, e);
+            const numbers four[4] = {TO_UNIT(a), TO_UNIT(b), TO_UNIT(c), TO_UNIT(e)};
+            for (size_t j = 0; j < 4 && k + j < d; j++)
+                *(numbers *)(u[k + j] + i) = four[j];
         }
     }
 }

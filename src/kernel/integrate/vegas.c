@@ -22,8 +22,8 @@ enum {
     SAMPLES_A_CUBE = 8,
     CUBES_MAX = 1 << 18,
 };
-static const double grid_damping = 0.5, cube_damping = 0.375; /* of variances: 0.75 of deviations */
-static const uint64_t samples_max = 1 << 24;                  /* of an iteration */
+static const double grid_damping = 0.5;
+static const uint64_t samples_max = 1 << 24; /* of an iteration */
 
 typedef struct iteration {
     uint64_t samples;
@@ -356,6 +356,13 @@ static double sample_variance(double sum, double squares, double n)
     return fmax(squares - sum * sum / n, 0) / (n - 1);
 }
 
+/* Of a cube's variance: the power 0.75 of the deviation. */
+static double damped(double variance)
+{
+    const double fourth = sqrt(sqrt(variance));
+    return fourth * sqrt(fourth);
+}
+
 static void conclude(vegas *s, const gathered *g, iteration *made)
 {
     const double volume = 1 / (double)s->t.cubes;
@@ -371,7 +378,7 @@ static void conclude(vegas *s, const gathered *g, iteration *made)
             largest = fmax(largest, variance);
         }
         made->samples += s->samples[i];
-        s->spreads[i] = pow(largest, cube_damping);
+        s->spreads[i] = damped(largest);
     }
     made->absolute = g->absolute / (double)made->samples;
     for (size_t k = 0; k < s->d; k++)
