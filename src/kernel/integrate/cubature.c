@@ -120,13 +120,17 @@ static fan_status reserve(cubature *s, size_t count)
         return FAN_OK;
     const size_t capacity = 2 * count;
     region_head *heads = realloc(s->heads, capacity * sizeof *heads);
-    s->heads = heads ? heads : s->heads;
-    double *numbers = realloc(s->numbers, capacity * s->width * sizeof *numbers);
-    s->numbers = numbers ? numbers : s->numbers;
-    uint32_t *heap = realloc(s->heap, capacity * sizeof *heap);
-    s->heap = heap ? heap : s->heap;
-    if (!heads || !numbers || !heap)
+    if (!heads)
         return FAN_E_MEMORY;
+    s->heads = heads;
+    double *numbers = realloc(s->numbers, capacity * s->width * sizeof *numbers);
+    if (!numbers)
+        return FAN_E_MEMORY;
+    s->numbers = numbers;
+    uint32_t *heap = realloc(s->heap, capacity * sizeof *heap);
+    if (!heap)
+        return FAN_E_MEMORY;
+    s->heap = heap;
     s->capacity = capacity;
     return FAN_OK;
 }

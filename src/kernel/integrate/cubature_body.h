@@ -16,19 +16,24 @@ typedef int64_t lane_bits __attribute__((vector_size(LANES * 8), aligned(8), may
 #define LANES_ABS(v) ((lanes)((lane_bits)(v)&INT64_MAX))
 #endif
 
-enum { BLOCK = FANI_POINTS_MAX / LANES };
+enum { BLOCK = FANI_POINTS_MAX / LANES }; /* points of a rule in all regions */
+
+/* The block's points and values. */
+typedef struct block {
+    uint8_t slots[BLOCK];
+    double weights[BLOCK];
+    double points[FANI_SYMMETRIC_DIMENSION_MAX][FANI_POINTS_MAX];
+    double values[FANI_COMPONENTS_MAX][FANI_POINTS_MAX];
+} block;
 
 typedef struct walk {
+    block *block;
     const fani_cubature_group *group;
     size_t d, count; /* dimension, points in the block */
     size_t slot;     /* of the next point */
     double weight;   /* its absolute weight */
     double offset[FANI_SYMMETRIC_DIMENSION_MAX];
     fan_status status;
-    uint8_t slots[BLOCK];
-    double weights[BLOCK];
-    double points[FANI_SYMMETRIC_DIMENSION_MAX][FANI_POINTS_MAX];
-    double values[FANI_COMPONENTS_MAX][FANI_POINTS_MAX];
 } walk;
 
 static void flush(walk *w)
@@ -37,9 +42,9 @@ static void flush(walk *w)
     const double *points[FAN_INTEGRAL_DIMENSION_MAX];
     double *values[FANI_COMPONENTS_MAX];
     for (size_t k = 0; k < w->d; k++)
-        points[k] = w->points[k];
+        points[k] = w->block->points[k];
     for (size_t c = 0; c < group->f->components; c++)
-        values[c] = w->values[c];
+        values[c] = w->block->values[c];
     if (w->status == FAN_OK && w->count > 0)
         w->status = fani_domain_evaluate(group->f, group->domain, points, w->count * LANES, values,
                                          group->bad);
@@ -47,9 +52,9 @@ static void flush(walk *w)
         double *sums = group->sums + c * FANI_CUBATURE_SLOTS * LANES;
         lanes absolute = LANES_OF(group->absolute + c * LANES);
         for (size_t i = 0; i < w->count; i++) {
-            const lanes value = LANES_OF(w->values[c] + i * LANES);
-            LANES_OF(sums + (size_t)w->slots[i] * LANES) += value;
-            absolute += w->weights[i] * LANES_ABS(value);
+            const lanes value = LANES_OF(w->block->values[c] + i * LANES);
+            LANES_OF(sums + (size_t)w->block->slots[i] * LANES) += value;
+            absolute += w->block->weights[i] * LANES_ABS(value);
         }
         LANES_OF(group->absolute + c * LANES) = absolute;
     }
@@ -60,10 +65,10 @@ static void emit(walk *w)
 {
     const double *centre = w->group->centre, *half = w->group->half;
     for (size_t k = 0; k < w->d; k++)
-        LANES_OF(w->points[k] + w->count * LANES) =
+        LANES_OF(w->block->points[k] + w->count * LANES) =
             LANES_OF(centre + k * LANES) + w->offset[k] * LANES_OF(half + k * LANES);
-    w->slots[w->count] = (uint8_t)w->slot;
-    w->weights[w->count] = w->weight;
+    w->block->slots[w->count] = (uint8_t)w->slot;
+    w->block->weights[w->count] = w->weight;
     if (++w->count == BLOCK)
         flush(w);
 }
@@ -151,12 +156,8 @@ static void orbit(walk *w, size_t j)
 
 fan_status NAME(const fani_cubature_group *group)
 {
-    walk w;
-    w.group = group;
-    w.d = group->domain->dimension;
-    w.count = 0;
-    w.status = FAN_OK;
-    memset(w.offset, 0, sizeof w.offset);
+    block blocks;
+    walk w = {.group = group, .block = &blocks, .d = group->domain->dimension, .status = FAN_OK};
     for (size_t j = 0; j < fani_symmetric_shapes[group->rule->shape].count; j++)
         orbit(&w, j);
     flush(&w);

@@ -129,7 +129,7 @@ static void tell(const fani_cubature_group *group, size_t l, size_t stride, unsi
     for (size_t k = 0; k < d; k++)
         volume *= 2 * group->half[k * stride + l];
     fani_cubature_told told = {0};
-    double numbers[2 * FANI_COMPONENTS_MAX];
+    double numbers[2 * FANI_COMPONENTS_MAX] = {0};
     for (size_t c = 0; c < components; c++) {
         const region_sums r = {group->sums + c * SLOTS * stride + l, stride, d};
         double orbits[FANI_ORBITS_MAX], mean = 0;

@@ -21,9 +21,10 @@ static inline void fani_bytes_add(fani_bytes *b, const void *part, size_t size)
     if (size > b->capacity - b->size) {
         const size_t capacity = 2 * (b->size + size);
         unsigned char *grown = realloc(b->bytes, capacity);
-        b->failed = !grown;
-        if (b->failed)
+        if (!grown) {
+            b->failed = true;
             return;
+        }
         b->bytes = grown;
         b->capacity = capacity;
     }
