@@ -77,7 +77,7 @@ static fan_status work_block(const fani_integrand *f, const fani_domain *domain,
     double points[DIMENSIONS][BLOCK], weights[BLOCK], values[FANI_COMPONENTS_MAX][BLOCK];
     const double *u[DIMENSIONS];
     double *out[FANI_COMPONENTS_MAX];
-    const size_t padded = (count + 7) / 8 * 8;
+    const size_t padded = (count + 7) / 8 * 8, components = f->components;
     fani_lattice_kernel *kernel = kernel_of(fani_isa_wanted());
     for (size_t i = 0; i < padded; i++)
         weights[i] = 1;
@@ -88,7 +88,7 @@ static fan_status work_block(const fani_integrand *f, const fani_domain *domain,
                weights);
         u[k] = points[k];
     }
-    for (size_t c = 0; c < f->components; c++) {
+    for (size_t c = 0; c < components; c++) {
         out[c] = values[c];
         memset(values[c], 0, padded * sizeof *values[c]);
     }
@@ -96,7 +96,7 @@ static fan_status work_block(const fani_integrand *f, const fani_domain *domain,
     if (status != FAN_OK)
         return status;
     double largest = 0;
-    for (size_t c = 0; c < f->components; c++) {
+    for (size_t c = 0; c < components; c++) {
         double sizes[BLOCK];
         for (size_t i = 0; i < padded; i++) {
             values[c][i] = i < count ? values[c][i] * weights[i] : 0;
