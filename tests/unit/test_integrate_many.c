@@ -163,6 +163,34 @@ FAN_TEST(integrate_many, rules_have_their_degrees)
     }
 }
 
+/* Of degree 7: the sum of x_k^6 and of products of the first ones. */
+static fan_status polynomial_values(void *context, const double *const *points, size_t count,
+                                    double *const *values)
+{
+    const bump *b = context;
+    for (size_t i = 0; i < count; i++) {
+        const double x = points[0][i], y = points[1][i], z = points[2][i];
+        values[0][i] = x * x * y * y * z * z * z + x * x * x * x * y * y + x * y * z;
+        for (size_t k = 0; k < b->dimension; k++)
+            values[0][i] += pow(points[k][i], 6);
+    }
+    return FAN_OK;
+}
+
+FAN_TEST(integrate_many, cubature_is_exact_for_polynomials)
+{
+    for (size_t d = 3; d <= 7; d++) {
+        const double exact = 1.0 / 36 + 1.0 / 15 + 1.0 / 8 + (double)d / 7;
+        for (size_t i = 0; i < 2; i++) {
+            bump b = make_bump(d);
+            setting s;
+            set_up(&s, polynomial_values, &b, d);
+            s.goal.rel = 1e-2;
+            EXPECT_NEAR(integrate(methods[i], &s).value[0], exact, 1e-13);
+        }
+    }
+}
+
 FAN_TEST(integrate_many, random_numbers_are_philox_of_the_sample)
 {
     double values[6][16], *u[6];
