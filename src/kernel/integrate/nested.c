@@ -13,7 +13,8 @@
 
 enum { DIMENSIONS_MAX = 3, POINTS = FANI_POINTS_MAX };
 static const double inner_share = 0.05; /* of the tolerance, for the integrals inside */
-static const uint64_t inner_evaluations_max = 20000; /* of one integral over the last variable */
+/* Points of one inner integral, at most. */
+static const double limit_least = 64, limit_most = 20000;
 #define INSIDE fani_method_gauss_kronrod
 
 /* What inner integrals add up to, over an item. */
@@ -28,6 +29,7 @@ typedef struct layer {
     const fani_integrand *f;
     const fani_domain *domain;
     double rel, abs;
+    uint64_t limit; /* points of an inner integral */
     size_t fixed;
     double at[DIMENSIONS_MAX];
     inside *in;
@@ -67,7 +69,7 @@ static fan_status inner_value(const layer *l, double at, double *value)
     next.rel *= inner_share;
     next.abs *= inner_share;
     const fani_integrand f = integrand_of(&next);
-    const fani_goal goal = {next.abs, next.rel, inner_evaluations_max, 1};
+    const fani_goal goal = {next.abs, next.rel, next.limit, 1};
     fani_estimate e;
     const fan_status status = fani_integrate_rounds(&INSIDE, &f, &unit, &goal, &e, NULL);
     if (status != FAN_OK)
@@ -94,6 +96,7 @@ static fan_status layer_values(const fani_integrand *f, const double *const *poi
 
 typedef struct item_head {
     double rel, abs;
+    uint64_t limit, unused;
 } item_head;
 
 typedef struct nested {
@@ -181,6 +184,14 @@ static bool persistently_bad(const nested *s)
     return fani_bad_values_persist(&s->known.bad, s->known.evaluations);
 }
 
+/* Several times the root of the budget: a level shall not use it up. */
+static uint64_t limit_of(const nested *s)
+{
+    const double root =
+        pow((double)s->goal.evaluations_max, 1 / (double)s->outer.domain->dimension);
+    return (uint64_t)fmin(fmax(8 * root, limit_least), limit_most);
+}
+
 static fan_status next_round(void *state, fani_round *round)
 {
     nested *s = state;
@@ -192,7 +203,7 @@ static fan_status next_round(void *state, fani_round *round)
     if (status != FAN_OK || inner.count == 0)
         return status;
     const size_t size = (sizeof(item_head) + inner.item_size + 15) / 16 * 16;
-    const item_head head = {s->goal.rel, s->goal.abs};
+    const item_head head = {s->goal.rel, s->goal.abs, limit_of(s), 0};
     free(s->items);
     s->items = calloc(inner.count, size);
     if (!s->items)
@@ -214,7 +225,8 @@ static fan_status work(const fani_integrand *f, const fani_domain *domain,
     item_head head;
     memcpy(&head, item, sizeof head);
     inside in = {.evaluations = 0};
-    const layer outer = {.f = f, .domain = domain, .rel = head.rel, .abs = head.abs, .in = &in};
+    const layer outer = {
+        .f = f, .domain = domain, .rel = head.rel, .abs = head.abs, .limit = head.limit, .in = &in};
     const fani_integrand function = integrand_of(&outer);
     const fan_status status = INSIDE.work(&function, &unit, item + sizeof head, reply + sizeof in);
     memcpy(reply, &in, sizeof in);
