@@ -480,6 +480,13 @@ FAN_API fan_status fan_unshare(fan_executor *executor, fan_shared shared);
 FAN_API fan_status fan_gang(fan_executor *executor, const fan_task *task, size_t members,
                             const void *input, size_t size, fan_sink sink, fan_error *error);
 
+/* As fan_gang, and asks `stop` (NULL: nobody) about every 100 ms, on the calling thread and so not
+ * while that runs a member itself (serial): true ends the gang with FAN_E_CANCELLED, as soon as its
+ * members look. */
+FAN_API fan_status fan_gang_until(fan_executor *executor, const fan_task *task, size_t members,
+                                  const void *input, size_t size, bool (*stop)(void *user),
+                                  void *stop_user, fan_sink sink, fan_error *error);
+
 #ifdef __cplusplus
 }
 #endif

@@ -138,15 +138,26 @@ static bool has_ended(void *user)
     return atomic_load(&gang->out) == 0;
 }
 
-static void wait_all(fani_gang *gang)
+/* Whether the caller wants the gang to end early. */
+typedef struct gang_stop {
+    bool (*stop)(void *user);
+    void *user;
+} gang_stop;
+
+static void wait_all(fani_gang *gang, const gang_stop *until)
 {
     fani_front *front = gang->front;
     bool told = false;
     while (!fani_front_wait(front, &front->ended, has_ended, gang, fan_deadline_in_ms(LOOK_MS))) {
-        if (told || !abandoned(front))
+        if (told)
+            continue;
+        if (abandoned(front))
+            fani_gang_end(&gang->link, FAN_E_CANCELLED, "the executor is closing");
+        else if (until->stop && until->stop(until->user))
+            fani_gang_end(&gang->link, FAN_E_CANCELLED, "it was stopped");
+        else
             continue;
         told = true;
-        fani_gang_end(&gang->link, FAN_E_CANCELLED, "the executor is closing");
     }
 }
 
@@ -203,7 +214,7 @@ void fani_gang_close(fani_gang *gang)
 }
 
 static fan_status run_gang(fani_gang *gang, const fan_task *task, const void *input, size_t size,
-                           const fan_sink *sink, fan_error *error)
+                           const gang_stop *until, const fan_sink *sink, fan_error *error)
 {
     if (!make_batches(gang, task, input, size))
         return fani_error_set(error, FAN_E_MEMORY, "no memory for a gang of %zu members",
@@ -212,7 +223,7 @@ static fan_status run_gang(fani_gang *gang, const fan_task *task, const void *in
     if (status != FAN_OK)
         return status;
     status = send_all(gang);
-    wait_all(gang);
+    wait_all(gang, until);
     if (status != FAN_OK)
         fani_error_set(error, status, "%s", fan_status_text(status));
     else
@@ -254,9 +265,11 @@ static fan_status check(fan_executor *executor, const fan_task *task, size_t mem
     return status ? status : check_members(front, members, error);
 }
 
-fan_status fan_gang(fan_executor *executor, const fan_task *task, size_t members, const void *input,
-                    size_t size, fan_sink sink, fan_error *error)
+fan_status fan_gang_until(fan_executor *executor, const fan_task *task, size_t members,
+                          const void *input, size_t size, bool (*stop)(void *user), void *stop_user,
+                          fan_sink sink, fan_error *error)
 {
+    const gang_stop until = {stop, stop_user};
     fan_status status = check(executor, task, members, input, size, &sink, error);
     if (status != FAN_OK)
         return status;
@@ -271,7 +284,7 @@ fan_status fan_gang(fan_executor *executor, const fan_task *task, size_t members
     if (turn) {
         status = check_members(front, members, error);
         if (status == FAN_OK)
-            status = run_gang(gang, task, input, size, &sink, error);
+            status = run_gang(gang, task, input, size, &until, &sink, error);
         give_turn(front, turn);
     } else {
         status = fani_error_set(error, FAN_E_CLOSED, "the executor is closed");
@@ -281,4 +294,10 @@ fan_status fan_gang(fan_executor *executor, const fan_task *task, size_t members
     free(gang);
     fani_front_release(front);
     return status;
+}
+
+fan_status fan_gang(fan_executor *executor, const fan_task *task, size_t members, const void *input,
+                    size_t size, fan_sink sink, fan_error *error)
+{
+    return fan_gang_until(executor, task, members, input, size, NULL, NULL, sink, error);
 }

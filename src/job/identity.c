@@ -16,6 +16,8 @@ static bool changes_output(fani_key key)
     case FANI_KEY_WORKERS:
     case FANI_KEY_LOCAL:
     case FANI_KEY_WORKER_MEMORY:
+    case FANI_KEY_MEMORY:
+    case FANI_KEY_SCRATCH:
     case FANI_KEY_TIMEOUT:
     case FANI_KEY_RETRIES:
     case FANI_KEY_BACKOFF:
@@ -31,6 +33,7 @@ static bool changes_output(fani_key key)
     case FANI_KEY_BREAK_LOCK:
     case FANI_KEY_JOBLOG:
     case FANI_KEY_CAPTURE_LIMIT:
+    case FANI_KEY_METHOD:
     case FANI_KEY_ISA: /* part of the machine, where it does */
         return false;
     default:

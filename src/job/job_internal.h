@@ -40,6 +40,10 @@ typedef enum fani_key {
     FANI_KEY_STRICT,
     FANI_KEY_FAIL_ON_WEAK,
     FANI_KEY_CHECKS,
+    FANI_KEY_MEMORY,
+    FANI_KEY_SCRATCH,
+    FANI_KEY_METHOD,
+    FANI_KEY_KNOWN,
     FANI_KEY_RESUME,
     FANI_KEY_RETRY_FAILED,
     FANI_KEY_RESTART,
@@ -108,6 +112,11 @@ typedef struct fani_job_kind {
     /* Removes what a later run would have gone on from; may be NULL. Called once an output with a
      * journal is in its place: an earlier end of the process leaves what there is. */
     void (*published)(const fani_job_run *run);
+    /* Does what waits for the output to be in its place, of any run, also where an earlier one had
+     * done its work; may be NULL. */
+    fan_status (*commit)(fani_job_run *run, fan_error *error);
+    /* Frees what `run` has left for commit; may be NULL. */
+    void (*end)(fani_job_run *run);
 } fani_job_kind;
 
 struct fan_job {
@@ -149,9 +158,10 @@ struct fani_job_run {
     struct fani_state *state;   /* state.h; NULL: the output is no file */
     char *output;               /* of a run with a state: the file that it writes (shard.h) */
     fani_slice slice;
-    struct fani_held *held;       /* held.h; NULL: no list job, or not begun */
-    struct fani_retry *retry;     /* retry.h; NULL: this is the first pass */
-    struct fani_staging *staging; /* staging.h; NULL: nothing is copied near */
+    struct fani_held *held;        /* held.h; NULL: no list job, or not begun */
+    struct fani_retry *retry;      /* retry.h; NULL: this is the first pass */
+    struct fani_weak_known *known; /* weak_known.h; NULL: no state is read */
+    struct fani_staging *staging;  /* staging.h; NULL: nothing is copied near */
     fani_format format;
     bool timed; /* records have their times (timings.h) */
     bool header_written;
@@ -273,6 +283,10 @@ extern const fan_task fani_task_weakkeys_root;
 extern const fan_task fani_task_weakkeys_step;
 extern const fan_task fani_task_weakkeys_block;
 extern const fan_task fani_task_weakkeys_check;
+extern const fan_task fani_task_known_modulus;
+extern const fan_task fani_task_known_reduce;
+extern const fan_task fani_task_known_product;
+extern const fan_task fani_task_known_meet;
 extern const fan_task fani_task_command;
 
 #endif

@@ -24,4 +24,14 @@ fan_status fani_kept_file_save(const char *path, const fani_kept_mark *mark, con
  * whole and has this mark; `bytes` may hold anything. */
 bool fani_kept_file_load(const char *path, const fani_kept_mark *mark, fan_buffer *bytes);
 
+/* Such a file that is written piece by piece: its bytes stand from FANI_KEPT_FILE_HEAD on, and it
+ * is none until it is sealed. */
+enum { FANI_KEPT_FILE_HEAD = 48 };
+
+/* Reads an open file's bytes for their check, writes its head and syncs it. 0 or an errno. */
+int fani_kept_file_seal(int fd, const fani_kept_mark *mark);
+
+/* Whether an open file is whole and has this mark; *size: of its bytes. */
+bool fani_kept_file_verify(int fd, const fani_kept_mark *mark, uint64_t *size);
+
 #endif

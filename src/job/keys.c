@@ -211,6 +211,32 @@ static const key_entry table[FANI_KEY_COUNT] = {
                           false},
                          .rule = RULE_CHOICE,
                          .choices = "all none"},
+    [FANI_KEY_MEMORY] =
+        {{"memory", "weakkeys", "SIZE",
+          "memory that this program and its workers on one host may use together, 1M to 1048576G, "
+          "like 4G: what has no room in it goes to files (default: no limit)",
+          false},
+         .rule = RULE_SIZE,
+         .low = UINT64_C(1) << 20,
+         .high = UINT64_C(1) << 50},
+    [FANI_KEY_SCRATCH] =
+        {{"scratch", "weakkeys", "DIR",
+          "the folder for such files, and for what --resume goes on from (default: that of "
+          "--output, else $TMPDIR or /tmp)",
+          false},
+         .rule = RULE_PATH},
+    [FANI_KEY_METHOD] = {{"method", "weakkeys", "WHICH",
+                          "how keys are compared: levels (of one tree, over the workers), ring (a "
+                          "tree a worker) or auto (default: a ring over ranks, else levels)",
+                          false},
+                         .rule = RULE_CHOICE,
+                         .choices = "auto levels ring"},
+    [FANI_KEY_KNOWN] = {{"known", "weakkeys", "STATE",
+                         "add the keys to those that the file STATE knows, and print what is new: "
+                         "weak new keys, and known ones that became weak; a STATE that does not "
+                         "exist is created",
+                         false},
+                        .rule = RULE_PATH},
     [FANI_KEY_RESUME] =
         {{"resume", "*", NULL,
           "go on with the run that writes the same --output file; without one begin", false},

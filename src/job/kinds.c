@@ -7,6 +7,7 @@
 #include "job/left.h"
 #include "job/near.h"
 #include "job/sieve.h"
+#include "job/weak_ring.h"
 
 static const fani_job_kind *const kinds[] = {
     &fani_job_gcd,       &fani_job_factor,   &fani_job_divisors,
@@ -28,6 +29,11 @@ static const fan_task *const tasks[] = {
     &fani_task_weakkeys_step,
     &fani_task_weakkeys_block,
     &fani_task_weakkeys_check,
+    &fani_task_weakkeys_ring,
+    &fani_task_known_modulus,
+    &fani_task_known_reduce,
+    &fani_task_known_product,
+    &fani_task_known_meet,
     &fani_task_command,
     &fani_task_near,
     &fani_task_curves,

@@ -98,7 +98,9 @@ static fan_status publish(fani_job_run *run, fan_error *error)
     fan_status status =
         run->state ? fani_state_publish(run, error) : fani_writer_publish(run->writer, error);
     run->published = status == FAN_OK;
-    if (run->published && run->state && run->job->kind->published)
+    if (run->published && run->job->kind->commit)
+        status = run->job->kind->commit(run, error);
+    if (status == FAN_OK && run->state && run->job->kind->published)
         run->job->kind->published(run);
     return status;
 }
@@ -196,7 +198,10 @@ static fan_status run_job(fani_job_run *run, fan_error *error)
     if (status == FAN_OK)
         status = run_passes(run, error);
     fani_staging_end(run, status);
-    return close_output(run, status, error);
+    status = close_output(run, status, error);
+    if (run->job->kind->end)
+        run->job->kind->end(run);
+    return status;
 }
 
 fan_status fan_job_run_sized(fan_job *job, fan_executor *executor, const fan_job_events *events,

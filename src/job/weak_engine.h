@@ -11,11 +11,14 @@
  *
  * So there are six items where there are two nodes, and nothing large is multiplied on one core
  * while others wait, but for the steps of the two roots where there are more than two. What the
- * tasks work on is shared, once per host; items are numbers. */
+ * tasks work on is shared, once per host, and items are numbers. Where memory is too small for
+ * that, levels are in files (weak_level.h), and items carry what they work on (weak_flow.h); only
+ * what is too large for that is shared, a level at a time. */
 #ifndef FANI_WEAK_ENGINE_H
 #define FANI_WEAK_ENGINE_H
 
 #include "job/job_internal.h"
+#include "job/weak_need.h"
 #include "job/weak_store.h"
 #include "kernel/gcd/trees.h"
 
@@ -26,18 +29,37 @@ typedef struct fani_weak_args {
     uint64_t block_keys;
 } fani_weak_args;
 
+/* Moduli that the scan's are compared with and that are not among them (weak_known.h). */
+typedef struct fani_weak_outside {
+    /* residue (initialized by the caller) = something positive that is congruent to their product
+     * modulo that of the nodes, a pack of one or two: those at the top of the tree. */
+    fan_status (*residue)(void *user, const fani_weak_packer *nodes, mpz_ptr residue,
+                          fan_error *error);
+    void *user;
+    uint64_t identity; /* of these moduli */
+} fani_weak_outside;
+
+/* What a scan is given besides its moduli. */
+typedef struct fani_weak_circumstances {
+    /* Where finished levels are kept; one that resumes is gone on with from the last level that it
+     * has whole. Its identity is of all moduli, those outside too. */
+    const fani_weak_store *store;
+    const fani_weak_memory *memory;   /* what there is; with a limit the store has a place */
+    const fani_weak_outside *outside; /* NULL: there are none */
+} fani_weak_circumstances;
+
 /* What the moduli and how they are cut hash to: a store's identity. */
 uint64_t fani_weak_engine_identity(const fani_mpzs *distinct);
 
-/* Appends each modulus's gcd with the product of the others to an empty list.
- *
- * store: where finished levels are kept; one that resumes is gone on with from the last level that
- * it has whole. What is kept stays; nobody needs it once there are gcds (fani_weak_engine_clear).
- * Errors: FAN_E_FAILED, FAN_E_LOST, FAN_E_TIMEOUT (an item was not ok: every answer rests on all of
- * them), FAN_E_CANCELLED, FAN_E_OUTPUT (a level can't be kept), FAN_E_MEMORY and those of sharing;
- * the list is then not to be used. */
+/* Appends each modulus's gcd with the product of the others to an empty list. What is kept stays;
+ * nobody needs it once there are gcds (fani_weak_engine_clear). Errors: FAN_E_FAILED, FAN_E_LOST,
+ * FAN_E_TIMEOUT (an item was not ok: every answer rests on all of them),
+ * FAN_E_CANCELLED, FAN_E_OUTPUT, FAN_E_INPUT (a level can't be kept, or read again),
+ * FAN_E_MEMORY, FAN_E_ARGUMENT (more is needed than the limit), FAN_E_TOO_LARGE (too many keys for
+ * one scan), those of sharing and of `outside`; the list is then not to be used. */
 fan_status fani_weak_engine_run(fani_job_run *run, const fani_mpzs *distinct,
-                                const fani_weak_store *store, fani_mpzs *gcds, fan_error *error);
+                                const fani_weak_circumstances *circumstances, fani_mpzs *gcds,
+                                fan_error *error);
 
 /* Removes all levels that a store may have. */
 void fani_weak_engine_clear(const fani_weak_store *store);

@@ -18,8 +18,7 @@ static fani_kept_mark mark_of(const fani_weak_store *store, fani_weak_list list,
                             .part = (uint64_t)list << 32 | level};
 }
 
-/* The caller's to free; NULL: out of memory. */
-static char *name_of(const fani_weak_store *store, fani_weak_list list, size_t level)
+char *fani_weak_store_name(const fani_weak_store *store, fani_weak_list list, size_t level)
 {
     size_t room = strlen(store->base) + SUFFIX_MAX;
     char *path = malloc(room);
@@ -28,39 +27,57 @@ static char *name_of(const fani_weak_store *store, fani_weak_list list, size_t l
     return path;
 }
 
-fan_status fani_weak_store_save(const fani_weak_store *store, fani_weak_list list, size_t level,
-                                const fani_weak_packer *packer, fan_error *error)
+static fan_status save_packer(const fani_weak_store *store, const char *path,
+                              const fani_kept_mark *mark, const fani_weak_packer *packer,
+                              fan_error *error)
 {
     fan_items all = fani_weak_packer_bytes(packer);
+    return fani_kept_file_save(path, mark, all.bytes, all.size, store->fence, error);
+}
+
+fan_status fani_weak_store_save(const fani_weak_store *store, fani_weak_list list, size_t level,
+                                fani_weak_level *from, fan_error *error)
+{
     const fani_kept_mark mark = mark_of(store, list, level);
-    char *path = name_of(store, list, level);
+    if (fani_weak_level_in_file(from))
+        return fani_weak_file_seal(&from->file, &mark, store->fence, error);
+    char *path = fani_weak_store_name(store, list, level);
     if (!path)
         return fani_error_set(error, FAN_E_MEMORY, "no memory to keep a level of the scan");
-    fan_status status = fani_kept_file_save(path, &mark, all.bytes, all.size, store->fence, error);
+    fan_status status = save_packer(store, path, &mark, &from->packer, error);
     free(path);
     return status;
 }
 
-bool fani_weak_store_load(const fani_weak_store *store, fani_weak_list list, size_t level,
-                          size_t count, fani_weak_packer *packer)
+static bool load_packer(const char *path, const fani_kept_mark *mark, size_t count,
+                        fani_weak_packer *packer)
 {
     fan_buffer bytes = {0};
-    char *path = store->base && store->resumes ? name_of(store, list, level) : NULL;
-    const fani_kept_mark mark = mark_of(store, list, level);
-    bool loaded = path && fani_kept_file_load(path, &mark, &bytes) &&
-                  fani_weak_packer_adopt(packer, &bytes) == FAN_OK;
+    bool loaded =
+        fani_kept_file_load(path, mark, &bytes) && fani_weak_packer_adopt(packer, &bytes) == FAN_OK;
     if (loaded && packer->count != count) {
         fani_weak_packer_free(packer);
         loaded = false;
     }
     fan_buffer_clear(&bytes);
+    return loaded;
+}
+
+bool fani_weak_store_load(const fani_weak_store *store, fani_weak_list list, size_t level,
+                          size_t count, bool in_file, fani_weak_level *to)
+{
+    const fani_kept_mark mark = mark_of(store, list, level);
+    char *path = store->base && store->resumes ? fani_weak_store_name(store, list, level) : NULL;
+    *to = (fani_weak_level){0};
+    bool loaded = path && (in_file ? fani_weak_file_open(&to->file, path, &mark, count)
+                                   : load_packer(path, &mark, count, &to->packer));
     free(path);
     return loaded;
 }
 
 void fani_weak_store_remove(const fani_weak_store *store, fani_weak_list list, size_t level)
 {
-    char *path = store->base ? name_of(store, list, level) : NULL;
+    char *path = store->base ? fani_weak_store_name(store, list, level) : NULL;
     if (path)
         (void)unlink(path);
     free(path);

@@ -4,54 +4,49 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "job/state.h"
-#include "job/weak_engine.h"
+#include "job/weak_find.h"
+#include "job/weak_known.h"
+#include "job/weak_need.h"
 #include "job/weakkeys.h"
 
 enum { NOTE_MAX = 256 };
 
-/* A level that took less than this is not worth a file by itself. */
-#define KEEP_EACH_NS UINT64_C(1000000000)
-
 /* ---- The scan -------------------------------------------------------------------------------- */
-
-/* Where finished levels are kept: beside an output that has a journal. */
-static fani_weak_store store_of(const fani_job_run *run, const fani_weak_set *set)
-{
-    return (fani_weak_store){.base = run->state ? run->output : NULL,
-                             .identity = fani_weak_engine_identity(&set->distinct),
-                             .interval_ns = KEEP_EACH_NS,
-                             .resumes = fani_job_resumes(run->job)};
-}
-
-static fan_status find_gcds(fani_job_run *run, const fani_weak_set *set, fani_mpzs *gcds,
-                            fan_error *error)
-{
-    fani_weak_store store = store_of(run, set);
-    fani_writer_fence fence = {0};
-    if (store.base) {
-        fence = fani_state_fence(run->state);
-        store.fence = &fence;
-    }
-    if (!store.resumes)
-        fani_weak_engine_clear(&store);
-    return fani_weak_engine_run(run, &set->distinct, &store, gcds, error);
-}
 
 static fan_status scan_keys(fani_job_run *run, const fani_weakkeys_input *input,
                             fan_weakkeys_report **report, fan_error *error)
 {
     fani_weak_set set = {0};
-    fan_status status = fani_weak_set_build(&set, input->moduli.values, input->moduli.count, error);
     fani_mpzs gcds = {0};
-    run->total = set.distinct.count;
+    fani_weak_memory memory = fani_weak_memory_of(run);
+    fan_status status = fani_weak_room_for_keys(&memory, &input->moduli, error);
     if (status == FAN_OK)
-        status = find_gcds(run, &set, &gcds, error);
+        status = fani_weak_set_build(&set, input->moduli.values, input->moduli.count, error);
+    if (status == FAN_OK)
+        status = fani_weak_find_gcds(run, &set.distinct, NULL, &gcds, error);
     if (status == FAN_OK)
         status = fani_weak_report_build(&set, gcds.values, report, error);
     fani_run_progress(run, gcds.count, true);
     fani_mpzs_free(&gcds);
     fani_weak_set_free(&set);
+    return status;
+}
+
+/* The same where a state knows other keys: the input gets those of them that are told about. */
+static fan_status scan_new_keys(fani_job_run *run, fani_weakkeys_input *input,
+                                fan_weakkeys_report **report, fan_error *error)
+{
+    const fani_mpzs *fresh = NULL;
+    const fani_weak_outside *outside = NULL;
+    fani_mpzs gcds = {0};
+    fan_status status = fani_weak_known_sort(run->known, input, &fresh, &outside, error);
+    if (status == FAN_OK)
+        status = fani_weak_find_gcds(run, fresh, outside, &gcds, error);
+    if (status == FAN_OK)
+        fani_run_progress(run, gcds.count, true);
+    if (status == FAN_OK)
+        status = fani_weak_known_join(run->known, input, &gcds, report, error);
+    fani_mpzs_free(&gcds);
     return status;
 }
 
@@ -65,22 +60,41 @@ static void add_count(char text[NOTE_MAX], uint64_t count, const char *what)
         snprintf(text + used, NOTE_MAX - used, ", %" PRIu64 " %s", count, what);
 }
 
+/* What --fail-on-weak is about. */
+#define WEAK (~(unsigned)(FAN_WEAKKEYS_DUPLICATE | FAN_WEAKKEYS_INVALID))
+
+/* Says what a state has to do with it. */
+static void add_known(char text[NOTE_MAX], const fani_weak_known *known)
+{
+    if (!known)
+        return;
+    add_count(text, fani_weak_known_repeated(known), "of them known already");
+    if (fani_weak_known_exists(known))
+        add_count(text, fani_weak_known_count(known), "known before");
+    else
+        snprintf(text + strlen(text), NOTE_MAX - strlen(text), ", a new state");
+}
+
 /* Says what was looked at: a scan that finds nothing prints nothing else. */
 static void note_counts(const fani_job_run *run, const fani_weakkeys_input *input,
                         const fan_weakkeys_report *report)
 {
     char text[NOTE_MAX];
-    const fan_weakkeys_summary *summary = &report->summary;
     const fani_rsa_key_counts *counts = &input->counts;
     uint64_t keys = counts->keys + counts->not_rsa;
+    size_t invalid = fani_weakkeys_count(input, report, FAN_WEAKKEYS_INVALID);
+    size_t duplicates = fani_weakkeys_count(input, report, FAN_WEAKKEYS_DUPLICATE);
     if (!run->events.note || keys + counts->unreadable == 0)
         return;
+    if (run->known)
+        invalid += fani_weak_known_repeated_invalid(run->known);
     snprintf(text, sizeof text, "%" PRIu64 " key%s read, %" PRIu64 " RSA, %zu weak", keys,
-             keys == 1 ? "" : "s", counts->keys - summary->invalid,
-             fani_weakkeys_count_weak(input, report));
-    add_count(text, summary->duplicates, summary->duplicates == 1 ? "duplicate" : "duplicates");
-    add_count(text, summary->invalid, "invalid");
+             keys == 1 ? "" : "s", counts->keys - invalid,
+             fani_weakkeys_count(input, report, WEAK));
+    add_count(text, duplicates, duplicates == 1 ? "duplicate" : "duplicates");
+    add_count(text, invalid, "invalid");
     add_count(text, counts->unreadable, "unreadable");
+    add_known(text, run->known);
     run->events.note(run->events.user, text);
 }
 
@@ -88,9 +102,11 @@ static void count_keys(fani_job_run *run, const fani_weakkeys_input *input,
                        const fan_weakkeys_report *report)
 {
     fan_summary *counts = &run->result->summary;
-    counts->items = report->summary.keys;
+    counts->items = input->counts.keys;
     if (fani_job_flag(run->job, FANI_KEY_FAIL_ON_WEAK))
-        counts->failed = fani_weakkeys_count_weak(input, report);
+        counts->failed = fani_weakkeys_count(input, report, WEAK);
+    if (counts->items < counts->failed) /* known keys became weak, too */
+        counts->items = counts->failed;
     counts->ok = counts->items - counts->failed;
 }
 
@@ -99,14 +115,19 @@ static fan_status run_weakkeys(fani_job_run *run, fan_error *error)
     fani_weakkeys_input input = {0};
     fan_weakkeys_report *report = NULL;
     fan_status status = fani_writer_make_private(run->writer, error);
+    if (status == FAN_OK && fani_job_text(run->job, FANI_KEY_KNOWN))
+        status = fani_weak_known_begin(run, error);
     if (status == FAN_OK)
         status = fani_weakkeys_input_read(run, &input, error);
     if (status == FAN_OK)
-        status = scan_keys(run, &input, &report, error);
+        status = run->known ? scan_new_keys(run, &input, &report, error)
+                            : scan_keys(run, &input, &report, error);
     if (status == FAN_OK)
         status = fani_weakkeys_check_keys(run, &input, error);
     if (status == FAN_OK)
         status = fani_weakkeys_write(run, &input, report, error);
+    if (status == FAN_OK && run->known)
+        status = fani_weak_known_save(run->known, &input, error);
     if (status == FAN_OK) {
         count_keys(run, &input, report);
         note_counts(run, &input, report);
@@ -116,14 +137,23 @@ static fan_status run_weakkeys(fani_job_run *run, fan_error *error)
     return status;
 }
 
-static void drop_scan(const fani_job_run *run)
+static fan_status commit_state(fani_job_run *run, fan_error *error)
 {
-    fani_weak_engine_clear(&(fani_weak_store){.base = run->output});
+    return fani_job_text(run->job, FANI_KEY_KNOWN) ? fani_weak_known_commit(run, error) : FAN_OK;
+}
+
+static fan_status check_weakkeys(const fan_job *job, fan_error *error)
+{
+    fan_status status = fani_weak_find_check(job, error);
+    return status == FAN_OK ? fani_weak_known_check(job, error) : status;
 }
 
 const fani_job_kind fani_job_weakkeys = {
     .name = "weakkeys",
     .summary = "RSA keys that share a prime with another key, or are weak by themselves",
+    .check = check_weakkeys,
     .run = run_weakkeys,
-    .published = drop_scan,
+    .published = fani_weak_find_clear,
+    .commit = commit_state,
+    .end = fani_weak_known_end,
 };

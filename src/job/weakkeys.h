@@ -13,7 +13,9 @@ typedef struct fani_weakkeys_entry {
     uint64_t line;
     size_t id; /* its place in `ids` */
     size_t bits;
+    uint64_t index;     /* among all keys; with --known, those that were ever read */
     bool weak_exponent; /* 1 or even */
+    bool quiet;         /* a known key of which nothing new is to be said */
 } fani_weakkeys_entry;
 
 /* What the checks have found in a key alone. */
@@ -64,9 +66,9 @@ fan_status fani_weakkeys_check_keys(fani_job_run *run, fani_weakkeys_input *inpu
 
 /* ---- weakkeys_output.c ----------------------------------------------------------------------- */
 
-/* How many keys are weak: not those that are invalid, or nothing but duplicates. */
-size_t fani_weakkeys_count_weak(const fani_weakkeys_input *input,
-                                const fan_weakkeys_report *report);
+/* How many records there are that have one of these weaknesses. */
+size_t fani_weakkeys_count(const fani_weakkeys_input *input, const fan_weakkeys_report *report,
+                           unsigned weaknesses);
 
 /* Writes one record for every key in which something was found, in the run's format. Errors:
  * FAN_E_OUTPUT, FAN_E_MEMORY, FAN_E_CANCELLED. */

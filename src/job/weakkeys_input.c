@@ -78,6 +78,7 @@ static fan_status add_key(fani_weakkeys_input *input, const fani_rsa_key *key)
                                  .line = key->line,
                                  .id = input->ids.size,
                                  .bits = key->bits,
+                                 .index = input->moduli.count,
                                  .weak_exponent =
                                      key->has_exponent &&
                                      fani_rsa_exponent_is_weak(key->exponent, key->exponent_size)};
@@ -118,9 +119,8 @@ typedef struct waiting_stream {
     int fd;
 } waiting_stream;
 
-static ssize_t read_waiting(void *cookie, char *bytes, size_t size)
+static ssize_t read_when_ready(const waiting_stream *w, char *bytes, size_t size)
 {
-    const waiting_stream *w = cookie;
     struct pollfd entry = {.fd = w->fd, .events = POLLIN};
     int ready;
     do {
@@ -133,6 +133,16 @@ static ssize_t read_waiting(void *cookie, char *bytes, size_t size)
     return read(w->fd, bytes, size);
 }
 
+/* Another reader of the same pipe may have taken what there was. */
+static ssize_t read_waiting(void *cookie, char *bytes, size_t size)
+{
+    ssize_t got;
+    do
+        got = read_when_ready(cookie, bytes, size);
+    while (got < 0 && errno == EAGAIN);
+    return got;
+}
+
 /* Standard input stays open. */
 static int close_waiting(void *cookie)
 {
@@ -140,10 +150,12 @@ static int close_waiting(void *cookie)
     return w->fd == STDIN_FILENO ? 0 : close(w->fd);
 }
 
-/* A file, or "-" for standard input; *w must outlive it. NULL with errno. */
+/* A file, or "-" for standard input; *w must outlive it. NULL with errno. Opening does not wait for
+ * a pipe's writer: reading does, which sees a stop. */
 static FILE *open_waiting(const fani_job_run *run, const char *path, waiting_stream *w)
 {
-    int fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC) : STDIN_FILENO;
+    int fd =
+        strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK) : STDIN_FILENO;
     *w = (waiting_stream){.run = run, .fd = fd};
     if (fd < 0)
         return NULL;

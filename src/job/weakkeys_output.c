@@ -57,6 +57,25 @@ static void add_name(record_text *r, const char *name)
         add_bytes(r, (unsigned char)*name < ' ' || *name == 0x7f ? "?" : name, 1);
 }
 
+/* A text from outside as a value of TSV: backslashes are doubled and control characters written as
+ * backslash and letter, or \xHH; what else is in `special` gets a backslash. */
+static void add_escaped(record_text *r, const char *text, const char *special)
+{
+    static const char controls[] = "\t\n\r", letters[] = "tnr";
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+        const char *letter = strchr(controls, c);
+        char escape[5] = {'\\', (char)c};
+        if (letter)
+            escape[1] = letters[letter - controls];
+        else if (c < ' ' || c == 0x7f)
+            snprintf(escape, sizeof escape, "\\x%02x", c);
+        else if (c != '\\' && !strchr(special, c))
+            memmove(escape, escape + 1, sizeof escape - 1);
+        add(r, escape);
+    }
+}
+
 /* A number in hexadecimal, in the scratch until the next one; NULL where memory is short. */
 static const char *hex(record_text *r, const fan_weakkeys_number *number)
 {
@@ -231,26 +250,24 @@ static void add_text(record_text *r)
 /* ---- TSV ------------------------------------------------------------------------------------- */
 
 /* The name by which other records refer to a key: its id, or its place where it has none. */
-static void add_id(record_text *r, size_t key)
+static void add_id(record_text *r, size_t key, const char *special)
 {
-    if (*id_of(r, key))
-        add_name(r, id_of(r, key));
-    else
-        add_place(r, key);
-}
-
-/* In a list of ids a comma that belongs to an id gets a backslash. */
-static void add_listed_id(record_text *r, size_t key)
-{
-    const char *id = id_of(r, key);
-    if (!strchr(id, ',')) {
-        add_id(r, key);
+    if (*id_of(r, key)) {
+        add_escaped(r, id_of(r, key), special);
         return;
     }
-    for (; *id; id++) {
-        add(r, *id == ',' ? "\\" : "");
-        add_bytes(r, id, 1);
-    }
+    add_escaped(r, file_of(r, key), special);
+    add(r, ":");
+    add_count(r, r->input->entries[key].line);
+}
+
+/* In a list of ids those that belong to an id have a backslash: commas, and at its beginning what
+ * means that there is none, or how many more there are. */
+static void add_listed_id(record_text *r, size_t key)
+{
+    char first = *(*id_of(r, key) ? id_of(r, key) : file_of(r, key));
+    add(r, first == '+' || first == '-' ? "\\" : "");
+    add_id(r, key, ",");
 }
 
 static void add_tsv_factors(record_text *r)
@@ -279,11 +296,11 @@ static void add_tsv_shares(record_text *r)
 static void add_tsv(record_text *r)
 {
     size_t key = r->finding->index;
-    add_name(r, file_of(r, key));
+    add_escaped(r, file_of(r, key), "");
     add(r, "\t");
     add_count(r, r->input->entries[key].line);
     add(r, "\t");
-    add_id(r, key);
+    add_id(r, key, "");
     add(r, "\t");
     add_count(r, r->input->entries[key].bits);
     add(r, "\t");
@@ -375,7 +392,7 @@ static bool fill_json(record_text *r, json_t *object)
     const fani_weakkeys_entry *entry = &r->input->entries[f->index];
     const char *text;
     return put(object, "schema", json_string("fanfold.weakkeys/1")) &&
-           put(object, "index", json_integer((json_int_t)f->index)) &&
+           put(object, "index", json_integer((json_int_t)entry->index)) &&
            put(object, "status", json_string("ok")) &&
            put(object, "source", fani_json_text(file_of(r, f->index))) &&
            put(object, "line", json_integer((json_int_t)entry->line)) &&
@@ -445,7 +462,7 @@ static bool next_key(all_keys *all, record_text *r, fan_weakkeys_finding *none)
         if (all->input->entries[all->key].weak_exponent && !all->input->unchecked &&
             weakness != FAN_WEAKKEYS_INVALID)
             weakness |= FAN_WEAKKEYS_EXPONENT;
-        if (!weakness)
+        if (!weakness || all->input->entries[all->key].quiet)
             continue;
         *none = (fan_weakkeys_finding){.index = all->key++};
         r->finding = finding ? finding : none;
@@ -456,14 +473,15 @@ static bool next_key(all_keys *all, record_text *r, fan_weakkeys_finding *none)
     return false;
 }
 
-size_t fani_weakkeys_count_weak(const fani_weakkeys_input *input, const fan_weakkeys_report *report)
+size_t fani_weakkeys_count(const fani_weakkeys_input *input, const fan_weakkeys_report *report,
+                           unsigned wanted)
 {
     all_keys all = {.input = input, .report = report};
     record_text r = {.input = input};
     fan_weakkeys_finding none;
     size_t count = 0;
     while (next_key(&all, &r, &none))
-        count += (r.weakness & ~(unsigned)(FAN_WEAKKEYS_DUPLICATE | FAN_WEAKKEYS_INVALID)) != 0;
+        count += (r.weakness & wanted) != 0;
     return count;
 }
 

@@ -3,26 +3,37 @@
  *
  *   product    first: the moduli. Block i gives a pack of its product and its sum
  *   multiply   first: the products of a level, second: its sums. Of pair i / 3: P P', S P' or S' P
- *   root       first, second: as before, of one node or two. Node i gives its fraction
+ *   root       first, second: as before, of one node or two. Node i gives its fraction. Where
+ *              `second` has one number more, that is a factor of all others
  *   step       first: the products of a level, second: the fractions of the level above. Node i,
  *              which has a sibling, gives its fraction
  *   block      first: the moduli, second: the fractions of the blocks. Block i gives the gcds, in
  * the bytes of kernel/gcd/weak_codec.h
+ *
+ * Or an item is itself a pack of what it works on, and nothing is shared:
+ *
+ *   product    a block's moduli
+ *   multiply   the two factors
+ *   step       the parent's fraction, the sibling's product, and how many limbs the node's has
+ *   block      a block's moduli and its fraction
  *
  * Replies of one integer are its limbs. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "job/weak_engine.h"
+#include "kernel/gcd/reciprocal.h"
 #include "kernel/gcd/scaled.h"
 #include "kernel/gcd/weak.h"
 #include "kernel/gcd/weak_codec.h"
 
-/* What an item works on. */
+/* What an item works on: what it carries, or what is shared. */
 typedef struct material {
     fani_weak_args args;
     fani_weak_pack first;
     fani_weak_pack second;
+    fani_weak_pack carried;
+    bool carries;
     uint64_t item;
 } material;
 
@@ -55,32 +66,74 @@ static fan_status open_material(const fan_run *run, bool both, material *m)
     return status;
 }
 
-static fan_status run_all(fan_run *run, const fan_items *in, bool both, work one)
+static fan_status run_carried(fan_run *run, size_t i, const unsigned char *bytes, size_t size,
+                              work one)
+{
+    material m = {.carries = true};
+    fan_status status = fani_weak_pack_open(&m.carried, bytes, size);
+    if (status == FAN_OK)
+        status = one(run, i, &m);
+    fani_weak_pack_close(&m.carried);
+    return status;
+}
+
+static fan_status run_shared(fan_run *run, const fan_items *in, bool both, work one)
 {
     material m = {.item = in->first};
-    fan_status status = in->bytes ? FAN_E_PROTOCOL : open_material(run, both, &m);
+    fan_status status = open_material(run, both, &m);
     for (size_t i = 0; i < in->count && status == FAN_OK; i++, m.item++)
         status = fan_run_cancelled(run) ? FAN_E_CANCELLED : one(run, i, &m);
     close_material(&m);
     return status;
 }
 
+static fan_status run_all(fan_run *run, const fan_items *in, bool both, work one)
+{
+    fan_status status = FAN_OK;
+    if (!in->bytes)
+        return run_shared(run, in, both, one);
+    for (size_t i = 0; i < in->count && status == FAN_OK; i++) {
+        size_t size;
+        const unsigned char *bytes = fan_items_at(in, i, &size);
+        status = fan_run_cancelled(run) ? FAN_E_CANCELLED : run_carried(run, i, bytes, size, one);
+    }
+    return status;
+}
+
 /* ---- Blocks ---------------------------------------------------------------------------------- */
+
+/* Where a block's moduli are; with `others` integers behind them where the item carries all.
+ * FAN_E_PROTOCOL: there is no such block. */
+static fan_status find_block(const material *m, size_t others, const fani_weak_pack **pack,
+                             size_t *first, size_t *count)
+{
+    uint64_t size = m->args.block_keys, all = m->first.count;
+    *pack = m->carries ? &m->carried : &m->first;
+    *first = 0;
+    *count = m->carries && m->carried.count > others ? m->carried.count - others : 0;
+    if (m->carries)
+        return *count ? FAN_OK : FAN_E_PROTOCOL;
+    if (size == 0 || m->item > all / size || m->item * size >= all)
+        return FAN_E_PROTOCOL;
+    *first = (size_t)(m->item * size);
+    *count = (size_t)(all - *first < size ? all - *first : size);
+    return FAN_OK;
+}
 
 /* Views of a block's moduli; the caller frees the array. FAN_E_PROTOCOL: there is no such block, or
  * a modulus is 0. */
-static fan_status view_block(const material *m, mpz_ptr *moduli, size_t *count)
+static fan_status view_block(const material *m, size_t others, mpz_ptr *moduli, size_t *count)
 {
-    uint64_t size = m->args.block_keys, all = m->first.count;
-    if (size == 0 || m->item > all / size || m->item * size >= all)
-        return FAN_E_PROTOCOL;
-    size_t first = (size_t)(m->item * size);
-    *count = (size_t)(all - first < size ? all - first : size);
+    const fani_weak_pack *pack;
+    size_t first;
+    fan_status status = find_block(m, others, &pack, &first, count);
+    if (status != FAN_OK)
+        return status;
     *moduli = malloc(*count * sizeof **moduli);
     if (!*moduli)
         return FAN_E_MEMORY;
     for (size_t i = 0; i < *count; i++) {
-        fani_weak_pack_view(&m->first, first + i, *moduli + i);
+        fani_weak_pack_view(pack, first + i, *moduli + i);
         if (!mpz_sgn(*moduli + i)) {
             free(*moduli);
             return FAN_E_PROTOCOL;
@@ -110,7 +163,7 @@ static fan_status product_of_block(fan_run *run, size_t i, const material *m)
     mpz_ptr moduli;
     size_t count;
     mpz_t product, sum;
-    fan_status status = view_block(m, &moduli, &count);
+    fan_status status = view_block(m, 0, &moduli, &count);
     if (status != FAN_OK)
         return status;
     mpz_inits(product, sum, NULL);
@@ -145,13 +198,15 @@ static fan_status gcds_of_block(fan_run *run, size_t i, const material *m)
     size_t count;
     mpz_t fraction = {0};
     fani_mpzs gcds = {0};
-    fan_status status = view_block(m, &moduli, &count);
+    const fani_weak_pack *fractions = m->carries ? &m->carried : &m->second;
+    fan_status status = view_block(m, 1, &moduli, &count);
     if (status != FAN_OK)
         return status;
-    if (m->item >= m->second.count) {
+    uint64_t place = m->carries ? count : m->item;
+    if (place >= fractions->count) {
         status = FAN_E_PROTOCOL;
     } else {
-        fani_weak_pack_view(&m->second, (size_t)m->item, fraction);
+        fani_weak_pack_view(fractions, (size_t)place, fraction);
         status = fani_weak_block_down(fani_multiplier_best(), moduli, count, fraction, &gcds, NULL);
     }
     if (status == FAN_OK)
@@ -168,26 +223,48 @@ static fan_status run_block(fan_run *run, fan_items in)
 
 /* ---- Above the blocks ------------------------------------------------------------------------ */
 
-static fan_status multiply_pair(fan_run *run, size_t i, const material *m)
+/* A number somewhere in a pack. */
+typedef struct limbs {
+    const mp_limb_t *at;
+    size_t size;
+} operand;
+
+static operand operand_of(const fani_weak_pack *pack, size_t i)
+{
+    return (operand){fani_weak_pack_limbs(pack, i), fani_weak_pack_size(pack, i)};
+}
+
+/* FAN_E_PROTOCOL: there is no such pair. */
+static fan_status find_pair(const material *m, operand *a, operand *b)
 {
     enum { PRODUCTS, LEFT_SUM, RIGHT_SUM, EACH };
     uint64_t pair = m->item / EACH, which = m->item % EACH;
-    if (m->first.count != m->second.count || pair >= m->first.count / 2)
+    if (m->carries ? m->carried.count != 2
+                   : m->first.count != m->second.count || pair >= m->first.count / 2)
         return FAN_E_PROTOCOL;
     size_t left = (size_t)(2 * pair), right = left + 1;
     const fani_weak_pack *of = which == PRODUCTS ? &m->first : &m->second;
-    size_t a = which == RIGHT_SUM ? right : left, b = which == RIGHT_SUM ? left : right;
-    size_t an = fani_weak_pack_size(of, a), bn = fani_weak_pack_size(&m->first, b);
-    if (!an || !bn)
-        return FAN_E_PROTOCOL;
+    *a =
+        m->carries ? operand_of(&m->carried, 0) : operand_of(of, which == RIGHT_SUM ? right : left);
+    *b = m->carries ? operand_of(&m->carried, 1)
+                    : operand_of(&m->first, which == RIGHT_SUM ? left : right);
+    return a->size && b->size ? FAN_OK : FAN_E_PROTOCOL;
+}
+
+static fan_status multiply_pair(fan_run *run, size_t i, const material *m)
+{
+    operand a, b;
+    fan_status status = find_pair(m, &a, &b);
+    if (status != FAN_OK)
+        return status;
     const fani_multiplier *multiplier = fani_multiplier_best();
-    mp_limb_t *out = malloc((an + bn) * sizeof *out);
+    size_t size = a.size + b.size;
+    mp_limb_t *out = malloc(size * sizeof *out);
     if (!out)
         return FAN_E_MEMORY;
-    fan_status status = multiplier->product(multiplier, out, fani_weak_pack_limbs(of, a), an,
-                                            fani_weak_pack_limbs(&m->first, b), bn);
+    status = multiplier->product(multiplier, out, a.at, a.size, b.at, b.size);
     if (status == FAN_OK)
-        status = fan_run_reply(run, i, out, (an + bn - !out[an + bn - 1]) * sizeof *out);
+        status = fan_run_reply(run, i, out, (size - !out[size - 1]) * sizeof *out);
     free(out);
     return status;
 }
@@ -209,25 +286,43 @@ static fan_status reply_padded(fan_run *run, size_t i, mpz_srcptr value, size_t 
     return status;
 }
 
+/* others = what node number `node` is compared with: the other node, and what is outside. */
+static fan_status find_others(const material *m, size_t node, mpz_ptr others)
+{
+    size_t count = m->first.count;
+    mpz_t sibling = {0}, outside = {0};
+    mpz_set_ui(others, 1);
+    if (count == 2) {
+        fani_weak_pack_view(&m->first, 1 - node, sibling);
+        mpz_set(others, sibling);
+    }
+    if (m->second.count == count)
+        return FAN_OK;
+    fani_weak_pack_view(&m->second, count, outside);
+    if (count == 2)
+        return fani_multiply(fani_multiplier_best(), others, sibling, outside);
+    mpz_set(others, outside);
+    return FAN_OK;
+}
+
 static fan_status root_of(fan_run *run, size_t i, const material *m)
 {
-    size_t count = m->first.count, node = (size_t)m->item;
-    mpz_t fraction, product = {0}, sum = {0}, others = {0};
-    if (count < 1 || count > 2 || m->second.count != count || m->item >= count)
+    size_t count = m->first.count, node = (size_t)m->item; /* always shared */
+    mpz_t fraction, others, product = {0}, sum = {0};
+    if (m->carries || count < 1 || count > 2 || m->second.count < count ||
+        m->second.count > count + 1 || m->item >= count)
         return FAN_E_PROTOCOL;
-    static const mp_limb_t one = 1;
-    (void)mpz_roinit_n(others, &one, 1);
-    if (count == 2)
-        fani_weak_pack_view(&m->first, 1 - node, others);
     fani_weak_pack_view(&m->first, node, product);
     fani_weak_pack_view(&m->second, node, sum);
-    if (!mpz_sgn(product) || !mpz_sgn(sum) || !mpz_sgn(others))
-        return FAN_E_PROTOCOL;
-    mpz_init(fraction);
-    fan_status status = fani_scaled_root(fani_multiplier_best(), fraction, sum, product, others);
+    mpz_inits(fraction, others, NULL);
+    fan_status status = find_others(m, node, others);
+    if (status == FAN_OK && (!mpz_sgn(product) || !mpz_sgn(sum) || !mpz_sgn(others)))
+        status = FAN_E_PROTOCOL;
+    if (status == FAN_OK)
+        status = fani_scaled_root(fani_multiplier_best(), fraction, sum, product, others);
     if (status == FAN_OK)
         status = reply_padded(run, i, fraction, fani_scaled_size(product));
-    mpz_clear(fraction);
+    mpz_clears(fraction, others, NULL);
     return status;
 }
 
@@ -236,28 +331,42 @@ static fan_status run_root(fan_run *run, fan_items in)
     return run_all(run, &in, true, root_of);
 }
 
+/* FAN_E_PROTOCOL: there is no such step. */
+static fan_status find_step(const material *m, operand *fraction, operand *sibling, size_t *size)
+{
+    size_t node = (size_t)m->item;
+    if (m->carries ? m->carried.count != 3 || fani_weak_pack_size(&m->carried, 2) != 1
+                   : m->item >= m->first.count || (node ^ 1) >= m->first.count ||
+                         node / 2 >= m->second.count)
+        return FAN_E_PROTOCOL;
+    *fraction = m->carries ? operand_of(&m->carried, 0) : operand_of(&m->second, node / 2);
+    *sibling = m->carries ? operand_of(&m->carried, 1) : operand_of(&m->first, node ^ 1);
+    uint64_t limbs =
+        m->carries ? *fani_weak_pack_limbs(&m->carried, 2) : fani_weak_pack_size(&m->first, node);
+    /* A product has as many limbs as its factors, or one less. */
+    uint64_t parent = fraction->size - 1, both = limbs + sibling->size;
+    *size = (size_t)limbs;
+    return fraction->size && limbs && limbs <= parent && sibling->size &&
+                   (parent == both || parent + 1 == both)
+               ? FAN_OK
+               : FAN_E_PROTOCOL;
+}
+
 static fan_status step_to(fan_run *run, size_t i, const material *m)
 {
-    size_t node = (size_t)m->item, parent = node / 2, sibling = node ^ 1;
-    if (m->item >= m->first.count || sibling >= m->first.count || parent >= m->second.count)
-        return FAN_E_PROTOCOL;
-    size_t size = fani_weak_pack_size(&m->first, node),
-           sibling_size = fani_weak_pack_size(&m->first, sibling),
-           parent_size = fani_weak_pack_size(&m->second, parent) - 1;
-    /* A product has as many limbs as its factors, or one less. */
-    if (!size || !sibling_size ||
-        (parent_size != size + sibling_size && parent_size + 1 != size + sibling_size))
-        return FAN_E_PROTOCOL;
+    operand fraction, sibling;
+    size_t size;
+    fan_status status = find_step(m, &fraction, &sibling, &size);
+    if (status != FAN_OK)
+        return status;
     fani_limbs scratch = {0};
     mp_limb_t *out = malloc((size + 1) * sizeof *out);
-    fan_status status =
-        out ? fani_scaled_step(fani_multiplier_best(), &scratch,
-                               fani_weak_pack_limbs(&m->second, parent), parent_size,
-                               fani_weak_pack_limbs(&m->first, sibling), sibling_size, out, size)
-            : FAN_E_MEMORY;
+    status = out ? fani_scaled_step(fani_multiplier_best(), &scratch, fraction.at,
+                                    fraction.size - 1, sibling.at, sibling.size, out, size)
+                 : FAN_E_MEMORY;
+    fani_limbs_free(&scratch);
     if (status == FAN_OK)
         status = fan_run_reply(run, i, out, (size + 1) * sizeof *out);
-    fani_limbs_free(&scratch);
     free(out);
     return status;
 }
@@ -268,10 +377,10 @@ static fan_status run_step(fan_run *run, fan_items in)
 }
 
 const fan_task fani_task_weakkeys_product = {
-    .name = "weakkeys.product", .version = 2, .run = run_product};
+    .name = "weakkeys.product", .version = 3, .run = run_product};
 const fan_task fani_task_weakkeys_multiply = {
-    .name = "weakkeys.multiply", .version = 2, .run = run_multiply};
-const fan_task fani_task_weakkeys_root = {.name = "weakkeys.root", .version = 1, .run = run_root};
-const fan_task fani_task_weakkeys_step = {.name = "weakkeys.step", .version = 1, .run = run_step};
+    .name = "weakkeys.multiply", .version = 3, .run = run_multiply};
+const fan_task fani_task_weakkeys_root = {.name = "weakkeys.root", .version = 2, .run = run_root};
+const fan_task fani_task_weakkeys_step = {.name = "weakkeys.step", .version = 2, .run = run_step};
 const fan_task fani_task_weakkeys_block = {
-    .name = "weakkeys.block", .version = 2, .run = run_block};
+    .name = "weakkeys.block", .version = 3, .run = run_block};

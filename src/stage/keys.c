@@ -3,7 +3,7 @@
 #include "base/error.h"
 #include "keys_base64.h"
 #include "keys_dns.h"
-#include "keys_json.h"
+#include "keys_gather.h"
 #include "keys_pgp.h"
 #include "keys_scan.h"
 #include "keys_ssh.h"
@@ -29,20 +29,6 @@ static bool is_blank(char c)
 static bool has_zero(const fani_key_scanner *s)
 {
     return memchr(s->text, '\0', s->text_size) != NULL;
-}
-
-static bool is_broken(const fani_key_scanner *s)
-{
-    return s->text_cut || has_zero(s);
-}
-
-static fan_status report_broken(const fani_key_scanner *s)
-{
-    if (!s->text_cut)
-        return fani_rsa_key_report(&s->source, s->line, 0, FANI_RSA_KEY_UNREADABLE,
-                                   "a line with a zero byte");
-    return fani_rsa_key_report(&s->source, s->line, 0, FANI_RSA_KEY_UNREADABLE,
-                               "a line of more than %d bytes", FANI_KEY_LINE_BYTES);
 }
 
 /* So many lines are none of a list of moduli: the file is text of another kind, in which keys may
@@ -83,7 +69,7 @@ static fan_status take_number(fani_key_scanner *s)
         return FAN_OK;
     }
     if (s->text_cut && !comment)
-        return report_broken(s);
+        return fani_key_report_broken(s);
     if (!sound && ++s->strangers == STRANGERS && s->source.counts->keys == s->keys_before)
         return give_up_lines(s);
     s->text[to] = '\0';
@@ -97,13 +83,7 @@ static fan_status take_number(fani_key_scanner *s)
 /* Adds the line to the block. */
 static void gather(fani_key_scanner *s, const char *text, size_t size)
 {
-    if (s->text_cut || size + 1 > FANI_KEY_BLOCK_BYTES - s->block_size) {
-        s->block_cut = true;
-        return;
-    }
-    memcpy(s->block + s->block_size, text, size);
-    s->block_size += size;
-    s->block[s->block_size++] = '\n';
+    s->block_cut = s->text_cut || !fani_key_gather(s, text, size) || s->block_cut;
 }
 
 static fan_status report_unended(fani_key_scanner *s)
@@ -111,8 +91,9 @@ static fan_status report_unended(fani_key_scanner *s)
     uint64_t line = s->block_line;
     s->block_line = 0;
     return fani_rsa_key_report(&s->source, line, 0, FANI_RSA_KEY_UNREADABLE,
-                               s->in_record ? "a zone record whose brackets are not closed"
-                                            : "a PEM block without its END line");
+                               s->block_kind == FANI_KEY_BLOCK_ZONE
+                                   ? "a zone record whose brackets are not closed"
+                                   : "a PEM block without its END line");
 }
 
 static fan_status finish_block(fani_key_scanner *s)
@@ -126,14 +107,11 @@ static fan_status finish_block(fani_key_scanner *s)
 }
 
 /* A BEGIN inside a block starts anew: the block before it has lost its end. */
-static fan_status begin_block(fani_key_scanner *s)
+static fan_status begin_block(fani_key_scanner *s, fani_key_block kind)
 {
     fan_status status = s->block_line ? report_unended(s) : FAN_OK;
     s->is_text = true;
-    s->in_record = false;
-    s->block_line = s->line;
-    s->block_size = 0;
-    s->block_cut = s->block_zero = false;
+    fani_key_begin_block(s, kind);
     return status;
 }
 
@@ -252,8 +230,7 @@ static fan_status gather_record(fani_key_scanner *s)
 
 static fan_status begin_record(fani_key_scanner *s)
 {
-    fan_status status = begin_block(s);
-    s->in_record = true;
+    fan_status status = begin_block(s, FANI_KEY_BLOCK_ZONE);
     s->depth = 0;
     return status ? status : gather_record(s);
 }
@@ -273,14 +250,13 @@ static fan_status take_entry(fani_key_scanner *s, char *text)
     if (s->columns.modulus || (first && fani_rsa_key_is_header(s->text, &s->columns))) {
         if (first)
             return FAN_OK;
-        return is_broken(s) ? report_broken(s)
-                            : fani_rsa_key_row(&s->source, s->line, s->text, &s->columns);
+        return fani_key_take_row(s);
     }
-    if (*text == '{')
-        return is_broken(s) ? report_broken(s)
-                            : fani_rsa_key_json(&s->source, s->line, s->text, s->text_size);
+    if (fani_key_is_json(s, text))
+        return fani_key_take_json(s);
     if (fani_rsa_key_is_ssh(text))
-        return is_broken(s) ? report_broken(s) : fani_rsa_key_ssh(&s->source, s->line, text);
+        return fani_key_is_broken(s) ? fani_key_report_broken(s)
+                                     : fani_rsa_key_ssh(&s->source, s->line, text);
     if (fani_rsa_key_is_dns(s->text))
         return begin_record(s);
     return take_number(s);
@@ -293,7 +269,7 @@ static fan_status take_begin(fani_key_scanner *s, const char *text, size_t size)
         s->is_text = true;
         return FAN_OK;
     }
-    fan_status status = begin_block(s);
+    fan_status status = begin_block(s, FANI_KEY_BLOCK_PEM);
     if (!status && starts_with(text, "-----BEGIN PGP PUBLIC KEY BLOCK"))
         return read_armor(s);
     gather(s, text, size);
@@ -308,11 +284,13 @@ static fan_status take_line(fani_key_scanner *s)
     size_t size = s->text_size - (size_t)(text - s->text);
     while (size > 0 && is_blank(text[size - 1]))
         size--;
+    if (s->block_line && s->block_kind >= FANI_KEY_BLOCK_ROW)
+        return fani_key_take_more(s);
     if (starts_with(text, "-----BEGIN "))
         return take_begin(s, text, size);
     if (!s->block_line)
         return take_entry(s, text);
-    if (s->in_record)
+    if (s->block_kind == FANI_KEY_BLOCK_ZONE)
         return gather_record(s);
     gather(s, text, size);
     return starts_with(text, "-----END ") ? finish_block(s) : FAN_OK;
@@ -334,10 +312,13 @@ static fan_status read_lines(fani_key_scanner *s)
     s->is_text = is_text_with_keys(s);
     s->line = 0;
     s->keys_before = s->source.counts->keys;
-    while (!status && fani_key_next_line(s))
-        status = take_line(s);
-    if (!status && s->block_line && !s->read_errno)
-        status = report_unended(s);
+    do {
+        while (!status && fani_key_next_line(s))
+            status = take_line(s);
+        if (!status && s->block_line && !s->read_errno)
+            status =
+                s->block_kind >= FANI_KEY_BLOCK_ROW ? fani_key_take_alone(s) : report_unended(s);
+    } while (!status && s->again_at < s->again_end);
     return status;
 }
 
@@ -431,6 +412,9 @@ static fan_status read_entries(fani_key_scanner *s)
         fani_pgp_stream stream = {.take = take_binary, .user = s, .line = 1};
         return fani_rsa_key_pgp(&s->source, &stream);
     }
+    if (held >= 2 && (!memcmp(front, "\xff\xfe", 2) || !memcmp(front, "\xfe\xff", 2)))
+        return fani_rsa_key_report(&s->source, 1, 0, FANI_RSA_KEY_UNREADABLE,
+                                   "text in UTF-16; in UTF-8 it can be read");
     return is_foreign(front, held) ? report_foreign(s, front) : read_lines(s);
 }
 
@@ -464,6 +448,7 @@ fan_status fani_rsa_keys_read_stream(FILE *stream, const char *name,
     free(s.window);
     free(s.text);
     free(s.block);
+    free(s.again);
     return status;
 }
 

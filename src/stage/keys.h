@@ -36,10 +36,10 @@ typedef struct fani_rsa_key {
     const unsigned char *exponent;
     bool has_exponent; /* false: not known, as of plain numbers */
     size_t exponent_size;
-    const char *id; /* the name that the entry gives, without control characters, or "": of
-                       certificates and requests the subject's common name, of OpenSSH keys the
-                       comment or the hosts, of OpenPGP keys the fingerprint (or key id), of zone
-                       records name+algorithm+tag, of records their id */
+    const char *id; /* the name that the entry gives, of any characters, or "": of certificates and
+                       requests the subject's common name, of OpenSSH keys the comment or the hosts,
+                       of OpenPGP keys the fingerprint (or key id), of zone records
+                       name+algorithm+tag, of records their id */
 } fani_rsa_key;
 
 typedef enum fani_rsa_key_fault {
@@ -79,8 +79,9 @@ typedef struct fani_rsa_key_reader {
  * bytes. All else is lines, of any of these kinds:
  *   - PEM blocks: certificates, requests, public keys, OpenPGP keyrings in armor;
  *   - OpenSSH keys; DNSKEY, CDNSKEY and KEY records, also over several lines in brackets;
- *   - JSON objects (keys_json.h);
- *   - a table whose first line names a column `modulus` or `n`, and perhaps `id` and `exponent`;
+ *   - JSON objects, arrays of them (keys_json.h);
+ *   - a table whose first line names a column `modulus` or `n`, and perhaps `id` and `exponent`
+ *     (keys_csv.h);
  *   - a modulus a line; blank lines and #-comments are ignored, CRLF and a byte order mark
  * accepted. In a file with PEM blocks or zone records what else there is is text and ignored, but
  * for numbers with 0x before them or of more than 128 digits. Data that is no text at all is one

@@ -30,7 +30,7 @@ static void entry_free(entry *e)
     free(e->id);
 }
 
-/* Control characters would break reports and records: each becomes '?'. */
+/* Control characters would break reports: each becomes '?'. */
 static void clean(char *text)
 {
     for (; *text; text++)
@@ -77,12 +77,7 @@ static void skip_zeros(const unsigned char **bytes, size_t *size)
 
 fan_status fani_rsa_key_raw(const fani_rsa_key_source *source, uint64_t line, fani_rsa_key key)
 {
-    char *id = strdup(key.id ? key.id : "");
-    if (!id)
-        return fani_error_set(source->error, FAN_E_MEMORY, "no memory for a key of %s",
-                              source->name);
-    clean(id);
-    key.id = id;
+    key.id = key.id ? key.id : "";
     key.file = source->name;
     key.line = line;
     key.has_exponent = key.exponent != NULL;
@@ -91,17 +86,12 @@ fan_status fani_rsa_key_raw(const fani_rsa_key_source *source, uint64_t line, fa
     key.bits = 8 * key.modulus_size;
     for (unsigned top = key.modulus_size ? *key.modulus : 0x80; top < 0x80; top <<= 1)
         key.bits--;
-    fan_status status;
-    if (key.bits > FANI_RSA_KEYS_MAX_BITS) {
-        status = fani_rsa_key_report(source, line, 0, FANI_RSA_KEY_UNREADABLE,
-                                     "a modulus of %zu bits; at most %d are read", key.bits,
-                                     FANI_RSA_KEYS_MAX_BITS);
-    } else {
-        source->counts->keys++;
-        status = source->reader->key(source->reader->context, &key, source->error);
-    }
-    free(id);
-    return status;
+    if (key.bits > FANI_RSA_KEYS_MAX_BITS)
+        return fani_rsa_key_report(source, line, 0, FANI_RSA_KEY_UNREADABLE,
+                                   "a modulus of %zu bits; at most %d are read", key.bits,
+                                   FANI_RSA_KEYS_MAX_BITS);
+    source->counts->keys++;
+    return source->reader->key(source->reader->context, &key, source->error);
 }
 
 /* exponent: NULL where not known. id: NULL for none. */
@@ -434,16 +424,22 @@ fan_status fani_rsa_key_written(const fani_rsa_key_source *source, uint64_t line
     return deliver_digits(source, line, text, digits, base);
 }
 
-bool fani_rsa_key_fingerprint(const unsigned char *packet, size_t size,
-                              unsigned char hash[static 20])
+size_t fani_rsa_key_fingerprint(const unsigned char *packet, size_t size,
+                                unsigned char hash[static FANI_KEY_FINGERPRINT_BYTES])
 {
-    const unsigned char head[3] = {0x99, (unsigned char)(size >> 8), (unsigned char)size};
+    bool old = packet[0] == 4;
+    unsigned char head[5] = {(unsigned char)(0x95 + packet[0])};
+    size_t head_size = old ? 3 : 5;
+    unsigned hash_size = 0;
+    for (size_t i = 1; i < head_size; i++)
+        head[i] = (unsigned char)(size >> 8 * (head_size - 1 - i));
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     ERR_set_mark();
-    bool made = context && EVP_DigestInit_ex(context, EVP_sha1(), NULL) &&
-                EVP_DigestUpdate(context, head, sizeof head) &&
-                EVP_DigestUpdate(context, packet, size) && EVP_DigestFinal_ex(context, hash, NULL);
+    bool made = context && EVP_DigestInit_ex(context, old ? EVP_sha1() : EVP_sha256(), NULL) &&
+                EVP_DigestUpdate(context, head, head_size) &&
+                EVP_DigestUpdate(context, packet, size) &&
+                EVP_DigestFinal_ex(context, hash, &hash_size);
     EVP_MD_CTX_free(context);
     ERR_pop_to_mark();
-    return made;
+    return made ? hash_size : 0;
 }

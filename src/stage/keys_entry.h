@@ -53,8 +53,12 @@ size_t fani_rsa_key_bad_digit(const char *text, size_t size, const char **digits
 fan_status fani_rsa_key_written(const fani_rsa_key_source *source, uint64_t line,
                                 const fani_rsa_key_text *text);
 
-/* The fingerprint of an OpenPGP key packet of version 4; false: libcrypto has no SHA-1. */
-bool fani_rsa_key_fingerprint(const unsigned char *packet, size_t size,
-                              unsigned char hash[static 20]);
+/* The most bytes that a fingerprint has. */
+#define FANI_KEY_FINGERPRINT_BYTES 32
+
+/* The fingerprint of an OpenPGP key packet of version 4, 5 or 6: returns its size, 20 or 32 bytes;
+ * 0: libcrypto does not have the hash. */
+size_t fani_rsa_key_fingerprint(const unsigned char *packet, size_t size,
+                                unsigned char hash[static FANI_KEY_FINGERPRINT_BYTES]);
 
 #endif

@@ -106,7 +106,7 @@ bool fani_rsa_key_is_pgp(const unsigned char *bytes, size_t size)
         header = bytes[1] < 192 ? 2 : bytes[1] == 255 ? 6 : 3;
     else if ((bytes[0] & 0xfc) != (0x80 | TAG_PUBLIC_KEY << 2))
         return false;
-    return bytes[header] >= 2 && bytes[header] <= 6;
+    return bytes[header] >= 2 && bytes[header] <= 8; /* control characters: no text has them */
 }
 
 /* ---- Keys ------------------------------------------------------------------------------------ */
@@ -146,36 +146,55 @@ static void add_hex(char *text, const unsigned char *bytes, size_t size)
 }
 
 /* What gpg calls the key: from version 4 on the fingerprint, before that the modulus's end. */
-static void name_key(char id[static 41], const unsigned char *packet, size_t size,
-                     const fani_rsa_key *key)
+static void name_key(char id[static 2 * FANI_KEY_FINGERPRINT_BYTES + 1],
+                     const unsigned char *packet, size_t size, const fani_rsa_key *key)
 {
-    unsigned char hash[20];
+    unsigned char hash[FANI_KEY_FINGERPRINT_BYTES];
     id[0] = '\0';
-    if (packet[0] < 4 && key->modulus_size >= 8)
+    size_t hash_size = packet[0] >= 4 ? fani_rsa_key_fingerprint(packet, size, hash) : 0;
+    if (hash_size)
+        add_hex(id, hash, hash_size);
+    else if (packet[0] < 4 && key->modulus_size >= 8)
         add_hex(id, key->modulus + key->modulus_size - 8, 8);
-    else if (packet[0] == 4 && fani_rsa_key_fingerprint(packet, size, hash))
-        add_hex(id, hash, sizeof hash);
+}
+
+/* What stands before the numbers: version, time, days in old ones, algorithm; since version 5 also
+ * how many bytes the numbers have. */
+static size_t head_size(unsigned version)
+{
+    return version < 4 ? 8 : version == 4 ? 6 : 10;
+}
+
+/* Whether the numbers have as many bytes as the packet says they have. */
+static bool is_counted(const unsigned char *packet, size_t size)
+{
+    if (packet[0] < 5)
+        return true;
+    size_t said =
+        (size_t)packet[6] << 24 | (size_t)packet[7] << 16 | (size_t)packet[8] << 8 | packet[9];
+    return said == size - head_size(packet[0]);
 }
 
 /* `packet`: a whole key packet's body, at least its first byte. */
 static fan_status deliver_packet(const fani_rsa_key_source *source, uint64_t line, uint64_t offset,
                                  const unsigned char *packet, size_t size)
 {
-    char id[41];
-    size_t head = packet[0] < 4 ? 8 : 6; /* version, time, days in old ones, algorithm */
+    char id[2 * FANI_KEY_FINGERPRINT_BYTES + 1];
+    size_t head = head_size(packet[0]), algorithm_at = packet[0] < 4 ? 7 : 5;
     fani_rsa_key key = {.form = FANI_RSA_KEY_OPENPGP, .id = id};
-    if (packet[0] < 2 || packet[0] > 4)
+    if (packet[0] < 2 || packet[0] > 6)
         return fani_rsa_key_report(
             source, line, 0, FANI_RSA_KEY_UNREADABLE,
-            "an OpenPGP key of version %u at byte %" PRIu64 "; 2 to 4 are read", packet[0], offset);
-    unsigned algorithm = size >= head ? packet[head - 1] : 1;
+            "an OpenPGP key of version %u at byte %" PRIu64 "; 2 to 6 are read", packet[0], offset);
+    unsigned algorithm = size > algorithm_at ? packet[algorithm_at] : 1;
     if (algorithm < 1 || algorithm > 3)
         return fani_rsa_key_report(source, line, 0, FANI_RSA_KEY_NOT_RSA,
                                    "not an RSA key: OpenPGP algorithm %u (%s)", algorithm,
                                    algorithm_name(algorithm));
     const unsigned char *at = packet + head;
     size_t left = size > head ? size - head : 0;
-    if (!take_mpi(&at, &left, &key.modulus, &key.modulus_size) ||
+    if (size < head || !is_counted(packet, size) ||
+        !take_mpi(&at, &left, &key.modulus, &key.modulus_size) ||
         !take_mpi(&at, &left, &key.exponent, &key.exponent_size) || left)
         return fani_rsa_key_report(source, line, 0, FANI_RSA_KEY_UNREADABLE,
                                    "a malformed OpenPGP key at byte %" PRIu64, offset);

@@ -1,4 +1,5 @@
-/* OpenPGP keyrings (RFC 4880): RSA keys and subkeys of versions 2 to 4. */
+/* OpenPGP keyrings: RSA keys and subkeys of versions 2 to 4 (RFC 4880), 5 (LibrePGP) and 6 (RFC
+ * 9580). */
 #ifndef FANI_STAGE_KEYS_PGP_H
 #define FANI_STAGE_KEYS_PGP_H
 

@@ -456,13 +456,14 @@ static fan_status made_item(fani_reader *r, fani_reader_input *in)
     return status;
 }
 
-/* Opens the current input. One that can't be opened becomes an item with a flaw. */
+/* Opens the current input, without waiting for a pipe's writer: reading does, which sees a stop.
+ * One that can't be opened becomes an item with a flaw. */
 static fan_status open_input(fani_reader *r)
 {
     fani_reader_input *in = &r->inputs[r->current];
     struct stat info;
     while (in->fd < 0) {
-        in->fd = open(in->path ? in->path : in->name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        in->fd = open(in->path ? in->path : in->name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         if (in->fd < 0 && errno != EINTR) {
             in->open_errno = errno;
             size_t size = r->options.unit == FANI_UNIT_RECORD ? 4 : 3;

@@ -726,3 +726,32 @@ CONTRACT(gang_ends_when_its_executor_is_abandoned)
     if (executor)
         abandon(executor);
 }
+
+static bool at_third_call(void *user)
+{
+    return ++*(int *)user >= 3;
+}
+
+/* Each executor has gangs after it as before. */
+static void stop_gang(fan_executor *executor, size_t most, ends *e)
+{
+    int asked = 0;
+    const gang_input input = {.play = GANG_POLL};
+    forget(e);
+    e->members = most;
+    e->status = fan_gang_until(executor, &task_gang, most, &input, sizeof input, at_third_call,
+                               &asked, fan_sink_callback(keep, e), &e->error);
+    EXPECT_I64(e->status, FAN_E_CANCELLED);
+    EXPECT_CONTAINS(e->error.text, "stopped");
+    EXPECT_I64(asked, 3);
+    EXPECT_U64(e->seen, most);
+    for (size_t i = 0; i < e->seen; i++)
+        EXPECT_TRUE(e->kinds[i] != FAN_OUTCOME_OK);
+    run(executor, most, GANG_WHO, 1, e);
+    (void)all_replied(e, sizeof(gang_who));
+}
+
+CONTRACT(gang_ends_when_its_caller_wants_it)
+{
+    with_gangs(target, 2, stop_gang);
+}

@@ -93,14 +93,14 @@ static char *digits_line(size_t count, char digit, const char *rest)
 FAN_TEST(keys, sizes_up_to_the_limit)
 {
     char *fits = digits_line(16384, 'f', "\n7\n"), *above = digits_line(16385, '1', "\n7\n");
-    char *huge = digits_line(300000, '1', "\n7\n"), *decimal = digits_line(19728, '9', "\n7\n");
+    char *huge = digits_line(1200000, '1', "\n7\n"), *decimal = digits_line(19728, '9', "\n7\n");
     keys_reading r = {0};
     EXPECT_I64(keys_read_bytes(&r, fits, strlen(fits), 16), FAN_OK);
     ASSERT_U64(r.moduli.count, 2);
     EXPECT_U64(mpz_sizeinbase(r.moduli.values, 2), 65536);
     keys_reading_free(&r);
     keys_expect_log(above, 16, "1:1:a modulus of more than 65536 bits\n2:3:7:0:\n");
-    keys_expect_log(huge, 16, "1:0:a line of more than 65536 bytes\n2:3:7:0:\n");
+    keys_expect_log(huge, 16, "1:0:a line of more than 1048576 bytes\n2:3:7:0:\n");
     r = (keys_reading){0};
     EXPECT_I64(keys_read_bytes(&r, decimal, strlen(decimal), 10), FAN_OK);
     ASSERT_U64(r.moduli.count, 2);
@@ -209,13 +209,13 @@ FAN_TEST(keys, a_block_too_large_is_skipped)
     size_t length;
     FILE *out = open_memstream(&text, &length);
     fputs("-----BEGIN CERTIFICATE-----\n", out);
-    for (int i = 0; i < 30000; i++)
+    for (int i = 0; i < 40000; i++)
         fprintf(out, "%064d\n", 0);
     fprintf(out, "-----END CERTIFICATE-----\n%s", good);
     fclose(out);
     keys_reading r = {0};
     EXPECT_I64(keys_read_bytes(&r, text, length, 16), FAN_OK);
-    EXPECT_TRUE(!strncmp(r.log, "1:0:a PEM block too large to read\n30003:1024:", 45));
+    EXPECT_TRUE(!strncmp(r.log, "1:0:a PEM block too large to read\n40003:1024:", 45));
     EXPECT_U64(r.counts.keys + r.counts.unreadable, 2);
     keys_reading_free(&r);
     free(text);
@@ -249,7 +249,7 @@ FAN_TEST(keys, der_objects_one_after_another)
     keys_reading_free(&r);
     r = (keys_reading){0};
     EXPECT_I64(keys_read_bytes(&r, "\x30\x84\x7f\xff\xff\xff\x02", 7, 16), FAN_OK);
-    EXPECT_CONTAINS(r.log, "at most 1048576 are read");
+    EXPECT_CONTAINS(r.log, "at most 2097152 are read");
     keys_reading_free(&r);
     free(all);
 }

@@ -2,6 +2,8 @@
  * byte by byte as the RFCs say, and as other tools say where these are installed. */
 #include "keys_kit.h"
 
+#include "stage/keys_entry.h"
+
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -136,8 +138,13 @@ static void make_pgp_key(bytes *b, unsigned version, unsigned algorithm, uint64_
     if (version < 4)
         add_number(b, 0, 2);
     add_number(b, algorithm, 1);
+    size_t count_at = b->size;
+    if (version >= 5)
+        add_number(b, 0, 4);
     add_mpi(b, modulus);
     add_mpi(b, 17);
+    if (version >= 5)
+        b->at[count_at + 3] = (unsigned char)(b->size - count_at - 4);
 }
 
 /* A packet with one of the headers there are: how many bytes its length has, the new format from
@@ -195,7 +202,8 @@ FAN_TEST(keys_forms, openpgp_keys_that_give_none)
     } cases[] = {
         {4, 17, "1:0:not an RSA key: OpenPGP algorithm 17 (DSA)\n1:8:FB:17:"},
         {4, 22, "1:0:not an RSA key: OpenPGP algorithm 22 (EdDSA)\n1:8:FB:17:"},
-        {6, 27, "1:0:an OpenPGP key of version 6 at byte 0; 2 to 4 are read\n1:8:FB:17:"},
+        {6, 27, "1:0:not an RSA key: OpenPGP algorithm 27 (Ed25519)\n1:8:FB:17:"},
+        {7, 1, "1:0:an OpenPGP key of version 7 at byte 0; 2 to 6 are read\n1:8:FB:17:"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         bytes all = {0}, key;
@@ -208,6 +216,59 @@ FAN_TEST(keys_forms, openpgp_keys_that_give_none)
         EXPECT_TRUE(!strncmp(r.log, cases[i].log, strlen(cases[i].log)));
         keys_reading_free(&r);
     }
+}
+
+/* Since version 5 the fingerprint is by SHA-256 and there is a count before the numbers. */
+FAN_TEST(keys_forms, openpgp_keys_of_versions_5_and_6)
+{
+    static const struct {
+        unsigned version;
+        unsigned char mark;
+    } cases[] = {{5, 0x9a}, {6, 0x9b}};
+    for (size_t i = 0; i < 2; i++) {
+        bytes all = {0}, key, hashed = {0};
+        unsigned char hash[32];
+        char want[256] = "1:64:C0FFEE0123456789:17:";
+        make_pgp_key(&key, cases[i].version, 1, 0xc0ffee0123456789u);
+        add(&hashed, &cases[i].mark, 1);
+        add_string(&hashed, key.at, key.size);
+        EXPECT_TRUE(EVP_Digest(hashed.at, hashed.size, hash, NULL, EVP_sha256(), NULL) == 1);
+        for (size_t k = 0; k < sizeof hash; k++)
+            snprintf(want + strlen(want), 3, "%02X", hash[k]);
+        add_packet(&all, 6, &key, 4);
+        key.at[9]++; /* more bytes than there are */
+        add_packet(&all, 14, &key, 6);
+        key.at[9] = 0;
+        add_packet(&all, 14, &key, 1);
+        key.size = 9;
+        add_packet(&all, 14, &key, 0);
+        size_t at = strlen(want);
+        keys_reading r = {0};
+        EXPECT_I64(keys_read_bytes(&r, all.at, all.size, 16), FAN_OK);
+        snprintf(want + at, sizeof want - at,
+                 "\n1:0:a malformed OpenPGP key at byte %zu\n"
+                 "1:0:a malformed OpenPGP key at byte %zu\n"
+                 "1:0:a malformed OpenPGP key at byte %zu\n",
+                 (size_t)25, (size_t)51, (size_t)77);
+        EXPECT_STR(r.log, want);
+        keys_reading_free(&r);
+    }
+}
+
+/* A key as others have made it: the sample certificate of version 6 in RFC 9580, appendix A.3. */
+FAN_TEST(keys_forms, the_fingerprint_of_the_sample_key_of_version_6)
+{
+    static const unsigned char packet[] = {
+        0x06, 0x63, 0x87, 0x7f, 0xe3, 0x1b, 0x00, 0x00, 0x00, 0x20, 0xf9, 0x4d, 0xa7, 0xbb,
+        0x48, 0xd6, 0x0a, 0x61, 0xe5, 0x67, 0x70, 0x6a, 0x65, 0x87, 0xd0, 0x33, 0x19, 0x99,
+        0xbb, 0x9d, 0x89, 0x1a, 0x08, 0x24, 0x2e, 0xad, 0x84, 0x54, 0x3d, 0xf8, 0x95, 0xa3};
+    static const unsigned char want[32] = {0xcb, 0x18, 0x6c, 0x4f, 0x06, 0x09, 0xa6, 0x97,
+                                           0xe4, 0xd5, 0x2d, 0xfa, 0x6c, 0x72, 0x2b, 0x0c,
+                                           0x1f, 0x1e, 0x27, 0xc1, 0x8a, 0x56, 0x70, 0x8f,
+                                           0x65, 0x25, 0xec, 0x27, 0xba, 0xd9, 0xac, 0xc9};
+    unsigned char hash[FANI_KEY_FINGERPRINT_BYTES];
+    ASSERT_U64(fani_rsa_key_fingerprint(packet, sizeof packet, hash), sizeof want);
+    EXPECT_TRUE(!memcmp(hash, want, sizeof want));
 }
 
 FAN_TEST(keys_forms, damaged_keyrings)
@@ -302,13 +363,13 @@ FAN_TEST(keys_forms, damaged_armor)
 /* What a line is cut to must not be taken for all of it: the packets behind would be other ones. */
 FAN_TEST(keys_forms, armor_in_lines_that_are_too_long)
 {
-    enum { LINE = 65536, EXTRA = 12 };
+    enum { LINE = 1048576, EXTRA = 12 };
     static const char begin[] = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n";
     static const char end[] = "\n-----END PGP PUBLIC KEY BLOCK-----\n";
     char *text = calloc(1, LINE + EXTRA + sizeof begin + sizeof end);
     memcpy(text, begin, sizeof begin);
     memset(text + sizeof begin - 1, 'A', LINE + EXTRA);
-    memcpy(text + sizeof begin - 1, "tb/9", 4); /* a packet that ends where the line is cut */
+    memcpy(text + sizeof begin - 1, "tgAL//sA", 8); /* a packet that ends where the line is cut */
     memcpy(text + sizeof begin - 1 + LINE + EXTRA, end, sizeof end);
     keys_reading r = {0};
     EXPECT_I64(keys_read_bytes(&r, text, strlen(text), 16), FAN_OK);
@@ -428,6 +489,14 @@ FAN_TEST(keys_forms, other_files_are_one_problem_or_a_few)
     }
     noise[0] = 0x7f;
     keys_reading r = {0};
+    EXPECT_I64(keys_read_bytes(&r,
+                               "\xff\xfe"
+                               "f\0\r\0\n\0",
+                               8, 16),
+               FAN_OK);
+    EXPECT_STR(r.log, "1:0:text in UTF-16; in UTF-8 it can be read\n");
+    keys_reading_free(&r);
+    r = (keys_reading){0};
     EXPECT_I64(keys_read_bytes(&r, noise, sizeof noise, 16), FAN_OK);
     EXPECT_STR(r.log, "1:0:binary data that holds no keys of a kind that is read\n");
     keys_reading_free(&r);

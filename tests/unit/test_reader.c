@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
@@ -437,6 +438,29 @@ FAN_TEST(reader, waiting_ends_by_stop)
     fani_reader_free(reader);
     close(ends[0]);
     close(ends[1]);
+}
+
+/* Opening a pipe by its name does not wait for somebody who writes to it. */
+FAN_TEST(reader, a_named_pipe_without_a_writer_ends_by_stop_too)
+{
+    char folder[] = "/tmp/fanfold-reader-XXXXXX", path[64];
+    int asked = 0;
+    fani_reader *reader;
+    fan_items items;
+    fan_error error = {0};
+    fani_reader_options options = {.stop = always, .stop_user = &asked};
+    ASSERT_TRUE(mkdtemp(folder) != NULL);
+    snprintf(path, sizeof path, "%s/pipe", folder);
+    ASSERT_I64(mkfifo(path, 0600), 0);
+    ASSERT_I64(fani_reader_new(&options, &reader), FAN_OK);
+    ASSERT_I64(fani_reader_add_file(reader, path), FAN_OK);
+    alarm(120); /* where it waits for ever, the test ends */
+    EXPECT_I64(fani_reader_pull(reader, 9, 99, true, &items, &error), FAN_E_CANCELLED);
+    alarm(0);
+    EXPECT_I64(asked, 1);
+    fani_reader_free(reader);
+    EXPECT_I64(unlink(path), 0);
+    EXPECT_I64(rmdir(folder), 0);
 }
 
 /* ---- Compressed inputs ----------------------------------------------------------------------- */

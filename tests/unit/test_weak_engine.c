@@ -100,6 +100,7 @@ FAN_TEST(weak_pack, bytes_that_are_none_are_refused)
 /* ---- The engine ------------------------------------------------------------------------------ */
 
 static const fani_weak_store nowhere;
+static const fani_weak_memory no_limit = {.workers = 1, .reply_max = UINT64_MAX};
 
 static void make_keys(fani_mpzs *list, size_t count)
 {
@@ -126,7 +127,10 @@ static void check_engine(const char *kind, unsigned workers, size_t count)
     fan_executor_options options = {.kind = kind, .workers = workers};
     ASSERT_I64(fan_executor_open(&options, &executor, NULL), FAN_OK);
     fani_job_run run = {.job = job, .executor = executor, .result = &result};
-    EXPECT_I64(fani_weak_engine_run(&run, &keys, &nowhere, &got, &error), FAN_OK);
+    EXPECT_I64(fani_weak_engine_run(
+                   &run, &keys, &(fani_weak_circumstances){.store = &nowhere, .memory = &no_limit},
+                   &got, &error),
+               FAN_OK);
     EXPECT_STR(error.text, "");
     EXPECT_I64(fani_weak_gcds(fani_multiplier_best(), keys.values, count, 0, &want, NULL), FAN_OK);
     ASSERT_U64(got.count, count);
@@ -171,7 +175,11 @@ FAN_TEST(weak_engine, a_stopped_scan_ends)
                    FAN_OK);
         fani_job_run run = {.job = job, .executor = executor, .result = &result};
         run.events = (fan_job_events){.stop = at_once, .user = &left};
-        EXPECT_I64(fani_weak_engine_run(&run, &keys, &nowhere, &gcds, NULL), FAN_E_CANCELLED);
+        EXPECT_I64(
+            fani_weak_engine_run(&run, &keys,
+                                 &(fani_weak_circumstances){.store = &nowhere, .memory = &no_limit},
+                                 &gcds, NULL),
+            FAN_E_CANCELLED);
         EXPECT_I64(fan_executor_close(executor, FAN_CLOSE_DRAIN, FAN_FOREVER), FAN_OK);
         fan_job_free(job);
         fani_mpzs_free(&keys);
@@ -229,7 +237,9 @@ static uint64_t run_until(scene *s, const fani_weak_store *store, int allowed, b
     fani_job_run run = {.job = s->job, .executor = s->executor, .result = &result};
     if (allowed >= 0)
         run.events = (fan_job_events){.stop = at_once, .user = &left};
-    fan_status status = fani_weak_engine_run(&run, &s->keys, store, &gcds, NULL);
+    fan_status status = fani_weak_engine_run(
+        &run, &s->keys, &(fani_weak_circumstances){.store = store, .memory = &no_limit}, &gcds,
+        NULL);
     *ended = status == FAN_OK;
     EXPECT_TRUE(*ended || (status == FAN_E_CANCELLED && allowed >= 0));
     if (*ended)
@@ -335,7 +345,10 @@ FAN_TEST(weak_engine, a_level_that_can_not_be_kept_ends_the_scan)
     fani_weak_store store = store_of(&s, false);
     store.base = "/proc/no/such/folder/out";
     fani_job_run run = {.job = s.job, .executor = s.executor, .result = &result};
-    EXPECT_I64(fani_weak_engine_run(&run, &s.keys, &store, &gcds, &error), FAN_E_OUTPUT);
+    EXPECT_I64(fani_weak_engine_run(
+                   &run, &s.keys, &(fani_weak_circumstances){.store = &store, .memory = &no_limit},
+                   &gcds, &error),
+               FAN_E_OUTPUT);
     EXPECT_CONTAINS(error.file, "/proc/no/such/folder/out.scan-p0");
     fani_mpzs_free(&gcds);
     end_scene(&s);

@@ -13,6 +13,8 @@
 #include "multiplier.h"
 #include "trees.h"
 
+struct fani_scaled_tree;
+
 /* The slot of an invalid key. */
 #define FANI_WEAK_INVALID SIZE_MAX
 
@@ -47,6 +49,10 @@ fan_status fani_weak_block_up(const fani_multiplier *multiplier, mpz_srcptr modu
                               mpz_ptr product, mpz_ptr sum, fan_error *error);
 fan_status fani_weak_block_down(const fani_multiplier *multiplier, mpz_srcptr moduli, size_t count,
                                 mpz_srcptr fraction, fani_mpzs *gcds, fan_error *error);
+
+/* Appends the gcd of each leaf and its cofactor, given the fraction of the tree's root.
+ * FAN_E_MEMORY, or as fani_scaled_descend. */
+fan_status fani_weak_tree_gcds(struct fani_scaled_tree *tree, mpz_srcptr fraction, fani_mpzs *gcds);
 
 /* Splits and describes what the gcds show.
  *

@@ -42,8 +42,7 @@ static fan_status collect(void *user, size_t leaf, const mp_limb_t *fraction)
     return FAN_OK;
 }
 
-/* Appends the gcd of each leaf and its cofactor. */
-static fan_status find_gcds(fani_scaled_tree *tree, mpz_srcptr fraction, fani_mpzs *gcds)
+fan_status fani_weak_tree_gcds(struct fani_scaled_tree *tree, mpz_srcptr fraction, fani_mpzs *gcds)
 {
     size_t before = gcds->count;
     fan_status status = fani_mpzs_resize(gcds, before + tree->count);
@@ -65,7 +64,7 @@ fan_status fani_weak_block_down(const fani_multiplier *multiplier, mpz_srcptr mo
     mpz_init(product);
     fan_status status = fani_scaled_build(&tree, multiplier, moduli, NULL, count, product, NULL);
     if (status == FAN_OK)
-        status = find_gcds(&tree, fraction, gcds);
+        status = fani_weak_tree_gcds(&tree, fraction, gcds);
     fani_scaled_free(&tree);
     mpz_clear(product);
     return no_memory(status, count, error);
@@ -118,7 +117,7 @@ static fan_status descend_block(void *user, size_t leaf, const mp_limb_t *fracti
     mpz_t view;
     mpz_roinit_n(view, fraction, (mp_size_t)fani_scaled_size(b->products.values + block));
     if (b->count == 2)
-        return find_gcds(&b->kept[block], view, b->gcds);
+        return fani_weak_tree_gcds(&b->kept[block], view, b->gcds);
     return fani_weak_block_down(b->multiplier, b->moduli + first, first_of(b, block + 1) - first,
                                 view, b->gcds, NULL);
 }
