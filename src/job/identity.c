@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <sys/utsname.h>
 
+#include "job/integrand_file.h"
+
 /* Keys that change how a run is done, but not what comes out. */
 static bool changes_output(fani_key key)
 {
@@ -110,6 +112,23 @@ static fan_status add_machine(fani_identity *identity, const fan_job *job)
                                                                    : add(identity, "libm", libm);
 }
 
+/* The integrand's file is part of the job, as an expression's text is. */
+static fan_status add_integrand(fani_identity *identity, const fan_job *job)
+{
+    const char *text = fani_job_text(job, FANI_KEY_INTEGRAND);
+    char *path, *symbol, *value = NULL;
+    uint64_t hash;
+    fan_status status = text ? fani_integrand_file_split(text, &path, &symbol, NULL) : FAN_OK;
+    if (!text || status != FAN_OK)
+        return status;
+    status = fani_integrand_file_hash(path, &hash, NULL);
+    if (status == FAN_OK && asprintf(&value, "%016llx", (unsigned long long)hash) < 0)
+        status = FAN_E_MEMORY;
+    free(path);
+    free(symbol);
+    return status == FAN_OK ? add(identity, "hash of the integrand", value) : status;
+}
+
 fan_status fani_identity_of(const fan_job *job, fani_identity *identity)
 {
     *identity = (fani_identity){0};
@@ -120,6 +139,8 @@ fan_status fani_identity_of(const fan_job *job, fani_identity *identity)
         if (changes_output((fani_key)i) && job->values[i].count)
             status = add(identity, fani_key_info((fani_key)i)->name,
                          join(&job->values[i], i == FANI_KEY_INPUT));
+    if (status == FAN_OK)
+        status = add_integrand(identity, job);
     if (status == FAN_OK && job->arguments.count)
         status =
             add(identity, "arguments", join(&job->arguments, !strcmp(job->kind->name, "weakkeys")));

@@ -7,14 +7,22 @@
 
 #include "base/error.h"
 #include "job/record.h"
+#include "kernel/integrate/expression.h"
 
 enum { POINTS_DEFAULT = 1000 };
 
 void fani_integral_clear(fani_integral_spec *spec)
 {
     free(spec->expression);
-    for (size_t i = 0; i < FAN_INTEGRAL_DIMENSION_MAX; i++)
+    free(spec->file);
+    free(spec->symbol);
+    for (size_t i = 0; i < FAN_INTEGRAL_DIMENSION_MAX; i++) {
         free(spec->names[i]);
+        free(spec->from[i]);
+        free(spec->to[i]);
+    }
+    for (size_t i = 0; i < FANI_INTEGRAL_PARAMETERS_MAX; i++)
+        free(spec->parameter_names[i]);
     *spec = (fani_integral_spec){0};
 }
 
@@ -32,25 +40,104 @@ static void add_caret(const char *text, fan_error *error)
     }
 }
 
-/* A bound: from..to of `text`, which is NAME=LOW:HIGH. */
-static fan_status read_bound(const char *text, const char *from, const char *to, double *value,
-                             fan_error *error)
+/* What a part of `text` may use: the variables and parameters that there are so far. */
+static fan_expression_names names_of(const fani_integral_spec *spec)
 {
-    char *bound = strndup(from, (size_t)(to - from));
-    if (!bound)
-        return fani_error_set(error, FAN_E_MEMORY, "out of memory");
-    fan_status status = fan_expression_constant(bound, value, error);
-    free(bound);
-    if (status == FAN_OK && isnan(*value)) {
-        status = fani_error_set(error, FAN_E_ARGUMENT, "a bound of '%.64s' is not a number", text);
+    return (fan_expression_names){.variables = (const char *const *)spec->names,
+                                  .variable_count = spec->dimension,
+                                  .parameters = (const char *const *)spec->parameter_names,
+                                  .parameter_count = spec->parameter_count};
+}
+
+/* Parses a part of `text`, to be one value. The error has its place in `text`, and a caret. */
+static fan_status parse_part(const char *text, const char *part, const fan_expression_names *names,
+                             fan_expression **expression, fan_error *error)
+{
+    fan_status status = fan_expression_parse(part, strlen(part), names, expression, error);
+    if (status == FAN_OK && fan_expression_outputs(*expression) != 1) {
+        fan_expression_free(*expression);
+        *expression = NULL;
+        status = fani_error_set(error, FAN_E_SYNTAX, "'%.64s': expected one value", text);
         fani_error_place(error, NULL, 1, 1);
     }
+    return status;
+}
+
+static fan_status place_part(const char *text, const char *from, fan_status status,
+                             fan_error *error)
+{
     if (status == FAN_OK || status == FAN_E_MEMORY)
         return status;
     if (error)
         error->column += (uint32_t)(from - text);
     add_caret(text, error);
     return status;
+}
+
+/* A bound: from..to of `text`, which is NAME=LOW:HIGH. *varying = its text where it depends on
+ * variables, else *value is it. */
+static fan_status read_bound(const fani_integral_spec *spec, const char *text, const char *from,
+                             const char *to, double *value, char **varying, fan_error *error)
+{
+    const fan_expression_names names = names_of(spec);
+    fan_expression *expression = NULL;
+    static const double nowhere[1];
+    const double *points[FAN_INTEGRAL_DIMENSION_MAX];
+    char *bound = strndup(from, (size_t)(to - from));
+    if (!bound)
+        return fani_error_set(error, FAN_E_MEMORY, "out of memory");
+    for (size_t d = 0; d < FAN_INTEGRAL_DIMENSION_MAX; d++)
+        points[d] = nowhere;
+    fan_status status = parse_part(text, bound, &names, &expression, error);
+    if (status == FAN_OK && fani_expression_varies(expression)) {
+        *varying = bound;
+        bound = NULL;
+        *value = 0;
+    } else if (status == FAN_OK) {
+        fan_expression_evaluate(expression, points, spec->parameters, 1, (double *[]){value});
+    }
+    fan_expression_free(expression);
+    free(bound);
+    if (status == FAN_OK && isnan(*value)) {
+        status = fani_error_set(error, FAN_E_ARGUMENT, "a bound of '%.64s' is not a number", text);
+        fani_error_place(error, NULL, 1, 1);
+    }
+    return place_part(text, from, status, error);
+}
+
+/* NAME=VALUE, an expression of the parameters before it; one that is there already gets the new
+ * value. */
+static fan_status add_parameter(fani_integral_spec *spec, const char *text, fan_error *error)
+{
+    const char *equals = strchr(text, '=');
+    if (!equals || equals == text)
+        return fani_error_set(error, FAN_E_SYNTAX, "param is '%.64s': expected NAME=VALUE", text);
+    fan_expression_names names = names_of(spec);
+    names.variable_count = 0;
+    fan_expression *expression = NULL;
+    double value = 0;
+    fan_status status = parse_part(text, equals + 1, &names, &expression, error);
+    if (status == FAN_OK)
+        fan_expression_evaluate(expression, NULL, spec->parameters, 1, (double *[]){&value});
+    fan_expression_free(expression);
+    if (status != FAN_OK)
+        return place_part(text, equals + 1, status, error);
+    char *name = strndup(text, (size_t)(equals - text));
+    if (!name)
+        return fani_error_set(error, FAN_E_MEMORY, "out of memory");
+    size_t i = 0;
+    while (i < spec->parameter_count && strcmp(spec->parameter_names[i], name) != 0)
+        i++;
+    if (i == FANI_INTEGRAL_PARAMETERS_MAX) {
+        free(name);
+        return fani_error_set(error, FAN_E_ARGUMENT, "expected at most %d parameters",
+                              FANI_INTEGRAL_PARAMETERS_MAX);
+    }
+    free(spec->parameter_names[i]);
+    spec->parameter_names[i] = name;
+    spec->parameters[i] = value;
+    spec->parameter_count += i == spec->parameter_count;
+    return FAN_OK;
 }
 
 /* The colon between the bounds: the first one outside parentheses. */
@@ -77,9 +164,11 @@ static fan_status add_range(fani_integral_spec *spec, const char *text, fan_erro
                               FAN_INTEGRAL_DIMENSION_MAX);
     if (!colon)
         return fani_error_set(error, FAN_E_SYNTAX, "over is '%.64s': expected NAME=LOW:HIGH", text);
-    status = read_bound(text, equals + 1, colon, &spec->ranges[i].from, error);
+    status =
+        read_bound(spec, text, equals + 1, colon, &spec->ranges[i].from, &spec->from[i], error);
     if (status == FAN_OK)
-        status = read_bound(text, colon + 1, text + strlen(text), &spec->ranges[i].to, error);
+        status = read_bound(spec, text, colon + 1, text + strlen(text), &spec->ranges[i].to,
+                            &spec->to[i], error);
     if (status != FAN_OK)
         return status;
     spec->names[i] = strndup(text, (size_t)(equals - text));
@@ -102,6 +191,8 @@ static fan_status set_key(fani_integral_spec *spec, fani_key key, const char *va
     switch (key) {
     case FANI_KEY_OVER:
         return add_range(spec, value, error);
+    case FANI_KEY_PARAM:
+        return add_parameter(spec, value, error);
     case FANI_KEY_RULE:
         return fan_rule_from_name(value, &spec->rule, error);
     case FANI_KEY_ORDER:
@@ -114,17 +205,28 @@ static fan_status set_key(fani_integral_spec *spec, fani_key key, const char *va
         spec->parts = count;
         return FAN_OK;
     default:
-        return fani_error_set(error, FAN_E_ARGUMENT,
-                              "%s can't stand here: expected over, rule, order, points or parts",
-                              fani_key_info(key)->name);
+        return fani_error_set(
+            error, FAN_E_ARGUMENT,
+            "%s can't stand here: expected over, param, rule, order, points or parts",
+            fani_key_info(key)->name);
     }
+}
+
+/* What is wrong with a value of the job file gets its place there. */
+static void place_in_job_file(const fan_job *job, fani_key key, size_t i, fan_error *error)
+{
+    const fani_origin *origin = fani_job_origin(job, key, i);
+    if (origin && error)
+        fani_error_place(error, job->file, origin->line,
+                         origin->column + (error->column ? error->column - 1 : 0));
 }
 
 /* Everything but the expression and the ranges, from the job. */
 static fan_status set_defaults(const fan_job *job, const char *expression, fani_integral_spec *spec,
                                fan_error *error)
 {
-    *spec = (fani_integral_spec){.rule = FAN_RULE_GAUSS, .points = POINTS_DEFAULT, .parts = 1};
+    *spec = (fani_integral_spec){
+        .rule = FAN_RULE_GAUSS, .points = POINTS_DEFAULT, .parts = 1, .isa = fani_job_isa(job)};
     spec->expression = strdup(expression);
     if (!spec->expression)
         return fani_error_set(error, FAN_E_MEMORY, "out of memory");
@@ -135,16 +237,11 @@ static fan_status set_defaults(const fan_job *job, const char *expression, fani_
         if (value)
             status = set_key(spec, keys[i], value, error);
     }
+    const fani_strings *parameters = &job->values[FANI_KEY_PARAM];
+    for (size_t i = 0; status == FAN_OK && i < parameters->count; i++)
+        if ((status = add_parameter(spec, parameters->at[i], error)) != FAN_OK)
+            place_in_job_file(job, FANI_KEY_PARAM, i, error);
     return status;
-}
-
-/* What is wrong with a value of the job file gets its place there. */
-static void place_in_job_file(const fan_job *job, fani_key key, size_t i, fan_error *error)
-{
-    const fani_origin *origin = fani_job_origin(job, key, i);
-    if (origin && error)
-        fani_error_place(error, job->file, origin->line,
-                         origin->column + (error->column ? error->column - 1 : 0));
 }
 
 static fan_status set_job_ranges(const fan_job *job, fani_integral_spec *spec, fan_error *error)
@@ -198,10 +295,20 @@ static fan_status check(const fani_integral_spec *spec, fan_error *error)
     return status;
 }
 
+static fan_status set_file(fani_integral_spec *spec, const char *text, fan_error *error)
+{
+    fan_status status = fani_integrand_file_split(text, &spec->file, &spec->symbol, error);
+    return status == FAN_OK ? fani_integrand_file_hash(spec->file, &spec->file_hash, error)
+                            : status;
+}
+
 fan_status fani_integral_from_job(const fan_job *job, const char *expression,
                                   fani_integral_spec *spec, fan_error *error)
 {
-    fan_status status = set_defaults(job, expression, spec, error);
+    const char *file = fani_job_text(job, FANI_KEY_INTEGRAND);
+    fan_status status = set_defaults(job, file ? "" : expression, spec, error);
+    if (status == FAN_OK && file)
+        status = set_file(spec, file, error);
     if (status == FAN_OK)
         status = set_job_ranges(job, spec, error);
     if (status != FAN_OK)
@@ -275,14 +382,22 @@ fan_status fani_integral_from_line(const fan_job *job, const char *line, fani_in
 
 /* ---- Flat bytes ------------------------------------------------------------------------------ */
 
+/* Behind it the texts, each with its NUL: expression, file, symbol, names, bounds from and to of
+ * each dimension, names of the parameters. An empty text is none. */
 typedef struct flat_head {
     uint32_t dimension;
     uint32_t rule;
     uint32_t order;
-    uint32_t expression_size;
+    uint32_t isa;
+    uint32_t parameter_count;
+    uint32_t unused;
     uint64_t points;
+    uint64_t file_hash;
     fan_range ranges[FAN_INTEGRAL_DIMENSION_MAX];
+    double parameters[FANI_INTEGRAL_PARAMETERS_MAX];
 } flat_head;
+
+enum { TEXTS_MAX = 3 + 3 * FAN_INTEGRAL_DIMENSION_MAX + FANI_INTEGRAL_PARAMETERS_MAX };
 
 /* Cut number i of `parts` cuts of 0..points: pieces differ by one at most. */
 static uint64_t cut_points(uint64_t points, uint64_t parts, uint64_t i)
@@ -297,67 +412,156 @@ static double cut_range(fan_range range, uint64_t parts, uint64_t i)
     return range.from + (range.to - range.from) * ((double)i / (double)parts);
 }
 
+static fan_status add_texts(fan_buffer *bytes, char *const *texts, size_t count)
+{
+    fan_status status = FAN_OK;
+    for (size_t i = 0; status == FAN_OK && i < count; i++) {
+        const char *text = texts[i] ? texts[i] : "";
+        status = fani_bytes_add(bytes, text, strlen(text) + 1);
+    }
+    return status;
+}
+
 fan_status fani_integral_encode(const fani_integral_spec *spec, uint64_t part, fan_buffer *bytes)
 {
     uint64_t parts = spec->parts;
     flat_head head = {.dimension = (uint32_t)spec->dimension,
                       .rule = spec->rule,
                       .order = spec->order,
-                      .expression_size = (uint32_t)strlen(spec->expression)};
+                      .isa = spec->isa,
+                      .parameter_count = (uint32_t)spec->parameter_count,
+                      .file_hash = spec->file_hash};
     head.points = cut_points(spec->points, parts, part + 1) - cut_points(spec->points, parts, part);
     memcpy(head.ranges, spec->ranges, sizeof head.ranges);
+    memcpy(head.parameters, spec->parameters, sizeof head.parameters);
     head.ranges[0].from = cut_range(spec->ranges[0], parts, part);
     head.ranges[0].to = cut_range(spec->ranges[0], parts, part + 1);
     bytes->size = 0;
     fan_status status = fani_bytes_add(bytes, &head, sizeof head);
     if (status == FAN_OK)
-        status = fani_bytes_add(bytes, spec->expression, head.expression_size);
-    for (size_t i = 0; status == FAN_OK && i < spec->dimension; i++)
-        status = fani_bytes_add(bytes, spec->names[i], strlen(spec->names[i]) + 1);
-    return status;
+        status = add_texts(bytes, (char *[]){spec->expression, spec->file, spec->symbol}, 3);
+    if (status == FAN_OK)
+        status = add_texts(bytes, spec->names, spec->dimension);
+    if (status == FAN_OK)
+        status = add_texts(bytes, spec->from, spec->dimension);
+    if (status == FAN_OK)
+        status = add_texts(bytes, spec->to, spec->dimension);
+    return status == FAN_OK ? add_texts(bytes, spec->parameter_names, spec->parameter_count)
+                            : status;
 }
 
-/* The names behind the expression, each with its NUL. False where they are not whole. */
-static bool read_names(const unsigned char *at, size_t size, size_t count, const char **names)
+/* The texts behind the head. False where they are not whole. */
+static bool read_texts(const unsigned char *at, size_t size, size_t count, const char **texts)
 {
     for (size_t i = 0; i < count; i++) {
         const unsigned char *end = size ? memchr(at, 0, size) : NULL;
         if (!end)
             return false;
-        names[i] = (const char *)at;
+        texts[i] = (const char *)at;
         size -= (size_t)(end - at) + 1;
         at = end + 1;
     }
-    return true;
+    return size == 0;
+}
+
+static fan_status read_flat(const unsigned char *bytes, size_t size, flat_head *head,
+                            const char **texts, fan_error *error)
+{
+    if (size < sizeof *head)
+        return fani_error_set(error, FAN_E_PROTOCOL, "an integral's bytes are too few");
+    memcpy(head, bytes, sizeof *head);
+    if (head->dimension > FAN_INTEGRAL_DIMENSION_MAX ||
+        head->parameter_count > FANI_INTEGRAL_PARAMETERS_MAX || head->isa > FANI_ISA_AVX512 ||
+        !read_texts(bytes + sizeof *head, size - sizeof *head,
+                    3 + 3 * (size_t)head->dimension + head->parameter_count, texts))
+        return fani_error_set(error, FAN_E_PROTOCOL, "an integral's bytes are malformed");
+    if (head->isa > (uint32_t)fani_isa_machine())
+        return fani_error_set(error, FAN_E_UNAVAILABLE,
+                              "this machine lacks %s, with which the run began: name --isa %s",
+                              fani_isa_name((fani_isa)head->isa),
+                              fani_isa_name(fani_isa_machine()));
+    return FAN_OK;
+}
+
+/* ---- An integral made ready ------------------------------------------------------------------ */
+
+static fan_status parse_text(const char *text, const fan_expression_names *names, fani_isa isa,
+                             fan_expression **expression, fan_error *error)
+{
+    const fan_status status = fan_expression_parse(text, strlen(text), names, expression, error);
+    if (status == FAN_OK)
+        fani_expression_use(*expression, isa);
+    return status;
+}
+
+static fan_status parse_bounds(const flat_head *head, const char *const *texts,
+                               const char *const *parameters, fani_ready_integral *ready,
+                               fan_error *error)
+{
+    const size_t dimension = head->dimension;
+    fan_expression_names names = {
+        .variables = texts + 3, .parameters = parameters, .parameter_count = head->parameter_count};
+    fan_status status = FAN_OK;
+    for (size_t d = 0; status == FAN_OK && d < dimension; d++) {
+        const char *from = texts[3 + dimension + d], *to = texts[3 + 2 * dimension + d];
+        names.variable_count = d;
+        if (*from)
+            status = parse_text(from, &names, (fani_isa)head->isa, &ready->from[d], error);
+        if (status == FAN_OK && *to)
+            status = parse_text(to, &names, (fani_isa)head->isa, &ready->to[d], error);
+    }
+    return status;
+}
+
+static fan_status make_integrand(const flat_head *head, const char *const *texts,
+                                 const char *const *parameters, fani_ready_integral *ready,
+                                 fan_error *error)
+{
+    const fan_expression_names names = {.variables = texts + 3,
+                                        .variable_count = head->dimension,
+                                        .parameters = parameters,
+                                        .parameter_count = head->parameter_count};
+    if (*texts[1])
+        return fani_integrand_file_open(texts[1], texts[2], head->file_hash, &ready->file, error);
+    return parse_text(texts[0], &names, (fani_isa)head->isa, &ready->expression, error);
+}
+
+static fan_status make_plan(const flat_head *head, fani_ready_integral *ready, fan_error *error)
+{
+    fan_bounds bounds[FAN_INTEGRAL_DIMENSION_MAX];
+    for (size_t d = 0; d < head->dimension; d++)
+        bounds[d] = (fan_bounds){ready->from[d], ready->to[d]};
+    memcpy(ready->parameters, head->parameters, sizeof ready->parameters);
+    const fan_integral integral = {.expression = ready->expression,
+                                   .batch = ready->file.batch,
+                                   .scalar = ready->file.scalar,
+                                   .components = ready->file.components,
+                                   .context = ready->parameters,
+                                   .parameters = ready->parameters,
+                                   .dimension = head->dimension,
+                                   .ranges = head->ranges,
+                                   .bounds = bounds,
+                                   .points = head->points,
+                                   .rule = (fan_rule)head->rule,
+                                   .order = head->order};
+    return fan_integral_plan_make(&integral, &ready->plan, error);
 }
 
 fan_status fani_integral_ready(const unsigned char *bytes, size_t size, fani_ready_integral *ready,
                                fan_error *error)
 {
     flat_head head;
-    const char *names[FAN_INTEGRAL_DIMENSION_MAX];
+    const char *texts[TEXTS_MAX];
     *ready = (fani_ready_integral){0};
-    if (size < sizeof head)
-        return fani_error_set(error, FAN_E_PROTOCOL, "an integral's bytes are too few");
-    memcpy(&head, bytes, sizeof head);
-    const unsigned char *text = bytes + sizeof head;
-    size -= sizeof head;
-    if (head.dimension > FAN_INTEGRAL_DIMENSION_MAX || head.expression_size > size ||
-        !read_names(text + head.expression_size, size - head.expression_size, head.dimension,
-                    names))
-        return fani_error_set(error, FAN_E_PROTOCOL, "an integral's bytes are malformed");
-    fan_expression_names known = {.variables = names, .variable_count = head.dimension};
-    fan_status status = fan_expression_parse((const char *)text, head.expression_size, &known,
-                                             &ready->expression, error);
+    fan_status status = read_flat(bytes, size, &head, texts, error);
     if (status != FAN_OK)
         return status;
-    fan_integral integral = {.expression = ready->expression,
-                             .dimension = head.dimension,
-                             .ranges = head.ranges,
-                             .points = head.points,
-                             .rule = (fan_rule)head.rule,
-                             .order = head.order};
-    status = fan_integral_plan_make(&integral, &ready->plan, error);
+    const char *const *parameters = texts + 3 + 3 * (size_t)head.dimension;
+    status = make_integrand(&head, texts, parameters, ready, error);
+    if (status == FAN_OK)
+        status = parse_bounds(&head, texts, parameters, ready, error);
+    if (status == FAN_OK)
+        status = make_plan(&head, ready, error);
     if (status != FAN_OK)
         fani_integral_ready_clear(ready);
     return status;
@@ -367,5 +571,10 @@ void fani_integral_ready_clear(fani_ready_integral *ready)
 {
     fan_integral_plan_free(ready->plan);
     fan_expression_free(ready->expression);
+    for (size_t d = 0; d < FAN_INTEGRAL_DIMENSION_MAX; d++) {
+        fan_expression_free(ready->from[d]);
+        fan_expression_free(ready->to[d]);
+    }
+    fani_integrand_file_close(&ready->file);
     *ready = (fani_ready_integral){0};
 }

@@ -3,13 +3,24 @@
 #define FANI_INTEGRAL_SPEC_H
 
 #include "fanfold/integrate.h"
+#include "job/integrand_file.h"
 #include "job/job_internal.h"
 
+enum { FANI_INTEGRAL_PARAMETERS_MAX = 64 };
+
 typedef struct fani_integral_spec {
-    char *expression;
+    char *expression; /* "" where the integrand is a function of a file */
+    char *file, *symbol;
+    uint64_t file_hash;
+    fani_isa isa;
     size_t dimension;
     char *names[FAN_INTEGRAL_DIMENSION_MAX];
     fan_range ranges[FAN_INTEGRAL_DIMENSION_MAX];
+    /* Bounds that depend on variables before them, else NULL. */
+    char *from[FAN_INTEGRAL_DIMENSION_MAX], *to[FAN_INTEGRAL_DIMENSION_MAX];
+    size_t parameter_count;
+    char *parameter_names[FANI_INTEGRAL_PARAMETERS_MAX];
+    double parameters[FANI_INTEGRAL_PARAMETERS_MAX];
     fan_rule rule;
     unsigned order;
     uint64_t points;
@@ -33,9 +44,13 @@ void fani_integral_clear(fani_integral_spec *spec);
 fan_status fani_integral_encode(const fani_integral_spec *spec, uint64_t part, fan_buffer *bytes);
 
 /* An integral made ready from these bytes; both to be freed, the plan first. Errors as
- * fan_integral_plan_make and fan_expression_parse; FAN_E_PROTOCOL. */
+ * fan_integral_plan_make, fan_expression_parse and fani_integrand_file_open; FAN_E_UNAVAILABLE
+ * (instructions that this machine lacks), FAN_E_PROTOCOL. `ready` must stay where it is. */
 typedef struct fani_ready_integral {
     fan_expression *expression;
+    fan_expression *from[FAN_INTEGRAL_DIMENSION_MAX], *to[FAN_INTEGRAL_DIMENSION_MAX];
+    fani_integrand_file file;
+    double parameters[FANI_INTEGRAL_PARAMETERS_MAX]; /* of a function of a file: its context */
     fan_integral_plan *plan;
 } fani_ready_integral;
 fan_status fani_integral_ready(const unsigned char *bytes, size_t size, fani_ready_integral *ready,

@@ -26,38 +26,60 @@ static const char columns[] = "value\terror\tevaluations\tmethod\tstatus\n";
 
 /* ---- Tasks ----------------------------------------------------------------------------------- */
 
+/* What a worker has of an integral. Where it can't be made ready here (another file on this host,
+ * fewer instructions), its blocks fail with that text. */
+typedef struct block_state {
+    fani_ready_integral ready;
+    fan_error error;
+} block_state;
+
 static fan_status block_start(fan_run *run)
 {
     fan_items args = fan_run_args(run);
     size_t size = 0;
     const unsigned char *bytes = args.count ? fan_items_at(&args, 0, &size) : NULL;
-    fani_ready_integral *ready = calloc(1, sizeof *ready);
-    if (!ready)
+    block_state *state = calloc(1, sizeof *state);
+    if (!state)
         return FAN_E_MEMORY;
-    fan_status status = bytes ? fani_integral_ready(bytes, size, ready, NULL) : FAN_E_PROTOCOL;
-    if (status == FAN_OK)
-        fan_run_set_state(run, ready);
-    else
-        free(ready);
-    return status;
+    fan_status status =
+        bytes ? fani_integral_ready(bytes, size, &state->ready, &state->error) : FAN_E_PROTOCOL;
+    if (status == FAN_E_MEMORY || status == FAN_E_PROTOCOL) {
+        free(state);
+        return status;
+    }
+    fan_run_set_state(run, state);
+    return FAN_OK;
 }
 
 static void block_stop(void *state)
 {
     if (state)
-        fani_integral_ready_clear(state);
+        fani_integral_ready_clear(&((block_state *)state)->ready);
     free(state);
+}
+
+static fan_status fail_all(fan_run *run, fan_items in, const char *text)
+{
+    fan_status status = FAN_OK;
+    for (size_t i = 0; status == FAN_OK && i < in.count; i++)
+        status = fan_run_fail(run, i, "%s", text);
+    return status;
 }
 
 static fan_status block_run(fan_run *run, fan_items in)
 {
-    const fani_ready_integral *ready = fan_run_state(run);
-    fan_partial *partials = fan_run_reply_array(run, sizeof *partials);
+    const block_state *state = fan_run_state(run);
+    const fan_integral_plan *plan = state->ready.plan;
+    if (!plan)
+        return fail_all(run, in, state->error.text);
+    const size_t components = fan_integral_plan_components(plan);
+    fan_partial *partials = fan_run_reply_array(run, components * sizeof *partials);
     if (!partials)
         return FAN_E_MEMORY;
     for (size_t i = 0; i < in.count; i++) {
         fan_error error = {0};
-        if (fan_integral_plan_block(ready->plan, in.first + i, &partials[i], &error) != FAN_OK) {
+        if (fan_integral_plan_block(plan, in.first + i, &partials[i * components], &error) !=
+            FAN_OK) {
             fan_status status = fan_run_fail(run, i, "%s", error.text);
             if (status != FAN_OK)
                 return status;
@@ -71,29 +93,31 @@ static fan_status block_run(fan_run *run, fan_items in)
 /* A combine task has the fold's arguments too, but needs none of them. */
 static fan_status add_run(fan_run *run, fan_items in)
 {
-    fan_partial *sums = fan_run_reply_array(run, sizeof *sums);
-    if (!sums)
-        return FAN_E_MEMORY;
-    for (size_t i = 0; i < in.count; i++) {
+    fan_status status = FAN_OK;
+    for (size_t i = 0; status == FAN_OK && i < in.count; i++) {
         const unsigned char *left, *right;
         size_t left_size, right_size;
-        fan_partial a, b;
+        fan_partial sums[FAN_INTEGRAL_COMPONENTS_MAX];
         if (!fan_items_pair(&in, i, &left, &left_size, &right, &right_size) ||
-            left_size != sizeof a || right_size != sizeof b)
+            left_size != right_size || left_size % sizeof *sums || left_size > sizeof sums)
             return FAN_E_PROTOCOL;
-        memcpy(&a, left, sizeof a);
-        memcpy(&b, right, sizeof b);
-        sums[i] = fan_partial_combine(a, b);
+        for (size_t c = 0; c < left_size / sizeof *sums; c++) {
+            fan_partial a, b;
+            memcpy(&a, left + c * sizeof a, sizeof a);
+            memcpy(&b, right + c * sizeof b, sizeof b);
+            sums[c] = fan_partial_combine(a, b);
+        }
+        status = fan_run_reply(run, i, sums, left_size);
     }
-    return FAN_OK;
+    return status;
 }
 
 const fan_task fani_task_integrate_block = {.name = "integrate.block",
-                                            .version = 1,
+                                            .version = 2,
                                             .run = block_run,
                                             .start = block_start,
                                             .stop = block_stop};
-const fan_task fani_task_integrate_add = {.name = "integrate.add", .version = 1, .run = add_run};
+const fan_task fani_task_integrate_add = {.name = "integrate.add", .version = 2, .run = add_run};
 
 /* ---- One integral ---------------------------------------------------------------------------- */
 
@@ -101,7 +125,8 @@ typedef struct integral_run {
     fani_job_run *run;
     uint64_t index;
     uint64_t blocks_before; /* of parts that are done */
-    double value;
+    size_t components;
+    double values[FAN_INTEGRAL_COMPONENTS_MAX];
     uint64_t evaluations;
 } integral_run;
 
@@ -133,9 +158,11 @@ static fan_status fold_part(integral_run *ir, const fan_buffer *bytes,
 {
     const fan_job *job = ir->run->job;
     uint64_t blocks = fan_integral_plan_blocks(ready->plan);
-    fan_partial total = {0};
+    const size_t components = fan_integral_plan_components(ready->plan);
+    fan_partial totals[FAN_INTEGRAL_COMPONENTS_MAX];
     fan_integral_result result;
     fan_buffer folded = {0};
+    memset(totals, 0, sizeof totals);
     fan_fold_plan plan = {.leaf_items = LEAF_BLOCKS,
                           .combine = &fani_task_integrate_add,
                           .args = bytes->bytes,
@@ -152,15 +179,19 @@ static fan_status fold_part(integral_run *ir, const fan_buffer *bytes,
                           .captured_user = ir};
     fan_status status = fan_fold(ir->run->executor, &fani_task_integrate_block,
                                  fan_source_range(0, blocks), &plan, &folded, error);
-    if (status == FAN_OK && folded.size == sizeof total)
-        memcpy(&total, folded.bytes, sizeof total);
+    if (status == FAN_OK && folded.size == components * sizeof *totals)
+        memcpy(totals, folded.bytes, folded.size);
     else if (status == FAN_OK && folded.size)
         status = fani_error_set(error, FAN_E_PROTOCOL, "a sum of %zu bytes came back", folded.size);
     fan_buffer_clear(&folded);
     if (status == FAN_OK)
-        status = fan_integral_plan_finish(ready->plan, &total, &result, error);
+        status = fan_integral_plan_finish(ready->plan, totals, &result, error);
+    if (status == FAN_OK && result.not_finite)
+        fani_run_report(ir->run, error);
     if (status == FAN_OK) {
-        ir->value += result.value;
+        ir->components = components;
+        for (size_t c = 0; c < components; c++)
+            ir->values[c] += result.values[c];
         ir->evaluations += result.evaluations;
         ir->blocks_before += blocks;
     }
@@ -196,29 +227,61 @@ static void method_name(const fani_integral_spec *spec, char text[32])
         snprintf(text, 32, "%s", fan_rule_name(spec->rule));
 }
 
+/* The values of all components, with `between` between them. */
+static void join_values(const integral_run *ir, const char *between, char *text, size_t size)
+{
+    char value[FANI_DOUBLE_TEXT_SIZE];
+    size_t used = 0;
+    for (size_t c = 0; c < ir->components && used < size; c++) {
+        fani_double_text(ir->values[c], value);
+        used += (size_t)snprintf(text + used, size - used, "%s%s", c ? between : "", value);
+    }
+}
+
+/* JSON has no infinities: they are strings. */
+static json_t *json_number(double value)
+{
+    char text[FANI_DOUBLE_TEXT_SIZE];
+    json_t *number = json_real(value);
+    fani_double_text(value, text);
+    return number ? number : json_string(text);
+}
+
+/* A number, or an array of one for each component. */
+static json_t *json_value(const integral_run *ir)
+{
+    if (ir->components == 1)
+        return json_number(ir->values[0]);
+    json_t *array = json_array();
+    for (size_t c = 0; array && c < ir->components; c++) {
+        if (json_array_append_new(array, json_number(ir->values[c]))) {
+            json_decref(array);
+            array = NULL;
+        }
+    }
+    return array;
+}
+
 static fan_status format_value(const integral_run *ir, const fani_integral_spec *spec,
                                uint64_t index, fan_buffer *out)
 {
-    char value[FANI_DOUBLE_TEXT_SIZE], method[32], line[128];
-    fani_double_text(ir->value, value);
+    char values[FAN_INTEGRAL_COMPONENTS_MAX * FANI_DOUBLE_TEXT_SIZE], method[32];
+    char line[sizeof values + 96];
+    join_values(ir, ir->run->format == FANI_FORMAT_TEXT ? " " : ",", values, sizeof values);
     method_name(spec, method);
     unsigned long long evaluations = ir->evaluations;
     switch (ir->run->format) {
     case FANI_FORMAT_TEXT:
-        snprintf(line, sizeof line, "%s\n", value);
+        snprintf(line, sizeof line, "%s\n", values);
         break;
     case FANI_FORMAT_TSV:
-        snprintf(line, sizeof line, "%s\t-\t%llu\t%s\tok\n", value, evaluations, method);
+        snprintf(line, sizeof line, "%s\t-\t%llu\t%s\tok\n", values, evaluations, method);
         break;
-    case FANI_FORMAT_NDJSON: {
-        /* JSON has no infinities: they are strings. */
-        json_t *number = json_real(ir->value);
+    case FANI_FORMAT_NDJSON:
         return fani_bytes_add_json(
             out, json_pack("{s:s, s:I, s:s, s:o, s:n, s:I, s:s}", "schema", "fanfold.integrate/1",
-                           "index", (json_int_t)index, "status", "ok", "value",
-                           number ? number : json_string(value), "error", "evaluations",
-                           (json_int_t)evaluations, "method", method));
-    }
+                           "index", (json_int_t)index, "status", "ok", "value", json_value(ir),
+                           "error", "evaluations", (json_int_t)evaluations, "method", method));
     }
     return fani_bytes_add(out, line, strlen(line));
 }
@@ -359,10 +422,12 @@ static fan_status do_integral(fani_job_run *run, const fani_integral_spec *spec,
 
 /* ---- Where integrals come from --------------------------------------------------------------- */
 
-/* The expressions of the key and of the arguments: number i, or NULL. */
+/* The expressions of the key and of the arguments, or the function of a file: number i, or NULL. */
 static const char *expression_at(const fan_job *job, size_t i)
 {
-    const char *key = fani_job_text(job, FANI_KEY_EXPRESSION);
+    const char *key = fani_job_text(job, FANI_KEY_INTEGRAND);
+    if (!key)
+        key = fani_job_text(job, FANI_KEY_EXPRESSION);
     if (key && i == 0)
         return key;
     i -= key != NULL;
@@ -373,6 +438,11 @@ static fan_status check_integrate(const fan_job *job, fan_error *error)
 {
     fan_status status = FAN_OK;
     const char *expression;
+    if (fani_job_text(job, FANI_KEY_INTEGRAND) &&
+        (fani_job_text(job, FANI_KEY_EXPRESSION) || job->arguments.count ||
+         job->values[FANI_KEY_INPUT].count))
+        return fani_error_set(error, FAN_E_ARGUMENT,
+                              "integrand and expressions exclude each other");
     if (!expression_at(job, 0) && !job->values[FANI_KEY_INPUT].count)
         return fani_error_set(error, FAN_E_ARGUMENT,
                               "there is no integrand: expected an expression, or input with one "

@@ -124,6 +124,8 @@ const char *fani_job_text(const fan_job *job, fani_key key)
 bool fani_job_tells_methods(const fan_job *job)
 {
     const char *format = fani_job_text(job, FANI_KEY_FORMAT);
+    if (job->kind == &fani_job_integrate)
+        return true;
     return job->kind == &fani_job_factor && format && !strcmp(format, "ndjson") &&
            !fani_job_text(job, FANI_KEY_FUNCTION);
 }
@@ -194,7 +196,7 @@ bool fani_job_can_read_twice(const fan_job *job)
             return false;
     return inputs->count || job->values[FANI_KEY_STAGE_IN].count || job->arguments.count ||
            job->values[FANI_KEY_NUMBERS].count || job->values[FANI_KEY_VALUES].count ||
-           job->values[FANI_KEY_EXPRESSION].count;
+           job->values[FANI_KEY_EXPRESSION].count || job->values[FANI_KEY_INTEGRAND].count;
 }
 
 fan_status fan_job_check(const fan_job *job, fan_error *error)

@@ -31,6 +31,8 @@ typedef enum fani_key {
     FANI_KEY_COPRIME,
     FANI_KEY_ALL,
     FANI_KEY_EXPRESSION,
+    FANI_KEY_INTEGRAND,
+    FANI_KEY_PARAM,
     FANI_KEY_OVER,
     FANI_KEY_RULE,
     FANI_KEY_ORDER,
@@ -221,7 +223,8 @@ uint64_t fani_job_count(const fan_job *job, fani_key key, uint64_t fallback);
 fani_isa fani_job_isa(const fan_job *job);
 /* Whether all workers are to choose methods for it: it was named, or the output tells them. */
 bool fani_job_pins_isa(const fan_job *job);
-/* Whether the output tells by which methods factors were found: the instructions decide that. */
+/* Whether the output depends on the instructions: it tells by which methods factors were found, or
+ * has the last digits of integrals. */
 bool fani_job_tells_methods(const fan_job *job);
 
 /* The same for a time in ms; 0 where it is not set. */

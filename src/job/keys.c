@@ -129,10 +129,11 @@ static const key_entry table[FANI_KEY_COUNT] = {
          .rule = RULE_COUNT,
          .low = 1,
          .high = FAN_FACTOR_DIGITS_MAX},
-    [FANI_KEY_ISA] = {{"isa", "factor divisors", "NAME",
+    [FANI_KEY_ISA] = {{"isa", "factor divisors integrate", "NAME",
                        "factor numbers beyond 64 bits as it is quickest with the instructions of "
                        "scalar, avx2 or avx512: which method finds a factor depends on it, and "
-                       "NDJSON tells (default: what the machine has where the run begins)",
+                       "NDJSON tells; of integrals the last digits depend on it (default: what "
+                       "the machine has where the run begins)",
                        false},
                       .rule = RULE_CHOICE,
                       .choices = "scalar avx2 avx512"},
@@ -165,10 +166,25 @@ static const key_entry table[FANI_KEY_COUNT] = {
                       .rule = RULE_CHOICE,
                       .choices = "true false"},
     [FANI_KEY_EXPRESSION] = {{"expression", "integrate", "EXPR",
-                              "the integrand, in place of the argument", false},
+                              "the integrand, in place of the argument; commas separate the "
+                              "components of a vector",
+                              false},
                              .rule = RULE_TEXT},
+    [FANI_KEY_INTEGRAND] = {{"integrand", "integrate", "FILE:SYMBOL",
+                             "the integrand is a function of a shared library: a "
+                             "fan_integrand_scalar, or a fan_integrand_batch where its name ends "
+                             "in _batch",
+                             false},
+                            .rule = RULE_PATH},
+    [FANI_KEY_PARAM] = {{"param", "integrate", "NAME=VALUE",
+                         "a name that the integrand and the bounds may use; the value is an "
+                         "expression of the parameters before it",
+                         true},
+                        .rule = RULE_TEXT},
     [FANI_KEY_OVER] = {{"over", "integrate", "NAME=LO:HI",
-                        "a variable and its bounds, which are expressions; inf and -inf too", true},
+                        "a variable and its bounds, which are expressions of the variables before "
+                        "it; inf and -inf too",
+                        true},
                        .rule = RULE_RANGE},
     [FANI_KEY_RULE] = {{"rule", "integrate", "NAME",
                         "left, midpoint, trapezoid, simpson or gauss (default: gauss)", false},
@@ -416,7 +432,7 @@ static bool knows(const fani_job_kind *kind, const key_entry *entry)
 fan_status fani_key_find(const fani_job_kind *kind, const char *name, fani_key *key,
                          fan_error *error)
 {
-    char known[256] = "";
+    char known[400] = "";
     for (size_t i = 0; i < FANI_KEY_COUNT; i++) {
         if (!knows(kind, &table[i]))
             continue;

@@ -1,12 +1,14 @@
 /* Expressions: their meaning against C, their errors, and what hostile text gets. */
 #include "shim/shim.h"
 
+#include <float.h>
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/text.h"
 #include "fanfold/integrate.h"
+#include "kernel/integrate/expression.h"
 
 static const char *const variables[] = {"x", "y", "z"};
 static const char *const parameters[] = {"p", "q"};
@@ -44,7 +46,16 @@ static void expect_value(int line, const char *text, double wanted)
         shim_fail(__FILE__, line, "%s is %.17g, expected %.17g", text, value, wanted);
 }
 
+/* Vector functions may differ from libm's by 4 ulp: test_expression_kernels.c. */
+static void expect_close(int line, const char *text, double wanted)
+{
+    const double value = value_of(text);
+    if (!(fabs(value - wanted) <= 4 * DBL_EPSILON * fabs(wanted)))
+        shim_fail(__FILE__, line, "%s is %.17g, expected %.17g", text, value, wanted);
+}
+
 /* The same text is compiled by the C compiler and by us. */
+#define LIKE_C(expression) expect_close(__LINE__, #expression, expression)
 #define SAME_IN_C(expression) expect_value(__LINE__, #expression, expression)
 #define VALUE(text, wanted) expect_value(__LINE__, text, wanted)
 
@@ -95,12 +106,17 @@ FAN_TEST(expression, powers_bind_right_and_above_signs)
     VALUE("2^-1", 0.5);
     VALUE("-2^-2", -0.25);
     VALUE("2^-2^2", 0.0625);
-    VALUE("2*x^3", 2 * pow(x, 3));
-    VALUE("z^x", pow(z, x));
+    VALUE("2*x^3", 2 * (x * x * x));
+    LIKE_C(pow(z, x));
+    VALUE("x^3", x * x * x);
+    VALUE("pow(x, -3)", 1 / (x * x * x));
+    VALUE("z^2.5", sqrt(z) * (z * z));
+    VALUE("z^0.5", sqrt(z));
     VALUE("!x^2", 0);
     VALUE("!x + 1", 1);
     VALUE("!!x", 1);
-    VALUE("x^y^z", pow(x, pow(y, z)));
+    VALUE("2^3^2", 512);
+    LIKE_C(pow(x, pow(y, z)));
     VALUE("y^2", 6.25);
     VALUE("y^2^1", 6.25);
     VALUE("1/2", 0.5);
@@ -111,29 +127,29 @@ FAN_TEST(expression, powers_bind_right_and_above_signs)
 
 FAN_TEST(expression, functions_are_those_of_c)
 {
-    SAME_IN_C(sin(x));
-    SAME_IN_C(cos(x));
-    SAME_IN_C(tan(x));
-    SAME_IN_C(asin(x));
-    SAME_IN_C(acos(x));
-    SAME_IN_C(atan(y));
-    SAME_IN_C(atan2(y, x));
-    SAME_IN_C(sinh(y));
-    SAME_IN_C(cosh(y));
-    SAME_IN_C(tanh(y));
-    SAME_IN_C(asinh(y));
-    SAME_IN_C(acosh(z));
-    SAME_IN_C(atanh(x));
-    SAME_IN_C(exp(y));
-    SAME_IN_C(exp2(y));
-    SAME_IN_C(expm1(x));
-    SAME_IN_C(log(x));
-    SAME_IN_C(log2(x));
-    SAME_IN_C(log10(x));
-    SAME_IN_C(log1p(x));
+    LIKE_C(sin(x));
+    LIKE_C(cos(x));
+    LIKE_C(tan(x));
+    LIKE_C(asin(x));
+    LIKE_C(acos(x));
+    LIKE_C(atan(y));
+    LIKE_C(atan2(y, x));
+    LIKE_C(sinh(y));
+    LIKE_C(cosh(y));
+    LIKE_C(tanh(y));
+    LIKE_C(asinh(y));
+    LIKE_C(acosh(z));
+    LIKE_C(atanh(x));
+    LIKE_C(exp(y));
+    LIKE_C(exp2(y));
+    LIKE_C(expm1(x));
+    LIKE_C(log(x));
+    LIKE_C(log2(x));
+    LIKE_C(log10(x));
+    LIKE_C(log1p(x));
     SAME_IN_C(sqrt(x));
-    SAME_IN_C(cbrt(y));
-    SAME_IN_C(pow(x, y));
+    LIKE_C(cbrt(y));
+    LIKE_C(pow(x, y));
     SAME_IN_C(fabs(y));
     SAME_IN_C(floor(y));
     SAME_IN_C(ceil(y));
@@ -144,9 +160,9 @@ FAN_TEST(expression, functions_are_those_of_c)
     SAME_IN_C(remainder(y, x));
     SAME_IN_C(copysign(x, y));
     SAME_IN_C(fdim(x, y));
-    SAME_IN_C(hypot(x, y));
-    SAME_IN_C(erf(x));
-    SAME_IN_C(erfc(x));
+    LIKE_C(hypot(x, y));
+    LIKE_C(erf(x));
+    LIKE_C(erfc(x));
     SAME_IN_C(tgamma(z));
     SAME_IN_C(lgamma(z));
     SAME_IN_C(j0(x));
@@ -155,6 +171,9 @@ FAN_TEST(expression, functions_are_those_of_c)
     SAME_IN_C(y1(x));
     SAME_IN_C(fmin(x, y));
     SAME_IN_C(fmax(x, y));
+    SAME_IN_C(logb(y));
+    SAME_IN_C(nearbyint(y));
+    SAME_IN_C(nextafter(x, y));
     VALUE("abs(y)", 2.5);
     VALUE("min(x, y)", y);
     VALUE("max(x, y)", x);
@@ -241,6 +260,94 @@ FAN_TEST(expression, values_do_not_depend_on_the_batch)
     fan_expression_free(e);
 }
 
+/* ---- Several values -------------------------------------------------------------------------- */
+
+enum { SEVERAL = 70 };
+
+/* The values of each expression alone, and of all of them with commas between. */
+static void check_together(const char *const *texts, size_t count)
+{
+    static double points[3][SEVERAL], alone[FAN_INTEGRAL_COMPONENTS_MAX][SEVERAL];
+    static double values[FAN_INTEGRAL_COMPONENTS_MAX][SEVERAL];
+    double *all[FAN_INTEGRAL_COMPONENTS_MAX];
+    char text[4000] = "";
+    fan_expression *e = NULL;
+    const double *const at[] = {points[0], points[1], points[2]};
+    for (size_t i = 0; i < 3 * (size_t)SEVERAL; i++)
+        points[i / SEVERAL][i % SEVERAL] = 0.03 * (double)i - 1;
+    for (size_t c = 0; c < count; c++) {
+        strcat(strcat(text, c ? ", " : ""), texts[c]);
+        all[c] = values[c];
+        ASSERT_I64(fan_expression_parse(texts[c], strlen(texts[c]), &names, &e, NULL), FAN_OK);
+        fan_expression_evaluate(e, at, (const double[]){p, q}, SEVERAL, (double *[]){alone[c]});
+        fan_expression_free(e);
+    }
+    ASSERT_I64(fan_expression_parse(text, strlen(text), &names, &e, NULL), FAN_OK);
+    ASSERT_U64(fan_expression_outputs(e), count);
+    for (size_t n = 1; n <= SEVERAL; n += 23) {
+        memset(values, 0, sizeof values);
+        fan_expression_evaluate(e, at, (const double[]){p, q}, n, all);
+        for (size_t c = 0; c < count; c++) {
+            for (size_t i = 0; i < SEVERAL; i++)
+                EXPECT_TRUE(i < n ? same(values[c][i], alone[c][i]) : values[c][i] == 0);
+        }
+    }
+    fan_expression_free(e);
+}
+
+FAN_TEST(expression, several_values_are_those_of_each_alone)
+{
+    check_together((const char *[]){"x", "y", "x"}, 3);
+    check_together((const char *[]){"2", "p", "2", "x + y", "y + x", "(x+y)*p"}, 6);
+    check_together((const char *[]){"exp(x*y)", "exp(x*y)*z", "sin(exp(x*y)*z)", "x", "z^3"}, 5);
+    check_together((const char *[]){"max(x, min(y, z))", "x < y ? z : q", "min(y, z) % 0.3"}, 3);
+}
+
+/* What is written twice is computed once: a program of its distinct nodes. */
+FAN_TEST(expression, what_is_shared_is_computed_once)
+{
+    fan_expression *one = NULL, *ten = NULL;
+    static const char single[] = "exp(-x^2)*cos(3*x)";
+    static const char shared[] =
+        "exp(-x^2)*cos(3*x), cos(3*x)*exp(-x^2), 2*(exp(-x^2)*cos(3*x)), cos(3*x), exp(-x^2)";
+    ASSERT_I64(fan_expression_parse(single, strlen(single), &names, &one, NULL), FAN_OK);
+    ASSERT_I64(fan_expression_parse(shared, strlen(shared), &names, &ten, NULL), FAN_OK);
+    EXPECT_U64(ten->length, one->length + 3); /* a copy, 2, and its product */
+    fan_expression_free(one);
+    fan_expression_free(ten);
+}
+
+/* A thousand intermediate values that are used again, in the same order, at the very end. */
+FAN_TEST(expression, what_is_shared_needs_slots)
+{
+    char *text = malloc(FAN_EXPRESSION_LENGTH_MAX + 1);
+    ASSERT_TRUE(text);
+    for (int count = 900; count <= 1100; count += 200) {
+        char *at = text;
+        for (int again = 0; again < 2; again++) {
+            for (int i = 0; i < count; i++)
+                at += sprintf(at, "%scos(x+%d)*%d", i || again ? "+" : "", i, again ? 3 : 2);
+        }
+        fan_expression *e = NULL;
+        fan_error error;
+        const fan_status status = fan_expression_parse(text, strlen(text), &names, &e, &error);
+        EXPECT_I64(status, count < 1000 ? FAN_OK : FAN_E_TOO_LARGE);
+        double wanted = 0, value = 0;
+        for (int i = 0; i < count; i++)
+            wanted += 5 * cos(x + i);
+        if (status == FAN_OK) {
+            fan_expression_evaluate(
+                e, (const double *const[]){&(double){x}, &(double){y}, &(double){z}}, NULL, 1,
+                (double *[]){&value});
+            EXPECT_NEAR(value, wanted, 1e-10);
+        } else {
+            EXPECT_CONTAINS(error.text, "more than 1024 intermediate values");
+        }
+        fan_expression_free(e);
+    }
+    free(text);
+}
+
 /* ---- Errors ---------------------------------------------------------------------------------- */
 
 static void expect_error(int line, const char *text, size_t length, fan_status status,
@@ -290,7 +397,10 @@ FAN_TEST(expression, errors_name_the_column_and_what_was_expected)
     ERROR("x | y", 3, "expected \"||\"");
     ERROR("x ? y", 6, "expected an operator or \":\", found the end");
     ERROR("x ? y :", 8, "expected a number");
-    ERROR("x, y", 2, "expected an operator or the end");
+    ERROR("1 + coz(2)", 5, "unknown function \"coz\"; known: cos, abs, acos");
+    ERROR("zz + 1", 1, "unknown name \"zz\"; known: z, x, y, p, q, pi, e, inf");
+    ERROR("x, y,", 6, "expected a number, a name");
+    ERROR("x, y)", 5, "expected an operator or the end");
     ERROR("1e999", 1, "too large for a double");
     ERROR("1 + .", 5, "expected a digit");
     ERROR("1 $ 2", 3, "\"$\" means nothing");

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "kernel/integrate/domain.h"
+#include "kernel/integrate/expression.h"
 #include "kernel/integrate/integrand.h"
 
 enum { N = FANI_POINTS_MAX };
@@ -270,4 +271,66 @@ FAN_TEST(domain, distances_are_exact_where_the_point_is_not)
                FAN_OK);
     EXPECT_NEAR(below[2], -0x1p-51, 0);
     EXPECT_NEAR(above[0], -0x1p-68, 0);
+}
+
+/* ---- Expressions that lose digits near an end ------------------------------------------------ */
+
+/* The value at u of the unit interval, of an expression over from..to with parameter a. */
+static double value_near(const char *text, double from, double to, double a, double u, bool *gained)
+{
+    fan_expression *e = parse(text, 1), *near = NULL;
+    double value = NAN;
+    fani_bad_values bad = {0};
+    fani_integrand f;
+    const fani_domain domain = {.dimension = 1, .from = {number(from)}, .to = {number(to)}};
+    EXPECT_I64(fani_expression_with_ends(e, &a, from, to, &near, NULL), FAN_OK);
+    const fani_integrand_source source = {
+        .expression = e, .with_ends = near, .parameters = &a, .dimension = 1};
+    *gained = near != NULL;
+    EXPECT_I64(fani_integrand_make(&source, &f, NULL), FAN_OK);
+    EXPECT_I64(
+        fani_domain_evaluate(&f, &domain, (const double *[]){&u}, 1, (double *[]){&value}, &bad),
+        FAN_OK);
+    fan_expression_free(near);
+    fan_expression_free(e);
+    return value / (to - from);
+}
+
+static void check_near(const char *text, double from, double to, double u, double wanted)
+{
+    bool gained;
+    const double value = value_near(text, from, to, 2.5, u, &gained);
+    if (!gained || !(fabs(value - wanted) <= 1e-14 * fabs(wanted)))
+        shim_fail(__FILE__, __LINE__, "%s at %.17g of %g:%g is %.17g, not %.17g", text, u, from, to,
+                  value, wanted);
+}
+
+FAN_TEST(integrand, differences_from_an_end_lose_no_digits)
+{
+    const double near_1 = 1 - 0x1p-53, near_0 = 0x1p-60;
+    check_near("(1-x)^(-0.9)", 0, 1, near_1, pow(0x1p-53, -0.9));
+    check_near("1/sqrt(3-x)", 1, 3, near_1, 1 / sqrt(0x1p-52));
+    check_near("x - 3", 1, 3, near_1, -0x1p-52);
+    check_near("log(x-1)", 1, 3, near_0, log(0x1p-59));
+    check_near("1 - x", 1, 3, near_0, -0x1p-59);
+    check_near("x + 2", -2, 2, near_0, 0x1p-58);
+    check_near("2 + x", -2, 2, near_0, 0x1p-58);
+    check_near("1/sqrt(1-x^2)", -1, 1, near_1, 1 / sqrt(0x1p-52 * 2));
+    check_near("1/sqrt(1-x^2)", -1, 1, near_0, 1 / sqrt(0x1p-59 * 2));
+    check_near("1-x*x", -1, 1, near_0, 0x1p-58);
+    check_near("x^2-4", -2, 1, near_0, -3 * 0x1p-60 * 4);
+    check_near("9-x^2", 1, 3, near_1, 6 * 0x1p-52);
+    check_near("a - x", 0, 2.5, near_1, 2.5 * 0x1p-53);
+    check_near("(a-x)*(1+x)", 0, 2.5, near_1, 2.5 * 0x1p-53 * 3.5);
+}
+
+FAN_TEST(integrand, other_expressions_stay_as_they_are)
+{
+    bool gained;
+    EXPECT_NEAR(value_near("2-x", 0, 1, 0, 0.5, &gained), 1.5, 0);
+    EXPECT_TRUE(!gained);
+    EXPECT_NEAR(value_near("cos(x)+2", 0, 1, 0, 0, &gained), 3, 0);
+    EXPECT_TRUE(!gained);
+    EXPECT_NEAR(value_near("4-x^2", 0, 1, 0, 0.5, &gained), 3.75, 0);
+    EXPECT_TRUE(!gained);
 }

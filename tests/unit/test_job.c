@@ -466,9 +466,10 @@ FAN_TEST(job_integrate, a_list_of_integrals)
 {
     outcome o;
     char path[32];
-    make_input(path,
-               "# for people\nx; over x=0:2\n\n x*y ; over y=0:2; over x=0:1; rule midpoint\n"
-               "z\nz; over z=0:1; colour red\nsin(; over x=0:1\n1/x; over x=0:1; rule left\n");
+    make_input(
+        path,
+        "# for people\nx; over x=0:2\n\n x*y ; over y=0:2; over x=0:1; rule midpoint\n"
+        "z\nz; over z=0:1; colour red\nsin(; over x=0:1\n1/(x<0.5?0:1); over x=0:1; rule left\n");
     run_task(&o, "integrate", "input", path, "over", "z=0:4", NULL, NULL);
     EXPECT_STR(o.output, "2\n1\n8\n");
     EXPECT_CONTAINS(o.reports, ":6:16: unknown key 'colour'");

@@ -1,5 +1,6 @@
 /* One dimension of the grid: where its points are and what they weigh. */
 #include <math.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -42,17 +43,8 @@ static double map_point(const fani_axis *axis, double t, double *slope)
 /* Points i, i + 1, ... of a rule with equal steps. The positions are exact, however counted. */
 static void even_points(const fani_axis *axis, uint64_t i, int count, double *t)
 {
-    const double from = axis->from;
-    const double step = axis->step;
     const double base = (double)i + (axis->rule == FAN_RULE_MIDPOINT ? 0.5 : 0);
-    fani_pair position = {base, base + 1};
-    int j = 0;
-    for (; j + 2 <= count; j += 2) {
-        *(fani_pair *)(t + j) = from + position * step;
-        position += 2;
-    }
-    if (j < count)
-        t[j] = from + (base + j) * step;
+    axis->grid->even(t, axis->from, axis->step, base, (size_t)count);
     if (axis->rule != FAN_RULE_MIDPOINT && i + (uint64_t)count > axis->subintervals)
         t[count - 1] = axis->to;
 }
@@ -61,8 +53,11 @@ static void even_weights(const fani_axis *axis, uint64_t i, int count, double *w
 {
     const double odd = axis->rule == FAN_RULE_SIMPSON ? 4 : 1;
     const double even = axis->rule == FAN_RULE_SIMPSON ? 2 : 1;
-    for (int j = 0; j < count; j++)
-        w[j] = (i + (uint64_t)j) % 2 == 1 ? odd : even;
+    const double first = i % 2 ? odd : even, second = i % 2 ? even : odd;
+    for (int j = 0; j < count; j += 2) {
+        w[j] = first;
+        w[j + 1] = second;
+    }
     if (axis->rule != FAN_RULE_SIMPSON && axis->rule != FAN_RULE_TRAPEZOID)
         return;
     if (i == 0)
@@ -73,18 +68,12 @@ static void even_weights(const fani_axis *axis, uint64_t i, int count, double *w
 
 static void gauss_points(const fani_axis *axis, uint64_t i, int count, double *t, double *w)
 {
-    const uint64_t first = i / axis->order;
-    double subinterval = (double)first;
-    unsigned q = (unsigned)(i % axis->order);
-    for (int j = 0; j < count; j++) {
-        t[j] = axis->from + (subinterval + axis->gauss[q].offset) * axis->step;
-        if (w)
-            w[j] = axis->gauss[q].weight;
-        if (++q == axis->order) {
-            q = 0;
-            subinterval += 1;
-        }
-    }
+    const fani_gauss *gauss = axis->gauss;
+    const size_t q = (size_t)(i % axis->order);
+    axis->grid->uneven(t, axis->from, axis->step, (double)(i / axis->order),
+                       gauss->subintervals + q, gauss->offsets + q, (size_t)count);
+    if (w)
+        memcpy(w, gauss->weights + q, (size_t)count * sizeof *w);
 }
 
 /* Points i, i + 1, ... of the rule, of all subintervals; w may be NULL. */
@@ -102,8 +91,9 @@ static void rule_points(const fani_axis *axis, uint64_t i, int count, double *t,
 /* -1 and 1: point i lies too near that end of an infinite range; 0: it is used. */
 static int left_out(const fani_axis *axis, uint64_t i)
 {
-    double t;
-    rule_points(axis, i, 1, &t, NULL);
+    double at[FANI_GRID_SLACK], t;
+    rule_points(axis, i, 1, at, NULL);
+    t = at[0];
     if (fabs(u_of(t)) > u_max)
         return t < 0 ? -1 : 1;
     double slope;
@@ -156,12 +146,13 @@ static uint64_t points_of_rule(const fani_axis *axis)
 }
 
 fan_status fani_axis_make(const fan_range *range, const fan_integral *integral,
-                          const fani_gauss_point *gauss, const char *name, fani_axis *axis,
+                          const fani_gauss *gauss, const char *name, fani_axis *axis,
                           fan_error *error)
 {
     *axis = (fani_axis){.rule = integral->rule,
                         .order = integral->order,
                         .gauss = gauss,
+                        .grid = fani_grid_kernels_of(fani_isa_wanted()),
                         .map = FANI_MAP_FINITE,
                         .from = range->from,
                         .to = range->to,

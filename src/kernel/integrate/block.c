@@ -1,31 +1,22 @@
-/* The value of one block: points, integrand, and the tree over their values. */
+/* The value of one block: points, integrand, and the sums of their values. */
 #include <math.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "integral.h"
 
-enum { RUN = FANI_INTEGRAL_RUN, RUNS = FAN_INTEGRAL_BLOCK_POINTS / FANI_INTEGRAL_RUN };
+enum { RUN = FANI_GRID_RUN };
 
 /* What one run works on; on the stack of the caller. */
 typedef struct run_state {
     const fan_integral_plan *plan;
-    double x[FAN_INTEGRAL_DIMENSION_MAX][RUN];
-    double weights[RUN];
-    double values[RUN];
+    double x[FAN_INTEGRAL_DIMENSION_MAX][RUN + FANI_GRID_SLACK];
+    double weights[RUN + FANI_GRID_SLACK];
+    double values[FAN_INTEGRAL_COMPONENTS_MAX][RUN];
+    fani_lanes lanes[FAN_INTEGRAL_COMPONENTS_MAX];
 } run_state;
 
-/* Adds the upper half to the lower until one is left; `count` is a power of two. Such a tree is
- * fixed by index and is made of sums of whole vectors. */
-static double halve(double *values, int count)
-{
-    int half = count / 2;
-    for (; half > 1; half /= 2) {
-        for (int i = 0; i < half; i += 2)
-            *(fani_pair *)(values + i) += *(const fani_pair *)(values + i + half);
-    }
-    return values[0] + values[1];
-}
+/* ---- Points ---------------------------------------------------------------------------------- */
 
 /* Points that differ in their last coordinate only: the others, and their weights, are constant. */
 static void fill_row(run_state *run, uint64_t index, int at, int count)
@@ -38,13 +29,12 @@ static void fill_row(run_state *run, uint64_t index, int at, int count)
     uint64_t rest = index / plan->axes[last].count;
     for (size_t d = last; d > 0; d--) {
         const fani_axis *axis = &plan->axes[d - 1];
-        double x;
-        double weight = 1;
-        fani_axis_points(axis, rest % axis->count, 1, &x, w ? &weight : NULL);
+        double x[1 + FANI_GRID_SLACK], weight[2] = {1, 1};
+        fani_axis_points(axis, rest % axis->count, 1, x, w ? weight : NULL);
         for (int j = at; j < at + count; j++)
-            run->x[d - 1][j] = x;
+            run->x[d - 1][j] = x[0];
         for (int j = 0; w && j < count; j++)
-            w[j] *= weight;
+            w[j] *= weight[0];
         rest /= axis->count;
     }
 }
@@ -52,6 +42,7 @@ static void fill_row(run_state *run, uint64_t index, int at, int count)
 static void fill_points(run_state *run, uint64_t first, int count)
 {
     const fani_axis *last = &run->plan->axes[run->plan->integral.dimension - 1];
+    double *x[FAN_INTEGRAL_DIMENSION_MAX];
     for (int at = 0; at < count;) {
         const uint64_t index = first + (uint64_t)at;
         const uint64_t row = last->count - index % last->count;
@@ -59,33 +50,26 @@ static void fill_points(run_state *run, uint64_t first, int count)
         fill_row(run, index, at, here);
         at += here;
     }
+    for (size_t d = 0; d < run->plan->integral.dimension; d++)
+        x[d] = run->x[d];
+    fani_plan_bend(run->plan, (size_t)count, x, run->weights);
 }
+
+/* ---- Values ---------------------------------------------------------------------------------- */
 
 static fan_status evaluate(run_state *run, int count, fan_error *error)
 {
-    const fan_integral *integral = &run->plan->integral;
+    const fani_integrand *f = &run->plan->integrand;
     const double *points[FAN_INTEGRAL_DIMENSION_MAX];
-    double point[FAN_INTEGRAL_DIMENSION_MAX];
-    double *const values[] = {run->values};
-    for (size_t d = 0; d < integral->dimension; d++)
+    double *values[FAN_INTEGRAL_COMPONENTS_MAX];
+    for (size_t d = 0; d < f->dimension; d++)
         points[d] = run->x[d];
-    if (integral->expression) {
-        fan_expression_evaluate(integral->expression, points, integral->parameters, (size_t)count,
-                                values);
-        return FAN_OK;
-    }
-    if (integral->batch) {
-        const fan_status status = integral->batch(integral->context, points, (size_t)count, values);
-        return status == FAN_OK ? FAN_OK
-                                : fani_error_set(error, status, "the integrand failed: %s",
-                                                 fan_status_text(status));
-    }
-    for (int i = 0; i < count; i++) {
-        for (size_t d = 0; d < integral->dimension; d++)
-            point[d] = run->x[d][i];
-        run->values[i] = integral->scalar(integral->context, point);
-    }
-    return FAN_OK;
+    for (size_t c = 0; c < f->components; c++)
+        values[c] = run->values[c];
+    const fan_status status = f->evaluate(f, points, (size_t)count, values);
+    return status == FAN_OK
+               ? FAN_OK
+               : fani_error_set(error, status, "the integrand failed: %s", fan_status_text(status));
 }
 
 /* Counts values that are not finite and makes them 0. */
@@ -102,56 +86,75 @@ static void sort_out(double *values, int count, uint64_t first, fan_partial *par
     }
 }
 
-/* v * 0 is 0 for a finite v, else a NaN, which the sum keeps; cheaper than asking each value. */
-static bool all_finite(const double *values)
+/* For values whose sum comes near the largest double: slow, and only as good as it must be. */
+static void add_slowly(fani_lanes *lanes, const double *values, const double *weights)
 {
-    fani_pair probe = {0, 0};
-    for (int i = 0; i < RUN; i += 2)
-        probe += *(const fani_pair *)(values + i) * 0.0;
-    return probe[0] + probe[1] == 0;
+    fani_triple sum = {lanes->high[0], lanes->middle[0], lanes->low[0]};
+    for (int i = 0; i < RUN; i++) {
+        const double value = weights ? values[i] * weights[i] : values[i];
+        sum = fani_triple_add(sum, (fani_triple){value, 0, 0});
+    }
+    lanes->high[0] = sum.high;
+    lanes->middle[0] = sum.middle;
+    lanes->low[0] = sum.low;
 }
 
-static fan_status sum_run(run_state *run, uint64_t first, int count, double *sum,
-                          fan_partial *partial, fan_error *error)
+static void sum_component(run_state *run, size_t c, uint64_t first, int count, fan_partial *partial)
+{
+    const fani_grid_kernels *grid = run->plan->axes[0].grid;
+    const double *weights = run->plan->weighted ? run->weights : NULL;
+    double *values = run->values[c];
+    for (int i = count; i < RUN; i++)
+        values[i] = 0;
+    if (grid->add(&run->lanes[c], values, weights))
+        return;
+    sort_out(values, count, first, partial);
+    if (!grid->add(&run->lanes[c], values, weights))
+        add_slowly(&run->lanes[c], values, weights);
+}
+
+static fan_status sum_run(run_state *run, uint64_t first, int count, fan_partial *partials,
+                          fan_error *error)
 {
     fill_points(run, first, count);
     const fan_status status = evaluate(run, count, error);
     if (status != FAN_OK)
         return status;
-    for (int i = count; i < RUN; i++)
-        run->values[i] = 0;
-    if (!all_finite(run->values))
-        sort_out(run->values, count, first, partial);
-    if (run->plan->weighted) {
-        for (int i = 0; i < count; i++)
-            run->values[i] *= run->weights[i];
-    }
-    *sum = halve(run->values, RUN);
+    for (int i = count; i < RUN && run->plan->weighted; i++)
+        run->weights[i] = 0;
+    for (size_t c = 0; c < run->plan->integrand.components; c++)
+        sum_component(run, c, first, count, &partials[c]);
     return FAN_OK;
 }
 
 fan_status fan_integral_plan_block(const fan_integral_plan *plan, uint64_t block,
-                                   fan_partial *partial, fan_error *error)
+                                   fan_partial *partials, fan_error *error)
 {
+    const size_t components = plan->integrand.components;
     if (block >= fan_integral_plan_blocks(plan))
         return fani_error_set(error, FAN_E_ARGUMENT, "no block %llu: the integral has %llu",
                               (unsigned long long)block,
                               (unsigned long long)fan_integral_plan_blocks(plan));
     run_state run;
+    fan_partial made[FAN_INTEGRAL_COMPONENTS_MAX];
     run.plan = plan;
+    memset(run.lanes, 0, components * sizeof *run.lanes);
+    memset(made, 0, components * sizeof *made);
     const uint64_t first = block * FAN_INTEGRAL_BLOCK_POINTS;
     const uint64_t rest = plan->total - first;
     const int count = rest < FAN_INTEGRAL_BLOCK_POINTS ? (int)rest : (int)FAN_INTEGRAL_BLOCK_POINTS;
-    double sums[RUNS] = {0};
-    fan_partial made = {0};
     for (int at = 0; at < count; at += RUN) {
         const int here = count - at < RUN ? count - at : RUN;
-        const fan_status status =
-            sum_run(&run, first + (uint64_t)at, here, &sums[at / RUN], &made, error);
+        const fan_status status = sum_run(&run, first + (uint64_t)at, here, made, error);
         if (status != FAN_OK)
             return status;
     }
-    made.sum = halve(sums, RUNS);
-    *partial = made;
+    for (size_t c = 0; c < components; c++) {
+        const fani_triple sum = fani_lanes_total(&run.lanes[c]);
+        made[c].sum = sum.high;
+        made[c].sum_middle = sum.middle;
+        made[c].sum_low = sum.low;
+    }
+    memcpy(partials, made, components * sizeof *made);
     return FAN_OK;
 }

@@ -87,13 +87,15 @@ static fan_status check_text(const char *text, size_t length, fan_error *error)
 static fan_status build(const char *text, const fan_expression_names *names, fan_expression *made,
                         fan_error *error)
 {
-    fani_tree tree = {0};
-    fan_status status = fani_expression_tree(text, names, &tree, error);
+    fani_tree *tree = &made->tree;
+    fan_status status = fani_expression_tree(text, names, tree, error);
+    free(tree->table);
+    tree->table = NULL;
+    made->kernels = fani_kernels_of(fani_isa_wanted());
     if (status == FAN_OK)
         status = keep_names(made, names, error);
     if (status == FAN_OK)
-        status = fani_expression_compile(&tree, made, error);
-    free(tree.nodes);
+        status = fani_expression_compile(tree, made, error);
     return status;
 }
 
@@ -130,13 +132,40 @@ void fan_expression_free(fan_expression *expression)
     free(expression->variable_names);
     free(expression->program);
     free(expression->constants);
+    fani_tree_clear(&expression->tree);
     free(expression);
+}
+
+bool fani_expression_varies(const fan_expression *expression)
+{
+    for (size_t i = 0; i < expression->length; i++) {
+        const fani_instruction *in = &expression->program[i];
+        for (unsigned k = 0; k < fani_operator_arity((fani_operator)in->op); k++) {
+            if (in->operands[k] >= FANI_EXPRESSION_VARIABLES &&
+                in->operands[k] < FANI_EXPRESSION_OUTPUTS)
+                return true;
+        }
+    }
+    return false;
+}
+
+void fani_expression_use(fan_expression *expression, fani_isa isa)
+{
+    expression->kernels = fani_kernels_of(isa);
+}
+
+size_t fan_expression_outputs(const fan_expression *expression)
+{
+    return expression->output_count;
 }
 
 fan_status fan_expression_constant(const char *text, double *value, fan_error *error)
 {
     fan_expression *expression = NULL;
-    const fan_status status = fan_expression_parse(text, strlen(text), NULL, &expression, error);
+    fan_status status = fan_expression_parse(text, strlen(text), NULL, &expression, error);
+    if (status == FAN_OK && expression->output_count != 1)
+        status = fani_syntax_error(error, FAN_E_SYNTAX, text, text, "expected one value, found %zu",
+                                   expression->output_count);
     if (status == FAN_OK)
         fan_expression_evaluate(expression, NULL, NULL, 1, &value);
     fan_expression_free(expression);

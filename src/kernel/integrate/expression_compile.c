@@ -1,6 +1,5 @@
 /* From a tree to a program. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/error.h"
 #include "expression.h"
@@ -38,91 +37,170 @@ static void count_needs(const fani_tree *tree)
     }
 }
 
-/* The order of evaluation, last node first: each node before its operands, the operand with the
- * least need next to it. With a stack of its own: a long sum is a tree as deep as it is long. */
-static uint32_t order_nodes(const fani_tree *tree, uint32_t *order, uint32_t *stack)
+/* A walk over nodes with a stack of its own: a long sum is a tree as deep as it is long. */
+typedef struct walk {
+    const fani_tree *tree;
+    uint32_t *order; /* the nodes that the roots need, each behind its operands and once */
+    uint32_t count;
+    uint32_t *uses;  /* of each node, by those and by the roots */
+    uint32_t *stack; /* room for every operand of every node, the nodes and the roots */
+    bool *seen;
+} walk;
+
+static void visit(walk *w, uint32_t root)
 {
-    uint32_t count = 0;
+    enum { OPENED = 1u << 31 }; /* its operands have been put above it */
     uint32_t depth = 0;
-    stack[depth++] = tree->root;
+    w->uses[root]++;
+    w->stack[depth++] = root;
     while (depth > 0) {
-        const uint32_t index = stack[--depth];
-        order[count++] = index;
+        const uint32_t top = w->stack[--depth], index = top & ~(uint32_t)OPENED;
+        if (top & OPENED) {
+            w->order[w->count++] = index;
+            continue;
+        }
+        if (w->seen[index])
+            continue;
+        w->seen[index] = true;
         uint32_t ordered[3];
-        const unsigned arity = order_operands(tree->nodes, &tree->nodes[index], ordered);
-        for (unsigned k = 0; k < arity; k++)
-            stack[depth++] = ordered[k];
+        const unsigned arity = order_operands(w->tree->nodes, &w->tree->nodes[index], ordered);
+        w->stack[depth++] = index | OPENED;
+        for (unsigned k = arity; k > 0; k--) {
+            w->uses[ordered[k - 1]]++;
+            w->stack[depth++] = ordered[k - 1];
+        }
     }
-    return count;
 }
 
 typedef struct compiler {
     const fani_tree *tree;
     fan_expression *expression;
-    uint16_t *slot_of; /* where the value of a node is: slot or variable */
-    uint32_t free;     /* bit i: slot i is free */
+    uint32_t *uses;    /* of a node, those to come */
+    uint16_t *home_of; /* where the value of a node is: slot, variable or output */
+    uint16_t free[FANI_EXPRESSION_SLOTS]; /* slots below `slots` that are free: a stack */
+    uint32_t free_count, slots;
     uint16_t constants;
+    bool is_full; /* more slots were asked for than there are */
 } compiler;
 
 static uint16_t take_slot(compiler *c)
 {
-    const int slot = __builtin_ctz(c->free);
-    c->free &= ~(UINT32_C(1) << slot);
-    return (uint16_t)slot;
+    if (c->free_count > 0)
+        return c->free[--c->free_count];
+    if (c->slots == FANI_EXPRESSION_SLOTS) {
+        c->is_full = true;
+        return 0;
+    }
+    return (uint16_t)c->slots++;
+}
+
+static void use(compiler *c, uint32_t index)
+{
+    const uint16_t home = c->home_of[index];
+    if (--c->uses[index] == 0 && home < FANI_EXPRESSION_SLOTS)
+        c->free[c->free_count++] = home;
+}
+
+/* A root has the first output that asks for it as its home, any other node a slot. */
+static uint16_t take_home(compiler *c, uint32_t index)
+{
+    for (uint32_t r = 0; r < c->tree->root_count; r++) {
+        if (c->tree->roots[r] == index)
+            return (uint16_t)(FANI_EXPRESSION_OUTPUTS + r);
+    }
+    return take_slot(c);
+}
+
+static uint16_t add_constant(compiler *c, double value)
+{
+    c->expression->constants[c->constants] = value;
+    return c->constants++;
 }
 
 static void emit(compiler *c, uint32_t index)
 {
     const fani_node *node = &c->tree->nodes[index];
     if (node->op == FANI_OP_VARIABLE) {
-        c->slot_of[index] = (uint16_t)(FANI_EXPRESSION_SLOTS + node->index);
+        c->home_of[index] = (uint16_t)(FANI_EXPRESSION_VARIABLES + node->index);
         return;
     }
     fani_instruction made = {.op = (uint16_t)node->op};
     const unsigned arity = fani_operator_arity(node->op);
-    for (unsigned k = 0; k < arity; k++) {
-        made.operands[k] = c->slot_of[node->operands[k]];
-        if (made.operands[k] < FANI_EXPRESSION_SLOTS)
-            c->free |= UINT32_C(1) << made.operands[k];
-    }
-    if (node->op == FANI_OP_CONSTANT) {
-        c->expression->constants[c->constants] = node->value;
-        made.operands[0] = c->constants++;
-    } else if (node->op == FANI_OP_PARAMETER) {
+    for (unsigned k = 0; k < arity; k++)
+        made.operands[k] = c->home_of[node->operands[k]];
+    for (unsigned k = 0; k < arity; k++)
+        use(c, node->operands[k]);
+    if (node->op == FANI_OP_CONSTANT)
+        made.operands[0] = add_constant(c, node->value);
+    else if (node->op == FANI_OP_PARAMETER)
         made.operands[0] = (uint16_t)node->index;
-    }
-    made.out = c->slot_of[index] = take_slot(c);
+    else if (node->op == FANI_OP_POWER)
+        made.operands[1] = add_constant(c, node->value);
+    made.out = c->home_of[index] = take_home(c, index);
     c->expression->program[c->expression->length++] = made;
+}
+
+/* Outputs that are a variable, or the same as an earlier one. */
+static void emit_copies(compiler *c)
+{
+    for (uint32_t r = 0; r < c->tree->root_count; r++) {
+        const uint16_t home = c->home_of[c->tree->roots[r]];
+        if (home != FANI_EXPRESSION_OUTPUTS + r)
+            c->expression->program[c->expression->length++] =
+                (fani_instruction){.op = FANI_OP_COPY,
+                                   .out = (uint16_t)(FANI_EXPRESSION_OUTPUTS + r),
+                                   .operands = {home}};
+    }
+}
+
+static fan_status too_many(fan_error *error)
+{
+    return fani_error_set(error, FAN_E_TOO_LARGE, "more than %d intermediate values at once",
+                          FANI_EXPRESSION_SLOTS);
+}
+
+static fan_status compile(compiler *c, walk *w, fan_error *error)
+{
+    count_needs(c->tree);
+    for (uint32_t r = 0; r < c->tree->root_count; r++)
+        visit(w, c->tree->roots[r]);
+    for (uint32_t i = 0; i < w->count; i++)
+        emit(c, w->order[i]);
+    emit_copies(c);
+    c->expression->slots = c->slots;
+    c->expression->output_count = c->tree->root_count;
+    return c->is_full ? too_many(error) : FAN_OK;
 }
 
 fan_status fani_expression_compile(const fani_tree *tree, fan_expression *expression,
                                    fan_error *error)
 {
-    fan_status status = FAN_OK;
-    uint32_t *order = malloc(tree->count * sizeof *order);
-    uint32_t *stack = malloc(tree->count * sizeof *stack);
-    compiler c = {.tree = tree, .expression = expression, .free = UINT32_MAX};
-    c.slot_of = malloc(tree->count * sizeof *c.slot_of);
-    expression->program = malloc((tree->count + 1) * sizeof *expression->program);
-    expression->constants = malloc(tree->count * sizeof *expression->constants);
-    if (!order || !stack || !c.slot_of || !expression->program || !expression->constants) {
+    const size_t count = tree->count, outputs = tree->root_count;
+    fan_status status;
+    walk w = {.tree = tree,
+              .order = malloc(count * sizeof *w.order),
+              .uses = calloc(count, sizeof *w.uses),
+              .stack = malloc((4 * count + 1) * sizeof *w.stack),
+              .seen = calloc(count, sizeof *w.seen)};
+    compiler *c = calloc(1, sizeof *c);
+    uint16_t *home_of = malloc(count * sizeof *home_of);
+    expression->program = malloc((count + outputs) * sizeof *expression->program);
+    expression->constants = malloc(count * sizeof *expression->constants);
+    if (w.order && w.uses && w.stack && w.seen && c && home_of && expression->program &&
+        expression->constants) {
+        c->tree = tree;
+        c->expression = expression;
+        c->uses = w.uses;
+        c->home_of = home_of;
+        status = compile(c, &w, error);
+    } else {
         status = fani_error_set(error, FAN_E_MEMORY, "out of memory for an expression");
-        goto done;
     }
-    count_needs(tree);
-    if (tree->nodes[tree->root].need > FANI_EXPRESSION_SLOTS) {
-        status = fani_error_set(error, FAN_E_TOO_LARGE, "more than %d intermediate values at once",
-                                FANI_EXPRESSION_SLOTS);
-        goto done;
-    }
-    for (uint32_t i = order_nodes(tree, order, stack); i > 0; i--)
-        emit(&c, order[i - 1]);
-    if (expression->length == 0)
-        expression->program[expression->length++] =
-            (fani_instruction){.op = FANI_OP_COPY, .operands = {c.slot_of[tree->root]}};
-done:
-    free(order);
-    free(stack);
-    free(c.slot_of);
+    free(w.order);
+    free(w.uses);
+    free(w.stack);
+    free(w.seen);
+    free(c);
+    free(home_of);
     return status;
 }

@@ -1,4 +1,5 @@
-/* The kernels of the baseline: any machine, libm for the functions. */
+/* The reference kernels: any machine, libm for the functions. They fold constants, and the others
+ * are held against them. */
 #include <math.h>
 
 #include "expression.h"
@@ -50,13 +51,25 @@ KERNEL(SELECT)
         out[i] = a[i] != 0 ? b[i] : c[i];
 }
 
+KERNEL(CONSTANT)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = *a;
+}
+
+KERNEL(POWER)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = pow(a[i], *b);
+}
+
 #define OPERANDS_1 const double a = pa[i];
 #define OPERANDS_2                                                                                 \
     const double a = pa[i];                                                                        \
     const double b = pb[i];
 #define FUNCTION(op, name, arity, value)                                                           \
-    static void kernel_##op(double *out, const double *pa, UNUSED const double *pb,                \
-                            UNUSED const double *pc, size_t n)                                     \
+    void fani_reference_##op(double *out, const double *pa, UNUSED const double *pb,               \
+                             UNUSED const double *pc, size_t n)                                    \
     {                                                                                              \
         for (size_t i = 0; i < n; i++) {                                                           \
             OPERANDS_##arity out[i] = value;                                                       \
@@ -69,7 +82,9 @@ FANI_FUNCTIONS(FUNCTION)
 #define TABLE_2(op) TABLE_1(op)
 #define TABLE_3(op) TABLE_1(op)
 #define OPERATOR_ENTRY(op, arity) TABLE_##arity(op)
-#define FUNCTION_ENTRY(op, name, arity, value) TABLE_##arity(op)
+#define FUNCTION_ENTRY(op, name, arity, value) [FANI_OP_##op] = fani_reference_##op,
 
-fani_kernel *const fani_kernels_baseline[FANI_OP_COUNT] = {FANI_OPERATORS(OPERATOR_ENTRY)
-                                                               FANI_FUNCTIONS(FUNCTION_ENTRY)};
+fani_kernel *const fani_kernels_reference[FANI_OP_COUNT] = {
+    FANI_OPERATORS(OPERATOR_ENTRY) FANI_FUNCTIONS(FUNCTION_ENTRY)[FANI_OP_CONSTANT] =
+        kernel_CONSTANT,
+    [FANI_OP_PARAMETER] = kernel_CONSTANT};

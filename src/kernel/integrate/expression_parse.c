@@ -44,26 +44,17 @@ static fan_status enter(parser *p)
 
 static fan_status append(parser *p, fani_node node, uint32_t *index)
 {
-    fani_tree *tree = p->tree;
-    if (tree->count == tree->capacity) {
-        const uint32_t capacity = tree->capacity ? tree->capacity * 2 : 32;
-        fani_node *nodes = realloc(tree->nodes, capacity * sizeof *nodes);
-        if (!nodes)
-            return fani_error_set(p->error, FAN_E_MEMORY, "out of memory for an expression");
-        tree->nodes = nodes;
-        tree->capacity = capacity;
-    }
-    tree->nodes[tree->count] = node;
-    *index = tree->count++;
-    return FAN_OK;
+    return fani_tree_add(p->tree, node, index) == FAN_OK
+               ? FAN_OK
+               : fani_error_set(p->error, FAN_E_MEMORY, "out of memory for an expression");
 }
 
 static fan_status make_constant(parser *p, double value, uint32_t *node)
 {
-    return append(p, (fani_node){.op = FANI_OP_CONSTANT, .need = 1, .value = value}, node);
+    return append(p, (fani_node){.op = FANI_OP_CONSTANT, .value = value}, node);
 }
 
-/* By the kernels, so that a folded value is the one that would have been computed. */
+/* By the reference: the nearest value that there is, and the same whatever the machine. */
 static double fold(fani_operator op, const double operands[3])
 {
     double padded[3][FANI_EXPRESSION_LANES];
@@ -72,7 +63,7 @@ static double fold(fani_operator op, const double operands[3])
             padded[k][i] = operands[k];
     }
     double out[FANI_EXPRESSION_LANES];
-    fani_kernels_baseline[op](out, padded[0], padded[1], padded[2], FANI_EXPRESSION_LANES);
+    fani_kernels_reference[op](out, padded[0], padded[1], padded[2], FANI_EXPRESSION_LANES);
     return out[0];
 }
 
@@ -100,6 +91,37 @@ static fan_status make_2(parser *p, fani_operator op, uint32_t left, uint32_t ri
     return make(p, op, (const uint32_t[3]){left, right, 0}, node);
 }
 
+/* Whether a power can be had from a few products and a square root. */
+static bool is_short_power(double exponent)
+{
+    return fabs(exponent) <= FANI_POWER_MAX && exponent != 0 && 2 * exponent == rint(2 * exponent);
+}
+
+/* x^2 is x*x: correctly rounded, and many times faster than pow. Other exponents up to
+ * FANI_POWER_MAX that are halves are products, too. */
+static fan_status make_power(parser *p, uint32_t base, uint32_t exponent, uint32_t *node)
+{
+    const fani_node *nodes = p->tree->nodes;
+    const fani_node *e = &nodes[exponent];
+    if (e->op != FANI_OP_CONSTANT || nodes[base].op == FANI_OP_CONSTANT ||
+        !is_short_power(e->value))
+        return make_2(p, FANI_OP_POW, base, exponent, node);
+    if (e->value == 1) {
+        *node = base;
+        return FAN_OK;
+    }
+    if (e->value == 2)
+        return make_2(p, FANI_OP_SQUARE, base, 0, node);
+    return append(p, (fani_node){.op = FANI_OP_POWER, .operands = {base}, .value = e->value}, node);
+}
+
+/* A call of a function, or an operator of two operands. */
+static fan_status make_call(parser *p, fani_operator op, const uint32_t operands[3], uint32_t *node)
+{
+    return op == FANI_OP_POW ? make_power(p, operands[0], operands[1], node)
+                             : make(p, op, operands, node);
+}
+
 /* ---- Names ----------------------------------------------------------------------------------- */
 
 static size_t find(const char *const *names, size_t count, const fani_token *name)
@@ -111,24 +133,24 @@ static size_t find(const char *const *names, size_t count, const fani_token *nam
     return i;
 }
 
-static void list(char *text, size_t size, const char *const *names, size_t count)
-{
-    size_t used = strlen(text);
-    for (size_t i = 0; i < count && used < size; i++)
-        used += (size_t)snprintf(text + used, size - used, "%s, ", names[i]);
-}
-
 static fan_status unknown_name(parser *p, const fani_token *name)
 {
+    static const char *const constants[] = {"pi", "e", "inf"};
+    const char *all[FAN_INTEGRAL_DIMENSION_MAX + FAN_EXPRESSION_PARAMETERS_MAX + 3];
     char known[400] = "";
     char found[FANI_TOKEN_TEXT_SIZE];
+    size_t count = 0;
     if (fani_function_find(name->at, name->length) != FANI_OP_COUNT)
         return expected(p, "\"(\" after the function's name");
-    list(known, sizeof known, p->names->variables, p->names->variable_count);
-    list(known, sizeof known, p->names->parameters, p->names->parameter_count);
+    for (size_t i = 0; i < p->names->variable_count; i++)
+        all[count++] = p->names->variables[i];
+    for (size_t i = 0; i < p->names->parameter_count; i++)
+        all[count++] = p->names->parameters[i];
+    for (size_t i = 0; i < 3; i++)
+        all[count++] = constants[i];
+    fani_names_list(name->at, name->length, all, count, known, sizeof known);
     return fani_syntax_error(p->error, FAN_E_SYNTAX, p->text, name->at,
-                             "unknown name %s; known: %spi, e, inf", fani_token_text(name, found),
-                             known);
+                             "unknown name %s; known: %s", fani_token_text(name, found), known);
 }
 
 static fan_status parse_name(parser *p, const fani_token *name, uint32_t *node)
@@ -143,8 +165,7 @@ static fan_status parse_name(parser *p, const fani_token *name, uint32_t *node)
         return append(p, (fani_node){.op = FANI_OP_VARIABLE, .index = (uint32_t)i}, node);
     i = find(names->parameters, names->parameter_count, name);
     if (i < names->parameter_count)
-        return append(p, (fani_node){.op = FANI_OP_PARAMETER, .need = 1, .index = (uint32_t)i},
-                      node);
+        return append(p, (fani_node){.op = FANI_OP_PARAMETER, .index = (uint32_t)i}, node);
     for (i = 0; i < sizeof constants / sizeof *constants; i++) {
         if (find(&constants[i].name, 1, name) == 0)
             return make_constant(p, constants[i].value, node);
@@ -166,7 +187,7 @@ static fan_status unknown_function(parser *p, const fani_token *name)
                                  "%s is no function; a product needs its \"*\"",
                                  fani_token_text(name, found));
     char known[420] = "";
-    fani_function_list(known, sizeof known);
+    fani_function_list(name->at, name->length, known, sizeof known);
     return fani_syntax_error(p->error, FAN_E_SYNTAX, p->text, name->at,
                              "unknown function %s; known: %s", fani_token_text(name, found), known);
 }
@@ -198,7 +219,7 @@ static fan_status parse_arguments(parser *p, const fani_token *name, fani_operat
     for (;;) {
         status = parse_conditional(p, &arguments[count ? 1 : 0]);
         if (status == FAN_OK && count > 0)
-            status = make(p, op, arguments, &arguments[0]);
+            status = make_call(p, op, arguments, &arguments[0]);
         count++;
         if (status != FAN_OK || p->token.kind != ',' || !takes_more(op, count))
             break;
@@ -267,15 +288,6 @@ static fan_status parse_primary(parser *p, uint32_t *node)
 }
 
 static fan_status parse_unary(parser *p, uint32_t *node);
-
-/* x^2 is x*x: correctly rounded, and many times faster than pow. */
-static fan_status make_power(parser *p, uint32_t base, uint32_t exponent, uint32_t *node)
-{
-    const fani_node *e = &p->tree->nodes[exponent];
-    if (e->op == FANI_OP_CONSTANT && e->value == 2)
-        return make_2(p, FANI_OP_SQUARE, base, 0, node);
-    return make_2(p, FANI_OP_POW, base, exponent, node);
-}
 
 static fan_status parse_power(parser *p, uint32_t *node)
 {
@@ -425,8 +437,15 @@ fan_status fani_expression_tree(const char *text, const fan_expression_names *na
     fan_status status = next(&p);
     if (status == FAN_OK && p.token.kind == FANI_TOKEN_END)
         return fani_syntax_error(error, FAN_E_SYNTAX, text, text, "the expression is empty");
-    if (status == FAN_OK)
-        status = parse_conditional(&p, &tree->root);
+    for (bool more = true; status == FAN_OK && more;) {
+        status = parse_conditional(&p, &tree->roots[tree->root_count++]);
+        more = status == FAN_OK && p.token.kind == ',';
+        if (more && tree->root_count == FAN_INTEGRAL_COMPONENTS_MAX)
+            status = fani_syntax_error(error, FAN_E_TOO_LARGE, text, p.token.at,
+                                       "more than %d components", FAN_INTEGRAL_COMPONENTS_MAX);
+        else if (more)
+            status = next(&p);
+    }
     if (status == FAN_OK && p.token.kind != FANI_TOKEN_END)
         status = left_over(&p);
     return status;

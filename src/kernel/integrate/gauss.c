@@ -1,5 +1,6 @@
 /* Gauss-Legendre points and weights. */
 #include <math.h>
+#include <stdlib.h>
 
 #include "integral.h"
 
@@ -39,4 +40,31 @@ void fani_gauss_legendre(unsigned order, fani_gauss_point *points)
     }
     if (order % 2 == 1)
         points[order / 2].offset = 0.5;
+}
+
+fan_status fani_gauss_make(unsigned order, fani_gauss *gauss)
+{
+    const size_t length = (size_t)order + FANI_GRID_RUN;
+    fani_gauss_point *points = malloc(order * sizeof *points);
+    double *numbers = malloc(3 * length * sizeof *numbers);
+    if (!points || !numbers) {
+        free(points);
+        free(numbers);
+        return FAN_E_MEMORY;
+    }
+    fani_gauss_legendre(order, points);
+    *gauss = (fani_gauss){numbers, numbers + length, numbers + 2 * length};
+    for (size_t i = 0; i < length; i++) {
+        gauss->offsets[i] = points[i % order].offset;
+        gauss->weights[i] = points[i % order].weight;
+        gauss->subintervals[i] = (double)(i / order);
+    }
+    free(points);
+    return FAN_OK;
+}
+
+void fani_gauss_clear(fani_gauss *gauss)
+{
+    free(gauss->offsets);
+    *gauss = (fani_gauss){0};
 }

@@ -5,8 +5,12 @@
 #include <stdbool.h>
 
 #include "expression.h"
+#include "grid.h"
+#include "integrand.h"
 
-enum { FANI_INTEGRAL_RUN = FANI_EXPRESSION_BLOCK }; /* grid points evaluated and summed at once */
+enum {
+    FANI_GRID_SLACK = 8, /* doubles behind the last that may be overwritten */
+};
 
 /* A point of a Gauss-Legendre rule on (0, 1); the weights add up to 1. */
 typedef struct fani_gauss_point {
@@ -15,6 +19,16 @@ typedef struct fani_gauss_point {
 
 /* Computes points[0..order-1], ascending, each number within an ulp or so of the exact one. */
 void fani_gauss_legendre(unsigned order, fani_gauss_point *points);
+
+/* The same for `order` points and FANI_GRID_RUN more, subinterval after subinterval: so many follow
+ * any point of the first subinterval. */
+typedef struct fani_gauss {
+    double *offsets, *weights, *subintervals;
+} fani_gauss;
+
+/* Fills `gauss`, which is cleared by fani_gauss_clear. FAN_E_MEMORY. */
+fan_status fani_gauss_make(unsigned order, fani_gauss *gauss);
+void fani_gauss_clear(fani_gauss *gauss);
 
 /* How x follows from t on an axis. */
 typedef enum fani_map {
@@ -29,7 +43,8 @@ typedef enum fani_map {
 typedef struct fani_axis {
     fan_rule rule;
     unsigned order;
-    const fani_gauss_point *gauss; /* of the plan */
+    const fani_gauss *gauss; /* of the plan */
+    const fani_grid_kernels *grid;
     fani_map map;
     double anchor;     /* the finite end of a half-infinite range */
     double from, step; /* t at position p is from + p * step */
@@ -40,7 +55,7 @@ typedef struct fani_axis {
 
 /* Sets the axis of a range; from < to. FAN_E_ARGUMENT where the range can't be divided. */
 fan_status fani_axis_make(const fan_range *range, const fan_integral *integral,
-                          const fani_gauss_point *gauss, const char *name, fani_axis *axis,
+                          const fani_gauss *gauss, const char *name, fani_axis *axis,
                           fan_error *error);
 
 /* The factor of the whole sum that the axis brings. */
@@ -49,18 +64,27 @@ double fani_axis_scale(const fani_axis *axis);
 /* Whether points of the axis have weights other than 1. */
 bool fani_axis_weighted(const fani_axis *axis);
 
-/* x and (where w is not NULL) weights of the points start .. start + count - 1 of the axis. */
+/* x and (where w is not NULL) weights of the points start .. start + count - 1 of the axis, count
+ * <= FANI_GRID_RUN; up to FANI_GRID_SLACK - 1 doubles behind them may be overwritten. */
 void fani_axis_points(const fani_axis *axis, uint64_t start, int count, double *x, double *w);
 
 struct fan_integral_plan {
-    fan_integral integral; /* `ranges` is NULL, `parameters` the plan's own */
+    fan_integral integral; /* `ranges`, `bounds` and `parameters` are the plan's own */
+    fani_integrand_source source;
+    fani_integrand integrand;
     double *parameters;
-    fani_gauss_point *gauss;
+    fani_gauss gauss;
+    fan_range ranges[FAN_INTEGRAL_DIMENSION_MAX];
+    fan_bounds bounds[FAN_INTEGRAL_DIMENSION_MAX];
     fani_axis axes[FAN_INTEGRAL_DIMENSION_MAX];
     bool weighted;
     double scale;   /* of the sum, with the sign of reversed bounds */
     uint64_t total; /* grid points */
 };
+
+/* Maps the coordinates of `count` points into bounds that depend on earlier ones, which are mapped
+ * before them, and multiplies weights (which may be NULL) by the lengths. */
+void fani_plan_bend(const fan_integral_plan *plan, size_t count, double *const *x, double *weights);
 
 /* The coordinates of a grid point. */
 void fani_plan_point(const fan_integral_plan *plan, uint64_t index, double *point);

@@ -7,7 +7,8 @@ static fan_status of_expression(const fani_integrand *f, const double *const *po
                                 double *const *values)
 {
     const fani_integrand_source *source = f->context;
-    fan_expression_evaluate(source->expression, points, source->parameters, count, values);
+    const fan_expression *e = source->with_ends ? source->with_ends : source->expression;
+    fan_expression_evaluate(e, points, source->parameters, count, values);
     return FAN_OK;
 }
 
@@ -55,7 +56,9 @@ static fan_status check(const fani_integrand_source *s, size_t components, fan_e
 fan_status fani_integrand_make(const fani_integrand_source *source, fani_integrand *f,
                                fan_error *error)
 {
-    const size_t components = source->batch ? source->components : 1;
+    const size_t components = source->batch        ? source->components
+                              : source->expression ? source->expression->output_count
+                                                   : 1;
     const fan_status status = check(source, components, error);
     if (status != FAN_OK)
         return status;
@@ -64,6 +67,7 @@ fan_status fani_integrand_make(const fani_integrand_source *source, fani_integra
                           .evaluate = source->expression ? of_expression
                                       : source->batch    ? of_batch
                                                          : of_scalar,
+                          .wants_distances = source->with_ends != NULL,
                           .context = source};
     return FAN_OK;
 }

@@ -9,6 +9,9 @@
 typedef struct fani_integrand_source {
     const fan_expression *expression;
     const double *parameters; /* of the expression */
+    /* Where it isn't NULL, what fani_expression_with_ends made of `expression`: the integrand then
+     * wants distances. */
+    const fan_expression *with_ends;
     fan_integrand_batch *batch;
     fan_integrand_scalar *scalar;
     void *context; /* for batch and scalar */

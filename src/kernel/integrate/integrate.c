@@ -1,6 +1,7 @@
 /* From blocks to the result. */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -10,7 +11,12 @@
 fan_partial fan_partial_combine(fan_partial left, fan_partial right)
 {
     fan_partial both = left.not_finite > 0 ? left : right;
-    both.sum = left.sum + right.sum;
+    const fani_triple sum =
+        fani_triple_add((fani_triple){left.sum, left.sum_middle, left.sum_low},
+                        (fani_triple){right.sum, right.sum_middle, right.sum_low});
+    both.sum = sum.high;
+    both.sum_middle = sum.middle;
+    both.sum_low = sum.low;
     both.not_finite = left.not_finite + right.not_finite;
     return both;
 }
@@ -56,11 +62,11 @@ static void describe_point(const fan_integral *integral, const double *point, ch
 }
 
 static fan_status report_not_finite(const fan_integral_plan *plan, const fan_integral_result *r,
-                                    fan_error *error)
+                                    bool persist, fan_error *error)
 {
     char place[320];
     char value[FANI_DOUBLE_TEXT_SIZE];
-    if (r->not_finite == 0)
+    if (!persist)
         return fani_error_set(error, FAN_E_NOT_FINITE,
                               "the sum of the integrand's values overflows");
     describe_point(&plan->integral, r->first_point, place, sizeof place);
@@ -70,42 +76,109 @@ static fan_status report_not_finite(const fan_integral_plan *plan, const fan_int
         value, place, (unsigned long long)r->not_finite, (unsigned long long)r->evaluations);
 }
 
-fan_status fan_integral_plan_finish_sized(const fan_integral_plan *plan, const fan_partial *total,
+static void note_isolated(const fan_integral_plan *plan, const fan_integral_result *r,
+                          fan_error *error)
+{
+    char place[320];
+    char value[FANI_DOUBLE_TEXT_SIZE];
+    describe_point(&plan->integral, r->first_point, place, sizeof place);
+    fani_double_text(r->first_value, value);
+    (void)fani_error_set(error, FAN_OK,
+                         "passed over %llu value%s that %s not finite, of %llu points; the first "
+                         "is %s at %s",
+                         (unsigned long long)r->not_finite, r->not_finite == 1 ? "" : "s",
+                         r->not_finite == 1 ? "is" : "are", (unsigned long long)r->evaluations,
+                         value, place);
+}
+
+/* One or two, as an end or a corner gives, or one in a thousand, as a line in a plane does. */
+static bool is_isolated(uint64_t not_finite, uint64_t evaluations)
+{
+    return not_finite <= 2 || not_finite <= evaluations / 1000;
+}
+
+/* The first value of all components that is not finite. */
+static void find_first(const fan_integral_plan *plan, const fan_partial *totals,
+                       fan_integral_result *result)
+{
+    const fan_partial *first = NULL;
+    for (size_t c = 0; c < result->components; c++) {
+        const fan_partial *p = &totals[c];
+        result->not_finite += p->not_finite;
+        if (p->not_finite > 0 && (!first || p->first_index < first->first_index))
+            first = p;
+    }
+    if (first) {
+        result->first_value = first->first_value;
+        fani_plan_point(plan, first->first_index, result->first_point);
+    }
+}
+
+/* The sum times the scale, rounded once. */
+static double times(const fan_partial *total, double scale)
+{
+    const double product = total->sum * scale;
+    const double rest = fma(total->sum, scale, -product) + total->sum_middle * scale;
+    return isfinite(rest) ? product + rest : product;
+}
+
+fan_status fan_integral_plan_finish_sized(const fan_integral_plan *plan, const fan_partial *totals,
                                           fan_integral_result *result, size_t result_size,
                                           fan_error *error)
 {
-    fan_integral_result made = {.evaluations = plan->total, .not_finite = total->not_finite};
-    if (plan->total > 0)
-        made.value = total->sum * plan->scale;
-    if (total->not_finite > 0) {
-        made.first_value = total->first_value;
-        fani_plan_point(plan, total->first_index, made.first_point);
+    fan_integral_result made = {.evaluations = plan->total,
+                                .components = plan->integrand.components};
+    bool overflows = false, persist = false;
+    for (size_t c = 0; c < made.components && plan->total > 0; c++) {
+        made.values[c] = times(&totals[c], plan->scale);
+        overflows |= !isfinite(made.values[c]);
+        persist |= !is_isolated(totals[c].not_finite, made.evaluations);
     }
-    if (made.not_finite > 0 || !isfinite(made.value))
-        made.status = report_not_finite(plan, &made, error);
+    made.value = made.values[0];
+    find_first(plan, totals, &made);
+    if (persist || overflows)
+        made.status = report_not_finite(plan, &made, persist, error);
+    else if (made.not_finite > 0)
+        note_isolated(plan, &made, error);
     memcpy(result, &made, result_size < sizeof made ? result_size : sizeof made);
     return made.status;
+}
+
+/* ---- On the calling thread ------------------------------------------------------------------- */
+
+static fan_status fold_blocks(const fan_integral_plan *plan, fani_partial_fold *folds,
+                              fan_error *error)
+{
+    fan_partial parts[FAN_INTEGRAL_COMPONENTS_MAX];
+    const uint64_t blocks = fan_integral_plan_blocks(plan);
+    for (uint64_t k = 0; k < blocks; k++) {
+        const fan_status status = fan_integral_plan_block(plan, k, parts, error);
+        if (status != FAN_OK)
+            return status;
+        for (size_t c = 0; c < plan->integrand.components; c++)
+            fani_partial_push(&folds[c], parts[c]);
+    }
+    return FAN_OK;
 }
 
 fan_status fan_integrate_sized(const fan_integral *integral, size_t integral_size,
                                fan_integral_result *result, size_t result_size, fan_error *error)
 {
     fan_integral_plan *plan = NULL;
+    fan_partial totals[FAN_INTEGRAL_COMPONENTS_MAX];
     fan_status status = fan_integral_plan_make_sized(integral, integral_size, &plan, error);
     if (status != FAN_OK)
         return status;
-    fani_partial_fold fold = {.depth = 0};
-    const uint64_t blocks = fan_integral_plan_blocks(plan);
-    for (uint64_t k = 0; status == FAN_OK && k < blocks; k++) {
-        fan_partial part;
-        status = fan_integral_plan_block(plan, k, &part, error);
-        if (status == FAN_OK)
-            fani_partial_push(&fold, part);
-    }
+    const size_t components = plan->integrand.components;
+    fani_partial_fold *folds = calloc(components, sizeof *folds);
+    status = folds ? fold_blocks(plan, folds, error)
+                   : fani_error_set(error, FAN_E_MEMORY, "out of memory for an integral");
     if (status == FAN_OK) {
-        const fan_partial total = fani_partial_total(&fold);
-        status = fan_integral_plan_finish_sized(plan, &total, result, result_size, error);
+        for (size_t c = 0; c < components; c++)
+            totals[c] = fani_partial_total(&folds[c]);
+        status = fan_integral_plan_finish_sized(plan, totals, result, result_size, error);
     }
+    free(folds);
     fan_integral_plan_free(plan);
     return status;
 }

@@ -19,8 +19,8 @@
 #include "fanfold/integrate.h"
 
 enum {
-    FANI_COMPONENTS_MAX = 64, /* of a vector-valued integrand */
-    FANI_POINTS_MAX = 256,    /* of one call of an integrand */
+    FANI_COMPONENTS_MAX = FAN_INTEGRAL_COMPONENTS_MAX, /* of a vector-valued integrand */
+    FANI_POINTS_MAX = 256,                             /* of one call of an integrand */
 };
 
 /* Values that were not finite: they count as 0, and the method decides whether they matter. */

@@ -1,0 +1,14 @@
+/* The kernels for AVX2 with fused multiply-add. */
+#include "vector_avx2.h"
+
+#include <math.h>
+
+#include "expression.h"
+
+#define VECTOR_FUNCTION(name) _ZGVdN4##name
+
+#include "expression_vector_body.h"
+/* Needs what stands above. */
+#include "expression_fused_body.h"
+
+fani_kernel *const fani_kernels_avx2[FANI_OP_COUNT] = {SHARED_ENTRIES FUSED_ENTRIES};

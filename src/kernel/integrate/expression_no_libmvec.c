@@ -1,0 +1,8 @@
+/* Which kernels an instruction set has, where there is no libmvec: the reference alone. */
+#include "expression.h"
+
+fani_kernel *const *fani_kernels_of(fani_isa isa)
+{
+    (void)isa;
+    return fani_kernels_reference;
+}
