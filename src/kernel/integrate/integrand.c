@@ -64,6 +64,7 @@ fan_status fani_integrand_make(const fani_integrand_source *source, fani_integra
         return status;
     *f = (fani_integrand){.dimension = source->dimension,
                           .components = components,
+                          .cheap = source->expression != NULL,
                           .evaluate = source->expression ? of_expression
                                       : source->batch    ? of_batch
                                                          : of_scalar,

@@ -21,6 +21,8 @@
 enum {
     FANI_COMPONENTS_MAX = FAN_INTEGRAL_COMPONENTS_MAX, /* of a vector-valued integrand */
     FANI_POINTS_MAX = 256,                             /* of one call of an integrand */
+    FANI_FIRST_REPLY = 1024,                           /* bytes of the reply of `first` */
+    FANI_CHOSEN_SIZE = 120,                            /* text about the method */
 };
 
 /* Values that were not finite: they count as 0, and the method decides whether they matter. */
@@ -41,6 +43,7 @@ struct fani_integrand {
     fan_status (*evaluate)(const fani_integrand *f, const double *const *points, size_t count,
                            double *const *values);
     bool wants_distances;
+    bool cheap; /* 200 points more or less in a call are of no account: looks may be close */
     const void *context;
 };
 
@@ -70,10 +73,11 @@ typedef struct fani_estimate {
     uint64_t evaluations;
     fani_bad_values bad;
     fani_verdict verdict;
+    char chosen[FANI_CHOSEN_SIZE]; /* by auto: the method and why, in words; else empty */
 } fani_estimate;
 
-/* The work of a round: item i is bytes[i * item_size ...], its reply has reply_size bytes. Owned by
- * the state, valid until the next call with it. */
+/* The work of a round, items and replies aligned as doubles are: item i is bytes[i * item_size
+ * ...], its reply has reply_size bytes. Owned by the state, valid until the next call with it. */
 typedef struct fani_round {
     size_t count; /* 0: there is nothing left to do */
     size_t item_size, reply_size;
@@ -83,6 +87,11 @@ typedef struct fani_round {
 typedef struct fani_method fani_method;
 struct fani_method {
     const char *name; /* as the user writes it and as results name it */
+    /* May be NULL. Works on the first item of the first round before anything is allocated: its
+     * reply (FANI_FIRST_REPLY bytes at most; *size, 0 where there is none), and the estimate where
+     * the goal is met by it alone (*done). Rounds would give the same bits. */
+    fan_status (*first)(const fani_integrand *f, const fani_domain *domain, const fani_goal *goal,
+                        fani_estimate *estimate, unsigned char *reply, size_t *size, bool *done);
     /* Begins an integral. Errors: FAN_E_ARGUMENT (a dimension or range that the method can't do,
      * with the method that can in the text), FAN_E_MEMORY. */
     fan_status (*open)(const fani_integrand *f, const fani_domain *domain, const fani_goal *goal,

@@ -1,0 +1,30 @@
+/* The parts of the method "gauss-kronrod" that its files share. */
+#ifndef FANI_ADAPTIVE_METHOD_H
+#define FANI_ADAPTIVE_METHOD_H
+
+#include "adaptive.h"
+
+/* The first round: a look at infinite ends, or the panels of the pieces. */
+fan_status fani_adaptive_start(fani_adaptive *a);
+
+/* Takes what a round brought besides panels; may begin the next phase. */
+fan_status fani_adaptive_take_others(fani_adaptive *a, const unsigned char *replies);
+
+/* Bytes of a reply. */
+size_t fani_adaptive_reply_size(size_t components);
+
+fan_status fani_adaptive_first(const fani_integrand *f, const fani_domain *domain,
+                               const fani_goal *goal, fani_estimate *estimate, unsigned char *reply,
+                               size_t *size, bool *done);
+fan_status fani_adaptive_open(const fani_integrand *f, const fani_domain *domain,
+                              const fani_goal *goal, void **state, fan_error *error);
+fan_status fani_adaptive_round(void *state, fani_round *round);
+fan_status fani_adaptive_take(void *state, const unsigned char *replies);
+void fani_adaptive_result(const void *state, fani_estimate *estimate);
+fan_status fani_adaptive_save(const void *state, unsigned char **bytes, size_t *size);
+fan_status fani_adaptive_load(const fani_integrand *f, const fani_domain *domain,
+                              const fani_goal *goal, const unsigned char *bytes, size_t size,
+                              void **state);
+void fani_adaptive_close(void *state);
+
+#endif

@@ -1,0 +1,57 @@
+/* A panel: the 21-point Kronrod rule on one interval, with what it says about its own error. */
+#ifndef FANI_PANEL_H
+#define FANI_PANEL_H
+
+#include "method.h"
+
+enum {
+    FANI_PANEL_NODES = 21,
+    FANI_PANEL_PROBES = 3,      /* random points beside the nodes: 24 points fill vectors of 8 */
+    FANI_PANEL_PROBES_ROOT = 4, /* of a panel that stands for a whole range */
+    FANI_PANEL_PROBES_MAX = FANI_POINTS_MAX - FANI_PANEL_NODES,
+};
+
+/* How x follows from the coordinate s > 0 of an interval. Distances from the base are exact. */
+typedef struct fani_chart {
+    double base;
+    double scale;     /* 0: x = base + direction * s; else x = base + direction * scale / s */
+    double direction; /* 1 or -1 */
+    double from, to;  /* of the whole range, for distances */
+} fani_chart;
+
+/* An interval of a chart, with `probes` random points, 3 to FANI_PANEL_PROBES_MAX, the
+ * first two next to the ends; where they stand
+ * follows from `seed` and the interval. */
+typedef struct fani_panel {
+    fani_chart chart;
+    double lo, hi;
+    uint64_t seed;
+    uint32_t probes, unused;
+} fani_panel;
+
+/* What a panel says of one component. */
+typedef struct fani_panel_value {
+    double value;    /* the integral, by Kronrod's rule */
+    double linear;   /* its difference from Gauss's rule, or that of a probe from the interpolant */
+    double error;    /* the error expected of an integrand that is smooth here */
+    double absolute; /* the integral of |f| */
+    double spread;   /* the integral of |f - its mean| */
+    double floor;    /* the part of the error that rounding makes */
+} fani_panel_value;
+
+/* Points of the panel: x[i], the factor dx/ds in weight[i], and the distances of x[i] from the two
+ * ends of the range where `below` is not NULL; `count` is FANI_PANEL_NODES + panel->probes.
+ * position[i] is where it stands in
+ * (-1, 1). Returns count. */
+size_t fani_panel_points(const fani_panel *panel, double *position, double *x, double *weight,
+                         double *below, double *above);
+
+/* The verdict on one component from its values, weights included; values that are not finite must
+ * have become 0 before. */
+fani_panel_value fani_panel_judge(const fani_panel *panel, const double *position,
+                                  const double *values);
+
+/* The coordinate's x. */
+double fani_chart_point(const fani_chart *chart, double s);
+
+#endif

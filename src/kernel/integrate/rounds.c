@@ -1,0 +1,88 @@
+/* The driver of methods on the calling thread. */
+#include <stdalign.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "method.h"
+
+enum { REPLIES_INLINE = 16384 }; /* bytes of replies that need no allocation */
+
+typedef struct driver {
+    const fani_method *method;
+    const fani_integrand *f;
+    const fani_domain *domain;
+    void *state;
+    size_t first_size; /* of the first item's reply where it is known, else 0 */
+    alignas(16) unsigned char first[FANI_FIRST_REPLY];
+} driver;
+
+/* Works on all items of a round, in order. */
+static fan_status work_all(driver *d, const fani_round *round, unsigned char *replies)
+{
+    fan_status status = FAN_OK;
+    size_t i = 0;
+    if (d->first_size > 0 && d->first_size == round->reply_size) {
+        memcpy(replies, d->first, d->first_size);
+        i = 1;
+    }
+    d->first_size = 0;
+    for (; status == FAN_OK && i < round->count; i++)
+        status = d->method->work(d->f, d->domain, round->bytes + i * round->item_size,
+                                 replies + i * round->reply_size);
+    return status;
+}
+
+static fan_status one_round(driver *d, bool *more)
+{
+    fani_round round = {.count = 0};
+    alignas(16) unsigned char few[REPLIES_INLINE];
+    size_t size;
+    fan_status status = d->method->round(d->state, &round);
+    *more = status == FAN_OK && round.count > 0;
+    if (!*more)
+        return status;
+    if (__builtin_mul_overflow(round.count, round.reply_size, &size))
+        return FAN_E_MEMORY;
+    unsigned char *replies = size <= sizeof few ? few : malloc(size);
+    if (!replies)
+        return FAN_E_MEMORY;
+    status = work_all(d, &round, replies);
+    if (status == FAN_OK)
+        status = d->method->take(d->state, replies);
+    if (replies != few)
+        free(replies);
+    return status;
+}
+
+fan_status fani_integrate_rounds(const fani_method *method, const fani_integrand *f,
+                                 const fani_domain *domain, const fani_goal *goal,
+                                 fani_estimate *estimate, fan_error *error)
+{
+    driver d;
+    bool done = false;
+    fan_status status = FAN_OK;
+    d.method = method;
+    d.f = f;
+    d.domain = domain;
+    d.state = NULL;
+    d.first_size = 0;
+    if (method->first)
+        status = method->first(f, domain, goal, estimate, d.first, &d.first_size, &done);
+    if (status == FAN_OK && done)
+        return status;
+    if (status == FAN_OK) {
+        status = method->open(f, domain, goal, &d.state, error);
+        if (status != FAN_OK)
+            return status;
+    }
+    for (bool more = true; status == FAN_OK && more;)
+        status = one_round(&d, &more);
+    if (status == FAN_OK)
+        method->result(d.state, estimate);
+    else
+        fani_error_set(error, status, "%s: the integrand or the method failed (%s)", method->name,
+                       fan_status_name(status));
+    method->close(d.state);
+    return status;
+}
