@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "domain_box.h"
 #include "expression.h"
 
 enum { POINTS = FANI_POINTS_MAX };
@@ -168,6 +169,8 @@ fan_status fani_domain_evaluate(const fani_integrand *f, const fani_domain *doma
                                 const double *const *u, size_t count, double *const *values,
                                 fani_bad_values *bad)
 {
+    if (!f->wants_distances && fani_domain_is_box(domain))
+        return fani_box_evaluate(f, domain, u, count, values, bad);
     mapping m;
     const double *points[FAN_INTEGRAL_DIMENSION_MAX + 2];
     for (size_t i = 0; i < count; i++)

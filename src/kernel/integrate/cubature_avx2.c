@@ -1,0 +1,8 @@
+#ifndef __AVX2__
+/* cppcheck-suppress preprocessorErrorDirective ; it has no flags of files */
+#error "compiled without its instruction set: right answers, but slower than no vectors at all"
+#endif
+
+#define LANES 8
+#define NAME fani_cubature_points_avx2
+#include "cubature_body.h"

@@ -1,0 +1,2 @@
+#define NAME fani_lattice_baseline
+#include "lattice_body.h"

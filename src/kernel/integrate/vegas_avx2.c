@@ -1,0 +1,7 @@
+#ifndef __AVX2__
+/* cppcheck-suppress preprocessorErrorDirective ; it has no flags of files */
+#error "compiled without its instruction set: right answers, but slower than no vectors at all"
+#endif
+
+#define NAME fani_vegas_map_avx2
+#include "vegas_body.h"
