@@ -9,7 +9,10 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "job/kept_file.h"
+#include "job/record.h"
 #include "job/state.h"
+
+enum { HEAD = sizeof(uint64_t) }; /* of an item: the size of its reply */
 
 /* A round that takes less is not worth a message to anybody. */
 #define ROUND_HERE_NS 100000
@@ -19,8 +22,7 @@
 typedef struct drive {
     const fani_rounds *o;
     void *state;
-    unsigned char *replies;
-    size_t room;
+    fan_buffer replies, items;
     double item_ns; /* what an item took of those worked on here, on average; 0: not known */
     int64_t kept_ns, shown_ns;
     bool in_round; /* the state is in the middle of one, and not one to be kept */
@@ -109,7 +111,7 @@ static fan_status work_here(drive *d, const fani_round *round)
     fan_status status = FAN_OK;
     for (size_t i = 0; status == FAN_OK && i < round->count; i++)
         status = o->method->work(o->integrand, o->domain, round->bytes + i * round->item_size,
-                                 d->replies + i * round->reply_size);
+                                 d->replies.bytes + i * round->reply_size);
     d->item_ns = (double)(fani_clock_ns() - begun) / (double)round->count;
     return status;
 }
@@ -138,7 +140,7 @@ static fan_status put(void *user, const fan_outcome *outcomes, size_t count, fan
             return item_failed(s->d, o, error);
         if (o->size != s->reply_size)
             return fani_error_set(error, FAN_E_PROTOCOL, "a reply of %zu bytes came back", o->size);
-        memcpy(s->d->replies + o->index * s->reply_size, o->bytes, o->size);
+        memcpy(s->d->replies.bytes + o->index * s->reply_size, o->bytes, o->size);
     }
     return FAN_OK;
 }
@@ -148,6 +150,30 @@ static bool is_stopped(void *user)
     fani_job_run *run = user;
     (void)fani_state_idle(run, false, NULL);
     return fani_run_is_stopped(run);
+}
+
+/* An empty buffer with room for `count` things. */
+static fan_status make_room(fan_buffer *buffer, size_t count, size_t each)
+{
+    size_t size;
+    buffer->size = 0;
+    if (__builtin_mul_overflow(count, each, &size) || (size && !fani_bytes_room(buffer, size)))
+        return FAN_E_MEMORY;
+    return FAN_OK;
+}
+
+/* Copies the items, each with the size of its reply in front. */
+static fan_status head_items(drive *d, const fani_round *round)
+{
+    const uint64_t reply_size = round->reply_size;
+    fan_status status = make_room(&d->items, round->count, HEAD + round->item_size);
+    for (size_t i = 0; status == FAN_OK && i < round->count; i++) {
+        status = fani_bytes_add(&d->items, &reply_size, sizeof reply_size);
+        if (status == FAN_OK)
+            status =
+                fani_bytes_add(&d->items, round->bytes + i * round->item_size, round->item_size);
+    }
+    return status;
 }
 
 static fan_status work_anywhere(drive *d, const fani_round *round, fan_error *error)
@@ -163,29 +189,17 @@ static fan_status work_anywhere(drive *d, const fani_round *round, fan_error *er
                                .timeout_ms = fani_job_ms(job, FANI_KEY_TIMEOUT),
                                .retries = (uint32_t)fani_job_count(job, FANI_KEY_RETRIES, 0),
                                .backoff_ms = fani_job_ms(job, FANI_KEY_BACKOFF)};
-    fan_status status = fan_map(o->run->executor, o->task,
-                                fan_source_array(round->bytes, round->item_size, round->count),
-                                fan_sink_callback(put, &s), &options, &summary);
+    fan_status status = head_items(d, round);
+    if (status != FAN_OK)
+        return fani_error_set(error, status, "no memory for integral %" PRIu64, o->index);
+    fan_source source = fan_source_array(d->items.bytes, HEAD + round->item_size, round->count);
+    status =
+        fan_map(o->run->executor, o->task, source, fan_sink_callback(put, &s), &options, &summary);
     total->batches += summary.batches;
     total->run_ns += summary.run_ns;
     if (status != FAN_OK && error)
         *error = summary.error;
     return status;
-}
-
-static fan_status make_room(drive *d, const fani_round *round)
-{
-    size_t size;
-    if (__builtin_mul_overflow(round->count, round->reply_size, &size))
-        return FAN_E_MEMORY;
-    if (size <= d->room)
-        return FAN_OK;
-    unsigned char *bytes = realloc(d->replies, size);
-    if (!bytes)
-        return FAN_E_MEMORY;
-    d->replies = bytes;
-    d->room = size;
-    return FAN_OK;
 }
 
 /* Where items take so little that others would only wait for messages, they are worked on here. How
@@ -201,7 +215,7 @@ static fan_status one_round(drive *d, bool *more, fan_error *error)
     fan_status status = d->o->method->round(d->state, &round);
     *more = status == FAN_OK && round.count > 0;
     if (status == FAN_OK)
-        status = make_room(d, &round);
+        status = make_room(&d->replies, round.count, round.reply_size);
     if (status != FAN_OK)
         return fani_error_set(error, status, "no memory for integral %" PRIu64, d->o->index);
     if (!*more)
@@ -212,7 +226,7 @@ static fan_status one_round(drive *d, bool *more, fan_error *error)
     else if ((status = work_here(d, &round)) != FAN_OK)
         fani_error_set(error, status, "the integrand failed");
     if (status == FAN_OK)
-        status = d->o->method->take(d->state, d->replies);
+        status = d->o->method->take(d->state, d->replies.bytes);
     d->in_round = status != FAN_OK;
     return status;
 }
@@ -237,6 +251,7 @@ fan_status fani_rounds_run(const fani_rounds *rounds, fani_estimate *estimate, f
     else if (status == FAN_E_CANCELLED && d.state && !d.in_round && rounds->path)
         (void)keep(&d, NULL); /* what can't be kept is done again */
     rounds->method->close(d.state);
-    free(d.replies);
+    fan_buffer_clear(&d.replies);
+    fan_buffer_clear(&d.items);
     return status;
 }

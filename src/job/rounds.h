@@ -13,7 +13,8 @@ typedef struct fani_rounds {
     const fani_integrand *integrand;
     const fani_domain *domain;
     const fani_goal *goal;
-    const fan_task *task; /* does the method's work on an item; its arguments are `bytes` */
+    const fan_task *task; /* does the method's work on an item of the method's, which has the size
+                             of its reply in front of it (8 bytes); its arguments are `bytes` */
     const fan_buffer *bytes;
     bool works_here; /* rounds that take no time may be worked on by the calling thread */
     /* Where the state between two rounds is kept, once a second and where the run is stopped; NULL:
