@@ -1,9 +1,9 @@
 /* The choice of a method for several dimensions.
  *
  * First the integrand is tried as a product of functions of one variable, which costs some hundred
- * evaluations and is best where it holds. Then every method that may do gets a pilot of a small part
- * of the budget. The one whose error, as it fell during the pilot, promises least at the end of the
- * budget goes on from where it stands. Random samples, which are fooled by other things than
+ * evaluations and is best where it holds. Then every method that may do gets a pilot of a small
+ * part of the budget. The one whose error, as it fell during the pilot, promises least at the end
+ * of the budget goes on from where it stands. Random samples, which are fooled by other things than
  * symmetric rules are, watch: where they contradict a claim, it is not made. */
 #include <math.h>
 #include <stdio.h>
@@ -28,9 +28,9 @@ enum {
     PILOT_SHARE = 64,     /* of the budget */
 };
 
-static const fani_method *const methods[CHILDREN] = {
-    &fani_method_product, &fani_method_cubature, &fani_method_cubature9, &fani_method_lattice,
-    &fani_method_vegas};
+static const fani_method *const methods[CHILDREN] = {&fani_method_product, &fani_method_cubature,
+                                                     &fani_method_cubature9, &fani_method_lattice,
+                                                     &fani_method_vegas};
 
 typedef enum stage { STAGE_PRODUCT, STAGE_PILOTS, STAGE_WATCH, STAGE_MAIN, STAGE_DONE } stage;
 

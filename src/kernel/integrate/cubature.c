@@ -159,8 +159,8 @@ static fan_status check(uint32_t shape, const fani_domain *domain, fan_error *er
     return FAN_OK;
 }
 
-static fan_status make(uint32_t shape, const fani_integrand *f, const fani_domain *domain, const fani_goal *goal,
-                       cubature **state)
+static fan_status make(uint32_t shape, const fani_integrand *f, const fani_domain *domain,
+                       const fani_goal *goal, cubature **state)
 {
     cubature *s = calloc(1, sizeof *s);
     if (!s)
@@ -210,14 +210,9 @@ static bool believed(const cubature *s)
     return s->t.doubted * DOUBT >= s->t.evaluations || s->t.heap_count == 0;
 }
 
-static bool persistently_bad(const totals *t)
-{
-    return t->bad.count > 100 && t->bad.count > t->evaluations / 200;
-}
-
 static fani_verdict verdict(const cubature *s)
 {
-    if (persistently_bad(&s->t))
+    if (fani_bad_values_persist(&s->t.bad, s->t.evaluations))
         return FANI_VERDICT_NOT_FINITE;
     if (s->t.rounds == 0)
         return FANI_VERDICT_OPEN;
@@ -448,8 +443,7 @@ static void hear(cubature *s, const unsigned char *replies, size_t box, size_t r
     memcpy(&told, at, sizeof told);
     s->heads[region].absolute = told.absolute;
     s->heads[region].axis = told.axis < s->d ? told.axis : 0;
-    memcpy(numbers_of(s, region) + 2 * s->d, at + sizeof told,
-           2 * s->components * sizeof(double));
+    memcpy(numbers_of(s, region) + 2 * s->d, at + sizeof told, 2 * s->components * sizeof(double));
 }
 
 /* Puts a region into the sums, and into the heap where it is wide enough to be halved. */
@@ -566,8 +560,7 @@ static fan_status read_state(cubature *s, fani_bytes_left *r)
     fani_bytes_get(r, s->value, sizeof s->value);
     fani_bytes_get(r, s->error, sizeof s->error);
     const size_t region = sizeof *s->heads + s->width * sizeof *s->numbers;
-    if (r->short_of || s->t.heap_count > s->t.region_count ||
-        s->t.region_count > r->left / region)
+    if (r->short_of || s->t.heap_count > s->t.region_count || s->t.region_count > r->left / region)
         return FAN_E_PROTOCOL;
     if (s->t.region_count > 0 && reserve(s, s->t.region_count) != FAN_OK)
         return FAN_E_MEMORY;
@@ -577,8 +570,9 @@ static fan_status read_state(cubature *s, fani_bytes_left *r)
     return !r->short_of && r->left == 0 && sound(s) ? FAN_OK : FAN_E_PROTOCOL;
 }
 
-static fan_status load_state(uint32_t shape, const fani_integrand *f, const fani_domain *domain, const fani_goal *goal,
-                       const unsigned char *bytes, size_t size, void **state)
+static fan_status load_state(uint32_t shape, const fani_integrand *f, const fani_domain *domain,
+                             const fani_goal *goal, const unsigned char *bytes, size_t size,
+                             void **state)
 {
     cubature *s = NULL;
     fan_status status = check(shape, domain, NULL);
@@ -605,8 +599,8 @@ static fan_status load_state(uint32_t shape, const fani_integrand *f, const fani
     {                                                                                              \
         return load_state(shape, f, domain, goal, bytes, size, state);                             \
     }                                                                                              \
-    const fani_method fani_method_##id = {text, open_##id, next_round, fani_cubature_work, take,   \
-                                          result, save, load_##id, close_state};
+    const fani_method fani_method_##id = {text,   open_##id, next_round, fani_cubature_work, take, \
+                                          result, save,      load_##id,  close_state};
 
 CUBATURE(cubature, "cubature", 0)
 CUBATURE(cubature9, "cubature9", 1)

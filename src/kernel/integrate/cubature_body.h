@@ -13,7 +13,7 @@ typedef double lanes;
 typedef double lanes __attribute__((vector_size(LANES * 8), aligned(8), may_alias));
 typedef int64_t lane_bits __attribute__((vector_size(LANES * 8), aligned(8), may_alias));
 #define LANES_OF(p) (*(lanes *)(p))
-#define LANES_ABS(v) ((lanes)((lane_bits)(v) & INT64_MAX))
+#define LANES_ABS(v) ((lanes)((lane_bits)(v)&INT64_MAX))
 #endif
 
 enum { BLOCK = FANI_POINTS_MAX / LANES };

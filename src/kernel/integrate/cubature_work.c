@@ -92,7 +92,8 @@ static double mean_error(const fani_symmetric_rule *rule, const double *orbits, 
 }
 
 /* Adds this component's fourth differences, a measure of what splitting an axis is good for. */
-static void add_differences(const region_sums *r, const fani_symmetric_rule *rule, double *differences)
+static void add_differences(const region_sums *r, const fani_symmetric_rule *rule,
+                            double *differences)
 {
     const fani_orbit *orbits = fani_symmetric_shapes[rule->shape].orbits;
     const double ratio = orbits[1].a * orbits[1].a / (orbits[2].a * orbits[2].a);
@@ -147,8 +148,8 @@ static void tell(const fani_cubature_group *group, size_t l, size_t stride, unsi
     memcpy(out + sizeof told, numbers, 2 * components * sizeof numbers[0]);
 }
 
-static fan_status work_group(fani_cubature_group *group, fani_cubature_points *points,
-                             size_t lanes, double *sums, unsigned char *out)
+static fan_status work_group(fani_cubature_group *group, fani_cubature_points *points, size_t lanes,
+                             double *sums, unsigned char *out)
 {
     double absolute[FANI_COMPONENTS_MAX * LANES];
     const size_t components = group->f->components;

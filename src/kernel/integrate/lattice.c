@@ -66,7 +66,8 @@ static double block_sum(const double *values, size_t padded)
     eight sums = {0};
     for (size_t i = 0; i < padded; i += 8)
         sums += *(const eight *)(values + i);
-    return ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7]));
+    return ((sums[0] + sums[4]) + (sums[2] + sums[6])) +
+           ((sums[1] + sums[5]) + (sums[3] + sums[7]));
 }
 
 static fan_status work_block(const fani_integrand *f, const fani_domain *domain,
@@ -219,7 +220,7 @@ static uint64_t next_evaluations(const lattice *s)
 
 static fani_verdict verdict(const lattice *s)
 {
-    if (s->t.bad.count > 100 && s->t.bad.count > s->t.evaluations / 200)
+    if (fani_bad_values_persist(&s->t.bad, s->t.evaluations))
         return FANI_VERDICT_NOT_FINITE;
     if (reached(s))
         return FANI_VERDICT_REACHED;

@@ -1,10 +1,10 @@
 /* Integrands that are a product of functions of one variable each: one integral a dimension.
  *
- * With a point x where f is not 0, f is such a product exactly if f(y) = f(x) * prod g_k(y_k), where
- * g_k(t) = f(x with coordinate k set to t) / f(x). That is tested at points all over the cube, and
- * at points that are drawn from the product itself, where its weight is. The integrals of the g_k
- * are the business of a method for one variable. What the test leaves of f - product goes into the
- * error as Monte Carlo would have it.
+ * With a point x where f is not 0, f is such a product exactly if f(y) = f(x) * prod g_k(y_k),
+ * where g_k(t) = f(x with coordinate k set to t) / f(x). That is tested at points all over the
+ * cube, and at points that are drawn from the product itself, where its weight is. The integrals of
+ * the g_k are the business of a method for one variable. What the test leaves of f - product goes
+ * into the error as Monte Carlo would have it.
  *
  * Rounds: values at random points; slices through the best of them; values at points drawn from the
  * slices; the integrals, through the best point so far. */
@@ -102,8 +102,8 @@ static fan_status work_integral(const fani_integrand *f, const fani_domain *doma
     const fani_domain unit = {.dimension = 1, .from = {{.value = 0}}, .to = {{.value = 1}}};
     const fani_goal goal = {item->abs, item->rel, item->evaluations_max, 1};
     fani_estimate estimate;
-    const fan_status status = fani_integrate_rounds(&fani_method_gauss_kronrod, &one, &unit, &goal,
-                                                    &estimate, NULL);
+    const fan_status status =
+        fani_integrate_rounds(&fani_method_gauss_kronrod, &one, &unit, &goal, &estimate, NULL);
     if (status != FAN_OK)
         return status;
     reply->value = estimate.value[0];
@@ -360,9 +360,11 @@ static void result(const void *state, fani_estimate *estimate)
                                 .verdict = FANI_VERDICT_OPEN};
     estimate->value[0] = s->k.value;
     estimate->error[0] = done ? s->k.error : INFINITY;
-    if (s->k.phase == PHASE_NO_PRODUCT)
+    if (fani_bad_values_persist(&s->k.bad, s->k.evaluations))
+        estimate->verdict = FANI_VERDICT_NOT_FINITE;
+    else if (s->k.phase == PHASE_NO_PRODUCT)
         estimate->verdict = FANI_VERDICT_ROUNDING;
-    if (!done)
+    if (!done || estimate->verdict == FANI_VERDICT_NOT_FINITE)
         return;
     const double noise = 50 * 0x1p-52 * s->k.absolute;
     const double allowed = fmax(fmax(s->goal.abs, s->goal.rel * fabs(s->k.value)), noise);

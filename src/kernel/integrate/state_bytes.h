@@ -75,4 +75,10 @@ static inline void fani_bad_values_add(fani_bad_values *to, const fani_bad_value
     to->count += from->count;
 }
 
+/* Whether they are more than isolated points. */
+static inline bool fani_bad_values_persist(const fani_bad_values *bad, uint64_t evaluations)
+{
+    return bad->count > 32 && bad->count > evaluations / 200;
+}
+
 #endif

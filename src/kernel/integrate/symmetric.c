@@ -14,7 +14,7 @@
  * rectangular region", 1980, for degree 7. For degree 9 those of the family with the orbits of Genz
  * and Malik, "An imbedded family of fully symmetric numerical integration rules", 1983, that solves
  * the moment equations with three and two coordinates inside the cube; bench/integrate/
- * symmetric_positions.py derives them. The two orbits of AXIS alone are free. */
+ * tables/symmetric_positions.py derives them. The two orbits of AXIS alone are free. */
 const fani_symmetric_shape fani_symmetric_shapes[FANI_SYMMETRIC_SHAPES] = {
     {.name = "degree 7",
      .degree = 7,
@@ -44,9 +44,9 @@ typedef struct monomial {
     unsigned exponents[4];
 } monomial;
 static const monomial monomials[] = {
-    {0, 0, {0}},       {1, 2, {1}},    {1, 4, {2}},    {2, 4, {1, 1}},
-    {1, 6, {3}},       {2, 6, {2, 1}}, {3, 6, {1, 1, 1}}, {1, 8, {4}},
-    {2, 8, {3, 1}},    {2, 8, {2, 2}}, {3, 8, {2, 1, 1}}, {4, 8, {1, 1, 1, 1}},
+    {0, 0, {0}},    {1, 2, {1}},    {1, 4, {2}},       {2, 4, {1, 1}},
+    {1, 6, {3}},    {2, 6, {2, 1}}, {3, 6, {1, 1, 1}}, {1, 8, {4}},
+    {2, 8, {3, 1}}, {2, 8, {2, 2}}, {3, 8, {2, 1, 1}}, {4, 8, {1, 1, 1, 1}},
 };
 enum { MONOMIALS = sizeof monomials / sizeof monomials[0] };
 

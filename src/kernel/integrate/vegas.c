@@ -16,9 +16,9 @@
 
 enum {
     BINS = FANI_VEGAS_BINS,
-    FIRST_SAMPLES = 4096,  /* of the first iteration */
-    GROW_AFTER = 4,        /* iterations of one size; then twice as many samples */
-    CLAIM_AFTER = 8,       /* iterations; the first half of all counts for the grid alone */
+    FIRST_SAMPLES = 4096, /* of the first iteration */
+    GROW_AFTER = 4,       /* iterations of one size; then twice as many samples */
+    CLAIM_AFTER = 8,      /* iterations; the first half of all counts for the grid alone */
     SAMPLES_A_CUBE = 8,
     CUBES_MAX = 1 << 18,
 };
@@ -69,7 +69,8 @@ static uint64_t power(uint64_t side, size_t d)
 static uint64_t side_for(uint64_t samples, size_t d)
 {
     uint64_t side = 1;
-    const uint64_t most = samples / SAMPLES_A_CUBE < CUBES_MAX ? samples / SAMPLES_A_CUBE : CUBES_MAX;
+    const uint64_t most =
+        samples / SAMPLES_A_CUBE < CUBES_MAX ? samples / SAMPLES_A_CUBE : CUBES_MAX;
     while (power(side + 1, d) <= most)
         side++;
     return side;
@@ -194,7 +195,7 @@ static bool reached(const vegas *s)
 
 static fani_verdict verdict(const vegas *s)
 {
-    if (s->t.bad.count > 100 && s->t.bad.count > s->t.evaluations / 200)
+    if (fani_bad_values_persist(&s->t.bad, s->t.evaluations))
         return FANI_VERDICT_NOT_FINITE;
     if (reached(s))
         return FANI_VERDICT_REACHED;
@@ -231,7 +232,8 @@ static size_t cut(const vegas *s, unsigned char *items)
             if (count == 0 || segments == FANI_VEGAS_SEGMENTS || in_item == FANI_VEGAS_SAMPLES) {
                 if (items) {
                     item = (fani_vegas_item *)(void *)(items + count * size);
-                    *item = (fani_vegas_item){.seed = s->goal.seed, .first = first, .side = s->t.side};
+                    *item =
+                        (fani_vegas_item){.seed = s->goal.seed, .first = first, .side = s->t.side};
                     memcpy(item + 1, s->edges, s->d * sizeof s->edges[0]);
                 }
                 count++;
@@ -319,7 +321,7 @@ static void refine(double *edges, const double *squares)
 
 /* Sums over cubes and bins of an iteration. */
 typedef struct gathered {
-    double *cubes; /* [cube][component]: sum, sum of squares */
+    double *cubes;   /* [cube][component]: sum, sum of squares */
     double *squares; /* [d][BINS] */
     double absolute;
 } gathered;
@@ -329,7 +331,8 @@ static void gather(vegas *s, const unsigned char *replies, gathered *g)
     const size_t item_size = fani_vegas_item_size(s->d);
     const size_t reply_size = fani_vegas_reply_size(s->d, s->components);
     for (size_t i = 0; i < s->item_count; i++) {
-        const fani_vegas_item *item = (const fani_vegas_item *)(const void *)(s->items + i * item_size);
+        const fani_vegas_item *item =
+            (const fani_vegas_item *)(const void *)(s->items + i * item_size);
         const fani_vegas_reply *reply =
             (const fani_vegas_reply *)(const void *)(replies + i * reply_size);
         const double *sums = (const double *)(const void *)(reply + 1);
@@ -428,9 +431,10 @@ static fan_status read_state(vegas *s, fani_bytes_left *r)
     counts t;
     fani_bytes_get(r, &t, sizeof t);
     fani_bytes_get(r, s->edges, sizeof s->edges);
-    const bool whole = !r->short_of && t.cubes <= r->left / sizeof *s->spreads &&
-                       t.iterations <= r->left / sizeof *s->iterations &&
-                       (t.side == 0 ? t.cubes == 0 : t.side <= CUBES_MAX && t.cubes == power(t.side, s->d));
+    const bool whole =
+        !r->short_of && t.cubes <= r->left / sizeof *s->spreads &&
+        t.iterations <= r->left / sizeof *s->iterations &&
+        (t.side == 0 ? t.cubes == 0 : t.side <= CUBES_MAX && t.cubes == power(t.side, s->d));
     if (!whole)
         return FAN_E_PROTOCOL;
     if (t.side > 0 && divide(s, t.side) != FAN_OK)

@@ -1,4 +1,5 @@
-/* Samples of an item: random places in cubes, the grid's map, the integrand, sums by cube and bin. */
+/* Samples of an item: random places in cubes, the grid's map, the integrand, sums by cube and bin.
+ */
 #include <math.h>
 #include <string.h>
 
@@ -45,7 +46,7 @@ typedef struct sampling {
     const double *edges;
     fani_vegas_reply *reply;
     double *sums, *squares;
-    uint64_t cube;                /* whose corner is `corner` */
+    uint64_t cube;               /* whose corner is `corner` */
     uint64_t corner[DIMENSIONS]; /* in cubes */
     double y[DIMENSIONS][BLOCK], x[DIMENSIONS][BLOCK];
     int32_t bins[DIMENSIONS][BLOCK];
@@ -165,8 +166,8 @@ static fan_status block(sampling *s, uint64_t first, place *at, size_t count)
     for (size_t i = 0; i < padded; i++)
         s->densities[i] = 1;
     map_of(fani_isa_wanted())(s->edges, d, padded, y, x, bins, s->densities);
-    const fan_status status =
-        fani_domain_evaluate(s->f, s->domain, (const double *const *)x, count, values, &s->reply->bad);
+    const fan_status status = fani_domain_evaluate(s->f, s->domain, (const double *const *)x, count,
+                                                   values, &s->reply->bad);
     if (status != FAN_OK)
         return status;
     for (size_t c = 0; c < s->f->components; c++) {
