@@ -11,6 +11,7 @@ int main(int argc, char **argv)
         return code;
     bench_print_machine(&options);
     oned_easy(&options);
+    oned_scan(&options);
     oned_set(&options);
     return 0;
 }

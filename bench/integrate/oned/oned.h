@@ -28,6 +28,9 @@ extern const oned_peer oned_peers[];
 /* Solved, reached and lies over the problem set. */
 void oned_set(const bench_options *options);
 
+/* The time of an integral of a parameter scan. */
+void oned_scan(const bench_options *options);
+
 /* The time of single easy integrals. */
 void oned_easy(const bench_options *options);
 

@@ -10,6 +10,10 @@ fan_status fani_adaptive_start(fani_adaptive *a);
 /* Takes what a round brought besides panels; may begin the next phase. */
 fan_status fani_adaptive_take_others(fani_adaptive *a, const unsigned char *replies);
 
+/* The intervals of a gauss-kronrod state that has reached its goal with their sum alone, without
+ * chains: panels[0..count-1], count <= most; 0 where it is not so. */
+size_t fani_adaptive_plain(const void *state, fani_panel *panels, size_t most);
+
 /* Bytes of a reply. */
 size_t fani_adaptive_reply_size(size_t components);
 

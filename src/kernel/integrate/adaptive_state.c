@@ -168,6 +168,26 @@ void fani_adaptive_close(void *state)
     free(a);
 }
 
+size_t fani_adaptive_plain(const void *state, fani_panel *panels, size_t most)
+{
+    const fani_adaptive *a = state;
+    if (a->core.verdict != FANI_VERDICT_REACHED || a->core.interval_count > most ||
+        a->core.oscillating)
+        return 0;
+    for (uint32_t k = 0; k < a->core.chain_count; k++)
+        if (a->chains[k].drop < 1)
+            return 0;
+    for (uint32_t i = 0; i < a->core.interval_count; i++) {
+        const fani_interval *v = &a->intervals[i];
+        panels[i] = (fani_panel){.chart = a->chains[v->chart].chart,
+                                 .lo = v->lo,
+                                 .hi = v->hi,
+                                 .seed = a->core.goal.seed,
+                                 .probes = FANI_PANEL_PROBES};
+    }
+    return a->core.interval_count;
+}
+
 /* What the integrand has called for. */
 static void describe(const fani_adaptive *a, char *text)
 {

@@ -112,6 +112,12 @@ struct fani_method {
     void (*close)(void *state); /* NULL is fine */
 };
 
+/* Opens a method and runs its rounds on the calling thread until there are no more; *state is the
+ * caller's to close. Errors as open, and what work answers; *state is then untouched. */
+fan_status fani_rounds_run(const fani_method *method, const fani_integrand *f,
+                           const fani_domain *domain, const fani_goal *goal, void **state,
+                           fan_error *error);
+
 /* Integrates on the calling thread: rounds until the verdict is there. */
 fan_status fani_integrate_rounds(const fani_method *method, const fani_integrand *f,
                                  const fani_domain *domain, const fani_goal *goal,

@@ -143,28 +143,35 @@ static double smooth_error(double difference, double factor, double spread)
     return ratio >= 1 ? spread : spread * ratio * sqrt(ratio);
 }
 
-/* The error that rounding alone makes: of the sums, and of x where the interval is short; half an
- * ulp of x at each node, of random sign. */
-static double rounding_error(const fani_panel *panel, double absolute, double spread)
+double fani_panel_shift(const fani_panel *panel)
 {
     const fani_chart *chart = &panel->chart;
     const double largest = chart->scale == 0 ? fabs(chart->base) + panel->hi : panel->hi;
-    const double shift = 0.06 * DBL_EPSILON * largest / (panel->hi - panel->lo);
-    return 2 * DBL_EPSILON * absolute + shift * spread;
+    return 0.06 * DBL_EPSILON * largest / (panel->hi - panel->lo);
+}
+
+void fani_panel_conclude(const fani_panel *panel, double probed, fani_panel_value *v)
+{
+    v->floor = 2 * DBL_EPSILON * v->absolute + fani_panel_shift(panel) * v->spread;
+    v->error = smooth_error(v->linear, FANI_PANEL_GAUSS_FACTOR, v->spread);
+    if (v->linear <= FANI_PANEL_WORTH_PROBING * v->spread || v->spread == 0) {
+        v->error = fmax(v->error, smooth_error(probed, FANI_PANEL_PROBE_FACTOR, v->spread));
+        if (probed > FANI_PANEL_SURPRISE *
+                         (v->linear + v->floor)) /* the flank of a peak between the nodes */
+            v->error = fmax(v->error, fmax(v->spread, probed));
+    }
+    v->error += v->floor;
 }
 
 fani_panel_value fani_panel_judge(const fani_panel *panel, const double *position,
                                   const double *values)
 {
-    static const double gauss_factor = 200;
-    static const double probe_factor = 20;
-    static const double surprise = 1000;
-    static const double worth_probing = 1e-3; /* above it the two rules say enough */
     const double *middle = values + HALF;
     const double half = (panel->hi - panel->lo) / 2;
     double kronrod = rule.kronrod[0] * middle[0];
     double gauss = 0;
     double absolute = fabs(kronrod);
+    double probed = 0;
     for (int i = 1; i <= HALF; i++) {
         const double pair = middle[i] + middle[-i];
         kronrod += rule.kronrod[i] * pair;
@@ -178,15 +185,32 @@ fani_panel_value fani_panel_judge(const fani_panel *panel, const double *positio
     fani_panel_value v = {.value = kronrod * half, .absolute = absolute * half};
     v.linear = fabs(kronrod - gauss) * half;
     v.spread = spread * half;
-    v.floor = rounding_error(panel, v.absolute, v.spread);
-    v.error = smooth_error(v.linear, gauss_factor, spread * half);
-    if (fabs(kronrod - gauss) <= worth_probing * spread || spread == 0) {
-        const double probed = 2 * half * probe_difference(panel, position, values);
-        const double by_probe = smooth_error(probed, probe_factor, spread * half);
-        v.error = by_probe > v.error ? by_probe : v.error;
-        if (probed > surprise * (v.linear + v.floor)) /* the flank of a peak between the nodes */
-            v.error = fmax(v.error, fmax(v.spread, probed));
-    }
-    v.error += v.floor;
+    if (v.linear <= FANI_PANEL_WORTH_PROBING * v.spread || v.spread == 0)
+        probed = 2 * half * probe_difference(panel, position, values);
+    fani_panel_conclude(panel, probed, &v);
     return v;
+}
+
+/* The polynomial's value at u as a sum over the nodes, by the barycentric formula. */
+static void polynomial_at(double u, double *coefficients)
+{
+    double total = 0;
+    for (int i = 0; i < FANI_PANEL_NODES; i++) {
+        const int k = i < HALF ? HALF - i : i - HALF;
+        const double node = i < HALF ? -rule.node[k] : rule.node[k];
+        coefficients[i] = rule.barycentric[k] / (u - node);
+        total += coefficients[i];
+    }
+    for (int i = 0; i < FANI_PANEL_NODES; i++)
+        coefficients[i] /= total;
+}
+
+void fani_panel_weights_at(const double *position, fani_panel_weights *weights)
+{
+    for (int i = 0; i <= HALF; i++) {
+        weights->kronrod[HALF - i] = weights->kronrod[HALF + i] = rule.kronrod[i];
+        weights->gauss[HALF - i] = weights->gauss[HALF + i] = rule.gauss[i];
+    }
+    for (int k = 0; k < FANI_PANEL_PROBES; k++)
+        polynomial_at(position[FANI_PANEL_NODES + k], weights->probe[k]);
 }

@@ -11,6 +11,13 @@ enum {
     FANI_PANEL_PROBES_MAX = FANI_POINTS_MAX - FANI_PANEL_NODES,
 };
 
+/* How errors follow (panel.c): factors of the rules' and the probes' differences, how much of the
+ * spread may be their difference for probes to matter, how far above it a probe is a surprise. */
+#define FANI_PANEL_GAUSS_FACTOR 200.0
+#define FANI_PANEL_PROBE_FACTOR 20.0
+#define FANI_PANEL_WORTH_PROBING 1e-3
+#define FANI_PANEL_SURPRISE 1000.0
+
 /* How x follows from the coordinate s > 0 of an interval. Distances from the base are exact. */
 typedef struct fani_chart {
     double base;
@@ -50,6 +57,22 @@ size_t fani_panel_points(const fani_panel *panel, double *position, double *x, d
  * have become 0 before. */
 fani_panel_value fani_panel_judge(const fani_panel *panel, const double *position,
                                   const double *values);
+
+/* The numbers that a panel's sums are made with: of the two rules, and of the polynomial through
+ * the nodes at each of FANI_PANEL_PROBES probes. For panels of many integrals at once (scan.h). */
+typedef struct fani_panel_weights {
+    double kronrod[FANI_PANEL_NODES], gauss[FANI_PANEL_NODES];
+    double probe[FANI_PANEL_PROBES][FANI_PANEL_NODES];
+} fani_panel_weights;
+
+void fani_panel_weights_at(const double *position, fani_panel_weights *weights);
+
+/* The part of the spread that the rounding of x makes: half an ulp at each node, of random sign. */
+double fani_panel_shift(const fani_panel *panel);
+
+/* Sets v->floor and v->error from the other numbers and the largest difference of a probe from the
+ * polynomial, times the panel's length. */
+void fani_panel_conclude(const fani_panel *panel, double probed, fani_panel_value *v);
 
 /* The coordinate's x. */
 double fani_chart_point(const fani_chart *chart, double s);

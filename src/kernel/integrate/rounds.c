@@ -55,6 +55,35 @@ static fan_status one_round(driver *d, bool *more)
     return status;
 }
 
+static fan_status run(driver *d, const fani_goal *goal, fan_error *error)
+{
+    fan_status status = d->method->open(d->f, d->domain, goal, &d->state, error);
+    if (status != FAN_OK)
+        return status;
+    for (bool more = true; status == FAN_OK && more;)
+        status = one_round(d, &more);
+    if (status == FAN_OK)
+        return FAN_OK;
+    d->method->close(d->state);
+    return fani_error_set(error, status, "%s: the integrand or the method failed (%s)",
+                          d->method->name, fan_status_name(status));
+}
+
+fan_status fani_rounds_run(const fani_method *method, const fani_integrand *f,
+                           const fani_domain *domain, const fani_goal *goal, void **state,
+                           fan_error *error)
+{
+    driver d;
+    d.method = method;
+    d.f = f;
+    d.domain = domain;
+    d.first_size = 0;
+    const fan_status status = run(&d, goal, error);
+    if (status == FAN_OK)
+        *state = d.state;
+    return status;
+}
+
 fan_status fani_integrate_rounds(const fani_method *method, const fani_integrand *f,
                                  const fani_domain *domain, const fani_goal *goal,
                                  fani_estimate *estimate, fan_error *error)
@@ -65,24 +94,18 @@ fan_status fani_integrate_rounds(const fani_method *method, const fani_integrand
     d.method = method;
     d.f = f;
     d.domain = domain;
-    d.state = NULL;
     d.first_size = 0;
     if (method->first)
         status = method->first(f, domain, goal, estimate, d.first, &d.first_size, &done);
-    if (status == FAN_OK && done)
+    if (status != FAN_OK)
+        return fani_error_set(error, status, "%s: the integrand failed (%s)", method->name,
+                              fan_status_name(status));
+    if (done)
+        return FAN_OK;
+    status = run(&d, goal, error);
+    if (status != FAN_OK)
         return status;
-    if (status == FAN_OK) {
-        status = method->open(f, domain, goal, &d.state, error);
-        if (status != FAN_OK)
-            return status;
-    }
-    for (bool more = true; status == FAN_OK && more;)
-        status = one_round(&d, &more);
-    if (status == FAN_OK)
-        method->result(d.state, estimate);
-    else
-        fani_error_set(error, status, "%s: the integrand or the method failed (%s)", method->name,
-                       fan_status_name(status));
+    method->result(d.state, estimate);
     method->close(d.state);
-    return status;
+    return FAN_OK;
 }
