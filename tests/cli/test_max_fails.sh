@@ -88,7 +88,7 @@ expect 1 && says 'many:5:1: item 4 (failed) is number 1'
 seq 400000 | sed 's/$/ 6/; 5s/ 6//' >many
 what='gcd' && run "$fanfold" gcd --input many --batch 10 --max-fails 0
 expect 1 && says 'many:5:1: item 4 (bad input) is number 1'
-printf 'x; over x=0:1\n1/x; over x=-1:1; rule midpoint; points 2\n1/x; over x=0:1; rule left\nx^2; over x=0:3\n' >sums
+printf 'x; over x=0:1\n1/x; over x=-1:1; rule midpoint; points 2\n1/(x>0.5); over x=0:1; rule left\nx^2; over x=0:3\n' >sums
 what='integrate' && run "$fanfold" integrate --input sums --output sums.out --max-fails 0
 expect 1 && says 'sums:3:' && says 'item 2 (failed) is number 1' && says 'resume with:'
 run "$fanfold" integrate --input sums --output sums.out --max-fails 0 --resume && expect 1 && says_nothing

@@ -119,7 +119,8 @@ typedef void fani_kernel(double *out, const double *a, const double *b, const do
 /* The reference: libm's functions and the compiler's arithmetic, on any machine. NULL for VARIABLE.
  */
 extern fani_kernel *const fani_kernels_reference[FANI_OP_COUNT];
-#define FANI_REFERENCE_KERNEL(op, name, arity, body) fani_kernel fani_reference_##op;
+#define FANI_REFERENCE_KERNEL(op, name, arity, body)                                               \
+    __attribute__((visibility("hidden"))) fani_kernel fani_reference_##op;
 FANI_FUNCTIONS(FANI_REFERENCE_KERNEL)
 #undef FANI_REFERENCE_KERNEL
 
