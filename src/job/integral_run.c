@@ -12,7 +12,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "job/rounds.h"
+#include "job/integral_rounds.h"
 #include "job/state.h"
 
 enum {
@@ -216,23 +216,24 @@ static fan_status integrate_ready(integral_run *ir, const fani_integral_spec *sp
     char *path;
     if (state_path(ir->run, &path) != FAN_OK)
         return fani_error_set(error, FAN_E_MEMORY, "out of memory");
-    fani_rounds rounds = {.run = ir->run,
-                          .method = ready->method,
-                          .integrand = &ready->integrand,
-                          .domain = &ready->domain,
-                          .goal = &ready->goal,
-                          .task = &fani_task_integrate_work,
-                          .bytes = bytes,
-                          .works_here = ready->expression != NULL,
-                          .path = path,
-                          .identity = XXH3_64bits_withSeed(bytes->bytes, bytes->size, ir->index),
-                          .resumes = fani_job_resumes(ir->run->job),
-                          .index = ir->index};
+    fani_integral_rounds rounds = {.run = ir->run,
+                                   .method = ready->method,
+                                   .integrand = &ready->integrand,
+                                   .domain = &ready->domain,
+                                   .goal = &ready->goal,
+                                   .task = &fani_task_integrate_work,
+                                   .bytes = bytes,
+                                   .works_here = ready->expression != NULL,
+                                   .path = path,
+                                   .identity =
+                                       XXH3_64bits_withSeed(bytes->bytes, bytes->size, ir->index),
+                                   .resumes = fani_job_resumes(ir->run->job),
+                                   .index = ir->index};
     if (ir->run->state) {
         fence = fani_state_fence(ir->run->state);
         rounds.fence = &fence;
     }
-    fan_status status = fani_rounds_run(&rounds, &estimate, error);
+    fan_status status = fani_integral_rounds_run(&rounds, &estimate, error);
     free(path);
     if (status != FAN_OK)
         return status;

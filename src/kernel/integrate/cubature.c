@@ -599,8 +599,15 @@ static fan_status load_state(uint32_t shape, const fani_integrand *f, const fani
     {                                                                                              \
         return load_state(shape, f, domain, goal, bytes, size, state);                             \
     }                                                                                              \
-    const fani_method fani_method_##id = {text,   open_##id, next_round, fani_cubature_work, take, \
-                                          result, save,      load_##id,  close_state};
+    const fani_method fani_method_##id = {.name = text,                                            \
+                                          .open = open_##id,                                       \
+                                          .round = next_round,                                     \
+                                          .work = fani_cubature_work,                              \
+                                          .take = take,                                            \
+                                          .result = result,                                        \
+                                          .save = save,                                            \
+                                          .load = load_##id,                                       \
+                                          .close = close_state};
 
 CUBATURE(cubature, "cubature", 0)
 CUBATURE(cubature9, "cubature9", 1)

@@ -1,13 +1,13 @@
 /* One integral by a method that works in rounds (kernel/integrate/method.h), the work of each round
  * spread over all workers. What comes out has the same bits as fani_integrate_rounds on one thread:
  * replies go back to the method by index. */
-#ifndef FANI_JOB_ROUNDS_H
-#define FANI_JOB_ROUNDS_H
+#ifndef FANI_INTEGRAL_ROUNDS_H
+#define FANI_INTEGRAL_ROUNDS_H
 
 #include "job/job_internal.h"
 #include "kernel/integrate/method.h"
 
-typedef struct fani_rounds {
+typedef struct fani_integral_rounds {
     fani_job_run *run;
     const fani_method *method;
     const fani_integrand *integrand;
@@ -24,11 +24,12 @@ typedef struct fani_rounds {
     bool resumes;      /* the state of an earlier run counts */
     const fani_writer_fence *fence;
     uint64_t index; /* of the integral, for texts */
-} fani_rounds;
+} fani_integral_rounds;
 
 /* Works until there is a verdict. Errors: those of the method's open; of an item that was not ok
  * FAN_E_FAILED, FAN_E_LOST, FAN_E_TIMEOUT; FAN_E_CANCELLED; FAN_E_OUTPUT (the state can't be kept);
  * FAN_E_MEMORY. *estimate is then untouched. */
-fan_status fani_rounds_run(const fani_rounds *rounds, fani_estimate *estimate, fan_error *error);
+fan_status fani_integral_rounds_run(const fani_integral_rounds *rounds, fani_estimate *estimate,
+                                    fan_error *error);
 
 #endif

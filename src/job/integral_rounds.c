@@ -1,4 +1,4 @@
-#include "job/rounds.h"
+#include "job/integral_rounds.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -20,7 +20,7 @@ enum { HEAD = sizeof(uint64_t) }; /* of an item: the size of its reply */
 #define SHOW_EACH_NS INT64_C(250000000)
 
 typedef struct drive {
-    const fani_rounds *o;
+    const fani_integral_rounds *o;
     void *state;
     fan_buffer replies, items;
     double item_ns; /* what an item took of those worked on here, on average; 0: not known */
@@ -30,7 +30,7 @@ typedef struct drive {
 
 /* ---- The state ------------------------------------------------------------------------------- */
 
-static fani_kept_mark mark_of(const fani_rounds *o)
+static fani_kept_mark mark_of(const fani_integral_rounds *o)
 {
     return (fani_kept_mark){.magic = "FANROUND", .version = 1, .identity = o->identity};
 }
@@ -59,7 +59,7 @@ static fan_status keep_when_due(drive *d, fan_error *error)
 /* Takes up what an earlier run has kept; false: there is nothing. */
 static bool take_up(drive *d)
 {
-    const fani_rounds *o = d->o;
+    const fani_integral_rounds *o = d->o;
     fan_buffer bytes = {0};
     fani_kept_mark mark = mark_of(o);
     bool is_there = o->path && o->resumes && fani_kept_file_load(o->path, &mark, &bytes) &&
@@ -71,7 +71,7 @@ static bool take_up(drive *d)
 
 static fan_status begin(drive *d, fan_error *error)
 {
-    const fani_rounds *o = d->o;
+    const fani_integral_rounds *o = d->o;
     d->kept_ns = d->shown_ns = fani_clock_ns();
     if (take_up(d))
         return FAN_OK;
@@ -106,7 +106,7 @@ static void end_showing(const drive *d)
 
 static fan_status work_here(drive *d, const fani_round *round)
 {
-    const fani_rounds *o = d->o;
+    const fani_integral_rounds *o = d->o;
     int64_t begun = fani_clock_ns();
     fan_status status = FAN_OK;
     for (size_t i = 0; status == FAN_OK && i < round->count; i++)
@@ -178,7 +178,7 @@ static fan_status head_items(drive *d, const fani_round *round)
 
 static fan_status work_anywhere(drive *d, const fani_round *round, fan_error *error)
 {
-    const fani_rounds *o = d->o;
+    const fani_integral_rounds *o = d->o;
     const fan_job *job = o->run->job;
     fan_summary *total = &o->run->result->summary, summary = {0};
     sink s = {.d = d, .reply_size = round->reply_size};
@@ -231,7 +231,8 @@ static fan_status one_round(drive *d, bool *more, fan_error *error)
     return status;
 }
 
-fan_status fani_rounds_run(const fani_rounds *rounds, fani_estimate *estimate, fan_error *error)
+fan_status fani_integral_rounds_run(const fani_integral_rounds *rounds, fani_estimate *estimate,
+                                    fan_error *error)
 {
     drive d = {.o = rounds};
     fan_status status = begin(&d, error);
