@@ -10,7 +10,7 @@
 #include "fanfold/fanfold.h"
 #include "harness.h"
 
-enum { BLOCK = 256, SETS = 3 };
+enum { BLOCK = 256, SETS = 3, COMPONENTS = 10 };
 
 static const char *const sets[SETS] = {"scalar", "avx2", "avx512"};
 
@@ -133,6 +133,53 @@ static void hold_formulas(const bench_options *options, bench_table *table)
     hold_formula("erf(x)", errors, 0.1, 4, options, table);
 }
 
+/* ---- Components ------------------------------------------------------------------------------ */
+
+typedef struct vector {
+    fan_expression *expression;
+    size_t blocks;
+    double points[BLOCK], values[COMPONENTS][BLOCK];
+} vector;
+
+static double by_vector(void *user)
+{
+    vector *v = user;
+    double *values[COMPONENTS];
+    for (int c = 0; c < COMPONENTS; c++)
+        values[c] = v->values[c];
+    const double before = bench_thread_ns();
+    for (size_t b = 0; b < v->blocks; b++)
+        fan_expression_evaluate(v->expression, (const double *[]){v->points}, NULL, BLOCK, values);
+    return bench_thread_ns() - before;
+}
+
+/* Points, not values, are what is counted: ten components against one. */
+static void hold_components(const bench_options *options, bench_table *table)
+{
+    static const char *const texts[2] = {
+        "exp(-x^2)*cos(3*x)",
+        "exp(-x^2)*cos(3*x), exp(-x^2), cos(3*x), x*exp(-x^2), x*cos(3*x), exp(-x^2)*cos(3*x)*x,"
+        "exp(-x^2)+cos(3*x), exp(-x^2)-cos(3*x), 2*exp(-x^2), x^2*exp(-x^2)",
+    };
+    static const char *const names[2] = {"one component", "ten that share"};
+    static vector all[SETS][2];
+    const size_t blocks = bench_scaled(options, 4000);
+    for (int k = 0; k < SETS; k++) {
+        bench_contest contest = {.name = sets[k], .items = blocks * BLOCK};
+        for (int n = 0; n < 2; n++) {
+            all[k][n] = (vector){.expression = parse(sets[k], texts[n]), .blocks = blocks};
+            for (int i = 0; i < BLOCK; i++)
+                all[k][n].points[i] = (i - 128) / 50.0;
+            bench_contest_add(&contest, names[n], by_vector, &all[k][n]);
+        }
+        bench_contest_hold(&contest, options, table);
+        if (memcmp(all[k][0].values[0], all[k][1].values[0], sizeof all[k][0].values[0]) != 0)
+            bench_fail("a component has other values than alone");
+        for (int n = 0; n < 2; n++)
+            fan_expression_free(all[k][n].expression);
+    }
+}
+
 /* ---- Grids ----------------------------------------------------------------------------------- */
 
 typedef struct grid {
@@ -212,6 +259,9 @@ int main(int argc, char **argv)
         bench_table_new("evaluations", 2, "integrand\tby\tCPU ns an evaluation\tspread %\tratio");
     hold_formulas(&options, table);
     hold_grid(&options, table);
+    bench_table_print(table, &options);
+    table = bench_table_new("components", 2, "by\tof\tCPU ns a point\tspread %\tratio");
+    hold_components(&options, table);
     bench_table_print(table, &options);
     return 0;
 }

@@ -16,8 +16,9 @@ fani_isa fani_isa_machine(void);
 
 /* What kernels are to use: what the machine has, or less where the environment variable FANFOLD_ISA
  * says "scalar" or "avx2" ("avx512", and anything else, asks for all there is). No answer of any
- * kernel depends on it but its speed, and by which method it was found (fan_factor_method). Any
- * thread that no other one changes the environment beside. */
+ * kernel depends on it but its speed, by which method it was found (fan_factor_method), and the
+ * last digits of an expression's values. Any thread that no other one changes the environment
+ * beside. */
 fani_isa fani_isa_wanted(void);
 
 /* "scalar", "avx2", "avx512". */

@@ -119,6 +119,43 @@ FAN_TEST(integrate, gauss_points_are_those_published)
     EXPECT_NEAR(points[0].weight, 1, 0);
 }
 
+/* Points near an end, where 1 - x has few digits of x, and weights: (1 - x) / 2 and w / 2 of
+ * intnumgaussinit(n) of PARI/GP 2.15 at 60 digits. */
+FAN_TEST(integrate, gauss_points_of_high_order_are_those_of_pari)
+{
+    static const struct {
+        unsigned order, index;
+        double offset, weight;
+    } known[] = {
+        {7, 0, 0.02544604382862073773690516, 0.06474248308443484663530572},
+        {7, 1, 0.1292344072003027800680676, 0.1398526957446383339507339},
+        {7, 2, 0.2970774243113014165466968, 0.1909150252525594724751849},
+        {64, 0, 0.0003474791321139302715471878, 0.0008916403608482164736480396},
+        {64, 1, 0.001829941614022360326537750, 0.002073516630281233817643768},
+        {64, 30, 0.4635034391061004802752285, 0.02428773372075171346739953},
+        {101, 0, 0.0001403302351148621158006975, 0.0003601158532009318508827731},
+        {101, 1, 0.0007392440051212458730523794, 0.0008379463802495144399554158},
+        {101, 49, 0.4845268327175508978443805, 0.01546822584429870916825482},
+        {500, 0, 5.771623893521674777717911e-6, 1.481182224274141857575274e-5},
+        {500, 1, 3.041009273148220336082316e-5, 3.447853641334493748510879e-5},
+        {500, 248, 0.4952923906049530120454580, 0.003138313523902332992875835},
+        {1024, 0, 1.377472720779824190896908e-6, 3.535038205091294935647903e-6},
+        {1024, 1, 7.257807485777616204320117e-6, 8.228863789948434053402899e-6},
+        {1024, 510, 0.4977001601745433697628376, 0.001533215737358596742486315},
+    };
+    fani_gauss_point *points = malloc(FAN_INTEGRAL_ORDER_MAX * sizeof *points);
+    ASSERT_TRUE(points);
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        const fani_gauss_point *p = &points[known[i].index];
+        fani_gauss_legendre(known[i].order, points);
+        EXPECT_NEAR(p->offset, known[i].offset, known[i].offset * DBL_EPSILON);
+        EXPECT_NEAR(p->weight, known[i].weight, known[i].weight * DBL_EPSILON);
+        p = &points[known[i].order - 1 - known[i].index];
+        EXPECT_NEAR(p->offset, 1 - known[i].offset, DBL_EPSILON / 2);
+    }
+    free(points);
+}
+
 FAN_TEST(integrate, gauss_weights_add_up_at_every_order)
 {
     fani_gauss_point *points = malloc(FAN_INTEGRAL_ORDER_MAX * sizeof *points);

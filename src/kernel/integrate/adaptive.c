@@ -540,15 +540,17 @@ static void take_bad(fani_adaptive *a, const fani_item_reply *reply)
 static void take_panels(fani_adaptive *a, const fani_item *item, const fani_item_reply *reply,
                         size_t *fresh)
 {
+    static const double unknown = 1e100; /* the error of a panel with values that are not finite */
     const size_t components = a->core.components;
     for (uint32_t k = 0; k < item->count; k++) {
         const uint32_t i = a->fresh[(*fresh)++];
         memcpy(&a->values[i * components], &reply->values[k * components],
                components * sizeof *a->values);
+        const bool again = a->intervals[i].hi - a->intervals[i].lo >= shortest(a, &a->intervals[i]);
         a->intervals[i].bad = reply->bad[k];
         for (size_t c = 0; reply->bad[k] > 0 && c < components; c++) {
             fani_panel_value *p = &a->values[i * components + c];
-            p->error = fmax(p->error, fmax(p->absolute, DBL_MIN));
+            p->error = fmax(p->error, again ? unknown : p->absolute);
         }
     }
 }
@@ -559,7 +561,7 @@ static void judge_cut(fani_adaptive *a, size_t k)
     const size_t components = a->core.components;
     fani_interval *left = &a->intervals[a->cuts[k].left];
     fani_interval *right = &a->intervals[a->cuts[k].right];
-    bool stuck = true;
+    bool stuck = left->bad == 0 && right->bad == 0;
     bool rough = false;
     for (size_t c = 0; c < components; c++) {
         const fani_panel_value *old = &a->before[k * components + c];

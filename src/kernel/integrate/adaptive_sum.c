@@ -59,20 +59,33 @@ static void collect(const fani_adaptive *a, uint32_t chain, size_t c, shells *s)
     }
 }
 
-/* A chain whose shells stay as heavy as they are, all of one sign, has no limit; nor one whose
- * half-waves do not get smaller. */
+/* Whether shells do not get lighter: such a chain has no limit, though an extrapolation would name
+ * one. Half-waves may get smaller very slowly, so that they are compared over half of their number;
+ * of other shells each of the last ones is with the one before. */
+static bool stays_heavy(const fani_chain *chain, const shells *s, size_t last)
+{
+    static const double decay = 0.9995;
+    const size_t n = chain->levels;
+    if (chain->oscillates)
+        return s->absolute[n - 1] > decay * s->absolute[n / 2];
+    for (size_t k = n - last; k < n; k++)
+        if (!(s->absolute[k] > decay * s->absolute[k - 1]))
+            return false;
+    return s->absolute[n - 1] > 0;
+}
+
+/* Whether the chain says that the integral does not exist: its shells are of one sign and stay
+ * heavy, or its half-waves do. */
 static bool grows(const fani_chain *chain, const shells *s)
 {
     enum { LAST = 6 };
-    static const double decay = 0.9995;
     const size_t n = chain->levels;
-    if (n < (chain->oscillates ? ZEROS_DIVERGE : SHELLS_DIVERGE))
+    if (n < (chain->oscillates ? ZEROS_DIVERGE : SHELLS_DIVERGE) || !stays_heavy(chain, s, LAST))
         return false;
-    for (size_t k = n - LAST; k < n; k++)
-        if (!(s->absolute[k] > decay * s->absolute[k - 1]) ||
-            (!chain->oscillates && fabs(s->value[k]) < 0.9 * s->absolute[k]))
+    for (size_t k = n - LAST; !chain->oscillates && k < n; k++)
+        if (fabs(s->value[k]) < 0.9 * s->absolute[k])
             return false;
-    return s->absolute[n - 1] > 0;
+    return true;
 }
 
 /* Shells that shrink ever more slowly (as those of 1 / (x log(x)^2)) have no limit that an
@@ -128,6 +141,8 @@ static void extrapolate(fani_adaptive *a, uint32_t chain, size_t c, careful *val
     const double limit = fani_extrapolate(terms, count, &limit_error);
     const double plain = terms[count - 1];
     limit_error += drift(ch, &s);
+    if (stays_heavy(ch, &s, 1))
+        limit_error = INFINITY;
     if (grows(ch, &s)) {
         a->diverges = true;
         a->surely = a->surely || ch->levels >= (ch->oscillates ? ZEROS_DIVERGE : SURE);

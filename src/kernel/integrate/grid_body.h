@@ -74,18 +74,22 @@ static inline void add_to(triple *sum, vec high, vec low)
 static inline __attribute__((always_inline)) bool add_run(fani_lanes *lanes, const double *values,
                                                           const double *weights)
 {
-    vec start[FLIGHT], sum[FLIGHT], rest[FLIGHT];
+    vec start[FLIGHT], other[FLIGHT], sum[FLIGHT], rest[FLIGHT];
 #pragma GCC unroll 8
     for (size_t f = 0; f < FLIGHT; f++)
-        start[f] = rest[f] = spread(0);
-    for (size_t i = 0; i < FANI_GRID_RUN; i += FANI_GRID_LANES) {
+        start[f] = other[f] = rest[f] = spread(0);
+    for (size_t i = 0; i < FANI_GRID_RUN; i += 2 * FANI_GRID_LANES) { /* two, so that none waits */
 #pragma GCC unroll 8
-        for (size_t f = 0; f < FLIGHT; f++)
-            start[f] = greater_of(start[f], magnitude(value_at(values, weights, i + f * LANES)));
+        for (size_t f = 0; f < FLIGHT; f++) {
+            const size_t at = i + f * LANES;
+            start[f] = greater_of(start[f], magnitude(value_at(values, weights, at)));
+            other[f] =
+                greater_of(other[f], magnitude(value_at(values, weights, at + FANI_GRID_LANES)));
+        }
     }
 #pragma GCC unroll 8
     for (size_t f = 0; f < FLIGHT; f++)
-        sum[f] = start[f] = far_above(start[f]);
+        sum[f] = start[f] = far_above(greater_of(start[f], other[f]));
     for (size_t i = 0; i < FANI_GRID_RUN; i += FANI_GRID_LANES) {
 #pragma GCC unroll 8
         for (size_t f = 0; f < FLIGHT; f++) {
