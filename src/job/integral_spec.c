@@ -178,6 +178,71 @@ static fan_status add_range(fani_integral_spec *spec, const char *text, fan_erro
     return FAN_OK;
 }
 
+/* ---- Goals ----------------------------------------------------------------------------------- */
+
+/* A number of the key `name`, as an expression. */
+static fan_status read_number(const char *name, const char *text, double *value, fan_error *error)
+{
+    fan_status status = fan_expression_constant(text, value, error);
+    if (status == FAN_OK && !isfinite(*value))
+        return fani_error_set(error, FAN_E_ARGUMENT, "%s is '%.64s': expected a number", name,
+                              text);
+    return status;
+}
+
+static fan_status read_tolerance(const char *name, const char *text, double *value,
+                                 fan_error *error)
+{
+    double tolerance = 0;
+    fan_status status = read_number(name, text, &tolerance, error);
+    if (status == FAN_OK && tolerance < 0)
+        return fani_error_set(error, FAN_E_ARGUMENT, "%s is '%.64s': expected 0 or more", name,
+                              text);
+    if (status == FAN_OK)
+        *value = tolerance;
+    return status;
+}
+
+static fan_status add_break(fani_integral_spec *spec, const char *text, fan_error *error)
+{
+    double at = 0;
+    if (spec->break_count == FANI_INTEGRAL_BREAKS_MAX)
+        return fani_error_set(error, FAN_E_ARGUMENT, "expected at most %d break points",
+                              FANI_INTEGRAL_BREAKS_MAX);
+    fan_status status = read_number("break", text, &at, error);
+    if (status == FAN_OK)
+        spec->breaks[spec->break_count++] = at;
+    return status;
+}
+
+static int compare(const void *left, const void *right)
+{
+    const double *a = left, *b = right;
+    return (*a > *b) - (*a < *b);
+}
+
+/* What is not given of a goal, and which method. */
+static fan_status complete_goal(fani_integral_spec *spec, fan_error *error)
+{
+    const bool many = spec->dimension > 1;
+    const fani_method *method;
+    if (spec->is_grid && spec->names_method)
+        return fani_error_set(error, FAN_E_ARGUMENT,
+                              "method %s has no use for rule, order, points and parts, which are "
+                              "for fixed grids",
+                              spec->method);
+    if (spec->goal.rel < 0)
+        spec->goal.rel = many ? 1e-5 : 1e-8;
+    if (!spec->goal.evaluations_max)
+        spec->goal.evaluations_max = many ? 100000000 : 10000000;
+    qsort(spec->breaks, spec->break_count, sizeof *spec->breaks, compare);
+    if (spec->break_count && (many || spec->is_grid))
+        return fani_error_set(error, FAN_E_ARGUMENT,
+                              "break points are for the methods of one variable");
+    return spec->is_grid ? FAN_OK
+                         : fani_integral_method_find(spec->method, spec->dimension, &method, error);
+}
+
 /* ---- Keys ------------------------------------------------------------------------------------ */
 
 static fan_status set_key(fani_integral_spec *spec, fani_key key, const char *value,
@@ -193,21 +258,42 @@ static fan_status set_key(fani_integral_spec *spec, fani_key key, const char *va
         return add_range(spec, value, error);
     case FANI_KEY_PARAM:
         return add_parameter(spec, value, error);
+    case FANI_KEY_INTEGRAL_METHOD:
+        spec->names_method = true;
+        snprintf(spec->method, sizeof spec->method, "%s", value);
+        return FAN_OK;
+    case FANI_KEY_REL:
+        return read_tolerance("rel", value, &spec->goal.rel, error);
+    case FANI_KEY_ABS:
+        return read_tolerance("abs", value, &spec->goal.abs, error);
+    case FANI_KEY_MAX_EVALS:
+        spec->goal.evaluations_max = count;
+        return FAN_OK;
+    case FANI_KEY_SEED:
+        spec->goal.seed = count;
+        return FAN_OK;
+    case FANI_KEY_BREAK:
+        return add_break(spec, value, error);
     case FANI_KEY_RULE:
+        spec->is_grid = true;
         return fan_rule_from_name(value, &spec->rule, error);
     case FANI_KEY_ORDER:
+        spec->is_grid = true;
         spec->order = (unsigned)count;
         return FAN_OK;
     case FANI_KEY_POINTS:
+        spec->is_grid = true;
         spec->points = count;
         return FAN_OK;
     case FANI_KEY_PARTS:
+        spec->is_grid = true;
         spec->parts = count;
         return FAN_OK;
     default:
         return fani_error_set(
             error, FAN_E_ARGUMENT,
-            "%s can't stand here: expected over, param, rule, order, points or parts",
+            "%s can't stand here: expected over, param, method, rel, abs, max-evals, seed, break, "
+            "rule, order, points or parts",
             fani_key_info(key)->name);
     }
 }
@@ -225,12 +311,18 @@ static void place_in_job_file(const fan_job *job, fani_key key, size_t i, fan_er
 static fan_status set_defaults(const fan_job *job, const char *expression, fani_integral_spec *spec,
                                fan_error *error)
 {
-    *spec = (fani_integral_spec){
-        .rule = FAN_RULE_GAUSS, .points = POINTS_DEFAULT, .parts = 1, .isa = fani_job_isa(job)};
+    *spec = (fani_integral_spec){.rule = FAN_RULE_GAUSS,
+                                 .points = POINTS_DEFAULT,
+                                 .parts = 1,
+                                 .isa = fani_job_isa(job),
+                                 .method = "auto",
+                                 .goal = {.rel = -1}};
     spec->expression = strdup(expression);
     if (!spec->expression)
         return fani_error_set(error, FAN_E_MEMORY, "out of memory");
-    static const fani_key keys[] = {FANI_KEY_RULE, FANI_KEY_ORDER, FANI_KEY_POINTS, FANI_KEY_PARTS};
+    static const fani_key keys[] = {FANI_KEY_INTEGRAL_METHOD, FANI_KEY_REL,    FANI_KEY_ABS,
+                                    FANI_KEY_MAX_EVALS,       FANI_KEY_SEED,   FANI_KEY_RULE,
+                                    FANI_KEY_ORDER,           FANI_KEY_POINTS, FANI_KEY_PARTS};
     fan_status status = FAN_OK;
     for (size_t i = 0; status == FAN_OK && i < sizeof keys / sizeof keys[0]; i++) {
         const char *value = fani_job_text(job, keys[i]);
@@ -241,6 +333,10 @@ static fan_status set_defaults(const fan_job *job, const char *expression, fani_
     for (size_t i = 0; status == FAN_OK && i < parameters->count; i++)
         if ((status = add_parameter(spec, parameters->at[i], error)) != FAN_OK)
             place_in_job_file(job, FANI_KEY_PARAM, i, error);
+    const fani_strings *breaks = &job->values[FANI_KEY_BREAK];
+    for (size_t i = 0; status == FAN_OK && i < breaks->count; i++)
+        if ((status = add_break(spec, breaks->at[i], error)) != FAN_OK)
+            place_in_job_file(job, FANI_KEY_BREAK, i, error);
     return status;
 }
 
@@ -275,12 +371,14 @@ static fan_status encode_first(const fani_integral_spec *spec, fan_buffer *bytes
 }
 
 /* Parses and plans the whole and the first part, so that no worker meets an error. */
-static fan_status check(const fani_integral_spec *spec, fan_error *error)
+static fan_status check(fani_integral_spec *spec, fan_error *error)
 {
     if (!spec->dimension)
         return fani_error_set(error, FAN_E_ARGUMENT,
                               "there is no variable: expected over x=LOW:HIGH");
-    fan_status status = check_parts(spec, error);
+    fan_status status = complete_goal(spec, error);
+    if (status == FAN_OK)
+        status = check_parts(spec, error);
     fan_buffer bytes = {0};
     fani_ready_integral ready = {0};
     if (status == FAN_OK)
@@ -390,11 +488,15 @@ typedef struct flat_head {
     uint32_t order;
     uint32_t isa;
     uint32_t parameter_count;
-    uint32_t unused;
+    uint32_t break_count;
+    uint64_t is_grid;
+    char method[FANI_INTEGRAL_METHOD_SIZE];
+    fani_goal goal;
     uint64_t points;
     uint64_t file_hash;
     fan_range ranges[FAN_INTEGRAL_DIMENSION_MAX];
     double parameters[FANI_INTEGRAL_PARAMETERS_MAX];
+    double breaks[FANI_INTEGRAL_BREAKS_MAX];
 } flat_head;
 
 enum { TEXTS_MAX = 3 + 3 * FAN_INTEGRAL_DIMENSION_MAX + FANI_INTEGRAL_PARAMETERS_MAX };
@@ -430,10 +532,15 @@ fan_status fani_integral_encode(const fani_integral_spec *spec, uint64_t part, f
                       .order = spec->order,
                       .isa = spec->isa,
                       .parameter_count = (uint32_t)spec->parameter_count,
+                      .break_count = (uint32_t)spec->break_count,
+                      .is_grid = spec->is_grid,
+                      .goal = spec->goal,
                       .file_hash = spec->file_hash};
     head.points = cut_points(spec->points, parts, part + 1) - cut_points(spec->points, parts, part);
     memcpy(head.ranges, spec->ranges, sizeof head.ranges);
     memcpy(head.parameters, spec->parameters, sizeof head.parameters);
+    memcpy(head.breaks, spec->breaks, sizeof head.breaks);
+    memcpy(head.method, spec->method, sizeof head.method);
     head.ranges[0].from = cut_range(spec->ranges[0], parts, part);
     head.ranges[0].to = cut_range(spec->ranges[0], parts, part + 1);
     bytes->size = 0;
@@ -473,7 +580,9 @@ static fan_status read_flat(const unsigned char *bytes, size_t size, flat_head *
     }
     memcpy(head, bytes, sizeof *head);
     if (head->dimension > FAN_INTEGRAL_DIMENSION_MAX ||
-        head->parameter_count > FANI_INTEGRAL_PARAMETERS_MAX || head->isa > FANI_ISA_AVX512 ||
+        head->parameter_count > FANI_INTEGRAL_PARAMETERS_MAX ||
+        head->break_count > FANI_INTEGRAL_BREAKS_MAX ||
+        !memchr(head->method, 0, sizeof head->method) || head->isa > FANI_ISA_AVX512 ||
         !read_texts(bytes + sizeof *head, size - sizeof *head,
                     3 + 3 * (size_t)head->dimension + head->parameter_count, texts))
         goto malformed;
@@ -552,6 +661,48 @@ static fan_status make_plan(const flat_head *head, fani_ready_integral *ready, f
     return fan_integral_plan_make(&integral, &ready->plan, error);
 }
 
+static fani_bound bound_of(const fani_ready_integral *ready, double value,
+                           const fan_expression *expression)
+{
+    return (fani_bound){value, expression, ready->parameters};
+}
+
+/* The method, the integrand and its range. */
+static fan_status make_method(const flat_head *head, fani_ready_integral *ready, fan_error *error)
+{
+    const size_t dimension = head->dimension;
+    memcpy(ready->parameters, head->parameters, sizeof ready->parameters);
+    memcpy(ready->breaks, head->breaks, sizeof ready->breaks);
+    ready->goal = head->goal;
+    ready->domain = (fani_domain){
+        .dimension = dimension, .break_count = head->break_count, .breaks = ready->breaks};
+    for (size_t d = 0; d < dimension; d++) {
+        ready->domain.from[d] = bound_of(ready, head->ranges[d].from, ready->from[d]);
+        ready->domain.to[d] = bound_of(ready, head->ranges[d].to, ready->to[d]);
+    }
+    ready->source = (fani_integrand_source){.expression = ready->expression,
+                                            .parameters = ready->parameters,
+                                            .batch = ready->file.batch,
+                                            .scalar = ready->file.scalar,
+                                            .context = ready->parameters,
+                                            .dimension = dimension,
+                                            .components = ready->file.components};
+    fan_status status = FAN_OK;
+    if (ready->expression && dimension == 1)
+        status =
+            fani_expression_with_ends(ready->expression, ready->parameters, head->ranges[0].from,
+                                      head->ranges[0].to, &ready->with_ends, error);
+    if (status != FAN_OK)
+        return status;
+    if (ready->with_ends)
+        fani_expression_use(ready->with_ends, (fani_isa)head->isa);
+    ready->source.with_ends = ready->with_ends;
+    status = fani_integrand_make(&ready->source, &ready->integrand, error);
+    return status == FAN_OK
+               ? fani_integral_method_find(head->method, dimension, &ready->method, error)
+               : status;
+}
+
 fan_status fani_integral_ready(const unsigned char *bytes, size_t size, fani_ready_integral *ready,
                                fan_error *error)
 {
@@ -568,7 +719,7 @@ fan_status fani_integral_ready(const unsigned char *bytes, size_t size, fani_rea
     if (status == FAN_OK)
         status = parse_bounds(&head, texts, parameters, ready, error);
     if (status == FAN_OK)
-        status = make_plan(&head, ready, error);
+        status = head.is_grid ? make_plan(&head, ready, error) : make_method(&head, ready, error);
     if (status != FAN_OK)
         fani_integral_ready_clear(ready);
     return status;
@@ -578,6 +729,7 @@ void fani_integral_ready_clear(fani_ready_integral *ready)
 {
     fan_integral_plan_free(ready->plan);
     fan_expression_free(ready->expression);
+    fan_expression_free(ready->with_ends);
     for (size_t d = 0; d < FAN_INTEGRAL_DIMENSION_MAX; d++) {
         fan_expression_free(ready->from[d]);
         fan_expression_free(ready->to[d]);

@@ -3,10 +3,14 @@
 #define FANI_INTEGRAL_SPEC_H
 
 #include "fanfold/integrate.h"
+#include "job/integral_method.h"
 #include "job/integrand_file.h"
 #include "job/job_internal.h"
+#include "kernel/integrate/integrand.h"
 
-enum { FANI_INTEGRAL_PARAMETERS_MAX = 64 };
+enum { FANI_INTEGRAL_PARAMETERS_MAX = 64, FANI_INTEGRAL_BREAKS_MAX = 64 };
+
+enum { FANI_INTEGRAL_METHOD_SIZE = 24 }; /* of a method's name */
 
 typedef struct fani_integral_spec {
     char *expression; /* "" where the integrand is a function of a file */
@@ -21,6 +25,12 @@ typedef struct fani_integral_spec {
     size_t parameter_count;
     char *parameter_names[FANI_INTEGRAL_PARAMETERS_MAX];
     double parameters[FANI_INTEGRAL_PARAMETERS_MAX];
+    /* By a method until a goal is reached, or over a fixed grid. */
+    bool is_grid, names_method;
+    char method[FANI_INTEGRAL_METHOD_SIZE];
+    fani_goal goal; /* evaluations_max 0, rel negative: not given */
+    size_t break_count;
+    double breaks[FANI_INTEGRAL_BREAKS_MAX];
     fan_rule rule;
     unsigned order;
     uint64_t points;
@@ -45,13 +55,21 @@ fan_status fani_integral_encode(const fani_integral_spec *spec, uint64_t part, f
 
 /* An integral made ready from these bytes; both to be freed, the plan first. Errors as
  * fan_integral_plan_make, fan_expression_parse and fani_integrand_file_open; FAN_E_UNAVAILABLE
- * (instructions that this machine lacks), FAN_E_PROTOCOL. `ready` must stay where it is. */
+ * (instructions that this machine lacks), FAN_E_PROTOCOL. `ready` must stay where it is.
+ *
+ * Over a grid there is a plan, else a method with what it works on. */
 typedef struct fani_ready_integral {
-    fan_expression *expression;
+    fan_expression *expression, *with_ends;
     fan_expression *from[FAN_INTEGRAL_DIMENSION_MAX], *to[FAN_INTEGRAL_DIMENSION_MAX];
     fani_integrand_file file;
     double parameters[FANI_INTEGRAL_PARAMETERS_MAX]; /* of a function of a file: its context */
     fan_integral_plan *plan;
+    const fani_method *method;
+    fani_integrand_source source;
+    fani_integrand integrand;
+    fani_domain domain;
+    double breaks[FANI_INTEGRAL_BREAKS_MAX];
+    fani_goal goal;
 } fani_ready_integral;
 fan_status fani_integral_ready(const unsigned char *bytes, size_t size, fani_ready_integral *ready,
                                fan_error *error);

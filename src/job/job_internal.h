@@ -38,6 +38,12 @@ typedef enum fani_key {
     FANI_KEY_ORDER,
     FANI_KEY_POINTS,
     FANI_KEY_PARTS,
+    FANI_KEY_INTEGRAL_METHOD,
+    FANI_KEY_REL,
+    FANI_KEY_ABS,
+    FANI_KEY_MAX_EVALS,
+    FANI_KEY_SEED,
+    FANI_KEY_BREAK,
     FANI_KEY_BASE,
     FANI_KEY_STRICT,
     FANI_KEY_FAIL_ON_WEAK,
@@ -281,6 +287,7 @@ extern const fan_task fani_task_divisors;
 extern const fan_task fani_task_divisors_function;
 extern const fan_task fani_task_integrate_block;
 extern const fan_task fani_task_integrate_add;
+extern const fan_task fani_task_integrate_work;
 extern const fan_task fani_task_weakkeys_product;
 extern const fan_task fani_task_weakkeys_multiply;
 extern const fan_task fani_task_weakkeys_root;

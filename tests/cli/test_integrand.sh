@@ -36,17 +36,17 @@ prints() {
 
 what='parameters' && everywhere 'a*x' --param a=2 --param b=a+1 --over x=0:b --points 30000 && prints 9
 what='components' && everywhere '2*x, 3*x^2, 1' --over x=0:1 --points 30000 && prints '1 1 1'
-what='components in tsv' && everywhere 'x, 1' --over x=0:2 --format tsv
+what='components in tsv' && everywhere 'x, 1' --over x=0:2 --format tsv --rule gauss
 checks=$((checks + 1))
 [ "$(tail -n 1 serial)" = "$(printf '2,2\t-\t5000\tgauss-5\tok')" ] || fail "$what: $(cat serial)"
-what='components in ndjson' && everywhere 'x, 1' --over x=0:2 --format ndjson
+what='components in ndjson' && everywhere 'x, 1' --over x=0:2 --format ndjson --rule gauss
 checks=$((checks + 1)) && grep -q '"value":\[2.0,2.0\]' serial || fail "$what: $(cat serial)"
 what='bounds of other variables' && everywhere 'y' --over x=0:1 --over y=-x:2*x --points 200 && prints 0.5
 what='a list' && printf 'x*k; param k=4; over x=0:1\nx, k; over x=0:1\n' >list
-run "$fanfold" integrate --input list --param k=6 && expect 0 '2\n0.5 6\n'
+run "$fanfold" integrate --input list --param k=6 --rule gauss && expect 0 '2\n0.5 6\n'
 what='isolated values' && run "$fanfold" integrate '1/sqrt(x)' --over x=0:1 --rule left
 expect 0 && says 'passed over 1 value that is not finite, of 1000 points; the first is inf at x = 0'
-what='values that persist' && run "$fanfold" integrate 'sqrt(x)' --over x=-1:1
+what='values that persist' && run "$fanfold" integrate 'sqrt(x)' --over x=-1:1 --rule gauss
 expect 1 && says 'the integrand is nan at x = -' && says 'not finite at 2500 of 5000 points'
 
 what='a parameter without a value' && run "$fanfold" integrate a --over x=0:1 --param a
@@ -83,7 +83,7 @@ what='a scalar function' && everywhere --integrand ./f.so:line --param a=1 --par
 prints 3
 what='a batch function' && everywhere --integrand f.so:both_batch --over x=0:1 --over y=0:3 --points 200 && prints '3 4.5'
 what='a job file' && mkdir -p there && cp f.so there
-printf '[job]\ntask = integrate\nintegrand = f.so:line\nparam = a=0\nparam = b=2\nover = x=0:1\n' >there/j.job
+printf '[job]\ntask = integrate\nintegrand = f.so:line\nparam = a=0\nparam = b=2\nover = x=0:1\nrule = gauss\n' >there/j.job
 run "$fanfold" run there/j.job && expect 0 '1\n'
 what='no such symbol' && run "$fanfold" integrate --integrand ./f.so:none --over x=0:1
 expect 2 && says 'has no symbol none'

@@ -470,7 +470,7 @@ FAN_TEST(job_integrate, a_list_of_integrals)
         path,
         "# for people\nx; over x=0:2\n\n x*y ; over y=0:2; over x=0:1; rule midpoint\n"
         "z\nz; over z=0:1; colour red\nsin(; over x=0:1\n1/(x<0.5?0:1); over x=0:1; rule left\n");
-    run_task(&o, "integrate", "input", path, "over", "z=0:4", NULL, NULL);
+    run_task(&o, "integrate", "input", path, "over", "z=0:4", "rule", "gauss", NULL, NULL);
     EXPECT_STR(o.output, "2\n1\n8\n");
     EXPECT_CONTAINS(o.reports, ":6:16: unknown key 'colour'");
     EXPECT_CONTAINS(o.reports, ":7:5: ");
@@ -479,6 +479,31 @@ FAN_TEST(job_integrate, a_list_of_integrals)
     EXPECT_U64(o.result.summary.failed, 1);
     EXPECT_I64(o.result.exit_code, 2);
     unlink(path);
+}
+
+FAN_TEST(job_integrate, a_tolerance_in_place_of_a_grid)
+{
+    static const char header[] = "value\terror\tevaluations\tmethod\tstatus\n";
+    outcome o;
+    double value = 0, error = 0;
+    run_task(&o, "integrate", "over", "x=0:1", "rel", "1e-12", "format", "tsv", NULL,
+             "exp(-x^2)*cos(3*x)", NULL);
+    ASSERT_I64(sscanf(o.output + sizeof header - 1, "%lf\t%lf\t", &value, &error), 2);
+    /* mpmath, quad at 40 digits */
+    EXPECT_NEAR(value, 0.17250829624587878, 1e-15);
+    EXPECT_TRUE(error <= 1e-12 * value);
+    EXPECT_CONTAINS(o.output, "\treached\n");
+    EXPECT_I64(o.result.exit_code, 0);
+    run_task(&o, "integrate", "over", "x=0:1", "format", "tsv", NULL, "1/x", NULL);
+    EXPECT_CONTAINS(o.output, "\tdivergent\n");
+    EXPECT_CONTAINS(o.reports, "the tolerance was not reached");
+    EXPECT_U64(o.result.summary.failed, 1);
+    EXPECT_I64(o.result.exit_code, 1);
+    run_task(&o, "integrate", "over", "x=0:1", "method", "vegas", NULL, "x", NULL);
+    EXPECT_CONTAINS(o.error.text, "expected auto, gauss-kronrod or tanh-sinh");
+    EXPECT_I64(o.result.exit_code, 2);
+    run_task(&o, "integrate", "over", "x=0:1", "method", "auto", "points", "10", NULL, "x", NULL);
+    EXPECT_CONTAINS(o.error.text, "fixed grids");
 }
 
 /* An integral whose grid has a block that takes too long has no value. Which block is told first is
