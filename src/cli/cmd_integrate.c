@@ -6,18 +6,23 @@ const cli_command command_integrate = {
     .task = "integrate",
     .arguments = "'EXPR' --over VARIABLE=FROM:TO...",
     .summary = "an integral of an expression over an interval or a box",
-    .details = "The expression is written as in C, with ^ for powers: -x^2 is -(x^2), 2^3^2 is\n"
-               "2^(3^2), 1/2 is 0.5. Commas separate the components of a vector. Bounds are\n"
-               "expressions of the variables before them; inf and -inf are bounds. --param a=2\n"
-               "gives a name a value; --integrand ./f.so:f takes a function of a shared library\n"
-               "in place of the expression (docs/integration.md).\n"
-               "The last digit does not depend on where or on how many workers it ran.\n"
-               "--input has one integral a line: EXPR; over x=LOW:HIGH; parts 2; ... with what\n"
-               "differs from the options; lines that begin with # are comments.\n"
-               "\n"
-               "  fanfold integrate 'cos(x)' --over x=0:pi/2 --rule left --points 1000000\n"
-               "  fanfold integrate 'exp(-x^2-y^2)' --over x=0:1 --over y=0:1 --rule gauss\n"
-               "  fanfold integrate 'a*x, a*y' --param a=2 --over x=0:1 --over y=0:x\n",
+    .details =
+        "The expression is written as in C, with ^ for powers: -x^2 is -(x^2), 2^3^2 is\n"
+        "2^(3^2), 1/2 is 0.5. Commas separate the components of a vector. Bounds are\n"
+        "expressions of the variables before them; inf and -inf are bounds. --param a=2\n"
+        "gives a name a value; --integrand ./f.so:f takes a function of a shared library\n"
+        "in place of the expression (docs/integration.md).\n"
+        "A method works until its estimate of the error meets --rel or --abs, and both are\n"
+        "printed: 1.5 \302\261 2e-9. Where they are not met the exit code is 1. With --rule or\n"
+        "--points there is a fixed grid instead, and no estimate.\n"
+        "The last digit does not depend on where or on how many workers it ran.\n"
+        "--input has one integral a line: EXPR; over x=LOW:HIGH; parts 2; ... with what\n"
+        "differs from the options; lines that begin with # are comments.\n"
+        "\n"
+        "  fanfold integrate 'exp(-x^2)*cos(3*x)' --over x=0:inf --rel 1e-12\n"
+        "  fanfold integrate 'cos(x)' --over x=0:pi/2 --rule left --points 1000000\n"
+        "  fanfold integrate 'exp(-x^2-y^2)' --over x=0:1 --over y=0:1 --rule gauss\n"
+        "  fanfold integrate 'a*x, a*y' --param a=2 --over x=0:1 --over y=0:x\n",
     .takes = TAKES_JOB,
     .job_keys = true,
     .expression = true,

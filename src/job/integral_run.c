@@ -154,14 +154,15 @@ static void describe_bad(const fani_integral_spec *spec, const fani_bad_values *
     }
 }
 
-/* Splits "cubature: because", as a choice of a method is told, into the answer. */
+/* The method that was asked for; of auto the one that it tells first, and why ("cubature: ..."). */
 static void set_method(fani_integral_answer *answer, const fani_method *method, const char *chosen)
 {
-    snprintf(answer->method, sizeof answer->method, "%s", *chosen ? chosen : method->name);
-    char *colon = strstr(answer->method, ": ");
-    if (colon) {
-        *colon = '\0';
-        answer->why = colon + 2;
+    bool is_auto = strcmp(method->name, "auto") == 0 && *chosen;
+    snprintf(answer->method, sizeof answer->method, "%s", is_auto ? chosen : method->name);
+    char *end = answer->method + strcspn(answer->method, ",:");
+    if (end[0] && end[1] == ' ') {
+        *end = '\0';
+        answer->why = end + 2;
     }
 }
 
