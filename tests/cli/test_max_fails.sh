@@ -169,8 +169,12 @@ crashes run endless.job
 
 if find_mpirun; then
     what='over ranks'
-    run timeout 240 "${mpirun[@]}" -n 2 "$fanfold" factor --input numbers --format tsv -j 1 --batch 10 \
-        --output ranks --max-fails 3
+    # The launcher may end before it has passed on the last lines of a rank that fails.
+    for _ in 1 2 3; do
+        run timeout 240 "${mpirun[@]}" -n 2 "$fanfold" factor --input numbers --format tsv -j 1 --batch 10 \
+            --output ranks --max-fails 3 --restart
+        grep -q 'resume under the same launcher' "$tmp/err" && break
+    done
     checks=$((checks + 1))
     [ "$code" -ne 0 ] || fail "$what: exit code 0"
     says 'item 399 (bad input) is number 4' && says 'stopped by --max-fails; resume under the same launcher with:'
