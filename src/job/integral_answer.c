@@ -13,6 +13,7 @@ const char fani_integral_columns[] = "value\terror\tevaluations\tmethod\tstatus\
 enum {
     NUMBER_SIZE = FANI_DOUBLE_TEXT_SIZE,
     NUMBERS_SIZE = FAN_INTEGRAL_COMPONENTS_MAX * (2 * NUMBER_SIZE + 8),
+    ROW_SIZE = 2 * NUMBERS_SIZE + FANI_CHOSEN_SIZE + 100,
 };
 
 /* The numbers with commas between them. */
@@ -56,7 +57,7 @@ static fan_status write_text(const fani_integral_answer *a, fan_buffer *out)
 static fan_status write_row(const fani_integral_answer *a, fan_buffer *out)
 {
     char values[NUMBERS_SIZE], errors[NUMBERS_SIZE] = "-";
-    char line[2 * NUMBERS_SIZE + sizeof a->method + 96];
+    char line[ROW_SIZE];
     join(a->values, a->components, values, sizeof values);
     if (a->has_errors)
         join(a->errors, a->components, errors, sizeof errors);
