@@ -94,10 +94,11 @@ static uint16_t take_slot(compiler *c)
     return (uint16_t)c->slots++;
 }
 
+/* Once slots have run out, several nodes share one, and none is free. */
 static void use(compiler *c, uint32_t index)
 {
     const uint16_t home = c->home_of[index];
-    if (--c->uses[index] == 0 && home < FANI_EXPRESSION_SLOTS)
+    if (--c->uses[index] == 0 && home < FANI_EXPRESSION_SLOTS && !c->is_full)
         c->free[c->free_count++] = home;
 }
 
