@@ -1,6 +1,7 @@
 /* Integrals with an oscillating weight: closed forms, cost, claims, bits, refusals. */
 #include "shim/shim.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "kernel/integrate/filon_panel.h"
@@ -177,14 +178,111 @@ FAN_TEST(integrate_weight, refusals)
     const problem nan = {"1", 0, 1, FANI_WEIGHT_COS, NAN};
     const problem still = {"1", 0, INFINITY, FANI_WEIGHT_COS, 0};
     const problem good = {"1", 0, 1, FANI_WEIGHT_COS, 1};
-    const problem *bad[] = {&plain, &nan, &still};
+    const problem far = {"1", 0, 1e250, FANI_WEIGHT_COS, 1e60};
+    const problem *bad[] = {&plain, &nan, &still, &far};
     void *state = NULL;
     fan_error error;
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 4; i++) {
         const fani_domain d = domain_of(bad[i]);
         EXPECT_I64(fani_method_filon.open(&f, &d, &goal, &state, &error), FAN_E_ARGUMENT);
     }
     const fani_domain d = domain_of(&good);
     EXPECT_I64(fani_method_auto_1d.open(&f, &d, &goal, &state, &error), FAN_E_ARGUMENT);
     EXPECT_CONTAINS(error.text, "filon");
+}
+
+/* ---- Another method as the truth ------------------------------------------------------------- */
+
+/* The plain integral of "(f)*cos(w*x)" or with sin, sharper than the goal. */
+static fani_estimate plainly(const problem *p)
+{
+    char text[300];
+    snprintf(text, sizeof text, "(%s)*%s(%.17g*x)", p->text,
+             p->weight == FANI_WEIGHT_COS ? "cos" : "sin", p->frequency);
+    fan_expression *e = parse(text);
+    const fani_integrand_source source = {.expression = e, .dimension = 1, .components = 1};
+    const fani_goal goal = {.rel = 1e-13, .evaluations_max = 4000000, .seed = 2};
+    fani_domain d = domain_of(p);
+    fani_integrand f;
+    fani_estimate r;
+    memset(&r, 0, sizeof r);
+    d.weight = FANI_WEIGHT_NONE;
+    EXPECT_TRUE(fani_integrand_make(&source, &f, NULL) == FAN_OK);
+    EXPECT_TRUE(fani_integrate_rounds(&fani_method_gauss_kronrod, &f, &d, &goal, &r, NULL) ==
+                FAN_OK);
+    fan_expression_free(e);
+    return r;
+}
+
+FAN_TEST(integrate_weight, claims_hold_against_gauss_kronrod)
+{
+    static const char *const texts[] = {"sqrt(abs(x - 0.3))",
+                                        "1/(1e-4 + (x - 0.6)^2)",
+                                        "exp(-1000*(x - 0.1234)^2)",
+                                        "x^(-0.5)",
+                                        "(2 - x)^0.3",
+                                        "sin(40*x)",
+                                        "x < 0.7 ? x : 2",
+                                        "1/(1 + 25*x^2)",
+                                        "log(x)^2",
+                                        "exp(3*x)*cos(7*x)",
+                                        "abs(sin(9*x))",
+                                        "tanh(200*(x - 1.1))",
+                                        "x^20",
+                                        "exp(-1/x)",
+                                        "floor(5*x)",
+                                        "max(0, x - 1.99)",
+                                        "exp(-1e6*(x - 0.77)^2)",
+                                        "cos(40*x)^2"};
+    static const double frequencies[] = {0.01, 1, 12.5, 40, 80, 333};
+    unsigned claims = 0;
+    unsigned all = 0;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        for (size_t k = 0; k < 12; k++) {
+            const problem p = {texts[i], 0, 2, k % 2 ? FANI_WEIGHT_SIN : FANI_WEIGHT_COS,
+                               frequencies[k / 2]};
+            const fani_estimate e = solve(&p, false);
+            const fani_estimate t = plainly(&p);
+            const double allowed =
+                10 * fmax(1e-10 * fabs(t.value[0]), 50 * 0x1p-52 * e.absolute) + t.error[0];
+            const bool claim = e.verdict == FANI_VERDICT_REACHED;
+            all++;
+            claims += claim;
+            if (claim && !(fabs(e.value[0] - t.value[0]) <= allowed))
+                shim_fail(__FILE__, __LINE__, "%s, frequency %g: %.17g, not %.17g", p.text,
+                          p.frequency, e.value[0], t.value[0]);
+        }
+    EXPECT_TRUE(claims >= 0.95 * all);
+}
+
+static fan_status two(void *context, const double *const *points, size_t count,
+                      double *const *values)
+{
+    (void)context;
+    for (size_t i = 0; i < count; i++) {
+        values[0][i] = exp(-points[0][i]);
+        values[1][i] = points[0][i] < 0.3 ? 1 : 0;
+    }
+    return FAN_OK;
+}
+
+FAN_TEST(integrate_weight, components_and_break_points)
+{
+    const fani_integrand_source source = {.batch = two, .dimension = 1, .components = 2};
+    const problem p = {NULL, 0, 1, FANI_WEIGHT_COS, 50};
+    const fani_goal goal = {.rel = 1e-10, .evaluations_max = 400000, .seed = 1};
+    const double at[] = {0.3};
+    fani_domain d = domain_of(&p);
+    fani_integrand f;
+    fani_estimate e[2];
+    ASSERT_I64(fani_integrand_make(&source, &f, NULL), FAN_OK);
+    for (int i = 0; i < 2; i++) {
+        d.break_count = (size_t)i;
+        d.breaks = at;
+        ASSERT_I64(fani_integrate_rounds(&fani_method_filon, &f, &d, &goal, &e[i], NULL), FAN_OK);
+        EXPECT_I64(e[i].verdict, FANI_VERDICT_REACHED);
+        EXPECT_NEAR(e[i].value[0], (1 + exp(-1) * (50 * sin(50) - cos(50))) / 2501, 1e-12);
+        EXPECT_NEAR(e[i].value[1], sin(15) / 50, 1e-11);
+    }
+    EXPECT_TRUE(e[1].evaluations <= 256 && e[0].evaluations > 1000);
 }

@@ -22,6 +22,7 @@ enum {
 };
 
 static const double frequency_max = 1e100;
+static const double far_max = 1e300; /* of a phase, and of a bound */
 
 typedef struct core {
     fani_goal goal;
@@ -147,6 +148,10 @@ static fan_status check_weight(const fani_domain *domain, double from, double to
         return fani_error_set(error, FAN_E_ARGUMENT,
                               "the weight's frequency is %g: expected a number up to 1e100",
                               domain->frequency);
+    const double far = fmax(isinf(from) ? 0 : fabs(from), isinf(to) ? 0 : fabs(to));
+    if (far > far_max / fmax(1, fabs(domain->frequency)))
+        return fani_error_set(error, FAN_E_ARGUMENT,
+                              "the bound %g is too far out for a weight: its phase overflows", far);
     if (domain->frequency == 0 && (isinf(from) || isinf(to)) && from != to)
         return fani_error_set(error, FAN_E_ARGUMENT,
                               "over an infinite range the weight's frequency can't be 0");

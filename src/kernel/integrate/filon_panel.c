@@ -51,15 +51,16 @@ static void upwards(double theta, double complex end, int last, double *y)
     }
 }
 
-/* The rest, as the solution of a tridiagonal system that is diagonally dominant: n > theta. Far
+/* The rest, as the solution of a tridiagonal system that is diagonally dominant: n > known, which
+ * is theta or nearly. Far
  * beyond, a moment is nearly its right side. */
-static void by_elimination(double theta, double complex end, int first, double *y)
+static void by_elimination(double theta, double complex end, int known, double *y)
 {
     double upper[N + BEYOND + 1];
     double right[N + BEYOND + 1];
-    upper[first - 1] = 0;
-    right[first - 1] = y[first - 1];
-    for (int n = first; n < N + BEYOND; n++) {
+    upper[known] = 0;
+    right[known] = y[known];
+    for (int n = known + 1; n < N + BEYOND; n++) {
         const double t = sign_of(n) * theta / 2;
         const double lower = n == 1 ? 0 : -t / (n - 1);
         const double pivot = 1 - lower * upper[n - 1];
@@ -67,7 +68,7 @@ static void by_elimination(double theta, double complex end, int first, double *
         right[n] = (right_side(n, end) - lower * right[n - 1]) / pivot;
     }
     double next = right_side(N + BEYOND, end);
-    for (int n = N + BEYOND - 1; n >= first; n--) {
+    for (int n = N + BEYOND - 1; n > known; n--) {
         next = right[n] - upper[n] * next;
         if (n < N)
             y[n] = next;
@@ -81,7 +82,7 @@ void fani_filon_moments(double w, double h, double *y)
     const int last = theta >= N - 1 ? N - 1 : theta < 2 ? 0 : (int)theta;
     upwards(theta, end, last, y);
     if (last < N - 1)
-        by_elimination(theta, end, last + 1, y);
+        by_elimination(theta, end, last, y);
 }
 
 /* ---- Points ---------------------------------------------------------------------------------- */
