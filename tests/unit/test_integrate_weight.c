@@ -130,6 +130,20 @@ FAN_TEST(integrate_weight, closed_forms_at_any_frequency_for_the_same_points)
            (2000 * sin(1000) + (2 - 1e6) * cos(1000) - 2) / 1e9);
 }
 
+/* The antiderivative of exp(-x) cos(w x), with more digits than the phase w x has as a double. */
+static long double primitive(long double w, long double x)
+{
+    return expl(-x) * (w * sinl(w * x) - cosl(w * x)) / (1 + w * w);
+}
+
+FAN_TEST(integrate_weight, large_phases_keep_their_digits)
+{
+    const double w = 1e8 / 3;
+    const fani_estimate e = solve(&(problem){"exp(-x)", 0, 0.75, FANI_WEIGHT_COS, w}, false);
+    EXPECT_I64(e.verdict, FANI_VERDICT_REACHED);
+    EXPECT_NEAR(w * e.value[0], (double)(w * (primitive(w, 0.75) - primitive(w, 0))), 2e-11);
+}
+
 FAN_TEST(integrate_weight, singular_ends_and_steps_are_cut_out)
 {
     expect(&(problem){"log(x)", 0, 1, FANI_WEIGHT_SIN, 10 * M_PI}, -0.128136848399167419);

@@ -56,16 +56,16 @@ static void upwards(double theta, double complex end, int last, double *y)
  * beyond, a moment is nearly its right side. */
 static void by_elimination(double theta, double complex end, int known, double *y)
 {
-    double upper[N + BEYOND + 1];
-    double right[N + BEYOND + 1];
-    upper[known] = 0;
-    right[known] = y[known];
+    double upper[N + BEYOND + 1] = {0};
+    double right[N + BEYOND + 1] = {0};
+    double upper_before = 0;
+    double right_before = y[known];
     for (int n = known + 1; n < N + BEYOND; n++) {
         const double t = sign_of(n) * theta / 2;
         const double lower = n == 1 ? 0 : -t / (n - 1);
-        const double pivot = 1 - lower * upper[n - 1];
-        upper[n] = t / (n + 1) / pivot;
-        right[n] = (right_side(n, end) - lower * right[n - 1]) / pivot;
+        const double pivot = 1 - lower * upper_before;
+        upper[n] = upper_before = t / (n + 1) / pivot;
+        right[n] = right_before = (right_side(n, end) - lower * right_before) / pivot;
     }
     double next = right_side(N + BEYOND, end);
     for (int n = N + BEYOND - 1; n > known; n--) {
