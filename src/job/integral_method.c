@@ -7,7 +7,7 @@
 #include "kernel/integrate/methods_many.h"
 
 static const fani_method *const of_one[] = {&fani_method_auto_1d, &fani_method_gauss_kronrod,
-                                            &fani_method_tanh_sinh, NULL};
+                                            &fani_method_tanh_sinh, &fani_method_filon, NULL};
 static const fani_method *const of_many[] = {
     &fani_method_auto_many, &fani_method_cubature, &fani_method_cubature9, &fani_method_vegas,
     &fani_method_lattice,   &fani_method_product,  &fani_method_nested,    NULL};

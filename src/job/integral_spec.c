@@ -221,6 +221,38 @@ static int compare(const void *left, const void *right)
     return (*a > *b) - (*a < *b);
 }
 
+/* cos:W or sin:W, W an expression of the parameters. */
+static fan_status set_weight(fani_integral_spec *spec, const char *text, fan_error *error)
+{
+    const bool is_cos = strncmp(text, "cos:", 4) == 0;
+    if (!is_cos && strncmp(text, "sin:", 4) != 0)
+        return fani_error_set(error, FAN_E_SYNTAX, "weight is '%.64s': expected cos:W or sin:W",
+                              text);
+    const char *part = text + 4;
+    fan_expression_names names = names_of(spec);
+    names.variable_count = 0;
+    fan_expression *expression = NULL;
+    fan_status status = parse_part(text, part, &names, &expression, error);
+    if (status != FAN_OK)
+        return place_part(text, part, status, error);
+    fan_expression_evaluate(expression, NULL, spec->parameters, 1, (double *[]){&spec->frequency});
+    fan_expression_free(expression);
+    spec->weight = is_cos ? FANI_WEIGHT_COS : FANI_WEIGHT_SIN;
+    return FAN_OK;
+}
+
+/* A weight has a method of its own. */
+static fan_status complete_weight(fani_integral_spec *spec, fan_error *error)
+{
+    if (spec->weight == FANI_WEIGHT_NONE)
+        return FAN_OK;
+    if (spec->dimension > 1 || spec->is_grid || strcmp(spec->method, "auto") != 0)
+        return fani_error_set(error, FAN_E_ARGUMENT,
+                              "a weight is for one variable and method auto, which takes filon");
+    snprintf(spec->method, sizeof spec->method, "%s", "filon");
+    return FAN_OK;
+}
+
 /* What is not given of a goal, and which method. */
 static fan_status complete_goal(fani_integral_spec *spec, fan_error *error)
 {
@@ -239,6 +271,9 @@ static fan_status complete_goal(fani_integral_spec *spec, fan_error *error)
     if (spec->break_count && (many || spec->is_grid))
         return fani_error_set(error, FAN_E_ARGUMENT,
                               "break points are for the methods of one variable");
+    const fan_status status = complete_weight(spec, error);
+    if (status != FAN_OK)
+        return status;
     return spec->is_grid ? FAN_OK
                          : fani_integral_method_find(spec->method, spec->dimension, &method, error);
 }
@@ -274,6 +309,8 @@ static fan_status set_key(fani_integral_spec *spec, fani_key key, const char *va
         return FAN_OK;
     case FANI_KEY_BREAK:
         return add_break(spec, value, error);
+    case FANI_KEY_WEIGHT:
+        return set_weight(spec, value, error);
     case FANI_KEY_RULE:
         spec->is_grid = true;
         return fan_rule_from_name(value, &spec->rule, error);
@@ -293,7 +330,7 @@ static fan_status set_key(fani_integral_spec *spec, fani_key key, const char *va
         return fani_error_set(
             error, FAN_E_ARGUMENT,
             "%s can't stand here: expected over, param, method, rel, abs, max-evals, seed, break, "
-            "rule, order, points or parts",
+            "weight, rule, order, points or parts",
             fani_key_info(key)->name);
     }
 }
@@ -337,6 +374,9 @@ static fan_status set_defaults(const fan_job *job, const char *expression, fani_
     for (size_t i = 0; status == FAN_OK && i < breaks->count; i++)
         if ((status = add_break(spec, breaks->at[i], error)) != FAN_OK)
             place_in_job_file(job, FANI_KEY_BREAK, i, error);
+    const char *weight = fani_job_text(job, FANI_KEY_WEIGHT);
+    if (status == FAN_OK && weight && (status = set_weight(spec, weight, error)) != FAN_OK)
+        place_in_job_file(job, FANI_KEY_WEIGHT, 0, error);
     return status;
 }
 
@@ -489,7 +529,9 @@ typedef struct flat_head {
     uint32_t isa;
     uint32_t parameter_count;
     uint32_t break_count;
-    uint64_t is_grid;
+    uint32_t is_grid;
+    uint32_t weight;
+    double frequency;
     char method[FANI_INTEGRAL_METHOD_SIZE];
     fani_goal goal;
     uint64_t points;
@@ -534,6 +576,8 @@ fan_status fani_integral_encode(const fani_integral_spec *spec, uint64_t part, f
                       .parameter_count = (uint32_t)spec->parameter_count,
                       .break_count = (uint32_t)spec->break_count,
                       .is_grid = spec->is_grid,
+                      .weight = spec->weight,
+                      .frequency = spec->frequency,
                       .goal = spec->goal,
                       .file_hash = spec->file_hash};
     head.points = cut_points(spec->points, parts, part + 1) - cut_points(spec->points, parts, part);
@@ -581,7 +625,7 @@ static fan_status read_flat(const unsigned char *bytes, size_t size, flat_head *
     memcpy(head, bytes, sizeof *head);
     if (head->dimension > FAN_INTEGRAL_DIMENSION_MAX ||
         head->parameter_count > FANI_INTEGRAL_PARAMETERS_MAX ||
-        head->break_count > FANI_INTEGRAL_BREAKS_MAX ||
+        head->break_count > FANI_INTEGRAL_BREAKS_MAX || head->weight > FANI_WEIGHT_SIN ||
         !memchr(head->method, 0, sizeof head->method) || head->isa > FANI_ISA_AVX512 ||
         !read_texts(bytes + sizeof *head, size - sizeof *head,
                     3 + 3 * (size_t)head->dimension + head->parameter_count, texts))
@@ -674,8 +718,11 @@ static fan_status make_method(const flat_head *head, fani_ready_integral *ready,
     memcpy(ready->parameters, head->parameters, sizeof ready->parameters);
     memcpy(ready->breaks, head->breaks, sizeof ready->breaks);
     ready->goal = head->goal;
-    ready->domain = (fani_domain){
-        .dimension = dimension, .break_count = head->break_count, .breaks = ready->breaks};
+    ready->domain = (fani_domain){.dimension = dimension,
+                                  .break_count = head->break_count,
+                                  .breaks = ready->breaks,
+                                  .weight = (fani_weight)head->weight,
+                                  .frequency = head->frequency};
     for (size_t d = 0; d < dimension; d++) {
         ready->domain.from[d] = bound_of(ready, head->ranges[d].from, ready->from[d]);
         ready->domain.to[d] = bound_of(ready, head->ranges[d].to, ready->to[d]);

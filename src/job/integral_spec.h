@@ -31,6 +31,8 @@ typedef struct fani_integral_spec {
     fani_goal goal; /* evaluations_max 0, rel negative: not given */
     size_t break_count;
     double breaks[FANI_INTEGRAL_BREAKS_MAX];
+    fani_weight weight;
+    double frequency; /* of the weight */
     fan_rule rule;
     unsigned order;
     uint64_t points;

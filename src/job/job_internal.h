@@ -44,6 +44,7 @@ typedef enum fani_key {
     FANI_KEY_MAX_EVALS,
     FANI_KEY_SEED,
     FANI_KEY_BREAK,
+    FANI_KEY_WEIGHT,
     FANI_KEY_BASE,
     FANI_KEY_STRICT,
     FANI_KEY_FAIL_ON_WEAK,

@@ -243,6 +243,11 @@ static const key_entry table[FANI_KEY_COUNT] = {
                          "smooth; may be given often",
                          true},
                         .rule = RULE_TEXT},
+    [FANI_KEY_WEIGHT] = {{"weight", "integrate", "cos:W|sin:W",
+                          "multiply the integrand of one variable x by cos(W*x) or sin(W*x), at a "
+                          "cost that does not grow with W, an expression of the parameters",
+                          false},
+                         .rule = RULE_TEXT},
     [FANI_KEY_BASE] = {{"base", "weakkeys", "N",
                         "of plain numbers: 10 or 16 (default: 16); 0x is always 16", false},
                        .rule = RULE_CHOICE,

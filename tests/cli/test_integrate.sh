@@ -71,6 +71,19 @@ what='a bound that is no number' && run "$fanfold" integrate x --over x=0:0/0 &&
 what='a method of several' && run "$fanfold" integrate x --over x=0:1 --method vegas && expect 2 && says 'gauss-kronrod or'
 what='a method and points' && run "$fanfold" integrate x --over x=0:1 --method auto --points 5 && expect 2 && says 'fixed grids'
 what='no tolerance' && run "$fanfold" integrate x --over x=0:1 --rel -1 && expect 2 && says 'expected 0 or more'
+what='a weight' && run "$fanfold" integrate 'x^2' --over x=0:1 --param k=500 --weight 'sin:2*k' --rel 1e-12 --format tsv && expect 0
+checks=$((checks + 1)) && [ "$(tail -n 1 out | cut -f 3-)" = '128	filon	reached' ] || fail "$what: $(cat out)"
+checks=$((checks + 1)) && grep -q '^-0.000560' out || fail "$what: $(cat out)"
+what='a weight to infinity' && run "$fanfold" integrate '1/(1+x^2)' --over x=0:inf --weight cos:1 --format tsv && expect 0
+checks=$((checks + 1)) && grep -q '^0.57786367' out || fail "$what: $(cat out)"
+what='a weight on a line' && printf 'x^2; over x=0:1; param k=1000; weight sin:k\n' >weights && run "$fanfold" integrate --input weights --format tsv && expect 0
+checks=$((checks + 1)) && grep -q '^-0.000560' out || fail "$what: $(cat out)"
+what='a weight that is none' && run "$fanfold" integrate x --over x=0:1 --weight tan:1 && expect 2 && says 'cos:W or sin:W'
+what='a weight with an unknown name' && run "$fanfold" integrate x --over x=0:1 --weight cos:q && expect 2 && says 'q'
+what='a weight of two variables' && run "$fanfold" integrate 'x*y' --over x=0:1 --over y=0:1 --weight cos:1 && expect 2 && says 'one variable'
+what='a weight and a method' && run "$fanfold" integrate x --over x=0:1 --weight cos:1 --method tanh-sinh && expect 2 && says 'takes filon'
+what='a weight and points' && run "$fanfold" integrate x --over x=0:1 --weight cos:1 --points 5 && expect 2 && says 'takes filon'
+what='a weight of no frequency' && run "$fanfold" integrate 'exp(-x)' --over x=0:inf --weight cos:0 && expect 2 && says "can't be 0"
 what='a list' && printf 'x; over x=0:2\n1/x; over x=0:1\nx*y; over x=0:1; over y=0:1; rel 1e-9\n' >list
 run "$fanfold" integrate --input list --format tsv && expect 1
 checks=$((checks + 1)) && [ "$(cut -f 5 out | tr '\n' ' ')" = 'status reached divergent reached ' ] || fail "$what: $(cat out)"

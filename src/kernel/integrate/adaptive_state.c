@@ -36,6 +36,9 @@ fan_status fani_domain_line(const fani_domain *domain, const char *method, doubl
         return fani_error_set(error, FAN_E_ARGUMENT,
                               "%s integrates over 1 dimension, not %zu; take auto or cubature",
                               method, domain->dimension);
+    if (domain->weight != FANI_WEIGHT_NONE && strcmp(method, fani_method_filon.name) != 0)
+        return fani_error_set(error, FAN_E_ARGUMENT, "%s has no use for a weight; filon has",
+                              method);
     *from = bound(&domain->from[0]);
     *to = bound(&domain->to[0]);
     if (isnan(*from) || isnan(*to))

@@ -13,12 +13,18 @@ typedef struct fani_bound {
     const double *parameters;         /* of the expression */
 } fani_bound;
 
+/* What the integrand is multiplied with, in one variable: only filon (methods_1d.h) takes weights.
+ */
+typedef enum fani_weight { FANI_WEIGHT_NONE, FANI_WEIGHT_COS, FANI_WEIGHT_SIN } fani_weight;
+
 struct fani_domain {
     size_t dimension;
     fani_bound from[FAN_INTEGRAL_DIMENSION_MAX], to[FAN_INTEGRAL_DIMENSION_MAX];
     size_t
         break_count; /* dimension 1: points inside where the integrand is not smooth, ascending */
     const double *breaks;
+    fani_weight weight;
+    double frequency; /* of the weight: cos(frequency * x) or sin(frequency * x) */
 };
 
 /* The integrand times the map's derivative at points u of the unit cube [0, 1]^d: infinite ranges

@@ -16,8 +16,14 @@ extern const fani_method fani_method_tanh_sinh;
  */
 extern const fani_method fani_method_auto_1d;
 
+/* "filon": f(x) cos(w x) and f(x) sin(w x), the weight taken from the domain: adaptive cutting, f
+ * by Chebyshev polynomials whose integrals with the weight are exact; to infinity over panels that
+ * grow by 4. The points depend on f, not on w. */
+extern const fani_method fani_method_filon;
+
 /* The range of a one-dimensional domain in ascending order, and -1 where its bounds stand the other
- * way round. FAN_E_ARGUMENT: another dimension, a bound that is a NaN, a break point outside. */
+ * way round. FAN_E_ARGUMENT: another dimension, a bound that is a NaN, a break point outside; a
+ * weight, for any method but filon. */
 fan_status fani_domain_line(const fani_domain *domain, const char *method, double *from, double *to,
                             double *sign, fan_error *error);
 
