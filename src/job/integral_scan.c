@@ -299,7 +299,6 @@ static fan_status map_rows(scan_work *w, const fan_buffer *args, fan_error *erro
     const fan_map_options options = {.args = args->bytes,
                                      .args_size = args->size,
                                      .order = FAN_ORDER_INDEX,
-                                     .batch = (size_t)fani_job_count(job, FANI_KEY_BATCH, 0),
                                      .timed = w->run->timed,
                                      .stop = stop_asked,
                                      .stop_user = w->run,
