@@ -233,18 +233,24 @@ static fan_status put(void *user, const fan_outcome *outcomes, size_t count, fan
 
 /* ---- Rows in --------------------------------------------------------------------------------- */
 
-/* Adds the next item: its rows' values, one behind the other. False: there are no more rows. */
+/* Adds the next item: its rows' values, one behind the other. False: there are no more rows. Where
+ * reading fails in the middle, the item is dropped: a run that goes on begins with a whole one. */
 static bool add_item(scan_work *w, fan_status *status)
 {
     bool end = false;
     double values[FANI_INTEGRAL_PARAMETERS_MAX];
     size_t rows = 0;
+    const size_t begin = w->item.size;
     while (rows < w->unit && *status == FAN_OK && w->read_status == FAN_OK && !end) {
         w->read_status = fani_scan_rows_next(&w->rows, values, &end, &w->read_error);
         if (w->read_status != FAN_OK || end)
             break;
         *status = fani_bytes_add(&w->item, values, row_size(w));
         rows++;
+    }
+    if (w->read_status != FAN_OK) {
+        w->item.size = begin;
+        return false;
     }
     return rows > 0;
 }
