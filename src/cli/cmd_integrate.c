@@ -18,11 +18,16 @@ const cli_command command_integrate = {
         "The last digit does not depend on where or on how many workers it ran.\n"
         "--input has one integral a line: EXPR; over x=LOW:HIGH; parts 2; ... with what\n"
         "differs from the options; lines that begin with # are comments.\n"
+        "--scan p=START:STOP:COUNT works on the integral for each value of a parameter,\n"
+        "both ends too, and prints a row for each: several form a grid, the last one\n"
+        "fastest, or go side by side with --zip. --table FILE has the parameters' names in\n"
+        "its first line and their values below.\n"
         "\n"
         "  fanfold integrate 'exp(-x^2)*cos(3*x)' --over x=0:inf --rel 1e-12\n"
         "  fanfold integrate 'cos(x)' --over x=0:pi/2 --rule left --points 1000000\n"
         "  fanfold integrate 'exp(-x^2-y^2)' --over x=0:1 --over y=0:1 --rule gauss\n"
-        "  fanfold integrate 'a*x, a*y' --param a=2 --over x=0:1 --over y=0:x\n",
+        "  fanfold integrate 'a*x, a*y' --param a=2 --over x=0:1 --over y=0:x\n"
+        "  fanfold integrate 'exp(-p*x)' --over x=0:1 --scan p=0:5:1e5 --format tsv\n",
     .takes = TAKES_JOB,
     .job_keys = true,
     .expression = true,

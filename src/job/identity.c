@@ -138,7 +138,7 @@ fan_status fani_identity_of(const fan_job *job, fani_identity *identity)
     for (size_t i = 0; status == FAN_OK && i < FANI_KEY_COUNT; i++)
         if (changes_output((fani_key)i) && job->values[i].count)
             status = add(identity, fani_key_info((fani_key)i)->name,
-                         join(&job->values[i], i == FANI_KEY_INPUT));
+                         join(&job->values[i], i == FANI_KEY_INPUT || i == FANI_KEY_TABLE));
     if (status == FAN_OK)
         status = add_integrand(identity, job);
     if (status == FAN_OK && job->arguments.count)

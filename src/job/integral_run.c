@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "job/integral_judge.h"
 #include "job/integral_rounds.h"
 #include "job/state.h"
 
@@ -140,74 +141,6 @@ void fani_integral_run_done(const fani_job_run *run)
     free(path);
 }
 
-/* "nan at x = 0.5, y = 1". */
-static void describe_bad(const fani_integral_spec *spec, const fani_bad_values *bad, char *text,
-                         size_t size)
-{
-    char number[FANI_DOUBLE_TEXT_SIZE];
-    fani_double_text(bad->first_value, number);
-    size_t used = (size_t)snprintf(text, size, "%s at ", number);
-    for (size_t d = 0; d < spec->dimension && used < size; d++) {
-        fani_double_text(bad->first_point[d], number);
-        used += (size_t)snprintf(text + used, size - used, "%s%s = %s", d ? ", " : "",
-                                 spec->names[d], number);
-    }
-}
-
-/* The method that was asked for; of auto the one that it tells first, and why ("cubature: ..."). */
-static void set_method(fani_integral_answer *answer, const fani_method *method, const char *chosen)
-{
-    bool is_auto = strcmp(method->name, "auto") == 0 && *chosen;
-    snprintf(answer->method, sizeof answer->method, "%s", is_auto ? chosen : method->name);
-    char *end = answer->method + strcspn(answer->method, ",:");
-    if (end[0] && end[1] == ' ') {
-        *end = '\0';
-        answer->why = end + 2;
-    }
-}
-
-static void set_answer(const fani_ready_integral *ready, const fani_estimate *e,
-                       fani_integral_answer *answer)
-{
-    answer->components = ready->integrand.components;
-    answer->has_errors = true;
-    answer->evaluations = e->evaluations;
-    answer->status = fani_verdict_name(e->verdict);
-    for (size_t c = 0; c < answer->components; c++) {
-        answer->values[c] = e->value[c];
-        answer->errors[c] = e->error[c];
-    }
-    set_method(answer, ready->method, e->chosen);
-}
-
-/* What is to be said of an estimate besides its value. */
-static fan_status judge(fani_job_run *run, const fani_integral_spec *spec, const fani_estimate *e,
-                        const fani_integral_answer *answer, fan_error *why, fan_error *error)
-{
-    char place[320];
-    fan_error note = {0};
-    describe_bad(spec, &e->bad, place, sizeof place);
-    if (e->verdict == FANI_VERDICT_NOT_FINITE)
-        return fani_error_set(error, FAN_E_NOT_FINITE,
-                              "the integrand is %s; not finite at %" PRIu64 " of %" PRIu64
-                              " points",
-                              place, e->bad.count, e->evaluations);
-    if (e->bad.count) {
-        (void)fani_error_set(&note, FAN_OK,
-                             "passed over %" PRIu64 " value%s that %s not finite, of %" PRIu64
-                             " points; the first is %s",
-                             e->bad.count, e->bad.count == 1 ? "" : "s",
-                             e->bad.count == 1 ? "is" : "are", e->evaluations, place);
-        fani_run_report(run, &note);
-    }
-    if (e->verdict != FANI_VERDICT_REACHED)
-        (void)fani_error_set(
-            why, FAN_E_FAILED,
-            "the tolerance was not reached: error %.2g after %" PRIu64 " evaluations by %s; %s",
-            answer->errors[0], e->evaluations, answer->method, fani_verdict_text(e->verdict));
-    return FAN_OK;
-}
-
 static fan_status integrate_ready(integral_run *ir, const fani_integral_spec *spec,
                                   const fan_buffer *bytes, const fani_ready_integral *ready,
                                   fan_error *why, fan_error *error)
@@ -238,8 +171,13 @@ static fan_status integrate_ready(integral_run *ir, const fani_integral_spec *sp
     free(path);
     if (status != FAN_OK)
         return status;
-    set_answer(ready, &estimate, ir->answer);
-    return judge(ir->run, spec, &estimate, ir->answer, why, error);
+    fan_error note = {0};
+    fani_integral_answer_set(ready, &estimate, ir->answer);
+    status = fani_integral_judge((const char *const *)spec->names, spec->dimension, &estimate,
+                                 ir->answer, &note, why, error);
+    if (*note.text)
+        fani_run_report(ir->run, &note);
+    return status;
 }
 
 static fan_status integrate_by_method(integral_run *ir, const fani_integral_spec *spec,

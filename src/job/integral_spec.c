@@ -1,6 +1,7 @@
 #include "job/integral_spec.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,9 +75,23 @@ static fan_status place_part(const char *text, const char *from, fan_status stat
     return status;
 }
 
+/* Whether a text that can be parsed needs a parameter that a scan gives its values. */
+static bool uses_scanned(const fani_integral_spec *spec, const char *text)
+{
+    fan_expression_names names = names_of(spec);
+    fan_expression *expression = NULL;
+    if (!spec->scanned)
+        return false;
+    names.parameter_count -= spec->scanned;
+    const bool is_whole =
+        fan_expression_parse(text, strlen(text), &names, &expression, NULL) == FAN_OK;
+    fan_expression_free(expression);
+    return !is_whole;
+}
+
 /* A bound: from..to of `text`, which is NAME=LOW:HIGH. *varying = its text where it depends on
  * variables, else *value is it. */
-static fan_status read_bound(const fani_integral_spec *spec, const char *text, const char *from,
+static fan_status read_bound(fani_integral_spec *spec, const char *text, const char *from,
                              const char *to, double *value, char **varying, fan_error *error)
 {
     const fan_expression_names names = names_of(spec);
@@ -89,7 +104,9 @@ static fan_status read_bound(const fani_integral_spec *spec, const char *text, c
     for (size_t d = 0; d < FAN_INTEGRAL_DIMENSION_MAX; d++)
         points[d] = nowhere;
     fan_status status = parse_part(text, bound, &names, &expression, error);
-    if (status == FAN_OK && fani_expression_varies(expression)) {
+    const bool scans = status == FAN_OK && uses_scanned(spec, bound);
+    spec->scans_bounds |= scans;
+    if (status == FAN_OK && (scans || fani_expression_varies(expression))) {
         *varying = bound;
         bound = NULL;
         *value = 0;
@@ -440,13 +457,33 @@ static fan_status set_file(fani_integral_spec *spec, const char *text, fan_error
                             : status;
 }
 
-fan_status fani_integral_from_job(const fan_job *job, const char *expression,
-                                  fani_integral_spec *spec, fan_error *error)
+/* A parameter of a scan; its values come later. */
+static fan_status add_scanned(fani_integral_spec *spec, const char *name, fan_error *error)
+{
+    for (size_t i = 0; i < spec->parameter_count; i++)
+        if (strcmp(spec->parameter_names[i], name) == 0)
+            return fani_error_set(error, FAN_E_ARGUMENT, "the parameter %.64s is given twice",
+                                  name);
+    if (spec->parameter_count == FANI_INTEGRAL_PARAMETERS_MAX)
+        return fani_error_set(error, FAN_E_ARGUMENT, "expected at most %d parameters",
+                              FANI_INTEGRAL_PARAMETERS_MAX);
+    char *copy = strdup(name);
+    if (!copy)
+        return fani_error_set(error, FAN_E_MEMORY, "out of memory");
+    spec->parameter_names[spec->parameter_count++] = copy;
+    spec->scanned++;
+    return FAN_OK;
+}
+
+fan_status fani_integral_from_scan(const fan_job *job, const char *expression, char *const *names,
+                                   size_t count, fani_integral_spec *spec, fan_error *error)
 {
     const char *file = fani_job_text(job, FANI_KEY_INTEGRAND);
     fan_status status = set_defaults(job, file ? "" : expression, spec, error);
     if (status == FAN_OK && file)
         status = set_file(spec, file, error);
+    for (size_t i = 0; status == FAN_OK && i < count; i++)
+        status = add_scanned(spec, names[i], error);
     if (status == FAN_OK)
         status = set_job_ranges(job, spec, error);
     if (status != FAN_OK)
@@ -455,6 +492,12 @@ fan_status fani_integral_from_job(const fan_job *job, const char *expression,
     if (status == FAN_E_SYNTAX && expression == fani_job_text(job, FANI_KEY_EXPRESSION))
         place_in_job_file(job, FANI_KEY_EXPRESSION, 0, error);
     return status;
+}
+
+fan_status fani_integral_from_job(const fan_job *job, const char *expression,
+                                  fani_integral_spec *spec, fan_error *error)
+{
+    return fani_integral_from_scan(job, expression, NULL, 0, spec, error);
 }
 
 /* ---- Lines ----------------------------------------------------------------------------------- */
@@ -601,6 +644,13 @@ fan_status fani_integral_encode(const fani_integral_spec *spec, uint64_t part, f
                             : status;
 }
 
+void fani_integral_encode_values(fan_buffer *bytes, size_t first, const double *values,
+                                 size_t count)
+{
+    memcpy(bytes->bytes + offsetof(flat_head, parameters) + first * sizeof *values, values,
+           count * sizeof *values);
+}
+
 /* The texts behind the head. False where they are not whole. */
 static bool read_texts(const unsigned char *at, size_t size, size_t count, const char **texts)
 {
@@ -705,9 +755,18 @@ static fan_status make_plan(const flat_head *head, fani_ready_integral *ready, f
     return fan_integral_plan_make(&integral, &ready->plan, error);
 }
 
+/* A bound of a scan's parameters alone is a number once they have their values. */
 static fani_bound bound_of(const fani_ready_integral *ready, double value,
                            const fan_expression *expression)
 {
+    static const double nowhere[1];
+    const double *points[FAN_INTEGRAL_DIMENSION_MAX];
+    if (expression && !fani_expression_varies(expression)) {
+        for (size_t d = 0; d < FAN_INTEGRAL_DIMENSION_MAX; d++)
+            points[d] = nowhere;
+        fan_expression_evaluate(expression, points, ready->parameters, 1, (double *[]){&value});
+        expression = NULL;
+    }
     return (fani_bound){value, expression, ready->parameters};
 }
 
@@ -736,9 +795,9 @@ static fan_status make_method(const flat_head *head, fani_ready_integral *ready,
                                             .components = ready->file.components};
     fan_status status = FAN_OK;
     if (ready->expression && dimension == 1)
-        status =
-            fani_expression_with_ends(ready->expression, ready->parameters, head->ranges[0].from,
-                                      head->ranges[0].to, &ready->with_ends, error);
+        status = fani_expression_with_ends(ready->expression, ready->parameters,
+                                           ready->domain.from[0].value, ready->domain.to[0].value,
+                                           &ready->with_ends, error);
     if (status != FAN_OK)
         return status;
     if (ready->with_ends)

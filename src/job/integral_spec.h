@@ -25,6 +25,8 @@ typedef struct fani_integral_spec {
     size_t parameter_count;
     char *parameter_names[FANI_INTEGRAL_PARAMETERS_MAX];
     double parameters[FANI_INTEGRAL_PARAMETERS_MAX];
+    size_t scanned; /* the last so many parameters: they have another value in each row of a scan */
+    bool scans_bounds; /* a bound depends on one of these */
     /* By a method until a goal is reached, or over a fixed grid. */
     bool is_grid, names_method;
     char method[FANI_INTEGRAL_METHOD_SIZE];
@@ -45,6 +47,10 @@ typedef struct fani_integral_spec {
 fan_status fani_integral_from_job(const fan_job *job, const char *expression,
                                   fani_integral_spec *spec, fan_error *error);
 
+/* The same with parameters of these names besides, which a scan gives their values (0 for now). */
+fan_status fani_integral_from_scan(const fan_job *job, const char *expression, char *const *names,
+                                   size_t count, fani_integral_spec *spec, fan_error *error);
+
 /* Reads a line "EXPR; over x=0:1; parts 2; ...": an expression, then keys with their values, which
  * go before the job's. The error's column is a place in the line. */
 fan_status fani_integral_from_line(const fan_job *job, const char *line, fani_integral_spec *spec,
@@ -54,6 +60,10 @@ void fani_integral_clear(fani_integral_spec *spec);
 
 /* Part `part` of the spec as flat bytes, for workers. FAN_E_MEMORY. */
 fan_status fani_integral_encode(const fani_integral_spec *spec, uint64_t part, fan_buffer *bytes);
+
+/* Gives `count` parameters from number `first` on other values in such bytes. */
+void fani_integral_encode_values(fan_buffer *bytes, size_t first, const double *values,
+                                 size_t count);
 
 /* An integral made ready from these bytes; both to be freed, the plan first. Errors as
  * fan_integral_plan_make, fan_expression_parse and fani_integrand_file_open; FAN_E_UNAVAILABLE

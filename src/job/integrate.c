@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "job/halt.h"
 #include "job/integral_run.h"
+#include "job/integral_scan.h"
 #include "job/record.h"
 #include "job/retry.h"
 #include "job/shard.h"
@@ -186,6 +187,10 @@ static fan_status check_integrate(const fan_job *job, fan_error *error)
         return fani_error_set(error, FAN_E_ARGUMENT,
                               "there is no integrand: expected an expression, or input with one "
                               "integral a line");
+    if (fani_integral_scan_is_asked(job))
+        return expression_at(job, 1)
+                   ? fani_error_set(error, FAN_E_ARGUMENT, "a scan is of one integral, not several")
+                   : fani_integral_scan_check(job, expression_at(job, 0), error);
     for (size_t i = 0; status == FAN_OK && (expression = expression_at(job, i)); i++) {
         fani_integral_spec spec;
         status = fani_integral_from_job(job, expression, &spec, error);
@@ -371,6 +376,8 @@ static fan_status start_retry(fani_job_run *run, fan_error *error)
 static fan_status run_integrate(fani_job_run *run, fan_error *error)
 {
     uint64_t index = 0;
+    if (fani_integral_scan_is_asked(run->job))
+        return fani_integral_scan_run(run, expression_at(run->job, 0), error);
     fan_status status = run->retry ? start_retry(run, error) : FAN_OK;
     if (status == FAN_OK)
         status = run_expressions(run, &index, error);

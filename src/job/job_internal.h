@@ -45,6 +45,9 @@ typedef enum fani_key {
     FANI_KEY_SEED,
     FANI_KEY_BREAK,
     FANI_KEY_WEIGHT,
+    FANI_KEY_SCAN,
+    FANI_KEY_ZIP,
+    FANI_KEY_TABLE,
     FANI_KEY_BASE,
     FANI_KEY_STRICT,
     FANI_KEY_FAIL_ON_WEAK,
@@ -289,6 +292,7 @@ extern const fan_task fani_task_divisors_function;
 extern const fan_task fani_task_integrate_block;
 extern const fan_task fani_task_integrate_add;
 extern const fan_task fani_task_integrate_work;
+extern const fan_task fani_task_integrate_scan;
 extern const fan_task fani_task_weakkeys_product;
 extern const fan_task fani_task_weakkeys_multiply;
 extern const fan_task fani_task_weakkeys_root;

@@ -248,6 +248,21 @@ static const key_entry table[FANI_KEY_COUNT] = {
                           "cost that does not grow with W, an expression of the parameters",
                           false},
                          .rule = RULE_TEXT},
+    [FANI_KEY_SCAN] = {{"scan", "integrate", "NAME=A:B:COUNT",
+                        "one integral for each of COUNT values of a parameter, from A to B; of "
+                        "several every combination, the last one fastest",
+                        true},
+                       .rule = RULE_TEXT},
+    [FANI_KEY_ZIP] =
+        {{"zip", "integrate", NULL,
+          "several scan go side by side: the first values of all, then the second ones", false},
+         .rule = RULE_CHOICE,
+         .choices = "true false"},
+    [FANI_KEY_TABLE] = {{"table", "integrate", "FILE",
+                         "one integral for each line of FILE, which begins with the parameters' "
+                         "names and has their values below; - is standard input",
+                         false},
+                        .rule = RULE_PATH},
     [FANI_KEY_BASE] = {{"base", "weakkeys", "N",
                         "of plain numbers: 10 or 16 (default: 16); 0x is always 16", false},
                        .rule = RULE_CHOICE,

@@ -24,6 +24,7 @@ static const fan_task *const tasks[] = {
     &fani_task_integrate_block,
     &fani_task_integrate_add,
     &fani_task_integrate_work,
+    &fani_task_integrate_scan,
     &fani_task_weakkeys_product,
     &fani_task_weakkeys_multiply,
     &fani_task_weakkeys_root,
