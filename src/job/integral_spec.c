@@ -231,16 +231,12 @@ static fan_status complete_goal(fani_integral_spec *spec, fan_error *error)
                               "method %s has no use for rule, order, points and parts, which are "
                               "for fixed grids",
                               spec->method);
-    if (spec->goal.rel < 0)
-        spec->goal.rel = many ? 1e-5 : 1e-8;
-    if (!spec->goal.evaluations_max)
-        spec->goal.evaluations_max = many ? 100000000 : 10000000;
+    fani_goal_complete(&spec->goal, spec->dimension);
     qsort(spec->breaks, spec->break_count, sizeof *spec->breaks, compare);
     if (spec->break_count && (many || spec->is_grid))
         return fani_error_set(error, FAN_E_ARGUMENT,
                               "break points are for the methods of one variable");
-    return spec->is_grid ? FAN_OK
-                         : fani_integral_method_find(spec->method, spec->dimension, &method, error);
+    return spec->is_grid ? FAN_OK : fani_method_find(spec->method, spec->dimension, &method, error);
 }
 
 /* ---- Keys ------------------------------------------------------------------------------------ */
@@ -640,67 +636,50 @@ static fan_status make_integrand(const flat_head *head, const char *const *texts
     return parse_text(texts[0], &names, (fani_isa)head->isa, &ready->expression, error);
 }
 
-static fan_status make_plan(const flat_head *head, fani_ready_integral *ready, fan_error *error)
+/* The description, with `bounds` filled. */
+static fan_integral describe(const flat_head *head, fani_ready_integral *ready, fan_bounds *bounds)
 {
-    fan_bounds bounds[FAN_INTEGRAL_DIMENSION_MAX];
     for (size_t d = 0; d < head->dimension; d++)
         bounds[d] = (fan_bounds){ready->from[d], ready->to[d]};
     memcpy(ready->parameters, head->parameters, sizeof ready->parameters);
-    const fan_integral integral = {.expression = ready->expression,
-                                   .batch = ready->file.batch,
-                                   .scalar = ready->file.scalar,
-                                   .components = ready->file.components,
-                                   .context = ready->parameters,
-                                   .parameters = ready->parameters,
-                                   .dimension = head->dimension,
-                                   .ranges = head->ranges,
-                                   .bounds = bounds,
-                                   .points = head->points,
-                                   .rule = (fan_rule)head->rule,
-                                   .order = head->order};
-    return fan_integral_plan_make(&integral, &ready->plan, error);
+    return (fan_integral){.expression = ready->expression,
+                          .batch = ready->file.batch,
+                          .scalar = ready->file.scalar,
+                          .components = ready->file.components,
+                          .context = ready->parameters,
+                          .parameters = ready->parameters,
+                          .dimension = head->dimension,
+                          .ranges = head->ranges,
+                          .bounds = bounds,
+                          .points = head->points,
+                          .rule = (fan_rule)head->rule,
+                          .order = head->order};
 }
 
-static fani_bound bound_of(const fani_ready_integral *ready, double value,
-                           const fan_expression *expression)
+static fan_status make_plan(const flat_head *head, fani_ready_integral *ready, fan_error *error)
 {
-    return (fani_bound){value, expression, ready->parameters};
+    fan_bounds bounds[FAN_INTEGRAL_DIMENSION_MAX];
+    const fan_integral integral = describe(head, ready, bounds);
+    return fan_integral_plan_make(&integral, &ready->plan, error);
 }
 
 /* The method, the integrand and its range. */
 static fan_status make_method(const flat_head *head, fani_ready_integral *ready, fan_error *error)
 {
-    const size_t dimension = head->dimension;
-    memcpy(ready->parameters, head->parameters, sizeof ready->parameters);
+    fan_bounds bounds[FAN_INTEGRAL_DIMENSION_MAX];
+    const fan_integral integral = describe(head, ready, bounds);
     memcpy(ready->breaks, head->breaks, sizeof ready->breaks);
     ready->goal = head->goal;
-    ready->domain = (fani_domain){
-        .dimension = dimension, .break_count = head->break_count, .breaks = ready->breaks};
-    for (size_t d = 0; d < dimension; d++) {
-        ready->domain.from[d] = bound_of(ready, head->ranges[d].from, ready->from[d]);
-        ready->domain.to[d] = bound_of(ready, head->ranges[d].to, ready->to[d]);
-    }
-    ready->source = (fani_integrand_source){.expression = ready->expression,
-                                            .parameters = ready->parameters,
-                                            .batch = ready->file.batch,
-                                            .scalar = ready->file.scalar,
-                                            .context = ready->parameters,
-                                            .dimension = dimension,
-                                            .components = ready->file.components};
-    fan_status status = FAN_OK;
-    if (ready->expression && dimension == 1)
-        status =
-            fani_expression_with_ends(ready->expression, ready->parameters, head->ranges[0].from,
-                                      head->ranges[0].to, &ready->with_ends, error);
-    if (status != FAN_OK)
-        return status;
-    if (ready->with_ends)
-        fani_expression_use(ready->with_ends, (fani_isa)head->isa);
-    ready->source.with_ends = ready->with_ends;
-    status = fani_integrand_make(&ready->source, &ready->integrand, error);
-    return status == FAN_OK
-               ? fani_integral_method_find(head->method, dimension, &ready->method, error)
-               : status;
+    fan_status status = fani_integral_domain(&integral, &ready->domain, error);
+    ready->domain.break_count = head->break_count;
+    ready->domain.breaks = ready->breaks;
+    if (status == FAN_OK)
+        status = fani_integral_near_ends(&integral, &ready->domain, &ready->source,
+                                         &ready->with_ends, error);
+    if (status == FAN_OK)
+        status = fani_integrand_make(&ready->source, &ready->integrand, error);
+    return status == FAN_OK ? fani_method_find(head->method, head->dimension, &ready->method, error)
+                            : status;
 }
 
 fan_status fani_integral_ready(const unsigned char *bytes, size_t size, fani_ready_integral *ready,
