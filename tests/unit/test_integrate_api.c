@@ -39,14 +39,10 @@ FAN_TEST(integrate_api, closed_forms_of_one_variable)
         fan_range range;
         double exact;
     } known[] = {
-        {"cos(x)", {0, M_PI_2}, 1},
-        {"cos(x)", {M_PI_2, 0}, -1},
-        {"exp(-a*x)", {0, INFINITY}, 0.5},
-        {"1/(1+x^2)", {-INFINITY, INFINITY}, M_PI},
-        {"1/sqrt(x)", {0, 1}, 2},
-        {"(1-x)^(-0.9)", {0, 1}, 10}, /* only by the distance from the end */
-        {"1/sqrt(1-x^2)", {-1, 1}, M_PI},
-        {"x", {3, 3}, 0},
+        {"cos(x)", {0, M_PI_2}, 1},        {"cos(x)", {M_PI_2, 0}, -1},
+        {"exp(-a*x)", {0, INFINITY}, 0.5}, {"1/(1+x^2)", {-INFINITY, INFINITY}, M_PI},
+        {"1/sqrt(x)", {0, 1}, 2},          {"(1-x)^(-0.9)", {0, 1}, 10},
+        {"1/sqrt(1-x^2)", {-1, 1}, M_PI},  {"x", {3, 3}, 0},
     };
     fan_estimate r;
     fan_error error = {0};
@@ -59,6 +55,15 @@ FAN_TEST(integrate_api, closed_forms_of_one_variable)
         EXPECT_U64(r.components, 1);
         EXPECT_TRUE(r.value[1] == 0 && r.method[0]);
     }
+}
+
+/* Points next to 1 are told apart by their distance from it alone. */
+FAN_TEST(integrate_api, expressions_get_distances_from_the_ends)
+{
+    const fan_goal goal = {.rel = 1e-9, .method = "tanh-sinh"};
+    fan_estimate r;
+    ASSERT_I64(to("(1-x)^(-0.9)", (fan_range){0, 1}, &goal, &r, NULL), FAN_OK);
+    EXPECT_NEAR(r.value[0], 10, 1e-8);
 }
 
 /* Nothing given is 1e-8, or 1e-5 of several variables; only abs given is that alone. */
