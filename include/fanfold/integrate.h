@@ -1,5 +1,5 @@
-/* Integration over fixed grids: expressions as integrands, the rules, and sums whose bits do not
- * depend on how the work was spread.
+/* Integration: expressions as integrands, methods that work until a tolerance is reached, and fixed
+ * grids, whose sums have bits that do not depend on how the work was spread.
  *
  *     const fan_expression_names names = {.variables = (const char *[]){"x"}, .variable_count = 1};
  *     fan_expression *f;
@@ -34,6 +34,11 @@ enum {
     FAN_INTEGRAL_ORDER_MAX = 1024,       /* points of a Gauss-Legendre rule a subinterval */
     FAN_INTEGRAL_BLOCK_POINTS = 4096,    /* grid points of one block of the sum */
     FAN_INTEGRAL_COMPONENTS_MAX = 64,    /* of a vector-valued integrand */
+    FAN_INTEGRAL_BREAKS_MAX = 64,        /* break points of a range */
+    FAN_INTEGRAL_METHOD_SIZE = 24,       /* bytes of a method's name with its NUL */
+    FAN_INTEGRAL_WHY_SIZE = 120,         /* bytes of the words about a choice with their NUL */
+    FAN_SCAN_BLOCK = 64,                 /* integrals of a scan that are done together */
+    FAN_SCAN_COLUMNS_MAX = 15,           /* parameters that vary in a scan */
 };
 
 /* The names an expression may use beside pi, e and inf: letters, digits and underscores. They hide
@@ -139,14 +144,15 @@ typedef struct fan_bounds {
     const fan_expression *from, *to;
 } fan_bounds;
 
-/* What to integrate. Exactly one of expression, batch and scalar is set.
+/* What to integrate. Exactly one of expression, batch and scalar is set. `points`, `rule` and
+ * `order` are of fixed grids.
  *
- * A range with infinite ends is taken over t in (-1, 1) by u = t / (1 - t^2) and x = sinh(u) where
- * both are infinite, x = from + exp(u) or x = to - exp(u) where one is; `points` divides (-1, 1).
- * All derivatives of the new integrand vanish at t = -1 and t = 1, so every rule converges fast on
- * smooth functions. The grid leaves out what lies beyond |u| = 69, that is where the distance from
- * the finite end (or from 0) is above 1e30 or below 1e-30, and a finite end itself: tails that
- * decay more slowly than x^-1.5 are not fully seen. */
+ * On a fixed grid a range with infinite ends is taken over t in (-1, 1) by u = t / (1 - t^2) and x
+ * = sinh(u) where both are infinite, x = from + exp(u) or x = to - exp(u) where one is; `points`
+ * divides (-1, 1). All derivatives of the new integrand vanish at t = -1 and t = 1, so every rule
+ * converges fast on smooth functions. The grid leaves out what lies beyond |u| = 69, that is where
+ * the distance from the finite end (or from 0) is above 1e30 or below 1e-30, and a finite end
+ * itself: tails that decay more slowly than x^-1.5 are not fully seen. */
 typedef struct fan_integral {
     const fan_expression *expression; /* as many variables as dimensions */
     fan_integrand_batch *batch;
@@ -193,7 +199,106 @@ static inline fan_status fan_integrate(const fan_integral *integral, fan_integra
     return fan_integrate_sized(integral, sizeof *integral, result, sizeof *result, error);
 }
 
-/* ---- The same in blocks, to be spread over workers ------------------------------------------- */
+/* ---- Until a tolerance is reached ------------------------------------------------------------ */
+
+/* How close, by which method, and at what cost. All zero is a goal, too. */
+typedef struct fan_goal {
+    /* error <= max(abs, rel * |value|) in every component, or what rounding leaves: 50 * 2^-52
+     * times the integral of |f|. Both 0: rel is 1e-8 of one variable, 1e-5 of several. */
+    double rel, abs;
+    /* 0: 10^7 of one variable, 10^8 of several. A method may end up to one round above it. */
+    uint64_t evaluations_max;
+    uint64_t seed; /* of the random points: one seed, one result */
+    /* NULL: "auto", which chooses. Of one variable "gauss-kronrod" and "tanh-sinh"; of several
+     * "cubature", "cubature9", "vegas", "lattice", "product" and "nested". */
+    const char *method;
+    const double *breaks; /* one variable: points inside the range where the integrand is not */
+    size_t break_count;   /* smooth, in ascending order; 0..FAN_INTEGRAL_BREAKS_MAX */
+} fan_goal;
+
+typedef enum fan_verdict {
+    FAN_VERDICT_REACHED,    /* the estimated error meets the goal */
+    FAN_VERDICT_BUDGET,     /* evaluations_max is used up: the best value so far */
+    FAN_VERDICT_ROUNDING,   /* the method can't come closer in double precision */
+    FAN_VERDICT_DIVERGENT,  /* the integral seems to have no finite value */
+    FAN_VERDICT_NOT_FINITE, /* values that are not finite persist: there is no value */
+} fan_verdict;
+
+/* "reached", "budget", "rounding", "divergent", "not finite"; NULL outside the list. Any thread. */
+FAN_API const char *fan_verdict_name(fan_verdict verdict);
+
+/* Values that are not finite count as 0; few of them are passed over, as on a grid. */
+typedef struct fan_estimate {
+    fan_verdict verdict;
+    uint64_t evaluations; /* points at which the integrand was evaluated */
+    uint64_t not_finite;  /* values that were an infinity or a NaN */
+    double first_value;   /* the first of these values, and its point; 0 where there is none */
+    double first_point[FAN_INTEGRAL_DIMENSION_MAX];
+    char method[FAN_INTEGRAL_METHOD_SIZE]; /* by which `value` came, also where "auto" chose it */
+    char why[FAN_INTEGRAL_WHY_SIZE];       /* what "auto" says of its choice; may be empty */
+    size_t components;
+    double value[FAN_INTEGRAL_COMPONENTS_MAX]; /* one a component; the rest are 0 */
+    double error[FAN_INTEGRAL_COMPONENTS_MAX]; /* estimates, absolute */
+} fan_estimate;
+
+/* Integrates on the calling thread until the goal (NULL: all zero) is reached. The bits belong to
+ * the integral, the goal and the instruction set; `fanfold integrate` has the same. An expression
+ * of one variable that is smooth on a finite range takes one call of it and allocates nothing.
+ * Nothing of the description is kept.
+ *
+ * Errors: FAN_E_ARGUMENT (a NaN bound, a method that is not for so many variables, a break point
+ * outside, ...), FAN_E_MEMORY, what a batch integrand answered: *estimate untouched. FAN_E_EFFORT
+ * (budget, rounding, divergent; the text says which) and FAN_E_NOT_FINITE with the first point in
+ * the text: *estimate is filled, and the caller decides. Where values were passed over the status
+ * is FAN_OK, and so is that of the error, whose text says how many. Any thread. Source: of each
+ * method in docs/integration-one-variable.md and docs/integration-dimensions.md. */
+FAN_API fan_status fan_integrate_to_sized(const fan_integral *integral, size_t integral_size,
+                                          const fan_goal *goal, size_t goal_size,
+                                          fan_estimate *estimate, size_t estimate_size,
+                                          fan_error *error);
+static inline fan_status fan_integrate_to(const fan_integral *integral, const fan_goal *goal,
+                                          fan_estimate *estimate, fan_error *error)
+{
+    return fan_integrate_to_sized(integral, sizeof *integral, goal, sizeof *goal, estimate,
+                                  sizeof *estimate, error);
+}
+
+/* One integral of a scan; as in fan_estimate. */
+typedef struct fan_scan_row {
+    double value, error;
+    fan_verdict verdict;
+    uint64_t evaluations, not_finite;
+    double first_value, first_point;
+} fan_scan_row;
+
+/* rows[i] = the integral where the variables after the first have the values columns[0][i],
+ * columns[1][i], ..., i < count: one integral for many values of parameters, on the calling thread.
+ * The integral's dimension is 1; its integrand an expression of one value whose first variable is
+ * that of the range, the others one a column, 1..FAN_SCAN_COLUMNS_MAX of them. Rows are done by
+ * blocks of FAN_SCAN_BLOCK from the first one, each with the intervals of its middle row where
+ * these are fine enough, else alone: neighbours should be alike. A row meets the goal as it would
+ * alone; its bits depend on its block, so parts of a scan that begin at multiples of FAN_SCAN_BLOCK
+ * may be done by several threads. The goal's method is "auto" or NULL, its evaluations_max that of
+ * a row.
+ *
+ * Errors: FAN_E_ARGUMENT, rows untouched; FAN_E_MEMORY, where those of earlier blocks may be
+ * filled; FAN_E_EFFORT (rows that did not reach the goal; the text has their number and the first):
+ * all rows are filled. Any thread. Source: docs/integration-one-variable.md. */
+FAN_API fan_status fan_integrate_scan_sized(const fan_integral *integral, size_t integral_size,
+                                            const fan_goal *goal, size_t goal_size,
+                                            const double *const *columns, size_t column_count,
+                                            size_t count, fan_scan_row *rows, size_t row_size,
+                                            fan_error *error);
+static inline fan_status fan_integrate_scan(const fan_integral *integral, const fan_goal *goal,
+                                            const double *const *columns, size_t column_count,
+                                            size_t count, fan_scan_row *rows, fan_error *error)
+{
+    return fan_integrate_scan_sized(integral, sizeof *integral, goal, sizeof *goal, columns,
+                                    column_count, count, rows, sizeof *rows, error);
+}
+
+/* ---- Fixed grids in blocks, to be spread over workers -------------------------------------------
+ */
 
 /* An integral made ready. It never changes: threads may share it. */
 typedef struct fan_integral_plan fan_integral_plan;

@@ -26,11 +26,7 @@ static void set_method(fani_integral_answer *answer, const fani_method *method, 
 {
     bool is_auto = strcmp(method->name, "auto") == 0 && *chosen;
     snprintf(answer->method, sizeof answer->method, "%s", is_auto ? chosen : method->name);
-    char *end = answer->method + strcspn(answer->method, ",:");
-    if (end[0] && end[1] == ' ') {
-        *end = '\0';
-        answer->why = end + 2;
-    }
+    answer->why = fani_chosen_split(answer->method);
 }
 
 void fani_integral_answer_set(const fani_ready_integral *ready, const fani_estimate *e,

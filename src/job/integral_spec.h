@@ -8,7 +8,7 @@
 #include "job/job_internal.h"
 #include "kernel/integrate/integrand.h"
 
-enum { FANI_INTEGRAL_PARAMETERS_MAX = 64, FANI_INTEGRAL_BREAKS_MAX = 64 };
+enum { FANI_INTEGRAL_PARAMETERS_MAX = 64, FANI_INTEGRAL_BREAKS_MAX = FAN_INTEGRAL_BREAKS_MAX };
 
 enum { FANI_INTEGRAL_METHOD_SIZE = 24 }; /* of a method's name */
 

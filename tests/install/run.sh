@@ -82,6 +82,14 @@ if ldd static | grep -q libfanfold; then
     fail "the static program needs libfanfold.so"
 fi
 
+# The example of the manual, as it stands there.
+awk '/^### In programs/ { on = 1 } on && /^```$/ { exit } code { print } on && /^```c$/ { code = 1 }' \
+    "$outside/../../../docs/integration.md" >example.c
+# shellcheck disable=SC2046
+$cc -std=c11 -Wall -Wextra -Werror example.c -o example $(pkg-config --cflags --libs fanfold)
+same "the example of docs/integration.md" "$(printf '%s\n' "1.27902070 reached" 0.78693868 \
+    0.63212056 0.51791323)" env LD_LIBRARY_PATH="$libdir" ./example
+
 if [ -n "$mpicc" ]; then
     same "CMake, MPI" "$squares" "$mpiexec" -n 2 cmake-build/ranks
     # shellcheck disable=SC2046

@@ -136,6 +136,43 @@ static bool replace(rewriter *w, const fani_node *node, uint32_t *index)
     return true;
 }
 
+static bool is_end(const rewriter *w, double c)
+{
+    return c == w->from || c == w->to;
+}
+
+static bool is_squared_end(const rewriter *w, double c)
+{
+    return c == w->from * w->from || c == w->to * w->to;
+}
+
+/* Whether `replace` would take a node: what it does, without adding anything. */
+static bool is_distance(const rewriter *w, const fani_node *node)
+{
+    const uint32_t left = node->operands[0], right = node->operands[1];
+    double c;
+    if (node->op == FANI_OP_ADD)
+        return (is_x(w, left) && is_number(w, right, &c) && is_end(w, -c)) ||
+               (is_x(w, right) && is_number(w, left, &c) && is_end(w, -c));
+    if (node->op != FANI_OP_SUBTRACT)
+        return false;
+    if (is_number(w, left, &c))
+        return (is_x(w, right) && is_end(w, c)) || (is_square(w, right) && is_squared_end(w, c));
+    return is_number(w, right, &c) &&
+           ((is_x(w, left) && is_end(w, c)) || (is_square(w, left) && is_squared_end(w, c)));
+}
+
+/* Most expressions have no such node: they are spared the copy. A node is replaced for its operands
+ * alone, so the first one is among those of the tree as it is. */
+static bool has_distance(const fan_expression *e, const double *parameters, double from, double to)
+{
+    const rewriter look = {.tree = e->tree, .parameters = parameters, .from = from, .to = to};
+    for (uint32_t i = 0; i < e->tree.count; i++)
+        if (is_distance(&look, &e->tree.nodes[i]))
+            return true;
+    return false;
+}
+
 static void rewrite(rewriter *w, const fani_tree *old, uint32_t *now)
 {
     for (uint32_t i = 0; w->status == FAN_OK && i < old->count; i++) {
@@ -185,7 +222,7 @@ fan_status fani_expression_with_ends(const fan_expression *e, const double *para
                                      double to, fan_expression **made, fan_error *error)
 {
     *made = NULL;
-    if (e->variable_count != 1)
+    if (e->variable_count != 1 || !has_distance(e, parameters, from, to))
         return FAN_OK;
     rewriter w = {.parameters = parameters, .from = from, .to = to};
     fan_expression *copy = calloc(1, sizeof *copy);

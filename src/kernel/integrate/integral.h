@@ -94,6 +94,24 @@ enum { FANI_AXIS_NAME_SIZE = 48 };
 void fani_axis_name(const fan_integral *integral, size_t dimension,
                     char name[static FANI_AXIS_NAME_SIZE]);
 
+/* The integrand of a description. */
+fani_integrand_source fani_integral_source(const fan_integral *integral);
+
+/* Checks the ranges and bounds of a description, whatever it is to be integrated by: there are
+ * some, numbers that are no NaN, expressions of the variables before them. FAN_E_ARGUMENT. */
+fan_status fani_integral_check_ranges(const fan_integral *integral, fan_error *error);
+
+/* The same and the integrand, as fani_integrand_make does. */
+fan_status fani_integral_check(const fan_integral *integral, fan_error *error);
+
+/* FAN_E_NOT_FINITE: values that are not finite persist, with the first one and its place. */
+fan_status fani_integral_not_finite(const fan_integral *integral, const fani_bad_values *bad,
+                                    uint64_t evaluations, fan_error *error);
+
+/* Values that are not finite were passed over: the same as a text whose status is FAN_OK. */
+void fani_integral_passed_over(const fan_integral *integral, const fani_bad_values *bad,
+                               uint64_t evaluations, fan_error *error);
+
 /* The binary-counter fold described at fan_partial_combine; 64 ranks hold 2^64 blocks. All zero is
  * the empty fold. */
 typedef struct fani_partial_fold {

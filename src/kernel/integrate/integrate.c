@@ -61,34 +61,47 @@ static void describe_point(const fan_integral *integral, const double *point, ch
     }
 }
 
-static fan_status report_not_finite(const fan_integral_plan *plan, const fan_integral_result *r,
-                                    bool persist, fan_error *error)
+fan_status fani_integral_not_finite(const fan_integral *integral, const fani_bad_values *bad,
+                                    uint64_t evaluations, fan_error *error)
 {
     char place[320];
     char value[FANI_DOUBLE_TEXT_SIZE];
-    if (!persist)
-        return fani_error_set(error, FAN_E_NOT_FINITE,
-                              "the sum of the integrand's values overflows");
-    describe_point(&plan->integral, r->first_point, place, sizeof place);
-    fani_double_text(r->first_value, value);
-    return fani_error_set(
-        error, FAN_E_NOT_FINITE, "the integrand is %s at %s; not finite at %llu of %llu points",
-        value, place, (unsigned long long)r->not_finite, (unsigned long long)r->evaluations);
+    describe_point(integral, bad->first_point, place, sizeof place);
+    fani_double_text(bad->first_value, value);
+    return fani_error_set(error, FAN_E_NOT_FINITE,
+                          "the integrand is %s at %s; not finite at %llu of %llu points", value,
+                          place, (unsigned long long)bad->count, (unsigned long long)evaluations);
 }
 
-static void note_isolated(const fan_integral_plan *plan, const fan_integral_result *r,
-                          fan_error *error)
+void fani_integral_passed_over(const fan_integral *integral, const fani_bad_values *bad,
+                               uint64_t evaluations, fan_error *error)
 {
     char place[320];
     char value[FANI_DOUBLE_TEXT_SIZE];
-    describe_point(&plan->integral, r->first_point, place, sizeof place);
-    fani_double_text(r->first_value, value);
+    describe_point(integral, bad->first_point, place, sizeof place);
+    fani_double_text(bad->first_value, value);
     (void)fani_error_set(error, FAN_OK,
                          "passed over %llu value%s that %s not finite, of %llu points; the first "
                          "is %s at %s",
-                         (unsigned long long)r->not_finite, r->not_finite == 1 ? "" : "s",
-                         r->not_finite == 1 ? "is" : "are", (unsigned long long)r->evaluations,
-                         value, place);
+                         (unsigned long long)bad->count, bad->count == 1 ? "" : "s",
+                         bad->count == 1 ? "is" : "are", (unsigned long long)evaluations, value,
+                         place);
+}
+
+/* What is to be told of values that are not finite, and the status of the result. */
+static fan_status report(const fan_integral_plan *plan, const fan_integral_result *r, bool persist,
+                         bool overflows, fan_error *error)
+{
+    fani_bad_values bad = {.count = r->not_finite, .first_value = r->first_value};
+    memcpy(bad.first_point, r->first_point, sizeof bad.first_point);
+    if (persist)
+        return fani_integral_not_finite(&plan->integral, &bad, r->evaluations, error);
+    if (overflows)
+        return fani_error_set(error, FAN_E_NOT_FINITE,
+                              "the sum of the integrand's values overflows");
+    if (bad.count > 0)
+        fani_integral_passed_over(&plan->integral, &bad, r->evaluations, error);
+    return FAN_OK;
 }
 
 /* One or two, as an end or a corner gives, or one in a thousand, as a line in a plane does. */
@@ -136,10 +149,7 @@ fan_status fan_integral_plan_finish_sized(const fan_integral_plan *plan, const f
     }
     made.value = made.values[0];
     find_first(plan, totals, &made);
-    if (persist || overflows)
-        made.status = report_not_finite(plan, &made, persist, error);
-    else if (made.not_finite > 0)
-        note_isolated(plan, &made, error);
+    made.status = report(plan, &made, persist, overflows, error);
     memcpy(result, &made, result_size < sizeof made ? result_size : sizeof made);
     return made.status;
 }

@@ -46,7 +46,7 @@ void fani_axis_name(const fan_integral *integral, size_t dimension,
         snprintf(name, FANI_AXIS_NAME_SIZE, "x[%zu]", dimension);
 }
 
-static fani_integrand_source source_of(const fan_integral *integral)
+fani_integrand_source fani_integral_source(const fan_integral *integral)
 {
     return (fani_integrand_source){.expression = integral->expression,
                                    .parameters = integral->parameters,
@@ -66,7 +66,7 @@ static bool depends(const fan_integral *integral, size_t d)
 
 static fan_status check_integrand(const fan_integral *integral, fan_error *error)
 {
-    const fani_integrand_source source = source_of(integral);
+    const fani_integrand_source source = fani_integral_source(integral);
     fani_integrand unused;
     return fani_integrand_make(&source, &unused, error);
 }
@@ -88,21 +88,28 @@ static fan_status check_bound(const fan_integral *integral, size_t d, const fan_
     return FAN_OK;
 }
 
-/* A bound that depends on others has its own finite range at each point; the other end must be
- * finite, too. */
 static fan_status check_bounds(const fan_integral *integral, fan_error *error)
+{
+    fan_status status = FAN_OK;
+    for (size_t d = 0; status == FAN_OK && integral->bounds && d < integral->dimension; d++) {
+        status = check_bound(integral, d, integral->bounds[d].from, error);
+        if (status == FAN_OK)
+            status = check_bound(integral, d, integral->bounds[d].to, error);
+    }
+    return status;
+}
+
+/* A bound that depends on others has its own finite range at each point of a grid; the other end
+ * must be finite, too. */
+static fan_status check_ends(const fan_integral *integral, fan_error *error)
 {
     char name[FANI_AXIS_NAME_SIZE];
     fan_status status = FAN_OK;
     for (size_t d = 0; status == FAN_OK && integral->bounds && d < integral->dimension; d++) {
         const fan_bounds *b = &integral->bounds[d];
         const fan_range *r = &integral->ranges[d];
-        status = check_bound(integral, d, b->from, error);
-        if (status == FAN_OK)
-            status = check_bound(integral, d, b->to, error);
         fani_axis_name(integral, d, name);
-        if (status == FAN_OK && (b->from || b->to) &&
-            ((!b->from && isinf(r->from)) || (!b->to && isinf(r->to))))
+        if ((b->from || b->to) && ((!b->from && isinf(r->from)) || (!b->to && isinf(r->to))))
             status =
                 fani_error_set(error, FAN_E_ARGUMENT,
                                "%s: a fixed grid has no infinite bound beside one that depends "
@@ -150,6 +157,18 @@ static fan_status check_ranges(const fan_integral *integral, fan_error *error)
                               from_nan ? "lower" : "upper");
     }
     return FAN_OK;
+}
+
+fan_status fani_integral_check_ranges(const fan_integral *integral, fan_error *error)
+{
+    const fan_status status = check_ranges(integral, error);
+    return status == FAN_OK ? check_bounds(integral, error) : status;
+}
+
+fan_status fani_integral_check(const fan_integral *integral, fan_error *error)
+{
+    const fan_status status = check_integrand(integral, error);
+    return status == FAN_OK ? fani_integral_check_ranges(integral, error) : status;
 }
 
 /* ---- The grid -------------------------------------------------------------------------------- */
@@ -253,7 +272,7 @@ static fan_status make_grid(fan_integral_plan *plan, fan_error *error)
         status = add_axis(plan, d, error);
     keep_bounds(plan);
     plan->integral.parameters = plan->parameters;
-    plan->source = source_of(&plan->integral);
+    plan->source = fani_integral_source(&plan->integral);
     return status == FAN_OK ? fani_integrand_make(&plan->source, &plan->integrand, error) : status;
 }
 
@@ -266,9 +285,9 @@ fan_status fan_integral_plan_make_sized(const fan_integral *integral, size_t int
     if (status == FAN_OK)
         status = check_rule(&known, error);
     if (status == FAN_OK)
-        status = check_ranges(&known, error);
+        status = fani_integral_check_ranges(&known, error);
     if (status == FAN_OK)
-        status = check_bounds(&known, error);
+        status = check_ends(&known, error);
     if (status != FAN_OK)
         return status;
     fan_integral_plan *made = calloc(1, sizeof *made);

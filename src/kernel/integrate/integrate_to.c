@@ -1,0 +1,143 @@
+/* Integration until a tolerance is reached, for programs. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "integral.h"
+#include "methods.h"
+
+_Static_assert((int)FAN_INTEGRAL_WHY_SIZE == (int)FANI_CHOSEN_SIZE, "one text");
+_Static_assert((int)FAN_VERDICT_REACHED + 1 == (int)FANI_VERDICT_REACHED &&
+                   (int)FAN_VERDICT_NOT_FINITE + 1 == (int)FANI_VERDICT_NOT_FINITE,
+               "public verdicts are those of methods but for the first");
+
+const char *fan_verdict_name(fan_verdict verdict)
+{
+    return (unsigned)verdict <= FAN_VERDICT_NOT_FINITE
+               ? fani_verdict_name((fani_verdict)(verdict + 1))
+               : NULL;
+}
+
+typedef struct problem {
+    fan_integral integral;
+    fan_goal wanted;
+    const fani_method *method;
+    fani_goal goal;
+    fani_domain domain;
+    fani_integrand_source source;
+    fani_integrand integrand;
+    fan_expression *with_ends;
+} problem;
+
+static fan_status prepare_integrand(problem *p, fan_error *error)
+{
+    const fan_status status =
+        fani_integral_near_ends(&p->integral, &p->domain, &p->source, &p->with_ends, error);
+    return status == FAN_OK ? fani_integrand_make(&p->source, &p->integrand, error) : status;
+}
+
+static fan_status prepare(problem *p, fan_error *error)
+{
+    const char *method = p->wanted.method ? p->wanted.method : "auto";
+    fan_status status = fani_integral_check(&p->integral, error);
+    if (status == FAN_OK)
+        status = fani_goal_read(&p->wanted, p->integral.dimension, &p->goal, error);
+    if (status == FAN_OK)
+        status = fani_method_find(method, p->integral.dimension, &p->method, error);
+    if (status == FAN_OK)
+        status = fani_integral_domain(&p->integral, &p->domain, error);
+    if (status == FAN_OK)
+        status = fani_domain_break(&p->wanted, &p->domain, error);
+    return status == FAN_OK ? prepare_integrand(p, error) : status;
+}
+
+static void tell_method(const problem *p, const fani_estimate *e, fan_estimate *made)
+{
+    char chosen[FANI_CHOSEN_SIZE];
+    const bool is_auto = strcmp(p->method->name, "auto") == 0 && *e->chosen;
+    snprintf(chosen, sizeof chosen, "%s", is_auto ? e->chosen : p->method->name);
+    const char *why = fani_chosen_split(chosen);
+    snprintf(made->method, sizeof made->method, "%.*s", (int)sizeof made->method - 1, chosen);
+    if (why)
+        memcpy(made->why, why, strlen(why) + 1);
+}
+
+static void fill(const problem *p, const fani_estimate *e, fan_estimate *made)
+{
+    const size_t components = p->integrand.components;
+    *made = (fan_estimate){.verdict = (fan_verdict)(e->verdict - 1),
+                           .evaluations = e->evaluations,
+                           .not_finite = e->bad.count,
+                           .components = components};
+    if (e->bad.count > 0) {
+        made->first_value = e->bad.first_value;
+        memcpy(made->first_point, e->bad.first_point, p->integral.dimension * sizeof(double));
+    }
+    memcpy(made->value, e->value, components * sizeof(double));
+    memcpy(made->error, e->error, components * sizeof(double));
+    tell_method(p, e, made);
+}
+
+static const char *reason(fan_verdict verdict)
+{
+    if (verdict == FAN_VERDICT_BUDGET)
+        return "evaluations_max is used up";
+    return verdict == FAN_VERDICT_ROUNDING ? "the method can't come closer in double precision"
+                                           : "the integral seems to have no finite value";
+}
+
+static fan_status not_reached(const fan_estimate *made, fan_error *error)
+{
+    double largest = 0;
+    for (size_t c = 0; c < made->components; c++)
+        largest = made->error[c] <= largest ? largest : made->error[c];
+    return fani_error_set(error, FAN_E_EFFORT,
+                          "the tolerance was not reached: error %.2g after %llu evaluations by %s; "
+                          "%s",
+                          largest, (unsigned long long)made->evaluations, made->method,
+                          reason(made->verdict));
+}
+
+/* What is to be said of an estimate besides its value. */
+static fan_status judge(const problem *p, const fani_estimate *e, const fan_estimate *made,
+                        fan_error *error)
+{
+    if (e->verdict == FANI_VERDICT_NOT_FINITE)
+        return fani_integral_not_finite(&p->integral, &e->bad, e->evaluations, error);
+    if (e->verdict != FANI_VERDICT_REACHED)
+        return not_reached(made, error);
+    if (e->bad.count > 0)
+        fani_integral_passed_over(&p->integral, &e->bad, e->evaluations, error);
+    return FAN_OK;
+}
+
+static fan_status solve(const problem *p, fan_estimate *estimate, size_t estimate_size,
+                        fan_error *error)
+{
+    fani_estimate e;
+    fan_estimate made;
+    const fan_status status =
+        fani_integrate_rounds(p->method, &p->integrand, &p->domain, &p->goal, &e, error);
+    if (status != FAN_OK)
+        return status;
+    fill(p, &e, &made);
+    memcpy(estimate, &made, estimate_size < sizeof made ? estimate_size : sizeof made);
+    return judge(p, &e, &made, error);
+}
+
+fan_status fan_integrate_to_sized(const fan_integral *integral, size_t integral_size,
+                                  const fan_goal *goal, size_t goal_size, fan_estimate *estimate,
+                                  size_t estimate_size, fan_error *error)
+{
+    problem p = {.integral = {0}};
+    memcpy(&p.integral, integral,
+           integral_size < sizeof p.integral ? integral_size : sizeof p.integral);
+    if (goal)
+        memcpy(&p.wanted, goal, goal_size < sizeof p.wanted ? goal_size : sizeof p.wanted);
+    fan_status status = prepare(&p, error);
+    if (status == FAN_OK)
+        status = solve(&p, estimate, estimate_size, error);
+    fan_expression_free(p.with_ends);
+    return status;
+}
