@@ -155,7 +155,7 @@ static size_t check_records(const char *part, const char *whole)
         do
             if (getline(&other, &other_room, b) <= 0)
                 bench_fail("known: %s has a record that %s has not", part, whole);
-        while (strcmp(line, other));
+        while (strcmp(line, other) != 0);
         lines++;
     }
     if (!a || !b || fclose(a) || fclose(b))
