@@ -206,13 +206,16 @@ FAN_TEST(integrate_api, what_is_not_reached_is_no_success)
 /* The status, with its text held against a part; the estimate must stay as it is. */
 static fan_status refused(const fan_integral *integral, const fan_goal *goal, const char *part)
 {
-    fan_estimate r, before;
+    fan_estimate r;
     fan_error error = {0};
+    const unsigned char *bytes = (const unsigned char *)&r;
     memset(&r, 0xa5, sizeof r);
-    memset(&before, 0xa5, sizeof before);
     const fan_status status = fan_integrate_to(integral, goal, &r, &error);
     EXPECT_CONTAINS(error.text, part);
-    EXPECT_TRUE(memcmp(&r, &before, sizeof r) == 0);
+    size_t same = 0;
+    while (same < sizeof r && bytes[same] == 0xa5)
+        same++;
+    EXPECT_U64(same, sizeof r);
     return status;
 }
 
@@ -330,7 +333,7 @@ FAN_TEST(integrate_api, rows_of_a_scan_are_the_integrals_alone)
         const double exact = 2 * (1 - exp(-y[i])) / y[i];
         EXPECT_NEAR(rows[i].value, exact, 1e-10 * exact);
         EXPECT_I64(rows[i].verdict, FAN_VERDICT_REACHED);
-        EXPECT_TRUE(memcmp(&rows[i].value, &parts[i].value, sizeof(double)) == 0);
+        EXPECT_TRUE(rows[i].value == parts[i].value);
         EXPECT_TRUE(rows[i].error == parts[i].error && rows[i].evaluations > 0);
     }
     fan_expression_free(e);

@@ -180,7 +180,8 @@ FAN_TEST(integrate_weight, bits_do_not_depend_on_saving_and_reversed_bounds_turn
     const problem q = {"1/sqrt(x)", INFINITY, 0, FANI_WEIGHT_COS, 1};
     const fani_estimate a = solve(&p, false);
     const fani_estimate b = solve(&p, true);
-    EXPECT_TRUE(memcmp(&a, &b, sizeof a) == 0);
+    EXPECT_TRUE(a.value[0] == b.value[0] && a.error[0] == b.error[0]);
+    EXPECT_TRUE(a.evaluations == b.evaluations && a.verdict == b.verdict);
     EXPECT_TRUE(solve(&q, false).value[0] == -a.value[0]);
 }
 
