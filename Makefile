@@ -10,9 +10,10 @@ PACKAGES = gcc g++ make cmake pkg-config libc6-dev libgmp-dev libflint-dev libec
 CI_PACKAGES = mpich libmpich-dev clang-14 libomp-14-dev libclang-rt-14-dev clang-format \
               clang-tidy cppcheck gpg openssl dns-root-data
 
-# What `bench/dispatch` and `bench/factor` are held against besides what is there already; nothing
+# What `bench/dispatch`, `bench/factor` and `bench/integrate_*` are held against; nothing
 # else needs it.
-PEER_PACKAGES = libtbb-dev python3 python3-joblib python3-mpi4py openmpi-bin pari-gp
+PEER_PACKAGES = libtbb-dev python3 python3-joblib python3-mpi4py openmpi-bin pari-gp \
+                libgsl-dev libcubature-dev python3-mpmath
 
 # Real keys that tests of weakkeys read where they are there: 60 MB.
 KEYS_PACKAGES = debian-keyring python3-cryptography-vectors
