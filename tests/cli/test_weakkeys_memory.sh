@@ -74,7 +74,7 @@ for executor in 'serial' 'threads -j 1' 'threads -j 2'; do
 done
 what='without a limit'
 checks=$((checks + 1))
-[ "$unlimited" -gt $((limit * 1280)) ] ||
+[ "$unlimited" -gt $((limit * 1180)) ] ||
     fail "$what: it takes little more: $unlimited KiB, and ${limit}M is a limit that it can keep to"
 
 # Of processes the peaks are at different times, and count twice what they share.
