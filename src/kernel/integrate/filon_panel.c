@@ -20,7 +20,7 @@ static double complex turn(double a, double b)
 {
     const double product = a * b;
     const double rest = fma(a, b, -product);
-    return CMPLX(cos(product), sin(product)) * CMPLX(cos(rest), sin(rest));
+    return (cos(product) + I * sin(product)) * (cos(rest) + I * sin(rest));
 }
 
 /* Integration by parts of T_n = (T'_(n+1) / (n+1) - T'_(n-1) / (n-1)) / 2 gives
