@@ -39,9 +39,9 @@ void fuzz_flat_integral(const unsigned char *message, size_t size)
     fani_ready_integral ready;
     fan_error error = {0};
     if (fani_integral_ready(message, size, &ready, &error) != FAN_OK)
-        REQUIRE(error.text[0] && !ready.plan && !ready.expression);
+        REQUIRE(error.text[0] && !ready.plan && !ready.method && !ready.expression);
     else
-        REQUIRE(ready.plan && ready.expression);
+        REQUIRE(!ready.plan == (ready.method != NULL));
     fani_integral_ready_clear(&ready);
 }
 
@@ -49,7 +49,9 @@ unsigned char *fuzz_build_flat_integral(unsigned choice, size_t *size)
 {
     static const char *const lines[] = {"x*y; over x=0:1; over y=-inf:2",
                                         "x^2; over x=0:1; parts 3",
-                                        "1/z; over z=0:1; rule simpson; points 6"};
+                                        "1/z; over z=0:1; rule simpson; points 6",
+                                        "x; over x=0:1; over y=0:x; method vegas; seed 7",
+                                        "log(x); over x=0:1; rel 1e-9; break 0.5"};
     fan_job *job;
     fani_integral_spec spec;
     fan_buffer bytes = {0};
