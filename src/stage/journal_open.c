@@ -108,8 +108,11 @@ static fan_status copy_records(opening *o, fani_journal_draft *draft)
             step.mark.kind != FANI_JOURNAL_IDENTITY)
             status = fani_journal_draft_copy(draft, step.mark, step.payload, o->error);
         if (step.kind == FANI_JOURNAL_STEP_DAMAGE && step.first) {
-            fani_journal_mark gap = {
-                .kind = FANI_JOURNAL_GAP, .epoch = o->scan.epoch, .sequence = o->scan.expected};
+            /* Numbers go back only in a newer epoch: in that of the record behind the gap. */
+            fani_journal_mark gap = {.kind = FANI_JOURNAL_GAP,
+                                     .epoch = step.mark.epoch > o->scan.epoch ? step.mark.epoch
+                                                                              : o->scan.epoch,
+                                     .sequence = o->scan.expected};
             status = fani_journal_draft_copy(draft, gap, NULL, o->error);
         }
         if (status != FAN_OK)

@@ -149,6 +149,7 @@ static bool pass_gap(fani_journal_scan *s, fani_journal_mark mark, fani_journal_
     *step = (fani_journal_step){.kind = FANI_JOURNAL_STEP_DAMAGE,
                                 .from = s->offset,
                                 .to = s->offset,
+                                .mark = mark,
                                 .first = over ? s->expected : mark.sequence,
                                 .last = (over ? mark.sequence : s->expected) - 1};
     s->expected = mark.sequence;
@@ -192,7 +193,7 @@ fan_status fani_journal_scan_next(fani_journal_scan *scan, fani_journal_step *st
         s->expected = mark.sequence;
     /* Numbers go back where a new writer did not see all that the old one wrote. */
     bool may_go_back =
-        (mark.kind == FANI_JOURNAL_EPOCH && mark.epoch > s->epoch) || mark.kind == FANI_JOURNAL_GAP;
+        (mark.kind == FANI_JOURNAL_EPOCH || mark.kind == FANI_JOURNAL_GAP) && mark.epoch > s->epoch;
     bool stale = mark.epoch < s->epoch || (mark.sequence < s->expected && !may_go_back);
     if (!stale && pass_gap(s, mark, step))
         return FAN_OK;

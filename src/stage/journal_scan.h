@@ -16,7 +16,7 @@ typedef struct fani_journal_step {
     fani_journal_step_kind kind;
     uint64_t from, to;      /* bytes */
     uint64_t first, last;   /* missing numbers, 0 where none are known to be */
-    fani_journal_mark mark; /* RECORD and STALE */
+    fani_journal_mark mark; /* RECORD and STALE; of the record that showed a DAMAGE without bytes */
     unsigned char *payload; /* RECORD; valid until the next step, may be changed */
 } fani_journal_step;
 
