@@ -50,6 +50,11 @@ fan_status fani_weak_block_up(const fani_multiplier *multiplier, mpz_srcptr modu
 fan_status fani_weak_block_down(const fani_multiplier *multiplier, mpz_srcptr moduli, size_t count,
                                 mpz_srcptr fraction, fani_mpzs *gcds, fan_error *error);
 
+/* residues[i] = what has the root's fraction modulo leaf i, or the leaf itself for 0; one for each
+ * leaf, initialized by the caller. FAN_E_MEMORY, or as fani_scaled_descend. */
+fan_status fani_weak_tree_residues(struct fani_scaled_tree *tree, mpz_srcptr fraction,
+                                   mpz_ptr residues);
+
 /* Appends the gcd of each leaf and its cofactor, given the fraction of the tree's root.
  * FAN_E_MEMORY, or as fani_scaled_descend. */
 fan_status fani_weak_tree_gcds(struct fani_scaled_tree *tree, mpz_srcptr fraction, fani_mpzs *gcds);

@@ -24,7 +24,7 @@ fan_status fani_weak_block_up(const fani_multiplier *multiplier, mpz_srcptr modu
     return no_memory(status, count, error);
 }
 
-/* The cofactors of a tree's leaves on their way into a list. */
+/* Residues modulo a tree's leaves on their way into a list. */
 typedef struct collector {
     const fani_scaled_tree *tree;
     mpz_ptr residues;
@@ -42,18 +42,25 @@ static fan_status collect(void *user, size_t leaf, const mp_limb_t *fraction)
     return FAN_OK;
 }
 
+fan_status fani_weak_tree_residues(struct fani_scaled_tree *tree, mpz_srcptr fraction,
+                                   mpz_ptr residues)
+{
+    collector c = {.tree = tree, .residues = residues};
+    fan_status status = fani_scaled_descend(tree, fraction, collect, &c);
+    fani_limbs_free(&c.scratch);
+    return status;
+}
+
 fan_status fani_weak_tree_gcds(struct fani_scaled_tree *tree, mpz_srcptr fraction, fani_mpzs *gcds)
 {
     size_t before = gcds->count;
     fan_status status = fani_mpzs_resize(gcds, before + tree->count);
     if (status != FAN_OK)
         return status;
-    collector c = {.tree = tree, .residues = gcds->values + before};
-    status = fani_scaled_descend(tree, fraction, collect, &c);
-    if (status == FAN_OK)
-        status = fan_gcd_mpz_array(c.residues, tree->leaves, c.residues, tree->count);
-    fani_limbs_free(&c.scratch);
-    return status;
+    mpz_ptr residues = gcds->values + before;
+    status = fani_weak_tree_residues(tree, fraction, residues);
+    return status == FAN_OK ? fan_gcd_mpz_array(residues, tree->leaves, residues, tree->count)
+                            : status;
 }
 
 fan_status fani_weak_block_down(const fani_multiplier *multiplier, mpz_srcptr moduli, size_t count,

@@ -2,24 +2,7 @@
 
 #include "fanfold/gcd.h"
 #include "scaled.h"
-
-/* The remainders of a run on their way into the list. */
-typedef struct collector {
-    const fani_scaled_tree *tree;
-    mpz_ptr residues;
-    fani_limbs scratch;
-} collector;
-
-static fan_status collect(void *user, size_t leaf, const mp_limb_t *fraction)
-{
-    collector *c = user;
-    mpz_srcptr modulus = c->tree->leaves + leaf;
-    mp_limb_t *scratch = fani_limbs_room(&c->scratch, 2 * mpz_size(modulus) + 1);
-    if (!scratch)
-        return FAN_E_MEMORY;
-    fani_scaled_residue(c->residues + leaf, modulus, fraction, scratch);
-    return FAN_OK;
-}
+#include "weak.h"
 
 /* residues[i] = number mod moduli[i], or the modulus itself for 0. */
 static fan_status reduce_run(const fani_multiplier *multiplier, mpz_srcptr moduli, size_t count,
@@ -35,12 +18,10 @@ static fan_status reduce_run(const fani_multiplier *multiplier, mpz_srcptr modul
     (void)mpz_roinit_n(others, &one, 1);
     mpz_inits(product, fraction, NULL);
     fan_status status = fani_scaled_build(&tree, multiplier, moduli, NULL, count, product, NULL);
-    collector c = {.tree = &tree, .residues = residues};
     if (status == FAN_OK)
         status = fani_scaled_root(multiplier, fraction, number, product, others);
     if (status == FAN_OK)
-        status = fani_scaled_descend(&tree, fraction, collect, &c);
-    fani_limbs_free(&c.scratch);
+        status = fani_weak_tree_residues(&tree, fraction, residues);
     fani_scaled_free(&tree);
     mpz_clears(product, fraction, NULL);
     return status;
