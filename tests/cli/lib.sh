@@ -156,3 +156,25 @@ finish() {
     [ "$failures" -eq 0 ] && [ "$checks" -gt 0 ]
     exit
 }
+
+# long_keys HIGH: keys of 40001 bits and more, below HIGH: 2^p - 1 for primes p, of which no two share a
+# factor. And 2^(2p) - 1, which shares with two others.
+long_keys() {
+    awk -v high="$1" 'function ones(bits, text) {
+        text = substr("137", bits % 4, bits % 4 > 0)
+        return text substr(ffs, 1, (bits - bits % 4) / 4)
+    }
+    BEGIN {
+        ffs = "f"
+        while (length(ffs) < 16000)
+            ffs = ffs ffs
+        for (p = 40001; p < high; p += 2) {
+            prime = 1
+            for (d = 3; d * d <= p && prime; d += 2)
+                prime = p % d > 0
+            if (prime)
+                print ones(p)
+        }
+        print ones(22003), ones(2 * 22003), ones(2)
+    }' | tr ' ' '\n'
+}

@@ -5,8 +5,8 @@ set -u
 . "$(dirname "$0")/lib.sh"
 cd "$tmp" || exit 1
 
-# Every 100th of 20000 is no number; more than are ever handed out at once.
-seq 100000000001 100000020000 | sed '100~100s/^/x/' >numbers
+# Every 100th of 200000 is no number; many more than are ever handed out at once.
+seq 100000000001 100000200000 | sed '100~100s/^/x/' >numbers
 run "$fanfold" factor --input numbers --format tsv --no-journal --output plain
 what='the undisturbed run' expect 2
 
@@ -49,7 +49,7 @@ expect 1
 says 'stopped by --max-fails; what was written stands; there is nothing to resume from'
 checks=$((checks + 1))
 lines=$(wc -l <out)
-[ "$lines" -gt 100 ] && [ "$lines" -lt 20001 ] && cmp -s <(head -n "$lines" plain) out ||
+[ "$lines" -gt 100 ] && [ "$lines" -lt 200001 ] && cmp -s <(head -n "$lines" plain) out ||
     fail "$what: $lines lines"
 what='as many as are allowed'
 head -n 1000 numbers >some
@@ -68,7 +68,7 @@ for executor in serial processes; do
         says ": 250, and halt is $share"
         checks=$((checks + 1))
         lines=$(wc -l <out)
-        [ "$lines" -gt 250 ] && [ "$lines" -lt 20001 ] && cmp -s <(head -n "$lines" plain) out ||
+        [ "$lines" -gt 250 ] && [ "$lines" -lt 200001 ] && cmp -s <(head -n "$lines" plain) out ||
             fail "$what: on $executor, $share: $lines lines"
     done
 done
@@ -169,14 +169,8 @@ crashes run endless.job
 
 if find_mpirun; then
     what='over ranks'
-    # Where a rank is kept waiting all may have been handed out before the fourth failure counts, and
-    # the launcher may end before it has passed on the last lines of a rank that fails: then again.
-    for _ in 1 2 3 4 5; do
-        rm -f ranks ranks.*
-        run timeout 240 "${mpirun[@]}" -n 2 "$fanfold" factor --input numbers --format tsv -j 1 --batch 10 \
-            --output ranks --max-fails 3
-        grep -q 'resume under the same launcher' "$tmp/err" && break
-    done
+    run timeout 240 "${mpirun[@]}" -n 2 "$fanfold" factor --input numbers --format tsv -j 1 --batch 10 \
+        --output ranks --max-fails 3
     checks=$((checks + 1))
     [ "$code" -ne 0 ] || fail "$what: exit code 0"
     says 'item 399 (bad input) is number 4' && says 'stopped by --max-fails; resume under the same launcher with:'

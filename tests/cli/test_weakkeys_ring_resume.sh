@@ -8,24 +8,7 @@ cd "$tmp" || exit 2
 have_mpi=yes
 find_mpirun || { have_mpi= && echo 'skipped on mpi: no MPI'; }
 
-# 2^p - 1 for primes p: no two share a factor. And 2^(2p) - 1, which shares with two others. Twice.
-awk 'function ones(bits, text) {
-    text = substr("137", bits % 4, bits % 4 > 0)
-    return text substr(ffs, 1, (bits - bits % 4) / 4)
-}
-BEGIN {
-    ffs = "f"
-    while (length(ffs) < 16000)
-        ffs = ffs ffs
-    for (p = 40001; p < 56000; p += 2) {
-        prime = 1
-        for (d = 3; d * d <= p && prime; d += 2)
-            prime = p % d > 0
-        if (prime)
-            print ones(p)
-    }
-    print ones(22003), ones(2 * 22003), ones(2)
-}' | tr ' ' '\n' >keys
+long_keys 56000 >keys
 
 what='in one go'
 "$fanfold" weakkeys keys --checks none --executor serial --output plain --no-journal --format tsv 2>err
