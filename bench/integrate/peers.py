@@ -8,14 +8,15 @@ them. What is not installed is named as absent.
 
 Over one variable at a relative 1e-10: integrate_oned runs Fanfold's methods and GSL's; here
 scipy.integrate.quad and quad_vec (limit=500) get the integrand as a Python function, as their users
-write it (with 0 where it is not finite: quad of scipy 1.10 crashes on those), and PARI's intnum gets it as a closure of gp at 19
-digits, with plain ends (its manual asks for the kind of singularity there, which nobody tells the
-others). So the times of those three are
-mostly their language's, and evaluations are what compares. intnum has no error estimate: nothing is
-reached and nothing a lie; `wrong` counts what is off by more than 10 times what is allowed whatever is
-claimed. A call that takes more than 5 s is stopped and counts as not solved. Over several variables
-at 1e-5 with 10^7 evaluations: integrate_many runs auto and Cubature's hcubature; scipy's cubature is
-named where this scipy has it (1.15), since nquad and tplquad need hours for the set.
+write it (with 0 where it is not finite: quad of scipy 1.10 crashes on those), and PARI's intnum gets
+it as a closure of gp at 19 digits, with plain ends (its manual asks for the kind of singularity
+there, which nobody tells the others), or, where that fails, with [oo, 1] for infinite ones. So the
+times of those three are mostly their language's, and evaluations are what compares. intnum has no
+error estimate: nothing is reached and nothing a lie; `wrong` counts what is off by more than 10 times
+what is allowed, whatever is claimed. A call that takes more than 5 s is stopped and counts as not
+solved. Over several variables at 1e-5 with 10^7 evaluations: integrate_many runs auto and Cubature's
+hcubature; scipy's cubature is named where this scipy has it (1.15), since nquad and tplquad need
+hours for the set.
 
 allowed = max(1e-10 |exact|, 50 * 2^-52 * integral of |f|): solved is off by at most that, a lie is
 claimed and off by more than 10 times that. Times are CPU time, `ratio` is the time by that of auto.
@@ -178,14 +179,22 @@ def gp_text(text):
     return conditional(text, "if({0},{1},{2})")
 
 
+def gp_call(fields, decays):
+    """intnum of a problem; at infinite ends with the word that it decays as exp(-x), or plain."""
+    ends = [gp_text(f) for f in fields[3:5]]
+    if decays:
+        ends = ["[%s,1]" % end if "oo" in end else end for end in ends]
+    return "alarm(%d,intnum(x=%s,%s,n++;%s))" % (SECONDS, ends[0], ends[1], gp_text(fields[2]))
+
+
 def run_gp(path, allowed, tallies):
     script = ["default(realprecision,19);n=0;gettime();"]
     asked = list(problems(path))
     for fields in asked:
         script.append(
-            "n=0;r=iferr(alarm(%d,intnum(x=%s,%s,n++;%s)),E,\"none\");if(type(r)!=\"t_REAL\"&&"
-            "type(r)!=\"t_INT\"&&type(r)!=\"t_FRAC\",r=\"none\",r=bitprecision(1.*r,64));print(r,\" \",n);" %
-            (SECONDS, gp_text(fields[3]), gp_text(fields[4]), gp_text(fields[2])))
+            "n=0;r=iferr(%s,E,iferr(%s,E,\"none\"));if(type(r)!=\"t_REAL\"&&type(r)!=\"t_INT\"&&"
+            "type(r)!=\"t_FRAC\",r=\"none\",r=bitprecision(1.*r,64));print(r,\" \",n);" %
+            (gp_call(fields, False), gp_call(fields, True)))
     script.append("print(\"ms \",gettime());")
     out = subprocess.run(["gp", "-q", "-f"], input="\n".join(script) + "\n", capture_output=True,
                          text=True, check=True).stdout.splitlines()
