@@ -170,6 +170,7 @@ def run_scipy(name, integrate, path, allowed, tallies):
 # ---- PARI ----------------------------------------------------------------------------------------
 
 def gp_text(text):
+    text = re.sub(r"- -", "+ ", text)  # -- is an operator there
     text = re.sub(r"\bpi\b", "Pi", text)
     text = re.sub(r"\binf\b", "oo", text)
     text = re.sub(r"\be\b(?!\()", "exp(1)", text)
@@ -196,12 +197,14 @@ def run_gp(path, allowed, tallies):
             "type(r)!=\"t_FRAC\",r=\"none\",r=bitprecision(1.*r,64));print(r,\" \",n);" %
             (gp_call(fields, False), gp_call(fields, True)))
     script.append("print(\"ms \",gettime());")
-    out = subprocess.run(["gp", "-q", "-f"], input="\n".join(script) + "\n", capture_output=True,
-                         text=True, check=True).stdout.splitlines()
+    done = subprocess.run(["gp", "-q", "-f"], input="\n".join(script) + "\n", capture_output=True,
+                          text=True, check=True)
+    out = done.stdout.splitlines()
     tally = tallies.setdefault("PARI intnum", Tally())
     tally.claims = False
     answers = [line.replace(" E", "e").split() for line in out if line]
     if len(answers) != len(asked) + 1:
+        print(done.stderr)
         raise SystemExit("gp answered %d of %d problems" % (len(answers) - 1, len(asked)))
     for fields, (value, count) in zip(asked, answers):
         number = math.nan if value == "none" else float(value)
