@@ -34,6 +34,7 @@ static const problem problems[] = {
      NULL, 3},
     {&fani_method_auto_1d, "abs(x - 0.3)^(-0.5)", 1, 1, FANI_WEIGHT_NONE, NULL, 10},
     {&fani_method_auto_1d, "sin(x)/x", 1, INFINITY, FANI_WEIGHT_NONE, NULL, 8},
+    {&fani_method_auto_1d, "sin(x)^2/x^2", 1, INFINITY, FANI_WEIGHT_NONE, NULL, 8},
     {&fani_method_auto_1d, "x^(-0.9995)", 1, 1, FANI_WEIGHT_NONE, NULL, 10},
     {&fani_method_tanh_sinh, "sqrt(x)", 1, 1, FANI_WEIGHT_NONE, NULL, 2},
     {&fani_method_filon, "exp(-x)/sqrt(x)", 1, INFINITY, FANI_WEIGHT_COS, NULL, 3},

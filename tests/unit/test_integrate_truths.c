@@ -164,6 +164,47 @@ FAN_TEST(integrate_truths, boxes_add_up)
     }
 }
 
+/* Tails that swing without changing their sign, at other frequencies and scales each: by integral
+ * tables. */
+FAN_TEST(integrate_truths, tails_that_swing)
+{
+    enum { CASES = 60 };
+    static const bounds half = {"0", "inf"}, whole = {"-inf", "inf"};
+    for (unsigned i = 0; i < CASES; i++) {
+        const double w = 0.05 * pow(600, fmod(0.6180339887498949 * (i + 1), 1));
+        const double a = 0.2 * pow(15, fmod(0.7548776662466927 * (i + 1), 1));
+        const double decay = exp(-2 * a * w);
+        const double exact[] = {M_PI / (4 * a) * (1 - decay), M_PI / (2 * a) * (1 + decay),
+                                M_PI * w / 2, M_PI * w / 4, sqrt(M_PI * w)};
+        char text[5][96];
+        snprintf(text[0], sizeof text[0], "sin(%.17g*x)^2/(x^2 + %.17g)", w, a * a);
+        snprintf(text[1], sizeof text[1], "cos(%.17g*x)^2/(x^2 + %.17g)", w, a * a);
+        snprintf(text[2], sizeof text[2], "(1 - cos(%.17g*x))/x^2", w);
+        snprintf(text[3], sizeof text[3], "sin(%.17g*x)^4/x^2", w);
+        snprintf(text[4], sizeof text[4], "sin(%.17g*x)^2*x^(-1.5)", w);
+        for (unsigned k = i % 5; k < 5; k += 5) {
+            const fani_estimate e =
+                integrate(&fani_method_auto_1d, text[k], k == 1 ? &whole : &half, 1, 1e-9);
+            if (e.verdict != FANI_VERDICT_REACHED || fabs(e.value[0] - exact[k]) > 1e-9 * exact[k])
+                shim_fail(__FILE__, __LINE__, "%s: %.17g +- %g, %.17g right", text[k], e.value[0],
+                          e.error[0], exact[k]);
+            EXPECT_CONTAINS(e.chosen, "whole periods");
+        }
+    }
+}
+
+/* Nor is what has no value given one, nor a rest claimed that no extrapolation of periods finds. */
+FAN_TEST(integrate_truths, swings_without_a_value_or_a_period_are_not_claimed)
+{
+    static const bounds half = {"0", "inf"};
+    static const char *const texts[] = {"sin(x)^2", "sin(x)^2/x^0.9",
+                                        "sin(x)^2*cos(sqrt(2)*x)^2/(1 + x^2)",
+                                        "sin(x^2)^2/(1 + x^2)"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        EXPECT_TRUE(integrate(&fani_method_auto_1d, texts[i], &half, 1, 1e-9).verdict !=
+                    FANI_VERDICT_REACHED);
+}
+
 /* Stairs anywhere: constants between steps leave the rules nothing to differ in but rounding, and a
  * step behind the outermost node shows at a probe alone. */
 FAN_TEST(integrate_truths, no_step_hides_behind_the_nodes)
