@@ -150,7 +150,8 @@ void oned_set(const char *path, const bench_options *options)
     char columns[160];
     run(problems, used, &(taker){own, others});
     snprintf(columns, sizeof columns,
-             "method\tsolved of %zu\ttheir halves\treached\tlies\tevaluations, 1000\ttime ms", used);
+             "method\tsolved of %zu\ttheir halves\treached\tlies\tevaluations, 1000\ttime ms",
+             used);
     bench_table *table = bench_table_new("set", 1, columns);
     for (size_t m = 0; m < METHODS; m++)
         row(table, methods[m]->name, &own[m]);

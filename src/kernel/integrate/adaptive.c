@@ -342,13 +342,13 @@ static fan_status ask_periods(fani_adaptive *a, uint32_t chain)
     const double count = round(from / ch->step);
     const double cost = count * (FANI_PANEL_NODES + FANI_PANEL_PROBES);
     if ((ch->levels > 0 && ch->drop < 0.1) || ch->levels >= PERIODS_MAX ||
-        !((double)a->core.evaluations + cost < (double)a->core.goal.evaluations_max))
+        !(count >= 1 && (double)a->core.evaluations + cost < (double)a->core.goal.evaluations_max))
         return FAN_OK;
     const int32_t level = (int32_t)ch->levels++;
     ch->cursor = 2 * from;
-    for (double i = 0; status == FAN_OK && i < count; i++) {
-        const fani_interval period = {.lo = from + i * (from / count),
-                                      .hi = from + (i + 1) * (from / count),
+    for (uint64_t i = 0; status == FAN_OK && i < (uint64_t)count; i++) {
+        const fani_interval period = {.lo = from + (double)i * (from / count),
+                                      .hi = from + (double)(i + 1) * (from / count),
                                       .chart = chain,
                                       .level = level};
         uint32_t index;

@@ -47,7 +47,7 @@ size_t fani_adaptive_first_swing(const double *mass, size_t count)
         if (turns[k + TURNS] - first > NEAR)
             continue;
         for (size_t i = 0; i < count && i < first + FAR; i++) {
-            if (i < first + 2 * OCTAVE)
+            if (i < first + 2 * (size_t)OCTAVE)
                 top = fmax(top, mass[i]);
             else if (i > first + NEAR)
                 behind = fmax(behind, mass[i]);
@@ -107,7 +107,7 @@ static fan_status period_at(look *l, double distance, double step, double *perio
 {
     size_t at[WINDOW] = {0};
     *period = 0;
-    for (int doubling = 0; doubling < DOUBLINGS; doubling++, step *= 2) {
+    for (int doubling = 0; doubling < DOUBLINGS; doubling++) {
         double points[WINDOW];
         size_t least;
         size_t most;
@@ -118,8 +118,10 @@ static fan_status period_at(look *l, double distance, double step, double *perio
         const size_t n = crossings(l->values, level, at, &least, &most);
         if (status != FAN_OK || (n >= CROSSINGS_MIN && (least < APART || most > least + 1)))
             return status;
-        if (n < CROSSINGS_MIN)
+        if (n < CROSSINGS_MIN) {
+            step *= 2;
             continue;
+        }
         double lo[2] = {points[at[0] - 1], points[at[n - 1] - 1]};
         double hi[2] = {points[at[0]], points[at[n - 1]]};
         status = refine(l, level, lo, hi);
