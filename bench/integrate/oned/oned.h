@@ -28,8 +28,9 @@ extern const oned_peer oned_peers[];
 /* Solved, reached and lies over the problems of a file. */
 void oned_set(const char *path, const bench_options *options);
 
-/* Prints what each method says of each problem: name, method, value, error, the exact value, what is
- * allowed, evaluations, whether it is claimed, nanoseconds; tab-separated, names of columns first. */
+/* Prints what each method says of each problem: name, method, value, error, the exact value, what
+ * is allowed, evaluations, whether it is claimed, nanoseconds; tab-separated, names of columns
+ * first. */
 void oned_each(const char *path);
 
 /* The time of an integral of a parameter scan. */

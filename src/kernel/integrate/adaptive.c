@@ -19,7 +19,8 @@ enum {
     VERIFY_CUTS = 8,
     RESTARTS = 2,
     ZEROS_MAX = 400,
-    PERIODS_MAX = 20, /* shells of them, each as long as all before */
+    INTERVALS_MAX = 1 << 20, /* as far as periods may fill memory */
+    PERIODS_MAX = 20,        /* shells of them, each as long as all before */
 };
 
 /* ---- Room ------------------------------------------------------------------------------------ */
@@ -342,7 +343,8 @@ static fan_status ask_periods(fani_adaptive *a, uint32_t chain)
     const double count = round(from / ch->step);
     const double cost = count * (FANI_PANEL_NODES + FANI_PANEL_PROBES);
     if ((ch->levels > 0 && ch->drop < 0.1) || ch->levels >= PERIODS_MAX ||
-        !(count >= 1 && (double)a->core.evaluations + cost < (double)a->core.goal.evaluations_max))
+        !(count >= 1 && count < INTERVALS_MAX - (double)a->core.interval_count) ||
+        (double)a->core.evaluations + cost >= (double)a->core.goal.evaluations_max)
         return FAN_OK;
     const int32_t level = (int32_t)ch->levels++;
     ch->cursor = 2 * from;
