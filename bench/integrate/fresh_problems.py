@@ -13,7 +13,10 @@ of problems_nd.tsv, so that the same programs read and check them:
 The families are those of the literature on testing integrators (fresh_one.py and fresh_many.py name
 them); parameters, dimensions and, over one variable, an affine map of the range follow from the
 seed. Methods are not to be fitted to a sample: one that has been looked at is used up, and the next
-seed says how good they are. Values come from closed forms by mpmath. Needs python3-mpmath.
+seed says how good they are. Values come from closed forms by mpmath; over one variable they are
+confirmed by methods that agree with them to ten digits, over several also by check_values_nd.py's
+Monte Carlo, for which Gaussians off the middle of a line (line_gaussian) are too narrow: it may name
+those. Needs python3-mpmath.
 """
 import sys
 
