@@ -142,7 +142,8 @@ FAN_TEST(integrate_scan, the_same_bits_from_each_instruction_set)
         double lane[FANI_SCAN_POINTS_PANEL];
         for (size_t i = 0; i < FANI_SCAN_POINTS_PANEL; i++)
             lane[i] = values[i][j];
-        const fani_panel_value v = fani_panel_judge(&panel, position, lane);
+        fani_panel_value v;
+        fani_panel_judge(&panel, position, lane, FANI_ISA_SCALAR, &v);
         EXPECT_NEAR(totals[0].value[j], v.value, 1e-14);
         EXPECT_NEAR(totals[0].error[j], v.error, 1e-6 * v.error + 1e-14);
     }

@@ -94,7 +94,7 @@ fan_status fani_adaptive_first(const fani_integrand *f, const fani_domain *domai
     estimate->error[0] = v->error;
     estimate->absolute = v->absolute;
     estimate->evaluations = r->evaluations;
-    estimate->bad = (fani_bad_values){.count = 0};
+    estimate->bad.count = 0;
     estimate->verdict = FANI_VERDICT_REACHED;
     memcpy(estimate->chosen, "gauss-kronrod", sizeof "gauss-kronrod");
     return FAN_OK;

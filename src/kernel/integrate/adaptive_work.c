@@ -20,7 +20,7 @@ typedef struct sheet {
 static fan_status evaluate(const fani_integrand *f, const sheet *s, size_t count, double **values,
                            fani_item_reply *reply)
 {
-    const double *points[FAN_INTEGRAL_DIMENSION_MAX] = {s->x, s->below, s->above};
+    const double *points[] = {s->x, s->below, s->above};
     reply->evaluations += count;
     return f->evaluate(f, points, count, values);
 }
@@ -35,24 +35,33 @@ static void note_bad(fani_item_reply *reply, double value, double point)
 
 /* ---- Panels ---------------------------------------------------------------------------------- */
 
-/* Values times weights; what is not finite becomes 0. Returns how many were not. */
-static uint32_t weigh(const sheet *s, size_t first, size_t count, double *values,
-                      fani_item_reply *reply)
+/* Whether all are finite: a product with 0 is a NaN where one is not. */
+static bool all_finite(const double *values, size_t count)
 {
+    double zero = 0;
+#pragma omp simd reduction(+ : zero)
+    for (size_t i = 0; i < count; i++)
+        zero += values[i] * 0;
+    return zero == 0;
+}
+
+/* Values times weights; what is not finite becomes 0. Returns how many were not. */
+static uint32_t weigh(const sheet *s, const fani_panel *panel, size_t first, size_t count,
+                      double *values, fani_item_reply *reply)
+{
+    static const double huge = DBL_MAX / 1e10;
+    const bool mapped = panel->chart.scale != 0;
     uint32_t bad = 0;
-    double zero = 0; /* a NaN where a value is not finite */
+    for (size_t i = first; mapped && i < first + count; i++)
+        values[i] *= s->weight[i];
+    if (all_finite(values + first, count))
+        return 0;
     for (size_t i = first; i < first + count; i++) {
-        const double weighted = values[i] * s->weight[i];
-        zero += weighted * 0;
-        values[i] = weighted;
-    }
-    for (size_t i = first; zero != 0 && i < first + count; i++) {
         if (isfinite(values[i]))
             continue;
-        const double value = values[i] / s->weight[i];
+        const double value = mapped ? values[i] / s->weight[i] : values[i];
         values[i] = 0;
-        if (s->weight[i] >
-            DBL_MAX / 1e10) /* too small a coordinate: the tail has ended long before */
+        if (mapped && s->weight[i] > huge) /* too small a coordinate: the tail has ended before */
             continue;
         note_bad(reply, value, s->x[i]);
         bad++;
@@ -65,12 +74,13 @@ static void judge(const fani_item *item, const fani_integrand *f, const sheet *s
 {
     size_t first = 0;
     for (uint32_t k = 0; k < item->count; k++) {
-        const size_t count = FANI_PANEL_NODES + item->panels[k].probes;
+        const fani_panel *panel = &item->panels[k];
+        const size_t count = FANI_PANEL_NODES + panel->probes;
         for (size_t c = 0; c < f->components; c++) {
-            const uint32_t bad = weigh(s, first, count, values[c], reply);
+            const uint32_t bad = weigh(s, panel, first, count, values[c], reply);
             reply->bad[k] = bad > reply->bad[k] ? bad : reply->bad[k];
-            reply->values[k * f->components + c] =
-                fani_panel_judge(&item->panels[k], s->position + first, values[c] + first);
+            fani_panel_judge(panel, s->position + first, values[c] + first, f->isa,
+                             &reply->values[k * f->components + c]);
         }
         first += count;
     }

@@ -32,6 +32,18 @@ static fan_status of_scalar(const fani_integrand *f, const double *const *points
     return FAN_OK;
 }
 
+/* Of one variable: no copy of the point. */
+static fan_status of_scalar_1(const fani_integrand *f, const double *const *points, size_t count,
+                              double *const *values)
+{
+    const fani_integrand_source *source = f->context;
+    fan_integrand_scalar *const scalar = source->scalar;
+    void *const context = source->context;
+    for (size_t i = 0; i < count; i++)
+        values[0][i] = scalar(context, &points[0][i]);
+    return FAN_OK;
+}
+
 static fan_status check(const fani_integrand_source *s, size_t components, fan_error *error)
 {
     const fan_expression *e = s->expression;
@@ -65,9 +77,11 @@ fan_status fani_integrand_make(const fani_integrand_source *source, fani_integra
     *f = (fani_integrand){.dimension = source->dimension,
                           .components = components,
                           .cheap = source->expression != NULL,
-                          .evaluate = source->expression ? of_expression
-                                      : source->batch    ? of_batch
-                                                         : of_scalar,
+                          .evaluate = source->expression       ? of_expression
+                                      : source->batch          ? of_batch
+                                      : source->dimension == 1 ? of_scalar_1
+                                                               : of_scalar,
+                          .isa = source->expression ? source->expression->isa : FANI_ISA_SCALAR,
                           .wants_distances = source->with_ends != NULL,
                           .context = source};
     return FAN_OK;

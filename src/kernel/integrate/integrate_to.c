@@ -1,6 +1,5 @@
 /* Integration until a tolerance is reached, for programs. */
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -30,17 +29,14 @@ typedef struct problem {
     fan_expression *with_ends;
 } problem;
 
-static fan_status prepare_integrand(problem *p, fan_error *error)
-{
-    const fan_status status =
-        fani_integral_near_ends(&p->integral, &p->domain, &p->source, &p->with_ends, error);
-    return status == FAN_OK ? fani_integrand_make(&p->source, &p->integrand, error) : status;
-}
-
+/* The order in which mistakes are told is that of the integral first, then the goal. */
 static fan_status prepare(problem *p, fan_error *error)
 {
     const char *method = p->wanted.method ? p->wanted.method : "auto";
-    fan_status status = fani_integral_check(&p->integral, error);
+    p->source = fani_integral_source(&p->integral);
+    fan_status status = fani_integrand_make(&p->source, &p->integrand, error);
+    if (status == FAN_OK)
+        status = fani_integral_check_ranges(&p->integral, error);
     if (status == FAN_OK)
         status = fani_goal_read(&p->wanted, p->integral.dimension, &p->goal, error);
     if (status == FAN_OK)
@@ -49,33 +45,42 @@ static fan_status prepare(problem *p, fan_error *error)
         status = fani_integral_domain(&p->integral, &p->domain, error);
     if (status == FAN_OK)
         status = fani_domain_break(&p->wanted, &p->domain, error);
-    return status == FAN_OK ? prepare_integrand(p, error) : status;
+    if (status == FAN_OK && p->integral.expression)
+        status =
+            fani_integral_near_ends(&p->integral, &p->domain, &p->source, &p->with_ends, error);
+    p->integrand.wants_distances = p->with_ends != NULL;
+    return status;
 }
 
 static void tell_method(const problem *p, const fani_estimate *e, fan_estimate *made)
 {
-    char chosen[FANI_CHOSEN_SIZE];
     const bool is_auto = strcmp(p->method->name, "auto") == 0 && *e->chosen;
-    snprintf(chosen, sizeof chosen, "%s", is_auto ? e->chosen : p->method->name);
-    const char *why = fani_chosen_split(chosen);
-    snprintf(made->method, sizeof made->method, "%.*s", (int)sizeof made->method - 1, chosen);
+    const char *chosen = is_auto ? e->chosen : p->method->name;
+    const char *why = fani_chosen_why(chosen);
+    const size_t length = why ? (size_t)(why - chosen) - 2 : strlen(chosen);
+    const size_t most = sizeof made->method - 1;
+    memcpy(made->method, chosen, length < most ? length : most);
     if (why)
-        memcpy(made->why, why, strlen(why) + 1);
+        memcpy(made->why, why, strlen(why));
 }
 
-static void fill(const problem *p, const fani_estimate *e, fan_estimate *made)
+/* `size` is that of *made: known to the compiler it would be cleared word by word. */
+static void fill(const problem *p, const fani_estimate *e, fan_estimate *made, size_t size)
 {
     const size_t components = p->integrand.components;
-    *made = (fan_estimate){.verdict = (fan_verdict)(e->verdict - 1),
-                           .evaluations = e->evaluations,
-                           .not_finite = e->bad.count,
-                           .components = components};
+    memset(made, 0, size);
+    made->verdict = (fan_verdict)(e->verdict - 1);
+    made->evaluations = e->evaluations;
+    made->not_finite = e->bad.count;
+    made->components = components;
     if (e->bad.count > 0) {
         made->first_value = e->bad.first_value;
         memcpy(made->first_point, e->bad.first_point, p->integral.dimension * sizeof(double));
     }
-    memcpy(made->value, e->value, components * sizeof(double));
-    memcpy(made->error, e->error, components * sizeof(double));
+    for (size_t c = 0; c < components; c++) {
+        made->value[c] = e->value[c];
+        made->error[c] = e->error[c];
+    }
     tell_method(p, e, made);
 }
 
@@ -116,21 +121,27 @@ static fan_status solve(const problem *p, fan_estimate *estimate, size_t estimat
                         fan_error *error)
 {
     fani_estimate e;
-    fan_estimate made;
+    fan_estimate own; /* where the caller's is a shorter one */
+    const bool is_short = estimate_size < sizeof own;
+    fan_estimate *made = is_short ? &own : estimate;
     const fan_status status =
         fani_integrate_rounds(p->method, &p->integrand, &p->domain, &p->goal, &e, error);
     if (status != FAN_OK)
         return status;
-    fill(p, &e, &made);
-    memcpy(estimate, &made, estimate_size < sizeof made ? estimate_size : sizeof made);
-    return judge(p, &e, &made, error);
+    fill(p, &e, made, is_short ? sizeof own : estimate_size);
+    if (is_short)
+        memcpy(estimate, &own, estimate_size);
+    return judge(p, &e, made, error);
 }
 
 fan_status fan_integrate_to_sized(const fan_integral *integral, size_t integral_size,
                                   const fan_goal *goal, size_t goal_size, fan_estimate *estimate,
                                   size_t estimate_size, fan_error *error)
 {
-    problem p = {.integral = {0}};
+    problem p; /* large: no more of it is set than is used */
+    memset(&p.integral, 0, sizeof p.integral);
+    memset(&p.wanted, 0, sizeof p.wanted);
+    p.with_ends = NULL;
     memcpy(&p.integral, integral,
            integral_size < sizeof p.integral ? integral_size : sizeof p.integral);
     if (goal)

@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/isa.h"
 #include "fanfold/integrate.h"
 
 enum {
@@ -44,6 +45,7 @@ struct fani_integrand {
                            double *const *values);
     bool wants_distances;
     bool cheap; /* 200 points more or less in a call are of no account: looks may be close */
+    fani_isa isa; /* for what is done with its values; no bit depends on it */
     const void *context;
 };
 

@@ -48,13 +48,20 @@ const char *fani_verdict_name(fani_verdict verdict)
     return names[verdict];
 }
 
+const char *fani_chosen_why(const char *chosen)
+{
+    while (*chosen && *chosen != ',' && *chosen != ':')
+        chosen++;
+    return chosen[0] && chosen[1] == ' ' ? chosen + 2 : NULL;
+}
+
 const char *fani_chosen_split(char *chosen)
 {
-    char *end = chosen + strcspn(chosen, ",:");
-    if (!end[0] || end[1] != ' ')
+    const char *why = fani_chosen_why(chosen);
+    if (!why)
         return NULL;
-    *end = '\0';
-    return end + 2;
+    chosen[why - chosen - 2] = '\0';
+    return why;
 }
 
 /* ---- Goals ----------------------------------------------------------------------------------- */
@@ -111,7 +118,11 @@ static fani_bound bound_of(const fan_integral *integral, double value,
 fan_status fani_integral_domain(const fan_integral *integral, fani_domain *domain, fan_error *error)
 {
     char name[FANI_AXIS_NAME_SIZE];
-    *domain = (fani_domain){.dimension = integral->dimension};
+    domain->dimension = integral->dimension; /* of the arrays no more is set than is used */
+    domain->break_count = 0;
+    domain->breaks = NULL;
+    domain->weight = FANI_WEIGHT_NONE;
+    domain->frequency = 0;
     for (size_t d = 0; d < integral->dimension; d++) {
         const fan_range *range = &integral->ranges[d];
         const fan_bounds bounds = integral->bounds ? integral->bounds[d] : (fan_bounds){NULL, NULL};

@@ -12,26 +12,40 @@
 
 #include "base/philox.h"
 
-enum { HALF = FANI_PANEL_NODES / 2 };
+enum { HALF = FANI_PANEL_NODES / 2, PADDED = 24 };
 
-/* Nodes from the middle outwards; `barycentric` are the weights of polynomial interpolation. */
-static const struct {
-    double node[HALF + 1], kronrod[HALF + 1], gauss[HALF + 1], barycentric[HALF + 1];
-} rule = {
-    .node = {0, 0.14887433898163121088, 0.29439286270146019813, 0.4333953941292471908,
-             0.56275713466860468334, 0.67940956829902440623, 0.78081772658641689706,
-             0.86506336668898451073, 0.930157491355708226, 0.97390652851717172008,
-             0.99565716302580808074},
-    .kronrod = {0.14944555400291690566, 0.14773910490133849137, 0.1427759385770600808,
-                0.13470921731147332593, 0.12349197626206585108, 0.1093871588022976419,
-                0.093125454583697605535, 0.075039674810919952767, 0.054755896574351996031,
-                0.032558162307964727479, 0.011694638867371874278},
-    .gauss = {0, 0.29552422471475287017, 0, 0.26926671930999635509, 0, 0.219086362515982044, 0,
-              0.14945134915058059315, 0, 0.066671344308688137594, 0},
-    .barycentric = {1.0, -0.98888937044276259829, 0.95537093444930020405, -0.90037808683085153019,
-                    0.82633422644112592397, -0.73404126637011411506, 0.62313967922980141567,
-                    -0.4979182876073266101, 0.36639361364529626906, -0.22826495059235808907,
-                    0.078253508077889129957},
+/* The nodes in ascending order, and the weights of the two rules, those behind the last node 0. */
+static const double nodes[FANI_PANEL_NODES] = {
+    -0.99565716302580808074, -0.97390652851717172008, -0.930157491355708226,
+    -0.86506336668898451073, -0.78081772658641689706, -0.67940956829902440623,
+    -0.56275713466860468334, -0.4333953941292471908,  -0.29439286270146019813,
+    -0.14887433898163121088, 0,                       0.14887433898163121088,
+    0.29439286270146019813,  0.4333953941292471908,   0.56275713466860468334,
+    0.67940956829902440623,  0.78081772658641689706,  0.86506336668898451073,
+    0.930157491355708226,    0.97390652851717172008,  0.99565716302580808074,
+};
+static const double kronrod_weights[PADDED] = {
+    0.011694638867371874278, 0.032558162307964727479, 0.054755896574351996031,
+    0.075039674810919952767, 0.093125454583697605535, 0.1093871588022976419,
+    0.12349197626206585108,  0.13470921731147332593,  0.1427759385770600808,
+    0.14773910490133849137,  0.14944555400291690566,  0.14773910490133849137,
+    0.1427759385770600808,   0.13470921731147332593,  0.12349197626206585108,
+    0.1093871588022976419,   0.093125454583697605535, 0.075039674810919952767,
+    0.054755896574351996031, 0.032558162307964727479, 0.011694638867371874278,
+};
+static const double gauss_weights[PADDED] = {
+    0, 0.066671344308688137594, 0, 0.14945134915058059315, 0, 0.219086362515982044,   0,
+    0.26926671930999635509,     0, 0.29552422471475287017, 0, 0.29552422471475287017, 0,
+    0.26926671930999635509,     0, 0.219086362515982044,   0, 0.14945134915058059315, 0,
+    0.066671344308688137594,    0,
+};
+
+/* Weights of polynomial interpolation, from the middle node outwards: 1 over the derivative of the
+ * product of all x - node, there. */
+static const double barycentric[HALF + 1] = {
+    51082.187561523422432, -50514.63229855401554,  48802.437264367051847, -45993.282307779180035,
+    42210.959943571961843, -37496.433646616344535, 31831.337971444257223, -25434.755357870021416,
+    18716.187293573371578, -11660.273019880712955, 3997.360376981920775,
 };
 
 double fani_chart_point(const fani_chart *chart, double s)
@@ -39,43 +53,49 @@ double fani_chart_point(const fani_chart *chart, double s)
     return chart->base + chart->direction * (chart->scale == 0 ? s : chart->scale / s);
 }
 
-/* Where the panel's probes start: any number in (0, 1), fixed by the interval and the seed. */
-static double probe_offset(const fani_panel *panel)
+/* The interval's random bits, fixed by it and the seed. */
+static uint64_t random_bits(const fani_panel *panel)
 {
     uint64_t lo;
     uint64_t hi;
     memcpy(&lo, &panel->lo, sizeof lo);
     memcpy(&hi, &panel->hi, sizeof hi);
-    const uint64_t bits = fani_philox_u64(panel->seed, lo * UINT64_C(0x9E3779B97F4A7C15) ^ hi);
-    return ((double)(bits >> 11) + 0.5) * 0x1p-53;
+    return fani_philox_u64(panel->seed, lo * UINT64_C(0x9E3779B97F4A7C15) ^ hi);
 }
 
+/* Probes are pairs at u and -u, first all u, then all -u: the polynomial's even and odd part give
+ * both. Of an odd number the last u stands alone, on either side. */
 static void place(const fani_panel *panel, double *position)
 {
     static const double golden = 0.61803398874989485;
     static const double near_end =
         1e-4; /* beyond the outermost nodes: a step there shows nowhere else */
-    double u = probe_offset(panel);
-    for (int i = 0; i <= HALF; i++) {
-        position[HALF - i] = -rule.node[i];
-        position[HALF + i] = rule.node[i];
+    const uint64_t bits = random_bits(panel);
+    const double offset = ((double)(bits >> 11) + 0.5) * 0x1p-53;
+    const int pairs = (int)(panel->probes + 1) / 2;
+    double *u = position + FANI_PANEL_NODES;
+    memcpy(position, nodes, sizeof nodes);
+    u[0] = 1 - near_end * (1 + offset);
+    for (int k = 1; k < pairs; k++) {
+        const double t = offset + golden * k;
+        u[k] = t - (int)t;
     }
-    const double margin = near_end * (1 + u);
-    position[FANI_PANEL_NODES] = 1 - margin;
-    position[FANI_PANEL_NODES + 1] = margin - 1;
-    for (uint32_t i = 2; i < panel->probes; i++) {
-        position[FANI_PANEL_NODES + i] = 2 * u - 1;
-        u += golden;
-        u -= u >= 1 ? 1 : 0;
-    }
+    for (int k = pairs; k < (int)panel->probes; k++)
+        u[k] = -u[k - pairs];
+    if (panel->probes % 2 == 1 && bits % 2 == 1)
+        u[pairs - 1] = -u[pairs - 1];
 }
 
 /* The distances from the ends of the range. */
-static void distances(const fani_chart *chart, double distance, double at, double *below,
-                      double *above)
+static void distances(const fani_chart *chart, const double *distance, const double *x,
+                      size_t count, double *below, double *above)
 {
-    *below = chart->base == chart->from ? distance : at - chart->from;
-    *above = chart->base == chart->to ? distance : chart->to - at;
+    const bool from_base = chart->base == chart->from;
+    const bool to_base = chart->base == chart->to;
+    for (size_t i = 0; i < count; i++) {
+        below[i] = from_base ? distance[i] : x[i] - chart->from;
+        above[i] = to_base ? distance[i] : chart->to - x[i];
+    }
 }
 
 size_t fani_panel_points(const fani_panel *panel, double *position, double *x, double *weight,
@@ -85,61 +105,74 @@ size_t fani_panel_points(const fani_panel *panel, double *position, double *x, d
     const double middle = (panel->lo + panel->hi) / 2;
     const double half = (panel->hi - panel->lo) / 2;
     const size_t count = FANI_PANEL_NODES + panel->probes;
+    double distance[FANI_POINTS_MAX];
     place(panel, position);
-    for (size_t i = 0; i < count; i++) {
-        const double s = middle + half * position[i];
-        const double distance = chart.scale == 0 ? s : chart.scale / s;
-        x[i] = chart.base + chart.direction * distance;
-        weight[i] = chart.scale == 0 ? 1 : distance / s;
-        if (below)
-            distances(&chart, distance, x[i], &below[i], &above[i]);
+    for (size_t i = 0; i < count; i++)
+        distance[i] = middle + half * position[i];
+    for (size_t i = 0; chart.scale != 0 && i < count; i++) {
+        const double s = distance[i];
+        distance[i] = chart.scale / s;
+        weight[i] = distance[i] / s;
     }
+    for (size_t i = 0; i < count; i++)
+        x[i] = chart.base + chart.direction * distance[i];
+    if (below)
+        distances(&chart, distance, x, count, below, above);
     return count;
 }
 
-/* The largest difference of a probe from the polynomial through the nodes, by the barycentric
- * formula; GROUP probes at once, the last ones repeated. */
-static double probe_difference(const fani_panel *panel, const double *position,
-                               const double *values)
+/* ---- Probes ---------------------------------------------------------------------------------- */
+
+static void interpolate(const double *values, fani_panel_polynomial *p)
 {
-    enum { GROUP = 4 };
     const double *middle = values + HALF;
-    const double *u = position + FANI_PANEL_NODES;
-    double largest = 0;
-    for (uint32_t k = 0; k < panel->probes; k += GROUP) {
-        double at[GROUP] = {0};
-        double above[GROUP] = {0};
-        double below[GROUP] = {0};
-        for (uint32_t j = 0; j < GROUP; j++) {
-            at[j] = u[k + j < panel->probes ? k + j : panel->probes - 1];
-            below[j] = rule.barycentric[0] / at[j];
-            above[j] = below[j] * middle[0];
-        }
-        for (int i = 1; i <= HALF; i++) {
-            const double sum = middle[i] + middle[-i];
-            const double difference = rule.node[i] * (middle[i] - middle[-i]);
-            const double square = rule.node[i] * rule.node[i];
-            for (uint32_t j = 0; j < GROUP; j++) {
-                const double t = rule.barycentric[i] / (at[j] * at[j] - square);
-                above[j] += t * (at[j] * sum + difference);
-                below[j] += t * 2 * at[j];
-            }
-        }
-        for (uint32_t j = 0; j < GROUP && k + j < panel->probes; j++) {
-            const double off = fabs(values[FANI_PANEL_NODES + k + j] - above[j] / below[j]);
-            if (off > largest) /* a NaN, on a node itself, says nothing */
-                largest = off;
-        }
+    p->middle = barycentric[0] * middle[0];
+    for (int i = 0; i < HALF; i++) {
+        const double up = middle[i + 1];
+        const double down = middle[-1 - i];
+        p->square[i] = nodes[HALF + 1 + i] * nodes[HALF + 1 + i];
+        p->even[i] = barycentric[i + 1] * (up + down);
+        p->odd[i] = barycentric[i + 1] * nodes[HALF + 1 + i] * (up - down);
     }
-    return largest;
 }
 
-/* What an error of `difference` by the weaker rule makes the error of the better one. */
-static double smooth_error(double difference, double factor, double spread)
+fani_panel_probe *fani_panel_probe_of(fani_isa isa)
 {
-    if (spread <= 0)
-        return difference;
-    const double ratio = factor * difference / spread;
+#if defined(__x86_64__)
+    if (isa == FANI_ISA_AVX512)
+        return fani_panel_probe_avx512;
+    if (isa == FANI_ISA_AVX2)
+        return fani_panel_probe_avx2;
+#endif
+    (void)isa;
+    return fani_panel_probe_scalar;
+}
+
+/* The largest difference of a probe from the polynomial through the nodes. */
+static double probe_difference(const fani_panel *panel, const double *position,
+                               const double *values, fani_isa isa)
+{
+    enum { FEW = 8 }; /* probes for which wide vectors are not worth it */
+    fani_panel_polynomial p;
+    interpolate(values, &p);
+    fani_panel_probe *const probe =
+        panel->probes <= FEW ? fani_panel_probe_scalar : fani_panel_probe_of(isa);
+    return probe(&p, position + FANI_PANEL_NODES, values + FANI_PANEL_NODES, panel->probes);
+}
+
+/* ---- The verdict ----------------------------------------------------------------------------- */
+
+/* A NaN where `b` is one. */
+static double larger(double a, double b)
+{
+    return a > b ? a : b;
+}
+
+/* What an error of the weaker rule, `factored` by how much weaker it is, makes the error of the
+ * better one. */
+static double smooth_error(double factored, double spread)
+{
+    const double ratio = factored / spread;
     return ratio >= 1 ? spread : spread * ratio * sqrt(ratio);
 }
 
@@ -152,53 +185,64 @@ double fani_panel_shift(const fani_panel *panel)
 
 void fani_panel_conclude(const fani_panel *panel, double probed, fani_panel_value *v)
 {
+    double factored = FANI_PANEL_GAUSS_FACTOR * v->linear;
+    double least = 0;
     v->floor = 2 * DBL_EPSILON * v->absolute + fani_panel_shift(panel) * v->spread;
-    v->error = smooth_error(v->linear, FANI_PANEL_GAUSS_FACTOR, v->spread);
     if (v->linear <= FANI_PANEL_WORTH_PROBING * v->spread || v->spread == 0) {
-        v->error = fmax(v->error, smooth_error(probed, FANI_PANEL_PROBE_FACTOR, v->spread));
+        factored = larger(FANI_PANEL_PROBE_FACTOR * probed, factored);
         if (probed > FANI_PANEL_SURPRISE *
                          (v->linear + v->floor)) /* the flank of a peak between the nodes */
-            v->error = fmax(v->error, fmax(v->spread, probed));
+            least = larger(v->spread, probed);
     }
-    v->error += v->floor;
+    v->error = v->floor + larger(least, v->spread > 0 ? smooth_error(factored, v->spread)
+                                                       : larger(probed, v->linear));
 }
 
-fani_panel_value fani_panel_judge(const fani_panel *panel, const double *position,
-                                  const double *values)
+/* Four doubles, as the compiler makes them of what the machine has. */
+typedef double quad __attribute__((vector_size(32), aligned(8), may_alias));
+typedef int64_t quad_bits __attribute__((vector_size(32), aligned(8), may_alias));
+
+#define QUAD(p, i) (*(const quad *)((p) + (i)))
+#define MAGNITUDE(q) ((quad)((quad_bits)(q)&INT64_MAX))
+#define TOTAL(q) (((q)[0] + (q)[2]) + ((q)[1] + (q)[3]))
+
+void fani_panel_judge(const fani_panel *panel, const double *position, const double *values,
+                      fani_isa isa, fani_panel_value *v)
 {
-    const double *middle = values + HALF;
     const double half = (panel->hi - panel->lo) / 2;
-    double kronrod = rule.kronrod[0] * middle[0];
-    double gauss = 0;
-    double absolute = fabs(kronrod);
+    quad kronrod = {0};
+    quad gauss = {0};
+    quad absolute = {0};
+    quad scatter = {0};
     double probed = 0;
-    for (int i = 1; i <= HALF; i++) {
-        const double pair = middle[i] + middle[-i];
-        kronrod += rule.kronrod[i] * pair;
-        gauss += rule.gauss[i] * pair;
-        absolute += rule.kronrod[i] * (fabs(middle[i]) + fabs(middle[-i]));
+    for (int i = 0; i < PADDED; i += 4) { /* the three beyond the nodes are probes: times 0 */
+        const quad at = QUAD(values, i);
+        kronrod += QUAD(kronrod_weights, i) * at;
+        gauss += QUAD(gauss_weights, i) * at;
+        absolute += QUAD(kronrod_weights, i) * MAGNITUDE(at);
     }
-    const double mean = kronrod / 2;
-    double spread = rule.kronrod[0] * fabs(middle[0] - mean);
-    for (int i = 1; i <= HALF; i++)
-        spread += rule.kronrod[i] * (fabs(middle[i] - mean) + fabs(middle[-i] - mean));
-    fani_panel_value v = {.value = kronrod * half, .absolute = absolute * half};
-    v.linear = fabs(kronrod - gauss) * half;
-    v.spread = spread * half;
-    if (v.linear <= FANI_PANEL_WORTH_PROBING * v.spread || v.spread == 0)
-        probed = 2 * half * probe_difference(panel, position, values);
-    fani_panel_conclude(panel, probed, &v);
-    return v;
+    const double whole = TOTAL(kronrod);
+    const double mean = whole / 2;
+    const quad means = {mean, mean, mean, mean};
+    for (int i = 0; i < PADDED; i += 4)
+        scatter += QUAD(kronrod_weights, i) * MAGNITUDE(QUAD(values, i) - means);
+    v->value = whole * half;
+    v->absolute = TOTAL(absolute) * half;
+    v->linear = fabs(whole - TOTAL(gauss)) * half;
+    v->spread = TOTAL(scatter) * half;
+    if (v->linear <= FANI_PANEL_WORTH_PROBING * v->spread || v->spread == 0)
+        probed = 2 * half * probe_difference(panel, position, values, isa);
+    fani_panel_conclude(panel, probed, v);
 }
+
+/* ---- Panels of many integrals ---------------------------------------------------------------- */
 
 /* The polynomial's value at u as a sum over the nodes, by the barycentric formula. */
 static void polynomial_at(double u, double *coefficients)
 {
     double total = 0;
     for (int i = 0; i < FANI_PANEL_NODES; i++) {
-        const int k = i < HALF ? HALF - i : i - HALF;
-        const double node = i < HALF ? -rule.node[k] : rule.node[k];
-        coefficients[i] = rule.barycentric[k] / (u - node);
+        coefficients[i] = barycentric[i < HALF ? HALF - i : i - HALF] / (u - nodes[i]);
         total += coefficients[i];
     }
     for (int i = 0; i < FANI_PANEL_NODES; i++)
@@ -207,10 +251,8 @@ static void polynomial_at(double u, double *coefficients)
 
 void fani_panel_weights_at(const double *position, fani_panel_weights *weights)
 {
-    for (int i = 0; i <= HALF; i++) {
-        weights->kronrod[HALF - i] = weights->kronrod[HALF + i] = rule.kronrod[i];
-        weights->gauss[HALF - i] = weights->gauss[HALF + i] = rule.gauss[i];
-    }
+    memcpy(weights->kronrod, kronrod_weights, sizeof weights->kronrod);
+    memcpy(weights->gauss, gauss_weights, sizeof weights->gauss);
     for (int k = 0; k < FANI_PANEL_PROBES; k++)
         polynomial_at(position[FANI_PANEL_NODES + k], weights->probe[k]);
 }

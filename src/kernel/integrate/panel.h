@@ -2,6 +2,7 @@
 #ifndef FANI_PANEL_H
 #define FANI_PANEL_H
 
+#include "base/isa.h"
 #include "method.h"
 
 enum {
@@ -26,9 +27,8 @@ typedef struct fani_chart {
     double from, to;  /* of the whole range, for distances */
 } fani_chart;
 
-/* An interval of a chart, with `probes` random points, 3 to FANI_PANEL_PROBES_MAX, the
- * first two next to the ends; where they stand
- * follows from `seed` and the interval. */
+/* An interval of a chart, with `probes` random points, 3 to FANI_PANEL_PROBES_MAX, two of them next
+ * to the ends; where they stand follows from `seed` and the interval. */
 typedef struct fani_panel {
     fani_chart chart;
     double lo, hi;
@@ -46,17 +46,33 @@ typedef struct fani_panel_value {
     double floor;    /* the part of the error that rounding makes */
 } fani_panel_value;
 
-/* Points of the panel: x[i], the factor dx/ds in weight[i], and the distances of x[i] from the two
- * ends of the range where `below` is not NULL; `count` is FANI_PANEL_NODES + panel->probes.
- * position[i] is where it stands in
- * (-1, 1). Returns count. */
+/* Points of the panel: x[i], the factor dx/ds in weight[i] (where chart.scale is 0 it is 1 and not
+ * written), and the distances of x[i] from the two ends of the range where `below` is not NULL;
+ * `count` is FANI_PANEL_NODES + panel->probes. position[i] is where it stands in (-1, 1): the nodes
+ * in ascending order, then the probes. Returns count. */
 size_t fani_panel_points(const fani_panel *panel, double *position, double *x, double *weight,
                          double *below, double *above);
 
 /* The verdict on one component from its values, weights included; values that are not finite must
- * have become 0 before. */
-fani_panel_value fani_panel_judge(const fani_panel *panel, const double *position,
-                                  const double *values);
+ * have become 0 before. The instruction set changes its speed alone. */
+void fani_panel_judge(const fani_panel *panel, const double *position, const double *values,
+                      fani_isa isa, fani_panel_value *v);
+
+enum { FANI_PANEL_PAIRS = FANI_PANEL_NODES / 2 };
+
+/* The polynomial through the nodes: with z = u^2 and P the product of all z - square[j],
+ * p(u) = middle * P + sum over i of (z * even[i] + u * odd[i]) * P / (z - square[i]). */
+typedef struct fani_panel_polynomial {
+    double middle;
+    double square[FANI_PANEL_PAIRS], even[FANI_PANEL_PAIRS], odd[FANI_PANEL_PAIRS];
+} fani_panel_polynomial;
+
+/* The largest |values[k] - p(u[k])|, k < count <= FANI_PANEL_PROBES_MAX; a NaN says nothing. Of
+ * h = (count + 1) / 2, u[h + k] is -u[k]. One for each instruction set, with the same bits. */
+typedef double fani_panel_probe(const fani_panel_polynomial *p, const double *u,
+                                const double *values, size_t count);
+fani_panel_probe fani_panel_probe_scalar, fani_panel_probe_avx2, fani_panel_probe_avx512;
+fani_panel_probe *fani_panel_probe_of(fani_isa isa);
 
 /* The numbers that a panel's sums are made with: of the two rules, and of the polynomial through
  * the nodes at each of FANI_PANEL_PROBES probes. For panels of many integrals at once (scan.h). */

@@ -57,8 +57,12 @@ static void set_single(single *s, const fani_scan *scan, const double *const *co
 
 static fani_integrand integrand_of(const single *s)
 {
-    return (fani_integrand){
-        .dimension = 1, .components = 1, .cheap = true, .evaluate = evaluate_single, .context = s};
+    return (fani_integrand){.dimension = 1,
+                            .components = 1,
+                            .cheap = true,
+                            .isa = s->scan->expression->isa,
+                            .evaluate = evaluate_single,
+                            .context = s};
 }
 
 /* An integral that the block's intervals are not fine enough for. */
@@ -199,7 +203,7 @@ fan_status fani_scan_block(const fani_scan *scan, const double *const *columns, 
     if (status != FAN_OK)
         return status;
     b.scan = scan;
-    b.kernels = fani_scan_kernels_of(fani_isa_wanted());
+    b.kernels = fani_scan_kernels_of(scan->expression->isa);
     b.count = count;
     memset(&b.total, 0, sizeof b.total);
     set_columns(&b, columns);
