@@ -95,7 +95,16 @@ void fani_axis_name(const fan_integral *integral, size_t dimension,
                     char name[static FANI_AXIS_NAME_SIZE]);
 
 /* The integrand of a description. */
-fani_integrand_source fani_integral_source(const fan_integral *integral);
+static inline fani_integrand_source fani_integral_source(const fan_integral *integral)
+{
+    return (fani_integrand_source){.expression = integral->expression,
+                                   .parameters = integral->parameters,
+                                   .batch = integral->batch,
+                                   .scalar = integral->scalar,
+                                   .context = integral->context,
+                                   .dimension = integral->dimension,
+                                   .components = integral->components ? integral->components : 1};
+}
 
 /* Checks the ranges and bounds of a description, whatever it is to be integrated by: there are
  * some, numbers that are no NaN, expressions of the variables before them. FAN_E_ARGUMENT. */

@@ -139,13 +139,20 @@ fan_status fan_integrate_to_sized(const fan_integral *integral, size_t integral_
                                   size_t estimate_size, fan_error *error)
 {
     problem p; /* large: no more of it is set than is used */
-    memset(&p.integral, 0, sizeof p.integral);
-    memset(&p.wanted, 0, sizeof p.wanted);
     p.with_ends = NULL;
-    memcpy(&p.integral, integral,
-           integral_size < sizeof p.integral ? integral_size : sizeof p.integral);
-    if (goal)
-        memcpy(&p.wanted, goal, goal_size < sizeof p.wanted ? goal_size : sizeof p.wanted);
+    if (integral_size >= sizeof p.integral) {
+        p.integral = *integral;
+    } else {
+        p.integral = (fan_integral){0};
+        memcpy(&p.integral, integral, integral_size);
+    }
+    if (goal && goal_size >= sizeof p.wanted) {
+        p.wanted = *goal;
+    } else {
+        p.wanted = (fan_goal){0};
+        if (goal)
+            memcpy(&p.wanted, goal, goal_size);
+    }
     fan_status status = prepare(&p, error);
     if (status == FAN_OK)
         status = solve(&p, estimate, estimate_size, error);

@@ -237,22 +237,33 @@ void fani_panel_judge(const fani_panel *panel, const double *position, const dou
 
 /* ---- Panels of many integrals ---------------------------------------------------------------- */
 
-/* The polynomial's value at u as a sum over the nodes, by the barycentric formula. */
-static void polynomial_at(double u, double *coefficients)
+/* The polynomial's value at u as sums over the pairs of nodes, by the barycentric formula. */
+static void polynomial_at(double u, double *middle, double *even, double *odd)
 {
-    double total = 0;
-    for (int i = 0; i < FANI_PANEL_NODES; i++) {
-        coefficients[i] = barycentric[i < HALF ? HALF - i : i - HALF] / (u - nodes[i]);
-        total += coefficients[i];
+    double total = barycentric[0] / u;
+    *middle = total;
+    for (int i = 0; i < HALF; i++) {
+        const double node = nodes[HALF + 1 + i];
+        const double t = barycentric[i + 1] / (u * u - node * node);
+        even[i] = t * u;
+        odd[i] = t * node;
     }
-    for (int i = 0; i < FANI_PANEL_NODES; i++)
-        coefficients[i] /= total;
+    for (int i = 0; i < HALF; i++)
+        total += 2 * even[i];
+    const double scale = 1 / total;
+    *middle *= scale;
+    for (int i = 0; i < HALF; i++) {
+        even[i] *= scale;
+        odd[i] *= scale;
+    }
 }
 
 void fani_panel_weights_at(const double *position, fani_panel_weights *weights)
 {
-    memcpy(weights->kronrod, kronrod_weights, sizeof weights->kronrod);
-    memcpy(weights->gauss, gauss_weights, sizeof weights->gauss);
-    for (int k = 0; k < FANI_PANEL_PROBES; k++)
-        polynomial_at(position[FANI_PANEL_NODES + k], weights->probe[k]);
+    memcpy(weights->kronrod, kronrod_weights + HALF + 1, sizeof weights->kronrod);
+    memcpy(weights->gauss, gauss_weights + HALF + 1, sizeof weights->gauss);
+    weights->middle = kronrod_weights[HALF];
+    for (int k = 0; k < 2; k++)
+        polynomial_at(position[FANI_PANEL_NODES + k], &weights->probe_middle[k], weights->even[k],
+                      weights->odd[k]);
 }

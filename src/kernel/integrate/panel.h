@@ -74,11 +74,14 @@ typedef double fani_panel_probe(const fani_panel_polynomial *p, const double *u,
 fani_panel_probe fani_panel_probe_scalar, fani_panel_probe_avx2, fani_panel_probe_avx512;
 fani_panel_probe *fani_panel_probe_of(fani_isa isa);
 
-/* The numbers that a panel's sums are made with: of the two rules, and of the polynomial through
- * the nodes at each of FANI_PANEL_PROBES probes. For panels of many integrals at once (scan.h). */
+/* The numbers that a panel's sums are made with, for panels of many integrals at once (scan.h): of
+ * each pair of nodes, from the middle outwards, those of the two rules, and those by which the
+ * polynomial through the nodes follows from their values' sums and differences: at the first probe,
+ * whose opposite is the last one, and at the second. FANI_PANEL_PROBES is 3. */
 typedef struct fani_panel_weights {
-    double kronrod[FANI_PANEL_NODES], gauss[FANI_PANEL_NODES];
-    double probe[FANI_PANEL_PROBES][FANI_PANEL_NODES];
+    double kronrod[FANI_PANEL_PAIRS], gauss[FANI_PANEL_PAIRS];
+    double middle, probe_middle[2]; /* of Kronrod's rule and of each polynomial */
+    double even[2][FANI_PANEL_PAIRS], odd[2][FANI_PANEL_PAIRS];
 } fani_panel_weights;
 
 void fani_panel_weights_at(const double *position, fani_panel_weights *weights);

@@ -46,17 +46,6 @@ void fani_axis_name(const fan_integral *integral, size_t dimension,
         snprintf(name, FANI_AXIS_NAME_SIZE, "x[%zu]", dimension);
 }
 
-fani_integrand_source fani_integral_source(const fan_integral *integral)
-{
-    return (fani_integrand_source){.expression = integral->expression,
-                                   .parameters = integral->parameters,
-                                   .batch = integral->batch,
-                                   .scalar = integral->scalar,
-                                   .context = integral->context,
-                                   .dimension = integral->dimension,
-                                   .components = integral->components ? integral->components : 1};
-}
-
 static bool depends(const fan_integral *integral, size_t d)
 {
     return integral->bounds && (integral->bounds[d].from || integral->bounds[d].to);
