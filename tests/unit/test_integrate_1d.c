@@ -7,6 +7,7 @@
 #include "base/isa.h"
 #include "kernel/integrate/integrand.h"
 #include "kernel/integrate/methods_1d.h"
+#include "kernel/integrate/panel.h"
 
 static const fani_method *const methods[] = {&fani_method_auto_1d, &fani_method_gauss_kronrod,
                                              &fani_method_tanh_sinh};
@@ -517,4 +518,60 @@ FAN_TEST(integrate_1d, malformed_states_are_refused)
         free(bytes);
     }
     fan_expression_free(e);
+}
+
+/* ---- Probes ---------------------------------------------------------------------------------- */
+
+/* The polynomial through a panel's nodes at u, by Lagrange's formula. */
+static long double lagrange(const double *position, const double *values, double u)
+{
+    long double sum = 0;
+    for (int i = 0; i < FANI_PANEL_NODES; i++) {
+        long double term = values[i];
+        for (int k = 0; k < FANI_PANEL_NODES; k++)
+            if (k != i)
+                term *= ((long double)u - position[k]) / ((long double)position[i] - position[k]);
+        sum += term;
+    }
+    return sum;
+}
+
+/* Where one probe is off by `shift`, that is what every instruction set finds; else next to
+ * nothing, and the same of all of them. */
+FAN_TEST(integrate_1d, a_probe_that_is_off_is_seen_wherever_it_stands)
+{
+    static const uint32_t counts[] = {FANI_PANEL_PROBES, FANI_PANEL_PROBES_ROOT, 9, 16, 17, 40,
+                                      FANI_PANEL_PROBES_MAX};
+    double position[FANI_POINTS_MAX] = {0};
+    double x[FANI_POINTS_MAX] = {0};
+    double weight[FANI_POINTS_MAX] = {0};
+    double values[FANI_POINTS_MAX] = {0};
+    for (size_t c = 0; c < sizeof counts / sizeof *counts; c++) {
+        const fani_panel panel = {.chart = {.direction = 1, .to = 1},
+                                  .hi = 1,
+                                  .seed = c,
+                                  .probes = counts[c]};
+        const size_t n = fani_panel_points(&panel, position, x, weight, NULL, NULL);
+        ASSERT_U64(n, FANI_PANEL_NODES + counts[c]);
+        for (size_t i = 0; i < FANI_PANEL_NODES; i++)
+            values[i] = cos(3 * x[i]) + sin(7 * x[i]);
+        for (size_t i = FANI_PANEL_NODES; i < n; i++) {
+            EXPECT_TRUE(position[i] > -1 && position[i] < 1);
+            values[i] = (double)lagrange(position, values, position[i]);
+        }
+        for (size_t off = FANI_PANEL_NODES; off <= n; off++) { /* at last, none is */
+            static const double shift = 1e-6;
+            fani_panel_value first = {0};
+            values[off] += off < n ? shift : 0;
+            for (int isa = FANI_ISA_SCALAR; isa <= (int)fani_isa_machine(); isa++) {
+                fani_panel_value v = {0};
+                fani_panel_judge(&panel, position, values, (fani_isa)isa, &v);
+                first = isa == FANI_ISA_SCALAR ? v : first;
+                EXPECT_TRUE(memcmp(&v, &first, sizeof v) == 0);
+            }
+            /* a smooth integrand's probe that is off is a surprise: the whole spread counts */
+            EXPECT_TRUE(off < n ? first.error >= first.spread : first.error < 1e-14);
+            values[off] -= off < n ? shift : 0;
+        }
+    }
 }
