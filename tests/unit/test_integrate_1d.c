@@ -241,6 +241,33 @@ FAN_TEST(integrate_1d, divergent_integrals_are_not_claimed)
                FANI_VERDICT_DIVERGENT);
 }
 
+/* Errors that are infinite, or none at all, are no small ones. */
+FAN_TEST(integrate_1d, what_overflows_is_not_claimed)
+{
+    static const struct {
+        const char *text;
+        double from, to;
+    } cases[] = {{"exp(x)", 0, INFINITY}, {"exp(x^2)", 0, 28}, {"1e308*exp(x)", 0, 2}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        fan_expression *e = parse(cases[i].text);
+        const fani_integrand_source source = {.expression = e, .dimension = 1, .components = 1};
+        const fani_domain d = line(cases[i].from, cases[i].to);
+        fani_integrand f;
+        fan_error error;
+        ASSERT_I64(fani_integrand_make(&source, &f, &error), FAN_OK);
+        for (uint64_t seed = 0; seed < 20; seed++) {
+            const fani_goal goal = {.rel = 1e-8, .evaluations_max = BUDGET, .seed = seed};
+            fani_estimate r = {.value = {NAN}};
+            ASSERT_I64(fani_integrate_rounds(&fani_method_auto_1d, &f, &d, &goal, &r, &error),
+                       FAN_OK);
+            if (r.verdict == FANI_VERDICT_REACHED)
+                shim_fail(__FILE__, __LINE__, "%s, seed %d: claims %g", cases[i].text, (int)seed,
+                          r.value[0]);
+        }
+        fan_expression_free(e);
+    }
+}
+
 FAN_TEST(integrate_1d, values_that_stay_nan_end_it)
 {
     for (size_t m = 0; m < METHODS; m++) {
@@ -542,8 +569,8 @@ FAN_TEST(integrate_1d, a_probe_that_is_off_is_seen_wherever_it_stands)
 {
     static const uint32_t counts[] = {FANI_PANEL_PROBES, FANI_PANEL_PROBES_ROOT, 9, 16, 17, 40,
                                       FANI_PANEL_PROBES_MAX};
-    double position[FANI_POINTS_MAX] = {0};
-    double x[FANI_POINTS_MAX] = {0};
+    double position[FANI_POINTS_MAX + 3] = {0};
+    double x[FANI_POINTS_MAX + 3] = {0};
     double weight[FANI_POINTS_MAX] = {0};
     double values[FANI_POINTS_MAX] = {0};
     for (size_t c = 0; c < sizeof counts / sizeof *counts; c++) {

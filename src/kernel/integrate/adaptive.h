@@ -134,6 +134,10 @@ typedef struct fani_adaptive {
 fan_status fani_adaptive_work(const fani_integrand *f, const fani_domain *domain,
                               const unsigned char *item, unsigned char *reply);
 
+/* The same for an item of one panel and an integrand of one component. */
+fan_status fani_adaptive_root(const fani_integrand *f, const fani_panel *panel,
+                              fani_item_reply *reply);
+
 /* Sets value, error, absolute and the chains' `drop` from the intervals. FAN_E_MEMORY. */
 fan_status fani_adaptive_sum(fani_adaptive *a);
 

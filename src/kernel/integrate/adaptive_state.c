@@ -71,23 +71,20 @@ fan_status fani_adaptive_first(const fani_integrand *f, const fani_domain *domai
             FAN_OK ||
         isinf(from) || isinf(to) || from == to)
         return FAN_OK;
-    fani_item item;
-    item.kind = FANI_ITEM_PANEL;
-    item.count = 1;
-    item.panels[0] =
-        (fani_panel){.chart = {.base = from, .direction = 1, .from = from, .to = to},
-                     .hi = to - from,
-                     .seed = goal->seed,
-                     .probes = f->cheap ? FANI_PANEL_PROBES_MAX : FANI_PANEL_PROBES_ROOT};
-    const fan_status status = fani_adaptive_work(f, domain, (const unsigned char *)&item, reply);
+    fani_item_reply *r = (fani_item_reply *)reply;
+    const fani_panel panel = {.chart = {.base = from, .direction = 1, .from = from, .to = to},
+                              .hi = to - from,
+                              .seed = goal->seed,
+                              .probes =
+                                  f->cheap ? FANI_PANEL_PROBES_MAX : FANI_PANEL_PROBES_ROOT};
+    const fan_status status = fani_adaptive_root(f, &panel, r);
     if (status != FAN_OK)
         return status;
     *size = fani_adaptive_reply_size(1);
-    const fani_item_reply *r = (const fani_item_reply *)reply;
     const fani_panel_value *v = &r->values[0];
-    const double allowed =
-        fmax(fmax(goal->abs, goal->rel * fabs(v->value)), 50 * DBL_EPSILON * v->absolute);
-    *done = r->bad_count == 0 && v->absolute > 0 && v->error <= allowed;
+    *done = r->bad_count == 0 && v->absolute > 0 &&
+            (v->error <= goal->rel * fabs(v->value) || v->error <= goal->abs ||
+             v->error <= 50 * DBL_EPSILON * v->absolute);
     if (!*done)
         return FAN_OK;
     estimate->value[0] = sign * v->value;

@@ -8,12 +8,12 @@
 #include "adaptive.h"
 #include "base/philox.h"
 
-enum { POINTS = FANI_POINTS_MAX, FEW = 2 };
+enum { POINTS = FANI_POINTS_MAX, SLACK = 4, FEW = 2 };
 
 /* Points of a call and what comes back. */
 typedef struct sheet {
-    double x[POINTS], below[POINTS], above[POINTS];
-    double weight[POINTS], position[POINTS];
+    double x[POINTS + SLACK], below[POINTS], above[POINTS];
+    double weight[POINTS], position[POINTS + SLACK];
 } sheet;
 
 /* Calls the integrand at count points of the sheet. */
@@ -35,27 +35,31 @@ static void note_bad(fani_item_reply *reply, double value, double point)
 
 /* ---- Panels ---------------------------------------------------------------------------------- */
 
-/* Whether all are finite: a product with 0 is a NaN where one is not. */
+typedef double pair __attribute__((vector_size(16), aligned(8), may_alias));
+
+/* Whether all are finite, of which there are 4 and more: a product with 0 is a NaN where one is
+ * not. The last ones may be looked at twice. */
 static bool all_finite(const double *values, size_t count)
 {
-    double zero = 0;
-#pragma omp simd reduction(+ : zero)
-    for (size_t i = 0; i < count; i++)
-        zero += values[i] * 0;
-    return zero == 0;
+    const double *last = values + count - 4;
+    pair first = {0, 0};
+    pair second = {0, 0};
+    for (; values < last; values += 4) {
+        first += *(const pair *)values * 0.0;
+        second += *(const pair *)(values + 2) * 0.0;
+    }
+    first += *(const pair *)last * 0.0;
+    second += *(const pair *)(last + 2) * 0.0;
+    first += second;
+    return first[0] + first[1] == 0;
 }
 
-/* Values times weights; what is not finite becomes 0. Returns how many were not. */
-static uint32_t weigh(const sheet *s, const fani_panel *panel, size_t first, size_t count,
-                      double *values, fani_item_reply *reply)
+/* What is not finite becomes 0. Returns how many were not. */
+static uint32_t clear_bad(const sheet *s, bool mapped, size_t first, size_t count, double *values,
+                          fani_item_reply *reply)
 {
     static const double huge = DBL_MAX / 1e10;
-    const bool mapped = panel->chart.scale != 0;
     uint32_t bad = 0;
-    for (size_t i = first; mapped && i < first + count; i++)
-        values[i] *= s->weight[i];
-    if (all_finite(values + first, count))
-        return 0;
     for (size_t i = first; i < first + count; i++) {
         if (isfinite(values[i]))
             continue;
@@ -69,20 +73,35 @@ static uint32_t weigh(const sheet *s, const fani_panel *panel, size_t first, siz
     return bad;
 }
 
+/* A panel's verdict on one component from its values, times weights. That they are finite is seen
+ * last: when vectors of them are read, what a function stored one by one has to be in the cache. */
+static uint32_t judge_component(const fani_panel *panel, const sheet *s, size_t first, fani_isa isa,
+                                double *values, fani_item_reply *reply, fani_panel_value *v)
+{
+    const bool mapped = panel->chart.scale != 0;
+    const size_t count = FANI_PANEL_NODES + panel->probes;
+    for (size_t i = first; mapped && i < first + count; i++)
+        values[i] *= s->weight[i];
+    fani_panel_judge(panel, s->position + first, values + first, isa, v);
+    if (all_finite(values + first, count))
+        return 0;
+    const uint32_t bad = clear_bad(s, mapped, first, count, values, reply);
+    fani_panel_judge(panel, s->position + first, values + first, isa, v);
+    return bad;
+}
+
 static void judge(const fani_item *item, const fani_integrand *f, const sheet *s, double **values,
                   fani_item_reply *reply)
 {
     size_t first = 0;
     for (uint32_t k = 0; k < item->count; k++) {
-        const fani_panel *panel = &item->panels[k];
-        const size_t count = FANI_PANEL_NODES + panel->probes;
         for (size_t c = 0; c < f->components; c++) {
-            const uint32_t bad = weigh(s, panel, first, count, values[c], reply);
+            const uint32_t bad =
+                judge_component(&item->panels[k], s, first, f->isa, values[c], reply,
+                                &reply->values[k * f->components + c]);
             reply->bad[k] = bad > reply->bad[k] ? bad : reply->bad[k];
-            fani_panel_judge(panel, s->position + first, values[c] + first, f->isa,
-                             &reply->values[k * f->components + c]);
         }
-        first += count;
+        first += FANI_PANEL_NODES + item->panels[k].probes;
     }
 }
 
@@ -97,6 +116,20 @@ static fan_status work_panels(const fani_integrand *f, const fani_item *item, sh
     const fan_status status = evaluate(f, s, count, values, reply);
     if (status == FAN_OK)
         judge(item, f, s, values, reply);
+    return status;
+}
+
+fan_status fani_adaptive_root(const fani_integrand *f, const fani_panel *panel,
+                              fani_item_reply *reply)
+{
+    alignas(64) double values[POINTS];
+    sheet s;
+    const size_t count = fani_panel_points(panel, s.position, s.x, s.weight,
+                                           f->wants_distances ? s.below : NULL, s.above);
+    memset(reply, 0, offsetof(fani_item_reply, numbers));
+    const fan_status status = evaluate(f, &s, count, &(double *){values}, reply);
+    if (status == FAN_OK)
+        reply->bad[0] = judge_component(panel, &s, 0, f->isa, values, reply, &reply->values[0]);
     return status;
 }
 

@@ -95,15 +95,16 @@ void fani_axis_name(const fan_integral *integral, size_t dimension,
                     char name[static FANI_AXIS_NAME_SIZE]);
 
 /* The integrand of a description. */
-static inline fani_integrand_source fani_integral_source(const fan_integral *integral)
+static inline void fani_integral_source(const fan_integral *integral, fani_integrand_source *source)
 {
-    return (fani_integrand_source){.expression = integral->expression,
-                                   .parameters = integral->parameters,
-                                   .batch = integral->batch,
-                                   .scalar = integral->scalar,
-                                   .context = integral->context,
-                                   .dimension = integral->dimension,
-                                   .components = integral->components ? integral->components : 1};
+    source->expression = integral->expression;
+    source->parameters = integral->parameters;
+    source->with_ends = NULL;
+    source->batch = integral->batch;
+    source->scalar = integral->scalar;
+    source->context = integral->context;
+    source->dimension = integral->dimension;
+    source->components = integral->components ? integral->components : 1;
 }
 
 /* Checks the ranges and bounds of a description, whatever it is to be integrated by: there are

@@ -19,8 +19,8 @@ const char *fan_verdict_name(fan_verdict verdict)
 }
 
 typedef struct problem {
-    fan_integral integral;
-    fan_goal wanted;
+    const fan_integral *integral; /* the caller's, or what is known of a shorter one */
+    const fan_goal *wanted;
     const fani_method *method;
     fani_goal goal;
     fani_domain domain;
@@ -32,22 +32,22 @@ typedef struct problem {
 /* The order in which mistakes are told is that of the integral first, then the goal. */
 static fan_status prepare(problem *p, fan_error *error)
 {
-    const char *method = p->wanted.method ? p->wanted.method : "auto";
-    p->source = fani_integral_source(&p->integral);
+    const char *method = p->wanted->method ? p->wanted->method : "auto";
+    fani_integral_source(p->integral, &p->source);
     fan_status status = fani_integrand_make(&p->source, &p->integrand, error);
     if (status == FAN_OK)
-        status = fani_integral_check_ranges(&p->integral, error);
+        status = fani_integral_check_ranges(p->integral, error);
     if (status == FAN_OK)
-        status = fani_goal_read(&p->wanted, p->integral.dimension, &p->goal, error);
+        status = fani_goal_read(p->wanted, p->integral->dimension, &p->goal, error);
     if (status == FAN_OK)
-        status = fani_method_find(method, p->integral.dimension, &p->method, error);
+        status = fani_method_find(method, p->integral->dimension, &p->method, error);
     if (status == FAN_OK)
-        status = fani_integral_domain(&p->integral, &p->domain, error);
+        status = fani_integral_domain(p->integral, &p->domain, error);
     if (status == FAN_OK)
-        status = fani_domain_break(&p->wanted, &p->domain, error);
-    if (status == FAN_OK && p->integral.expression)
+        status = fani_domain_break(p->wanted, &p->domain, error);
+    if (status == FAN_OK && p->integral->expression)
         status =
-            fani_integral_near_ends(&p->integral, &p->domain, &p->source, &p->with_ends, error);
+            fani_integral_near_ends(p->integral, &p->domain, &p->source, &p->with_ends, error);
     p->integrand.wants_distances = p->with_ends != NULL;
     return status;
 }
@@ -75,7 +75,7 @@ static void fill(const problem *p, const fani_estimate *e, fan_estimate *made, s
     made->components = components;
     if (e->bad.count > 0) {
         made->first_value = e->bad.first_value;
-        memcpy(made->first_point, e->bad.first_point, p->integral.dimension * sizeof(double));
+        memcpy(made->first_point, e->bad.first_point, p->integral->dimension * sizeof(double));
     }
     for (size_t c = 0; c < components; c++) {
         made->value[c] = e->value[c];
@@ -109,11 +109,11 @@ static fan_status judge(const problem *p, const fani_estimate *e, const fan_esti
                         fan_error *error)
 {
     if (e->verdict == FANI_VERDICT_NOT_FINITE)
-        return fani_integral_not_finite(&p->integral, &e->bad, e->evaluations, error);
+        return fani_integral_not_finite(p->integral, &e->bad, e->evaluations, error);
     if (e->verdict != FANI_VERDICT_REACHED)
         return not_reached(made, error);
     if (e->bad.count > 0)
-        fani_integral_passed_over(&p->integral, &e->bad, e->evaluations, error);
+        fani_integral_passed_over(p->integral, &e->bad, e->evaluations, error);
     return FAN_OK;
 }
 
@@ -139,19 +139,21 @@ fan_status fan_integrate_to_sized(const fan_integral *integral, size_t integral_
                                   size_t estimate_size, fan_error *error)
 {
     problem p; /* large: no more of it is set than is used */
+    fan_integral known_integral;
+    fan_goal known_goal;
+    p.integral = integral;
+    p.wanted = goal;
     p.with_ends = NULL;
-    if (integral_size >= sizeof p.integral) {
-        p.integral = *integral;
-    } else {
-        p.integral = (fan_integral){0};
-        memcpy(&p.integral, integral, integral_size);
+    if (integral_size < sizeof known_integral) {
+        known_integral = (fan_integral){0};
+        memcpy(&known_integral, integral, integral_size);
+        p.integral = &known_integral;
     }
-    if (goal && goal_size >= sizeof p.wanted) {
-        p.wanted = *goal;
-    } else {
-        p.wanted = (fan_goal){0};
+    if (!goal || goal_size < sizeof known_goal) {
+        known_goal = (fan_goal){0};
         if (goal)
-            memcpy(&p.wanted, goal, goal_size);
+            memcpy(&known_goal, goal, goal_size);
+        p.wanted = &known_goal;
     }
     fan_status status = prepare(&p, error);
     if (status == FAN_OK)

@@ -50,9 +50,8 @@ const char *fani_verdict_name(fani_verdict verdict)
 
 const char *fani_chosen_why(const char *chosen)
 {
-    while (*chosen && *chosen != ',' && *chosen != ':')
-        chosen++;
-    return chosen[0] && chosen[1] == ' ' ? chosen + 2 : NULL;
+    const char *blank = strchr(chosen, ' ');
+    return blank && blank > chosen && (blank[-1] == ',' || blank[-1] == ':') ? blank + 1 : NULL;
 }
 
 const char *fani_chosen_split(char *chosen)
@@ -90,10 +89,10 @@ fan_status fani_goal_read(const fan_goal *wanted, size_t dimension, fani_goal *g
         status = check_tolerance("abs", wanted->abs, error);
     if (status != FAN_OK)
         return status;
-    *goal = (fani_goal){.abs = wanted->abs,
-                        .rel = wanted->rel == 0 && wanted->abs == 0 ? -1 : wanted->rel,
-                        .evaluations_max = wanted->evaluations_max,
-                        .seed = wanted->seed};
+    goal->abs = wanted->abs;
+    goal->rel = wanted->rel == 0 && wanted->abs == 0 ? -1 : wanted->rel;
+    goal->evaluations_max = wanted->evaluations_max;
+    goal->seed = wanted->seed;
     fani_goal_complete(goal, dimension);
     return FAN_OK;
 }
@@ -164,7 +163,7 @@ fan_status fani_integral_near_ends(const fan_integral *integral, const fani_doma
 {
     fan_status status = FAN_OK;
     *with_ends = NULL;
-    *source = fani_integral_source(integral);
+    fani_integral_source(integral, source);
     if (integral->expression && integral->dimension == 1)
         status =
             fani_expression_with_ends(integral->expression, integral->parameters,

@@ -49,7 +49,8 @@ typedef struct fani_panel_value {
 /* Points of the panel: x[i], the factor dx/ds in weight[i] (where chart.scale is 0 it is 1 and not
  * written), and the distances of x[i] from the two ends of the range where `below` is not NULL;
  * `count` is FANI_PANEL_NODES + panel->probes. position[i] is where it stands in (-1, 1): the nodes
- * in ascending order, then the probes. Returns count. */
+ * right of the middle from there outwards, those left of it, the middle, then the probes. Up to
+ * three numbers behind the last one of position and x may be read and written. Returns count. */
 size_t fani_panel_points(const fani_panel *panel, double *position, double *x, double *weight,
                          double *below, double *above);
 
@@ -60,11 +61,14 @@ void fani_panel_judge(const fani_panel *panel, const double *position, const dou
 
 enum { FANI_PANEL_PAIRS = FANI_PANEL_NODES / 2 };
 
-/* The polynomial through the nodes: with z = u^2 and P the product of all z - square[j],
- * p(u) = middle * P + sum over i of (z * even[i] + u * odd[i]) * P / (z - square[i]). */
+/* Of the nodes right of the middle, in their order. */
+extern const double fani_panel_squares[FANI_PANEL_PAIRS] __attribute__((visibility("hidden")));
+
+/* The polynomial through the nodes: with z = u^2 and P the product of all z - squares,
+ * p(u) = middle * P + sum over i of (z * even[i] + u * odd[i]) * P / (z - square i). */
 typedef struct fani_panel_polynomial {
     double middle;
-    double square[FANI_PANEL_PAIRS], even[FANI_PANEL_PAIRS], odd[FANI_PANEL_PAIRS];
+    double even[FANI_PANEL_PAIRS], odd[FANI_PANEL_PAIRS];
 } fani_panel_polynomial;
 
 /* The largest |values[k] - p(u[k])|, k < count <= FANI_PANEL_PROBES_MAX; a NaN says nothing. Of

@@ -15,7 +15,7 @@ static inline void parts_at(const fani_panel_polynomial *p, vec u, vec *even, ve
     vec product = spread(1);
 #pragma GCC unroll 16
     for (int i = 0; i < PAIRS; i++) {
-        factor[i] = z - spread(p->square[i]);
+        factor[i] = z - spread(fani_panel_squares[i]);
         before[i] = product;
         product = product * factor[i];
     }

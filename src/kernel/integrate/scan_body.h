@@ -30,7 +30,7 @@ static inline vec largest_difference(const double (*values)[WIDTH], int lane,
 static inline void add_lanes(const double (*values)[WIDTH], const fani_panel_weights *w, int lane,
                              parts *out)
 {
-    const vec at_middle = load(&values[PAIRS][lane]);
+    const vec at_middle = load(&values[2 * PAIRS][lane]);
     const vec zero = spread(0);
     vec kronrod = spread(w->middle) * at_middle;
     vec gauss = zero;
@@ -40,8 +40,8 @@ static inline void add_lanes(const double (*values)[WIDTH], const fani_panel_wei
         {zero, zero}};
 #pragma GCC unroll 16
     for (int i = 0; i < PAIRS; i++) {
-        const vec right = load(&values[PAIRS + 1 + i][lane]);
-        const vec left = load(&values[PAIRS - 1 - i][lane]);
+        const vec right = load(&values[i][lane]);
+        const vec left = load(&values[PAIRS + i][lane]);
         const vec both_sides = right + left;
         const vec difference = right - left;
         kronrod += spread(w->kronrod[i]) * both_sides;
@@ -57,8 +57,8 @@ static inline void add_lanes(const double (*values)[WIDTH], const fani_panel_wei
     vec scatter = spread(w->middle) * magnitude(at_middle - mean);
 #pragma GCC unroll 16
     for (int i = 0; i < PAIRS; i++) {
-        const vec right = load(&values[PAIRS + 1 + i][lane]);
-        const vec left = load(&values[PAIRS - 1 - i][lane]);
+        const vec right = load(&values[i][lane]);
+        const vec left = load(&values[PAIRS + i][lane]);
         scatter += spread(w->kronrod[i]) * (magnitude(right - mean) + magnitude(left - mean));
     }
     store(&out->kronrod[lane], kronrod);
@@ -81,8 +81,8 @@ static inline double conclude(double linear, double absolute, double scatter, do
     const double by_rules = FANI_PANEL_GAUSS_FACTOR * linear;
     const double by_both = larger(FANI_PANEL_PROBE_FACTOR * probed, by_rules);
     const bool probing = linear <= FANI_PANEL_WORTH_PROBING * scatter || scatter == 0;
-    const double ratio = (probing ? by_both : by_rules) / scatter;
-    const double small = ratio >= 1 ? scatter : scatter * ratio * sqrt(ratio);
+    const double factored = probing ? by_both : by_rules;
+    const double small = factored >= scatter ? scatter : factored * sqrt(factored / scatter);
     const double smooth = scatter > 0 ? small : larger(probed, linear);
     const bool surprise = probing && probed > FANI_PANEL_SURPRISE * (linear + floor);
     return floor + (surprise ? larger(larger(scatter, probed), smooth) : smooth);
