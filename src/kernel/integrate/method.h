@@ -120,6 +120,13 @@ fan_status fani_rounds_run(const fani_method *method, const fani_integrand *f,
                            const fani_domain *domain, const fani_goal *goal, void **state,
                            fan_error *error);
 
+/* The same from the reply of `first` on, of which there are `first_size` bytes (0: there is none)
+ * and which has not met the goal; *estimate = the result. */
+fan_status fani_integrate_after(const fani_method *method, const fani_integrand *f,
+                                const fani_domain *domain, const fani_goal *goal,
+                                unsigned char *first, size_t first_size, fani_estimate *estimate,
+                                fan_error *error);
+
 /* Integrates on the calling thread: rounds until the verdict is there. */
 fan_status fani_integrate_rounds(const fani_method *method, const fani_integrand *f,
                                  const fani_domain *domain, const fani_goal *goal,

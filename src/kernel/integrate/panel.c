@@ -79,27 +79,46 @@ static uint64_t random_bits(const fani_panel *panel)
     return fani_philox_u64(panel->seed, lo * UINT64_C(0x9E3779B97F4A7C15) ^ hi);
 }
 
+/* A number in (0, 1) for each k, far from those of its neighbours. */
+static double spread_out(double offset, int k)
+{
+    static const double golden = 0.61803398874989485;
+    const double t = offset + golden * k;
+    return t - (int)t;
+}
+
+/* Not inline: a few probes need no loops. */
+static __attribute__((noinline)) void place_many(double offset, int pairs, int probes, double *u)
+{
+    for (int k = 1; k < pairs; k++)
+        u[k] = spread_out(offset, k);
+    for (int k = pairs; k < probes; k++)
+        u[k] = -u[k - pairs];
+}
+
 /* Probes are pairs at u and -u, first all u, then all -u: the polynomial's even and odd part give
  * both. Of an odd number the last u stands alone, on either side. */
 static void place(const fani_panel *panel, double *position)
 {
-    static const double golden = 0.61803398874989485;
     static const double near_end =
         1e-4; /* beyond the outermost nodes: a step there shows nowhere else */
     const uint64_t bits = random_bits(panel);
     const double offset = ((double)(bits >> 11) + 0.5) * 0x1p-53;
-    const int pairs = (int)(panel->probes + 1) / 2;
+    const int probes = (int)panel->probes;
+    const int pairs = (probes + 1) / 2;
     double *u = position + FANI_PANEL_NODES;
     for (int i = 0; i < FANI_PANEL_NODES; i++)
         position[i] = nodes[i];
     u[0] = 1 - near_end * (1 + offset);
-    for (int k = 1; k < pairs; k++) {
-        const double t = offset + golden * k;
-        u[k] = t - (int)t;
+    u[1] = spread_out(offset, 1);
+    if (pairs > 2) {
+        place_many(offset, pairs, probes, u);
+    } else {
+        u[2] = -u[0];
+        if (probes == 4)
+            u[3] = -u[1];
     }
-    for (int k = pairs; k < (int)panel->probes; k++)
-        u[k] = -u[k - pairs];
-    if (panel->probes % 2 == 1 && bits % 2 == 1)
+    if (probes % 2 == 1 && bits % 2 == 1)
         u[pairs - 1] = -u[pairs - 1];
 }
 
