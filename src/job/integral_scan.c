@@ -367,8 +367,8 @@ static char *make_columns(const fani_scan_rows *rows)
 static bool goes_by_block(const fani_integral_spec *spec, const fani_ready_integral *ready)
 {
     return ready->expression && spec->dimension == 1 &&
-           fan_expression_outputs(ready->expression) == 1 && strcmp(spec->method, "auto") == 0 && !spec->break_count && !spec->scans_bounds &&
-           spec->scanned <= FANI_SCAN_COLUMNS;
+           fan_expression_outputs(ready->expression) == 1 && strcmp(spec->method, "auto") == 0 &&
+           !spec->break_count && !spec->scans_bounds && spec->scanned <= FANI_SCAN_COLUMNS;
 }
 
 static fan_status make_args(scan_work *w, const fani_integral_spec *spec, fan_buffer *args,

@@ -438,9 +438,8 @@ static fan_status check(fani_integral_spec *spec, fan_error *error)
         status = encode_first(spec, &bytes, error);
     if (status == FAN_OK) {
         /* of a scan whose bounds have other values in each row, these are not looked at */
-        status = spec->scans_bounds
-                     ? fani_integral_parsed(bytes.bytes, bytes.size, &ready, error)
-                     : fani_integral_ready(bytes.bytes, bytes.size, &ready, error);
+        status = spec->scans_bounds ? fani_integral_parsed(bytes.bytes, bytes.size, &ready, error)
+                                    : fani_integral_ready(bytes.bytes, bytes.size, &ready, error);
         if (status == FAN_E_SYNTAX)
             add_caret(spec->expression, error);
     }
@@ -477,8 +476,7 @@ static fan_status add_scanned(fani_integral_spec *spec, const char *name, fan_er
 /* The first of these names that an expression has, or NULL. */
 static const char *name_in(const char *text, char *const *names, size_t count)
 {
-    static const char letters[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789";
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789";
     while (*text) {
         const size_t size = strspn(text, letters);
         for (size_t i = 0; i < count; i++)

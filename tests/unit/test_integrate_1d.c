@@ -567,17 +567,15 @@ static long double lagrange(const double *position, const double *values, double
  * nothing, and the same of all of them. */
 FAN_TEST(integrate_1d, a_probe_that_is_off_is_seen_wherever_it_stands)
 {
-    static const uint32_t counts[] = {FANI_PANEL_PROBES, FANI_PANEL_PROBES_ROOT, 9, 16, 17, 40,
+    static const uint32_t counts[] = {FANI_PANEL_PROBES,    FANI_PANEL_PROBES_ROOT, 9, 16, 17, 40,
                                       FANI_PANEL_PROBES_MAX};
     double position[FANI_POINTS_MAX + 3] = {0};
     double x[FANI_POINTS_MAX + 3] = {0};
     double weight[FANI_POINTS_MAX] = {0};
     double values[FANI_POINTS_MAX] = {0};
     for (size_t c = 0; c < sizeof counts / sizeof *counts; c++) {
-        const fani_panel panel = {.chart = {.direction = 1, .to = 1},
-                                  .hi = 1,
-                                  .seed = c,
-                                  .probes = counts[c]};
+        const fani_panel panel = {
+            .chart = {.direction = 1, .to = 1}, .hi = 1, .seed = c, .probes = counts[c]};
         const size_t n = fani_panel_points(&panel, position, x, weight, NULL, NULL);
         ASSERT_U64(n, FANI_PANEL_NODES + counts[c]);
         for (size_t i = 0; i < FANI_PANEL_NODES; i++)

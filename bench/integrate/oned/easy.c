@@ -29,10 +29,10 @@
     }
 
 FUNCTION(growth, exp(x))
-FUNCTION(bell, exp(-x * x))
+FUNCTION(bell, exp(-x *x))
 FUNCTION(wave, sin(x))
 FUNCTION(rational, 1 / (1 + x * x))
-FUNCTION(smooth, exp(-x * x) * cos(3 * x))
+FUNCTION(smooth, exp(-x *x) * cos(3 * x))
 FUNCTION(root, sqrt(x))
 FUNCTION(singular, log(x) / sqrt(x))
 
@@ -73,7 +73,8 @@ static fan_integral integral_of(size_t number, integrand_form form, const fan_ra
                           .ranges = range};
 }
 
-static timed ours(size_t number, integrand_form form, const fan_expression *expression, unsigned turns)
+static timed ours(size_t number, integrand_form form, const fan_expression *expression,
+                  unsigned turns)
 {
     const fan_range range = {cases[number].from, cases[number].to};
     const fan_integral integral = integral_of(number, form, &range, expression);
@@ -137,13 +138,13 @@ static void one_case(bench_table *table, size_t number, const bench_options *opt
     for (integrand_form k = 0; k < FORM_COUNT; k++)
         median[k] = bench_median(ns[k], repetitions);
     const double gsl = bench_median(peer, repetitions);
-    bench_table_row(table, "%s, %g to %g\t%llu, %llu\t%llu\t%.0f\t%.0f\t%.0f\t%.0f\t%.2f\t%.2f\t%.2f",
-                    cases[number].text, cases[number].from, cases[number].to,
-                    (unsigned long long)last[SCALAR].answer.evaluations,
-                    (unsigned long long)last[TEXT].answer.evaluations,
-                    (unsigned long long)other.answer.evaluations, median[SCALAR], median[BATCH],
-                    median[TEXT], gsl, median[SCALAR] / gsl, median[BATCH] / gsl,
-                    median[TEXT] / gsl);
+    bench_table_row(
+        table, "%s, %g to %g\t%llu, %llu\t%llu\t%.0f\t%.0f\t%.0f\t%.0f\t%.2f\t%.2f\t%.2f",
+        cases[number].text, cases[number].from, cases[number].to,
+        (unsigned long long)last[SCALAR].answer.evaluations,
+        (unsigned long long)last[TEXT].answer.evaluations,
+        (unsigned long long)other.answer.evaluations, median[SCALAR], median[BATCH], median[TEXT],
+        gsl, median[SCALAR] / gsl, median[BATCH] / gsl, median[TEXT] / gsl);
     fan_expression_free(e);
 }
 

@@ -63,8 +63,7 @@ fan_status fani_adaptive_first_panel(const fani_integrand *f, double from, doubl
     const fani_panel panel = {.chart = {.base = from, .direction = 1, .from = from, .to = to},
                               .hi = to - from,
                               .seed = goal->seed,
-                              .probes =
-                                  f->cheap ? FANI_PANEL_PROBES_MAX : FANI_PANEL_PROBES_ROOT};
+                              .probes = f->cheap ? FANI_PANEL_PROBES_MAX : FANI_PANEL_PROBES_ROOT};
     const fan_status status = fani_adaptive_root(f, &panel, reply);
     const fani_panel_value *v = &reply->values[0];
     *done = status == FAN_OK && reply->bad_count == 0 && v->absolute > 0 &&

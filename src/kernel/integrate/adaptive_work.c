@@ -96,9 +96,8 @@ static void judge(const fani_item *item, const fani_integrand *f, const sheet *s
     size_t first = 0;
     for (uint32_t k = 0; k < item->count; k++) {
         for (size_t c = 0; c < f->components; c++) {
-            const uint32_t bad =
-                judge_component(&item->panels[k], s, first, f->isa, values[c], reply,
-                                &reply->values[k * f->components + c]);
+            const uint32_t bad = judge_component(&item->panels[k], s, first, f->isa, values[c],
+                                                 reply, &reply->values[k * f->components + c]);
             reply->bad[k] = bad > reply->bad[k] ? bad : reply->bad[k];
         }
         first += FANI_PANEL_NODES + item->panels[k].probes;

@@ -21,8 +21,10 @@ const char *fan_verdict_name(fan_verdict verdict)
 }
 
 typedef struct problem {
-    const fan_integral *integral; /* the caller's, or what is known of a shorter one */
+    const fan_integral *integral;
     const fan_goal *wanted;
+    fan_integral known_integral;
+    fan_goal known_goal;
     const fani_method *method;
     fani_goal goal;
     fani_domain domain;
@@ -50,8 +52,7 @@ static fan_status prepare(problem *p, fan_error *error)
     if (status == FAN_OK)
         status = fani_domain_break(p->wanted, &p->domain, error);
     if (status == FAN_OK && p->integral->expression)
-        status =
-            fani_integral_near_ends(p->integral, &p->domain, &p->source, &p->with_ends, error);
+        status = fani_integral_near_ends(p->integral, &p->domain, &p->source, &p->with_ends, error);
     p->integrand.wants_distances = p->with_ends != NULL;
     return status;
 }
@@ -130,19 +131,25 @@ static fan_status integrate(problem *p, fani_estimate *e, fan_error *error)
     return fani_integrate_rounds(p->method, &p->integrand, &p->domain, &p->goal, e, error);
 }
 
-static fan_status solve(problem *p, fan_estimate *estimate, size_t estimate_size, fan_error *error)
+/* `size` is that of *estimate, and not below that of the structure. */
+static fan_status solve(problem *p, fan_estimate *estimate, size_t size, fan_error *error)
 {
     fani_estimate e;
-    fan_estimate own; /* where the caller's is a shorter one */
-    const bool is_short = estimate_size < sizeof own;
-    fan_estimate *made = is_short ? &own : estimate;
     const fan_status status = integrate(p, &e, error);
     if (status != FAN_OK)
         return status;
-    fill(p, &e, made, is_short ? sizeof own : estimate_size);
-    if (is_short)
-        memcpy(estimate, &own, estimate_size);
-    return judge(p, &e, made, error);
+    fill(p, &e, estimate, size);
+    return judge(p, &e, estimate, error);
+}
+
+/* The same for a shorter structure. */
+static fan_status solve_short(problem *p, fan_estimate *estimate, size_t size, fan_error *error)
+{
+    fan_estimate made = {0};
+    memcpy(&made, estimate, size);
+    const fan_status status = solve(p, &made, sizeof made, error);
+    memcpy(estimate, &made, size);
+    return status;
 }
 
 /* ---- A short way for easy integrals ---------------------------------------------------------- */
@@ -167,8 +174,8 @@ static fan_status begin(problem *p, fan_estimate *estimate, size_t size, bool *d
         status = fani_goal_read(p->wanted, 1, &p->goal, error);
     if (status != FAN_OK)
         return status;
-    status = fani_adaptive_first_panel(&p->integrand, range->from, range->to, &p->goal, &p->first,
-                                       done);
+    status =
+        fani_adaptive_first_panel(&p->integrand, range->from, range->to, &p->goal, &p->first, done);
     if (status != FAN_OK)
         return fani_error_set(error, status, "%s: the integrand failed (%s)",
                               fani_method_auto_1d.name, fan_status_name(status));
@@ -187,37 +194,44 @@ static fan_status begin(problem *p, fan_estimate *estimate, size_t size, bool *d
 
 /* ---- The call -------------------------------------------------------------------------------- */
 
+/* What is known of a description: the caller's, or a copy of a shorter one. */
+static void describe(problem *p, const fan_integral *integral, size_t integral_size,
+                     const fan_goal *goal, size_t goal_size)
+{
+    p->integral = integral;
+    p->wanted = goal;
+    p->with_ends = NULL;
+    p->first_size = 0;
+    if (integral_size < sizeof p->known_integral) {
+        p->known_integral = (fan_integral){0};
+        memcpy(&p->known_integral, integral, integral_size);
+        p->integral = &p->known_integral;
+    }
+    if (!goal || goal_size < sizeof p->known_goal) {
+        p->known_goal = (fan_goal){0};
+        if (goal)
+            memcpy(&p->known_goal, goal, goal_size);
+        p->wanted = &p->known_goal;
+    }
+}
+
 fan_status fan_integrate_to_sized(const fan_integral *integral, size_t integral_size,
                                   const fan_goal *goal, size_t goal_size, fan_estimate *estimate,
                                   size_t estimate_size, fan_error *error)
 {
     problem p; /* large: no more of it is set than is used */
-    fan_integral known_integral;
-    fan_goal known_goal;
-    p.integral = integral;
-    p.wanted = goal;
-    p.with_ends = NULL;
-    p.first_size = 0;
-    if (integral_size < sizeof known_integral) {
-        known_integral = (fan_integral){0};
-        memcpy(&known_integral, integral, integral_size);
-        p.integral = &known_integral;
-    }
-    if (!goal || goal_size < sizeof known_goal) {
-        known_goal = (fan_goal){0};
-        if (goal)
-            memcpy(&known_goal, goal, goal_size);
-        p.wanted = &known_goal;
-    }
     bool done = false;
     fan_status status = FAN_OK;
-    if (estimate_size >= sizeof *estimate && is_plain(p.integral, p.wanted))
+    const bool is_short = estimate_size < sizeof *estimate;
+    describe(&p, integral, integral_size, goal, goal_size);
+    if (!is_short && is_plain(p.integral, p.wanted))
         status = begin(&p, estimate, estimate_size, &done, error);
     if (status != FAN_OK || done)
         return status;
     status = prepare(&p, error);
     if (status == FAN_OK)
-        status = solve(&p, estimate, estimate_size, error);
+        status = is_short ? solve_short(&p, estimate, estimate_size, error)
+                          : solve(&p, estimate, estimate_size, error);
     fan_expression_free(p.with_ends);
     return status;
 }

@@ -43,8 +43,8 @@ typedef struct fani_scan_total {
     double value[FANI_SCAN_LANES], error[FANI_SCAN_LANES], absolute[FANI_SCAN_LANES];
 } fani_scan_total;
 
-/* out[i][j] = once[i] and lanes[i * stride + j] by an operator, for `count` points i and all lanes j.
- * `out` may be `lanes` where the stride is FANI_SCAN_LANES. */
+/* out[i][j] = once[i] and lanes[i * stride + j] by an operator, for `count` points i and all lanes
+ * j. `out` may be `lanes` where the stride is FANI_SCAN_LANES. */
 typedef void fani_scan_mixed(const double *once, size_t count, const double *lanes, size_t stride,
                              double (*out)[FANI_SCAN_LANES]);
 

@@ -17,8 +17,7 @@ typedef struct polynomials {
 } polynomials;
 
 /* Three probes: +u, another one, -u. */
-static inline vec largest_difference(const double (*values)[WIDTH], int lane,
-                                     const polynomials *p)
+static inline vec largest_difference(const double (*values)[WIDTH], int lane, const polynomials *p)
 {
     const vec first = load(&values[NODES][lane]) - (p->even[0] + p->odd[0]);
     const vec second = load(&values[NODES + 1][lane]) - (p->even[1] + p->odd[1]);
@@ -117,7 +116,7 @@ static void widen(const double *once, size_t count, double (*out)[WIDTH])
 /* One number a point with one a lane of it: `a` and `b`. */
 #define MIXED(name, value)                                                                         \
     static void name(const double *once, size_t count, const double *lanes, size_t stride,         \
-                     double (*out)[WIDTH])                                                         \
+                     double(*out)[WIDTH])                                                          \
     {                                                                                              \
         for (size_t i = 0; i < count; i++) {                                                       \
             const vec a = spread(once[i]);                                                         \
@@ -135,4 +134,6 @@ MIXED(divide, a / b)
 MIXED(divide_into, b / a)
 
 const fani_scan_kernels SCAN_KERNELS = {
-    sum, widen, {{add, add}, {subtract, subtract_from}, {multiply, multiply}, {divide, divide_into}}};
+    sum,
+    widen,
+    {{add, add}, {subtract, subtract_from}, {multiply, multiply}, {divide, divide_into}}};

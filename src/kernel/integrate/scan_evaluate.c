@@ -39,8 +39,7 @@ static fani_scan_operand operand_of(const fani_scan_machine *m, uint16_t index,
                                    .input = 1,
                                    .at = (uint16_t)(index - FANI_EXPRESSION_VARIABLES - 1)};
     const uint8_t kind = m->kinds[source[index]];
-    return (fani_scan_operand){.kind = kind,
-                               .at = kind == FANI_SCAN_BOTH ? index : source[index]};
+    return (fani_scan_operand){.kind = kind, .at = kind == FANI_SCAN_BOTH ? index : source[index]};
 }
 
 static void sort(fani_scan_machine *m)
