@@ -12,7 +12,7 @@
 
 #include "base/philox.h"
 
-enum { PAIRS = FANI_PANEL_PAIRS };
+enum { PAIRS = FANI_PANEL_PAIRS, MIDDLE = 2 * PAIRS };
 
 /* The nodes of one side, from the middle outwards, those of the other, the middle. */
 static const double nodes[FANI_PANEL_NODES] = {
@@ -186,7 +186,7 @@ static double larger(double a, double b)
 static double interpolate(const double *values, fani_panel_polynomial *p)
 {
     pair size = {0, 0};
-    p->middle = barycentric_middle * values[2 * PAIRS];
+    p->middle = barycentric_middle * values[MIDDLE];
     for (int i = 0; i < PAIRS; i += 2) {
         const pair right = PAIR(values, i);
         const pair left = PAIR(values, PAIRS + i);
@@ -296,7 +296,7 @@ void fani_panel_judge(const fani_panel *panel, const double *position, const dou
                       fani_isa isa, fani_panel_value *v)
 {
     const double half = (panel->hi - panel->lo) / 2;
-    const double at_middle = values[2 * PAIRS];
+    const double at_middle = values[MIDDLE];
     pair kronrod = {kronrod_middle * at_middle, 0};
     pair gauss = {0};
     pair absolute = MAGNITUDE(kronrod);

@@ -4,7 +4,12 @@
 #include <float.h>
 #include <math.h>
 
-enum { WIDTH = FANI_SCAN_LANES, PAIRS = FANI_PANEL_PAIRS, NODES = FANI_PANEL_NODES };
+enum {
+    WIDTH = FANI_SCAN_LANES,
+    PAIRS = FANI_PANEL_PAIRS,
+    MIDDLE = 2 * PAIRS,
+    NODES = FANI_PANEL_NODES,
+};
 
 /* What a panel's values add up to, without its length. */
 typedef struct parts {
@@ -29,7 +34,7 @@ static inline vec largest_difference(const double (*values)[WIDTH], int lane, co
 static inline void add_lanes(const double (*values)[WIDTH], const fani_panel_weights *w, int lane,
                              parts *out)
 {
-    const vec at_middle = load(&values[2 * PAIRS][lane]);
+    const vec at_middle = load(&values[MIDDLE][lane]);
     const vec zero = spread(0);
     vec kronrod = spread(w->middle) * at_middle;
     vec gauss = zero;
