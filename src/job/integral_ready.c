@@ -209,7 +209,7 @@ static fan_status make_plan(const flat_head *head, fani_ready_integral *ready, f
     return fan_integral_plan_make(&integral, &ready->plan, error);
 }
 
-/* The method, the integrand and its range. */
+/* The method, the integrand and its range, of an integral that is parsed. */
 static fan_status make_method(const flat_head *head, fani_ready_integral *ready, fan_error *error)
 {
     fan_bounds bounds[FAN_INTEGRAL_DIMENSION_MAX];
@@ -232,21 +232,48 @@ static fan_status make_method(const flat_head *head, fani_ready_integral *ready,
                             : status;
 }
 
-fan_status fani_integral_ready(const unsigned char *bytes, size_t size, fani_ready_integral *ready,
-                               fan_error *error)
+static fan_status parse(const unsigned char *bytes, size_t size, flat_head *head,
+                        fani_ready_integral *ready, fan_error *error)
 {
-    flat_head head = {0};
     const char *texts[TEXTS_MAX];
     for (size_t i = 0; i < TEXTS_MAX; i++)
         texts[i] = "";
     *ready = (fani_ready_integral){0};
-    fan_status status = read_flat(bytes, size, &head, texts, error);
+    fan_status status = read_flat(bytes, size, head, texts, error);
     if (status != FAN_OK)
         return status;
-    const char *const *parameters = texts + 3 + 3 * (size_t)head.dimension;
-    status = make_integrand(&head, texts, parameters, ready, error);
-    if (status == FAN_OK)
-        status = parse_bounds(&head, texts, parameters, ready, error);
+    const char *const *parameters = texts + 3 + 3 * (size_t)head->dimension;
+    status = make_integrand(head, texts, parameters, ready, error);
+    return status == FAN_OK ? parse_bounds(head, texts, parameters, ready, error) : status;
+}
+
+fan_status fani_integral_parsed(const unsigned char *bytes, size_t size, fani_ready_integral *ready,
+                                fan_error *error)
+{
+    flat_head head = {0};
+    const fan_status status = parse(bytes, size, &head, ready, error);
+    if (status != FAN_OK)
+        fani_integral_ready_clear(ready);
+    return status;
+}
+
+fan_status fani_integral_set(const unsigned char *bytes, size_t size, fani_ready_integral *ready,
+                             fan_error *error)
+{
+    flat_head head;
+    if (size < sizeof head)
+        return FAN_E_PROTOCOL;
+    memcpy(&head, bytes, sizeof head);
+    fan_expression_free(ready->with_ends);
+    ready->with_ends = NULL;
+    return make_method(&head, ready, error);
+}
+
+fan_status fani_integral_ready(const unsigned char *bytes, size_t size, fani_ready_integral *ready,
+                               fan_error *error)
+{
+    flat_head head = {0};
+    fan_status status = parse(bytes, size, &head, ready, error);
     if (status == FAN_OK)
         status = head.is_grid ? make_plan(&head, ready, error) : make_method(&head, ready, error);
     if (status != FAN_OK)

@@ -366,9 +366,9 @@ static char *make_columns(const fani_scan_rows *rows)
 /* Blocks share their evaluations where the kernel can: expressions of one variable. */
 static bool goes_by_block(const fani_integral_spec *spec, const fani_ready_integral *ready)
 {
-    return ready->expression && spec->dimension == 1 && ready->integrand.components == 1 &&
-           strcmp(spec->method, "auto") == 0 && !spec->break_count && !spec->scans_bounds &&
-           spec->scanned <= FANI_SCAN_COLUMNS;
+    return ready->expression && spec->dimension == 1 &&
+           fan_expression_outputs(ready->expression) == 1 && strcmp(spec->method, "auto") == 0 &&
+           !spec->break_count && !spec->scans_bounds && spec->scanned <= FANI_SCAN_COLUMNS;
 }
 
 static fan_status make_args(scan_work *w, const fani_integral_spec *spec, fan_buffer *args,
@@ -377,7 +377,7 @@ static fan_status make_args(scan_work *w, const fani_integral_spec *spec, fan_bu
     fani_ready_integral ready = {0};
     fan_status status = fani_integral_encode(spec, 0, args);
     if (status == FAN_OK)
-        status = fani_integral_ready(args->bytes, args->size, &ready, error);
+        status = fani_integral_parsed(args->bytes, args->size, &ready, error);
     const bool by_block = status == FAN_OK && goes_by_block(spec, &ready);
     fani_integral_ready_clear(&ready);
     args->size = 0;

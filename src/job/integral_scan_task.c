@@ -206,7 +206,9 @@ static fan_status scan_start(fan_run *run)
     if (status == FAN_OK)
         status = read_args(s);
     if (status == FAN_OK)
-        status = fani_integral_ready(s->integral.bytes, s->integral.size, &s->ready, &s->error);
+        status = fani_integral_parsed(s->integral.bytes, s->integral.size, &s->ready, &s->error);
+    if (status == FAN_OK && s->head.by_block) /* of which all rows have one range */
+        status = fani_integral_set(s->integral.bytes, s->integral.size, &s->ready, &s->error);
     if (status == FAN_OK && s->head.by_block)
         status = parse_block(s);
     if (status == FAN_E_MEMORY || status == FAN_E_PROTOCOL) {
@@ -281,10 +283,9 @@ static fan_status work_on_row(scan_state *s, const double *values, uint64_t inde
 {
     fani_estimate estimate = {0};
     fan_error error = {0};
-    fani_integral_ready_clear(&s->ready);
     fani_integral_encode_values(&s->integral, s->head.parameters - s->head.scanned, values,
                                 s->head.scanned);
-    fan_status status = fani_integral_ready(s->integral.bytes, s->integral.size, &s->ready, &error);
+    fan_status status = fani_integral_set(s->integral.bytes, s->integral.size, &s->ready, &error);
     if (status == FAN_OK)
         status = fani_integrate_rounds(s->ready.method, &s->ready.integrand, &s->ready.domain,
                                        &s->ready.goal, &estimate, &error);

@@ -437,7 +437,9 @@ static fan_status check(fani_integral_spec *spec, fan_error *error)
     if (status == FAN_OK)
         status = encode_first(spec, &bytes, error);
     if (status == FAN_OK) {
-        status = fani_integral_ready(bytes.bytes, bytes.size, &ready, error);
+        /* of a scan whose bounds have other values in each row, these are not looked at */
+        status = spec->scans_bounds ? fani_integral_parsed(bytes.bytes, bytes.size, &ready, error)
+                                    : fani_integral_ready(bytes.bytes, bytes.size, &ready, error);
         if (status == FAN_E_SYNTAX)
             add_caret(spec->expression, error);
     }
@@ -471,11 +473,54 @@ static fan_status add_scanned(fani_integral_spec *spec, const char *name, fan_er
     return FAN_OK;
 }
 
+/* The first of these names that an expression has, or NULL. */
+static const char *name_in(const char *text, char *const *names, size_t count)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789";
+    while (*text) {
+        const size_t size = strspn(text, letters);
+        for (size_t i = 0; i < count; i++)
+            if (strlen(names[i]) == size && memcmp(names[i], text, size) == 0)
+                return names[i];
+        text += size ? size : 1;
+    }
+    return NULL;
+}
+
+/* Keys whose values are numbers, the same for all rows. */
+static fan_status check_fixed(const fan_job *job, char *const *names, size_t count,
+                              fan_error *error)
+{
+    static const fani_key keys[] = {FANI_KEY_PARAM, FANI_KEY_BREAK, FANI_KEY_WEIGHT, FANI_KEY_REL,
+                                    FANI_KEY_ABS};
+    for (size_t k = 0; k < sizeof keys / sizeof keys[0]; k++) {
+        const fani_strings *values = &job->values[keys[k]];
+        for (size_t i = 0; i < values->count; i++) {
+            const char *text = values->at[i];
+            const char *part = text + strcspn(text, "=:");
+            const char *name = name_in(*part ? part : text, names, count);
+            if (!name)
+                continue;
+            const fan_status status = fani_error_set(
+                error, FAN_E_ARGUMENT,
+                "%s is '%.64s', which is one for all rows, and the scan's %.64s is another one in "
+                "each: only the integrand and the bounds may use it",
+                fani_key_info(keys[k])->name, text, name);
+            place_in_job_file(job, keys[k], i, error);
+            return status;
+        }
+    }
+    return FAN_OK;
+}
+
 fan_status fani_integral_from_scan(const fan_job *job, const char *expression, char *const *names,
                                    size_t count, fani_integral_spec *spec, fan_error *error)
 {
     const char *file = fani_job_text(job, FANI_KEY_INTEGRAND);
-    fan_status status = set_defaults(job, file ? "" : expression, spec, error);
+    *spec = (fani_integral_spec){0};
+    fan_status status = check_fixed(job, names, count, error);
+    if (status == FAN_OK)
+        status = set_defaults(job, file ? "" : expression, spec, error);
     if (status == FAN_OK && file)
         status = set_file(spec, file, error);
     for (size_t i = 0; status == FAN_OK && i < count; i++)

@@ -85,6 +85,15 @@ typedef struct fani_ready_integral {
 } fani_ready_integral;
 fan_status fani_integral_ready(const unsigned char *bytes, size_t size, fani_ready_integral *ready,
                                fan_error *error);
+
+/* In two steps, for an integral by a method that is worked on with several values of parameters:
+ * what is parsed and opened once, and the rest, for the values that the bytes have now
+ * (fani_integral_encode_values); the bytes are else those that were parsed. Errors as before; after
+ * one of the second step another one may follow. */
+fan_status fani_integral_parsed(const unsigned char *bytes, size_t size, fani_ready_integral *ready,
+                                fan_error *error);
+fan_status fani_integral_set(const unsigned char *bytes, size_t size, fani_ready_integral *ready,
+                             fan_error *error);
 void fani_integral_ready_clear(fani_ready_integral *ready);
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/isa.h"
 #include "kernel/integrate/integrand.h"
 #include "kernel/integrate/methods_1d.h"
+#include "kernel/integrate/panel.h"
 
 static const fani_method *const methods[] = {&fani_method_auto_1d, &fani_method_gauss_kronrod,
                                              &fani_method_tanh_sinh};
@@ -238,6 +239,33 @@ FAN_TEST(integrate_1d, divergent_integrals_are_not_claimed)
     EXPECT_I64(integrate(&fani_method_auto_1d, "1/x", 0, 1, 1e-8).verdict, FANI_VERDICT_DIVERGENT);
     EXPECT_I64(integrate(&fani_method_auto_1d, "sin(x)", 0, INFINITY, 1e-8).verdict,
                FANI_VERDICT_DIVERGENT);
+}
+
+/* Errors that are infinite, or none at all, are no small ones. */
+FAN_TEST(integrate_1d, what_overflows_is_not_claimed)
+{
+    static const struct {
+        const char *text;
+        double from, to;
+    } cases[] = {{"exp(x)", 0, INFINITY}, {"exp(x^2)", 0, 28}, {"1e308*exp(x)", 0, 2}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        fan_expression *e = parse(cases[i].text);
+        const fani_integrand_source source = {.expression = e, .dimension = 1, .components = 1};
+        const fani_domain d = line(cases[i].from, cases[i].to);
+        fani_integrand f;
+        fan_error error;
+        ASSERT_I64(fani_integrand_make(&source, &f, &error), FAN_OK);
+        for (uint64_t seed = 0; seed < 20; seed++) {
+            const fani_goal goal = {.rel = 1e-8, .evaluations_max = BUDGET, .seed = seed};
+            fani_estimate r = {.value = {NAN}};
+            ASSERT_I64(fani_integrate_rounds(&fani_method_auto_1d, &f, &d, &goal, &r, &error),
+                       FAN_OK);
+            if (r.verdict == FANI_VERDICT_REACHED)
+                shim_fail(__FILE__, __LINE__, "%s, seed %d: claims %g", cases[i].text, (int)seed,
+                          r.value[0]);
+        }
+        fan_expression_free(e);
+    }
 }
 
 FAN_TEST(integrate_1d, values_that_stay_nan_end_it)
@@ -518,4 +546,58 @@ FAN_TEST(integrate_1d, malformed_states_are_refused)
         free(bytes);
     }
     fan_expression_free(e);
+}
+
+/* ---- Probes ---------------------------------------------------------------------------------- */
+
+/* The polynomial through a panel's nodes at u, by Lagrange's formula. */
+static long double lagrange(const double *position, const double *values, double u)
+{
+    long double sum = 0;
+    for (int i = 0; i < FANI_PANEL_NODES; i++) {
+        long double term = values[i];
+        for (int k = 0; k < FANI_PANEL_NODES; k++)
+            if (k != i)
+                term *= ((long double)u - position[k]) / ((long double)position[i] - position[k]);
+        sum += term;
+    }
+    return sum;
+}
+
+/* Where one probe is off by `shift`, that is what every instruction set finds; else next to
+ * nothing, and the same of all of them. */
+FAN_TEST(integrate_1d, a_probe_that_is_off_is_seen_wherever_it_stands)
+{
+    static const uint32_t counts[] = {FANI_PANEL_PROBES,    FANI_PANEL_PROBES_ROOT, 9, 16, 17, 40,
+                                      FANI_PANEL_PROBES_MAX};
+    double position[FANI_POINTS_MAX + 3] = {0};
+    double x[FANI_POINTS_MAX + 3] = {0};
+    double weight[FANI_POINTS_MAX] = {0};
+    double values[FANI_POINTS_MAX] = {0};
+    for (size_t c = 0; c < sizeof counts / sizeof *counts; c++) {
+        const fani_panel panel = {
+            .chart = {.direction = 1, .to = 1}, .hi = 1, .seed = c, .probes = counts[c]};
+        const size_t n = fani_panel_points(&panel, position, x, weight, NULL, NULL);
+        ASSERT_U64(n, FANI_PANEL_NODES + counts[c]);
+        for (size_t i = 0; i < FANI_PANEL_NODES; i++)
+            values[i] = cos(3 * x[i]) + sin(7 * x[i]);
+        for (size_t i = FANI_PANEL_NODES; i < n; i++) {
+            EXPECT_TRUE(position[i] > -1 && position[i] < 1);
+            values[i] = (double)lagrange(position, values, position[i]);
+        }
+        for (size_t off = FANI_PANEL_NODES; off <= n; off++) { /* at last, none is */
+            static const double shift = 1e-6;
+            fani_panel_value first = {0};
+            values[off] += off < n ? shift : 0;
+            for (int isa = FANI_ISA_SCALAR; isa <= (int)fani_isa_machine(); isa++) {
+                fani_panel_value v = {0};
+                fani_panel_judge(&panel, position, values, (fani_isa)isa, &v);
+                first = isa == FANI_ISA_SCALAR ? v : first;
+                EXPECT_TRUE(memcmp(&v, &first, sizeof v) == 0);
+            }
+            /* a smooth integrand's probe that is off is a surprise: the whole spread counts */
+            EXPECT_TRUE(off < n ? first.error >= first.spread : first.error < 1e-14);
+            values[off] -= off < n ? shift : 0;
+        }
+    }
 }

@@ -1,8 +1,10 @@
 /* Parameter scans: rows are the single integrals, whatever the instruction set. */
 #include "shim/shim.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "kernel/integrate/expression.h"
 #include "kernel/integrate/methods_1d.h"
 #include "kernel/integrate/scan.h"
 
@@ -142,8 +144,84 @@ FAN_TEST(integrate_scan, the_same_bits_from_each_instruction_set)
         double lane[FANI_SCAN_POINTS_PANEL];
         for (size_t i = 0; i < FANI_SCAN_POINTS_PANEL; i++)
             lane[i] = values[i][j];
-        const fani_panel_value v = fani_panel_judge(&panel, position, lane);
+        fani_panel_value v;
+        fani_panel_judge(&panel, position, lane, FANI_ISA_SCALAR, &v);
         EXPECT_NEAR(totals[0].value[j], v.value, 1e-14);
         EXPECT_NEAR(totals[0].error[j], v.error, 1e-6 * v.error + 1e-14);
+    }
+}
+
+/* Values of all points and lanes beside those of the expression point by point: the same bits. */
+static void compare_values(const char *text, fani_isa isa)
+{
+    static fani_scan_machine machine;
+    static double columns[2][LANES];
+    static double values[FANI_SCAN_POINTS_PANEL][LANES];
+    static const double parameter[] = {0.75};
+    const fan_expression_names names = {.variables = (const char *[]){"x", "p", "q"},
+                                        .variable_count = 3,
+                                        .parameters = (const char *[]){"a"},
+                                        .parameter_count = 1};
+    double x[FANI_SCAN_POINTS_PANEL];
+    fan_expression *e = NULL;
+    fan_error error;
+    ASSERT_I64(fan_expression_parse(text, strlen(text), &names, &e, &error), FAN_OK);
+    fani_expression_use(e, isa);
+    for (size_t i = 0; i < FANI_SCAN_POINTS_PANEL; i++)
+        x[i] = 0.01 + 0.1 * (double)i;
+    for (size_t j = 0; j < LANES; j++) {
+        columns[0][j] = 0.5 + 0.03 * (double)j;
+        columns[1][j] = 2.0 - 0.07 * (double)j;
+    }
+    fani_scan_begin(&machine, fani_scan_kernels_of(isa), e, parameter,
+                    (const double(*)[LANES])columns);
+    for (int turn = 0; turn < 2; turn++) { /* a second panel finds what the first one left */
+        memset(values, 0, sizeof values);
+        fani_scan_evaluate(&machine, x, values);
+        for (size_t i = 0; i < FANI_SCAN_POINTS_PANEL; i++)
+            for (size_t j = 0; j < LANES; j++) {
+                double one = 0;
+                const double *at[] = {&x[i], &columns[0][j], &columns[1][j]};
+                fan_expression_evaluate(e, at, parameter, 1, &(double *){&one});
+                if (memcmp(&one, &values[i][j], sizeof one) != 0) {
+                    shim_fail(__FILE__, __LINE__, "%s by %s, point %zu, lane %zu: %a, not %a", text,
+                              fani_isa_name(isa), i, j, values[i][j], one);
+                    fan_expression_free(e);
+                    return;
+                }
+            }
+    }
+    fan_expression_free(e);
+}
+
+FAN_TEST(integrate_scan, values_are_those_of_the_expression)
+{
+    static const char *const texts[] = {
+        "exp(-p*x^2)*cos(3*x)",
+        "x",
+        "p",
+        "a",
+        "q - p",
+        "sin(x)/x",
+        "(x - p)*(p - x)/(x/p + p/x)",
+        "x - (p + q)*x + p/(x*q + 2)",
+        "p^x + x^p + p^q + pow(x, 2.5)",
+        "x < p ? x*q : q/x",
+        "max(x, p, q) - min(p, 1) + atan2(x, p) + atan2(q, x)",
+        "a*x + a*p + a*(x*p) + a^2",
+        "sqrt(p) + sqrt(x)*sqrt(p*x) + -(x*p) - -p",
+    };
+    char longer[4096] = "p*x";
+    for (int i = 1; i <= 40; i++) /* too long to be sorted */
+        snprintf(longer + strlen(longer), sizeof longer - strlen(longer), " + sin(%d*p*x)", i);
+    char deeper[4096] = "p*x"; /* many values at once */
+    for (int i = 1; i <= 12; i++)
+        snprintf(deeper + strlen(deeper), sizeof deeper - strlen(deeper), " + (sin(%d*p*x)", i);
+    strcat(deeper, "))))))))))))");
+    for (int isa = FANI_ISA_SCALAR; isa <= (int)fani_isa_machine(); isa++) {
+        for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+            compare_values(texts[i], (fani_isa)isa);
+        compare_values(longer, (fani_isa)isa);
+        compare_values(deeper, (fani_isa)isa);
     }
 }

@@ -25,6 +25,11 @@ typedef struct oned_peer {
 /* Ended by a name that is NULL; GSL's where it is installed. */
 extern const oned_peer oned_peers[];
 
+/* GSL's qags over a finite range and nothing besides; NULL where GSL is not installed. */
+typedef void oned_plain(oned_function *function, void *context, double from, double to, double rel,
+                        oned_answer *answer);
+extern oned_plain *const oned_qags;
+
 /* Solved, reached and lies over the problems of a file. */
 void oned_set(const char *path, const bench_options *options);
 

@@ -142,6 +142,10 @@ typedef struct fani_adaptive {
 fan_status fani_adaptive_work(const fani_integrand *f, const fani_domain *domain,
                               const unsigned char *item, unsigned char *reply);
 
+/* The same for an item of one panel and an integrand of one component. */
+fan_status fani_adaptive_root(const fani_integrand *f, const fani_panel *panel,
+                              fani_item_reply *reply);
+
 /* Whether the integrand times the distance goes up and down as a tail does that swings: the first
  * of the scan's points where it does, else `count`. */
 size_t fani_adaptive_first_swing(const double *mass, size_t count);

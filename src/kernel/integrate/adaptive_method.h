@@ -17,6 +17,11 @@ size_t fani_adaptive_plain(const void *state, fani_panel *panels, size_t most);
 /* Bytes of a reply. */
 size_t fani_adaptive_reply_size(size_t components);
 
+/* The panel that a finite range from < to begins with, of one component; *done: it meets the goal,
+ * and its value is the integral's. */
+fan_status fani_adaptive_first_panel(const fani_integrand *f, double from, double to,
+                                     const fani_goal *goal, fani_item_reply *reply, bool *done);
+
 fan_status fani_adaptive_first(const fani_integrand *f, const fani_domain *domain,
                                const fani_goal *goal, fani_estimate *estimate, unsigned char *reply,
                                size_t *size, bool *done);

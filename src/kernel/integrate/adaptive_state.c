@@ -57,6 +57,21 @@ fan_status fani_domain_line(const fani_domain *domain, const char *method, doubl
     return FAN_OK;
 }
 
+fan_status fani_adaptive_first_panel(const fani_integrand *f, double from, double to,
+                                     const fani_goal *goal, fani_item_reply *reply, bool *done)
+{
+    const fani_panel panel = {.chart = {.base = from, .direction = 1, .from = from, .to = to},
+                              .hi = to - from,
+                              .seed = goal->seed,
+                              .probes = f->cheap ? FANI_PANEL_PROBES_MAX : FANI_PANEL_PROBES_ROOT};
+    const fan_status status = fani_adaptive_root(f, &panel, reply);
+    const fani_panel_value *v = &reply->values[0];
+    *done = status == FAN_OK && reply->bad_count == 0 && v->absolute > 0 &&
+            (v->error <= goal->rel * fabs(v->value) || v->error <= goal->abs ||
+             v->error <= 50 * DBL_EPSILON * v->absolute);
+    return status;
+}
+
 /* The panel that a finite range without break points begins with. */
 fan_status fani_adaptive_first(const fani_integrand *f, const fani_domain *domain,
                                const fani_goal *goal, fani_estimate *estimate, unsigned char *reply,
@@ -71,30 +86,18 @@ fan_status fani_adaptive_first(const fani_integrand *f, const fani_domain *domai
             FAN_OK ||
         isinf(from) || isinf(to) || from == to)
         return FAN_OK;
-    fani_item item;
-    item.kind = FANI_ITEM_PANEL;
-    item.count = 1;
-    item.panels[0] =
-        (fani_panel){.chart = {.base = from, .direction = 1, .from = from, .to = to},
-                     .hi = to - from,
-                     .seed = goal->seed,
-                     .probes = f->cheap ? FANI_PANEL_PROBES_MAX : FANI_PANEL_PROBES_ROOT};
-    const fan_status status = fani_adaptive_work(f, domain, (const unsigned char *)&item, reply);
+    fani_item_reply *r = (fani_item_reply *)reply;
+    const fan_status status = fani_adaptive_first_panel(f, from, to, goal, r, done);
     if (status != FAN_OK)
         return status;
     *size = fani_adaptive_reply_size(1);
-    const fani_item_reply *r = (const fani_item_reply *)reply;
-    const fani_panel_value *v = &r->values[0];
-    const double allowed =
-        fmax(fmax(goal->abs, goal->rel * fabs(v->value)), 50 * DBL_EPSILON * v->absolute);
-    *done = r->bad_count == 0 && v->absolute > 0 && v->error <= allowed;
     if (!*done)
         return FAN_OK;
-    estimate->value[0] = sign * v->value;
-    estimate->error[0] = v->error;
-    estimate->absolute = v->absolute;
+    estimate->value[0] = sign * r->values[0].value;
+    estimate->error[0] = r->values[0].error;
+    estimate->absolute = r->values[0].absolute;
     estimate->evaluations = r->evaluations;
-    estimate->bad = (fani_bad_values){.count = 0};
+    estimate->bad.count = 0;
     estimate->verdict = FANI_VERDICT_REACHED;
     memcpy(estimate->chosen, "gauss-kronrod", sizeof "gauss-kronrod");
     return FAN_OK;

@@ -192,7 +192,8 @@ static void sum_component(fani_adaptive *a, size_t c)
         else if (a->chains[k].oscillates)
             add(&error, a->absolute[c]);
     a->value[c] = value.sum + value.rest;
-    a->error[c] = fmax(error.sum + error.rest, 0);
+    const double sum = error.sum + error.rest; /* a NaN where an error is infinite */
+    a->error[c] = isnan(sum) ? INFINITY : fmax(sum, 0);
 }
 
 fan_status fani_adaptive_sum(fani_adaptive *a)

@@ -8,19 +8,19 @@
 #include "adaptive.h"
 #include "base/philox.h"
 
-enum { POINTS = FANI_POINTS_MAX, FEW = 2 };
+enum { POINTS = FANI_POINTS_MAX, SLACK = 4, FEW = 2 };
 
 /* Points of a call and what comes back. */
 typedef struct sheet {
-    double x[POINTS], below[POINTS], above[POINTS];
-    double weight[POINTS], position[POINTS];
+    double x[POINTS + SLACK], below[POINTS], above[POINTS];
+    double weight[POINTS], position[POINTS + SLACK];
 } sheet;
 
 /* Calls the integrand at count points of the sheet. */
 static fan_status evaluate(const fani_integrand *f, const sheet *s, size_t count, double **values,
                            fani_item_reply *reply)
 {
-    const double *points[FAN_INTEGRAL_DIMENSION_MAX] = {s->x, s->below, s->above};
+    const double *points[] = {s->x, s->below, s->above};
     reply->evaluations += count;
     return f->evaluate(f, points, count, values);
 }
@@ -35,28 +35,58 @@ static void note_bad(fani_item_reply *reply, double value, double point)
 
 /* ---- Panels ---------------------------------------------------------------------------------- */
 
-/* Values times weights; what is not finite becomes 0. Returns how many were not. */
-static uint32_t weigh(const sheet *s, size_t first, size_t count, double *values,
-                      fani_item_reply *reply)
+typedef double pair __attribute__((vector_size(16), aligned(8), may_alias));
+
+/* Whether all are finite, of which there are 4 and more: a product with 0 is a NaN where one is
+ * not. The last ones may be looked at twice. */
+static bool all_finite(const double *values, size_t count)
 {
-    uint32_t bad = 0;
-    double zero = 0; /* a NaN where a value is not finite */
-    for (size_t i = first; i < first + count; i++) {
-        const double weighted = values[i] * s->weight[i];
-        zero += weighted * 0;
-        values[i] = weighted;
+    const double *last = values + count - 4;
+    pair first = {0, 0};
+    pair second = {0, 0};
+    for (; values < last; values += 4) {
+        first += *(const pair *)values * 0.0;
+        second += *(const pair *)(values + 2) * 0.0;
     }
-    for (size_t i = first; zero != 0 && i < first + count; i++) {
+    first += *(const pair *)last * 0.0;
+    second += *(const pair *)(last + 2) * 0.0;
+    first += second;
+    return first[0] + first[1] == 0;
+}
+
+/* What is not finite becomes 0. Returns how many were not. */
+static uint32_t clear_bad(const sheet *s, bool mapped, size_t first, size_t count, double *values,
+                          fani_item_reply *reply)
+{
+    static const double huge = DBL_MAX / 1e10;
+    uint32_t bad = 0;
+    for (size_t i = first; i < first + count; i++) {
         if (isfinite(values[i]))
             continue;
-        const double value = values[i] / s->weight[i];
+        const double value = mapped ? values[i] / s->weight[i] : values[i];
         values[i] = 0;
-        if (s->weight[i] >
-            DBL_MAX / 1e10) /* too small a coordinate: the tail has ended long before */
+        if (mapped && s->weight[i] > huge) /* too small a coordinate: the tail has ended before */
             continue;
         note_bad(reply, value, s->x[i]);
         bad++;
     }
+    return bad;
+}
+
+/* A panel's verdict on one component from its values, times weights. That they are finite is seen
+ * last: when vectors of them are read, what a function stored one by one has to be in the cache. */
+static uint32_t judge_component(const fani_panel *panel, const sheet *s, size_t first, fani_isa isa,
+                                double *values, fani_item_reply *reply, fani_panel_value *v)
+{
+    const bool mapped = panel->chart.scale != 0;
+    const size_t count = FANI_PANEL_NODES + panel->probes;
+    for (size_t i = first; mapped && i < first + count; i++)
+        values[i] *= s->weight[i];
+    fani_panel_judge(panel, s->position + first, values + first, isa, v);
+    if (all_finite(values + first, count))
+        return 0;
+    const uint32_t bad = clear_bad(s, mapped, first, count, values, reply);
+    fani_panel_judge(panel, s->position + first, values + first, isa, v);
     return bad;
 }
 
@@ -65,14 +95,12 @@ static void judge(const fani_item *item, const fani_integrand *f, const sheet *s
 {
     size_t first = 0;
     for (uint32_t k = 0; k < item->count; k++) {
-        const size_t count = FANI_PANEL_NODES + item->panels[k].probes;
         for (size_t c = 0; c < f->components; c++) {
-            const uint32_t bad = weigh(s, first, count, values[c], reply);
+            const uint32_t bad = judge_component(&item->panels[k], s, first, f->isa, values[c],
+                                                 reply, &reply->values[k * f->components + c]);
             reply->bad[k] = bad > reply->bad[k] ? bad : reply->bad[k];
-            reply->values[k * f->components + c] =
-                fani_panel_judge(&item->panels[k], s->position + first, values[c] + first);
         }
-        first += count;
+        first += FANI_PANEL_NODES + item->panels[k].probes;
     }
 }
 
@@ -87,6 +115,20 @@ static fan_status work_panels(const fani_integrand *f, const fani_item *item, sh
     const fan_status status = evaluate(f, s, count, values, reply);
     if (status == FAN_OK)
         judge(item, f, s, values, reply);
+    return status;
+}
+
+fan_status fani_adaptive_root(const fani_integrand *f, const fani_panel *panel,
+                              fani_item_reply *reply)
+{
+    alignas(64) double values[POINTS];
+    sheet s;
+    const size_t count = fani_panel_points(panel, s.position, s.x, s.weight,
+                                           f->wants_distances ? s.below : NULL, s.above);
+    memset(reply, 0, offsetof(fani_item_reply, numbers));
+    const fan_status status = evaluate(f, &s, count, &(double *){values}, reply);
+    if (status == FAN_OK)
+        reply->bad[0] = judge_component(panel, &s, 0, f->isa, values, reply, &reply->values[0]);
     return status;
 }
 

@@ -91,7 +91,7 @@ static fan_status build(const char *text, const fan_expression_names *names, fan
     fan_status status = fani_expression_tree(text, names, tree, error);
     free(tree->table);
     tree->table = NULL;
-    made->kernels = fani_kernels_of(fani_isa_wanted());
+    fani_expression_use(made, fani_isa_wanted());
     if (status == FAN_OK)
         status = keep_names(made, names, error);
     if (status == FAN_OK)
@@ -151,6 +151,7 @@ bool fani_expression_varies(const fan_expression *expression)
 
 void fani_expression_use(fan_expression *expression, fani_isa isa)
 {
+    expression->isa = isa;
     expression->kernels = fani_kernels_of(isa);
 }
 

@@ -160,6 +160,7 @@ typedef struct fani_instruction {
 } fani_instruction;
 
 struct fan_expression {
+    fani_isa isa; /* of the kernels */
     fani_kernel *const *kernels;
     size_t variable_count, parameter_count, output_count;
     char *variable_names; /* one after the other, each with its NUL */

@@ -212,6 +212,7 @@ static fan_status compile(rewriter *w, const fan_expression *e, fan_expression *
         return fani_error_set(error, FAN_E_MEMORY, "out of memory for an expression");
     }
     free(now);
+    copy->isa = e->isa;
     copy->kernels = e->kernels;
     copy->variable_count = VARIABLES;
     copy->parameter_count = e->parameter_count;

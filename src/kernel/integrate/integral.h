@@ -95,7 +95,17 @@ void fani_axis_name(const fan_integral *integral, size_t dimension,
                     char name[static FANI_AXIS_NAME_SIZE]);
 
 /* The integrand of a description. */
-fani_integrand_source fani_integral_source(const fan_integral *integral);
+static inline void fani_integral_source(const fan_integral *integral, fani_integrand_source *source)
+{
+    source->expression = integral->expression;
+    source->parameters = integral->parameters;
+    source->with_ends = NULL;
+    source->batch = integral->batch;
+    source->scalar = integral->scalar;
+    source->context = integral->context;
+    source->dimension = integral->dimension;
+    source->components = integral->components ? integral->components : 1;
+}
 
 /* Checks the ranges and bounds of a description, whatever it is to be integrated by: there are
  * some, numbers that are no NaN, expressions of the variables before them. FAN_E_ARGUMENT. */

@@ -32,6 +32,20 @@ static fan_status of_scalar(const fani_integrand *f, const double *const *points
     return FAN_OK;
 }
 
+/* Of one variable: no copy of the point. */
+static fan_status of_scalar_1(const fani_integrand *f, const double *const *points, size_t count,
+                              double *const *values)
+{
+    const fani_integrand_source *source = f->context;
+    fan_integrand_scalar *const scalar = source->scalar;
+    void *const context = source->context;
+    const double *x = points[0];
+    double *value = values[0];
+    for (const double *end = x + count; x < end; x++)
+        *value++ = scalar(context, x);
+    return FAN_OK;
+}
+
 static fan_status check(const fani_integrand_source *s, size_t components, fan_error *error)
 {
     const fan_expression *e = s->expression;
@@ -62,13 +76,15 @@ fan_status fani_integrand_make(const fani_integrand_source *source, fani_integra
     const fan_status status = check(source, components, error);
     if (status != FAN_OK)
         return status;
-    *f = (fani_integrand){.dimension = source->dimension,
-                          .components = components,
-                          .cheap = source->expression != NULL,
-                          .evaluate = source->expression ? of_expression
-                                      : source->batch    ? of_batch
-                                                         : of_scalar,
-                          .wants_distances = source->with_ends != NULL,
-                          .context = source};
+    f->dimension = source->dimension;
+    f->components = components;
+    f->evaluate = source->expression       ? of_expression
+                  : source->batch          ? of_batch
+                  : source->dimension == 1 ? of_scalar_1
+                                           : of_scalar;
+    f->wants_distances = source->with_ends != NULL;
+    f->cheap = source->expression != NULL;
+    f->isa = source->expression ? source->expression->isa : FANI_ISA_SCALAR;
+    f->context = source;
     return FAN_OK;
 }

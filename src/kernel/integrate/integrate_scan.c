@@ -71,7 +71,11 @@ static void put_row(table *t, size_t i, const fani_scan_row *row)
                                .not_finite = row->bad_count,
                                .first_value = row->bad_count ? row->bad_value : 0,
                                .first_point = row->bad_count ? row->bad_point : 0};
-    memcpy(t->rows + i * t->row_size, &made, t->row_size < sizeof made ? t->row_size : sizeof made);
+    unsigned char *at = t->rows + i * t->row_size;
+    if (t->row_size >= sizeof made)
+        memcpy(at, &made, sizeof made);
+    else
+        memcpy(at, &made, t->row_size);
     if (made.verdict != FAN_VERDICT_REACHED && t->not_reached++ == 0) {
         t->first = i;
         t->verdict = made.verdict;

@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/isa.h"
 #include "fanfold/integrate.h"
 
 enum {
@@ -43,7 +44,8 @@ struct fani_integrand {
     fan_status (*evaluate)(const fani_integrand *f, const double *const *points, size_t count,
                            double *const *values);
     bool wants_distances;
-    bool cheap; /* 200 points more or less in a call are of no account: looks may be close */
+    bool cheap;   /* 200 points more or less in a call are of no account: looks may be close */
+    fani_isa isa; /* for what is done with its values; no bit depends on it */
     const void *context;
 };
 
@@ -117,6 +119,13 @@ struct fani_method {
 fan_status fani_rounds_run(const fani_method *method, const fani_integrand *f,
                            const fani_domain *domain, const fani_goal *goal, void **state,
                            fan_error *error);
+
+/* The same from the reply of `first` on, of which there are `first_size` bytes (0: there is none)
+ * and which has not met the goal; *estimate = the result. */
+fan_status fani_integrate_after(const fani_method *method, const fani_integrand *f,
+                                const fani_domain *domain, const fani_goal *goal,
+                                unsigned char *first, size_t first_size, fani_estimate *estimate,
+                                fan_error *error);
 
 /* Integrates on the calling thread: rounds until the verdict is there. */
 fan_status fani_integrate_rounds(const fani_method *method, const fani_integrand *f,

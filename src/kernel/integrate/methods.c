@@ -48,13 +48,19 @@ const char *fani_verdict_name(fani_verdict verdict)
     return names[verdict];
 }
 
+const char *fani_chosen_why(const char *chosen)
+{
+    const char *blank = strchr(chosen, ' ');
+    return blank && blank > chosen && (blank[-1] == ',' || blank[-1] == ':') ? blank + 1 : NULL;
+}
+
 const char *fani_chosen_split(char *chosen)
 {
-    char *end = chosen + strcspn(chosen, ",:");
-    if (!end[0] || end[1] != ' ')
+    const char *why = fani_chosen_why(chosen);
+    if (!why)
         return NULL;
-    *end = '\0';
-    return end + 2;
+    chosen[why - chosen - 2] = '\0';
+    return why;
 }
 
 /* ---- Goals ----------------------------------------------------------------------------------- */
@@ -83,10 +89,10 @@ fan_status fani_goal_read(const fan_goal *wanted, size_t dimension, fani_goal *g
         status = check_tolerance("abs", wanted->abs, error);
     if (status != FAN_OK)
         return status;
-    *goal = (fani_goal){.abs = wanted->abs,
-                        .rel = wanted->rel == 0 && wanted->abs == 0 ? -1 : wanted->rel,
-                        .evaluations_max = wanted->evaluations_max,
-                        .seed = wanted->seed};
+    goal->abs = wanted->abs;
+    goal->rel = wanted->rel == 0 && wanted->abs == 0 ? -1 : wanted->rel;
+    goal->evaluations_max = wanted->evaluations_max;
+    goal->seed = wanted->seed;
     fani_goal_complete(goal, dimension);
     return FAN_OK;
 }
@@ -111,7 +117,11 @@ static fani_bound bound_of(const fan_integral *integral, double value,
 fan_status fani_integral_domain(const fan_integral *integral, fani_domain *domain, fan_error *error)
 {
     char name[FANI_AXIS_NAME_SIZE];
-    *domain = (fani_domain){.dimension = integral->dimension};
+    domain->dimension = integral->dimension; /* of the arrays no more is set than is used */
+    domain->break_count = 0;
+    domain->breaks = NULL;
+    domain->weight = FANI_WEIGHT_NONE;
+    domain->frequency = 0;
     for (size_t d = 0; d < integral->dimension; d++) {
         const fan_range *range = &integral->ranges[d];
         const fan_bounds bounds = integral->bounds ? integral->bounds[d] : (fan_bounds){NULL, NULL};
@@ -153,7 +163,7 @@ fan_status fani_integral_near_ends(const fan_integral *integral, const fani_doma
 {
     fan_status status = FAN_OK;
     *with_ends = NULL;
-    *source = fani_integral_source(integral);
+    fani_integral_source(integral, source);
     if (integral->expression && integral->dimension == 1)
         status =
             fani_expression_with_ends(integral->expression, integral->parameters,

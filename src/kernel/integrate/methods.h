@@ -17,6 +17,9 @@ const char *fani_verdict_name(fani_verdict verdict);
  * method's name, in place. Returns why, or NULL where that is not told. */
 const char *fani_chosen_split(char *chosen);
 
+/* The same without a cut: what follows "METHOD, " or "METHOD: ", or NULL. */
+const char *fani_chosen_why(const char *chosen);
+
 /* Sets what is not given of a goal: a `rel` below 0, no evaluations. */
 void fani_goal_complete(fani_goal *goal, size_t dimension);
 

@@ -46,17 +46,6 @@ void fani_axis_name(const fan_integral *integral, size_t dimension,
         snprintf(name, FANI_AXIS_NAME_SIZE, "x[%zu]", dimension);
 }
 
-fani_integrand_source fani_integral_source(const fan_integral *integral)
-{
-    return (fani_integrand_source){.expression = integral->expression,
-                                   .parameters = integral->parameters,
-                                   .batch = integral->batch,
-                                   .scalar = integral->scalar,
-                                   .context = integral->context,
-                                   .dimension = integral->dimension,
-                                   .components = integral->components ? integral->components : 1};
-}
-
 static bool depends(const fan_integral *integral, size_t d)
 {
     return integral->bounds && (integral->bounds[d].from || integral->bounds[d].to);
@@ -66,7 +55,8 @@ static bool depends(const fan_integral *integral, size_t d)
 
 static fan_status check_integrand(const fan_integral *integral, fan_error *error)
 {
-    const fani_integrand_source source = fani_integral_source(integral);
+    fani_integrand_source source;
+    fani_integral_source(integral, &source);
     fani_integrand unused;
     return fani_integrand_make(&source, &unused, error);
 }
@@ -272,7 +262,7 @@ static fan_status make_grid(fan_integral_plan *plan, fan_error *error)
         status = add_axis(plan, d, error);
     keep_bounds(plan);
     plan->integral.parameters = plan->parameters;
-    plan->source = fani_integral_source(&plan->integral);
+    fani_integral_source(&plan->integral, &plan->source);
     return status == FAN_OK ? fani_integrand_make(&plan->source, &plan->integrand, error) : status;
 }
 

@@ -80,25 +80,34 @@ fan_status fani_rounds_run(const fani_method *method, const fani_integrand *f,
     return status;
 }
 
-fan_status fani_integrate_rounds(const fani_method *method, const fani_integrand *f,
-                                 const fani_domain *domain, const fani_goal *goal,
-                                 fani_estimate *estimate, fan_error *error)
+fan_status fani_integrate_after(const fani_method *method, const fani_integrand *f,
+                                const fani_domain *domain, const fani_goal *goal,
+                                unsigned char *first, size_t first_size, fani_estimate *estimate,
+                                fan_error *error)
 {
-    alignas(16) unsigned char first[FANI_FIRST_REPLY];
-    driver d = {.method = method, .f = f, .domain = domain, .first = first};
-    bool done = false;
-    fan_status status = FAN_OK;
-    if (method->first)
-        status = method->first(f, domain, goal, estimate, d.first, &d.first_size, &done);
-    if (status != FAN_OK)
-        return fani_error_set(error, status, "%s: the integrand failed (%s)", method->name,
-                              fan_status_name(status));
-    if (done)
-        return FAN_OK;
-    status = run(&d, goal, error);
+    driver d = {
+        .method = method, .f = f, .domain = domain, .first = first, .first_size = first_size};
+    const fan_status status = run(&d, goal, error);
     if (status != FAN_OK)
         return status;
     method->result(d.state, estimate);
     method->close(d.state);
     return FAN_OK;
+}
+
+fan_status fani_integrate_rounds(const fani_method *method, const fani_integrand *f,
+                                 const fani_domain *domain, const fani_goal *goal,
+                                 fani_estimate *estimate, fan_error *error)
+{
+    alignas(16) unsigned char first[FANI_FIRST_REPLY];
+    size_t size = 0;
+    bool done = false;
+    fan_status status = FAN_OK;
+    if (method->first)
+        status = method->first(f, domain, goal, estimate, first, &size, &done);
+    if (status != FAN_OK)
+        return fani_error_set(error, status, "%s: the integrand failed (%s)", method->name,
+                              fan_status_name(status));
+    return done ? FAN_OK
+                : fani_integrate_after(method, f, domain, goal, first, size, estimate, error);
 }

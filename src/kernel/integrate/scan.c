@@ -57,8 +57,12 @@ static void set_single(single *s, const fani_scan *scan, const double *const *co
 
 static fani_integrand integrand_of(const single *s)
 {
-    return (fani_integrand){
-        .dimension = 1, .components = 1, .cheap = true, .evaluate = evaluate_single, .context = s};
+    return (fani_integrand){.dimension = 1,
+                            .components = 1,
+                            .cheap = true,
+                            .isa = s->scan->expression->isa,
+                            .evaluate = evaluate_single,
+                            .context = s};
 }
 
 /* An integral that the block's intervals are not fine enough for. */
@@ -108,23 +112,23 @@ static fan_status find_panels(const fani_scan *scan, const double *const *column
 
 /* ---- All lanes ------------------------------------------------------------------------------- */
 
-/* A block's parameters, as often as a call has points, and its sums. */
+/* A block's parameters and sums. */
 typedef struct block {
     const fani_scan *scan;
     const fani_scan_kernels *kernels;
     size_t count;
-    double columns[FANI_SCAN_COLUMNS][FANI_POINTS_MAX];
+    _Alignas(64) double columns[FANI_SCAN_COLUMNS][LANES];
     double values[POINTS][LANES];
     fani_scan_total total;
+    fani_scan_machine machine;
 } block;
 
 /* Fewer integrals than lanes: the last one fills them. */
 static void set_columns(block *b, const double *const *columns)
 {
     for (size_t k = 0; k < b->scan->columns; k++)
-        for (size_t i = 0; i < FANI_POINTS_MAX; i += LANES)
-            for (size_t j = 0; j < LANES; j++)
-                b->columns[k][i + j] = columns[k][j < b->count ? j : b->count - 1];
+        for (size_t j = 0; j < LANES; j++)
+            b->columns[k][j] = columns[k][j < b->count ? j : b->count - 1];
 }
 
 static void add_panel(block *b, const fani_panel *panel)
@@ -134,8 +138,7 @@ static void add_panel(block *b, const fani_panel *panel)
     double weight[POINTS];
     fani_panel_weights weights;
     fani_panel_points(panel, position, x, weight, NULL, NULL);
-    fani_scan_evaluate(b->kernels, b->scan->expression, b->scan->parameters, x,
-                       (const double(*)[FANI_POINTS_MAX])b->columns, b->values);
+    fani_scan_evaluate(&b->machine, x, b->values);
     for (size_t i = 0; panel->chart.scale != 0 && i < POINTS; i++)
         for (size_t j = 0; j < LANES; j++)
             b->values[i][j] *= weight[i];
@@ -199,10 +202,12 @@ fan_status fani_scan_block(const fani_scan *scan, const double *const *columns, 
     if (status != FAN_OK)
         return status;
     b.scan = scan;
-    b.kernels = fani_scan_kernels_of(fani_isa_wanted());
+    b.kernels = fani_scan_kernels_of(scan->expression->isa);
     b.count = count;
     memset(&b.total, 0, sizeof b.total);
     set_columns(&b, columns);
+    fani_scan_begin(&b.machine, b.kernels, scan->expression, scan->parameters,
+                    (const double(*)[LANES])b.columns);
     for (size_t i = 0; i < panel_count; i++)
         add_panel(&b, &panels[i]);
     return finish_rows(&b, columns, panel_count, sign, rows, error);
