@@ -118,7 +118,7 @@ static fan_status reserve(cubature *s, size_t count)
 {
     if (count <= s->capacity)
         return FAN_OK;
-    const size_t capacity = 2 * count;
+    const size_t capacity = 2 * count + 256;
     region_head *heads = realloc(s->heads, capacity * sizeof *heads);
     if (!heads)
         return FAN_E_MEMORY;
@@ -274,7 +274,7 @@ static void choose(cubature *s)
     s->chosen_count = 0;
     while (s->chosen_count < most && s->t.heap_count > 0) {
         const uint32_t region = s->heap[0];
-        if (s->chosen_count > 0 && (s->heads[region].key < worst / 8 || rest_is_small(s, left)))
+        if (s->chosen_count > 0 && (s->heads[region].key < worst / 4 || rest_is_small(s, left)))
             break;
         s->chosen[s->chosen_count++] = heap_pop(s);
         for (size_t c = 0; c < s->components; c++)
@@ -282,25 +282,29 @@ static void choose(cubature *s)
     }
 }
 
-typedef struct sized_region {
-    double volume;
-    uint32_t region;
-} sized_region;
+/* All halvings are by two, so that their number tells a region's volume. */
+enum { GENERATIONS = 64 * FANI_SYMMETRIC_DIMENSION_MAX, OUT_OF_HEAP = GENERATIONS };
 
-static int larger_first(const void *a, const void *b)
+static uint16_t generation(const cubature *s, size_t region)
 {
-    const sized_region *x = a, *y = b;
-    if (x->volume != y->volume)
-        return x->volume > y->volume ? -1 : 1;
-    return x->region < y->region ? -1 : x->region > y->region;
+    const double *half = numbers_of(s, region) + s->d;
+    double volume = 1;
+    for (size_t k = 0; k < s->d; k++)
+        volume *= 2 * half[k];
+    const int halvings = -ilogb(volume);
+    return (uint16_t)(halvings >= 0 && halvings < GENERATIONS ? halvings : GENERATIONS - 1);
 }
 
-/* Makes a heap of these regions. */
-static void heap_make(cubature *s, const sized_region *regions, size_t count)
+/* The generation of each region in the heap, and how many regions there are of each. */
+static void count_generations(const cubature *s, uint16_t *generations, size_t *counts)
 {
-    s->t.heap_count = 0;
-    for (size_t i = 0; i < count; i++)
-        heap_push(s, regions[i].region);
+    for (size_t i = 0; i < s->t.region_count; i++)
+        generations[i] = OUT_OF_HEAP;
+    for (size_t i = 0; i < s->t.heap_count; i++) {
+        const uint16_t g = generation(s, s->heap[i]);
+        generations[s->heap[i]] = g;
+        counts[g]++;
+    }
 }
 
 static size_t widest_axis(const cubature *s, size_t region)
@@ -314,28 +318,42 @@ static size_t widest_axis(const cubature *s, size_t region)
     return widest;
 }
 
-/* The largest regions; they are halved across their widest axes. */
+/* As many regions as make up what doubt may cost. */
+static size_t wanted_in_doubt(const cubature *s)
+{
+    const uint64_t spent = s->t.doubted * DOUBT;
+    const uint64_t missing = s->t.evaluations > spent ? s->t.evaluations - spent : 0;
+    const uint64_t wanted = missing / ((DOUBT - 1) * 2 * s->points) + FIRST_REGIONS;
+    const uint64_t most = wanted < ROUND_REGIONS ? wanted : ROUND_REGIONS;
+    return (size_t)(most < s->t.heap_count ? most : s->t.heap_count);
+}
+
+/* The largest regions, of equals those with the lowest numbers; they are halved across their widest
+ * axes. */
 static fan_status choose_in_doubt(cubature *s)
 {
-    const size_t count = (size_t)s->t.heap_count;
-    sized_region *all = malloc(count * sizeof *all);
-    if (!all)
+    const size_t wanted = wanted_in_doubt(s);
+    size_t counts[GENERATIONS] = {0}, last = 0, before_last = 0;
+    uint16_t *generations = malloc(s->t.region_count * sizeof *generations);
+    if (!generations)
         return FAN_E_MEMORY;
-    for (size_t i = 0; i < count; i++) {
-        all[i] = (sized_region){1, s->heap[i]};
-        for (size_t k = 0; k < s->d; k++)
-            all[i].volume *= numbers_of(s, s->heap[i])[s->d + k];
+    count_generations(s, generations, counts);
+    while (before_last + counts[last] < wanted)
+        before_last += counts[last++];
+    size_t of_last = wanted - before_last;
+    s->chosen_count = s->t.heap_count = 0;
+    for (uint32_t region = 0; region < s->t.region_count; region++) {
+        const bool chosen =
+            generations[region] < last || (generations[region] == last && of_last > 0);
+        of_last -= chosen && generations[region] == last;
+        if (chosen) {
+            s->chosen[s->chosen_count++] = region;
+            s->heads[region].axis = widest_axis(s, region);
+        } else if (generations[region] != OUT_OF_HEAP) {
+            heap_push(s, region);
+        }
     }
-    qsort(all, count, sizeof *all, larger_first);
-    const size_t wanted = s->t.evaluations / DOUBT / (2 * s->points) + FIRST_REGIONS;
-    const size_t most = wanted < ROUND_REGIONS ? wanted : ROUND_REGIONS;
-    s->chosen_count = most < count ? most : count;
-    for (size_t i = 0; i < s->chosen_count; i++) {
-        s->chosen[i] = all[i].region;
-        s->heads[all[i].region].axis = widest_axis(s, all[i].region);
-    }
-    heap_make(s, all + s->chosen_count, count - s->chosen_count);
-    free(all);
+    free(generations);
     return FAN_OK;
 }
 
@@ -370,7 +388,7 @@ static fan_status make_items(cubature *s, size_t boxes, fani_round *round)
             return FAN_E_MEMORY;
         s->items_capacity = 2 * count;
     }
-    memset(s->items, 0, count * size);
+    memset(item_at(s, count - 1), 0, size); /* which may have fewer regions */
     for (size_t i = 0; i < count; i++) {
         const size_t left = boxes - i * FANI_CUBATURE_REGIONS;
         const fani_cubature_item head = {
