@@ -21,6 +21,12 @@ enum {
 static const double caution = 16, least_trust = 0.05, most_trust = 4;
 static const double narrowest = 0x1p-40; /* no narrower half width: points would coincide */
 
+/* Of a NaN and a number the number, if that is b. fmax is a call. */
+static inline double larger(double a, double b)
+{
+    return a > b ? a : b;
+}
+
 /* A sum that is exact to about twice the precision, so that it may be changed for ever. */
 typedef struct precise {
     double high, low;
@@ -252,10 +258,10 @@ static void remember(cubature *s, size_t region)
 }
 
 /* Whether the errors that are left would do, were those of the chosen regions gone. */
-static bool rest_is_small(const cubature *s, const double *left)
+static bool rest_is_small(const cubature *s, const double *left, const double *enough)
 {
     for (size_t c = 0; c < s->components; c++) {
-        if (left[c] > allowed(s, c) / 2)
+        if (left[c] > enough[c])
             return false;
     }
     return true;
@@ -265,16 +271,19 @@ static bool rest_is_small(const cubature *s, const double *left)
  * never need to be halved. */
 static void choose(cubature *s)
 {
-    double left[FANI_COMPONENTS_MAX] = {0};
-    for (size_t c = 0; c < s->components; c++)
+    double left[FANI_COMPONENTS_MAX], enough[FANI_COMPONENTS_MAX];
+    for (size_t c = 0; c < s->components; c++) {
         left[c] = precise_value(&s->error[c]);
+        enough[c] = allowed(s, c) / 2;
+    }
     const uint64_t affordable = (s->goal.evaluations_max - s->t.evaluations) / (2 * s->points);
     const size_t most = affordable < ROUND_REGIONS ? (size_t)affordable : ROUND_REGIONS;
     const double worst = s->heads[s->heap[0]].key;
     s->chosen_count = 0;
     while (s->chosen_count < most && s->t.heap_count > 0) {
         const uint32_t region = s->heap[0];
-        if (s->chosen_count > 0 && (s->heads[region].key < worst / 4 || rest_is_small(s, left)))
+        if (s->chosen_count > 0 &&
+            (s->heads[region].key < worst / 4 || rest_is_small(s, left, enough)))
             break;
         s->chosen[s->chosen_count++] = heap_pop(s);
         for (size_t c = 0; c < s->components; c++)
@@ -474,7 +483,7 @@ static void settle(cubature *s, uint32_t region)
     const double *numbers = numbers_of(s, region);
     double key = 0;
     for (size_t c = 0; c < s->components; c++)
-        key = fmax(key, numbers[2 * s->d + s->components + c]);
+        key = larger(numbers[2 * s->d + s->components + c], key);
     s->heads[region].key = key;
     remember(s, region);
     if (numbers[s->d + s->heads[region].axis] > narrowest)
@@ -493,9 +502,10 @@ static void compare(cubature *s, size_t lower, size_t upper, const double *whole
         const double difference = fabs(whole[c] - a[c] - b[c]);
         const double claimed = whole[s->components + c] / before;
         if (difference > 0)
-            worst = fmax(worst, claimed > 0 ? difference / claimed : 1);
+            worst = larger(claimed > 0 ? difference / claimed : 1, worst);
     }
-    const double trust = fmin(fmax(fmax(caution * worst, before / 4), least_trust), most_trust);
+    const double least = larger(before / 4, least_trust), wanted = larger(caution * worst, least);
+    const double trust = wanted < most_trust ? wanted : most_trust;
     s->heads[lower].trust = s->heads[upper].trust = trust;
     for (size_t c = 0; c < s->components; c++) {
         a[s->components + c] *= trust;

@@ -1,6 +1,6 @@
 /* All points of a rule in a group of regions, in blocks of FANI_POINTS_MAX; included once for each
- * instruction set with NAME of the function and WIDTH, the lanes of its vectors. Everything is made without fused operations, so every
- * instruction set has the same bits. */
+ * instruction set with NAME of the function and WIDTH, the lanes of its vectors. Everything is made
+ * without fused operations, so every instruction set has the same bits. */
 #include <math.h>
 #include <stdalign.h>
 #include <string.h>
@@ -10,10 +10,13 @@
 
 enum { SLACK = LANES }; /* all lanes are stored, even where the group has fewer regions */
 
-/* The block's points and values; aligned, so that no vector of a full group crosses a cache line. */
+/* Points and values, and sums while they last; aligned, so that no vector of a full group crosses a
+ * cache line. */
 typedef struct block {
     alignas(64) double points[FANI_SYMMETRIC_DIMENSION_MAX][FANI_POINTS_MAX + SLACK];
     alignas(64) double values[FANI_COMPONENTS_MAX][FANI_POINTS_MAX + SLACK];
+    alignas(64) double at[FANI_SYMMETRIC_DIMENSION_MAX][LANES]; /* the next point in each region */
+    alignas(64) double absolute[FANI_COMPONENTS_MAX][LANES];    /* the mean of |f| so far */
     double weights[FANI_POINTS_MAX];
     uint8_t slots[FANI_POINTS_MAX];
 } block;
@@ -25,8 +28,6 @@ typedef struct walk {
     size_t count, room; /* points of the rule in the block, and how many fit in */
     size_t slot;        /* of the next point */
     double weight;      /* its absolute weight */
-    alignas(64) double at[FANI_SYMMETRIC_DIMENSION_MAX][LANES]; /* the next point in each region */
-    double absolute[FANI_COMPONENTS_MAX][LANES];
     fan_status status;
 } walk;
 
@@ -35,7 +36,7 @@ static void add_values(walk *w, size_t c)
     for (size_t l = 0; l < LANES; l += WIDTH) {
         double *sums = w->group->sums + c * FANI_CUBATURE_SLOTS * LANES + l;
         const double *values = w->block->values[c] + l;
-        lanes absolute = LANES_OF(w->absolute[c] + l);
+        lanes absolute = LANES_OF(w->block->absolute[c] + l);
         for (size_t i = 0; i < w->count;) {
             const size_t slot = w->block->slots[i];
             lanes sum = LANES_AT(sums + slot * LANES);
@@ -46,7 +47,7 @@ static void add_values(walk *w, size_t c)
             }
             LANES_OF(sums + slot * LANES) = sum;
         }
-        LANES_OF(w->absolute[c] + l) = absolute;
+        LANES_OF(w->block->absolute[c] + l) = absolute;
     }
 }
 
@@ -76,7 +77,7 @@ static inline void emit(walk *w)
     const size_t at = w->count * w->n;
     for (size_t k = 0; k < w->d; k++) {
         for (size_t l = 0; l < LANES; l += WIDTH)
-            LANES_OF(w->block->points[k] + at + l) = LANES_AT(w->at[k] + l);
+            LANES_OF(w->block->points[k] + at + l) = LANES_AT(w->block->at[k] + l);
     }
     w->block->slots[w->count] = (uint8_t)w->slot;
     w->block->weights[w->count] = w->weight;
@@ -88,14 +89,14 @@ static inline void move(walk *w, size_t place, double offset)
 {
     const double *centre = w->group->centre + place * LANES, *half = w->group->half + place * LANES;
     for (size_t l = 0; l < LANES; l += WIDTH)
-        LANES_OF(w->at[place] + l) = LANES_AT(centre + l) + offset * LANES_AT(half + l);
+        LANES_OF(w->block->at[place] + l) = LANES_AT(centre + l) + offset * LANES_AT(half + l);
 }
 
 static inline void back(walk *w, size_t place)
 {
     const double *centre = w->group->centre + place * LANES;
     for (size_t l = 0; l < LANES; l += WIDTH)
-        LANES_OF(w->at[place] + l) = LANES_AT(centre + l);
+        LANES_OF(w->block->at[place] + l) = LANES_AT(centre + l);
 }
 
 /* The point with a in `place` and both signs; it is in the middle again afterwards. */
@@ -189,12 +190,17 @@ fan_status NAME(const fani_cubature_group *group)
     w.room = FANI_POINTS_MAX / w.n;
     for (size_t k = 0; k < w.d; k++)
         back(&w, k);
-    memset(group->sums, 0,
-           group->f->components * FANI_CUBATURE_SLOTS * LANES * sizeof *group->sums);
-    for (size_t j = 0; j < fani_symmetric_shapes[group->rule->shape].count; j++)
+    const size_t orbits = fani_symmetric_shapes[group->rule->shape].count;
+    const size_t slots = fani_cubature_slot(orbits, w.d);
+    for (size_t c = 0; c < group->f->components; c++) {
+        memset(group->sums + c * FANI_CUBATURE_SLOTS * LANES, 0,
+               slots * LANES * sizeof *group->sums);
+        memset(blocks.absolute[c], 0, sizeof blocks.absolute[c]);
+    }
+    for (size_t j = 0; j < orbits; j++)
         orbit(&w, j);
     flush(&w);
     for (size_t l = 0; w.status == FAN_OK && l < w.n; l += WIDTH)
-        tell(group, l, (const double(*)[LANES])w.absolute);
+        tell(group, l, (const double(*)[LANES])blocks.absolute);
     return w.status;
 }

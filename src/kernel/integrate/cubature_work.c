@@ -62,7 +62,8 @@ fan_status fani_cubature_work(const fani_integrand *f, const fani_domain *domain
         status = work(&group);
     }
     /* The regions that are not there: replies are compared and kept as bytes. */
-    memset(reply + sizeof bad + head->count * told, 0, (FANI_CUBATURE_REGIONS - head->count) * told);
+    memset(reply + sizeof bad + head->count * told, 0,
+           (FANI_CUBATURE_REGIONS - head->count) * told);
     memcpy(reply, &bad, sizeof bad);
     return status;
 }

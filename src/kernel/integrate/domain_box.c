@@ -29,7 +29,8 @@ static void stretch(double from, double to, const double *u, int count, double *
     }
 }
 
-/* v * 0 is 0 for a finite v, else a NaN, which the sum keeps. Four sums don't wait for each other. */
+/* v * 0 is 0 for a finite v, else a NaN, which the sum keeps. Four sums don't wait for each other.
+ */
 static bool scale(double *values, int count, double slope)
 {
     fani_pair probes[4] = {{0, 0}, {0, 0}, {0, 0}, {0, 0}};
