@@ -17,8 +17,9 @@ enum {
     FIRST_REGIONS = 8,    /* no claim before there are as many: one rule alone sees too little */
     DOUBT = 8,            /* one in so many evaluations is spent on doubt */
 };
-/* How far differences are believed, see compare(). */
-static const double caution = 16, least_trust = 0.05, most_trust = 4;
+/* How far differences are believed, see compare(). Errors of high degrees fall so fast that more
+ * caution costs little. */
+static const double caution = 16, more_caution = 32, least_trust = 0.05, most_trust = 4;
 static const double narrowest = 0x1p-40; /* no narrower half width: points would coincide */
 
 /* Of a NaN and a number the number, if that is b. fmax is a call. */
@@ -155,17 +156,24 @@ static void close_state(void *state)
 
 static fan_status check(uint32_t shape, const fani_domain *domain, fan_error *error)
 {
-    if (shape > 0 && domain->dimension == 2)
-        return fani_error_set(error, FAN_E_ARGUMENT,
-                              "cubature9 needs 3 dimensions or more; cubature takes 2");
-    if (domain->dimension < 2)
+    const fani_symmetric_shape *at = &fani_symmetric_shapes[shape];
+    const size_t d = domain->dimension;
+    if (d < 2)
         return fani_error_set(error, FAN_E_ARGUMENT,
                               "cubature needs 2 dimensions or more; gauss-kronrod takes one");
-    if (domain->dimension > FANI_SYMMETRIC_DIMENSION_MAX)
+    if (d > FANI_SYMMETRIC_DIMENSION_MAX)
         return fani_error_set(error, FAN_E_ARGUMENT,
                               "cubature takes up to %d dimensions, not %zu; lattice and vegas take "
                               "more",
-                              FANI_SYMMETRIC_DIMENSION_MAX, domain->dimension);
+                              FANI_SYMMETRIC_DIMENSION_MAX, d);
+    if (d < at->least)
+        return fani_error_set(error, FAN_E_ARGUMENT,
+                              "cubature%u needs %zu dimensions%s; cubature takes %zu", at->degree,
+                              at->least, at->least < at->most ? " or more" : "", d);
+    if (d > at->most)
+        return fani_error_set(error, FAN_E_ARGUMENT,
+                              "cubature%u needs %zu dimensions; cubature and cubature9 take %zu",
+                              at->degree, at->most, d);
     return FAN_OK;
 }
 
@@ -400,9 +408,9 @@ static fan_status make_items(cubature *s, size_t boxes, fani_round *round)
     memset(item_at(s, count - 1), 0, size); /* which may have fewer regions */
     for (size_t i = 0; i < count; i++) {
         const size_t left = boxes - i * FANI_CUBATURE_REGIONS;
-        const fani_cubature_item head = {
-            left < FANI_CUBATURE_REGIONS ? left : FANI_CUBATURE_REGIONS, s->rule};
-        memcpy(item_at(s, i), &head, sizeof head);
+        fani_cubature_item *head = (fani_cubature_item *)(void *)item_at(s, i);
+        head->count = left < FANI_CUBATURE_REGIONS ? left : FANI_CUBATURE_REGIONS;
+        head->rule = s->rule;
     }
     *round = (fani_round){count, size, fani_cubature_reply_size(s->components), s->items};
     return FAN_OK;
@@ -504,7 +512,8 @@ static void compare(cubature *s, size_t lower, size_t upper, const double *whole
         if (difference > 0)
             worst = larger(claimed > 0 ? difference / claimed : 1, worst);
     }
-    const double least = larger(before / 4, least_trust), wanted = larger(caution * worst, least);
+    const double care = fani_symmetric_shapes[s->rule.shape].degree > 9 ? more_caution : caution;
+    const double least = larger(before / 4, least_trust), wanted = larger(care * worst, least);
     const double trust = wanted < most_trust ? wanted : most_trust;
     s->heads[lower].trust = s->heads[upper].trust = trust;
     for (size_t c = 0; c < s->components; c++) {
@@ -641,5 +650,7 @@ static fan_status load_state(uint32_t shape, const fani_integrand *f, const fani
                                           .load = load_##id,                                       \
                                           .close = close_state};
 
-CUBATURE(cubature, "cubature", 0)
-CUBATURE(cubature9, "cubature9", 1)
+CUBATURE(cubature, "cubature", FANI_SYMMETRIC_7)
+CUBATURE(cubature9, "cubature9", FANI_SYMMETRIC_9)
+CUBATURE(cubature11, "cubature11", FANI_SYMMETRIC_11)
+CUBATURE(cubature13, "cubature13", FANI_SYMMETRIC_13)

@@ -142,6 +142,24 @@ static void triples(walk *w, double a)
     }
 }
 
+/* (a, a, b), with b in each of the places. */
+static void doubles(walk *w, double a, double b)
+{
+    for (size_t i = 0; i < w->d; i++) {
+        for (size_t j = i + 1; j < w->d; j++) {
+            for (size_t k = 0; k < w->d; k++) {
+                for (unsigned signs = 0; signs < 4 && k != i && k != j; signs++) {
+                    move(w, i, signs & 1 ? -a : a);
+                    move(w, j, signs & 2 ? -a : a);
+                    both_signs(w, k, b);
+                }
+            }
+            back(w, j);
+        }
+        back(w, i);
+    }
+}
+
 static void corners(walk *w, double a)
 {
     for (size_t k = 0; k < w->d; k++)
@@ -176,6 +194,9 @@ static void orbit(walk *w, size_t j)
         break;
     case FANI_ORBIT_TRIPLE:
         triples(w, at->a);
+        break;
+    case FANI_ORBIT_DOUBLE:
+        doubles(w, at->a, at->b);
         break;
     case FANI_ORBIT_CORNERS:
         corners(w, at->a);
