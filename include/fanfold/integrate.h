@@ -210,7 +210,8 @@ typedef struct fan_goal {
     uint64_t evaluations_max;
     uint64_t seed; /* of the random points: one seed, one result */
     /* NULL: "auto", which chooses. Of one variable "gauss-kronrod" and "tanh-sinh"; of several
-     * "cubature", "cubature9", "vegas", "lattice", "product" and "nested". */
+     * "cubature", "cubature9", "cubature11" (of three), "cubature13" (of two), "vegas",
+     * "lattice", "product" and "nested". */
     const char *method;
     const double *breaks; /* one variable: points inside the range where the integrand is not */
     size_t break_count;   /* smooth, in ascending order; 0..FAN_INTEGRAL_BREAKS_MAX */
