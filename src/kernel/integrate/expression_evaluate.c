@@ -9,7 +9,7 @@ typedef struct machine {
     const double *points[FAN_INTEGRAL_DIMENSION_MAX];
     double *values[OUTPUTS_MAX];
     size_t block; /* points at once: so many that the slots fit the room */
-    double room[FANI_EXPRESSION_ROOM];
+    _Alignas(64) double room[FANI_EXPRESSION_ROOM];
     double tail[FAN_INTEGRAL_DIMENSION_MAX][LANES];
     double tail_values[OUTPUTS_MAX][LANES];
 } machine;
