@@ -11,6 +11,7 @@ enum { RUN = FANI_GRID_RUN };
  * twice as long to load. */
 typedef struct run_state {
     const fan_integral_plan *plan;
+    fani_wave *wave; /* what evaluates whole runs and adds them up at once, or NULL */
     _Alignas(64) double x[FAN_INTEGRAL_DIMENSION_MAX][RUN + FANI_GRID_SLACK];
     _Alignas(64) double weights[RUN + FANI_GRID_SLACK];
     _Alignas(64) double values[FAN_INTEGRAL_COMPONENTS_MAX][RUN];
@@ -19,12 +20,24 @@ typedef struct run_state {
 
 /* ---- Points ---------------------------------------------------------------------------------- */
 
+static double *weights_of(run_state *run)
+{
+    return run->plan->weighted ? run->weights : NULL;
+}
+
+/* One axis whose points are as its rule has them. */
+static bool is_plain(const fan_integral_plan *plan)
+{
+    const fan_bounds *bounds = plan->integral.bounds;
+    return plan->integral.dimension == 1 && !(bounds && (bounds->from || bounds->to));
+}
+
 /* Points that differ in their last coordinate only: the others, and their weights, are constant. */
 static void fill_row(run_state *run, uint64_t index, int at, int count)
 {
     const fan_integral_plan *plan = run->plan;
     const size_t last = plan->integral.dimension - 1;
-    double *w = plan->weighted ? run->weights + at : NULL;
+    double *w = weights_of(run) ? run->weights + at : NULL;
     fani_axis_points(&plan->axes[last], index % plan->axes[last].count, count, run->x[last] + at,
                      w);
     uint64_t rest = index / plan->axes[last].count;
@@ -42,6 +55,10 @@ static void fill_row(run_state *run, uint64_t index, int at, int count)
 
 static void fill_points(run_state *run, uint64_t first, int count)
 {
+    if (is_plain(run->plan)) {
+        fani_axis_points(run->plan->axes, first, count, run->x[0], weights_of(run));
+        return;
+    }
     const fani_axis *last = &run->plan->axes[run->plan->integral.dimension - 1];
     double *x[FAN_INTEGRAL_DIMENSION_MAX];
     for (int at = 0; at < count;) {
@@ -103,7 +120,7 @@ static void add_slowly(fani_lanes *lanes, const double *values, const double *we
 static void sum_component(run_state *run, size_t c, uint64_t first, int count, fan_partial *partial)
 {
     const fani_grid_kernels *grid = run->plan->axes[0].grid;
-    const double *weights = run->plan->weighted ? run->weights : NULL;
+    const double *weights = weights_of(run);
     double *values = run->values[c];
     for (int i = count; i < RUN; i++)
         values[i] = 0;
@@ -114,10 +131,28 @@ static void sum_component(run_state *run, size_t c, uint64_t first, int count, f
         add_slowly(&run->lanes[c], values, weights);
 }
 
+/* A finite axis has ascending points, and weights up to 4. */
+static fani_wave *wave_of(const fan_integral_plan *plan)
+{
+    const fani_integrand_source *source = &plan->source;
+    const bool fits = source->expression && !source->with_ends && is_plain(plan) &&
+                      plan->axes[0].map == FANI_MAP_FINITE;
+    return fits ? fani_expression_wave(source->expression) : NULL;
+}
+
+static bool add_wave(run_state *run)
+{
+    const fani_integrand_source *source = &run->plan->source;
+    return fani_expression_add(source->expression, run->wave, run->x[0], source->parameters,
+                               weights_of(run), run->lanes);
+}
+
 static fan_status sum_run(run_state *run, uint64_t first, int count, fan_partial *partials,
                           fan_error *error)
 {
     fill_points(run, first, count);
+    if (run->wave && count == RUN && add_wave(run))
+        return FAN_OK;
     const fan_status status = evaluate(run, count, error);
     if (status != FAN_OK)
         return status;
@@ -139,6 +174,7 @@ fan_status fan_integral_plan_block(const fan_integral_plan *plan, uint64_t block
     run_state run;
     fan_partial made[FAN_INTEGRAL_COMPONENTS_MAX];
     run.plan = plan;
+    run.wave = wave_of(plan);
     memset(run.lanes, 0, components * sizeof *run.lanes);
     memset(made, 0, components * sizeof *made);
     const uint64_t first = block * FAN_INTEGRAL_BLOCK_POINTS;
