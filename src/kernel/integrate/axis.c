@@ -131,14 +131,17 @@ static void make_infinite(const fan_range *range, fani_axis *axis)
     axis->count = first_from(axis, all, 1) - axis->first;
 }
 
+/* More than there can be where they are too many. */
 static uint64_t points_of_rule(const fani_axis *axis)
 {
+    uint64_t points = 0;
     switch (axis->rule) {
     case FAN_RULE_TRAPEZOID:
     case FAN_RULE_SIMPSON:
         return axis->subintervals + 1;
     case FAN_RULE_GAUSS:
-        return axis->subintervals * axis->order;
+        return __builtin_mul_overflow(axis->subintervals, axis->order, &points) ? UINT64_MAX
+                                                                                : points;
     case FAN_RULE_LEFT:
     case FAN_RULE_MIDPOINT:
         break;
