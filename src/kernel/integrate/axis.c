@@ -201,3 +201,21 @@ void fani_axis_points(const fani_axis *axis, uint64_t start, int count, double *
             w[j] *= slope;
     }
 }
+
+bool fani_axis_inner(const fani_axis *axis, uint64_t start, int count)
+{
+    return axis->map == FANI_MAP_FINITE && axis->rule != FAN_RULE_GAUSS && start > 0 &&
+           start % 2 == 0 && start + (uint64_t)count <= axis->subintervals;
+}
+
+const double *fani_axis_weights(const fani_axis *axis, uint64_t start, int count,
+                                const double *room)
+{
+    if (!fani_axis_weighted(axis))
+        return NULL;
+    if (axis->rule == FAN_RULE_TRAPEZOID && fani_axis_inner(axis, start, count))
+        return NULL;
+    if (axis->rule == FAN_RULE_GAUSS && axis->map == FANI_MAP_FINITE)
+        return axis->gauss->weights + start % axis->order;
+    return room;
+}

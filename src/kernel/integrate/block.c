@@ -15,6 +15,8 @@ typedef struct run_state {
     _Alignas(64) double x[FAN_INTEGRAL_DIMENSION_MAX][RUN + FANI_GRID_SLACK];
     _Alignas(64) double weights[RUN + FANI_GRID_SLACK];
     _Alignas(64) double values[FAN_INTEGRAL_COMPONENTS_MAX][RUN];
+    const double *w;    /* the weights of this run's points; NULL where all are 1 */
+    bool weights_inner; /* `weights` has those of a whole run away from the ends */
     _Alignas(64) fani_lanes lanes[FAN_INTEGRAL_COMPONENTS_MAX];
 } run_state;
 
@@ -53,10 +55,25 @@ static void fill_row(run_state *run, uint64_t index, int at, int count)
     }
 }
 
+/* Away from the ends weights repeat: they aren't made anew. */
+static void fill_plain(run_state *run, uint64_t first, int count)
+{
+    const fani_axis *axis = run->plan->axes;
+    const bool inner = count == RUN && fani_axis_inner(axis, first, count);
+    const bool made = inner && run->weights_inner;
+    run->w = weights_of(run);
+    if (run->w && count == RUN)
+        run->w = fani_axis_weights(axis, first, count, run->weights);
+    fani_axis_points(axis, first, count, run->x[0],
+                     run->w == run->weights && !made ? run->weights : NULL);
+    run->weights_inner = inner;
+}
+
 static void fill_points(run_state *run, uint64_t first, int count)
 {
+    run->w = weights_of(run);
     if (is_plain(run->plan)) {
-        fani_axis_points(run->plan->axes, first, count, run->x[0], weights_of(run));
+        fill_plain(run, first, count);
         return;
     }
     const fani_axis *last = &run->plan->axes[run->plan->integral.dimension - 1];
@@ -120,7 +137,7 @@ static void add_slowly(fani_lanes *lanes, const double *values, const double *we
 static void sum_component(run_state *run, size_t c, uint64_t first, int count, fan_partial *partial)
 {
     const fani_grid_kernels *grid = run->plan->axes[0].grid;
-    const double *weights = weights_of(run);
+    const double *weights = run->w;
     double *values = run->values[c];
     for (int i = count; i < RUN; i++)
         values[i] = 0;
@@ -143,8 +160,8 @@ static fani_wave *wave_of(const fan_integral_plan *plan)
 static bool add_wave(run_state *run)
 {
     const fani_integrand_source *source = &run->plan->source;
-    return fani_expression_add(source->expression, run->wave, run->x[0], source->parameters,
-                               weights_of(run), run->lanes);
+    return fani_expression_add(source->expression, run->wave, run->x[0], source->parameters, run->w,
+                               run->lanes);
 }
 
 static fan_status sum_run(run_state *run, uint64_t first, int count, fan_partial *partials,
@@ -175,6 +192,7 @@ fan_status fan_integral_plan_block(const fan_integral_plan *plan, uint64_t block
     fan_partial made[FAN_INTEGRAL_COMPONENTS_MAX];
     run.plan = plan;
     run.wave = wave_of(plan);
+    run.weights_inner = false;
     memset(run.lanes, 0, components * sizeof *run.lanes);
     memset(made, 0, components * sizeof *made);
     const uint64_t first = block * FAN_INTEGRAL_BLOCK_POINTS;

@@ -56,8 +56,8 @@ static void find_by_recurrence(unsigned order, unsigned i, fani_gauss_point *poi
  */
 
 enum {
-    NEAR_END = 16,      /* zeros at either end for which the series below has too few digits */
-    SERIES_ORDER = 128, /* the lowest order for which it is used */
+    NEAR_END = 16,     /* zeros at either end for which the series below has too few digits */
+    SERIES_ORDER = 48, /* the lowest order for which it is used */
     SERIES_TERMS_MAX = 40,
 };
 
