@@ -88,6 +88,36 @@ FAN_TEST(grid, long_sums_of_1e8_points_are_within_an_ulp)
     check_sum(wave, 2 * M_PI, 100000000);
 }
 
+static fan_status no_more_than_promised(void *context, const double *const *points, size_t count,
+                                        double *const *values)
+{
+    size_t *seen = context;
+    *seen = count > *seen ? count : *seen;
+    for (size_t i = 0; i < count; i++) {
+        values[0][i] = points[0][i] * points[1][i];
+        values[1][i] = points[0][i] - points[1][i];
+    }
+    return FAN_OK;
+}
+
+/* A batch function has room for 256 points: fan_integrand_batch says so. */
+FAN_TEST(grid, batches_are_of_256_points_at_most)
+{
+    size_t most = 0;
+    fan_integral_result r;
+    const fan_integral integral = {.batch = no_more_than_promised,
+                                   .context = &most,
+                                   .components = 2,
+                                   .dimension = 2,
+                                   .ranges = (const fan_range[]){{0, 2}, {0, 1}},
+                                   .points = 301,
+                                   .rule = FAN_RULE_MIDPOINT};
+    ASSERT_I64(fan_integrate(&integral, &r, NULL), FAN_OK);
+    EXPECT_U64(most, 256);
+    EXPECT_NEAR(r.values[0], 1, 1e-13);
+    EXPECT_NEAR(r.values[1], 1, 1e-13);
+}
+
 /* ---- The same bits --------------------------------------------------------------------------- */
 
 static double numbers[FANI_GRID_RUN + 8], others[FANI_GRID_RUN + 8];
