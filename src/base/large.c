@@ -24,6 +24,14 @@ void *fani_large_allocate(size_t size)
     return memory;
 }
 
+void *fani_large_malloc(size_t size)
+{
+    void *memory = malloc(size);
+    if (memory)
+        fani_large_advise(memory, size);
+    return memory;
+}
+
 void fani_large_advise(const void *at, size_t size)
 {
     uintptr_t begin = round_up((uintptr_t)at, FANI_LARGE_PAGE);

@@ -18,7 +18,7 @@ fan_status fani_weak_packer_begin(fani_weak_packer *packer, size_t count, size_t
 {
     *packer = (fani_weak_packer){.count = count, .room = limbs};
     size_t capacity = (head_words(count) + limbs) * WORD;
-    uint64_t *words = fani_large_allocate(capacity);
+    uint64_t *words = fani_large_malloc(capacity);
     if (!words)
         return FAN_E_MEMORY;
     words[0] = count;

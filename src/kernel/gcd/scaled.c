@@ -75,7 +75,7 @@ mp_limb_t *fani_limbs_room(fani_limbs *limbs, size_t size)
     if (limbs->room >= size)
         return limbs->at;
     free(limbs->at);
-    *limbs = (fani_limbs){.at = fani_large_allocate(size * sizeof *limbs->at)};
+    *limbs = (fani_limbs){.at = fani_large_malloc(size * sizeof *limbs->at)};
     if (limbs->at)
         limbs->room = size;
     return limbs->at;
@@ -169,7 +169,7 @@ static fan_status join_sums(const fani_multiplier *multiplier, const number prod
                             const number sums[2], mp_limb_t *sum)
 {
     size_t size = products[0].size + products[1].size + 1;
-    mp_limb_t *addend = fani_large_allocate(size * sizeof *addend);
+    mp_limb_t *addend = fani_large_malloc(size * sizeof *addend);
     fan_status status = addend ? FAN_OK : FAN_E_MEMORY;
     for (size_t side = 0; side < 2 && status == FAN_OK; side++) {
         mp_limb_t *out = side ? addend : sum;
@@ -229,7 +229,7 @@ static fan_status plant(fani_scaled_tree *tree)
     assert(tree->place[count] > 0);
     for (size_t level = 0; level < tree->depth; level++) {
         tree->levels[level] =
-            fani_large_allocate((tree->place[count] + 1) * sizeof **tree->levels);
+            fani_large_malloc((tree->place[count] + 1) * sizeof **tree->levels);
         if (!tree->levels[level])
             return FAN_E_MEMORY;
     }

@@ -33,7 +33,7 @@ static fan_status grow(fani_shared *shared, const fani_ntt *plan)
     }
     if (shared->whole_room < limbs) {
         free(shared->whole);
-        shared->whole = fani_large_allocate(limbs * sizeof *shared->whole);
+        shared->whole = fani_large_malloc(limbs * sizeof *shared->whole);
         shared->whole_room = shared->whole ? limbs : 0;
     }
     return shared->whole ? FAN_OK : FAN_E_MEMORY;
