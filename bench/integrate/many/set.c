@@ -6,10 +6,11 @@
 #include "kernel/integrate/methods_many.h"
 #include "many.h"
 
-static const fani_method *const methods[] = {&fani_method_auto_many, &fani_method_cubature,
-                                             &fani_method_cubature9, &fani_method_lattice,
-                                             &fani_method_vegas,     &fani_method_product,
-                                             &fani_method_nested,    NULL}; /* NULL: hcubature */
+static const fani_method *const methods[] = {&fani_method_auto_many,  &fani_method_cubature,
+                                             &fani_method_cubature9,  &fani_method_cubature11,
+                                             &fani_method_cubature13, &fani_method_lattice,
+                                             &fani_method_vegas,      &fani_method_product,
+                                             &fani_method_nested,     NULL}; /* NULL: hcubature */
 static const double rel = 1e-5;
 
 typedef struct score {
