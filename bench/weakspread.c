@@ -162,8 +162,7 @@ static void show(bench_table *table, size_t keys, row *rows, unsigned count, uns
             one_wall = wall;
             one_least = least;
         }
-        bench_table_row(table,
-                        "%zu\t%s\t%u\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f", keys,
+        bench_table_row(table, "%zu\t%s\t%u\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f", keys,
                         r->kind, r->workers, wall, cpu, caller, least, one_wall / wall,
                         one_least / least, serial_wall / wall, serial_least / least);
     }
