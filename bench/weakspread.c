@@ -182,6 +182,7 @@ static void scan_keys(const spread_options *options, size_t candidates, row *row
             bench_target_open(&target, rows[k].kind, rows[k].workers);
             if (target.absent[0])
                 bench_fail("weakspread: %s", target.absent);
+            (void)malloc_trim(0); /* what another row has left would be at hand for this one */
             bench_settle();
             scan_once(&rows[k], i, path, &target);
             bench_target_close(&target);
