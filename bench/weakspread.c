@@ -162,8 +162,7 @@ static void show(bench_table *table, size_t keys, row *rows, unsigned count, uns
             one_wall = wall;
             one_least = least;
         }
-        bench_table_row(table,
-                        "%zu\t%s\t%u\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f", keys,
+        bench_table_row(table, "%zu\t%s\t%u\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f", keys,
                         r->kind, r->workers, wall, cpu, caller, least, one_wall / wall,
                         one_least / least, serial_wall / wall, serial_least / least);
     }
@@ -183,6 +182,7 @@ static void scan_keys(const spread_options *options, size_t candidates, row *row
             bench_target_open(&target, rows[k].kind, rows[k].workers);
             if (target.absent[0])
                 bench_fail("weakspread: %s", target.absent);
+            (void)malloc_trim(0); /* what another row has left would be at hand for this one */
             bench_settle();
             scan_once(&rows[k], i, path, &target);
             bench_target_close(&target);

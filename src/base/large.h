@@ -11,8 +11,8 @@ enum { FANI_LARGE_PAGE = 1 << 21 };
  * by free(). NULL: out of memory. Any thread. */
 void *fani_large_allocate(size_t size);
 
-/* The same without an alignment but that of malloc: what was freed fits the next block of that size,
- * which it need not where there is an alignment. */
+/* The same without an alignment but that of malloc: what was freed fits the next block of that
+ * size, which it need not where there is an alignment. */
 void *fani_large_malloc(size_t size);
 
 /* Asks for large pages for what of this memory is whole ones. It changes nothing else: for memory

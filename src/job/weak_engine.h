@@ -2,18 +2,22 @@
  * (kernel/gcd/scaled.h), level by level.
  *
  *   product    a block of moduli gives its product and its sum
- *   multiply   on each level above the blocks, a product of two neighbours' numbers, three a pair
+ *   join       on each level above the blocks, the product and the sum of two neighbours; or
+ *   multiply   a product of two neighbours' numbers, three a pair
  *   root       of the last two nodes each gives its fraction: it needs the other's product, so the
  *              product of all is never made
- *   step       on each level down, a child's fraction
+ *   part       on each level down, the fractions of both children; or
+ *   step       a child's fraction
  *   block      a block of moduli and its fraction give each one's gcd with the product of all
  * others
  *
- * So there are six items where there are two nodes, and nothing large is multiplied on one core
- * while others wait, but for the steps of the two roots where there are more than two. What the
- * tasks work on is shared, once per host, and items are numbers. Where memory is too small for
- * that, levels are in files (weak_level.h), and items carry what they work on (weak_flow.h); only
- * what is too large for that is shared, a level at a time. */
+ * A pair as one item shares transforms (kernel/gcd/shared.h). Where there are fewer pairs than
+ * workers, and where levels are in files, it is cut into the smaller items: so there are six where
+ * a level has two nodes, and nothing large is multiplied on one core while others wait, but for the
+ * steps of the two roots where there are more than two. What the tasks work on is shared, once per
+ * host, and items are numbers. Where memory is too small for that, levels are in files
+ * (weak_level.h), and items carry what they work on (weak_flow.h); only what is too large for that
+ * is shared, a level at a time. */
 #ifndef FANI_WEAK_ENGINE_H
 #define FANI_WEAK_ENGINE_H
 

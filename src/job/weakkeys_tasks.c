@@ -366,7 +366,8 @@ static fan_status run_root(fan_run *run, fan_items in)
 }
 
 /* FAN_E_PROTOCOL: there is no such step. */
-static fan_status find_step(const material *m, fani_number *fraction, fani_number *sibling, size_t *size)
+static fan_status find_step(const material *m, fani_number *fraction, fani_number *sibling,
+                            size_t *size)
 {
     size_t node = (size_t)m->item;
     if (m->carries ? m->carried.count != 3 || fani_weak_pack_size(&m->carried, 2) != 1
@@ -428,7 +429,8 @@ static fan_status part_pair(fan_run *run, size_t i, const material *m)
     if (status != FAN_OK)
         return status;
     out[1] = out[0] + products[0].size + 1;
-    status = fani_scaled_part(fani_multiplier_best(), fraction.at, fraction.size - 1, products, out);
+    status =
+        fani_scaled_part(fani_multiplier_best(), fraction.at, fraction.size - 1, products, out);
     return status == FAN_OK ? fani_run_reply_take(run, i, (size + 2) * sizeof **out) : status;
 }
 

@@ -412,8 +412,7 @@ static int pack_replies(const image *self, const errand *job, size_t size, int *
     if (!count)
         error = pack_mapped(self, job, size, *fd);
     for (size_t i = 0; i < count && !error; i++)
-        error =
-            fani_processes_memory_write(*fd, pieces[i].offset, pieces[i].bytes, pieces[i].size);
+        error = fani_processes_memory_write(*fd, pieces[i].offset, pieces[i].bytes, pieces[i].size);
     if (!error)
         error = fani_processes_memory_freeze(*fd);
     if (error)

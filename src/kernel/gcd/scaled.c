@@ -228,8 +228,7 @@ static fan_status plant(fani_scaled_tree *tree)
         tree->place[i + 1] = tree->place[i] + mpz_size(tree->leaves + i);
     assert(tree->place[count] > 0);
     for (size_t level = 0; level < tree->depth; level++) {
-        tree->levels[level] =
-            fani_large_malloc((tree->place[count] + 1) * sizeof **tree->levels);
+        tree->levels[level] = fani_large_malloc((tree->place[count] + 1) * sizeof **tree->levels);
         if (!tree->levels[level])
             return FAN_E_MEMORY;
     }
