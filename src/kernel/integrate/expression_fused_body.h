@@ -12,7 +12,7 @@
 
 #include "vector_waves.h"
 
-enum { AT_ONCE = 2 }; /* vectors abreast: more are no faster here */
+enum { AT_ONCE = 2, STRIDE = AT_ONCE * LANES }; /* vectors abreast: more are no faster here */
 
 /* ---- sin and cos ----------------------------------------------------------------------------- */
 
@@ -49,7 +49,7 @@ static __attribute__((noinline)) void mend(double *out, const double *a, vec mad
     KERNEL(op)                                                                                     \
     {                                                                                              \
         size_t i = 0;                                                                              \
-        for (; i + AT_ONCE * LANES <= n; i += AT_ONCE * LANES)                                     \
+        for (; i + STRIDE <= n; i += STRIDE)                                                       \
             here##_of(out + i, a + i, AT_ONCE);                                                    \
         for (; i < n; i += LANES)                                                                  \
             here##_of(out + i, a + i, 1);                                                          \
@@ -95,7 +95,7 @@ ALWAYS_INLINE void exponential_of(double *out, const double *a, size_t count)
 KERNEL(EXP)
 {
     size_t i = 0;
-    for (; i + AT_ONCE * LANES <= n; i += AT_ONCE * LANES)
+    for (; i + STRIDE <= n; i += STRIDE)
         exponential_of(out + i, a + i, AT_ONCE);
     for (; i < n; i += LANES)
         exponential_of(out + i, a + i, 1);
