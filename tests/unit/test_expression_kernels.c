@@ -267,6 +267,32 @@ FAN_TEST(expression_kernels, long_functions_are_within_4_ulp)
     check_all(200000);
 }
 
+/* Several vectors at once, and what is left over: the values of one vector alone. */
+FAN_TEST(expression_kernels, values_do_not_depend_on_how_many_come_at_once)
+{
+    enum { MANY = 13 * LANES };
+    double a[MANY], b[MANY], out[MANY], alone[LANES];
+    for (fani_isa isa = FANI_ISA_SCALAR; isa <= fani_isa_machine(); isa++) {
+        random_state = 7;
+        for (size_t f = 0; f < 40 * FUNCTIONS; f++) {
+            fani_kernel *const kernel = fani_kernels_of(isa)[functions[f % FUNCTIONS].op];
+            for (size_t i = 0; i < MANY; i++) {
+                a[i] = i % 5 ? draw((int)(f / FUNCTIONS % KINDS)) : special[(i + f) % SPECIAL];
+                b[i] = draw((int)(random_bits() % KINDS));
+            }
+            kernel(out, a, b, NULL, MANY);
+            for (size_t i = 0; i < MANY; i++) {
+                if (i % LANES == 0)
+                    kernel(alone, a + i, b + i, NULL, LANES);
+                if (!same(alone[i % LANES], out[i]))
+                    shim_fail(__FILE__, __LINE__, "%s: %s(%.17g) is %.17g among others, not %.17g",
+                              fani_isa_name(isa), functions[f % FUNCTIONS].name, a[i], out[i],
+                              alone[i % LANES]);
+            }
+        }
+    }
+}
+
 /* ---- Arithmetic ------------------------------------------------------------------------------ */
 
 /* Values that everybody knows are exact; libmvec for SSE2 has 1 ulp less than sin(pi/2). */

@@ -35,8 +35,8 @@ static fan_expression *cosine_for(const char *set)
 
 static double step_of(const grid *g)
 {
-    const size_t order = g->rule == FAN_RULE_GAUSS ? g->order : 1;
-    return g->to / (double)(g->points / order);
+    const size_t subintervals = g->points / (g->rule == FAN_RULE_GAUSS ? g->order : 1);
+    return g->to / (double)subintervals;
 }
 
 static double sum_of(void *user)

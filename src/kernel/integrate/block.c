@@ -11,12 +11,12 @@ enum { RUN = FANI_GRID_RUN };
  * twice as long to load. */
 typedef struct run_state {
     const fan_integral_plan *plan;
-    fani_wave *wave; /* what evaluates whole runs and adds them up at once, or NULL */
+    fani_wave *wave;    /* what evaluates whole runs and adds them up at once, or NULL */
+    const double *w;    /* the weights of this run's points; NULL where all are 1 */
+    bool weights_inner; /* `weights` has those of a whole run away from the ends */
     _Alignas(64) double x[FAN_INTEGRAL_DIMENSION_MAX][RUN + FANI_GRID_SLACK];
     _Alignas(64) double weights[RUN + FANI_GRID_SLACK];
     _Alignas(64) double values[FAN_INTEGRAL_COMPONENTS_MAX][RUN];
-    const double *w;    /* the weights of this run's points; NULL where all are 1 */
-    bool weights_inner; /* `weights` has those of a whole run away from the ends */
     _Alignas(64) fani_lanes lanes[FAN_INTEGRAL_COMPONENTS_MAX];
 } run_state;
 

@@ -12,8 +12,6 @@
 
 #include "vector_waves.h"
 
-enum { AT_ONCE = 2 }; /* vectors abreast: more are no faster here */
-
 /* ---- sin and cos ----------------------------------------------------------------------------- */
 
 /* Stores what was made, but where the argument is too large, or no number, what the function gives;
@@ -33,7 +31,7 @@ static __attribute__((noinline)) void mend(double *out, const double *a, vec mad
 #define TRIGONOMETRIC(op, here, libm)                                                              \
     ALWAYS_INLINE void here##_of(double *out, const double *a, size_t count)                       \
     {                                                                                              \
-        vec x[AT_ONCE];                                                                            \
+        vec x[ABREAST];                                                                            \
         mask fits = less(magnitude(load(a)), spread(trig_max));                                    \
         EACH(k) x[k] = load(a + k * LANES);                                                        \
         EACH(k) fits = both(fits, less(magnitude(x[k]), spread(trig_max)));                        \
@@ -49,8 +47,8 @@ static __attribute__((noinline)) void mend(double *out, const double *a, vec mad
     KERNEL(op)                                                                                     \
     {                                                                                              \
         size_t i = 0;                                                                              \
-        for (; i + AT_ONCE * LANES <= n; i += AT_ONCE * LANES)                                     \
-            here##_of(out + i, a + i, AT_ONCE);                                                    \
+        for (; i + GROUP <= n; i += GROUP)                                                         \
+            here##_of(out + i, a + i, ABREAST);                                                    \
         for (; i < n; i += LANES)                                                                  \
             here##_of(out + i, a + i, 1);                                                          \
     }
@@ -70,7 +68,7 @@ ALWAYS_INLINE void exponential(vec *x, size_t count)
     enum { LAST = sizeof coefficients / sizeof *coefficients - 1 };
     static const double ln_2[2] = {0x1.62e42fefa39efp-1, 0x1.abc9e3b39803fp-56};
     const vec shift = spread(shift_to_integer);
-    vec n[AT_ONCE], p[AT_ONCE];
+    vec n[ABREAST], p[ABREAST];
     EACH(k) x[k] = greater_of(spread(-1000), smaller_of(spread(1000), x[k]));
     EACH(k) n[k] = fused(x[k], spread(M_LOG2E), shift);
     EACH(k) n[k] = n[k] - shift;
@@ -86,7 +84,7 @@ ALWAYS_INLINE void exponential(vec *x, size_t count)
 
 ALWAYS_INLINE void exponential_of(double *out, const double *a, size_t count)
 {
-    vec x[AT_ONCE];
+    vec x[ABREAST];
     EACH(k) x[k] = load(a + k * LANES);
     exponential(x, count);
     EACH(k) store(out + k * LANES, x[k]);
@@ -95,8 +93,8 @@ ALWAYS_INLINE void exponential_of(double *out, const double *a, size_t count)
 KERNEL(EXP)
 {
     size_t i = 0;
-    for (; i + AT_ONCE * LANES <= n; i += AT_ONCE * LANES)
-        exponential_of(out + i, a + i, AT_ONCE);
+    for (; i + GROUP <= n; i += GROUP)
+        exponential_of(out + i, a + i, ABREAST);
     for (; i < n; i += LANES)
         exponential_of(out + i, a + i, 1);
 }

@@ -8,16 +8,35 @@ static inline vec first_numbers(void)
     return load(numbers);
 }
 
+/* From 0 on there is nothing to add: positions and steps have no sign. */
+static inline vec point_at(vec position, double from, double step, bool from_zero)
+{
+    vec x = position * spread(step);
+    if (!from_zero)
+        x = spread(from) + x;
+    return x;
+}
+
+static inline __attribute__((always_inline)) void even_points(double *x, double from, double step,
+                                                              double base, size_t n, bool from_zero)
+{
+    enum { TWO = 2 * LANES };
+    vec first = spread(base) + first_numbers(), second = spread(base + LANES) + first_numbers();
+    for (size_t j = 0; j < n; j += TWO) {
+        store(x + j, point_at(first, from, step, from_zero));
+        if (j + LANES < n)
+            store(x + j + LANES, point_at(second, from, step, from_zero));
+        first = first + spread(TWO);
+        second = second + spread(TWO);
+    }
+}
+
 static void even(double *x, double from, double step, double base, size_t n)
 {
-    vec position[2] = {spread(base) + first_numbers(), spread(base + LANES) + first_numbers()};
-    for (size_t j = 0; j < n; j += 2 * LANES) {
-        store(x + j, spread(from) + position[0] * spread(step));
-        if (j + LANES < n)
-            store(x + j + LANES, spread(from) + position[1] * spread(step));
-        position[0] = position[0] + spread(2 * LANES);
-        position[1] = position[1] + spread(2 * LANES);
-    }
+    if (from == 0)
+        even_points(x, from, step, base, n, true);
+    else
+        even_points(x, from, step, base, n, false);
 }
 
 static void uneven(double *x, double from, double step, double base, const double *subintervals,

@@ -19,8 +19,9 @@ enum { FLIGHT = FANI_GRID_LANES / LANES };
  * sums are exact. */
 static inline vec far_above(vec size)
 {
+    enum { FAR = 4 * FANI_GRID_RUN / FANI_GRID_LANES };
     const int64_t exponent = 0x7ff0000000000000;
-    return to_vec(to_bits(size) & exponent) * spread(4 * FANI_GRID_RUN / FANI_GRID_LANES);
+    return to_vec(to_bits(size) & exponent) * spread(FAR);
 }
 
 typedef struct run_sums {
