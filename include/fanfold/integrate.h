@@ -31,7 +31,7 @@ enum {
     FAN_EXPRESSION_NESTING_MAX = 200,  /* parentheses, signs, powers and conditions inside others */
     FAN_EXPRESSION_PARAMETERS_MAX = 256, /* named parameters */
     FAN_INTEGRAL_DIMENSION_MAX = 16,     /* variables of an expression, dimensions of an integral */
-    FAN_INTEGRAL_ORDER_MAX = 1024,       /* points of a Gauss-Legendre rule a subinterval */
+    FAN_INTEGRAL_ORDER_MAX = 131072,     /* points of a Gauss-Legendre rule a subinterval */
     FAN_INTEGRAL_BLOCK_POINTS = 4096,    /* grid points of one block of the sum */
     FAN_INTEGRAL_COMPONENTS_MAX = 64,    /* of a vector-valued integrand */
     FAN_INTEGRAL_BREAKS_MAX = 64,        /* break points of a range */

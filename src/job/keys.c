@@ -191,7 +191,7 @@ static const key_entry table[FANI_KEY_COUNT] = {
                        .rule = RULE_CHOICE,
                        .choices = "left midpoint trapezoid simpson gauss"},
     [FANI_KEY_ORDER] = {{"order", "integrate", "N",
-                         "points of the gauss rule in each subinterval, 1 to 1024 (default: 5)",
+                         "points of the gauss rule in each subinterval, 1 to 131072 (default: 5)",
                          false},
                         .rule = RULE_COUNT,
                         .low = 1,
