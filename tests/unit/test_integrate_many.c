@@ -357,7 +357,7 @@ FAN_TEST(integrate_many, instruction_sets_give_the_same_bits)
 }
 
 /* The first item of a round that has as many regions as an item can have. */
-static unsigned char *full_item(const fani_method *method, const setting *s, size_t *size)
+static unsigned char *full_item(const fani_method *method, const setting *s)
 {
     void *state = NULL;
     unsigned char *item = NULL;
@@ -372,7 +372,6 @@ static unsigned char *full_item(const fani_method *method, const setting *s, siz
             method->work(&s->f, &s->domain, round.bytes + i * round.item_size,
                          replies + i * round.reply_size);
         if (round.count > 1) {
-            *size = round.item_size;
             item = malloc(round.item_size);
             memcpy(item, round.bytes, round.item_size);
         }
@@ -384,37 +383,41 @@ static unsigned char *full_item(const fani_method *method, const setting *s, siz
 }
 
 /* Regions are worked on in groups of lanes; the last group may have any number of them. */
-FAN_TEST(integrate_many, a_region_does_not_depend_on_those_beside_it)
+static void expect_alone(const setting *s, unsigned char *item)
 {
     static const char *const isas[] = {"scalar", "avx2", "avx512"};
+    unsigned char all[16384], some[16384];
+    fani_cubature_item *head = (fani_cubature_item *)(void *)item;
+    const size_t told = fani_cubature_told_size(1), reply = fani_cubature_reply_size(1);
+    ASSERT_TRUE(head->count == FANI_CUBATURE_REGIONS && reply <= sizeof all);
+    ASSERT_I64(fani_cubature_work(&s->f, &s->domain, item, all), FAN_OK);
+    for (size_t isa = 0; isa < 3; isa++) {
+        setenv("FANFOLD_ISA", isas[isa], 1);
+        for (head->count = 1; head->count <= FANI_CUBATURE_REGIONS; head->count++) {
+            const size_t same = sizeof(fani_bad_values) + head->count * told;
+            memset(some, 255, sizeof some);
+            EXPECT_I64(fani_cubature_work(&s->f, &s->domain, item, some), FAN_OK);
+            EXPECT_TRUE(memcmp(some, all, same) == 0);
+            for (size_t k = same; k < reply; k++)
+                EXPECT_I64(some[k], 0);
+        }
+        unsetenv("FANFOLD_ISA");
+    }
+    EXPECT_I64(fani_cubature_work(&s->f, &s->domain, item, some), FAN_E_PROTOCOL);
+}
+
+FAN_TEST(integrate_many, a_region_does_not_depend_on_those_beside_it)
+{
     for (size_t i = 0; i < 4; i++) {
         bump b = make_bump(dimensions_of(methods[i], 4));
         setting s;
-        size_t size = 0;
-        unsigned char all[16384], some[16384];
         set_up(&s, bump_values, &b, b.dimension);
         s.goal.rel = 1e-12;
         for (size_t k = 0; k < b.dimension; k++)
             b.scale[k] *= 1000; /* a peak, which needs many regions at once */
-        unsigned char *item = full_item(methods[i], &s, &size);
+        unsigned char *item = full_item(methods[i], &s);
         ASSERT_TRUE(item != NULL);
-        fani_cubature_item *head = (fani_cubature_item *)(void *)item;
-        const size_t told = fani_cubature_told_size(1), reply = fani_cubature_reply_size(1);
-        ASSERT_TRUE(head->count == FANI_CUBATURE_REGIONS && reply <= sizeof all);
-        ASSERT_I64(fani_cubature_work(&s.f, &s.domain, item, all), FAN_OK);
-        for (size_t isa = 0; isa < 3; isa++) {
-            setenv("FANFOLD_ISA", isas[isa], 1);
-            for (head->count = 1; head->count <= FANI_CUBATURE_REGIONS; head->count++) {
-                const size_t same = sizeof(fani_bad_values) + head->count * told;
-                memset(some, 255, sizeof some);
-                ASSERT_I64(fani_cubature_work(&s.f, &s.domain, item, some), FAN_OK);
-                EXPECT_TRUE(memcmp(some, all, same) == 0);
-                for (size_t k = same; k < reply; k++)
-                    EXPECT_I64(some[k], 0);
-            }
-            unsetenv("FANFOLD_ISA");
-        }
-        EXPECT_I64(fani_cubature_work(&s.f, &s.domain, item, some), FAN_E_PROTOCOL);
+        expect_alone(&s, item);
         free(item);
     }
 }

@@ -279,7 +279,7 @@ static bool rest_is_small(const cubature *s, const double *left, const double *e
  * never need to be halved. */
 static void choose(cubature *s)
 {
-    double left[FANI_COMPONENTS_MAX], enough[FANI_COMPONENTS_MAX];
+    double left[FANI_COMPONENTS_MAX] = {0}, enough[FANI_COMPONENTS_MAX] = {0};
     for (size_t c = 0; c < s->components; c++) {
         left[c] = precise_value(&s->error[c]);
         enough[c] = allowed(s, c) / 2;
@@ -340,7 +340,7 @@ static size_t wanted_in_doubt(const cubature *s)
 {
     const uint64_t spent = s->t.doubted * DOUBT;
     const uint64_t missing = s->t.evaluations > spent ? s->t.evaluations - spent : 0;
-    const uint64_t wanted = missing / ((DOUBT - 1) * 2 * s->points) + FIRST_REGIONS;
+    const uint64_t wanted = missing / (2 * s->points * (DOUBT - 1)) + FIRST_REGIONS;
     const uint64_t most = wanted < ROUND_REGIONS ? wanted : ROUND_REGIONS;
     return (size_t)(most < s->t.heap_count ? most : s->t.heap_count);
 }

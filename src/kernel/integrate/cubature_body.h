@@ -33,21 +33,23 @@ typedef struct walk {
 
 static void add_values(walk *w, size_t c)
 {
-    for (size_t l = 0; l < LANES; l += WIDTH) {
-        double *sums = w->group->sums + c * FANI_CUBATURE_SLOTS * LANES + l;
-        const double *values = w->block->values[c] + l;
-        lanes absolute = LANES_OF(w->block->absolute[c] + l);
-        for (size_t i = 0; i < w->count;) {
-            const size_t slot = w->block->slots[i];
-            lanes sum = LANES_AT(sums + slot * LANES);
-            for (; i < w->count && w->block->slots[i] == slot; i++) {
-                const lanes value = LANES_AT(values + i * w->n);
+    double *sums = w->group->sums + c * FANI_CUBATURE_SLOTS * LANES;
+    double *absolute = w->block->absolute[c];
+    for (size_t i = 0, end; i < w->count; i = end) {
+        const size_t slot = w->block->slots[i];
+        for (end = i + 1; end < w->count && w->block->slots[end] == slot;)
+            end++;
+        for (size_t l = 0; l < LANES; l += WIDTH) {
+            const double *values = w->block->values[c] + l;
+            lanes sum = LANES_AT(sums + slot * LANES + l), all = LANES_AT(absolute + l);
+            for (size_t k = i; k < end; k++) {
+                const lanes value = LANES_AT(values + k * w->n);
                 sum += value;
-                absolute += w->block->weights[i] * lanes_abs(value);
+                all += w->block->weights[k] * lanes_abs(value);
             }
-            LANES_OF(sums + slot * LANES) = sum;
+            LANES_OF(sums + slot * LANES + l) = sum;
+            LANES_OF(absolute + l) = all;
         }
-        LANES_OF(w->block->absolute[c] + l) = absolute;
     }
 }
 
@@ -71,16 +73,27 @@ static void flush(walk *w)
     w->count = 0;
 }
 
-/* Where the group has fewer regions than lanes, the next point overwrites what is too much. */
-static inline void emit(walk *w)
+/* Writes the point that stands in `at`, `copies` times. Where the group has fewer regions than
+ * lanes, the next point overwrites what is too much, so points must be written in order. */
+static inline void put(walk *w, size_t copies)
 {
     const size_t at = w->count * w->n;
     for (size_t k = 0; k < w->d; k++) {
-        for (size_t l = 0; l < LANES; l += WIDTH)
-            LANES_OF(w->block->points[k] + at + l) = LANES_AT(w->block->at[k] + l);
+        double *out = w->block->points[k] + at;
+        for (size_t i = 0; i < copies; i++) {
+            for (size_t l = 0; l < LANES; l += WIDTH)
+                LANES_OF(out + i * w->n + l) = LANES_AT(w->block->at[k] + l);
+        }
     }
-    w->block->slots[w->count] = (uint8_t)w->slot;
-    w->block->weights[w->count] = w->weight;
+    for (size_t i = 0; i < copies; i++) {
+        w->block->slots[w->count + i] = (uint8_t)w->slot;
+        w->block->weights[w->count + i] = w->weight;
+    }
+}
+
+static inline void emit(walk *w)
+{
+    put(w, 1);
     if (++w->count == w->room)
         flush(w);
 }
@@ -99,14 +112,24 @@ static inline void back(walk *w, size_t place)
         LANES_OF(w->block->at[place] + l) = LANES_AT(centre + l);
 }
 
-/* The point with a in `place` and both signs; it is in the middle again afterwards. */
+/* The point with a in `place` and both signs, which is the middle before and afterwards. */
 static void both_signs(walk *w, size_t place, double a)
 {
-    move(w, place, a);
-    emit(w);
-    move(w, place, -a);
-    emit(w);
-    back(w, place);
+    const double *centre = w->group->centre + place * LANES, *half = w->group->half + place * LANES;
+    lanes steps[LANES / WIDTH];
+    if (w->count + 2 > w->room)
+        flush(w);
+    double *out = w->block->points[place] + w->count * w->n;
+    put(w, 2);
+    for (size_t l = 0; l < LANES; l += WIDTH) {
+        steps[l / WIDTH] = a * LANES_AT(half + l);
+        LANES_OF(out + l) = LANES_AT(centre + l) + steps[l / WIDTH];
+    }
+    for (size_t l = 0; l < LANES; l += WIDTH)
+        LANES_OF(out + w->n + l) = LANES_AT(centre + l) - steps[l / WIDTH];
+    w->count += 2;
+    if (w->count == w->room)
+        flush(w);
 }
 
 static void axis(walk *w, double a, bool own_slots)

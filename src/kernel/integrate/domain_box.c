@@ -37,10 +37,10 @@ static bool scale(double *values, int count, double slope)
     double last = 0;
     int i = 0;
     for (; i + 8 <= count; i += 8) {
-        for (int j = 0; j < 4; j++) {
-            const fani_pair v = *(const fani_pair *)(values + i + 2 * j) * slope;
-            *(fani_pair *)(values + i + 2 * j) = v;
-            probes[j] += v * 0.0;
+        for (int j = 0; j < 8; j += 2) {
+            const fani_pair v = *(const fani_pair *)(values + i + j) * slope;
+            *(fani_pair *)(values + i + j) = v;
+            probes[j / 2] += v * 0.0;
         }
     }
     for (; i < count; i++) {
