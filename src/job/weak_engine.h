@@ -48,7 +48,8 @@ typedef struct fani_weak_outside {
                            fan_error *error);
     void *user;
     uint64_t identity; /* of these moduli */
-    size_t longest;    /* limbs of the longest product that is read of them */
+    size_t limbs;      /* of all of them */
+    size_t longest;    /* of the longest product that is read of them */
 } fani_weak_outside;
 
 /* What a scan is given besides its moduli. */

@@ -51,7 +51,8 @@ static fan_status find_by_levels(fani_job_run *run, const fani_mpzs *distinct,
         .store = &store, .memory = &memory, .outside = outside};
     if (outside) {
         store.identity ^= outside->identity;
-        memory.outside = outside->longest;
+        memory.outside = outside->limbs;
+        memory.longest = outside->longest;
     }
     if (run->state) {
         fence = fani_state_fence(run->state);

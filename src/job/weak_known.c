@@ -15,6 +15,11 @@ uint64_t fani_weak_known_identity(const fani_weak_known *known)
     return known->file.check;
 }
 
+size_t fani_weak_known_limbs(const fani_weak_known *known)
+{
+    return (size_t)(known->file.head.size[FANI_KNOWN_PRODUCTS] / sizeof(mp_limb_t));
+}
+
 size_t fani_weak_known_longest(const fani_weak_known *known)
 {
     size_t longest = 0;

@@ -12,6 +12,11 @@ static size_t longer(size_t a, size_t b)
     return a > b ? a : b;
 }
 
+static size_t shorter(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
 static size_t both(const fani_known_sizes *sizes)
 {
     return sizes->nodes[0] + sizes->nodes[1];
@@ -38,9 +43,12 @@ static void count_items(const fani_weak_memory *memory, const fani_known_sizes *
                         fani_known_plan *p)
 {
     size_t n = p->halves ? longer_node(sizes) : both(sizes);
-    size_t number = p->piece ? p->piece : p->item_limbs - 1 + sizes->longest;
-    size_t residues = p->round + 1 + (p->halves ? 1 : 0), outside = both(sizes);
-    size_t others = (sizes->nodes[1] ? longer_node(sizes) : 0) + n;
+    size_t number = p->piece ? shorter(p->piece, sizes->longest)
+                             : shorter(p->item_limbs - 1 + sizes->longest, sizes->known);
+    size_t product = shorter(2 * n, sizes->known);
+    size_t residues = p->round + 1 + (p->halves ? 1 : 0);
+    size_t left = shorter(n, sizes->known), outside = p->halves ? 2 * left : left;
+    size_t others = (sizes->nodes[1] ? longer_node(sizes) : 0) + left;
     uint64_t held = sizes->held + FANI_KNOWN_READ_BYTES, modulus = (uint64_t)2 * n * WORD;
     p->modulus = (fani_weak_item){.direct = true,
                                   .held = held,
@@ -49,18 +57,19 @@ static void count_items(const fani_weak_memory *memory, const fani_known_sizes *
                                   .work = fani_space_modulus(n)};
     p->reduce =
         (fani_weak_item){.direct = true,
-                         .held = held + modulus * memory->shares + (uint64_t)residues * n * WORD,
+                         .held = held + modulus * memory->shares + (uint64_t)residues * left * WORD,
                          .bytes = (uint64_t)number * WORD,
                          .reply = (uint64_t)n * WORD,
-                         .work = fani_space_reduce(n, number, !p->piece)};
+                         .work = fani_space_reduce(n, number, number > sizes->longest)};
     p->pair = (fani_weak_item){.direct = true,
-                               .held = p->reduce.held + (uint64_t)(p->round / 2 + 1) * n * WORD,
+                               .held = p->reduce.held + (uint64_t)(p->round / 2 + 1) * left * WORD,
                                .bytes = modulus,
                                .reply = (uint64_t)n * WORD,
-                               .work = fani_space_reduce(n, 2 * n, false)};
+                               .work = fani_space_reduce(n, product, false)};
     /* What was left is kept beside the sums. */
     p->root = (fani_weak_item){
-        .held = sizes->held + (uint64_t)(2 * memory->shares + 1) * outside * WORD,
+        .held = sizes->held + (uint64_t)both(sizes) * memory->shares * WORD +
+                (uint64_t)(memory->shares + 1) * outside * WORD,
         .reply = (uint64_t)longer_node(sizes) * WORD,
         .work = fani_space_root(longer_node(sizes), others) + (uint64_t)others * WORD};
 }

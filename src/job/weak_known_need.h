@@ -14,7 +14,8 @@ enum { FANI_KNOWN_READ_BYTES = 4 << 20 };
 
 typedef struct fani_known_sizes {
     size_t nodes[2]; /* limbs of the nodes at the top of the new keys' tree; 0: there is one */
-    size_t longest;  /* of the products in the state */
+    size_t known;    /* limbs of all products in the state */
+    size_t longest;  /* of them */
     uint64_t held;   /* bytes of all else that there is meanwhile */
 } fani_known_sizes;
 

@@ -276,6 +276,7 @@ static fan_status residues_of(void *user, const fani_weak_top *top, fani_mpzs *r
     const fani_known_sizes sizes = {
         .nodes = {(size_t)nodes->starts[1],
                   nodes->count > 1 ? (size_t)(nodes->starts[2] - nodes->starts[1]) : 0},
+        .known = known->outside.limbs,
         .longest = known->outside.longest,
         .held = top->held};
     fani_known_plan plan;
@@ -305,6 +306,7 @@ fan_status fani_weak_known_sort(fani_weak_known *known, fani_weakkeys_input *inp
     known->outside = (fani_weak_outside){.residues = residues_of,
                                          .user = known,
                                          .identity = fani_weak_known_identity(known),
+                                         .limbs = fani_weak_known_limbs(known),
                                          .longest = fani_weak_known_longest(known)};
     *fresh = &known->fresh;
     *outside = known->file.head.distinct ? &known->outside : NULL;

@@ -199,7 +199,8 @@ static void count_outside(plan *p, const row *top)
 {
     const fani_weak_memory *m = p->memory;
     const fani_known_sizes sizes = {.nodes = {top->limbs[0], top->count > 1 ? top->limbs[1] : 0},
-                                    .longest = m->outside,
+                                    .known = m->outside,
+                                    .longest = m->longest,
                                     .held = (p->in_files ? p->all : p->levels) * m->shares};
     p->need = larger(p->need, p->in_files ? fani_known_least(m, &sizes)
                                           : fani_known_need_of(m, &sizes, p->workers));

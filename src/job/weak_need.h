@@ -17,7 +17,8 @@ typedef struct fani_weak_memory {
     bool in_files;      /* levels are, whether there is room or not */
     uint64_t item_max;  /* an item's bytes; above, what it works on is shared */
     uint64_t reply_max; /* a reply's */
-    size_t outside;     /* limbs of the longest product of moduli outside (weak_engine.h) */
+    size_t outside;     /* limbs of the moduli outside (weak_engine.h) */
+    size_t longest;     /* product of such moduli that is read, likewise */
 } fani_weak_memory;
 
 /* Of a run: its --memory, its executor, and what the program takes now. */

@@ -50,7 +50,8 @@ static fan_status scan_new_keys(fani_job_run *run, fani_weakkeys_input *input,
     const fani_weak_outside *outside = NULL;
     fani_mpzs gcds = {0};
     fani_weak_memory memory = fani_weak_memory_of(run);
-    memory.outside = fani_weak_known_longest(run->known);
+    memory.outside = fani_weak_known_limbs(run->known);
+    memory.longest = fani_weak_known_longest(run->known);
     memory.base += FANI_KNOWN_READ_BYTES + input->moduli.count * FANI_KNOWN_SORT_BYTES;
     fan_status status = fani_weak_room_for_keys(&memory, &input->moduli,
                                                 fani_weak_engine_block(input->moduli.count), error);

@@ -37,10 +37,11 @@ uint64_t fani_space_root(size_t product, size_t others)
     return scratch_of(most) + 2 * fani_ntt_plan_bytes(n) + (uint64_t)8 * n * WORD;
 }
 
-/* reciprocal.c: as a root division, and the factors' product, the value and the reply. */
+/* reciprocal.c: in the last step a product of the length of the value and six numbers of that; the
+ * factors' product, the value, the divisor, and the reply. */
 uint64_t fani_space_modulus(size_t value)
 {
-    return fani_space_root(value, value) + (uint64_t)4 * value * WORD;
+    return scratch_of(value + 2) + 2 * fani_ntt_plan_bytes(value) + (uint64_t)11 * value * WORD;
 }
 
 /* modulus.c: three transforms that are kept and two buffers, from so many groups on; else those of
@@ -63,6 +64,8 @@ uint64_t fani_space_reduce(size_t value, size_t number, bool several)
 {
     size_t n = value + 1;
     uint64_t numbers = (uint64_t)(5 * n + 2 * number) * WORD;
+    if (number < n)
+        return numbers;
     return numbers + reduction(n, number) + (several ? scratch_of(2 * n) + 2 * n * WORD : 0);
 }
 
