@@ -380,7 +380,8 @@ static fan_status add_outside(engine *e, fan_error *error)
  * factor of the others. */
 static uint64_t work_of_roots(const engine *e)
 {
-    size_t nodes = fani_weak_level_count(&e->products[e->top]), most = largest(&e->products[e->top]);
+    size_t nodes = fani_weak_level_count(&e->products[e->top]),
+           most = largest(&e->products[e->top]);
     size_t left = 0, longest = 0, count = fani_weak_level_count(&e->sums);
     for (size_t i = nodes; i < count; i++) {
         size_t size = fani_weak_level_size(&e->sums, i);
@@ -388,7 +389,8 @@ static uint64_t work_of_roots(const engine *e)
         longest = size > longest ? size : longest;
     }
     size_t others = longest + (nodes > 1 ? most : 0);
-    return fani_space_root(most, left ? others : most) + (uint64_t)(left ? left + others : 0) * WORD;
+    return fani_space_root(most, left ? others : most) +
+           (uint64_t)(left ? left + others : 0) * WORD;
 }
 
 /* The sums are not needed any more. */

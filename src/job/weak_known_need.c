@@ -67,11 +67,11 @@ static void count_items(const fani_weak_memory *memory, const fani_known_sizes *
                                .reply = (uint64_t)n * WORD,
                                .work = fani_space_reduce(n, product, false)};
     /* What was left is kept beside the sums. */
-    p->root = (fani_weak_item){
-        .held = sizes->held + (uint64_t)both(sizes) * memory->shares * WORD +
-                (uint64_t)(memory->shares + 1) * outside * WORD,
-        .reply = (uint64_t)longer_node(sizes) * WORD,
-        .work = fani_space_root(longer_node(sizes), others) + (uint64_t)others * WORD};
+    p->root = (fani_weak_item){.held = sizes->held + (uint64_t)both(sizes) * memory->shares * WORD +
+                                       (uint64_t)(memory->shares + 1) * outside * WORD,
+                               .reply = (uint64_t)longer_node(sizes) * WORD,
+                               .work = fani_space_root(longer_node(sizes), others) +
+                                       (uint64_t)others * WORD};
 }
 
 static fani_known_plan make(const fani_weak_memory *memory, const fani_known_sizes *sizes, way how)

@@ -9,7 +9,7 @@
 #include "kernel/gcd/weak_codec.h"
 
 enum {
-    MEET_LIMBS = 1 << 16,     /* of moduli that travel together: 512 KiB */
+    MEET_LIMBS = 1 << 16, /* of moduli that travel together: 512 KiB */
     MEET_LIMBS_LEAST = 1 << 13,
     ITEM_LIMBS_MAX = 1 << 27, /* 1 GiB: an item is to be well below 2 GiB */
 };
@@ -208,8 +208,8 @@ static fan_status fill_piece(pass *p, fani_weak_packer *item, fan_error *error)
     if (fani_weak_packer_begin(item, 1, part + above) != FAN_OK)
         return no_memory(error);
     mp_limb_t *at = fani_weak_packer_add(item, part + above);
-    fan_status status = fani_known_product_part(
-        p->file, p->group_at + p->group_left - part, part, at, error);
+    fan_status status =
+        fani_known_product_part(p->file, p->group_at + p->group_left - part, part, at, error);
     memcpy(at + part, mpz_limbs_read(p->above), above * sizeof *at);
     if (status == FAN_OK && !at[part + above - 1])
         status = fani_known_product_none(p->file, error);

@@ -7,8 +7,8 @@
  *   meet       which of them have a factor in common with a number
  *   products   the products of groups of new ones, for the next state
  *
- * Nothing depends on how the items are cut. Memory is that of some items and of A: where the job has
- * a limit, as many are on their way as have room (weak_known_need.h). */
+ * Nothing depends on how the items are cut. Memory is that of some items and of A: where the job
+ * has a limit, as many are on their way as have room (weak_known_need.h). */
 #ifndef FANI_WEAK_KNOWN_PASS_H
 #define FANI_WEAK_KNOWN_PASS_H
 
@@ -24,8 +24,7 @@ enum { FANI_KNOWN_GROUP_LIMBS = 1 << 20 };
  * FAN_E_INPUT (the state), FAN_E_PROTOCOL, FAN_E_MEMORY, and those of sharing. */
 fan_status fani_known_residues(fani_job_run *run, const fani_known_file *file,
                                const fani_weak_packer *nodes, const fani_weak_memory *memory,
-                               const fani_known_plan *plan, fani_mpzs *residues,
-                               fan_error *error);
+                               const fani_known_plan *plan, fani_mpzs *residues, fan_error *error);
 
 /* What was met: slots ascend, and each has its gcd with the number. */
 typedef struct fani_known_met {
