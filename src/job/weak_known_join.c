@@ -366,6 +366,7 @@ static fan_status describe(const fani_weak_known *known, const told_keys *told,
         else
             mpz_set_ui(parts.values + set.slot[k], 1);
     }
+    set.halt = fani_weakkeys_halt(known->run);
     if (status == FAN_OK)
         status = fani_weak_report_build(&set, parts.values, report, error);
     if (status == FAN_E_ARGUMENT) /* that was the state's */

@@ -15,6 +15,16 @@ enum { NOTE_MAX = 256 };
 
 /* ---- The scan -------------------------------------------------------------------------------- */
 
+static bool is_stopped(void *user)
+{
+    return fani_run_is_stopped(user);
+}
+
+fani_weak_halt fani_weakkeys_halt(fani_job_run *run)
+{
+    return (fani_weak_halt){.is_stopped = is_stopped, .user = run};
+}
+
 static fan_status scan_keys(fani_job_run *run, fani_weakkeys_input *input,
                             fan_weakkeys_report **report, fan_error *error)
 {
@@ -34,6 +44,7 @@ static fan_status scan_keys(fani_job_run *run, fani_weakkeys_input *input,
     fani_run_progress(run, gcds.count, true);
     if (status == FAN_OK)
         status = fani_weakkeys_part_primes(input, &set, &gcds, error);
+    set.halt = fani_weakkeys_halt(run);
     if (status == FAN_OK)
         status = fani_weak_report_build(&set, gcds.values, report, error);
     fani_mpzs_free(&gcds);
