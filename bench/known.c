@@ -1,6 +1,7 @@
 /* weakkeys --known: new keys beside known ones, and all of them at once. Each row is a run of the
  * command, serial: its CPU time, which is that of reading keys and writing the state too, and its
- * memory. Their records are compared: what is said of new keys is the same.
+ * memory; new keys once more with the least --memory that is accepted. Their records are compared:
+ * what is said of new keys is the same.
  *
  * Files are in $TMPDIR or /tmp: about 1 KiB a key. --workers N gives the known keys in thousands
  * (200). */
@@ -112,14 +113,22 @@ typedef struct cost {
     double seconds, bytes;
 } cost;
 
-/* Runs the command on one or two files, with a state or without. */
-static cost scan(const char *state, const char *output, const char *one, const char *two)
+static void find_command(char command[PATH_MAX])
 {
-    char command[PATH_MAX] = "", *slash;
-    ssize_t size = readlink("/proc/self/exe", command, sizeof command - 1);
-    if (size > 0 && (slash = strrchr(command, '/')))
-        snprintf(slash, sizeof command - (size_t)(slash - command), "/../bin/fanfold");
-    char *argv[16] = {command,        "weakkeys", "--executor", "serial",       "--format", "tsv",
+    char *slash;
+    ssize_t size = readlink("/proc/self/exe", command, PATH_MAX - 1);
+    command[size > 0 ? size : 0] = '\0';
+    if ((slash = strrchr(command, '/')))
+        snprintf(slash, PATH_MAX - (size_t)(slash - command), "/../bin/fanfold");
+}
+
+/* Runs the command on one or two files, with a state or without, with so many MiB (0: any). */
+static cost scan(const char *state, const char *output, const char *one, const char *two,
+                 unsigned mib)
+{
+    char command[PATH_MAX], memory[NAME_ROOM];
+    find_command(command);
+    char *argv[20] = {command,        "weakkeys", "--executor", "serial",       "--format", "tsv",
                       "--no-journal", "--quiet",  "--output",   (char *)output, (char *)one};
     size_t count = 11;
     if (two)
@@ -128,6 +137,10 @@ static cost scan(const char *state, const char *output, const char *one, const c
         argv[count++] = "--known";
         argv[count++] = (char *)state;
     }
+    if (mib) {
+        snprintf(memory, sizeof memory, "--memory=%uM", mib);
+        argv[count++] = memory;
+    }
     cost c;
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     double ns = bench_child_peak(argv, null, null, &c.bytes);
@@ -135,6 +148,40 @@ static cost scan(const char *state, const char *output, const char *one, const c
         bench_fail("known: %s fails", command);
     c.seconds = ns / 1e9;
     return c;
+}
+
+/* How much memory the command says that it needs, where it is told to take `mib`; that, where it
+ * does not say. */
+static unsigned needs(const char *state, const char *keys, unsigned mib)
+{
+    enum { QUOTED = 3 * PATH_MAX };
+    char command[PATH_MAX], said[PATH_MAX] = "", *all = bench_alloc(QUOTED, 1);
+    char *file = in_folder("said"), *argv[] = {"sh", "-c", all, NULL};
+    double peak;
+    find_command(command);
+    snprintf(all, QUOTED, "'%s' weakkeys --known '%s' '%s' --memory %uM --executor serial 2>&1",
+             command, state, keys, mib);
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    int out = open(file, O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR);
+    if (null < 0 || out < 0)
+        bench_fail("known: %s can't be written", file);
+    bool refused = bench_child_peak(argv, null, out, &peak) < 0;
+    bool read = pread(out, said, sizeof said - 1, 0) > 0;
+    const char *need = refused && read ? strstr(said, " need ") : NULL;
+    if (close(null) || close(out) || unlink(file))
+        bench_fail("known: %s can't be closed", file);
+    free(file);
+    free(all);
+    return need ? (unsigned)strtoul(need + strlen(" need "), NULL, 10) : mib;
+}
+
+/* The least that is enough; with very little it does not say how much that is. */
+static unsigned least(const char *state, const char *keys)
+{
+    unsigned mib = 16, more;
+    while ((more = needs(state, keys, mib)) == mib && mib < 64)
+        mib += 8;
+    return more;
 }
 
 static void copy(const char *from, const char *to)
@@ -174,17 +221,27 @@ static void row(bench_table *table, const char *what, size_t keys, cost c, cost 
 static void measure(primes *p, size_t known, size_t added, uint64_t *shared, bench_table *table)
 {
     char *old = in_folder("old"), *new = in_folder("new"), *state = in_folder("state"),
-         *copied = in_folder("copied"), *whole = in_folder("whole"), *part = in_folder("part");
+         *copied = in_folder("copied"), *whole = in_folder("whole"), *part = in_folder("part"),
+         *tight = in_folder("tight");
+    char what[NAME_ROOM];
     write_keys(p, new, added, shared, true);
-    cost all = scan(NULL, whole, old, new);
+    cost all = scan(NULL, whole, old, new, 0);
     copy(state, copied);
-    cost some = scan(copied, part, new, NULL);
+    unsigned mib = least(copied, new);
+    copy(state, copied);
+    cost some = scan(copied, part, new, NULL, 0);
+    copy(state, copied);
+    cost little = scan(copied, tight, new, NULL, mib);
     if (check_records(part, whole) != 2 * ((added + PLANTED_EACH - 1) / PLANTED_EACH) + 1)
         bench_fail("known: not the keys that share a prime");
+    if (check_records(part, tight) != check_records(tight, part))
+        bench_fail("known: other records with little memory");
     row(table, "all at once", known + added, all, all);
     row(table, "new beside known", added, some, all);
-    unlink(copied), unlink(whole), unlink(part), unlink(new);
-    free(old), free(new), free(state), free(copied), free(whole), free(part);
+    snprintf(what, sizeof what, "the same with %uM", mib);
+    row(table, what, added, little, all);
+    unlink(copied), unlink(whole), unlink(part), unlink(tight), unlink(new);
+    free(old), free(new), free(state), free(copied), free(whole), free(part), free(tight);
 }
 
 int main(int argc, char **argv)
@@ -205,7 +262,7 @@ int main(int argc, char **argv)
     primes *p = primes_begin();
     char *old = in_folder("old"), *state = in_folder("state"), *out = in_folder("out");
     write_keys(p, old, known, shared, false);
-    cost plain = scan(NULL, out, old, NULL), first = scan(state, out, old, NULL);
+    cost plain = scan(NULL, out, old, NULL, 0), first = scan(state, out, old, NULL, 0);
     row(table, "known ones, no state", known, plain, plain);
     row(table, "known ones, state written", known, first, plain);
     for (size_t part = 100; part >= 10; part /= 10)

@@ -286,7 +286,8 @@ static const key_entry table[FANI_KEY_COUNT] = {
     [FANI_KEY_MEMORY] =
         {{"memory", "weakkeys", "SIZE",
           "memory that this program and its workers on one host may use together, 1M to 1048576G, "
-          "like 4G: what has no room in it goes to files (default: no limit)",
+          "like 4G, reading --known and writing it too: what has no room in it goes to files "
+          "(default: no limit)",
           false},
          .rule = RULE_SIZE,
          .low = UINT64_C(1) << 20,

@@ -403,31 +403,71 @@ static fan_status begin_fractions(engine *e, fan_error *error)
                  fani_weak_level_limbs(nodes) + count, error);
 }
 
+/* What is in memory, or shared, of the levels up to the top. */
+static uint64_t held_by_levels(const engine *e)
+{
+    size_t limbs = e->in_files ? 0 : fani_weak_level_limbs(&e->sums);
+    limbs += e->in_files ? 0 : limbs_of_moduli(e, 0, e->distinct->count);
+    for (size_t i = e->in_files ? e->top : 0; i <= e->top; i++)
+        limbs += fani_weak_level_limbs(&e->products[i]);
+    return (uint64_t)limbs * WORD * e->memory->shares;
+}
+
+static fan_status find_outside(engine *e, fani_mpzs *residues, fan_error *error)
+{
+    level *nodes = &e->products[e->top];
+    size_t below = e->block_keys << e->top, all = e->distinct->count;
+    const fani_weak_top top = {.nodes = &nodes->packer,
+                               .first_keys = below < all ? below : all,
+                               .memory = e->memory,
+                               .held = held_by_levels(e)};
+    fan_status status = fani_weak_level_load(nodes, e->run->executor, error);
+    return status == FAN_OK ? e->outside->residues(e->outside->user, &top, residues, error)
+                            : status;
+}
+
 /* Puts what the moduli outside leave behind the sums. */
 static fan_status add_outside(engine *e, fan_error *error)
 {
-    fan_executor *executor = e->run->executor;
-    level *top = &e->products[e->top];
-    mpz_t residue;
-    mpz_init(residue);
-    fan_status status = fani_weak_level_load(top, executor, error);
+    fani_mpzs residues = {0};
+    fan_status status = find_outside(e, &residues, error);
+    size_t count = fani_weak_level_count(&e->sums), limbs = fani_weak_level_limbs(&e->sums);
+    for (size_t i = 0; i < residues.count; i++)
+        limbs += mpz_size(residues.values + i);
     if (status == FAN_OK)
-        status = e->outside->residue(e->outside->user, &top->packer, residue, error);
-    size_t count = fani_weak_level_count(&e->sums);
-    if (status == FAN_OK)
-        status = begin(e, &e->next_sums, FANI_WEAK_SUMS, e->top + 1, count + 1,
-                       fani_weak_level_limbs(&e->sums) + mpz_size(residue), error);
+        status = begin(e, &e->next_sums, FANI_WEAK_SUMS, e->top + 1, count + residues.count, limbs,
+                       error);
     for (size_t i = 0; i < count && status == FAN_OK; i++)
         status = carry(e, &e->sums, i, &e->next_sums, error);
-    if (status == FAN_OK)
-        status = add(e, &e->next_sums, residue, error);
-    mpz_clear(residue);
+    for (size_t i = 0; i < residues.count && status == FAN_OK; i++)
+        status = add(e, &e->next_sums, residues.values + i, error);
+    fani_mpzs_free(&residues);
     return status == FAN_OK ? finish(e, &e->sums, &e->next_sums, error) : status;
+}
+
+/* What a root division takes: what is left of the moduli outside, once more beside the sums, is a
+ * factor of the others. */
+static uint64_t work_of_roots(const engine *e)
+{
+    size_t nodes = fani_weak_level_count(&e->products[e->top]),
+           most = largest(&e->products[e->top]);
+    size_t left = 0, longest = 0, count = fani_weak_level_count(&e->sums);
+    for (size_t i = nodes; i < count; i++) {
+        size_t size = fani_weak_level_size(&e->sums, i);
+        left += size;
+        longest = size > longest ? size : longest;
+    }
+    size_t others = longest + (nodes > 1 ? most : 0);
+    return fani_space_root(most, left ? others : most) +
+           (uint64_t)(left ? left + others : 0) * WORD;
 }
 
 /* The sums are not needed any more. */
 static fan_status find_roots(engine *e, fan_error *error)
 {
+    fan_status status = e->outside ? add_outside(e, error) : FAN_OK;
+    if (status != FAN_OK)
+        return status;
     level *top = &e->products[e->top];
     size_t most = largest(top);
     fani_weak_items items = {.task = &fani_task_weakkeys_root,
@@ -436,11 +476,8 @@ static fan_status find_roots(engine *e, fan_error *error)
                              .count = fani_weak_level_count(top),
                              .first = top,
                              .second = &e->sums,
-                             .need = {.reply = (uint64_t)most * WORD,
-                                      .work = fani_space_root(most, e->outside ? 2 * most : most)}};
-    fan_status status = e->outside ? add_outside(e, error) : FAN_OK;
-    if (status == FAN_OK)
-        status = begin_fractions(e, error);
+                             .need = {.reply = (uint64_t)most * WORD, .work = work_of_roots(e)}};
+    status = begin_fractions(e, error);
     if (status == FAN_OK)
         status = fani_weak_engine_map(e, &items, error);
     if (status == FAN_OK)

@@ -36,14 +36,24 @@ typedef struct fani_weak_args {
 /* How many moduli a block has, of so many. */
 size_t fani_weak_engine_block(size_t count);
 
+/* The top of a scan's tree, and in what memory. */
+typedef struct fani_weak_top {
+    const fani_weak_packer *nodes; /* one or two */
+    size_t first_keys;             /* so many moduli are below the first one */
+    const fani_weak_memory *memory;
+    uint64_t held; /* by the scan, meanwhile */
+} fani_weak_top;
+
 /* Moduli that the scan's are compared with and that are not among them (weak_known.h). */
 typedef struct fani_weak_outside {
-    /* residue (initialized by the caller) = something positive that is congruent to their product
-     * modulo that of the nodes, a pack of one or two: those at the top of the tree. */
-    fan_status (*residue)(void *user, const fani_weak_packer *nodes, mpz_ptr residue,
-                          fan_error *error);
+    /* Appends to an empty list something positive that is congruent to their product modulo that of
+     * the nodes; or one such number for each node, congruent modulo that one. */
+    fan_status (*residues)(void *user, const fani_weak_top *top, fani_mpzs *residues,
+                           fan_error *error);
     void *user;
     uint64_t identity; /* of these moduli */
+    size_t limbs;      /* of all of them */
+    size_t longest;    /* of the longest product that is read of them */
 } fani_weak_outside;
 
 /* What a scan is given besides its moduli. */

@@ -49,8 +49,11 @@ static fan_status find_by_levels(fani_job_run *run, const fani_mpzs *distinct,
                              .resumes = fani_job_resumes(run->job)};
     fani_weak_circumstances circumstances = {
         .store = &store, .memory = &memory, .outside = outside};
-    if (outside)
+    if (outside) {
         store.identity ^= outside->identity;
+        memory.outside = outside->limbs;
+        memory.longest = outside->longest;
+    }
     if (run->state) {
         fence = fani_state_fence(run->state);
         store.fence = &fence;

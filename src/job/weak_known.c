@@ -15,6 +15,20 @@ uint64_t fani_weak_known_identity(const fani_weak_known *known)
     return known->file.check;
 }
 
+size_t fani_weak_known_limbs(const fani_weak_known *known)
+{
+    return (size_t)(known->file.head.size[FANI_KNOWN_PRODUCTS] / sizeof(mp_limb_t));
+}
+
+size_t fani_weak_known_longest(const fani_weak_known *known)
+{
+    size_t longest = 0;
+    for (uint64_t g = 0; g < known->file.head.groups; g++)
+        if (known->file.groups[g].limbs > longest)
+            longest = (size_t)known->file.groups[g].limbs;
+    return longest;
+}
+
 size_t fani_weak_known_repeated(const fani_weak_known *known)
 {
     return known->repeated;
@@ -45,7 +59,6 @@ fan_status fani_weak_known_begin(fani_job_run *run, fan_error *error)
     known->run = run;
     known->path = fani_job_text(run->job, FANI_KEY_KNOWN);
     known->file.fd = -1;
-    mpz_init(known->residue);
     run->known = known;
     fan_status status = fani_known_hold_take(run, known->path, &known->hold, error);
     return status == FAN_OK ? fani_known_file_open(run, known->path, false, &known->file, error)
@@ -63,7 +76,7 @@ void fani_weak_known_end(fani_job_run *run)
     fani_known_met_free(&known->met);
     fani_mpzs_free(&known->fresh);
     fani_mpzs_free(&known->gcds);
-    mpz_clear(known->residue);
+    fani_mpzs_free(&known->residues);
     free(known->slots);
     free(known->digests);
     free(known);

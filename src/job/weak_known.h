@@ -29,6 +29,10 @@ fan_status fani_weak_known_sort(fani_weak_known *known, fani_weakkeys_input *inp
 fan_status fani_weak_known_join(fani_weak_known *known, fani_weakkeys_input *input, fani_mpzs *gcds,
                                 fan_weakkeys_report **report, fan_error *error);
 
+/* The limbs of all products in it, and of the longest one. */
+size_t fani_weak_known_limbs(const fani_weak_known *known);
+size_t fani_weak_known_longest(const fani_weak_known *known);
+
 /* How many keys that were read the state had from the same place; and how many of them are 0 or 1.
  */
 size_t fani_weak_known_repeated(const fani_weak_known *known);

@@ -436,6 +436,18 @@ fan_status fani_known_product_next(fani_known_stream *products, size_t group, mp
     size_t limbs = (size_t)file->groups[group].limbs;
     fan_status status = fani_known_stream_get(products, out, limbs * sizeof *out, error);
     if (status == FAN_OK && !out[limbs - 1])
-        status = damaged(file, "a product is none", error);
+        status = fani_known_product_none(file, error);
     return status;
+}
+
+fan_status fani_known_product_part(const fani_known_file *file, uint64_t first, size_t count,
+                                   mp_limb_t *out, fan_error *error)
+{
+    uint64_t from = file->at[FANI_KNOWN_PRODUCTS] + first * sizeof *out;
+    return read_at(file, out, count * sizeof *out, from, error);
+}
+
+fan_status fani_known_product_none(const fani_known_file *file, fan_error *error)
+{
+    return damaged(file, "a product is none", error);
 }

@@ -132,6 +132,13 @@ fan_status fani_known_moduli_next(fani_known_moduli *moduli, size_t limbs, fani_
 fan_status fani_known_product_next(fani_known_stream *products, size_t group, mp_limb_t *out,
                                    fan_error *error);
 
+/* `count` limbs of the products, from the one on that is `first` among all of them. */
+fan_status fani_known_product_part(const fani_known_file *file, uint64_t first, size_t count,
+                                   mp_limb_t *out, fan_error *error);
+
+/* Says that a product is none: FAN_E_SYNTAX. */
+fan_status fani_known_product_none(const fani_known_file *file, fan_error *error);
+
 /* ---- weak_known_write.c ---------------------------------------------------------------------- */
 
 typedef struct fani_known_writer fani_known_writer;

@@ -24,7 +24,10 @@ struct fani_weak_known {
     size_t repeated, repeated_invalid;
     fani_mpzs fresh; /* moduli that were not known */
     fani_mpzs gcds;  /* of them */
-    mpz_t residue;   /* of the known ones modulo all of these; 0: not computed by this run */
+    /* Of the known ones' product modulo all of these; or modulo the first `first_keys` and modulo
+     * the others; none: not computed by this run */
+    fani_mpzs residues;
+    size_t first_keys;
     /* Of the known keys: */
     fani_known_met met;
     size_t told;                /* known keys that stand before the new ones in the input */

@@ -26,22 +26,37 @@ static int by_value(const void *a, const void *b)
     return mpz_cmp(a, b);
 }
 
+/* Appends the gcds above 1 of some of the new moduli; where there is such a residue, what they have
+ * of it. */
+static fan_status find_parts(const fani_weak_known *known, size_t first, size_t end, size_t residue,
+                             fani_mpzs *parts)
+{
+    fan_status status = FAN_OK;
+    fani_mpzs gcds = {0}, met = {0};
+    for (size_t i = first; i < end && status == FAN_OK; i++)
+        if (mpz_cmp_ui(known->gcds.values + i, 1) > 0)
+            status = fani_mpzs_push(&gcds, known->gcds.values + i);
+    if (status == FAN_OK && gcds.count && residue < known->residues.count) {
+        status = fani_weak_meet(fani_multiplier_best(), gcds.values, gcds.count,
+                                known->residues.values + residue, &met);
+        fani_mpzs_free(&gcds);
+        gcds = met;
+    }
+    if (status == FAN_OK)
+        status = fani_mpzs_move(parts, &gcds);
+    fani_mpzs_free(&gcds);
+    return status;
+}
+
 /* The different gcds above 1 of the new moduli; where the residue of the known ones is there, only
  * what they have of it. */
 static fan_status find_shared(const fani_weak_known *known, fani_mpzs *shared)
 {
-    fan_status status = FAN_OK;
+    size_t all = known->gcds.count, half = known->residues.count > 1 ? known->first_keys : all;
     fani_mpzs gcds = {0};
-    for (size_t i = 0; i < known->gcds.count && status == FAN_OK; i++)
-        if (mpz_cmp_ui(known->gcds.values + i, 1) > 0)
-            status = fani_mpzs_push(&gcds, known->gcds.values + i);
-    if (status == FAN_OK && gcds.count && mpz_sgn(known->residue)) {
-        fani_mpzs parts = {0};
-        status =
-            fani_weak_meet(fani_multiplier_best(), gcds.values, gcds.count, known->residue, &parts);
-        fani_mpzs_free(&gcds);
-        gcds = parts;
-    }
+    fan_status status = find_parts(known, 0, half, 0, &gcds);
+    if (status == FAN_OK && half < all)
+        status = find_parts(known, half, all, 1, &gcds);
     if (gcds.count > 1)
         qsort(gcds.values, gcds.count, sizeof *gcds.values, by_value);
     for (size_t i = 0; i < gcds.count && status == FAN_OK; i++)
@@ -351,6 +366,7 @@ static fan_status describe(const fani_weak_known *known, const told_keys *told,
         else
             mpz_set_ui(parts.values + set.slot[k], 1);
     }
+    set.halt = fani_weakkeys_halt(known->run);
     if (status == FAN_OK)
         status = fani_weak_report_build(&set, parts.values, report, error);
     if (status == FAN_E_ARGUMENT) /* that was the state's */

@@ -1,6 +1,7 @@
 #include "job/weak_known_pass.h"
 
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,9 +9,8 @@
 #include "kernel/gcd/weak_codec.h"
 
 enum {
-    ROUND_ITEMS = 32,         /* remainders that are held at once */
-    MEET_LIMBS = 1 << 16,     /* of moduli that travel together: 512 KiB */
-    MODULUS_TIMES = 4,        /* an item reduces at least so many times what it reduces by */
+    MEET_LIMBS = 1 << 16, /* of moduli that travel together: 512 KiB */
+    MEET_LIMBS_LEAST = 1 << 13,
     ITEM_LIMBS_MAX = 1 << 27, /* 1 GiB: an item is to be well below 2 GiB */
 };
 
@@ -32,10 +32,18 @@ struct pass {
     taker take;
     fani_weak_packer item;
     uint64_t items_left; /* that may be handed out */
+    bool is_chain;       /* an item needs the reply of the one before */
+    size_t most;         /* on their way at the same time */
+    size_t handed_out, answered;
     /* Of fill and take: */
     fani_known_stream products;
-    size_t next_group, least_limbs;
+    size_t next_group;
+    const fani_known_plan *plan;
+    uint64_t group_at; /* where the group that is read in pieces begins, among all limbs of them */
+    size_t group_left; /* its limbs that are still to be read: the lowest ones */
+    mpz_t above;       /* what is left of the others */
     fani_known_moduli moduli;
+    size_t meet_limbs;
     uint64_t *firsts; /* of each item: its first slot */
     size_t first_count, taken;
     fani_known_met *met;
@@ -58,10 +66,13 @@ static fan_status pull(void *user, size_t max_items, size_t max_bytes, fan_items
     fani_weak_packer_free(&p->item);
     if (!p->items_left)
         return FAN_OK;
+    if (p->handed_out - p->answered >= p->most)
+        return FAN_E_BUSY;
     fan_status status = p->fill(p, &p->item, error);
     if (status != FAN_OK || !p->item.count)
         return status;
     p->items_left--;
+    p->handed_out++;
     *items = fani_weak_packer_bytes(&p->item);
     return FAN_OK;
 }
@@ -93,11 +104,14 @@ static fan_status put(void *user, const fan_outcome *outcomes, size_t count, fan
         else if (status == FAN_E_MEMORY)
             no_memory(error);
     }
+    p->answered += count;
     return status;
 }
 
-/* Runs items until there are no more of them, or as many as may be handed out. */
-static fan_status map(pass *p, const fan_task *task, const fan_shared *shared, fan_error *error)
+/* Runs items until there are no more of them, or as many as may be handed out; as many at the same
+ * time as have room. */
+static fan_status map(pass *p, const fan_task *task, const fan_shared *shared,
+                      const fani_weak_memory *memory, const fani_weak_item *need, fan_error *error)
 {
     const fan_job *job = p->run->job;
     fan_summary *total = &p->run->result->summary, summary = {0};
@@ -109,9 +123,12 @@ static fan_status map(pass *p, const fan_task *task, const fan_shared *shared, f
                                .timeout_ms = fani_job_ms(job, FANI_KEY_TIMEOUT),
                                .retries = (uint32_t)fani_job_count(job, FANI_KEY_RETRIES, 0),
                                .backoff_ms = fani_job_ms(job, FANI_KEY_BACKOFF)};
+    p->most = p->is_chain ? 1 : fani_weak_in_flight(memory, need);
     fan_status status = fan_map(p->run->executor, task, fan_source_callback(pull, p, UINT64_MAX),
                                 fan_sink_callback(put, p), &options, &summary);
     fani_weak_packer_free(&p->item);
+    if (memory->limit)
+        (void)malloc_trim(0); /* what was given back is not to count any more */
     total->batches += summary.batches;
     total->run_ns += summary.run_ns;
     total->error = summary.error;
@@ -163,7 +180,7 @@ static fan_status fill_groups(pass *p, fani_weak_packer *item, fan_error *error)
 {
     const fani_known_group *groups = p->file->groups;
     size_t first = p->next_group, end = first, limbs = 0;
-    while (end < p->file->head.groups && limbs < p->least_limbs &&
+    while (end < p->file->head.groups && limbs < p->plan->item_limbs &&
            (end == first || limbs + groups[end].limbs <= ITEM_LIMBS_MAX))
         limbs += (size_t)groups[end++].limbs;
     if (end == first)
@@ -176,6 +193,43 @@ static fan_status fill_groups(pass *p, fani_weak_packer *item, fan_error *error)
             &p->products, g, fani_weak_packer_add(item, (size_t)groups[g].limbs), error);
     p->next_group = end;
     return status;
+}
+
+/* The next lower limbs of a group, and above them what the others have left; of a new group once
+ * its piece is there and there are two remainders at most. */
+static fan_status fill_piece(pass *p, fani_weak_packer *item, fan_error *error)
+{
+    size_t above = mpz_size(p->above), room = p->plan->piece - above;
+    if (!p->group_left && (p->out->count > 1 || p->next_group == p->file->head.groups))
+        return FAN_OK;
+    if (!p->group_left)
+        p->group_left = (size_t)p->file->groups[p->next_group].limbs;
+    size_t part = p->group_left < room ? p->group_left : room;
+    if (fani_weak_packer_begin(item, 1, part + above) != FAN_OK)
+        return no_memory(error);
+    mp_limb_t *at = fani_weak_packer_add(item, part + above);
+    fan_status status =
+        fani_known_product_part(p->file, p->group_at + p->group_left - part, part, at, error);
+    memcpy(at + part, mpz_limbs_read(p->above), above * sizeof *at);
+    if (status == FAN_OK && !at[part + above - 1])
+        status = fani_known_product_none(p->file, error);
+    p->group_left -= part;
+    return status;
+}
+
+/* The remainder of a group, or of what was read of it. */
+static fan_status take_piece(pass *p, const unsigned char *bytes, size_t size, fan_error *error)
+{
+    fan_status status = take_number(p, bytes, size, error);
+    if (status != FAN_OK)
+        return status;
+    if (p->group_left) {
+        mpz_swap(p->above, p->out->values + p->out->count - 1);
+        return fani_mpzs_resize(p->out, p->out->count - 1);
+    }
+    mpz_set_ui(p->above, 0);
+    p->group_at += p->file->groups[p->next_group++].limbs;
+    return FAN_OK;
 }
 
 /* Two numbers of a list; one that is left over alone is none of this. */
@@ -193,8 +247,9 @@ static fan_status fill_pair(pass *p, fani_weak_packer *item, fan_error *error)
 }
 
 /* The product of all, modulo what is shared, is the one that is left. */
-static fan_status multiply_all(fani_job_run *run, const fan_shared *modulus, fani_mpzs *numbers,
-                               fan_error *error)
+static fan_status multiply_all(fani_job_run *run, const fan_shared *modulus,
+                               const fani_weak_memory *memory, const fani_known_plan *plan,
+                               fani_mpzs *numbers, fan_error *error)
 {
     fan_status status = FAN_OK;
     while (numbers->count > 1 && status == FAN_OK) {
@@ -206,7 +261,7 @@ static fan_status multiply_all(fani_job_run *run, const fan_shared *modulus, fan
                   .items_left = UINT64_MAX,
                   .numbers = numbers,
                   .out = &next};
-        status = map(&p, &fani_task_known_reduce, modulus, error);
+        status = map(&p, &fani_task_known_reduce, modulus, memory, &plan->pair, error);
         if (status == FAN_OK && numbers->count % 2 &&
             fani_mpzs_push(&next, numbers->values + numbers->count - 1) != FAN_OK)
             status = no_memory(error);
@@ -218,39 +273,36 @@ static fan_status multiply_all(fani_job_run *run, const fan_shared *modulus, fan
     return status;
 }
 
-/* So many limbs that reducing them by so many outweighs what is to be multiplied afterwards. */
-static size_t limbs_of_item(size_t modulus_limbs)
-{
-    size_t limbs = MODULUS_TIMES * modulus_limbs, least = FANI_KNOWN_GROUP_LIMBS / 2;
-    return limbs > least ? limbs : least;
-}
-
 /* Reduces all groups by what is shared. */
-static fan_status reduce_groups(fani_job_run *run, const fani_known_file *file, size_t item_limbs,
-                                const fan_shared *modulus, mpz_ptr residue, fan_error *error)
+static fan_status reduce_groups(fani_job_run *run, const fani_known_file *file,
+                                const fan_shared *modulus, const fani_weak_memory *memory,
+                                const fani_known_plan *plan, fani_mpzs *residues, fan_error *error)
 {
-    fani_mpzs residues = {0};
+    fani_mpzs found = {0};
     pass p = {.run = run,
               .file = file,
               .what = "remainder",
-              .fill = fill_groups,
-              .take = take_number,
+              .fill = plan->piece ? fill_piece : fill_groups,
+              .take = plan->piece ? take_piece : take_number,
+              .is_chain = plan->piece > 0,
               .products = {.file = file, .section = FANI_KNOWN_PRODUCTS},
-              .least_limbs = item_limbs,
-              .out = &residues};
+              .plan = plan,
+              .out = &found};
     fan_status status = FAN_OK;
+    mpz_init(p.above);
     while (p.next_group < file->head.groups && status == FAN_OK) {
-        p.items_left = ROUND_ITEMS;
-        status = map(&p, &fani_task_known_reduce, modulus, error);
+        p.items_left = plan->piece ? UINT64_MAX : plan->round;
+        status = map(&p, &fani_task_known_reduce, modulus, memory, &plan->reduce, error);
         if (status == FAN_OK)
-            status = multiply_all(run, modulus, &residues, error);
+            status = multiply_all(run, modulus, memory, plan, &found, error);
     }
-    if (status == FAN_OK && residues.count != 1)
+    mpz_clear(p.above);
+    if (status == FAN_OK && found.count != 1)
         status = fani_error_set(error, FAN_E_PROTOCOL, "remainders of known keys are missing");
-    if (status == FAN_OK)
-        mpz_swap(residue, residues.values);
+    if (status == FAN_OK && fani_mpzs_move(residues, &found) != FAN_OK)
+        status = no_memory(error);
     fani_known_stream_free(&p.products);
-    fani_mpzs_free(&residues);
+    fani_mpzs_free(&found);
     return status;
 }
 
@@ -287,8 +339,9 @@ static fan_status take_modulus(pass *p, const unsigned char *bytes, size_t size,
     return status;
 }
 
-static fan_status make_modulus(fani_job_run *run, const fani_mpzs *nodes, fani_mpzs *modulus,
-                               fan_error *error)
+static fan_status make_modulus(fani_job_run *run, const fani_mpzs *nodes,
+                               const fani_weak_memory *memory, const fani_known_plan *plan,
+                               fani_mpzs *modulus, fan_error *error)
 {
     pass p = {.run = run,
               .what = "reciprocal",
@@ -297,42 +350,52 @@ static fan_status make_modulus(fani_job_run *run, const fani_mpzs *nodes, fani_m
               .items_left = 1,
               .numbers = nodes,
               .out = modulus};
-    fan_status status = map(&p, &fani_task_known_modulus, NULL, error);
+    fan_status status = map(&p, &fani_task_known_modulus, NULL, memory, &plan->modulus, error);
     if (status == FAN_OK && modulus->count != 2)
         status = fani_error_set(error, FAN_E_PROTOCOL, "the reciprocal is missing");
     return status;
 }
 
-fan_status fani_known_residue(fani_job_run *run, const fani_known_file *file,
-                              const fani_weak_packer *nodes, size_t item_limbs, mpz_ptr residue,
-                              fan_error *error)
+/* The residue by some nodes. */
+static fan_status residue_by(fani_job_run *run, const fani_known_file *file, const fani_mpzs *nodes,
+                             const fani_weak_memory *memory, const fani_known_plan *plan,
+                             fani_mpzs *residues, fan_error *error)
 {
-    fani_mpzs tops = {0}, modulus = {0};
+    fani_mpzs modulus = {0};
     fani_weak_packer packer = {0};
-    fani_weak_pack pack = {0};
     fan_shared shared;
-    fan_status status = fani_weak_packer_open(nodes, &pack);
-    for (size_t i = 0; i < pack.count && status == FAN_OK; i++) {
-        mpz_t view = {0};
-        fani_weak_pack_view(&pack, i, view);
-        status = fani_mpzs_push(&tops, view);
-    }
-    fani_weak_pack_close(&pack);
-    status = status == FAN_OK ? make_modulus(run, &tops, &modulus, error) : no_memory(error);
-    fani_mpzs_free(&tops);
+    fan_status status = make_modulus(run, nodes, memory, plan, &modulus, error);
     pass p = {.numbers = &modulus};
     if (status == FAN_OK)
         status = fill_nodes(&p, &packer, error);
+    fani_mpzs_free(&modulus);
     if (status == FAN_OK)
         status = share(run, fani_weak_packer_bytes(&packer), &shared, error);
     if (status == FAN_OK) {
-        if (!item_limbs)
-            item_limbs = limbs_of_item(mpz_size(modulus.values));
-        status = reduce_groups(run, file, item_limbs, &shared, residue, error);
+        status = reduce_groups(run, file, &shared, memory, plan, residues, error);
         status = unshare(run, shared, status, error);
     }
     fani_weak_packer_free(&packer);
-    fani_mpzs_free(&modulus);
+    return status;
+}
+
+fan_status fani_known_residues(fani_job_run *run, const fani_known_file *file,
+                               const fani_weak_packer *nodes, const fani_weak_memory *memory,
+                               const fani_known_plan *plan, fani_mpzs *residues, fan_error *error)
+{
+    mpz_t views[2] = {0};
+    fani_weak_pack pack = {0};
+    fan_status status = fani_weak_packer_open(nodes, &pack);
+    if (status != FAN_OK)
+        return no_memory(error);
+    size_t each = plan->halves ? 1 : pack.count;
+    for (size_t i = 0; i < pack.count; i++)
+        fani_weak_pack_view(&pack, i, views[i]);
+    for (size_t i = 0; i < pack.count && status == FAN_OK; i += each) {
+        const fani_mpzs some = {.values = views[i], .count = each};
+        status = residue_by(run, file, &some, memory, plan, residues, error);
+    }
+    fani_weak_pack_close(&pack);
     return status;
 }
 
@@ -341,7 +404,7 @@ fan_status fani_known_residue(fani_job_run *run, const fani_known_file *file,
 static fan_status fill_moduli(pass *p, fani_weak_packer *item, fan_error *error)
 {
     uint64_t first = p->moduli.next;
-    fan_status status = fani_known_moduli_next(&p->moduli, MEET_LIMBS, item, error);
+    fan_status status = fani_known_moduli_next(&p->moduli, p->meet_limbs, item, error);
     if (status != FAN_OK || !item->count)
         return status;
     uint64_t *firsts = reallocarray(p->firsts, p->first_count + 1, sizeof *firsts);
@@ -376,13 +439,27 @@ static fan_status take_met(pass *p, const unsigned char *bytes, size_t size, fan
     return status;
 }
 
+/* The longest items with which all workers have some to do; short ones where there are none. */
+static size_t limbs_to_meet(const fani_weak_memory *memory, size_t number, fani_weak_item *need)
+{
+    size_t limbs = 2 * (size_t)MEET_LIMBS;
+    do {
+        limbs /= 2;
+        *need = fani_known_meet_item(memory, limbs, number);
+    } while (limbs > MEET_LIMBS_LEAST && fani_weak_in_flight(memory, need) < memory->workers);
+    return limbs;
+}
+
 fan_status fani_known_meet(fani_job_run *run, const fani_known_file *file, mpz_srcptr number,
                            fani_known_met *met, fan_error *error)
 {
+    const fani_weak_memory memory = fani_weak_memory_of(run);
+    fani_weak_item need;
     fani_weak_packer packer = {0};
     fan_shared shared;
     pass p = {.run = run,
               .file = file,
+              .meet_limbs = limbs_to_meet(&memory, mpz_size(number), &need),
               .what = "gcds",
               .fill = fill_moduli,
               .take = take_met,
@@ -394,7 +471,7 @@ fan_status fani_known_meet(fani_job_run *run, const fani_known_file *file, mpz_s
     fan_status status = share(run, fani_weak_packer_bytes(&packer), &shared, error);
     if (status == FAN_OK) {
         fani_known_moduli_begin(file, &p.moduli);
-        status = map(&p, &fani_task_known_meet, &shared, error);
+        status = map(&p, &fani_task_known_meet, &shared, &memory, &need, error);
         fani_known_moduli_end(&p.moduli);
         status = unshare(run, shared, status, error);
     }
@@ -433,6 +510,15 @@ static fan_status fill_group(pass *p, fani_weak_packer *item, fan_error *error)
     return FAN_OK;
 }
 
+/* The limbs of the longest group, at most. */
+static size_t group_of(const fani_mpzs *moduli)
+{
+    size_t limbs = 0;
+    for (size_t i = 0; i < moduli->count && limbs < FANI_KNOWN_GROUP_LIMBS; i++)
+        limbs += mpz_size(moduli->values + i);
+    return limbs < FANI_KNOWN_GROUP_LIMBS ? limbs : FANI_KNOWN_GROUP_LIMBS;
+}
+
 fan_status fani_known_products(fani_job_run *run, const fani_mpzs *moduli, fani_mpzs *products,
                                uint64_t **sizes, fan_error *error)
 {
@@ -443,7 +529,10 @@ fan_status fani_known_products(fani_job_run *run, const fani_mpzs *moduli, fani_
               .items_left = UINT64_MAX,
               .numbers = moduli,
               .out = products};
-    fan_status status = map(&p, &fani_task_known_product, NULL, error);
+    size_t most = group_of(moduli);
+    const fani_weak_memory memory = fani_weak_memory_of(run);
+    const fani_weak_item need = fani_known_product_item(most, moduli->count);
+    fan_status status = map(&p, &fani_task_known_product, NULL, &memory, &need, error);
     if (status == FAN_OK && products->count != p.first_count)
         status = fani_error_set(error, FAN_E_PROTOCOL, "products of keys are missing");
     *sizes = p.firsts;

@@ -9,6 +9,7 @@
 #include "base/writer.h"
 #include "job/weak_known_internal.h"
 #include "kernel/gcd/reciprocal.h"
+#include "kernel/gcd/space.h"
 
 /* What is to be written beside the old sections. */
 typedef struct saving {
@@ -59,9 +60,19 @@ static fan_status merge_last(saving *s, fan_error *error)
     return status;
 }
 
+/* Whether a product of numbers of so many limbs can be made beside all that there is. */
+static bool has_room(const fani_job_run *run, uint64_t a, uint64_t b)
+{
+    const fani_weak_memory memory = fani_weak_memory_of(run);
+    const fani_weak_item item = {.held = FANI_KNOWN_READ_BYTES + a * sizeof(mp_limb_t),
+                                 .work = fani_space_multiply((size_t)a, (size_t)b)};
+    return !memory.limit || fani_weak_need(&memory, &item, 1) <= memory.limit;
+}
+
 /* Groups of the new moduli. One that is alone, and not much shorter than the last old one, goes
  * with it, so that there are few groups however many small scans there were, and each modulus is
- * multiplied again only as often as its group doubles. */
+ * multiplied again only as often as its group doubles. Where there is no room for that it stays
+ * alone: a later scan does it. */
 static fan_status make_groups(saving *s, fan_error *error)
 {
     const fani_known_file *file = &s->known->file;
@@ -73,7 +84,8 @@ static fan_status make_groups(saving *s, fan_error *error)
         fani_known_products(s->known->run, &s->known->fresh, &s->products, &s->sizes, error);
     while (status == FAN_OK && s->products.count == 1 && s->kept) {
         uint64_t last = file->groups[s->kept - 1].limbs, own = mpz_size(s->products.values);
-        if (last > 2 * own || last + own > FANI_KNOWN_GROUP_LIMBS)
+        if (last > 2 * own || last + own > FANI_KNOWN_GROUP_LIMBS ||
+            !has_room(s->known->run, last, own))
             break;
         status = merge_last(s, error);
     }

@@ -237,9 +237,11 @@ static fan_status assign_slots(fani_weak_known *known, fani_weak_set *set, uint6
     for (size_t d = 0; d < set->distinct.count; d++) {
         if (of_distinct[d] != FANI_KNOWN_INVALID)
             continue;
-        of_distinct[d] = known->file.head.distinct + known->fresh.count;
-        if (fani_mpzs_push(&known->fresh, set->distinct.values + d) != FAN_OK)
+        size_t count = known->fresh.count;
+        of_distinct[d] = known->file.head.distinct + count;
+        if (fani_mpzs_resize(&known->fresh, count + 1) != FAN_OK)
             return FAN_E_MEMORY;
+        mpz_swap(known->fresh.values + count, set->distinct.values + d);
     }
     for (size_t k = 0; k < set->key_count; k++)
         known->slots[k] =
@@ -266,14 +268,25 @@ static fan_status find_slots(fani_weak_known *known, const fani_weakkeys_input *
     return status;
 }
 
-static fan_status residue_of(void *user, const fani_weak_packer *nodes, mpz_ptr residue,
-                             fan_error *error)
+static fan_status residues_of(void *user, const fani_weak_top *top, fani_mpzs *residues,
+                              fan_error *error)
 {
     fani_weak_known *known = user;
-    fan_status status =
-        fani_known_residue(known->run, &known->file, nodes, 0, known->residue, error);
-    if (status == FAN_OK)
-        mpz_set(residue, known->residue);
+    const fani_weak_packer *nodes = top->nodes;
+    const fani_known_sizes sizes = {
+        .nodes = {(size_t)nodes->starts[1],
+                  nodes->count > 1 ? (size_t)(nodes->starts[2] - nodes->starts[1]) : 0},
+        .known = known->outside.limbs,
+        .longest = known->outside.longest,
+        .held = top->held};
+    fani_known_plan plan;
+    fani_known_choose(top->memory, &sizes, &plan);
+    known->first_keys = top->first_keys;
+    fan_status status = fani_known_residues(known->run, &known->file, nodes, top->memory, &plan,
+                                            &known->residues, error);
+    for (size_t i = 0; i < known->residues.count && status == FAN_OK; i++)
+        if (fani_mpzs_push(residues, known->residues.values + i) != FAN_OK)
+            status = no_memory(error);
     return status;
 }
 
@@ -290,8 +303,11 @@ fan_status fani_weak_known_sort(fani_weak_known *known, fani_weakkeys_input *inp
     if (status == FAN_OK)
         drop_repeated(known, input, repeated);
     free(repeated);
-    known->outside = (fani_weak_outside){
-        .residue = residue_of, .user = known, .identity = fani_weak_known_identity(known)};
+    known->outside = (fani_weak_outside){.residues = residues_of,
+                                         .user = known,
+                                         .identity = fani_weak_known_identity(known),
+                                         .limbs = fani_weak_known_limbs(known),
+                                         .longest = fani_weak_known_longest(known)};
     *fresh = &known->fresh;
     *outside = known->file.head.distinct ? &known->outside : NULL;
     return status;

@@ -15,7 +15,6 @@
 #include "job/weak_known_pass.h"
 #include "kernel/gcd/modulus.h"
 #include "kernel/gcd/reciprocal.h"
-#include "kernel/gcd/scaled.h"
 #include "kernel/gcd/weak_codec.h"
 #include "kernel/gcd/weak_meet.h"
 
@@ -162,21 +161,59 @@ static fan_status run_reduce(fan_run *run, fan_items in)
 
 /* ---- Products -------------------------------------------------------------------------------- */
 
+/* The first half of the numbers become the products of all, two by two; nothing of a level stays
+ * when its products are there. */
+static fan_status multiply_pairs(const fani_multiplier *multiplier, fani_mpzs *list)
+{
+    size_t half = list->count / 2, odd = list->count % 2;
+    fan_status status = FAN_OK;
+    for (size_t i = 0; i < half && status == FAN_OK; i++) {
+        mpz_ptr a = list->values + 2 * i, b = a + 1;
+        mpz_t product;
+        mpz_init(product);
+        status = fani_multiply(multiplier, product, a, b);
+        mpz_realloc2(a, 1);
+        mpz_realloc2(b, 1);
+        mpz_swap(list->values + i, product);
+        mpz_clear(product);
+    }
+    if (odd)
+        mpz_swap(list->values + half, list->values + 2 * half);
+    return status == FAN_OK ? fani_mpzs_resize(list, half + odd) : status;
+}
+
+/* The product of each two moduli, which are borrowed. */
+static fan_status multiply_first(const fani_multiplier *multiplier, const numbers *moduli,
+                                 fani_mpzs *list)
+{
+    size_t half = moduli->count / 2;
+    fan_status status = fani_mpzs_resize(list, half + moduli->count % 2);
+    for (size_t i = 0; i < half && status == FAN_OK; i++)
+        status = fani_multiply(multiplier, list->values + i, moduli->values + 2 * i,
+                               moduli->values + 2 * i + 1);
+    if (status == FAN_OK && moduli->count % 2)
+        mpz_set(list->values + half, moduli->values + 2 * half);
+    return status;
+}
+
 static fan_status multiply_moduli(fan_run *run, size_t i, const unsigned char *bytes, size_t size)
 {
-    fani_scaled_tree tree = {0};
+    fani_multiplier multiplier;
+    fani_mpzs list = {0};
     numbers moduli;
-    mpz_t product;
     fan_status status = open_numbers(bytes, size, 1, true, &moduli);
     if (status != FAN_OK)
         return status;
-    mpz_init(product);
-    status = fani_scaled_build(&tree, fani_multiplier_best(), moduli.values, NULL, moduli.count,
-                               product, NULL);
+    status = fani_multiplier_open(&multiplier, fani_multiplier_best());
+    if (status == FAN_OK) {
+        status = multiply_first(&multiplier, &moduli, &list);
+        while (status == FAN_OK && list.count > 1)
+            status = multiply_pairs(&multiplier, &list);
+        fani_multiplier_close(&multiplier);
+    }
     if (status == FAN_OK)
-        status = reply_number(run, i, product);
-    fani_scaled_free(&tree);
-    mpz_clear(product);
+        status = reply_number(run, i, list.values);
+    fani_mpzs_free(&list);
     close_numbers(&moduli);
     return status;
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "job/weak_known_need.h"
 #include "kernel/gcd/space.h"
 
 enum { WORD = sizeof(mp_limb_t), BLOCKS_MAX = 64, IO_THREADS = 3 };
@@ -91,8 +92,9 @@ static uint64_t larger(uint64_t a, uint64_t b)
 uint64_t fani_weak_need(const fani_weak_memory *memory, const fani_weak_item *item, size_t count)
 {
     uint64_t travelling = item->bytes + item->reply;
+    uint64_t ahead = item->direct ? item->bytes : 2 * travelling;
     size_t working = count < memory->workers ? count : memory->workers;
-    return memory->base + item->held + 2 * travelling + count * memory->copies * travelling +
+    return memory->base + item->held + ahead + count * memory->copies * travelling +
            working * (item->work + SLACK_BYTES);
 }
 
@@ -193,6 +195,30 @@ static void count_level(plan *p, const row *up)
                       .bytes = 2 * bytes, .reply = bytes, .work = fani_space_step(most, most)});
 }
 
+/* The pass over what is outside, beside the nodes at the top, and the root divisions with what it
+ * leaves. */
+static void count_outside(plan *p, const row *top)
+{
+    const fani_weak_memory *m = p->memory;
+    const fani_known_sizes sizes = {.nodes = {top->limbs[0], top->count > 1 ? top->limbs[1] : 0},
+                                    .known = m->outside,
+                                    .longest = m->longest,
+                                    .held = (p->in_files ? p->all : p->levels) * m->shares};
+    p->need = larger(p->need, p->in_files ? fani_known_least(m, &sizes)
+                                          : fani_known_need_of(m, &sizes, p->workers));
+}
+
+static void count_root(plan *p, const row *top)
+{
+    size_t most = largest(top);
+    p->reply = larger(p->reply, (uint64_t)most * WORD);
+    if (p->memory->outside)
+        count_outside(p, top);
+    else
+        count_item(p, (fani_weak_item){.reply = (uint64_t)most * WORD,
+                                       .work = fani_space_root(most, most)});
+}
+
 static void count_scan(plan *p, const fani_mpzs *distinct, size_t block_keys)
 {
     row r = blocks_of(distinct, block_keys);
@@ -211,9 +237,7 @@ static void count_scan(plan *p, const fani_mpzs *distinct, size_t block_keys)
         r = above(&r);
         count_level(p, &r);
     }
-    size_t top = largest(&r);
-    count_item(p,
-               (fani_weak_item){.reply = (uint64_t)top * WORD, .work = fani_space_root(top, top)});
+    count_root(p, &r);
     p->need += gcds;
 }
 

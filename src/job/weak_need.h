@@ -17,6 +17,8 @@ typedef struct fani_weak_memory {
     bool in_files;      /* levels are, whether there is room or not */
     uint64_t item_max;  /* an item's bytes; above, what it works on is shared */
     uint64_t reply_max; /* a reply's */
+    size_t outside;     /* limbs of the moduli outside (weak_engine.h) */
+    size_t longest;     /* product of such moduli that is read, likewise */
 } fani_weak_memory;
 
 /* Of a run: its --memory, its executor, and what the program takes now. */
@@ -30,6 +32,7 @@ typedef struct fani_weak_item {
     uint64_t held; /* what is in memory or shared meanwhile */
     uint64_t bytes, reply;
     uint64_t work; /* what its worker needs besides these (kernel/gcd/space.h) */
+    bool direct;   /* but for the next item's bytes nothing is read ahead or written behind */
 } fani_weak_item;
 
 /* What `count` of them take at the same time. */

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "job/weak_find.h"
 #include "job/weak_known.h"
+#include "job/weak_known_need.h"
 #include "job/weak_need.h"
 #include "job/weak_times.h"
 #include "job/weakkeys.h"
@@ -13,6 +14,16 @@
 enum { NOTE_MAX = 256 };
 
 /* ---- The scan -------------------------------------------------------------------------------- */
+
+static bool is_stopped(void *user)
+{
+    return fani_run_is_stopped(user);
+}
+
+fani_weak_halt fani_weakkeys_halt(fani_job_run *run)
+{
+    return (fani_weak_halt){.is_stopped = is_stopped, .user = run};
+}
 
 static fan_status scan_keys(fani_job_run *run, fani_weakkeys_input *input,
                             fan_weakkeys_report **report, fan_error *error)
@@ -33,6 +44,7 @@ static fan_status scan_keys(fani_job_run *run, fani_weakkeys_input *input,
     fani_run_progress(run, gcds.count, true);
     if (status == FAN_OK)
         status = fani_weakkeys_part_primes(input, &set, &gcds, error);
+    set.halt = fani_weakkeys_halt(run);
     if (status == FAN_OK)
         status = fani_weak_report_build(&set, gcds.values, report, error);
     fani_mpzs_free(&gcds);
@@ -49,6 +61,9 @@ static fan_status scan_new_keys(fani_job_run *run, fani_weakkeys_input *input,
     const fani_weak_outside *outside = NULL;
     fani_mpzs gcds = {0};
     fani_weak_memory memory = fani_weak_memory_of(run);
+    memory.outside = fani_weak_known_limbs(run->known);
+    memory.longest = fani_weak_known_longest(run->known);
+    memory.base += FANI_KNOWN_READ_BYTES + input->moduli.count * FANI_KNOWN_SORT_BYTES;
     fan_status status = fani_weak_room_for_keys(&memory, &input->moduli,
                                                 fani_weak_engine_block(input->moduli.count), error);
     if (status == FAN_OK)

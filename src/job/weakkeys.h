@@ -46,6 +46,9 @@ typedef struct fani_weakkeys_input {
     bool *has_small; /* of each key, whether a prime below 2^16 divides it; NULL: not known */
 } fani_weakkeys_input;
 
+/* Who stops the run, for what is built of its moduli. */
+fani_weak_halt fani_weakkeys_halt(fani_job_run *run);
+
 /* ---- weakkeys_input.c ------------------------------------------------------------------------ */
 
 /* Reads the job's arguments and inputs, or standard input where there are none. Entries without a

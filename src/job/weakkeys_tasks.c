@@ -5,7 +5,8 @@
  *   multiply   first: the products of a level, second: its sums. Of pair i / 3: P P', S P' or S' P
  *   join       first, second: as before. Of pair i: P P', then S P' + S' P, with zeros above
  *   root       first, second: as before, of one node or two. Node i gives its fraction. Where
- *              `second` has one number more, that is a factor of all others
+ *              `second` has one number more, that is a factor of all others; where it has one more
+ *              for each node, of the node's others
  *   step       first: the products of a level, second: the fractions of the level above. Node i,
  *              which has a sibling, gives its fraction
  *   part       first, second: as before. Of pair i the fractions of both nodes, one behind the
@@ -332,7 +333,7 @@ static fan_status find_others(const material *m, size_t node, mpz_ptr others)
     }
     if (m->second.count == count)
         return FAN_OK;
-    fani_weak_pack_view(&m->second, count, outside);
+    fani_weak_pack_view(&m->second, m->second.count == 2 * count ? count + node : count, outside);
     if (count == 2)
         return fani_multiply(fani_multiplier_best(), others, sibling, outside);
     mpz_set(others, outside);
@@ -344,7 +345,7 @@ static fan_status root_of(fan_run *run, size_t i, const material *m)
     size_t count = m->first.count, node = (size_t)m->item; /* always shared */
     mpz_t fraction, others, product = {0}, sum = {0};
     if (m->carries || count < 1 || count > 2 || m->second.count < count ||
-        m->second.count > count + 1 || m->item >= count)
+        m->second.count > 2 * count || m->item >= count)
         return FAN_E_PROTOCOL;
     fani_weak_pack_view(&m->first, node, product);
     fani_weak_pack_view(&m->second, node, sum);
@@ -443,7 +444,7 @@ const fan_task fani_task_weakkeys_product = {
     .name = "weakkeys.product", .version = 3, .run = run_product};
 const fan_task fani_task_weakkeys_multiply = {
     .name = "weakkeys.multiply", .version = 3, .run = run_multiply};
-const fan_task fani_task_weakkeys_root = {.name = "weakkeys.root", .version = 2, .run = run_root};
+const fan_task fani_task_weakkeys_root = {.name = "weakkeys.root", .version = 3, .run = run_root};
 const fan_task fani_task_weakkeys_step = {.name = "weakkeys.step", .version = 2, .run = run_step};
 const fan_task fani_task_weakkeys_join = {.name = "weakkeys.join", .version = 1, .run = run_join};
 const fan_task fani_task_weakkeys_part = {.name = "weakkeys.part", .version = 1, .run = run_part};

@@ -137,6 +137,8 @@ static void write_state(const fani_mpzs *moduli, size_t each, uint64_t parent, u
 
 /* ---- What is computed ------------------------------------------------------------------------ */
 
+static const fani_weak_memory no_limit = {.workers = 1, .reply_max = UINT64_MAX};
+
 typedef struct setting {
     fan_job *job;
     fan_job_result result;
@@ -161,15 +163,16 @@ static void tear_down(setting *s)
     fan_job_free(s->job);
 }
 
-/* The residue by nodes of so many bits (0: there is no second one), of items of so many limbs. */
+/* The remainders by nodes of so many bits (0: there is no second one). */
 static void check_residue(setting *s, const fani_mpzs *moduli, const unsigned bits[2],
-                          size_t item_limbs)
+                          const fani_known_plan *plan)
 {
+    fani_mpzs got = {0};
     fani_weak_packer nodes;
-    mpz_t node[2], product, want, got;
+    mpz_t node[2], product, want, left;
     size_t count = bits[1] ? 2 : 1;
     fan_error error = {0};
-    mpz_inits(node[0], node[1], product, want, got, NULL);
+    mpz_inits(node[0], node[1], product, want, left, NULL);
     ASSERT_I64(fani_weak_packer_begin(&nodes, count, bits[0] / 64 + bits[1] / 64 + 2), FAN_OK);
     mpz_set_ui(product, 1);
     for (size_t i = 0; i < count; i++) {
@@ -181,19 +184,45 @@ static void check_residue(setting *s, const fani_mpzs *moduli, const unsigned bi
     mpz_set_ui(want, 1);
     for (size_t i = 0; i < moduli->count; i++)
         mpz_mul(want, want, moduli->values + i);
-    mpz_tdiv_r(want, want, product);
-    EXPECT_I64(fani_known_residue(&s->run, &s->file, &nodes, item_limbs, got, &error), FAN_OK);
+    EXPECT_I64(fani_known_residues(&s->run, &s->file, &nodes, &no_limit, plan, &got, &error),
+               FAN_OK);
     EXPECT_STR(error.text, "");
-    EXPECT_TRUE(!mpz_cmp(got, mpz_sgn(want) ? want : product));
+    ASSERT_U64(got.count, plan->halves ? count : 1);
+    for (size_t i = 0; i < got.count; i++) {
+        mpz_srcptr by = plan->halves ? node[i] : product;
+        mpz_tdiv_r(left, want, by);
+        EXPECT_TRUE(!mpz_cmp(got.values + i, mpz_sgn(left) ? left : by));
+    }
     fani_weak_packer_free(&nodes);
-    mpz_clears(node[0], node[1], product, want, got, NULL);
+    fani_mpzs_free(&got);
+    mpz_clears(node[0], node[1], product, want, left, NULL);
+}
+
+/* Pieces are given in lengths of the modulus. */
+static void check_ways(setting *s, const fani_mpzs *moduli, const unsigned bits[2])
+{
+    static const fani_known_plan ways[] = {
+        {.item_limbs = 1, .round = 32},
+        {.item_limbs = 3000, .round = 32},
+        {.item_limbs = 1 << 19, .round = 3},
+        {.item_limbs = 1, .round = 1},
+        {.item_limbs = 3000, .round = 2, .halves = true},
+        {.piece = 2, .round = 1},
+        {.piece = 5, .round = 1},
+        {.piece = 2, .round = 1, .halves = true},
+        {.piece = 5, .round = 1, .halves = true},
+    };
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+        fani_known_plan plan = ways[i];
+        plan.piece *= bits[0] / 64 + bits[1] / 64 + 2;
+        check_residue(s, moduli, bits, &plan);
+    }
 }
 
 /* Items of one group and more than a round of them, of several groups, and of all. */
 FAN_TEST(weak_known, the_known_moduli_leave_what_their_product_does)
 {
     static const unsigned bits[][2] = {{2, 0}, {64, 0}, {3000, 3100}, {40000, 0}, {70000, 30000}};
-    static const size_t item_limbs[] = {1, 3000, 0};
     static const char *const kinds[] = {"serial", "threads"};
     fani_mpzs moduli = {0};
     make_moduli(&moduli, 300);
@@ -203,8 +232,7 @@ FAN_TEST(weak_known, the_known_moduli_leave_what_their_product_does)
             setting s;
             set_up(&s, kinds[k], k ? 3 : 1);
             for (size_t b = 0; b < sizeof bits / sizeof bits[0]; b++)
-                for (size_t i = 0; i < sizeof item_limbs / sizeof item_limbs[0]; i++)
-                    check_residue(&s, &moduli, bits[b], item_limbs[i]);
+                check_ways(&s, &moduli, bits[b]);
             tear_down(&s);
         }
     }
@@ -216,18 +244,23 @@ FAN_TEST(weak_known, a_residue_of_nothing_is_the_modulus)
 {
     fani_mpzs moduli = {0};
     fani_weak_packer nodes;
-    mpz_t got;
+    fani_mpzs got = {0};
     setting s;
     make_moduli(&moduli, 20);
     write_state(&moduli, 3, 0, 0, true);
     set_up(&s, "threads", 2);
-    mpz_init(got);
     ASSERT_I64(fani_weak_packer_begin(&nodes, 1, mpz_size(moduli.values + 4)), FAN_OK);
     EXPECT_I64(fani_weak_packer_put(&nodes, moduli.values + 4, mpz_size(moduli.values + 4)),
                FAN_OK);
-    EXPECT_I64(fani_known_residue(&s.run, &s.file, &nodes, 1, got, NULL), FAN_OK);
-    EXPECT_TRUE(!mpz_cmp(got, moduli.values + 4));
-    mpz_clear(got);
+    for (size_t piece = 0; piece <= 12; piece += 3) { /* also where a piece is 0 from its top on */
+        const fani_known_plan plan = {
+            .item_limbs = 1, .round = 1, .piece = piece ? mpz_size(moduli.values + 4) + piece : 0};
+        EXPECT_I64(fani_known_residues(&s.run, &s.file, &nodes, &no_limit, &plan, &got, NULL),
+                   FAN_OK);
+        ASSERT_U64(got.count, 1);
+        EXPECT_TRUE(!mpz_cmp(got.values, moduli.values + 4));
+        fani_mpzs_free(&got);
+    }
     fani_weak_packer_free(&nodes);
     tear_down(&s);
     fani_mpzs_free(&moduli);

@@ -5,6 +5,7 @@
 #include "kernel/gcd/weak_codec.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static void random_list(fani_mpzs *list, size_t count, mp_bitcnt_t bits, gmp_randstate_t random)
 {
@@ -57,6 +58,45 @@ FAN_TEST(weakkeys_trees, a_gcd_that_does_not_divide_is_refused)
     EXPECT_TRUE(report == NULL);
     fani_weak_set_free(&set);
     mpz_clears(modulus, gcd, NULL);
+}
+
+/* Says yes from the call on that is number `left`. */
+static bool after_some(void *user)
+{
+    size_t *left = user;
+    return *left == 0 || --*left == 0;
+}
+
+FAN_TEST(weakkeys_trees, splitting_ends_where_it_is_stopped)
+{
+    enum { MODULI = 150, MANY = 1000000 };
+    fani_mpzs moduli = {0}, gcds = {0};
+    fani_weak_set set;
+    ASSERT_I64(fani_mpzs_resize(&moduli, MODULI), FAN_OK);
+    for (size_t i = 0; i < MODULI; i++) { /* 2^p - 1 divides 2^q - 1 where p divides q */
+        mpz_setbit(moduli.values + i, i + 40);
+        mpz_sub_ui(moduli.values + i, moduli.values + i, 1);
+    }
+    ASSERT_I64(fani_weak_set_build(&set, moduli.values, MODULI, NULL), FAN_OK);
+    ASSERT_I64(fani_weak_gcds(fani_multiplier_best(), moduli.values, MODULI, 0, &gcds, NULL),
+               FAN_OK);
+    size_t left = MANY, calls;
+    fan_weakkeys_report *report = NULL;
+    set.halt = (fani_weak_halt){.is_stopped = after_some, .user = &left};
+    ASSERT_I64(fani_weak_report_build(&set, gcds.values, &report, NULL), FAN_OK);
+    fan_weakkeys_report_free(report);
+    calls = MANY - left;
+    EXPECT_TRUE(calls > 4 * (size_t)MODULI);
+    for (size_t call = 1; call <= calls; call += call < 20 || call + 20 > calls ? 1 : 37) {
+        fan_error error = {0};
+        left = call;
+        report = NULL;
+        EXPECT_I64(fani_weak_report_build(&set, gcds.values, &report, &error), FAN_E_CANCELLED);
+        EXPECT_TRUE(report == NULL && strstr(error.text, "stopped"));
+    }
+    fani_weak_set_free(&set);
+    fani_mpzs_free(&moduli);
+    fani_mpzs_free(&gcds);
 }
 
 FAN_TEST(weakkeys_trees, encoded_lists_come_back)

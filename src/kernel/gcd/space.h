@@ -4,6 +4,7 @@
 #ifndef FANI_GCD_SPACE_H
 #define FANI_GCD_SPACE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,6 +19,16 @@ uint64_t fani_space_pair(size_t limbs);
 
 /* fani_scaled_root, with the fraction. */
 uint64_t fani_space_root(size_t product, size_t others);
+
+/* fani_modulus_open of a product that is made of two factors, of `value` limbs. */
+uint64_t fani_space_modulus(size_t value);
+
+/* fani_modulus_product of one number of `number` limbs, or of `several` with as many together,
+ * modulo a value of `value` limbs, with opening it by the reciprocal that there is. */
+uint64_t fani_space_reduce(size_t value, size_t number, bool several);
+
+/* The product of `keys` moduli of `limbs` limbs in all, two by two. */
+uint64_t fani_space_product(size_t limbs, size_t keys);
 
 /* fani_weak_block_up or fani_weak_block_down of `keys` moduli of `limbs` limbs in all. */
 uint64_t fani_space_block(size_t limbs, size_t keys);

@@ -12,6 +12,7 @@
 #include "fanfold/weakkeys.h"
 #include "multiplier.h"
 #include "trees.h"
+#include "weak_halt.h"
 
 struct fani_scaled_tree;
 
@@ -24,6 +25,7 @@ typedef struct fani_weak_set {
     size_t *slot;   /* per key: its place in `distinct`, or FANI_WEAK_INVALID */
     size_t *copies; /* per distinct modulus: how many keys have it */
     size_t key_count;
+    fani_weak_halt halt; /* who may stop what is built of it: none, until the caller says */
 } fani_weak_set;
 
 /* Sorts out `count` moduli (copied): those below 2 are invalid, equal ones share a slot.
@@ -63,7 +65,7 @@ fan_status fani_weak_tree_gcds(struct fani_scaled_tree *tree, mpz_srcptr fractio
  *
  * gcds: one integer per distinct modulus of the set, from fani_weak_gcds over all of them. *report
  * is the caller's (fan_weakkeys_report_free); untouched on error. FAN_E_ARGUMENT where a gcd does
- * not divide its modulus; FAN_E_MEMORY. Any thread. */
+ * not divide its modulus; FAN_E_CANCELLED (the set's halt); FAN_E_MEMORY. Any thread. */
 fan_status fani_weak_report_build(const fani_weak_set *set, mpz_srcptr gcds,
                                   fan_weakkeys_report **report, fan_error *error);
 

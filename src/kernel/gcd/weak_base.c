@@ -115,12 +115,13 @@ static fan_status add_rests(fani_mpzs *base, const fani_mpzs *rests)
 
 /* Merges two coprime bases into `base` (empty before). A prime of both is in one element of each,
  * so that the parts of different pairs are coprime. */
-static fan_status merge(const fani_mpzs *a, const fani_mpzs *b, fani_mpzs *base)
+static fan_status merge(const fani_mpzs *a, const fani_mpzs *b, const fani_weak_halt *halt,
+                        fani_mpzs *base)
 {
     fani_weak_pairs meeting = {0};
     merging m = {0};
     mpz_inits(m.common, m.part, m.rest, NULL);
-    fan_status status = fani_weak_match(a, b, &meeting);
+    fan_status status = fani_weak_match(a, b, halt, &meeting);
     if (status == FAN_OK)
         status = copy(&m.rests[0], a);
     if (status == FAN_OK)
@@ -129,6 +130,8 @@ static fan_status merge(const fani_mpzs *a, const fani_mpzs *b, fani_mpzs *base)
         size_t left = meeting.pairs[k].left, right = meeting.pairs[k].right;
         status = merge_pair(&m, a->values + left, b->values + right, m.rests[0].values + left,
                             m.rests[1].values + right, base);
+        if (status == FAN_OK && fani_weak_is_halted(halt))
+            status = FAN_E_CANCELLED;
     }
     for (size_t side = 0; side < 2; side++) {
         if (status == FAN_OK)
@@ -141,7 +144,8 @@ static fan_status merge(const fani_mpzs *a, const fani_mpzs *b, fani_mpzs *base)
     return status;
 }
 
-static fan_status base_of(mpz_srcptr inputs, size_t count, fani_mpzs *base)
+static fan_status base_of(mpz_srcptr inputs, size_t count, const fani_weak_halt *halt,
+                          fani_mpzs *base)
 {
     if (count == 0)
         return FAN_OK;
@@ -149,11 +153,11 @@ static fan_status base_of(mpz_srcptr inputs, size_t count, fani_mpzs *base)
         return fani_mpzs_push(base, inputs);
     fani_mpzs left = {0}, right = {0};
     size_t half = count / 2;
-    fan_status status = base_of(inputs, half, &left);
+    fan_status status = base_of(inputs, half, halt, &left);
     if (status == FAN_OK)
-        status = base_of(inputs + half, count - half, &right);
+        status = base_of(inputs + half, count - half, halt, &right);
     if (status == FAN_OK)
-        status = merge(&left, &right, base);
+        status = merge(&left, &right, halt, base);
     fani_mpzs_free(&left);
     fani_mpzs_free(&right);
     return status;
@@ -164,10 +168,11 @@ static int by_value(const void *a, const void *b)
     return mpz_cmp(a, b);
 }
 
-fan_status fani_weak_base(mpz_srcptr inputs, size_t count, fani_mpzs *base)
+fan_status fani_weak_base(mpz_srcptr inputs, size_t count, const fani_weak_halt *halt,
+                          fani_mpzs *base)
 {
     fani_mpzs found = {0};
-    fan_status status = base_of(inputs, count, &found);
+    fan_status status = base_of(inputs, count, halt, &found);
     if (status) {
         fani_mpzs_free(&found);
         return status;

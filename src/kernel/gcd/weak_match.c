@@ -38,7 +38,8 @@ static mpz_srcptr value(const side *s, size_t i)
     return s->list->values + s->at[i];
 }
 
-static fan_status try_each(const side *a, const side *b, bool swapped, fani_weak_pairs *found)
+static fan_status try_each(const side *a, const side *b, bool swapped, const fani_weak_halt *halt,
+                           fani_weak_pairs *found)
 {
     fan_status status = FAN_OK;
     mpz_t g;
@@ -50,6 +51,8 @@ static fan_status try_each(const side *a, const side *b, bool swapped, fani_weak
                 status = swapped ? fani_weak_pairs_push(found, b->at[j], a->at[i])
                                  : fani_weak_pairs_push(found, a->at[i], b->at[j]);
         }
+        if (!status && fani_weak_is_halted(halt))
+            status = FAN_E_CANCELLED;
     }
     mpz_clear(g);
     return status;
@@ -91,14 +94,17 @@ static fan_status keep_meeting(const side *a, const side *b, const fani_tree *tr
 }
 
 /* swapped: a is the caller's right list. */
-static fan_status match(const side *a, const side *b, bool swapped, fani_weak_pairs *found)
+static fan_status match(const side *a, const side *b, bool swapped, const fani_weak_halt *halt,
+                        fani_weak_pairs *found)
 {
+    if (fani_weak_is_halted(halt))
+        return FAN_E_CANCELLED;
     if (a->count == 0 || b->count == 0)
         return FAN_OK;
     if (a->count < b->count)
-        return match(b, a, !swapped, found);
+        return match(b, a, !swapped, halt, found);
     if (b->count == 1 || a->count * b->count <= SMALL_PAIRS)
-        return try_each(a, b, swapped, found);
+        return try_each(a, b, swapped, halt, found);
     side halves[2] = {{a->list, a->at, a->count / 2},
                       {a->list, a->at + a->count / 2, a->count - a->count / 2}};
     side kept[2] = {{b->list, NULL, 0}, {b->list, NULL, 0}};
@@ -113,13 +119,14 @@ static fan_status match(const side *a, const side *b, bool swapped, fani_weak_pa
     /* The tree goes before the descent, so that only one level's trees are held at a time. */
     fani_tree_free(&tree_b);
     for (int h = 0; h < 2 && !status; h++)
-        status = match(&halves[h], &kept[h], swapped, found);
+        status = match(&halves[h], &kept[h], swapped, halt, found);
     free(kept[0].at);
     free(kept[1].at);
     return status;
 }
 
-fan_status fani_weak_match(const fani_mpzs *a, const fani_mpzs *b, fani_weak_pairs *found)
+fan_status fani_weak_match(const fani_mpzs *a, const fani_mpzs *b, const fani_weak_halt *halt,
+                           fani_weak_pairs *found)
 {
     side sides[2] = {{a, NULL, a->count}, {b, NULL, b->count}};
     fan_status status = FAN_OK;
@@ -132,7 +139,7 @@ fan_status fani_weak_match(const fani_mpzs *a, const fani_mpzs *b, fani_weak_pai
                 sides[s].at[i] = i;
     }
     if (!status)
-        status = match(&sides[0], &sides[1], false, found);
+        status = match(&sides[0], &sides[1], false, halt, found);
     free(sides[0].at);
     free(sides[1].at);
     return status;

@@ -152,7 +152,7 @@ static fan_status describe_all(const fani_weak_set *set, const fani_weak_split *
     fan_status status = d.seen && report->findings ? FAN_OK : FAN_E_MEMORY;
     mpz_inits(d.gcd, d.power, NULL);
     for (size_t key = 0; key < set->key_count && !status; key++)
-        status = describe(&d, key, report);
+        status = fani_weak_is_halted(&set->halt) ? FAN_E_CANCELLED : describe(&d, key, report);
     mpz_clears(d.gcd, d.power, NULL);
     free(d.seen);
     return status;
@@ -170,7 +170,9 @@ fan_status fani_weak_report_build(const fani_weak_set *set, mpz_srcptr gcds,
     fani_weak_split_free(&split);
     if (status) {
         fan_weakkeys_report_free(made);
-        return fani_error_set(error, status, "no memory to describe the weak keys");
+        return fani_error_set(error, status,
+                              status == FAN_E_CANCELLED ? "stopped while weak keys were described"
+                                                        : "no memory to describe the weak keys");
     }
     made->summary.keys = set->key_count;
     made->summary.distinct = set->distinct.count;

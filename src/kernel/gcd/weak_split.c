@@ -68,9 +68,13 @@ static fan_status cut(const fani_weak_split *split, const fani_weak_set *set, mp
         mpz_ptr rest = parts->rests.values + w;
         fani_weak_part_away(modulus, gcds + s, rest, scratch);
         mpz_divexact(parts->shared.values + w, modulus, rest);
+        if (fani_weak_is_halted(&set->halt)) {
+            status = FAN_E_CANCELLED;
+            break;
+        }
     }
     mpz_clear(scratch);
-    return FAN_OK;
+    return status;
 }
 
 /* Appends elements of one modulus each, where they are not 1. */
@@ -88,12 +92,13 @@ static fan_status add_own(fani_weak_split *split, mpz_srcptr values, size_t firs
 }
 
 /* Finds the pieces of all listed moduli; one that only has copies is its own single piece. */
-static fan_status find_base(fani_weak_split *split, const cut_moduli *parts)
+static fan_status find_base(fani_weak_split *split, const fani_weak_halt *halt,
+                            const cut_moduli *parts)
 {
     size_t sharing = split->shared_count;
-    fan_status status = fani_weak_base(parts->shared.values, sharing, &split->base);
+    fan_status status = fani_weak_base(parts->shared.values, sharing, halt, &split->base);
     if (status == FAN_OK)
-        status = fani_weak_match(&parts->shared, &split->base, &split->pieces);
+        status = fani_weak_match(&parts->shared, &split->base, halt, &split->pieces);
     if (status == FAN_OK)
         status = add_own(split, parts->rests.values, 0, sharing);
     return status == FAN_OK ? add_own(split, split->listed.values + sharing, sharing,
@@ -115,11 +120,13 @@ static fan_status find_pieces(fani_weak_split *split, const fani_weak_set *set, 
     cut_moduli parts = {0};
     fan_status status = cut(split, set, gcds, &parts);
     if (status == FAN_OK)
-        status = find_base(split, &parts);
+        status = find_base(split, &set->halt, &parts);
     fani_mpzs_free(&parts.shared);
     fani_mpzs_free(&parts.rests);
     split->first_piece = new_sizes(split->listed.count + 1);
-    if (status != FAN_OK || !split->first_piece)
+    if (status != FAN_OK)
+        return status;
+    if (!split->first_piece)
         return FAN_E_MEMORY;
     if (split->pieces.count > 1)
         qsort_r(split->pieces.pairs, split->pieces.count, sizeof *split->pieces.pairs,
@@ -131,20 +138,23 @@ static fan_status find_pieces(fani_weak_split *split, const fani_weak_set *set, 
     return FAN_OK;
 }
 
-static fan_status find_exponents(fani_weak_split *split)
+static fan_status find_exponents(fani_weak_split *split, const fani_weak_halt *halt)
 {
+    fan_status status = FAN_OK;
     split->exponents = new_sizes(split->pieces.count);
     if (!split->exponents)
         return FAN_E_MEMORY;
     mpz_t rest;
     mpz_init(rest);
-    for (size_t k = 0; k < split->pieces.count; k++) {
+    for (size_t k = 0; k < split->pieces.count && status == FAN_OK; k++) {
         const fani_weak_pair *piece = &split->pieces.pairs[k];
         split->exponents[k] =
             mpz_remove(rest, split->listed.values + piece->left, split->base.values + piece->right);
+        if (fani_weak_is_halted(halt))
+            status = FAN_E_CANCELLED;
     }
     mpz_clear(rest);
-    return FAN_OK;
+    return status;
 }
 
 /* For each piece of a key: counts it (next NULL), or enters the key among the members. */
@@ -200,13 +210,15 @@ fan_status fani_weak_split_build(fani_weak_split *split, const fani_weak_set *se
     if (!status)
         status = find_pieces(split, set, gcds);
     if (!status)
-        status = find_exponents(split);
+        status = find_exponents(split, &set->halt);
     if (!status)
         status = find_members(split, set);
     if (!status)
         return FAN_OK;
     fani_weak_split_free(split);
-    return fani_error_set(error, status, "no memory to split the weak moduli");
+    return fani_error_set(error, status,
+                          status == FAN_E_CANCELLED ? "stopped while weak moduli were split"
+                                                    : "no memory to split the weak moduli");
 }
 
 void fani_weak_split_free(fani_weak_split *split)

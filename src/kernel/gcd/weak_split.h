@@ -26,7 +26,8 @@ typedef struct fani_weak_split {
 
 /* Splits the weak moduli of a set. gcds: one per distinct modulus, its gcd with the product of the
  * others or another divisor of it with the same primes. On error the split is empty:
- * FAN_E_ARGUMENT where a gcd does not divide its modulus, FAN_E_MEMORY. Any thread. */
+ * FAN_E_ARGUMENT where a gcd does not divide its modulus, FAN_E_CANCELLED (the set's halt),
+ * FAN_E_MEMORY. Any thread. */
 fan_status fani_weak_split_build(fani_weak_split *split, const fani_weak_set *set, mpz_srcptr gcds,
                                  fan_error *error);
 
