@@ -30,8 +30,13 @@ typedef void oned_plain(oned_function *function, void *context, double from, dou
                         oned_answer *answer);
 extern oned_plain *const oned_qags;
 
-/* Solved, reached and lies over the problem set. */
-void oned_set(const bench_options *options);
+/* Solved, reached and lies over the problems of a file. */
+void oned_set(const char *path, const bench_options *options);
+
+/* Prints what each method says of each problem: name, method, value, error, the exact value, what
+ * is allowed, evaluations, whether it is claimed, nanoseconds; tab-separated, names of columns
+ * first. */
+void oned_each(const char *path);
 
 /* The time of an integral of a parameter scan. */
 void oned_scan(const bench_options *options);

@@ -95,8 +95,10 @@ static __attribute__((noinline)) void place_many(double offset, int pairs, int p
  * both. Of an odd number the last u stands alone, on either side. */
 static void place(const fani_panel *panel, double *position)
 {
-    static const double near_end =
-        1e-4; /* beyond the outermost nodes: a step there shows nowhere else */
+    /* Beyond the outermost nodes, where a step shows nowhere else. What is nearer to the end yet is
+     * seen by nothing, and no cut next to it tells: little of the panel, but x needs digits for it.
+     */
+    static const double near_end = 1e-6;
     const uint64_t bits = random_bits(panel);
     const double offset = ((double)(bits >> 11) + 0.5) * 0x1p-53;
     const int probes = (int)panel->probes;
@@ -277,12 +279,19 @@ double fani_panel_shift(const fani_panel *panel)
     return 0.06 * DBL_EPSILON * largest / (panel->hi - panel->lo);
 }
 
+/* Whether the rules agree so well that probes have something to add. Of a constant, both
+ * differences are rounding alone, and their ratio means nothing. */
+static bool worth_probing(const fani_panel_value *v)
+{
+    return v->linear <= FANI_PANEL_WORTH_PROBING * v->spread + 2 * DBL_EPSILON * v->absolute;
+}
+
 void fani_panel_conclude(const fani_panel *panel, double probed, fani_panel_value *v)
 {
     double factored = FANI_PANEL_GAUSS_FACTOR * v->linear;
     double least = 0;
     v->floor = 2 * DBL_EPSILON * v->absolute + fani_panel_shift(panel) * v->spread;
-    if (v->linear <= FANI_PANEL_WORTH_PROBING * v->spread || v->spread == 0) {
+    if (worth_probing(v)) {
         factored = larger(FANI_PANEL_PROBE_FACTOR * probed, factored);
         if (probed > FANI_PANEL_SURPRISE *
                          (v->linear + v->floor)) /* the flank of a peak between the nodes */
@@ -318,7 +327,7 @@ void fani_panel_judge(const fani_panel *panel, const double *position, const dou
     v->absolute = (absolute[0] + absolute[1]) * half;
     v->linear = fabs(whole - (gauss[0] + gauss[1])) * half;
     v->spread = (scatter[0] + scatter[1]) * half;
-    if (v->linear <= FANI_PANEL_WORTH_PROBING * v->spread || v->spread == 0)
+    if (worth_probing(v))
         probed = 2 * half * probe_difference(panel, position, values, isa);
     fani_panel_conclude(panel, probed, v);
 }

@@ -84,7 +84,8 @@ static inline double conclude(double linear, double absolute, double scatter, do
     const double floor = 2 * DBL_EPSILON * absolute + shift * scatter;
     const double by_rules = FANI_PANEL_GAUSS_FACTOR * linear;
     const double by_both = larger(FANI_PANEL_PROBE_FACTOR * probed, by_rules);
-    const bool probing = linear <= FANI_PANEL_WORTH_PROBING * scatter || scatter == 0;
+    const double noise = 2 * DBL_EPSILON * absolute; /* as in panel.c */
+    const bool probing = linear <= FANI_PANEL_WORTH_PROBING * scatter + noise;
     const double factored = probing ? by_both : by_rules;
     const double small = factored >= scatter ? scatter : factored * sqrt(factored / scatter);
     const double smooth = scatter > 0 ? small : larger(probed, linear);
