@@ -573,7 +573,7 @@ FAN_TEST(integrate_1d, a_probe_that_is_off_is_seen_wherever_it_stands)
     double position[FANI_POINTS_MAX + 3] = {0};
     double x[FANI_POINTS_MAX + 3] = {0};
     double weight[FANI_POINTS_MAX] = {0};
-    double values[FANI_POINTS_MAX] = {0};
+    double values[FANI_POINTS_MAX + 1] = {0};
     for (size_t c = 0; c < sizeof counts / sizeof *counts; c++) {
         const fani_panel panel = {
             .chart = {.direction = 1, .to = 1}, .hi = 1, .seed = c, .probes = counts[c]};
