@@ -29,21 +29,24 @@ static void stretch(double from, double to, const double *u, int count, double *
     }
 }
 
-/* v * 0 is 0 for a finite v, else a NaN, which the sum keeps. */
+/* v * 0 is 0 for a finite v, else a NaN, which the sums keep. */
 static bool scale(double *values, int count, double slope)
 {
-    fani_pair probe = {0, 0};
+    fani_pair probes[4] = {{0}};
     int i = 0;
-    for (; i + 2 <= count; i += 2) {
-        const fani_pair v = *(const fani_pair *)(values + i) * slope;
-        *(fani_pair *)(values + i) = v;
-        probe += v * 0.0;
+    for (; i + 8 <= count; i += 8) {
+        for (int j = 0; j < 4; j++) {
+            fani_pair *at = (fani_pair *)(values + i + 2 * j);
+            *at *= slope;
+            probes[j] += *at * 0.0;
+        }
     }
-    if (i < count) {
+    for (; i < count; i++) {
         values[i] *= slope;
-        probe[0] += values[i] * 0.0;
+        probes[0][0] += values[i] * 0.0;
     }
-    return probe[0] + probe[1] == 0;
+    const fani_pair all = (probes[0] + probes[1]) + (probes[2] + probes[3]);
+    return all[0] + all[1] == 0;
 }
 
 static void sort_out(const double *const *points, size_t dimension, size_t count, double *values,
