@@ -6,6 +6,7 @@
 #include "lattice.h"
 
 #include <math.h>
+#include <stdalign.h>
 #include <stdlib.h>
 
 #include "base/error.h"
@@ -78,7 +79,9 @@ static walk walk_of(const lattice_item *item, size_t dimension)
 static fan_status work_block(const fani_integrand *f, const fani_domain *domain, walk *w,
                              size_t count, lattice_reply *reply)
 {
-    double points[DIMENSIONS][BLOCK], weights[BLOCK], values[FANI_COMPONENTS_MAX][BLOCK];
+    /* So that no vector lies across two cache lines. */
+    alignas(64) double points[DIMENSIONS][BLOCK];
+    alignas(64) double weights[BLOCK], values[FANI_COMPONENTS_MAX][BLOCK];
     double *u[DIMENSIONS], *out[FANI_COMPONENTS_MAX];
     const size_t padded = (count + 7) / 8 * 8;
     for (size_t k = 0; k < domain->dimension; k++)
