@@ -5,7 +5,6 @@
 #include <stdalign.h>
 
 #include "domain.h"
-#include "uniform.h"
 
 enum {
     FANI_VEGAS_BINS = 128,     /* of the grid, a dimension */
@@ -43,6 +42,8 @@ size_t fani_vegas_reply_size(size_t d, size_t components);
 typedef struct fani_vegas_block {
     const fani_vegas_item *item;
     size_t d, n;   /* samples, a multiple of 8 with what pads them */
+    /* 1 + what all corners along an axis are, 0 where they differ. */
+    uint32_t filled[FAN_INTEGRAL_DIMENSION_MAX];
     size_t pieces; /* segments; piece p has samples starts[p] to starts[p + 1] */
     uint16_t starts[FANI_POINTS_MAX + 1];
     uint64_t cube; /* of piece 0 */
@@ -52,7 +53,7 @@ typedef struct fani_vegas_block {
     alignas(64) double widths[FAN_INTEGRAL_DIMENSION_MAX][FANI_VEGAS_BINS];
     /* Of each sample. */
     alignas(64) double x[FAN_INTEGRAL_DIMENSION_MAX][FANI_VEGAS_ROW];
-    alignas(64) double corners[FANI_VEGAS_ROW]; /* of its cube, in cubes, along one axis */
+    alignas(64) double corners[FAN_INTEGRAL_DIMENSION_MAX][FANI_VEGAS_ROW]; /* of cubes */
     alignas(64) double densities[FANI_VEGAS_ROW];
     alignas(64) double largest[FANI_VEGAS_ROW]; /* of |f| over components; then its square */
     alignas(64) double values[FAN_INTEGRAL_COMPONENTS_MAX][FANI_VEGAS_ROW];
@@ -61,10 +62,10 @@ typedef struct fani_vegas_block {
 
 /* Compiled for an instruction set; the bits are the same. */
 typedef struct fani_vegas_kernels {
-    fani_uniform_kernel *uniform;
-    /* From places x in the unit cube to the points in the samples' cubes as the grid has them,
-     * their bins, and the densities by which their values are to be multiplied. */
-    void (*map)(fani_vegas_block *b);
+    /* Draws samples `first`, first + 1...: points in their cubes as the grid has them, their bins,
+     * and the densities by which their values are to be multiplied. The random numbers are those
+     * of uniform.h, stream 0. */
+    void (*map)(fani_vegas_block *b, uint64_t first);
     /* Multiplies values[c] by the densities and makes `largest` at least their magnitudes, which
      * component 0 begins. */
     void (*weigh)(fani_vegas_block *b, size_t c);

@@ -6,8 +6,8 @@
 #include <immintrin.h>
 
 #define NAME fani_vegas_avx2
-#define UNIFORM fani_uniform_avx2
 #define LANES 4
+#define MULTIPLY(a, b) ((fani_words)_mm256_mul_epu32((__m256i)(a), _mm256_set1_epi64x(b)))
 #define INDEX int32_t
 #define WHOLE(a) _mm256_cvttpd_epi32((__m256d)(a))
 #define GATHER(base, index) ((numbers)_mm256_i32gather_pd(base, (__m128i)(index), 8))

@@ -2,70 +2,104 @@
  * operations, so the bits are one. WHOLE rounds numbers towards 0 to integers of the type INDEX;
  * GATHER(base, index) is base[index] in each lane, ROOT the square root. */
 #include <math.h>
+#include <string.h>
 
+#include "philox_lanes.h"
 #include "vegas.h"
 
 typedef double numbers __attribute__((vector_size(LANES * 8), aligned(8), may_alias));
 typedef int64_t words __attribute__((vector_size(LANES * 8), aligned(8), may_alias));
-typedef INDEX index __attribute__((may_alias));
+typedef INDEX bin_number __attribute__((may_alias));
 typedef INDEX whole __attribute__((vector_size(LANES * sizeof(INDEX)), aligned(4), may_alias));
 
 enum { BINS = FANI_VEGAS_BINS, PARTS = 8 / LANES /* vectors of the eight running sums */ };
 
-/* The corners of the samples' cubes along an axis: the same for `stride` cubes. */
-static void fill_corners(fani_vegas_block *b, uint32_t side, uint32_t stride)
+/* What makes random words above 2^52 into places along axis k, in 2^-32 of a cube: the words and a
+ * half, and the corners of the samples' cubes. All that is exact. Corners are the same for `stride`
+ * cubes, on most axes those of the block before; what pads them is in any cube. */
+static void fill_corners(fani_vegas_block *b, size_t k, uint32_t stride)
 {
-    const uint32_t first = (uint32_t)b->cube;
+    const uint32_t side = (uint32_t)b->item->side, first = (uint32_t)b->cube;
     uint32_t corner = first / stride % side;
     size_t left = stride - first % stride;
+    const bool one = left >= b->pieces;
+    if (one && b->filled[k] == corner + 1)
+        return;
+    b->filled[k] = one ? corner + 1 : 0;
     for (size_t p = 0; p < b->pieces;) {
-        const size_t end = b->pieces - p < left ? b->pieces : p + left;
-        const numbers filled = (numbers){0} + (double)corner;
-        for (size_t i = b->starts[p]; i < b->starts[end]; i += LANES)
-            *(numbers *)(b->corners + i) = filled;
+        const size_t end = b->pieces - p <= left ? b->pieces : p + left;
+        const size_t to = end < b->pieces ? b->starts[end] : FANI_POINTS_MAX;
+        const numbers filled = (numbers){0} + (0x1p32 * corner - (0x1p52 - 0.5));
+        for (size_t i = b->starts[p]; i < to; i += LANES)
+            *(numbers *)(b->corners[k] + i) = filled;
         corner = corner + 1 < side ? corner + 1 : 0;
         left = stride;
         p = end;
     }
 }
 
-static inline __attribute__((always_inline)) void axis(fani_vegas_block *b, size_t k, double scale,
-                                                       bool first, double before)
+/* Coordinate k of samples i, i + 8, i + 16, i + 24 and those in the lanes beside them. */
+static inline __attribute__((always_inline)) void
+map_axis(fani_vegas_block *b, size_t k, size_t i, const fani_words drawn[4], double scale,
+         numbers densities[4])
 {
-    const double *offsets = b->offsets[k], *widths = b->widths[k];
-    index *bins = (index *)b->bins[k];
-    for (size_t i = 0; i < b->n; i += LANES) {
-        numbers *x = (numbers *)(b->x[k] + i), *density = (numbers *)(b->densities + i);
-        const numbers at = (*(const numbers *)(b->corners + i) + *x) * scale;
-        const whole bin = (whole)WHOLE(at);
-        const numbers width = GATHER(widths, bin);
-        *(whole *)(bins + i) = bin;
-        *x = GATHER(offsets, bin) + width * at;
-        if (first)
-            *density = width * before;
-        else
-            *density *= width;
+#pragma GCC unroll 4
+    for (size_t j = 0; j < 4; j++) {
+        const size_t at = i + 8 * j;
+        const numbers t = (*(const numbers *)(b->corners[k] + at) + philox_above(drawn[j])) * scale;
+        const whole bin = (whole)WHOLE(t);
+        const numbers width = GATHER(b->widths[k], bin);
+        *(whole *)((bin_number *)b->bins[k] + at) = bin;
+        *(numbers *)(b->x[k] + at) = GATHER(b->offsets[k], bin) + width * t;
+        densities[j] *= width;
     }
 }
 
-static void map(fani_vegas_block *b)
+/* The first sample of counters that are drawn when i samples have been. */
+static inline size_t place_of(size_t i)
+{
+    return i / 32 * 32 + i % 32 / 4;
+}
+
+/* Draws and maps, two vectors of counters at once. Random numbers are drawn one step ahead of the
+ * map: the processor does their arithmetic while it waits for what the map looks up. */
+static void map_all(fani_vegas_block *b, uint64_t first, double scale, double before)
+{
+    philox_keys keys;
+    philox_key(b->item->seed, &keys);
+    fani_words counters[2] = {philox_counters(first / 4), philox_counters(first / 4 + LANES)};
+    fani_words drawn[2][4], next[2][4];
+    philox_draw(&keys, 0, counters, 2, 0, drawn);
+    for (size_t i = 0; i < (b->n + 31) / 32 * 32; i += 8 * LANES) {
+        const size_t places[2] = {place_of(i), place_of(i + 4 * LANES)};
+        numbers densities[2][4];
+        for (size_t j = 0; j < 8; j++)
+            densities[j / 4][j % 4] = (numbers){0} + before;
+        for (size_t k = 0; k < b->d; k++) {
+            const bool last = k + 1 == b->d;
+            counters[0] += last ? 2 * LANES : 0;
+            counters[1] += last ? 2 * LANES : 0;
+            philox_draw(&keys, 0, counters, 2, last ? 0 : k + 1, next);
+            map_axis(b, k, places[0], drawn[0], scale, densities[0]);
+            map_axis(b, k, places[1], drawn[1], scale, densities[1]);
+            memcpy(drawn, next, sizeof drawn);
+        }
+        for (size_t j = 0; j < 8; j++)
+            *(numbers *)(b->densities + places[j / 4] + 8 * (j % 4)) = densities[j / 4][j % 4];
+    }
+}
+
+static void map(fani_vegas_block *b, uint64_t first)
 {
     const uint32_t side = (uint32_t)b->item->side;
-    const double scale = (double)BINS / side;
+    const double scale = 0x1p-32 * BINS / side;
     uint32_t stride = 1;
     double before = 1;
-    for (size_t k = 0; k < b->d; k++)
-        before *= BINS;
     for (size_t k = 0; k < b->d; k++, stride *= side) {
-        if (k == 0 || side > 1)
-            fill_corners(b, side, stride);
-        for (size_t i = b->starts[b->pieces]; i < b->n; i++)
-            b->corners[i] = 0;
-        if (k == 0)
-            axis(b, k, scale, true, before);
-        else
-            axis(b, k, scale, false, 1);
+        fill_corners(b, k, stride);
+        before *= BINS;
     }
+    map_all(b, first, scale, before);
 }
 
 static void weigh(fani_vegas_block *b, size_t c)
@@ -123,23 +157,29 @@ static double square(fani_vegas_block *b)
     return both[0];
 }
 
-/* Two dimensions at once: an addition to a bin waits for the one before it. */
-static void add_bins(const fani_vegas_block *b, double *squares)
+/* Several axes at once: an addition to a bin may have to wait for the one before it. */
+static inline __attribute__((always_inline)) void add_axes(const fani_vegas_block *b, size_t k,
+                                                           size_t axes, double *squares)
 {
     const size_t count = b->starts[b->pieces];
-    const double *largest = b->largest;
-    size_t k = 0;
-    for (; k + 1 < b->d; k += 2) {
-        const index *bins = (const index *)b->bins[k], *others = (const index *)b->bins[k + 1];
-        double *to = squares + k * BINS;
-        for (size_t i = 0; i < count; i += 2) {
-            to[bins[i]] += largest[i];
-            to[BINS + others[i]] += largest[i];
-        }
+    double *to = squares + k * BINS;
+    for (size_t i = 0; i < count; i += 2) {
+        const double square = b->largest[i];
+#pragma GCC unroll 4
+        for (size_t j = 0; j < axes; j++)
+            to[j * BINS + (size_t)((const bin_number *)b->bins[k + j])[i]] += square;
     }
-    const index *bins = (const index *)b->bins[k];
-    for (size_t i = 0; k < b->d && i < count; i += 2)
-        squares[k * BINS + (size_t)bins[i]] += largest[i];
+}
+
+static void add_bins(const fani_vegas_block *b, double *squares)
+{
+    size_t k = 0;
+    for (; k + 4 <= b->d; k += 4)
+        add_axes(b, k, 4, squares);
+    if (k + 2 <= b->d)
+        add_axes(b, k, 2, squares);
+    if (b->d % 2 == 1)
+        add_axes(b, b->d - 1, 1, squares);
 }
 
 static void damp(double *variances, size_t count)
@@ -155,4 +195,4 @@ static void damp(double *variances, size_t count)
     }
 }
 
-const fani_vegas_kernels NAME = {UNIFORM, map, weigh, add, square, add_bins, damp};
+const fani_vegas_kernels NAME = {map, weigh, add, square, add_bins, damp};

@@ -86,8 +86,7 @@ static fan_status block(sampling *s, uint64_t first, size_t count)
         values[c] = b->values[c];
     b->n = (count + 7) / 8 * 8;
     const uint64_t segment = take_pieces(s, count);
-    s->kernels->uniform(b->item->seed, 0, first, b->d, count, x);
-    s->kernels->map(b);
+    s->kernels->map(b, first);
     const fan_status status = fani_domain_evaluate(s->f, s->domain, (const double *const *)x, count,
                                                    values, &s->reply->bad);
     if (status != FAN_OK)
@@ -113,6 +112,7 @@ fan_status fani_vegas_work(const fani_integrand *f, const fani_domain *domain,
     s.kernels = fani_vegas_kernels_wanted();
     s.segment = s.sample = 0;
     s.block.d = d;
+    memset(s.block.filled, 0, sizeof s.block.filled);
     s.block.item = (const fani_vegas_item *)(const void *)item;
     put_map(&s.block, (const double *)(const void *)(item + sizeof *s.block.item));
     memset(reply, 0, fani_vegas_reply_size(d, f->components));
