@@ -26,6 +26,9 @@ bool many_hcubature(const many_function *f, double rel, many_answer *answer);
 /* GSL's VEGAS and MISER over the unit cube. */
 bool many_gsl(const many_function *f, bool miser, uint64_t evaluations, many_answer *answer);
 
+/* What is written here is not computed in vain. */
+extern volatile double many_keep;
+
 void many_set(const bench_options *options);
 void many_rates(const bench_options *options);
 

@@ -91,8 +91,8 @@ static fan_status work_block(const fani_integrand *f, const fani_domain *domain,
     w->kernels->points(w->starts, w->steps, domain->dimension, padded, u, weights);
     for (size_t k = 0; k < domain->dimension; k++)
         w->starts[k] += count * w->steps[k];
-    const fan_status status = fani_domain_evaluate(f, domain, (const double *const *)u, count, out,
-                                                   &reply->bad);
+    const fan_status status =
+        fani_domain_evaluate(f, domain, (const double *const *)u, count, out, &reply->bad);
     if (status != FAN_OK)
         return status;
     double largest = 0;

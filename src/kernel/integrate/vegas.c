@@ -244,8 +244,8 @@ static fani_vegas_item *add_item(vegas *s, uint64_t cube)
     }
     fani_vegas_item *item = (fani_vegas_item *)(void *)(s->items + s->item_count * size);
     const uint64_t first = (s->t.iterations << ITERATION_DIGITS) + s->item_count * SAMPLES_AN_ITEM;
-    *item = (fani_vegas_item){
-        .seed = s->goal.seed, .first = first, .side = s->t.side, .cube = cube};
+    *item =
+        (fani_vegas_item){.seed = s->goal.seed, .first = first, .side = s->t.side, .cube = cube};
     memcpy(item + 1, s->edges, s->d * sizeof s->edges[0]);
     s->item_count++;
     return item;

@@ -41,13 +41,14 @@ size_t fani_vegas_reply_size(size_t d, size_t components);
 /* A block of an item's samples: so many of each of some segments, one after the other. */
 typedef struct fani_vegas_block {
     const fani_vegas_item *item;
-    size_t d, n;   /* samples, a multiple of 8 with what pads them */
+    size_t d, n; /* samples, a multiple of 8 with what pads them */
     /* 1 + what all corners along an axis are, 0 where they differ. */
     uint32_t filled[FAN_INTEGRAL_DIMENSION_MAX];
     size_t pieces; /* segments; piece p has samples starts[p] to starts[p + 1] */
     uint16_t starts[FANI_POINTS_MAX + 1];
     uint64_t cube; /* of piece 0 */
-    /* A place t bins along axis k, which is in bin b, is the point offsets[k][b] + widths[k][b] * t.
+    /* A place t bins along axis k, which is in bin b, is the point offsets[k][b] + widths[k][b] *
+     * t.
      */
     alignas(64) double offsets[FAN_INTEGRAL_DIMENSION_MAX][FANI_VEGAS_BINS];
     alignas(64) double widths[FAN_INTEGRAL_DIMENSION_MAX][FANI_VEGAS_BINS];

@@ -39,9 +39,9 @@ static void fill_corners(fani_vegas_block *b, size_t k, uint32_t stride)
 }
 
 /* Coordinate k of samples i, i + 8, i + 16, i + 24 and those in the lanes beside them. */
-static inline __attribute__((always_inline)) void
-map_axis(fani_vegas_block *b, size_t k, size_t i, const fani_words drawn[4], double scale,
-         numbers densities[4])
+static inline __attribute__((always_inline)) void map_axis(fani_vegas_block *b, size_t k, size_t i,
+                                                           const fani_words drawn[4], double scale,
+                                                           numbers densities[4])
 {
 #pragma GCC unroll 4
     for (size_t j = 0; j < 4; j++) {
