@@ -153,17 +153,15 @@ static void close_state(void *state)
     free(s);
 }
 
-static fan_status make(const fani_integrand *f, const fani_domain *domain, const fani_goal *goal,
-                       lattice **state)
+static lattice *make(const fani_integrand *f, const fani_domain *domain, const fani_goal *goal)
 {
     lattice *s = calloc(1, sizeof *s);
     if (!s)
-        return FAN_E_MEMORY;
+        return NULL;
     s->d = domain->dimension;
     s->components = f->components;
     s->goal = *goal;
-    *state = s;
-    return FAN_OK;
+    return s;
 }
 
 static fan_status open_state(const fani_integrand *f, const fani_domain *domain,
@@ -172,8 +170,8 @@ static fan_status open_state(const fani_integrand *f, const fani_domain *domain,
     if (domain->dimension < 2)
         return fani_error_set(error, FAN_E_ARGUMENT,
                               "lattice needs 2 dimensions or more; gauss-kronrod takes one");
-    lattice *s = NULL;
-    if (make(f, domain, goal, &s) != FAN_OK)
+    lattice *s = make(f, domain, goal);
+    if (!s)
         return fani_error_set(error, FAN_E_MEMORY, "no memory for an integral's state");
     *state = s;
     return FAN_OK;
@@ -323,8 +321,9 @@ static fan_status save(const void *state, unsigned char **bytes, size_t *size)
     return fani_bytes_take(&b, bytes, size);
 }
 
-static fan_status read_state(lattice *s, fani_bytes_left *left)
+static fan_status read_state(void *state, fani_bytes_left *left)
 {
+    lattice *s = state;
     fani_bytes_get(left, &s->t, sizeof s->t);
     if (left->short_of || s->t.shifts > SHIFTS_MAX || s->t.digits > FANI_LATTICE_DIGITS ||
         left->left != s->t.shifts * s->components * sizeof *s->sums)
@@ -339,15 +338,7 @@ static fan_status read_state(lattice *s, fani_bytes_left *left)
 static fan_status load(const fani_integrand *f, const fani_domain *domain, const fani_goal *goal,
                        const unsigned char *bytes, size_t size, void **state)
 {
-    lattice *s = NULL;
-    fan_status status = make(f, domain, goal, &s);
-    if (status == FAN_OK)
-        status = read_state(s, &(fani_bytes_left){.at = bytes, .left = size});
-    if (status == FAN_OK)
-        *state = s;
-    else
-        close_state(s);
-    return status;
+    return fani_state_load(make(f, domain, goal), read_state, close_state, bytes, size, state);
 }
 
 const fani_method fani_method_lattice = {.name = "lattice",

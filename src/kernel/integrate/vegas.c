@@ -141,12 +141,11 @@ static void close_state(void *state)
     free(s);
 }
 
-static fan_status make(const fani_integrand *f, const fani_domain *domain, const fani_goal *goal,
-                       vegas **state)
+static vegas *make(const fani_integrand *f, const fani_domain *domain, const fani_goal *goal)
 {
     vegas *s = calloc(1, sizeof *s);
     if (!s)
-        return FAN_E_MEMORY;
+        return NULL;
     s->d = domain->dimension;
     s->components = f->components;
     s->goal = *goal;
@@ -154,15 +153,14 @@ static fan_status make(const fani_integrand *f, const fani_domain *domain, const
         for (size_t i = 0; i <= BINS; i++)
             s->edges[k][i] = (double)i / BINS;
     }
-    *state = s;
-    return FAN_OK;
+    return s;
 }
 
 static fan_status open_state(const fani_integrand *f, const fani_domain *domain,
                              const fani_goal *goal, void **state, fan_error *error)
 {
-    vegas *s;
-    if (make(f, domain, goal, &s) != FAN_OK)
+    vegas *s = make(f, domain, goal);
+    if (!s)
         return fani_error_set(error, FAN_E_MEMORY, "no memory for an integral's state");
     *state = s;
     return FAN_OK;
@@ -226,8 +224,10 @@ static void deal(vegas *s, uint64_t samples)
         all += s->spreads[i];
     const double rest = samples > 2 * s->t.cubes ? (double)(samples - 2 * s->t.cubes) : 0;
     const double each = all > 0 ? rest / all : 0, same = all > 0 ? 0 : rest / (double)s->t.cubes;
-    for (uint64_t i = 0; i < s->t.cubes; i++)
-        s->samples[i] = 2 + (uint64_t)(int64_t)(s->spreads[i] * each + same);
+    for (uint64_t i = 0; i < s->t.cubes; i++) {
+        const double more = s->spreads[i] * each + same;
+        s->samples[i] = 2 + (more <= 2 * rest ? (uint64_t)(int64_t)more : 0); /* or it is a NaN */
+    }
 }
 
 /* Room for one more item, without edges and segments yet. */
@@ -437,8 +437,9 @@ static fan_status save(const void *state, unsigned char **bytes, size_t *size)
     return fani_bytes_take(&b, bytes, size);
 }
 
-static fan_status read_state(vegas *s, fani_bytes_left *r)
+static fan_status read_state(void *state, fani_bytes_left *r)
 {
+    vegas *s = state;
     counts t;
     fani_bytes_get(r, &t, sizeof t);
     fani_bytes_get(r, s->edges, sizeof s->edges);
@@ -463,15 +464,7 @@ static fan_status read_state(vegas *s, fani_bytes_left *r)
 static fan_status load(const fani_integrand *f, const fani_domain *domain, const fani_goal *goal,
                        const unsigned char *bytes, size_t size, void **state)
 {
-    vegas *s = NULL;
-    fan_status status = make(f, domain, goal, &s);
-    if (status == FAN_OK)
-        status = read_state(s, &(fani_bytes_left){.at = bytes, .left = size});
-    if (status == FAN_OK)
-        *state = s;
-    else
-        close_state(s);
-    return status;
+    return fani_state_load(make(f, domain, goal), read_state, close_state, bytes, size, state);
 }
 
 const fani_method fani_method_vegas = {.name = "vegas",
