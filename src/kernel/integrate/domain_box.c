@@ -36,7 +36,7 @@ static bool scale(double *values, int count, double slope)
     fani_pair probes[4] = {{0}};
     int i = 0;
     for (; i + 8 <= count; i += 8) {
-        for (int j = 0; j < 4; j++) {
+        for (size_t j = 0; j < 4; j++) {
             fani_pair *at = (fani_pair *)(values + i + 2 * j);
             *at *= slope;
             probes[j] += *at * 0.0;

@@ -70,8 +70,8 @@ static void map_all(fani_vegas_block *b, uint64_t first, double scale, double be
     fani_words counters[2] = {philox_counters(first / 4), philox_counters(first / 4 + LANES)};
     fani_words drawn[2][4], next[2][4];
     philox_draw(&keys, 0, counters, 2, 0, drawn);
-    for (size_t i = 0; i < (b->n + 31) / 32 * 32; i += 8 * LANES) {
-        const size_t places[2] = {place_of(i), place_of(i + 4 * LANES)};
+    for (size_t i = 0; i < (b->n + 31) / 32 * 32; i += (size_t)8 * LANES) {
+        const size_t places[2] = {place_of(i), place_of(i + (size_t)4 * LANES)};
         numbers densities[2][4];
         for (size_t j = 0; j < 8; j++)
             densities[j / 4][j % 4] = (numbers){0} + before;
@@ -107,10 +107,12 @@ static void weigh(fani_vegas_block *b, size_t c)
     for (size_t i = 0; i < b->n; i += LANES) {
         const numbers v = *(numbers *)(b->values[c] + i) * *(numbers *)(b->densities + i);
         const words size = (words)v & INT64_MAX;
-        words *largest = (words *)(b->largest + i);
+        numbers *largest = (numbers *)(b->largest + i);
+        words larger = (words)((numbers)size > *largest);
+        if (c == 0)
+            larger = (words){0} - 1;
         *(numbers *)(b->values[c] + i) = v;
-        const words larger = c == 0 ? ~(words){0} : (words)((numbers)size > (numbers)*largest);
-        *largest = (size & larger) | (*largest & ~larger);
+        *largest = (numbers)((size & larger) | ((words)*largest & ~larger));
     }
 }
 
@@ -133,7 +135,8 @@ static void add(const fani_vegas_block *b, size_t c, double *sums, size_t stride
             const int64_t *mask = masks + (end - i < 8 ? 8 - (end - i) : 0);
             for (size_t j = 0; j < PARTS; j++) {
                 const words kept = *(const words *)(mask + j * LANES);
-                const numbers v = (numbers)(*(const words *)(values + i + j * LANES) & kept);
+                const numbers v =
+                    (numbers)((words) * (const numbers *)(values + i + j * LANES) & kept);
                 sum[j] += v;
                 squares[j] += v * v;
             }
