@@ -130,7 +130,7 @@ static fan_status work_run(fan_run *run, fan_items in)
 }
 
 const fan_task fani_task_integrate_block = {.name = "integrate.block",
-                                            .version = 2,
+                                            .version = 3,
                                             .run = block_run,
                                             .start = block_start,
                                             .stop = block_stop};
