@@ -32,7 +32,7 @@ typedef struct drive {
 
 static fani_kept_mark mark_of(const fani_integral_rounds *o)
 {
-    return (fani_kept_mark){.magic = "FANROUND", .version = 1, .identity = o->identity};
+    return (fani_kept_mark){.magic = "FANROUND", .version = 2, .identity = o->identity};
 }
 
 static fan_status keep(drive *d, fan_error *error)

@@ -1,6 +1,7 @@
 #include "domain_box.h"
 
 #include <math.h>
+#include <stdalign.h>
 #include <string.h>
 
 #include "expression.h"
@@ -70,7 +71,7 @@ fan_status fani_box_evaluate(const fani_integrand *f, const fani_domain *domain,
                              const double *const *u, size_t count, double *const *values,
                              fani_bad_values *bad)
 {
-    double x[FAN_INTEGRAL_DIMENSION_MAX][POINTS];
+    alignas(64) double x[FAN_INTEGRAL_DIMENSION_MAX][POINTS];
     const double *points[FAN_INTEGRAL_DIMENSION_MAX];
     double slope = 1;
     for (size_t k = 0; k < domain->dimension; k++) {

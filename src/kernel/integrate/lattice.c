@@ -6,6 +6,7 @@
 #include "lattice.h"
 
 #include <math.h>
+#include <stdalign.h>
 #include <stdlib.h>
 
 #include "base/error.h"
@@ -42,68 +43,66 @@ static size_t reply_size(size_t components)
     return sizeof(lattice_reply) + components * sizeof(double);
 }
 
-static fani_lattice_kernel *kernel_of(fani_isa isa)
+static const fani_lattice_kernels *kernels_of(fani_isa isa)
 {
     switch (isa) {
 #ifdef __x86_64__
     case FANI_ISA_AVX512:
-        return fani_lattice_avx512;
+        return &fani_lattice_avx512;
     case FANI_ISA_AVX2:
-        return fani_lattice_avx2;
+        return &fani_lattice_avx2;
 #endif
     default:
-        return fani_lattice_baseline;
+        return &fani_lattice_baseline;
     }
 }
 
 /* ---- Work ------------------------------------------------------------------------------------ */
 
-typedef double eight __attribute__((vector_size(64), aligned(8), may_alias));
+/* An item's points: where the next block of them begins, in each dimension. */
+typedef struct walk {
+    const fani_lattice_kernels *kernels;
+    uint64_t starts[DIMENSIONS], steps[DIMENSIONS];
+} walk;
 
-/* The sum of a block, padded with zeros to a multiple of 8: eight running sums. */
-static double block_sum(const double *values, size_t padded)
+static walk walk_of(const lattice_item *item, size_t dimension)
 {
-    eight sums = {0};
-    for (size_t i = 0; i < padded; i += 8)
-        sums += *(const eight *)(values + i);
-    return ((sums[0] + sums[4]) + (sums[2] + sums[6])) +
-           ((sums[1] + sums[5]) + (sums[3] + sums[7]));
+    walk w = {.kernels = kernels_of(fani_isa_wanted())};
+    for (size_t k = 0; k < dimension; k++) {
+        const uint64_t z = fani_lattice_vector[k];
+        w.starts[k] = z * item->start + fani_philox_u64(item->seed, item->shift * DIMENSIONS + k);
+        w.steps[k] = z * item->step;
+    }
+    return w;
 }
 
-static fan_status work_block(const fani_integrand *f, const fani_domain *domain,
-                             const lattice_item *item, uint64_t first, size_t count,
-                             lattice_reply *reply)
+static fan_status work_block(const fani_integrand *f, const fani_domain *domain, walk *w,
+                             size_t count, lattice_reply *reply)
 {
-    double points[DIMENSIONS][BLOCK], weights[BLOCK], values[FANI_COMPONENTS_MAX][BLOCK];
-    const double *u[DIMENSIONS];
-    double *out[FANI_COMPONENTS_MAX];
-    const size_t padded = (count + 7) / 8 * 8, components = f->components;
-    fani_lattice_kernel *kernel = kernel_of(fani_isa_wanted());
-    for (size_t i = 0; i < padded; i++)
-        weights[i] = 1;
-    for (size_t k = 0; k < domain->dimension; k++) {
-        const uint64_t z = fani_lattice_vector[k];
-        const uint64_t shift = fani_philox_u64(item->seed, item->shift * DIMENSIONS + k);
-        kernel(z * (item->start + first * item->step) + shift, z * item->step, padded, points[k],
-               weights);
+    /* So that no vector lies across two cache lines. */
+    alignas(64) double points[DIMENSIONS][BLOCK];
+    alignas(64) double weights[BLOCK], values[FANI_COMPONENTS_MAX][BLOCK];
+    double *u[DIMENSIONS], *out[FANI_COMPONENTS_MAX];
+    const size_t padded = (count + 7) / 8 * 8;
+    for (size_t k = 0; k < domain->dimension; k++)
         u[k] = points[k];
-    }
-    for (size_t c = 0; c < components; c++) {
+    for (size_t c = 0; c < f->components; c++)
         out[c] = values[c];
-        memset(values[c], 0, padded * sizeof *values[c]);
-    }
-    const fan_status status = fani_domain_evaluate(f, domain, u, count, out, &reply->bad);
+    w->kernels->points(w->starts, w->steps, domain->dimension, padded, u, weights);
+    for (size_t k = 0; k < domain->dimension; k++)
+        w->starts[k] += count * w->steps[k];
+    const fan_status status =
+        fani_domain_evaluate(f, domain, (const double *const *)u, count, out, &reply->bad);
     if (status != FAN_OK)
         return status;
     double largest = 0;
-    for (size_t c = 0; c < components; c++) {
-        double sizes[BLOCK];
-        for (size_t i = 0; i < padded; i++) {
-            values[c][i] = i < count ? values[c][i] * weights[i] : 0;
-            sizes[i] = fabs(values[c][i]);
-        }
-        reply->sums[c] += block_sum(values[c], padded);
-        largest = fmax(largest, block_sum(sizes, padded));
+    for (size_t c = 0; c < f->components; c++) {
+        double sums[2] = {reply->sums[c], 0};
+        for (size_t i = count; i < padded; i++)
+            values[c][i] = 0;
+        w->kernels->sum(values[c], weights, padded, sums);
+        reply->sums[c] = sums[0];
+        largest = fmax(largest, sums[1]);
     }
     reply->absolute += largest;
     return FAN_OK;
@@ -116,10 +115,11 @@ static fan_status work(const fani_integrand *f, const fani_domain *domain,
     memcpy(&item, bytes, sizeof item);
     lattice_reply *reply = (lattice_reply *)(void *)out;
     memset(reply, 0, reply_size(f->components));
+    walk w = walk_of(&item, domain->dimension);
     fan_status status = FAN_OK;
     for (uint64_t i = 0; status == FAN_OK && i < item.count; i += BLOCK) {
         const uint64_t left = item.count - i;
-        status = work_block(f, domain, &item, i, left < BLOCK ? (size_t)left : BLOCK, reply);
+        status = work_block(f, domain, &w, left < BLOCK ? (size_t)left : BLOCK, reply);
     }
     return status;
 }
@@ -153,17 +153,15 @@ static void close_state(void *state)
     free(s);
 }
 
-static fan_status make(const fani_integrand *f, const fani_domain *domain, const fani_goal *goal,
-                       lattice **state)
+static lattice *make(const fani_integrand *f, const fani_domain *domain, const fani_goal *goal)
 {
     lattice *s = calloc(1, sizeof *s);
     if (!s)
-        return FAN_E_MEMORY;
+        return NULL;
     s->d = domain->dimension;
     s->components = f->components;
     s->goal = *goal;
-    *state = s;
-    return FAN_OK;
+    return s;
 }
 
 static fan_status open_state(const fani_integrand *f, const fani_domain *domain,
@@ -172,8 +170,8 @@ static fan_status open_state(const fani_integrand *f, const fani_domain *domain,
     if (domain->dimension < 2)
         return fani_error_set(error, FAN_E_ARGUMENT,
                               "lattice needs 2 dimensions or more; gauss-kronrod takes one");
-    lattice *s = NULL;
-    if (make(f, domain, goal, &s) != FAN_OK)
+    lattice *s = make(f, domain, goal);
+    if (!s)
         return fani_error_set(error, FAN_E_MEMORY, "no memory for an integral's state");
     *state = s;
     return FAN_OK;
@@ -323,8 +321,9 @@ static fan_status save(const void *state, unsigned char **bytes, size_t *size)
     return fani_bytes_take(&b, bytes, size);
 }
 
-static fan_status read_state(lattice *s, fani_bytes_left *left)
+static fan_status read_state(void *state, fani_bytes_left *left)
 {
+    lattice *s = state;
     fani_bytes_get(left, &s->t, sizeof s->t);
     if (left->short_of || s->t.shifts > SHIFTS_MAX || s->t.digits > FANI_LATTICE_DIGITS ||
         left->left != s->t.shifts * s->components * sizeof *s->sums)
@@ -339,15 +338,7 @@ static fan_status read_state(lattice *s, fani_bytes_left *left)
 static fan_status load(const fani_integrand *f, const fani_domain *domain, const fani_goal *goal,
                        const unsigned char *bytes, size_t size, void **state)
 {
-    lattice *s = NULL;
-    fan_status status = make(f, domain, goal, &s);
-    if (status == FAN_OK)
-        status = read_state(s, &(fani_bytes_left){.at = bytes, .left = size});
-    if (status == FAN_OK)
-        *state = s;
-    else
-        close_state(s);
-    return status;
+    return fani_state_load(make(f, domain, goal), read_state, close_state, bytes, size, state);
 }
 
 const fani_method fani_method_lattice = {.name = "lattice",

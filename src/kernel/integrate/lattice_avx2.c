@@ -4,4 +4,5 @@
 #endif
 
 #define NAME fani_lattice_avx2
+#define LANES 4
 #include "lattice_body.h"

@@ -4,4 +4,5 @@
 #endif
 
 #define NAME fani_lattice_avx512
+#define LANES 8
 #include "lattice_body.h"

@@ -15,6 +15,8 @@ typedef struct driver {
     void *state;
     size_t first_size; /* of the first item's reply where it is known, else 0 */
     unsigned char *first;
+    unsigned char *replies; /* of the largest round so far, where the inline ones were too small */
+    size_t replies_size;
 } driver;
 
 /* Works on all items of a round, in order. */
@@ -33,6 +35,17 @@ static fan_status work_all(driver *d, const fani_round *round, unsigned char *re
     return status;
 }
 
+/* Room for replies, kept from round to round: new pages cost more than what is written there. */
+static unsigned char *room(driver *d, size_t size)
+{
+    if (size > d->replies_size) {
+        free(d->replies);
+        d->replies = malloc(size);
+        d->replies_size = d->replies ? size : 0;
+    }
+    return d->replies;
+}
+
 static fan_status one_round(driver *d, bool *more)
 {
     fani_round round = {.count = 0};
@@ -44,14 +57,12 @@ static fan_status one_round(driver *d, bool *more)
         return status;
     if (__builtin_mul_overflow(round.count, round.reply_size, &size))
         return FAN_E_MEMORY;
-    unsigned char *replies = size <= sizeof few ? few : malloc(size);
+    unsigned char *replies = size <= sizeof few ? few : room(d, size);
     if (!replies)
         return FAN_E_MEMORY;
     status = work_all(d, &round, replies);
     if (status == FAN_OK)
         status = d->method->take(d->state, replies);
-    if (replies != few)
-        free(replies);
     return status;
 }
 
@@ -62,6 +73,7 @@ static fan_status run(driver *d, const fani_goal *goal, fan_error *error)
         return status;
     for (bool more = true; status == FAN_OK && more;)
         status = one_round(d, &more);
+    free(d->replies);
     if (status == FAN_OK)
         return FAN_OK;
     d->method->close(d->state);

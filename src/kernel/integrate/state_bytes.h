@@ -65,6 +65,21 @@ static inline void fani_bytes_get(fani_bytes_left *r, void *part, size_t size)
     r->left -= size;
 }
 
+/* A method's `load`, from a state as `open` leaves it (NULL: there was no memory): reads it by
+ * `read`, which answers FAN_E_PROTOCOL to what is malformed, or closes it by `close`. */
+static inline fan_status fani_state_load(void *made, fan_status (*read)(void *, fani_bytes_left *),
+                                         void (*close)(void *), const unsigned char *bytes,
+                                         size_t size, void **state)
+{
+    fani_bytes_left left = {.at = bytes, .left = size};
+    const fan_status status = made ? read(made, &left) : FAN_E_MEMORY;
+    if (status == FAN_OK)
+        *state = made;
+    else
+        close(made);
+    return status;
+}
+
 /* Adds what an item's work noted; items are taken in order, so the first point is the first. */
 static inline void fani_bad_values_add(fani_bad_values *to, const fani_bad_values *from)
 {

@@ -7,5 +7,5 @@
 
 #define NAME fani_uniform_avx2
 #define LANES 4
-#define MULTIPLY(a, b) ((words)_mm256_mul_epu32((__m256i)(a), _mm256_set1_epi64x(b)))
+#define MULTIPLY(a, b) ((fani_words)_mm256_mul_epu32((__m256i)(a), _mm256_set1_epi64x(b)))
 #include "uniform_body.h"

@@ -7,5 +7,5 @@
 
 #define NAME fani_uniform_avx512
 #define LANES 8
-#define MULTIPLY(a, b) ((words)_mm512_mul_epu32((__m512i)(a), _mm512_set1_epi64(b)))
+#define MULTIPLY(a, b) ((fani_words)_mm512_mul_epu32((__m512i)(a), _mm512_set1_epi64(b)))
 #include "uniform_body.h"

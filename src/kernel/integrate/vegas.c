@@ -21,6 +21,8 @@ enum {
     CLAIM_AFTER = 8,      /* iterations; the first half of all counts for the grid alone */
     SAMPLES_A_CUBE = 8,
     CUBES_MAX = 1 << 18,
+    SAMPLES_AN_ITEM = FANI_VEGAS_SAMPLES,
+    ITERATION_DIGITS = 28, /* an iteration has fewer numbers of samples than 2^28 */
 };
 static const double grid_damping = 0.5;
 static const uint64_t samples_max = 1 << 24; /* of an iteration */
@@ -45,7 +47,8 @@ typedef struct vegas {
     size_t capacity;
     /* The round. */
     uint64_t *samples; /* a cube */
-    size_t item_count;
+    double *sums;      /* [cube][component]: sum, sum of squares */
+    size_t item_count, item_capacity;
     unsigned char *items;
 } vegas;
 
@@ -76,17 +79,21 @@ static uint64_t side_for(uint64_t samples, size_t d)
     return side;
 }
 
-/* The number, for `from` cubes a side, of the cube that the centre of cube `cube` of `to` lies in.
- */
-static uint64_t cube_at(uint64_t cube, uint64_t to, uint64_t from, size_t d)
+/* What is known about cubes, `from` a side, becomes that of `to` a side: a cube takes over what is
+ * known where its centre lies. places[to] is room. */
+static void take_over(const double *old, uint64_t from, double *spreads, uint64_t to, size_t d,
+                      uint64_t *places)
 {
-    uint64_t found = 0, place = 1;
-    for (size_t k = 0; k < d; k++) {
-        found += (2 * (cube % to) + 1) * from / (2 * to) * place;
-        cube /= to;
-        place *= from;
+    const uint64_t rows = power(to, d) / to;
+    for (uint64_t i = 0; i < to; i++)
+        places[i] = (2 * i + 1) * from / (2 * to);
+    for (uint64_t row = 0; row < rows; row++) {
+        uint64_t first = 0, place = from, rest = row;
+        for (size_t k = 1; k < d; k++, rest /= to, place *= from)
+            first += places[rest % to] * place;
+        for (uint64_t i = 0; i < to; i++)
+            spreads[row * to + i] = old[first + places[i]];
     }
-    return found;
 }
 
 /* Gives the stratification `side` cubes a side; cubes take over what is known about their place. */
@@ -96,18 +103,24 @@ static fan_status divide(vegas *s, uint64_t side)
         return FAN_OK;
     const uint64_t cubes = power(side, s->d);
     double *spreads = malloc(cubes * sizeof *spreads);
-    uint64_t *samples = malloc(cubes * sizeof *samples);
-    if (!spreads || !samples) {
+    uint64_t *samples = malloc(cubes * sizeof *samples); /* until then room for places */
+    double *sums = malloc(cubes * s->components * 2 * sizeof *sums);
+    if (!spreads || !samples || !sums) {
         free(spreads);
         free(samples);
+        free(sums);
         return FAN_E_MEMORY;
     }
-    for (uint64_t i = 0; i < cubes; i++)
-        spreads[i] = s->t.side > 0 ? s->spreads[cube_at(i, side, s->t.side, s->d)] : 1;
+    if (s->t.side > 0)
+        take_over(s->spreads, s->t.side, spreads, side, s->d, samples);
+    for (uint64_t i = 0; s->t.side == 0 && i < cubes; i++)
+        spreads[i] = 1;
     free(s->spreads);
     free(s->samples);
+    free(s->sums);
     s->spreads = spreads;
     s->samples = samples;
+    s->sums = sums;
     s->t.side = side;
     s->t.cubes = cubes;
     return FAN_OK;
@@ -122,17 +135,17 @@ static void close_state(void *state)
         return;
     free(s->spreads);
     free(s->samples);
+    free(s->sums);
     free(s->iterations);
     free(s->items);
     free(s);
 }
 
-static fan_status make(const fani_integrand *f, const fani_domain *domain, const fani_goal *goal,
-                       vegas **state)
+static vegas *make(const fani_integrand *f, const fani_domain *domain, const fani_goal *goal)
 {
     vegas *s = calloc(1, sizeof *s);
     if (!s)
-        return FAN_E_MEMORY;
+        return NULL;
     s->d = domain->dimension;
     s->components = f->components;
     s->goal = *goal;
@@ -140,15 +153,14 @@ static fan_status make(const fani_integrand *f, const fani_domain *domain, const
         for (size_t i = 0; i <= BINS; i++)
             s->edges[k][i] = (double)i / BINS;
     }
-    *state = s;
-    return FAN_OK;
+    return s;
 }
 
 static fan_status open_state(const fani_integrand *f, const fani_domain *domain,
                              const fani_goal *goal, void **state, fan_error *error)
 {
-    vegas *s;
-    if (make(f, domain, goal, &s) != FAN_OK)
+    vegas *s = make(f, domain, goal);
+    if (!s)
         return fani_error_set(error, FAN_E_MEMORY, "no memory for an integral's state");
     *state = s;
     return FAN_OK;
@@ -204,54 +216,62 @@ static fani_verdict verdict(const vegas *s)
 
 /* ---- A round --------------------------------------------------------------------------------- */
 
-/* Deals `samples` out over the cubes: two each, the rest by spread. Returns how many it became. */
-static uint64_t deal(vegas *s, uint64_t samples)
+/* Deals `samples` out over the cubes: two each, the rest by spread. */
+static void deal(vegas *s, uint64_t samples)
 {
     double all = 0;
     for (uint64_t i = 0; i < s->t.cubes; i++)
         all += s->spreads[i];
     const double rest = samples > 2 * s->t.cubes ? (double)(samples - 2 * s->t.cubes) : 0;
-    uint64_t dealt = 0;
+    const double each = all > 0 ? rest / all : 0, same = all > 0 ? 0 : rest / (double)s->t.cubes;
     for (uint64_t i = 0; i < s->t.cubes; i++) {
-        const double share = all > 0 ? s->spreads[i] / all : 1 / (double)s->t.cubes;
-        s->samples[i] = 2 + (uint64_t)(share * rest);
-        dealt += s->samples[i];
+        const double more = s->spreads[i] * each + same;
+        s->samples[i] = 2 + (more <= 2 * rest ? (uint64_t)(int64_t)more : 0); /* or it is a NaN */
     }
-    return dealt;
 }
 
-/* Cuts the samples into items; counts them where `items` is NULL. */
-static size_t cut(const vegas *s, unsigned char *items)
+/* Room for one more item, without edges and segments yet. */
+static fani_vegas_item *add_item(vegas *s, uint64_t cube)
 {
     const size_t size = fani_vegas_item_size(s->d);
-    size_t count = 0, segments = 0;
-    uint64_t first = s->t.evaluations, in_item = 0;
+    if (s->item_count == s->item_capacity) {
+        const size_t capacity = 2 * s->item_capacity + 8;
+        unsigned char *grown = realloc(s->items, capacity * size);
+        if (!grown)
+            return NULL;
+        s->items = grown;
+        s->item_capacity = capacity;
+    }
+    fani_vegas_item *item = (fani_vegas_item *)(void *)(s->items + s->item_count * size);
+    const uint64_t first = (s->t.iterations << ITERATION_DIGITS) + s->item_count * SAMPLES_AN_ITEM;
+    *item =
+        (fani_vegas_item){.seed = s->goal.seed, .first = first, .side = s->t.side, .cube = cube};
+    memcpy(item + 1, s->edges, s->d * sizeof s->edges[0]);
+    s->item_count++;
+    return item;
+}
+
+/* Cuts the samples into items. */
+static fan_status cut(vegas *s)
+{
+    uint64_t room = 0;
     fani_vegas_item *item = NULL;
+    s->item_count = 0;
     for (uint64_t cube = 0; cube < s->t.cubes; cube++) {
         for (uint64_t left = s->samples[cube]; left > 0;) {
-            if (count == 0 || segments == FANI_VEGAS_SEGMENTS || in_item == FANI_VEGAS_SAMPLES) {
-                if (items) {
-                    item = (fani_vegas_item *)(void *)(items + count * size);
-                    *item =
-                        (fani_vegas_item){.seed = s->goal.seed, .first = first, .side = s->t.side};
-                    memcpy(item + 1, s->edges, s->d * sizeof s->edges[0]);
-                }
-                count++;
-                segments = 0;
-                in_item = 0;
+            if (room == 0 || item->count == FANI_VEGAS_SEGMENTS) {
+                item = add_item(s, cube);
+                if (!item)
+                    return FAN_E_MEMORY;
+                room = SAMPLES_AN_ITEM;
             }
-            const uint64_t room = FANI_VEGAS_SAMPLES - in_item, here = left < room ? left : room;
-            if (item) {
-                item->segments[segments] = (fani_vegas_segment){cube, here};
-                item->count = segments + 1;
-            }
-            segments++;
-            in_item += here;
-            first += here;
+            const uint64_t here = left < room ? left : room;
+            item->samples[item->count++] = (uint32_t)here;
+            room -= here;
             left -= here;
         }
     }
-    return count;
+    return FAN_OK;
 }
 
 static fan_status next_round(void *state, fani_round *round)
@@ -267,13 +287,9 @@ static fan_status next_round(void *state, fani_round *round)
     if (status != FAN_OK)
         return status;
     deal(s, samples);
-    s->item_count = cut(s, NULL);
-    free(s->items);
-    const size_t bytes = s->item_count * fani_vegas_item_size(s->d);
-    s->items = bytes > 0 ? malloc(bytes) : NULL;
-    if (!s->items)
-        return FAN_E_MEMORY;
-    cut(s, s->items);
+    status = cut(s);
+    if (status != FAN_OK)
+        return status;
     *round = (fani_round){s->item_count, fani_vegas_item_size(s->d),
                           fani_vegas_reply_size(s->d, s->components), s->items};
     return FAN_OK;
@@ -320,69 +336,62 @@ static void refine(double *edges, const double *squares)
     memcpy(edges, moved, sizeof moved);
 }
 
-/* Sums over cubes and bins of an iteration. */
-typedef struct gathered {
-    double *cubes;   /* [cube][component]: sum, sum of squares */
-    double *squares; /* [d][BINS] */
-    double absolute;
-} gathered;
-
-static void gather(vegas *s, const unsigned char *replies, gathered *g)
+/* Sums cubes and bins of the replies; returns the sum of |f|. */
+static double gather(vegas *s, const unsigned char *replies, double bins[][BINS])
 {
-    const size_t item_size = fani_vegas_item_size(s->d);
+    const size_t item_size = fani_vegas_item_size(s->d), each = 2 * s->components;
     const size_t reply_size = fani_vegas_reply_size(s->d, s->components);
+    double all = 0;
+    memset(s->sums, 0, s->t.cubes * each * sizeof *s->sums);
+    memset(bins, 0, s->d * sizeof *bins);
     for (size_t i = 0; i < s->item_count; i++) {
         const fani_vegas_item *item =
             (const fani_vegas_item *)(const void *)(s->items + i * item_size);
         const fani_vegas_reply *reply =
             (const fani_vegas_reply *)(const void *)(replies + i * reply_size);
         const double *sums = (const double *)(const void *)(reply + 1);
-        const double *squares = sums + 2 * s->components * FANI_VEGAS_SEGMENTS;
+        const double *squares = sums + each * FANI_VEGAS_SEGMENTS;
+        double *to = s->sums + item->cube * each;
         fani_bad_values_add(&s->t.bad, &reply->bad);
-        g->absolute += reply->absolute;
-        for (size_t j = 0; j < item->count; j++) {
-            double *to = g->cubes + item->segments[j].cube * s->components * 2;
-            for (size_t c = 0; c < 2 * s->components; c++)
-                to[c] += sums[j * s->components * 2 + c];
-        }
+        all += reply->absolute;
+        for (size_t j = 0; j < item->count * each; j++)
+            to[j] += sums[j];
         for (size_t j = 0; j < s->d * BINS; j++)
-            g->squares[j] += squares[j];
+            bins[j / BINS][j % BINS] += squares[j];
     }
+    return all;
 }
 
-/* The mean over a cube and the variance of a sample from n samples' sums. */
-static double sample_variance(double sum, double squares, double n)
+/* The variance of a sample, from the sums of n; `part` is 1 / n. */
+static double sample_variance(double sum, double squares, double n, double part)
 {
-    return fmax(squares - sum * sum / n, 0) / (n - 1);
+    const double rest = squares - sum * sum * part;
+    return (rest > 0 ? rest : 0) / (n - 1);
 }
 
-/* Of a cube's variance: the power 0.75 of the deviation. */
-static double damped(double variance)
-{
-    const double fourth = sqrt(sqrt(variance));
-    return fourth * sqrt(fourth);
-}
-
-static void conclude(vegas *s, const gathered *g, iteration *made)
+static void conclude(vegas *s, double absolute_sum, iteration *made)
 {
     const double volume = 1 / (double)s->t.cubes;
     memset(made, 0, sizeof *made);
     for (uint64_t i = 0; i < s->t.cubes; i++) {
-        const double n = (double)s->samples[i];
+        const double n = (double)s->samples[i], part = 1 / n;
         double largest = 0;
         for (size_t c = 0; c < s->components; c++) {
-            const double *sums = g->cubes + (i * s->components + c) * 2;
-            const double variance = sample_variance(sums[0], sums[1], n);
-            made->value[c] += volume * sums[0] / n;
-            made->variance[c] += volume * volume * variance / n;
-            largest = fmax(largest, variance);
+            const double *sums = s->sums + (i * s->components + c) * 2;
+            const double variance = sample_variance(sums[0], sums[1], n, part);
+            made->value[c] += sums[0] * part;
+            made->variance[c] += variance * part;
+            largest = variance > largest ? variance : largest;
         }
         made->samples += s->samples[i];
-        s->spreads[i] = damped(largest);
+        s->spreads[i] = largest;
     }
-    made->absolute = g->absolute / (double)made->samples;
-    for (size_t k = 0; k < s->d; k++)
-        refine(s->edges[k], g->squares + k * BINS);
+    fani_vegas_kernels_wanted()->damp(s->spreads, s->t.cubes);
+    for (size_t c = 0; c < s->components; c++) {
+        made->value[c] *= volume;
+        made->variance[c] *= volume * volume;
+    }
+    made->absolute = absolute_sum / (double)made->samples;
 }
 
 static fan_status take(void *state, const unsigned char *replies)
@@ -395,19 +404,13 @@ static fan_status take(void *state, const unsigned char *replies)
         s->iterations = grown;
         s->capacity = 2 * s->capacity + 16;
     }
-    gathered g = {.absolute = 0};
-    g.cubes = calloc(s->t.cubes * s->components * 2, sizeof *g.cubes);
-    g.squares = calloc(s->d * BINS, sizeof *g.squares);
-    const bool made = g.cubes && g.squares;
-    if (made) {
-        gather(s, replies, &g);
-        conclude(s, &g, &s->iterations[s->t.iterations]);
-        s->t.evaluations += s->iterations[s->t.iterations].samples;
-        s->t.iterations++;
-    }
-    free(g.cubes);
-    free(g.squares);
-    return made ? FAN_OK : FAN_E_MEMORY;
+    double bins[FAN_INTEGRAL_DIMENSION_MAX][BINS];
+    conclude(s, gather(s, replies, bins), &s->iterations[s->t.iterations]);
+    for (size_t k = 0; k < s->d; k++)
+        refine(s->edges[k], bins[k]);
+    s->t.evaluations += s->iterations[s->t.iterations].samples;
+    s->t.iterations++;
+    return FAN_OK;
 }
 
 static void result(const void *state, fani_estimate *estimate)
@@ -434,8 +437,9 @@ static fan_status save(const void *state, unsigned char **bytes, size_t *size)
     return fani_bytes_take(&b, bytes, size);
 }
 
-static fan_status read_state(vegas *s, fani_bytes_left *r)
+static fan_status read_state(void *state, fani_bytes_left *r)
 {
+    vegas *s = state;
     counts t;
     fani_bytes_get(r, &t, sizeof t);
     fani_bytes_get(r, s->edges, sizeof s->edges);
@@ -460,15 +464,7 @@ static fan_status read_state(vegas *s, fani_bytes_left *r)
 static fan_status load(const fani_integrand *f, const fani_domain *domain, const fani_goal *goal,
                        const unsigned char *bytes, size_t size, void **state)
 {
-    vegas *s = NULL;
-    fan_status status = make(f, domain, goal, &s);
-    if (status == FAN_OK)
-        status = read_state(s, &(fani_bytes_left){.at = bytes, .left = size});
-    if (status == FAN_OK)
-        *state = s;
-    else
-        close_state(s);
-    return status;
+    return fani_state_load(make(f, domain, goal), read_state, close_state, bytes, size, state);
 }
 
 const fani_method fani_method_vegas = {.name = "vegas",
