@@ -263,6 +263,11 @@ static const key_entry table[FANI_KEY_COUNT] = {
                          "names and has their values below; - is standard input",
                          false},
                         .rule = RULE_PATH},
+    [FANI_KEY_PLOT] = {{"plot", "integrate", "FILE.svg",
+                        "draw the values of a scan of one parameter with their errors, or how one "
+                        "integral converges, by gnuplot",
+                        false},
+                       .rule = RULE_PATH},
     [FANI_KEY_BASE] = {{"base", "weakkeys", "N",
                         "of plain numbers: 10 or 16 (default: 16); 0x is always 16", false},
                        .rule = RULE_CHOICE,
