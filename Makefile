@@ -8,7 +8,8 @@ PACKAGES = gcc g++ make cmake pkg-config libc6-dev libgmp-dev libflint-dev libec
            ca-certificates locales
 # What .ci/run needs besides.
 CI_PACKAGES = mpich libmpich-dev clang-14 libomp-14-dev libclang-rt-14-dev clang-format \
-              clang-tidy cppcheck gpg openssl dns-root-data gnuplot-nox libxml2-utils
+              clang-tidy cppcheck gpg openssl dns-root-data gnuplot-nox libxml2-utils \
+              libflint-arb-dev
 
 # What `bench/dispatch`, `bench/factor` and `bench/integrate_*` are held against; nothing
 # else needs it.

@@ -15,6 +15,7 @@ const cli_command command_integrate = {
         "A method works until its estimate of the error meets --rel or --abs, and both are\n"
         "printed: 1.5 \302\261 2e-9. Where they are not met the exit code is 1. With --rule or\n"
         "--points there is a fixed grid instead, and no estimate.\n"
+        "With --rigorous value and error are proven to hold the integral.\n"
         "The last digit does not depend on where or on how many workers it ran.\n"
         "--input has one integral a line: EXPR; over x=LOW:HIGH; parts 2; ... with what\n"
         "differs from the options; lines that begin with # are comments.\n"

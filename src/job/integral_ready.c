@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "job/record.h"
 #include "kernel/integrate/expression.h"
+#include "kernel/integrate/rigorous.h"
 
 /* Behind it the texts, each with its NUL: expression, file, symbol, names, bounds from and to of
  * each dimension, names of the parameters. An empty text is none. */
@@ -209,6 +210,30 @@ static fan_status make_plan(const flat_head *head, fani_ready_integral *ready, f
     return fan_integral_plan_make(&integral, &ready->plan, error);
 }
 
+/* What rigorous works on, where that is the method. */
+static fan_status make_proof(const flat_head *head, const char *const *texts,
+                             const char *const *parameters, fani_ready_integral *ready,
+                             fan_error *error)
+{
+    const char *const proven[] = {texts[0], texts[3 + head->dimension],
+                                  texts[3 + 2 * (size_t)head->dimension]};
+    const fan_expression_names names = {.variables = texts + 3,
+                                        .variable_count = head->dimension,
+                                        .parameters = parameters,
+                                        .parameter_count = head->parameter_count};
+    if (ready->method != &fani_method_rigorous)
+        return FAN_OK;
+    if (!ready->expression)
+        return fani_error_set(error, FAN_E_ARGUMENT,
+                              "rigorous is for expressions: values of a function at points prove "
+                              "nothing");
+    fan_status status = fani_rigorous_check(&ready->domain, error);
+    if (status == FAN_OK)
+        status = fani_proof_make(proven, &names, head->parameters, &ready->proof, error);
+    ready->integrand.proof = ready->proof;
+    return status;
+}
+
 /* The method, the integrand and its range. */
 static fan_status make_method(const flat_head *head, fani_ready_integral *ready, fan_error *error)
 {
@@ -249,6 +274,8 @@ fan_status fani_integral_ready(const unsigned char *bytes, size_t size, fani_rea
         status = parse_bounds(&head, texts, parameters, ready, error);
     if (status == FAN_OK)
         status = head.is_grid ? make_plan(&head, ready, error) : make_method(&head, ready, error);
+    if (status == FAN_OK && !head.is_grid)
+        status = make_proof(&head, texts, parameters, ready, error);
     if (status != FAN_OK)
         fani_integral_ready_clear(ready);
     return status;
@@ -264,5 +291,6 @@ void fani_integral_ready_clear(fani_ready_integral *ready)
         fan_expression_free(ready->to[d]);
     }
     fani_integrand_file_close(&ready->file);
+    fani_proof_free(ready->proof);
     *ready = (fani_ready_integral){0};
 }

@@ -45,6 +45,7 @@ typedef enum fani_key {
     FANI_KEY_SEED,
     FANI_KEY_BREAK,
     FANI_KEY_WEIGHT,
+    FANI_KEY_RIGOROUS,
     FANI_KEY_SCAN,
     FANI_KEY_ZIP,
     FANI_KEY_TABLE,

@@ -248,6 +248,13 @@ static const key_entry table[FANI_KEY_COUNT] = {
                           "cost that does not grow with W, an expression of the parameters",
                           false},
                          .rule = RULE_TEXT},
+    [FANI_KEY_RIGOROUS] =
+        {{"rigorous", "integrate", NULL,
+          "prove it: value and error enclose the integral of one variable over a finite range; "
+          "needs a build with Arb",
+          false},
+         .rule = RULE_CHOICE,
+         .choices = "true false"},
     [FANI_KEY_SCAN] = {{"scan", "integrate", "NAME=A:B:COUNT",
                         "one integral for each of COUNT values of a parameter, from A to B; of "
                         "several every combination, the last one fastest",
