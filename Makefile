@@ -9,7 +9,9 @@ PACKAGES = gcc g++ make cmake pkg-config libc6-dev libgmp-dev libflint-dev libec
 # What .ci/run needs besides.
 CI_PACKAGES = mpich libmpich-dev clang-14 libomp-14-dev libclang-rt-14-dev clang-format \
               clang-tidy cppcheck gpg openssl dns-root-data gnuplot-nox libxml2-utils \
-              libflint-arb-dev
+              libflint-arb-dev $(CLUSTER_PACKAGES)
+# What a cluster on one machine takes (tests/cluster).
+CLUSTER_PACKAGES = slurm-wlm munge iproute2 openssh-server openssh-client openmpi-bin procps
 
 # What `bench/dispatch`, `bench/factor` and `bench/integrate_*` are held against; nothing
 # else needs it.
@@ -19,7 +21,8 @@ PEER_PACKAGES = libtbb-dev python3 python3-joblib python3-mpi4py openmpi-bin par
 # Real keys that tests of weakkeys read where they are there: 60 MB.
 KEYS_PACKAGES = debian-keyring python3-cryptography-vectors
 
-.PHONY: release demo test test-long install-deps install-ci-deps install-keys bench-peers clean
+.PHONY: release demo test test-long test-cluster install-deps install-ci-deps install-keys bench-peers \
+        clean
 
 release: install-deps
 	@.ci/build release
@@ -35,6 +38,11 @@ test: install-deps
 test-long: install-deps
 	@.ci/build dev
 	@.ci/ctest long
+
+test-cluster: install-deps
+	@cmake/need-packages.sh $(CLUSTER_PACKAGES)
+	@.ci/build dev
+	@.ci/ctest cluster
 
 install-deps:
 	@cmake/need-packages.sh $(PACKAGES)

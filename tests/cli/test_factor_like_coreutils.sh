@@ -5,7 +5,7 @@ set -u
 
 if ! command -v factor >/dev/null; then
     echo 'skipped: coreutils factor is not here'
-    exit 0
+    exit 77
 fi
 {
     printf '%s\n' 0 1 2 3 4 12 007 +5 65535 65536 4294967291 4294967295 4294967296 4294967297 \

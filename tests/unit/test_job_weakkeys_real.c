@@ -1,32 +1,11 @@
 /* Keys that people use, from Debian's packages: Skipped where these are not installed. */
 #include "keys_kit.h"
-#include "weakkeys_kit.h"
 
 #include <glob.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#define KEYRINGS "/usr/share/keyrings/debian-"
 #define VECTORS "/usr/lib/python3/dist-packages/cryptography_vectors/x509"
-
-/* The keys of Debian's developers and maintainers: thousands of RSA keys, none of which shares
- * anything. (In the package of 2022.12.24 3496, and ten of them have the ROCA fingerprint.) */
-FAN_TEST(job_weakkeys_real, keys_of_debians_people_share_nothing)
-{
-    unsigned read = 0, rsa = 0, weak = 1;
-    if (access(KEYRINGS "keyring.gpg", R_OK) != 0)
-        SKIP("no " KEYRINGS "keyring.gpg here (package debian-keyring)");
-    weak_outcome o = {0};
-    weak_run(&o, "threads", WEAK_SETTINGS("format=tsv"),
-             WEAK_FILES(KEYRINGS "keyring.gpg", KEYRINGS "maintainers.gpg",
-                        KEYRINGS "nonupload.gpg", KEYRINGS "role-keys.gpg"));
-    EXPECT_I64(o.result.exit_code, 0);
-    EXPECT_I64(sscanf(o.note, "%u keys read, %u RSA, %u weak", &read, &rsa, &weak), 3);
-    EXPECT_TRUE(read > rsa && rsa > 1000);
-    EXPECT_U64(weak, 0);
-    EXPECT_TRUE(!strstr(o.note, "unreadable"));
-    free(o.output);
-}
 
 /* What openssl says that the modulus of a certificate is: "Modulus=...", or something else. */
 static void openssl_modulus(const char *path, char *line, size_t room)
