@@ -16,7 +16,7 @@ CLUSTER_PACKAGES = slurm-wlm munge iproute2 openssh-server openssh-client openmp
 # What `bench/dispatch`, `bench/factor` and `bench/integrate_*` are held against; nothing
 # else needs it.
 PEER_PACKAGES = libtbb-dev python3 python3-joblib python3-mpi4py openmpi-bin pari-gp \
-                libgsl-dev libcubature-dev python3-mpmath
+                libgsl-dev libcubature-dev python3-mpmath python3-scipy
 
 # Real keys that tests of weakkeys read where they are there: 60 MB.
 KEYS_PACKAGES = debian-keyring python3-cryptography-vectors

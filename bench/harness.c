@@ -78,6 +78,21 @@ int bench_options_read(int argc, char **argv, const char *summary, bench_options
     return -1;
 }
 
+const char *bench_option_take(int *argc, char **argv, const char *name, bool flag)
+{
+    const int words = flag ? 1 : 2;
+    for (int i = 1; i + words <= *argc; i++) {
+        if (strcmp(argv[i], name) != 0)
+            continue;
+        const char *found = argv[i + words - 1];
+        for (int k = i; k + words <= *argc; k++)
+            argv[k] = argv[k + words];
+        *argc -= words;
+        return found;
+    }
+    return NULL;
+}
+
 /* ---- Clocks --------------------------------------------------------------------------------- */
 
 static double read_clock(clockid_t clock)

@@ -20,6 +20,10 @@ typedef struct bench_options {
  * prints `summary`). Returns -1 to go on, else the exit code. */
 int bench_options_read(int argc, char **argv, const char *summary, bench_options *options);
 
+/* Takes an option of one program alone out of the arguments, before bench_options_read sees them:
+ * its value, `name` itself where it has none (`flag`), NULL where it is not there. */
+const char *bench_option_take(int *argc, char **argv, const char *name, bool flag);
+
 /* Ends the program with exit code 1 and a text on stderr. */
 _Noreturn void bench_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -8,11 +8,14 @@
  * Rows of one number are interleaved, medians are shown. "least" is the caller's seconds and the
  * others' spread evenly: what the clock would show on a machine with nothing else to do, but for
  * workers that wait for each other between the levels of the trees. The last columns compare wall
- * and least with those of serial. */
+ * and least with those of one worker of the same executor, and with those of serial. Memory is kept
+ * as the command keeps it. */
 #include <fcntl.h>
 #include <stdio.h> /* before <gmp.h>, which declares gmp_fprintf only then */
 
 #include <gmp.h>
+#include <limits.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -145,7 +148,7 @@ static unsigned choose_rows(const spread_options *options, row rows[static ROWS_
 
 static void show(bench_table *table, size_t keys, row *rows, unsigned count, unsigned repetitions)
 {
-    double serial_wall = 0, serial_least = 0;
+    double serial_wall = 0, serial_least = 0, one_wall = 0, one_least = 0;
     for (unsigned k = 0; k < count; k++) {
         row *r = &rows[k];
         double wall = bench_median(r->wall, repetitions), cpu = bench_median(r->cpu, repetitions);
@@ -155,9 +158,14 @@ static void show(bench_table *table, size_t keys, row *rows, unsigned count, uns
             serial_wall = wall;
             serial_least = least;
         }
-        bench_table_row(table, "%zu\t%s\t%u\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f", keys, r->kind,
-                        r->workers, wall, cpu, caller, least, serial_wall / wall,
-                        serial_least / least);
+        if (r->workers == 1) {
+            one_wall = wall;
+            one_least = least;
+        }
+        bench_table_row(table,
+                        "%zu\t%s\t%u\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f", keys,
+                        r->kind, r->workers, wall, cpu, caller, least, one_wall / wall,
+                        one_least / least, serial_wall / wall, serial_least / least);
     }
 }
 
@@ -207,7 +215,8 @@ static void measure(const spread_options *options)
     bench_print_machine(&options->common);
     bench_table *table = bench_table_new(
         "weak keys spread out, seconds", 2,
-        "keys\texecutor\tworkers\twall\tcpu\tcaller\tleast\tserial/wall\tserial/least");
+        "keys\texecutor\tworkers\twall\tcpu\tcaller\tleast\tone/wall\tone/least\tserial/wall\t"
+        "serial/least");
     for (const char *at = options->keys; *at;) {
         char *end;
         size_t keys = strtoul(at, &end, 10);
@@ -219,12 +228,21 @@ static void measure(const spread_options *options)
     bench_table_print(table, &options->common);
 }
 
+/* As `fanfold weakkeys` without a limit of memory, in worker images too. */
+static void keep_memory(void)
+{
+    (void)mallopt(M_MMAP_THRESHOLD, 32 << 20);
+    (void)mallopt(M_TRIM_THRESHOLD, INT_MAX);
+    (void)mallopt(M_TOP_PAD, 64 << 20);
+}
+
 int main(int argc, char **argv)
 {
     static const fan_task *tasks[TASKS_MAX] = {&bench_place_task};
     spread_options options = {.bits = 2048};
     size_t known = 1;
     int code;
+    keep_memory();
     for (const fan_task *const *task = fan_job_tasks(); *task && known < TASKS_MAX - 1; task++)
         tasks[known++] = *task;
     if (fan_start(&argc, &argv, tasks, &code))

@@ -31,7 +31,7 @@ enum {
     FAN_EXPRESSION_NESTING_MAX = 200,  /* parentheses, signs, powers and conditions inside others */
     FAN_EXPRESSION_PARAMETERS_MAX = 256, /* named parameters */
     FAN_INTEGRAL_DIMENSION_MAX = 16,     /* variables of an expression, dimensions of an integral */
-    FAN_INTEGRAL_ORDER_MAX = 1024,       /* points of a Gauss-Legendre rule a subinterval */
+    FAN_INTEGRAL_ORDER_MAX = 131072,     /* points of a Gauss-Legendre rule a subinterval */
     FAN_INTEGRAL_BLOCK_POINTS = 4096,    /* grid points of one block of the sum */
     FAN_INTEGRAL_COMPONENTS_MAX = 64,    /* of a vector-valued integrand */
     FAN_INTEGRAL_BREAKS_MAX = 64,        /* break points of a range */
@@ -214,7 +214,8 @@ typedef struct fan_goal {
     uint64_t evaluations_max;
     uint64_t seed; /* of the random points: one seed, one result */
     /* NULL: "auto", which chooses. Of one variable "gauss-kronrod" and "tanh-sinh"; of several
-     * "cubature", "cubature9", "vegas", "lattice", "product" and "nested". */
+     * "cubature", "cubature9", "cubature11" (of three), "cubature13" (of two), "vegas",
+     * "lattice", "product" and "nested". */
     const char *method;
     const double *breaks; /* one variable: points inside the range where the integrand is not */
     size_t break_count;   /* smooth, in ascending order; 0..FAN_INTEGRAL_BREAKS_MAX */

@@ -497,11 +497,29 @@ static bool may_scan_keys(const cli_options *o)
     return !task || !strcmp(task, "weakkeys");
 }
 
+/* A job file may have a limit, too. */
+static bool may_have_limit(const cli_options *o)
+{
+    bool limited = !o->command->task;
+    for (size_t i = 0; i < o->setting_count; i++)
+        limited |= strstr(o->settings[i].key, "memory") != NULL; /* worker-memory, too */
+    return limited;
+}
+
+static void choose_memory(const cli_options *o)
+{
+    if (!may_scan_keys(o))
+        return;
+    if (may_have_limit(o))
+        memory_give_back();
+    else
+        memory_keep();
+}
+
 int job_command_run(const cli_options *o)
 {
     launch l = launch_read();
-    if (may_scan_keys(o))
-        memory_give_back();
+    choose_memory(o);
     const char *set = o->executor ? o->executor : o->default_executor;
     signals_install(o->grace_ms, l.variable != NULL,
                     l.rank > 0 && l.variable ? SIGNALS_SERVES : SIGNALS_STARTS);

@@ -2,6 +2,7 @@
 
 #include <flint/flint.h>
 #include <gmp.h>
+#include <limits.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,12 +61,28 @@ void memory_install(void)
     __flint_set_memory_functions(allocate, allocate_zeroed, resize, free);
 }
 
+/* Tells the C library, and that of worker images. It only takes more memory or time without. */
+static void tune(int what, const char *variable, int value)
+{
+    char text[16];
+    snprintf(text, sizeof text, "%d", value);
+    (void)mallopt(what, value);
+    (void)setenv(variable, text, false);
+}
+
 /* Left to itself, the C library raises this limit to 32 MiB as larger blocks are freed. */
 void memory_give_back(void)
 {
     enum { LARGE = 1 << 20 };
-    char text[16];
-    snprintf(text, sizeof text, "%d", LARGE);
-    (void)mallopt(M_MMAP_THRESHOLD, LARGE);              /* it only takes more memory without */
-    (void)setenv("MALLOC_MMAP_THRESHOLD_", text, false); /* so do worker images */
+    tune(M_MMAP_THRESHOLD, "MALLOC_MMAP_THRESHOLD_", LARGE);
+}
+
+/* A heap that is not the main thread's is of 64 MiB, and is given back as a whole where more than
+ * the pad is free. */
+void memory_keep(void)
+{
+    enum { LARGEST = 32 << 20, HEAP = 64 << 20 };
+    tune(M_MMAP_THRESHOLD, "MALLOC_MMAP_THRESHOLD_", LARGEST);
+    tune(M_TRIM_THRESHOLD, "MALLOC_TRIM_THRESHOLD_", INT_MAX);
+    tune(M_TOP_PAD, "MALLOC_TOP_PAD_", HEAP);
 }

@@ -12,4 +12,9 @@ void memory_install(void);
  * Before there are threads. */
 void memory_give_back(void);
 
+/* From here on blocks of up to 32 MiB stay with the program when they are freed, for the next that
+ * wants as much, and likewise in worker images: what the system hands out again it clears first,
+ * page by page. For work that has no limit of memory. Before there are threads. */
+void memory_keep(void);
+
 #endif

@@ -206,7 +206,8 @@ static fan_status apply_options(const fan_mapping *map, fani_batch *batch)
     batch->task = map->task;
     batch->priority = options->priority;
     batch->item_ns = map->item.ns;
-    batch->divisible = map->divides;
+    /* One that can't be cut writes its replies where they stay. */
+    batch->divisible = map->divides && batch->items.count > (options->batch ? options->batch : 1);
     batch->traced = options->timed;
     batch->grain = options->batch;
     if (map->args)

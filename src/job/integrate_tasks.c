@@ -130,13 +130,13 @@ static fan_status work_run(fan_run *run, fan_items in)
 }
 
 const fan_task fani_task_integrate_block = {.name = "integrate.block",
-                                            .version = 2,
+                                            .version = 3,
                                             .run = block_run,
                                             .start = block_start,
                                             .stop = block_stop};
 const fan_task fani_task_integrate_add = {.name = "integrate.add", .version = 2, .run = add_run};
 const fan_task fani_task_integrate_work = {.name = "integrate.work",
-                                           .version = 1,
+                                           .version = 2,
                                            .run = work_run,
                                            .start = block_start,
                                            .stop = block_stop};

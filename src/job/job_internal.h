@@ -298,6 +298,8 @@ extern const fan_task fani_task_integrate_work;
 extern const fan_task fani_task_integrate_scan;
 extern const fan_task fani_task_weakkeys_product;
 extern const fan_task fani_task_weakkeys_multiply;
+extern const fan_task fani_task_weakkeys_join;
+extern const fan_task fani_task_weakkeys_part;
 extern const fan_task fani_task_weakkeys_root;
 extern const fan_task fani_task_weakkeys_step;
 extern const fan_task fani_task_weakkeys_block;

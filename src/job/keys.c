@@ -191,7 +191,7 @@ static const key_entry table[FANI_KEY_COUNT] = {
                        .rule = RULE_CHOICE,
                        .choices = "left midpoint trapezoid simpson gauss"},
     [FANI_KEY_ORDER] = {{"order", "integrate", "N",
-                         "points of the gauss rule in each subinterval, 1 to 1024 (default: 5)",
+                         "points of the gauss rule in each subinterval, 1 to 131072 (default: 5)",
                          false},
                         .rule = RULE_COUNT,
                         .low = 1,
@@ -211,11 +211,12 @@ static const key_entry table[FANI_KEY_COUNT] = {
     [FANI_KEY_INTEGRAL_METHOD] =
         {{"method", "integrate", "NAME",
           "auto (the default), gauss-kronrod or tanh-sinh of one variable; cubature, cubature9, "
-          "vegas, lattice, product or nested of several. Not with rule, order, points and parts, "
-          "which are for fixed grids",
+          "cubature11 (three variables), cubature13 (two), vegas, lattice, product or nested of "
+          "several. Not with rule, order, points and parts, which are for fixed grids",
           false},
          .rule = RULE_CHOICE,
-         .choices = "auto gauss-kronrod tanh-sinh cubature cubature9 vegas lattice product nested"},
+         .choices = "auto gauss-kronrod tanh-sinh cubature cubature9 cubature11 cubature13 vegas "
+                    "lattice product nested"},
     [FANI_KEY_REL] = {{"rel", "integrate", "X",
                        "the tolerance as a part of the value (default: 1e-8 of one variable, 1e-5 "
                        "of several)",

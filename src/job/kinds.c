@@ -27,6 +27,8 @@ static const fan_task *const tasks[] = {
     &fani_task_integrate_scan,
     &fani_task_weakkeys_product,
     &fani_task_weakkeys_multiply,
+    &fani_task_weakkeys_join,
+    &fani_task_weakkeys_part,
     &fani_task_weakkeys_root,
     &fani_task_weakkeys_step,
     &fani_task_weakkeys_block,

@@ -122,6 +122,11 @@ static fan_status bad_reply(const engine *e, uint64_t i, fan_error *error)
                           (unsigned long long)i);
 }
 
+static fan_status no_memory(const engine *e, fan_error *error)
+{
+    return fani_error_set(error, FAN_E_MEMORY, "no memory for the reply of a %s", e->what);
+}
+
 /* ---- Blocks ---------------------------------------------------------------------------------- */
 
 static size_t limbs_of_moduli(const engine *e, size_t first, size_t count)
@@ -249,6 +254,43 @@ static fan_status import_limbs(mpz_ptr value, const unsigned char *bytes, size_t
     return FAN_OK;
 }
 
+/* Adds the integer that a reply's limbs begin with, but for zeros above it. */
+static fan_status add_limbs(engine *e, level *next, const mp_limb_t *limbs, size_t size,
+                            fan_error *error)
+{
+    while (size > 0 && !limbs[size - 1])
+        size--;
+    return fani_weak_level_add(next, &e->writes, limbs, size, size, error);
+}
+
+/* The limbs of a reply, which may lie anywhere: `copy` is to be freed. NULL: out of memory. */
+static const mp_limb_t *limbs_of(const unsigned char *bytes, size_t size, mp_limb_t **copy)
+{
+    *copy = NULL;
+    if ((uintptr_t)bytes % WORD == 0)
+        return (const mp_limb_t *)(const void *)bytes;
+    *copy = malloc(size);
+    return *copy ? memcpy(*copy, bytes, size) : NULL;
+}
+
+/* The product and the sum of a pair. */
+static fan_status take_join(engine *e, uint64_t i, const unsigned char *bytes, size_t size,
+                            fan_error *error)
+{
+    size_t limbs = size / WORD / 2;
+    mp_limb_t *copy;
+    if (limbs == 0 || size != (2 * limbs + 1) * WORD)
+        return bad_reply(e, i, error);
+    const mp_limb_t *at = limbs_of(bytes, size, &copy);
+    if (!at)
+        return no_memory(e, error);
+    fan_status status = add_limbs(e, &e->next_products, at, limbs, error);
+    if (status == FAN_OK)
+        status = add_limbs(e, &e->next_sums, at + limbs, limbs + 1, error);
+    free(copy);
+    return status;
+}
+
 /* The product of a pair, then the two parts of its sum. */
 static fan_status take_product(engine *e, uint64_t i, const unsigned char *bytes, size_t size,
                                fan_error *error)
@@ -282,11 +324,26 @@ static void describe_product(void *user, uint64_t item, fani_weak_parcel *parcel
     parcel->part_count = 2;
 }
 
+/* A pair as one item takes a third less than in pieces, but memory for all of it at once, and a
+ * reply for both of its numbers; and pieces are better where there would be workers without an
+ * item. `most` is what a node below has in limbs. */
+static bool by_pairs(const engine *e, size_t pairs, size_t most)
+{
+    return !e->in_files && pairs >= e->workers &&
+           (uint64_t)(4 * most + 1) * WORD <= e->memory->reply_max;
+}
+
 static fan_status climb_level(engine *e, fan_error *error)
 {
     level *below = &e->products[e->top];
     size_t count = fani_weak_level_count(below), pairs = count / 2, odd = count % 2;
     size_t most = largest(below) + 1;
+    fani_weak_items whole = {.task = &fani_task_weakkeys_join,
+                             .what = "pair",
+                             .take = take_join,
+                             .count = pairs,
+                             .first = below,
+                             .second = &e->sums};
     fani_weak_items items = {.task = &fani_task_weakkeys_multiply,
                              .what = "multiplication",
                              .take = take_product,
@@ -300,7 +357,7 @@ static fan_status climb_level(engine *e, fan_error *error)
     fan_status status =
         begin_level(e, e->top + 1, pairs + odd, fani_weak_level_limbs(below), error);
     if (status == FAN_OK)
-        status = fani_weak_engine_map(e, &items, error);
+        status = fani_weak_engine_map(e, by_pairs(e, pairs, most) ? &whole : &items, error);
     if (status == FAN_OK && odd)
         status = carry_last(e, below, &e->next_products, error);
     if (status == FAN_OK && odd)
@@ -314,15 +371,27 @@ static fan_status take_fraction(engine *e, uint64_t i, const unsigned char *byte
                                 fan_error *error)
 {
     size_t limbs = fani_weak_level_size(&e->products[e->top], (size_t)i) + 1;
-    mpz_t value;
+    mp_limb_t *copy;
     if (size != limbs * WORD)
         return bad_reply(e, i, error);
-    mpz_init(value);
-    memcpy(mpz_limbs_write(value, (mp_size_t)limbs), bytes, size);
-    fan_status status = fani_weak_level_add(&e->next_fractions, &e->writes, mpz_limbs_read(value),
-                                            limbs, limbs, error);
-    mpz_clear(value);
+    const mp_limb_t *at = limbs_of(bytes, size, &copy);
+    fan_status status =
+        at ? fani_weak_level_add(&e->next_fractions, &e->writes, at, limbs, limbs, error)
+           : no_memory(e, error);
+    free(copy);
     return status;
+}
+
+/* Those of both nodes of a pair. */
+static fan_status take_fractions(engine *e, uint64_t i, const unsigned char *bytes, size_t size,
+                                 fan_error *error)
+{
+    size_t node = 2 * (size_t)i;
+    size_t left = (fani_weak_level_size(&e->products[e->top], node) + 1) * WORD;
+    if (size < left)
+        return bad_reply(e, i, error);
+    fan_status status = take_fraction(e, node, bytes, left, error);
+    return status == FAN_OK ? take_fraction(e, node + 1, bytes + left, size - left, error) : status;
 }
 
 /* Room for the fractions of level `top`. */
@@ -398,6 +467,12 @@ static fan_status descend_level(engine *e, fan_error *error)
     fan_status status = fani_weak_level_drop(&e->products[e->top--], e->run->executor);
     level *nodes = &e->products[e->top];
     size_t count = fani_weak_level_count(nodes), most = largest(nodes) + 1;
+    fani_weak_items whole = {.task = &fani_task_weakkeys_part,
+                             .what = "step",
+                             .take = take_fractions,
+                             .count = count / 2,
+                             .first = nodes,
+                             .second = &e->fractions};
     fani_weak_items items = {.task = &fani_task_weakkeys_step,
                              .what = "step",
                              .take = take_fraction,
@@ -411,7 +486,7 @@ static fan_status descend_level(engine *e, fan_error *error)
     if (status == FAN_OK)
         status = begin_fractions(e, error);
     if (status == FAN_OK)
-        status = fani_weak_engine_map(e, &items, error);
+        status = fani_weak_engine_map(e, by_pairs(e, count / 2, most) ? &whole : &items, error);
     if (status == FAN_OK && count % 2)
         status = carry_last(e, &e->fractions, &e->next_fractions, error);
     return status == FAN_OK ? finish(e, &e->fractions, &e->next_fractions, error) : status;
@@ -538,6 +613,9 @@ static fan_status prepare(engine *e, fan_error *error)
 {
     static const fan_pool_options threads = {.threads = FANI_WEAK_WRITES + 1};
     fani_weak_way way;
+    fan_executor_stats stats = {.workers = 1};
+    (void)fan_executor_get_stats(e->run->executor, &stats); /* else there is one */
+    e->workers = stats.workers;
     fan_status status = fani_weak_choose(e->memory, e->distinct, e->block_keys, &way, error);
     e->in_files = way == FANI_WEAK_IN_FILES;
     if (status == FAN_OK && e->in_files && !e->store->base)

@@ -28,6 +28,7 @@ struct fani_weak_engine {
     const fani_weak_memory *memory;
     const fani_weak_outside *outside; /* NULL: none */
     bool in_files;
+    size_t workers;
     fan_pool *pool; /* of levels in files */
     fani_weak_writes writes;
     int64_t kept_ns;   /* when levels were last kept */

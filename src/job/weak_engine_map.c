@@ -36,11 +36,13 @@ void fani_weak_engine_skip_work(fani_weak_engine *e, bool down)
 /* What all items of a task take. */
 static double work_of(const fan_task *task)
 {
-    return task == &fani_task_weakkeys_product    ? WORK_UP
-           : task == &fani_task_weakkeys_multiply ? WORK_MULTIPLY
-           : task == &fani_task_weakkeys_root     ? WORK_ROOT
-           : task == &fani_task_weakkeys_step     ? WORK_STEP
-                                                  : WORK_DOWN;
+    if (task == &fani_task_weakkeys_join || task == &fani_task_weakkeys_multiply)
+        return WORK_MULTIPLY;
+    if (task == &fani_task_weakkeys_part || task == &fani_task_weakkeys_step)
+        return WORK_STEP;
+    return task == &fani_task_weakkeys_product ? WORK_UP
+           : task == &fani_task_weakkeys_root  ? WORK_ROOT
+                                               : WORK_DOWN;
 }
 
 /* Progress is told in keys, of which all are done at the end. */

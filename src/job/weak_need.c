@@ -184,6 +184,8 @@ static void count_level(plan *p, const row *up)
 {
     size_t most = largest(up);
     uint64_t bytes = (uint64_t)most * WORD;
+    if (!p->in_files && 2 * bytes + WORD <= p->memory->reply_max) /* pairs as one item */
+        count_item(p, (fani_weak_item){.reply = 2 * bytes, .work = fani_space_pair(most)});
     count_item(p, (fani_weak_item){.bytes = bytes,
                                    .reply = bytes,
                                    .work = fani_space_multiply(most / 2 + 1, most / 2 + 1)});

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/large.h"
+
 enum { WORD = sizeof(uint64_t) };
 
 _Static_assert(sizeof(mp_limb_t) == WORD, "limbs are words of 64 bits");
@@ -16,7 +18,7 @@ fan_status fani_weak_packer_begin(fani_weak_packer *packer, size_t count, size_t
 {
     *packer = (fani_weak_packer){.count = count, .room = limbs};
     size_t capacity = (head_words(count) + limbs) * WORD;
-    uint64_t *words = malloc(capacity);
+    uint64_t *words = fani_large_malloc(capacity);
     if (!words)
         return FAN_E_MEMORY;
     words[0] = count;

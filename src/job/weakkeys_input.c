@@ -14,6 +14,7 @@
 #include "job/staging.h"
 #include "job/weak_need.h"
 #include "job/weakkeys.h"
+#include "kernel/gcd/weak_codec.h"
 #include "kernel/rsa/checks.h"
 #include "stage/unpack_stream.h"
 #include "stage/walk.h"
@@ -92,7 +93,7 @@ static fan_status add_key(fani_weakkeys_input *input, const fani_rsa_key *key)
     if (status != FAN_OK)
         return status;
     size_t place = input->moduli.count - 1;
-    mpz_import(input->moduli.values + place, key->modulus_size, 1, 1, 1, 0, key->modulus);
+    fani_weak_import(input->moduli.values + place, key->modulus, key->modulus_size);
     input->entries[place] = entry;
     return FAN_OK;
 }

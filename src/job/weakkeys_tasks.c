@@ -3,10 +3,13 @@
  *
  *   product    first: the moduli. Block i gives a pack of its product and its sum
  *   multiply   first: the products of a level, second: its sums. Of pair i / 3: P P', S P' or S' P
+ *   join       first, second: as before. Of pair i: P P', then S P' + S' P, with zeros above
  *   root       first, second: as before, of one node or two. Node i gives its fraction. Where
  *              `second` has one number more, that is a factor of all others
  *   step       first: the products of a level, second: the fractions of the level above. Node i,
  *              which has a sibling, gives its fraction
+ *   part       first, second: as before. Of pair i the fractions of both nodes, one behind the
+ *              other
  *   block      first: the moduli, second: the fractions of the blocks. Block i gives the gcds, in
  * the bytes of kernel/gcd/weak_codec.h
  *
@@ -26,6 +29,7 @@
 #include "kernel/gcd/scaled.h"
 #include "kernel/gcd/weak.h"
 #include "kernel/gcd/weak_codec.h"
+#include "task/worker.h"
 
 /* What an item works on: what it carries, or what is shared. */
 typedef struct material {
@@ -224,18 +228,13 @@ static fan_status run_block(fan_run *run, fan_items in)
 /* ---- Above the blocks ------------------------------------------------------------------------ */
 
 /* A number somewhere in a pack. */
-typedef struct limbs {
-    const mp_limb_t *at;
-    size_t size;
-} operand;
-
-static operand operand_of(const fani_weak_pack *pack, size_t i)
+static fani_number operand_of(const fani_weak_pack *pack, size_t i)
 {
-    return (operand){fani_weak_pack_limbs(pack, i), fani_weak_pack_size(pack, i)};
+    return (fani_number){fani_weak_pack_limbs(pack, i), fani_weak_pack_size(pack, i)};
 }
 
 /* FAN_E_PROTOCOL: there is no such pair. */
-static fan_status find_pair(const material *m, operand *a, operand *b)
+static fan_status find_pair(const material *m, fani_number *a, fani_number *b)
 {
     enum { PRODUCTS, LEFT_SUM, RIGHT_SUM, EACH };
     uint64_t pair = m->item / EACH, which = m->item % EACH;
@@ -251,22 +250,31 @@ static fan_status find_pair(const material *m, operand *a, operand *b)
     return a->size && b->size ? FAN_OK : FAN_E_PROTOCOL;
 }
 
+/* Room for a reply of limbs where it stays. Other replies before it in the batch are of whole limbs
+ * too. */
+static fan_status room_for(fan_run *run, size_t i, size_t limbs, mp_limb_t **out)
+{
+    unsigned char *room = NULL;
+    fan_status status = fani_run_reply_room(run, i, limbs * sizeof **out, &room);
+    if (status == FAN_OK)
+        *out = (mp_limb_t *)(void *)room;
+    return status;
+}
+
 static fan_status multiply_pair(fan_run *run, size_t i, const material *m)
 {
-    operand a, b;
+    fani_number a, b;
     fan_status status = find_pair(m, &a, &b);
     if (status != FAN_OK)
         return status;
     const fani_multiplier *multiplier = fani_multiplier_best();
     size_t size = a.size + b.size;
-    mp_limb_t *out = malloc(size * sizeof *out);
-    if (!out)
-        return FAN_E_MEMORY;
-    status = multiplier->product(multiplier, out, a.at, a.size, b.at, b.size);
+    mp_limb_t *out;
+    status = room_for(run, i, size, &out);
     if (status == FAN_OK)
-        status = fan_run_reply(run, i, out, (size - !out[size - 1]) * sizeof *out);
-    free(out);
-    return status;
+        status = multiplier->product(multiplier, out, a.at, a.size, b.at, b.size);
+    return status == FAN_OK ? fani_run_reply_take(run, i, (size - !out[size - 1]) * sizeof *out)
+                            : status;
 }
 
 static fan_status run_multiply(fan_run *run, fan_items in)
@@ -274,16 +282,42 @@ static fan_status run_multiply(fan_run *run, fan_items in)
     return run_all(run, &in, true, multiply_pair);
 }
 
+static fan_status join_pair(fan_run *run, size_t i, const material *m)
+{
+    size_t left = 2 * (size_t)m->item, size = 0;
+    fani_number products[2], sums[2];
+    mp_limb_t *out;
+    if (m->carries || m->first.count != m->second.count || m->item >= m->first.count / 2)
+        return FAN_E_PROTOCOL;
+    for (size_t side = 0; side < 2; side++) {
+        products[side] = operand_of(&m->first, left + side);
+        sums[side] = operand_of(&m->second, left + side);
+        size += products[side].size;
+        if (!products[side].size || !sums[side].size || sums[side].size > products[side].size + 1)
+            return FAN_E_PROTOCOL;
+    }
+    fan_status status = room_for(run, i, 2 * size + 1, &out);
+    if (status == FAN_OK)
+        status = fani_scaled_join(fani_multiplier_best(), products, sums, out, out + size);
+    return status == FAN_OK ? fani_run_reply_take(run, i, (2 * size + 1) * sizeof *out) : status;
+}
+
+static fan_status run_join(fan_run *run, fan_items in)
+{
+    return run_all(run, &in, true, join_pair);
+}
+
 /* An integer with zeros up to a size. */
 static fan_status reply_padded(fan_run *run, size_t i, mpz_srcptr value, size_t size)
 {
-    mp_limb_t *out = calloc(size, sizeof *out);
-    if (!out)
-        return FAN_E_MEMORY;
-    memcpy(out, mpz_limbs_read(value), mpz_size(value) * sizeof *out);
-    fan_status status = fan_run_reply(run, i, out, size * sizeof *out);
-    free(out);
-    return status;
+    mp_limb_t *out;
+    size_t used = mpz_size(value);
+    fan_status status = room_for(run, i, size, &out);
+    if (status != FAN_OK)
+        return status;
+    memcpy(out, mpz_limbs_read(value), used * sizeof *out);
+    memset(out + used, 0, (size - used) * sizeof *out);
+    return fani_run_reply_take(run, i, size * sizeof *out);
 }
 
 /* others = what node number `node` is compared with: the other node, and what is outside. */
@@ -332,7 +366,7 @@ static fan_status run_root(fan_run *run, fan_items in)
 }
 
 /* FAN_E_PROTOCOL: there is no such step. */
-static fan_status find_step(const material *m, operand *fraction, operand *sibling, size_t *size)
+static fan_status find_step(const material *m, fani_number *fraction, fani_number *sibling, size_t *size)
 {
     size_t node = (size_t)m->item;
     if (m->carries ? m->carried.count != 3 || fani_weak_pack_size(&m->carried, 2) != 1
@@ -354,26 +388,53 @@ static fan_status find_step(const material *m, operand *fraction, operand *sibli
 
 static fan_status step_to(fan_run *run, size_t i, const material *m)
 {
-    operand fraction, sibling;
+    fani_number fraction, sibling;
     size_t size;
     fan_status status = find_step(m, &fraction, &sibling, &size);
     if (status != FAN_OK)
         return status;
     fani_limbs scratch = {0};
-    mp_limb_t *out = malloc((size + 1) * sizeof *out);
-    status = out ? fani_scaled_step(fani_multiplier_best(), &scratch, fraction.at,
-                                    fraction.size - 1, sibling.at, sibling.size, out, size)
-                 : FAN_E_MEMORY;
-    fani_limbs_free(&scratch);
+    mp_limb_t *out;
+    status = room_for(run, i, size + 1, &out);
     if (status == FAN_OK)
-        status = fan_run_reply(run, i, out, (size + 1) * sizeof *out);
-    free(out);
-    return status;
+        status = fani_scaled_step(fani_multiplier_best(), &scratch, fraction.at, fraction.size - 1,
+                                  sibling.at, sibling.size, out, size);
+    fani_limbs_free(&scratch);
+    return status == FAN_OK ? fani_run_reply_take(run, i, (size + 1) * sizeof *out) : status;
 }
 
 static fan_status run_step(fan_run *run, fan_items in)
 {
     return run_all(run, &in, true, step_to);
+}
+
+static fan_status part_pair(fan_run *run, size_t i, const material *m)
+{
+    size_t left = 2 * (size_t)m->item, size = 0;
+    fani_number products[2];
+    if (m->carries || m->item >= m->first.count / 2 || m->item >= m->second.count)
+        return FAN_E_PROTOCOL;
+    for (size_t side = 0; side < 2; side++) {
+        products[side] = operand_of(&m->first, left + side);
+        size += products[side].size;
+        if (!products[side].size)
+            return FAN_E_PROTOCOL;
+    }
+    fani_number fraction = operand_of(&m->second, (size_t)m->item);
+    if (fraction.size != size && fraction.size != size + 1)
+        return FAN_E_PROTOCOL;
+    mp_limb_t *out[2];
+    fan_status status = room_for(run, i, size + 2, &out[0]);
+    if (status != FAN_OK)
+        return status;
+    out[1] = out[0] + products[0].size + 1;
+    status = fani_scaled_part(fani_multiplier_best(), fraction.at, fraction.size - 1, products, out);
+    return status == FAN_OK ? fani_run_reply_take(run, i, (size + 2) * sizeof **out) : status;
+}
+
+static fan_status run_part(fan_run *run, fan_items in)
+{
+    return run_all(run, &in, true, part_pair);
 }
 
 const fan_task fani_task_weakkeys_product = {
@@ -382,5 +443,7 @@ const fan_task fani_task_weakkeys_multiply = {
     .name = "weakkeys.multiply", .version = 3, .run = run_multiply};
 const fan_task fani_task_weakkeys_root = {.name = "weakkeys.root", .version = 2, .run = run_root};
 const fan_task fani_task_weakkeys_step = {.name = "weakkeys.step", .version = 2, .run = run_step};
+const fan_task fani_task_weakkeys_join = {.name = "weakkeys.join", .version = 1, .run = run_join};
+const fan_task fani_task_weakkeys_part = {.name = "weakkeys.part", .version = 1, .run = run_part};
 const fan_task fani_task_weakkeys_block = {
     .name = "weakkeys.block", .version = 3, .run = run_block};

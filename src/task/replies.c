@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/large.h"
+
 enum { TEXT_MAX = 1000, ALIGNMENT = 64, AHEAD_MAX = 1 << 20 };
 
 /* ---- Memory -------------------------------------------------------------------------------- */
@@ -14,7 +16,7 @@ static bool heap_reserve(fani_heap *heap, size_t capacity)
         return true;
     size_t wanted = capacity + capacity / 2;
     wanted = (wanted + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    unsigned char *data = wanted < capacity ? NULL : aligned_alloc(ALIGNMENT, wanted);
+    unsigned char *data = wanted < capacity ? NULL : fani_large_allocate(wanted);
     if (!data)
         return false;
     if (heap->used)

@@ -256,10 +256,9 @@ size_t fani_wire_replies_size(const fani_replies *replies)
            padded(replies->bytes.used) + padded(replies->text.used) + captures_size(replies);
 }
 
-void fani_wire_replies_write(const fani_replies *replies, uint64_t posting, uint64_t run_ns,
-                             unsigned char *message)
+static replies_header header_of(const fani_replies *replies, uint64_t posting, uint64_t run_ns)
 {
-    replies_header header = {
+    return (replies_header){
         .magic = REPLIES_MAGIC,
         .flags = (replies->slots ? HAS_SLOTS : 0) | (replies->array ? HAS_ARRAY : 0),
         .posting = posting,
@@ -270,6 +269,35 @@ void fani_wire_replies_write(const fani_replies *replies, uint64_t posting, uint
         .text_size = replies->text.used,
         .captures = replies->captures_count,
     };
+}
+
+size_t fani_wire_replies_pieces(const fani_replies *replies, uint64_t posting, uint64_t run_ns,
+                                uint64_t head[FANI_WIRE_HEAD_WORDS],
+                                fani_wire_piece pieces[FANI_WIRE_PIECES])
+{
+    const replies_header header = header_of(replies, posting, run_ns);
+    _Static_assert(sizeof header <= FANI_WIRE_HEAD_WORDS * sizeof *head, "the header has room");
+    const fani_wire_piece sections[FANI_WIRE_PIECES] = {
+        {.bytes = head, .size = sizeof header},
+        {.bytes = replies->slots, .size = slots_size(replies)},
+        {.bytes = replies->bytes.data, .size = replies->bytes.used},
+        {.bytes = replies->text.data, .size = replies->text.used}};
+    size_t offset = 0;
+    if (replies->captures_count)
+        return 0;
+    memcpy(head, &header, sizeof header);
+    for (size_t i = 0; i < FANI_WIRE_PIECES; i++) {
+        pieces[i] = sections[i];
+        pieces[i].offset = offset;
+        offset += padded(sections[i].size);
+    }
+    return FANI_WIRE_PIECES;
+}
+
+void fani_wire_replies_write(const fani_replies *replies, uint64_t posting, uint64_t run_ns,
+                             unsigned char *message)
+{
+    const replies_header header = header_of(replies, posting, run_ns);
     unsigned char *at = append(message, &header, sizeof header);
     at = append(at, replies->slots, slots_size(replies));
     at = append(at, replies->bytes.data, replies->bytes.used);

@@ -31,6 +31,19 @@ size_t fani_wire_replies_size(const fani_replies *replies);
 void fani_wire_replies_write(const fani_replies *replies, uint64_t posting, uint64_t run_ns,
                              unsigned char *message);
 
+/* The same message as pieces, for who writes it into memory that is zero: what lies between them
+ * stays so. `head` is memory for one of them. Returns how many there are; 0 where it can only be
+ * written as a whole. */
+enum { FANI_WIRE_HEAD_WORDS = 16, FANI_WIRE_PIECES = 4 };
+typedef struct fani_wire_piece {
+    size_t offset;
+    const void *bytes;
+    size_t size;
+} fani_wire_piece;
+size_t fani_wire_replies_pieces(const fani_replies *replies, uint64_t posting, uint64_t run_ns,
+                                uint64_t head[FANI_WIRE_HEAD_WORDS],
+                                fani_wire_piece pieces[FANI_WIRE_PIECES]);
+
 /* Who made the replies of a written message, and since when (0: not said), for traces. Reading
  * needs a message that fani_wire_replies_read has found sound. */
 void fani_wire_replies_stamp(unsigned char *message, int64_t begun_ns, fani_where where);

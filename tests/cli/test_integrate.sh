@@ -41,6 +41,8 @@ what='tanh-sinh' && everywhere '(1-x)^(-0.9)' --over x=0:1 --method tanh-sinh &&
 what='auto of one' && everywhere 'exp(-x^2)' --over x=-inf:inf && near 1.7724538509055160 1e-8
 what='cubature' && everywhere "${ball[@]}" --method cubature && near 0.41653838588663805 1e-5
 what='cubature9' && everywhere "${ball[@]}" --method cubature9 && near 0.41653838588663805 1e-5
+what='cubature11' && everywhere "${ball[@]}" --method cubature11 && near 0.41653838588663805 1e-5
+what='cubature13' && everywhere 'exp(-(x^2+y^2))' --over x=0:1 --over y=0:1 --method cubature13 && near 0.55774628535103363 1e-5
 what='vegas' && everywhere "${ball[@]}" --method vegas --rel 1e-3 && near 0.41653838588663805 1e-3
 what='lattice' && everywhere "${ball[@]}" --method lattice && near 0.41653838588663805 1e-5
 what='product' && everywhere "${ball[@]}" --method product && near 0.41653838588663805 1e-5

@@ -6,62 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "exact_sum.h"
 #include "kernel/integrate/integral.h"
-
-/* ---- Sums without rounding ------------------------------------------------------------------- */
-
-enum { DIGITS = 70, DIGIT_BITS = 32 };
-
-/* The sum of `digits[k] * 2^(32 k - 1088)`; digits may be any that fit for a while. */
-typedef struct exact_sum {
-    int64_t digits[DIGITS];
-    unsigned additions;
-} exact_sum;
-
-static void carry(exact_sum *sum)
-{
-    for (int k = 0; k + 1 < DIGITS; k++) {
-        const int64_t up = sum->digits[k] >> DIGIT_BITS;
-        sum->digits[k] -= up * (INT64_C(1) << DIGIT_BITS);
-        sum->digits[k + 1] += up;
-    }
-}
-
-static void add_exactly(exact_sum *sum, double value)
-{
-    int exponent;
-    const double fraction = frexp(value, &exponent);
-    int64_t digits = (int64_t)(fabs(fraction) * 0x1p53); /* value = digits * 2^(exponent - 53) */
-    const int at = exponent - 53 + 1088, low = at % DIGIT_BITS;
-    const __int128 shifted = (__int128)digits << low;
-    for (int k = 0; k < 3; k++) {
-        const int64_t digit = (int64_t)(shifted >> (DIGIT_BITS * k)) & UINT32_MAX;
-        sum->digits[at / DIGIT_BITS + k] += value < 0 ? -digit : digit;
-    }
-    if (++sum->additions % (1u << 30) == 0)
-        carry(sum);
-}
-
-/* The sum, to nearly the precision of long double. */
-static long double round_exact(exact_sum sum)
-{
-    long double value = 0;
-    carry(&sum);
-    if (sum.digits[DIGITS - 1] < 0) { /* of the other sign: else the digits would cancel */
-        for (int k = 0; k < DIGITS; k++)
-            sum.digits[k] = -sum.digits[k];
-        carry(&sum);
-        return -round_exact(sum);
-    }
-    for (int k = DIGITS; k > 0; k--)
-        value += ldexpl((long double)sum.digits[k - 1], DIGIT_BITS * (k - 1) - 1088);
-    return value;
-}
-
-static double ulp_of(double value)
-{
-    return nextafter(fabs(value), INFINITY) - fabs(value);
-}
 
 /* ---- Grids against them ---------------------------------------------------------------------- */
 
@@ -140,6 +86,36 @@ FAN_TEST(grid, long_sums_of_1e8_points_are_within_an_ulp)
 {
     check_sum(plain, 3, 100000000);
     check_sum(wave, 2 * M_PI, 100000000);
+}
+
+static fan_status no_more_than_promised(void *context, const double *const *points, size_t count,
+                                        double *const *values)
+{
+    size_t *seen = context;
+    *seen = count > *seen ? count : *seen;
+    for (size_t i = 0; i < count; i++) {
+        values[0][i] = points[0][i] * points[1][i];
+        values[1][i] = points[0][i] - points[1][i];
+    }
+    return FAN_OK;
+}
+
+/* A batch function has room for 256 points: fan_integrand_batch says so. */
+FAN_TEST(grid, batches_are_of_256_points_at_most)
+{
+    size_t most = 0;
+    fan_integral_result r;
+    const fan_integral integral = {.batch = no_more_than_promised,
+                                   .context = &most,
+                                   .components = 2,
+                                   .dimension = 2,
+                                   .ranges = (const fan_range[]){{0, 2}, {0, 1}},
+                                   .points = 301,
+                                   .rule = FAN_RULE_MIDPOINT};
+    ASSERT_I64(fan_integrate(&integral, &r, NULL), FAN_OK);
+    EXPECT_U64(most, 256);
+    EXPECT_NEAR(r.values[0], 1, 1e-13);
+    EXPECT_NEAR(r.values[1], 1, 1e-13);
 }
 
 /* ---- The same bits --------------------------------------------------------------------------- */

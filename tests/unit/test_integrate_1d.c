@@ -454,6 +454,7 @@ static const struct {
     {"abs(x - 1/3)^(-0.5)", 0, 1},
     {"floor(10*x)", 0, 1},
     {"sin(x)/x", 0, INFINITY},
+    {"sin(x)^2/x^2", 0, INFINITY},
     {"exp(-x^2)", -INFINITY, INFINITY},
     {"1/(x*log(x)^2)", 2, INFINITY},
     {"x^2", 3, 1},

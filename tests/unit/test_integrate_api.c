@@ -159,8 +159,8 @@ FAN_TEST(integrate_api, functions_in_c)
     fan_error error = {0};
     const fan_integral integral = {
         .batch = waves, .context = &k, .components = 2, .dimension = 3, .ranges = unit};
-    const char *const names[] = {"auto", "cubature", "cubature9", "vegas"};
-    for (int i = 0; i < 4; i++) {
+    const char *const names[] = {"auto", "cubature", "cubature9", "cubature11", "vegas"};
+    for (int i = 0; i < 5; i++) {
         ASSERT_I64(
             fan_integrate_to(&integral, &(fan_goal){.rel = 1e-3, .method = names[i]}, &r, &error),
             FAN_OK);

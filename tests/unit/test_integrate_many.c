@@ -8,15 +8,25 @@
 
 #include "base/philox.h"
 #include "integrate/many/problems.h"
+#include "kernel/integrate/cubature.h"
 #include "kernel/integrate/lattice.h"
 #include "kernel/integrate/methods_many.h"
 #include "kernel/integrate/symmetric.h"
 #include "kernel/integrate/uniform.h"
 
 static const fani_method *const methods[] = {
-    &fani_method_cubature, &fani_method_cubature9, &fani_method_vegas, &fani_method_lattice,
-    &fani_method_product,  &fani_method_auto_many, &fani_method_nested};
+    &fani_method_cubature,   &fani_method_cubature9, &fani_method_cubature11,
+    &fani_method_cubature13, &fani_method_vegas,     &fani_method_lattice,
+    &fani_method_product,    &fani_method_auto_many, &fani_method_nested};
 enum { METHODS = sizeof methods / sizeof methods[0] };
+
+/* `usual` dimensions, or as many as the method can do. */
+static size_t dimensions_of(const fani_method *method, size_t usual)
+{
+    if (method == &fani_method_cubature13)
+        return 2;
+    return method == &fani_method_nested || method == &fani_method_cubature11 ? 3 : usual;
+}
 
 /* ---- Integrands ------------------------------------------------------------------------------ */
 
@@ -101,13 +111,14 @@ static fani_estimate integrate(const fani_method *method, const setting *s)
 
 /* ---- Rules and numbers ----------------------------------------------------------------------- */
 
-/* The sum of a rule over an orbit's points of the monomial x1^a x2^b x3^c, by going through them.
- */
+/* The sum over an orbit's points of the monomial x1^a x2^b x3^c, by going through them. */
 static double orbit_moment(const fani_orbit *orbit, size_t d, const unsigned *exponents)
 {
-    double sum = 0,
-           values[3] = {orbit->a, orbit->shape == FANI_ORBIT_MIXED ? orbit->b : orbit->a, orbit->a};
-    static const int nonzero[] = {0, 1, 2, 2, 3};
+    const bool has_b = orbit->shape == FANI_ORBIT_MIXED || orbit->shape == FANI_ORBIT_DOUBLE;
+    static const int all_of_a[] = {0, 1, 2, 1, 3, 2};
+    const int wanted_a = orbit->shape == FANI_ORBIT_CORNERS ? (int)d : all_of_a[orbit->shape];
+    const double values[2] = {orbit->a, orbit->b};
+    double sum = 0;
     size_t combinations = 1;
     for (size_t k = 0; k < d; k++)
         combinations *= 5;
@@ -123,44 +134,71 @@ static double orbit_moment(const fani_orbit *orbit, size_t d, const unsigned *ex
             for (unsigned e = 0; k < 3 && e < exponents[k]; e++)
                 product *= x;
         }
-        const bool corners = orbit->shape == FANI_ORBIT_CORNERS && of_a == (int)d;
-        const bool mixed = orbit->shape == FANI_ORBIT_MIXED && of_a == 1 && of_b == 1;
-        const bool others = orbit->shape < FANI_ORBIT_CORNERS && orbit->shape != FANI_ORBIT_MIXED &&
-                            of_b == 0 && of_a == nonzero[orbit->shape];
-        if (corners || mixed || (others && of_b == 0))
+        if (of_a == wanted_a && of_b == has_b)
             sum += product;
     }
     return sum;
+}
+
+/* What the rule gives for a monomial less its mean over the cube; nulls[i]: null rule i's sum. */
+static double moment_error(const fani_symmetric_rule *rule, size_t d, const unsigned exponents[3],
+                           double nulls[FANI_ORBITS_MAX])
+{
+    const fani_symmetric_shape *s = &fani_symmetric_shapes[rule->shape];
+    double exact = 1, sum = 0;
+    for (int k = 0; k < 3; k++)
+        exact *= exponents[k] % 2 ? 0 : 1.0 / (exponents[k] + 1);
+    memset(nulls, 0, FANI_ORBITS_MAX * sizeof *nulls);
+    for (size_t j = 0; j < s->count; j++) {
+        const double moment = orbit_moment(&s->orbits[j], d, exponents);
+        sum += rule->weights[j] * moment;
+        for (size_t i = 0; i < rule->null_count; i++)
+            nulls[i] += rule->nulls[i][j] * moment;
+    }
+    return sum - exact;
+}
+
+/* Exact up to the degree and not beyond, null rules likewise; points inside; as many as said. */
+static void expect_degree(uint32_t shape, size_t d)
+{
+    const fani_symmetric_shape *s = &fani_symmetric_shapes[shape];
+    const unsigned base = s->degree + 2;
+    fani_symmetric_rule rule;
+    double beyond = 0, beyond_null = 0, nulls[FANI_ORBITS_MAX];
+    fani_symmetric_make(shape, d, &rule);
+    EXPECT_TRUE(rule.null_count >= 4 && rule.null_degrees[0] + 2 == s->degree);
+    for (unsigned code = 0; code < base * base * (d > 2 ? base : 1); code++) {
+        const unsigned exponents[3] = {code % base, code / base % base, code / base / base};
+        const unsigned degree = exponents[0] + exponents[1] + exponents[2];
+        if (degree > s->degree + 1)
+            continue;
+        const double off = moment_error(&rule, d, exponents, nulls);
+        if (degree > s->degree)
+            beyond = fmax(beyond, fabs(off));
+        else
+            EXPECT_NEAR(off, 0, 1e-13);
+        for (size_t i = 0; i < rule.null_count && degree <= rule.null_degrees[i]; i++)
+            EXPECT_NEAR(nulls[i], 0, 1e-12);
+        if (degree == rule.null_degrees[0] + 1)
+            beyond_null = fmax(beyond_null, fabs(nulls[0]));
+    }
+    EXPECT_TRUE(beyond > 1e-7 && beyond_null > 1e-5);
+    for (size_t j = 0; j < s->count; j++) {
+        EXPECT_TRUE(s->orbits[j].a < 1 && s->orbits[j].b < 1);
+        EXPECT_NEAR(orbit_moment(&s->orbits[j], d, (const unsigned[3]){0, 0, 0}),
+                    (double)fani_orbit_points(&s->orbits[j], d), 0);
+    }
 }
 
 FAN_TEST(integrate_many, rules_have_their_degrees)
 {
     for (uint32_t shape = 0; shape < FANI_SYMMETRIC_SHAPES; shape++) {
         const fani_symmetric_shape *s = &fani_symmetric_shapes[shape];
-        for (size_t d = shape == 0 ? 2 : 3; d <= 5; d++) {
-            fani_symmetric_rule rule;
-            fani_symmetric_make(shape, d, &rule);
-            EXPECT_TRUE(rule.null_count >= 4);
-            for (unsigned code = 0; code < 1000; code++) {
-                const unsigned exponents[3] = {code / 100, code / 10 % 10, d > 2 ? code % 10 : 0};
-                const unsigned degree = exponents[0] + exponents[1] + exponents[2];
-                double exact = 1, sum = 0, nulls[FANI_ORBITS_MAX] = {0};
-                if (degree > s->degree)
-                    continue;
-                for (int k = 0; k < 3; k++)
-                    exact *= exponents[k] % 2 ? 0 : 1.0 / (exponents[k] + 1);
-                for (size_t j = 0; j < s->count; j++) {
-                    const double moment = orbit_moment(&s->orbits[j], d, exponents);
-                    sum += rule.weights[j] * moment;
-                    for (size_t i = 0; i < rule.null_count; i++)
-                        nulls[i] += rule.nulls[i][j] * moment;
-                }
-                EXPECT_NEAR(sum, exact, 1e-13);
-                for (size_t i = 0; i < rule.null_count && degree <= rule.null_degrees[i]; i++)
-                    EXPECT_NEAR(nulls[i], 0, 1e-12);
-            }
-        }
+        for (size_t d = s->least; d <= s->most && d <= 5; d++)
+            expect_degree(shape, d);
     }
+    EXPECT_I64(fani_symmetric_points(&fani_symmetric_shapes[FANI_SYMMETRIC_11], 3), 127);
+    EXPECT_I64(fani_symmetric_points(&fani_symmetric_shapes[FANI_SYMMETRIC_13], 2), 65);
 }
 
 /* Of degree 7: the sum of x_k^6 and of products of the first ones. */
@@ -285,7 +323,7 @@ static void expect_same(const char *name, const fani_estimate *a, const fani_est
 FAN_TEST(integrate_many, order_of_work_and_saved_states_leave_the_bits)
 {
     for (size_t i = 0; i < METHODS; i++) {
-        const size_t d = methods[i] == &fani_method_nested ? 3 : 4;
+        const size_t d = dimensions_of(methods[i], 4);
         bump b = make_bump(d);
         setting s;
         fani_estimate plain, odd;
@@ -303,7 +341,7 @@ FAN_TEST(integrate_many, order_of_work_and_saved_states_leave_the_bits)
 FAN_TEST(integrate_many, instruction_sets_give_the_same_bits)
 {
     for (size_t i = 0; i < METHODS; i++) {
-        const size_t d = methods[i] == &fani_method_nested ? 3 : 5;
+        const size_t d = dimensions_of(methods[i], 5);
         bump b = make_bump(d);
         setting s;
         set_up(&s, methods[i] == &fani_method_product ? product_values : bump_values, &b, d);
@@ -318,16 +356,79 @@ FAN_TEST(integrate_many, instruction_sets_give_the_same_bits)
     }
 }
 
+/* The first item of a round that has as many regions as an item can have. */
+static unsigned char *full_item(const fani_method *method, const setting *s, size_t *size)
+{
+    void *state = NULL;
+    unsigned char *item = NULL;
+    if (method->open(&s->f, &s->domain, &s->goal, &state, NULL) != FAN_OK)
+        shim_fail(__FILE__, __LINE__, "%s does not open", method->name);
+    while (!item) {
+        fani_round round;
+        if (method->round(state, &round) != FAN_OK || round.count == 0)
+            break;
+        unsigned char *replies = calloc(round.count, round.reply_size);
+        for (size_t i = 0; i < round.count; i++)
+            method->work(&s->f, &s->domain, round.bytes + i * round.item_size,
+                         replies + i * round.reply_size);
+        if (round.count > 1) {
+            *size = round.item_size;
+            item = malloc(round.item_size);
+            memcpy(item, round.bytes, round.item_size);
+        }
+        method->take(state, replies);
+        free(replies);
+    }
+    method->close(state);
+    return item;
+}
+
+/* Regions are worked on in groups of lanes; the last group may have any number of them. */
+FAN_TEST(integrate_many, a_region_does_not_depend_on_those_beside_it)
+{
+    static const char *const isas[] = {"scalar", "avx2", "avx512"};
+    for (size_t i = 0; i < 4; i++) {
+        bump b = make_bump(dimensions_of(methods[i], 4));
+        setting s;
+        size_t size = 0;
+        unsigned char all[16384], some[16384];
+        set_up(&s, bump_values, &b, b.dimension);
+        s.goal.rel = 1e-12;
+        for (size_t k = 0; k < b.dimension; k++)
+            b.scale[k] *= 1000; /* a peak, which needs many regions at once */
+        unsigned char *item = full_item(methods[i], &s, &size);
+        ASSERT_TRUE(item != NULL);
+        fani_cubature_item *head = (fani_cubature_item *)(void *)item;
+        const size_t told = fani_cubature_told_size(1), reply = fani_cubature_reply_size(1);
+        ASSERT_TRUE(head->count == FANI_CUBATURE_REGIONS && reply <= sizeof all);
+        ASSERT_I64(fani_cubature_work(&s.f, &s.domain, item, all), FAN_OK);
+        for (size_t isa = 0; isa < 3; isa++) {
+            setenv("FANFOLD_ISA", isas[isa], 1);
+            for (head->count = 1; head->count <= FANI_CUBATURE_REGIONS; head->count++) {
+                const size_t same = sizeof(fani_bad_values) + head->count * told;
+                memset(some, 255, sizeof some);
+                ASSERT_I64(fani_cubature_work(&s.f, &s.domain, item, some), FAN_OK);
+                EXPECT_TRUE(memcmp(some, all, same) == 0);
+                for (size_t k = same; k < reply; k++)
+                    EXPECT_I64(some[k], 0);
+            }
+            unsetenv("FANFOLD_ISA");
+        }
+        EXPECT_I64(fani_cubature_work(&s.f, &s.domain, item, some), FAN_E_PROTOCOL);
+        free(item);
+    }
+}
+
 FAN_TEST(integrate_many, malformed_states_are_refused)
 {
-    bump b = make_bump(3);
     for (size_t i = 0; i < METHODS; i++) {
+        bump b = make_bump(dimensions_of(methods[i], 3));
         setting s;
         void *state = NULL, *loaded = NULL;
         unsigned char *bytes = NULL;
         size_t size = 0;
         fani_round round;
-        set_up(&s, bump_values, &b, 3);
+        set_up(&s, bump_values, &b, b.dimension);
         ASSERT_I64(methods[i]->open(&s.f, &s.domain, &s.goal, &state, NULL), FAN_OK);
         ASSERT_I64(methods[i]->round(state, &round), FAN_OK);
         unsigned char *replies = calloc(round.count, round.reply_size);
@@ -359,14 +460,14 @@ static double slack(const fani_estimate *a, const fani_estimate *b)
 
 FAN_TEST(integrate_many, linear_in_the_integrand)
 {
-    bump b = make_bump(3), twice = b;
-    twice.factor = -2.5;
     for (size_t i = 0; i < METHODS; i++) {
+        bump b = make_bump(dimensions_of(methods[i], 3)), twice = b;
         setting one, two;
         fan_integrand_batch *batch =
             methods[i] == &fani_method_product ? product_values : bump_values;
-        set_up(&one, batch, &b, 3);
-        set_up(&two, batch, &twice, 3);
+        twice.factor = -2.5;
+        set_up(&one, batch, &b, b.dimension);
+        set_up(&two, batch, &twice, b.dimension);
         const fani_estimate p = integrate(methods[i], &one), q = integrate(methods[i], &two);
         EXPECT_NEAR(q.value[0], -2.5 * p.value[0], 2.5 * slack(&p, &q));
         EXPECT_TRUE(p.error[0] < 1e-2 * p.value[0]);
@@ -375,23 +476,24 @@ FAN_TEST(integrate_many, linear_in_the_integrand)
 
 FAN_TEST(integrate_many, affine_maps_and_orders_of_variables)
 {
-    bump b = make_bump(3), mapped = b, turned = b;
-    for (size_t k = 0; k < 3; k++) {
-        mapped.scale[k] = b.scale[k] / 4; /* over [0, 4]^3 */
-        turned.scale[k] = b.scale[2 - k];
-    }
     for (size_t i = 0; i < METHODS; i++) {
+        const size_t d = dimensions_of(methods[i], 3);
+        bump b = make_bump(d), mapped = b, turned = b;
         setting one, two, three;
         fan_integrand_batch *batch =
             methods[i] == &fani_method_product ? product_values : bump_values;
-        set_up(&one, batch, &b, 3);
-        set_up(&two, batch, &mapped, 3);
-        set_up(&three, batch, &turned, 3);
-        for (size_t k = 0; k < 3; k++)
+        set_up(&one, batch, &b, d);
+        set_up(&two, batch, &mapped, d);
+        set_up(&three, batch, &turned, d);
+        for (size_t k = 0; k < d; k++) {
+            mapped.scale[k] = b.scale[k] / 4; /* over [0, 4]^d */
             two.domain.to[k].value = 4;
+            turned.scale[k] = b.scale[d - 1 - k];
+        }
+        const double larger = pow(4, (double)d);
         const fani_estimate p = integrate(methods[i], &one), q = integrate(methods[i], &two),
                             r = integrate(methods[i], &three);
-        EXPECT_NEAR(q.value[0], 64 * p.value[0], 64 * slack(&p, &p) + slack(&q, &q));
+        EXPECT_NEAR(q.value[0], larger * p.value[0], larger * slack(&p, &p) + slack(&q, &q));
         EXPECT_NEAR(r.value[0], p.value[0], slack(&p, &r));
     }
 }
@@ -468,6 +570,13 @@ FAN_TEST(integrate_many, dimensions_beyond_a_method_name_another)
     EXPECT_I64(fani_method_cubature9.open(&s.f, &s.domain, &s.goal, &state, &error),
                FAN_E_ARGUMENT);
     EXPECT_CONTAINS(error.text, "cubature takes 2");
+    EXPECT_I64(fani_method_cubature11.open(&s.f, &s.domain, &s.goal, &state, &error),
+               FAN_E_ARGUMENT);
+    EXPECT_CONTAINS(error.text, "cubature11 needs 3 dimensions; cubature takes 2");
+    set_up(&s, bump_values, &b, 3);
+    EXPECT_I64(fani_method_cubature13.open(&s.f, &s.domain, &s.goal, &state, &error),
+               FAN_E_ARGUMENT);
+    EXPECT_CONTAINS(error.text, "cubature13 needs 2 dimensions; cubature and cubature9 take 3");
     set_up(&s, bump_values, &b, 1);
     EXPECT_I64(fani_method_cubature.open(&s.f, &s.domain, &s.goal, &state, &error), FAN_E_ARGUMENT);
     EXPECT_CONTAINS(error.text, "gauss-kronrod");
@@ -481,7 +590,7 @@ FAN_TEST(integrate_many, values_that_are_not_finite)
     double edge = 0.5;
     for (size_t i = 0; i < METHODS; i++) {
         setting s;
-        set_up(&s, not_finite_values, &edge, 3);
+        set_up(&s, not_finite_values, &edge, dimensions_of(methods[i], 3));
         const fani_estimate e = integrate(methods[i], &s);
         EXPECT_I64(e.verdict, FANI_VERDICT_NOT_FINITE);
         EXPECT_TRUE(e.bad.count > 0 && e.bad.first_point[0] < edge);

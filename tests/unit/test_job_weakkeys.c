@@ -507,8 +507,9 @@ FAN_TEST(job_weakkeys, values_of_keys_are_checked)
 FAN_TEST(job_weakkeys, its_tasks_are_listed)
 {
     static const fan_task *const wanted[] = {
-        &fani_task_weakkeys_product, &fani_task_weakkeys_multiply, &fani_task_weakkeys_root,
-        &fani_task_weakkeys_step,    &fani_task_weakkeys_block,    &fani_task_weakkeys_check};
+        &fani_task_weakkeys_product, &fani_task_weakkeys_multiply, &fani_task_weakkeys_join,
+        &fani_task_weakkeys_root,    &fani_task_weakkeys_step,     &fani_task_weakkeys_part,
+        &fani_task_weakkeys_block,   &fani_task_weakkeys_check};
     for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
         bool found = false;
         for (const fan_task *const *task = fan_job_tasks(); *task; task++)

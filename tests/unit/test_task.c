@@ -242,6 +242,38 @@ FAN_TEST(wire, damaged_replies_are_refused_or_harmless)
     free(message);
 }
 
+/* What is written piece by piece into zeroed memory is the message. */
+FAN_TEST(wire, pieces_of_replies_are_the_message)
+{
+    const fan_captured said = {.out = "out", .out_size = 3, .err = "", .err_size = 0};
+    for (int marked = 0; marked < 2; marked++) {
+        uint64_t head[FANI_WIRE_HEAD_WORDS];
+        fani_wire_piece pieces[FANI_WIRE_PIECES];
+        fani_replies replies = {0};
+        fani_replies_begin(&replies, 2, 100);
+        fani_replies_put(&replies, 0, "hello, world", 12 - (size_t)marked);
+        if (marked)
+            fani_replies_mark(&replies, 1, FANI_SLOT_FAILED, "text");
+        fani_replies_finish(&replies, "none");
+        size_t size = fani_wire_replies_size(&replies);
+        unsigned char *message = aligned_alloc(16, size), *joined = calloc(1, size);
+        fani_wire_replies_write(&replies, 5, 6, message);
+        size_t count = fani_wire_replies_pieces(&replies, 5, 6, head, pieces);
+        EXPECT_U64(count, FANI_WIRE_PIECES);
+        for (size_t i = 0; i < count; i++) {
+            ASSERT_TRUE(pieces[i].offset <= size && pieces[i].size <= size - pieces[i].offset);
+            if (pieces[i].size)
+                memcpy(joined + pieces[i].offset, pieces[i].bytes, pieces[i].size);
+        }
+        EXPECT_TRUE(!memcmp(joined, message, size));
+        EXPECT_I64(fani_replies_capture(&replies, 0, &said), FAN_OK);
+        EXPECT_U64(fani_wire_replies_pieces(&replies, 5, 6, head, pieces), 0);
+        fani_replies_clear(&replies);
+        free(message);
+        free(joined);
+    }
+}
+
 /* The flags of a message follow its magic. */
 static fan_status read_with_flags(unsigned char *message, size_t size, uint32_t flags,
                                   fani_wire_batch *back)

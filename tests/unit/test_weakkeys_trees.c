@@ -93,6 +93,29 @@ FAN_TEST(weakkeys_trees, encoded_lists_come_back)
     gmp_randclear(random);
 }
 
+/* Of any length, with zeros in front too, as GMP has them. */
+FAN_TEST(weakkeys_trees, bytes_are_turned_as_by_gmp)
+{
+    unsigned char bytes[40], out[8 + sizeof bytes], want[sizeof bytes];
+    mpz_t got, number;
+    mpz_inits(got, number, NULL);
+    for (size_t length = 0; length <= sizeof bytes; length++) {
+        for (size_t zeros = 0; zeros <= length; zeros++) {
+            for (size_t i = 0; i < length; i++)
+                bytes[i] = i < zeros ? 0 : (unsigned char)(37 * i + 11 * length + 1);
+            mpz_import(number, length, 1, 1, 1, 0, bytes);
+            fani_weak_import(got, bytes, length);
+            EXPECT_TRUE(!mpz_cmp(got, number));
+            size_t size = 0, encoded = fani_weak_encoded_size(got, 1);
+            mpz_export(want, &size, 1, 1, 1, 0, number);
+            ASSERT_U64(encoded, 8 + size);
+            fani_weak_encode(got, 1, out);
+            EXPECT_TRUE(!memcmp(out + 8, want, size));
+        }
+    }
+    mpz_clears(got, number, NULL);
+}
+
 FAN_TEST(weakkeys_trees, the_encoding_is_fixed)
 {
     static const unsigned char want[] = {2,    0, 0, 0, 0, 0, 0, 0, 0x12,

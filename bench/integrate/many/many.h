@@ -26,7 +26,9 @@ bool many_hcubature(const many_function *f, double rel, many_answer *answer);
 /* GSL's VEGAS and MISER over the unit cube. */
 bool many_gsl(const many_function *f, bool miser, uint64_t evaluations, many_answer *answer);
 
-void many_set(const bench_options *options);
+/* The problems of a file: a table of methods, or what auto and hcubature say of each. */
+void many_set(const char *path, const bench_options *options);
+void many_each(const char *path);
 void many_rates(const bench_options *options);
 
 #endif

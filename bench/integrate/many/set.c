@@ -1,14 +1,16 @@
 /* The set: what each method solves, claims and lies about, at 1e-5 with 10^7 evaluations. */
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "kernel/integrate/methods_many.h"
 #include "many.h"
 
-static const fani_method *const methods[] = {&fani_method_auto_many, &fani_method_cubature,
-                                             &fani_method_cubature9, &fani_method_lattice,
-                                             &fani_method_vegas,     &fani_method_product,
-                                             &fani_method_nested,    NULL}; /* NULL: hcubature */
+static const fani_method *const methods[] = {&fani_method_auto_many,  &fani_method_cubature,
+                                             &fani_method_cubature9,  &fani_method_cubature11,
+                                             &fani_method_cubature13, &fani_method_lattice,
+                                             &fani_method_vegas,      &fani_method_product,
+                                             &fani_method_nested,     NULL}; /* NULL: hcubature */
 static const double rel = 1e-5;
 
 typedef struct score {
@@ -17,9 +19,10 @@ typedef struct score {
 } score;
 
 static bool answer_of(const fani_method *method, const many_problem *p, uint64_t budget,
-                      many_answer *answer, double *absolute)
+                      many_answer *answer, double *absolute, char *chosen)
 {
     *absolute = 0;
+    *chosen = '\0';
     if (!method)
         return many_hcubature_problem(p, rel, budget, answer);
     const fani_goal goal = {.rel = rel, .evaluations_max = budget, .seed = 1};
@@ -28,6 +31,7 @@ static bool answer_of(const fani_method *method, const many_problem *p, uint64_t
         return false;
     *answer = (many_answer){e.value[0], e.error[0], e.evaluations};
     *absolute = e.absolute;
+    memcpy(chosen, e.chosen, sizeof e.chosen);
     return true;
 }
 
@@ -36,9 +40,10 @@ static void add(score *s, const fani_method *method, const many_problem *p, uint
 {
     many_answer a;
     double absolute;
+    char chosen[FANI_CHOSEN_SIZE];
     const double before = bench_thread_ns();
     s->problems++;
-    if (!answer_of(method, p, budget, &a, &absolute))
+    if (!answer_of(method, p, budget, &a, &absolute, chosen))
         return;
     s->ns += bench_thread_ns() - before;
     s->evaluations += (double)a.evaluations;
@@ -51,10 +56,35 @@ static void add(score *s, const fani_method *method, const many_problem *p, uint
     s->lies += reached && off > 10 * most;
 }
 
-void many_set(const bench_options *options)
+void many_each(const char *path)
+{
+    static const fani_method *const both[] = {&fani_method_auto_many, NULL};
+    many_problem *problems = NULL;
+    const size_t count = many_problems_read(path, &problems);
+    puts("problem\tmethod\tvalue\terror\texact\tallowed\tevaluations\tclaims\tns\tchosen");
+    for (size_t i = 0; i < count; i++) {
+        for (size_t m = 0; m < sizeof both / sizeof both[0]; m++) {
+            const many_problem *p = &problems[i];
+            char chosen[FANI_CHOSEN_SIZE];
+            many_answer a = {0};
+            double absolute = 0;
+            const double before = bench_thread_ns();
+            const bool done = answer_of(both[m], p, 10000000, &a, &absolute, chosen);
+            const double noise = 50 * 0x1p-52 * absolute;
+            printf("%s\t%s\t%.17g\t%.3g\t%.17g\t%.3g\t%llu\t%d\t%.0f\t%s\n", p->name,
+                   both[m] ? both[m]->name : "hcubature", a.value, a.error, p->exact,
+                   fmax(rel * fabs(p->exact), noise), (unsigned long long)a.evaluations,
+                   done && a.error <= fmax(rel * fabs(a.value), noise), bench_thread_ns() - before,
+                   chosen);
+        }
+    }
+    many_problems_free(problems, count);
+}
+
+void many_set(const char *path, const bench_options *options)
 {
     many_problem *problems = NULL;
-    const size_t count = many_problems_read(BENCH_PROBLEMS_ND, &problems);
+    const size_t count = many_problems_read(path, &problems);
     if (count == 0)
         bench_fail("no problems");
     const uint64_t budget = options->quick ? 20000 : 10000000;

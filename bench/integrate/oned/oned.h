@@ -25,8 +25,13 @@ typedef struct oned_peer {
 /* Ended by a name that is NULL; GSL's where it is installed. */
 extern const oned_peer oned_peers[];
 
-/* Solved, reached and lies over the problem set. */
-void oned_set(const bench_options *options);
+/* Solved, reached and lies over the problems of a file. */
+void oned_set(const char *path, const bench_options *options);
+
+/* Prints what each method says of each problem: name, method, value, error, the exact value, what
+ * is allowed, evaluations, whether it is claimed, nanoseconds; tab-separated, names of columns
+ * first. */
+void oned_each(const char *path);
 
 /* The time of an integral of a parameter scan. */
 void oned_scan(const bench_options *options);

@@ -58,11 +58,15 @@ static double at(double x, void *context)
     return value;
 }
 
+static double allowed_of(const problem *p, double absolute)
+{
+    return fmax(relative * fabs(p->exact), isfinite(absolute) ? 50 * 0x1p-52 * absolute : 0);
+}
+
 static void judge(tally *t, const problem *p, size_t number, const oned_answer *a, double absolute,
                   double ns)
 {
-    const double allowed =
-        fmax(relative * fabs(p->exact), isfinite(absolute) ? 50 * 0x1p-52 * absolute : 0);
+    const double allowed = allowed_of(p, absolute);
     const double off = fabs(a->value - p->exact);
     t->solved += off <= allowed;
     t->half[number % 2] += off <= allowed;
@@ -78,7 +82,23 @@ static void row(bench_table *table, const char *name, const tally *t)
                     t->half[1], t->reached, t->lies, (double)t->evaluations / 1000, t->ns / 1e6);
 }
 
-static void run(const problem *problems, size_t count, tally *own, tally *others)
+/* Where answers go: tallies of a table, or lines. */
+typedef struct taker {
+    tally *own, *others; /* NULL: lines */
+} taker;
+
+static void take(const taker *t, tally *one, const char *method, const problem *p, size_t number,
+                 const oned_answer *a, double absolute, double ns)
+{
+    if (t->own)
+        judge(one, p, number, a, absolute, ns);
+    else
+        printf("%s\t%s\t%.17g\t%.3g\t%.17g\t%.3g\t%llu\t%d\t%.0f\n", p->name, method, a->value,
+               a->error, p->exact, allowed_of(p, absolute), (unsigned long long)a->evaluations,
+               a->claims, ns);
+}
+
+static void run(const problem *problems, size_t count, const taker *t)
 {
     for (size_t i = 0; i < count; i++) {
         const problem *p = &problems[i];
@@ -89,31 +109,49 @@ static void run(const problem *problems, size_t count, tally *own, tally *others
         for (size_t m = 0; m < METHODS; m++) {
             const double before = bench_thread_ns();
             ours(methods[m], p, e, &a, &absolute);
+            const double ns = bench_thread_ns() - before;
             first = m == 0 ? absolute : first;
-            judge(&own[m], p, i, &a, first, bench_thread_ns() - before);
+            take(t, t->own ? &t->own[m] : NULL, methods[m]->name, p, i, &a, first, ns);
         }
         for (size_t k = 0; oned_peers[k].name; k++) {
             const double before = bench_thread_ns();
             oned_peers[k].integrate(at, e, p->from, p->to, relative, &a);
-            judge(&others[k], p, i, &a, first, bench_thread_ns() - before);
+            const double ns = bench_thread_ns() - before;
+            take(t, t->own ? &t->others[k] : NULL, oned_peers[k].name, p, i, &a, first, ns);
         }
         fan_expression_free(e);
     }
 }
 
-void oned_set(const bench_options *options)
+static size_t read_set(const char *path, problem *problems)
+{
+    const size_t count = problems_read(path, problems);
+    if (count == 0)
+        bench_fail("no problems");
+    return count;
+}
+
+void oned_each(const char *path)
 {
     static problem problems[PROBLEMS_MAX];
-    size_t count = problems_read(BENCH_PROBLEMS_1D, problems);
+    const size_t count = read_set(path, problems);
+    puts("problem\tmethod\tvalue\terror\texact\tallowed\tevaluations\tclaims\tns");
+    run(problems, count, &(taker){NULL, NULL});
+    problems_free(problems, count);
+}
+
+void oned_set(const char *path, const bench_options *options)
+{
+    static problem problems[PROBLEMS_MAX];
+    const size_t count = read_set(path, problems);
+    const size_t used = options->quick && count > 20 ? 20 : count;
     tally own[METHODS] = {0};
     tally others[8] = {0};
     char columns[160];
-    if (count == 0)
-        bench_fail("no problems");
-    run(problems, options->quick ? 20 : count, own, others);
+    run(problems, used, &(taker){own, others});
     snprintf(columns, sizeof columns,
              "method\tsolved of %zu\ttheir halves\treached\tlies\tevaluations, 1000\ttime ms",
-             options->quick ? 20 : count);
+             used);
     bench_table *table = bench_table_new("set", 1, columns);
     for (size_t m = 0; m < METHODS; m++)
         row(table, methods[m]->name, &own[m]);

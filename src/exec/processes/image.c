@@ -387,19 +387,35 @@ static int refuse(image *self, const errand *job, const char *text)
     return reply_bytes(self, FANI_PROCESSES_REFUSED, job, text, strlen(text) + 1);
 }
 
+/* With captured streams there are many small pieces. Answers 0 or an errno. */
+static int pack_mapped(const image *self, const errand *job, size_t size, int fd)
+{
+    unsigned char *bytes = NULL;
+    int error = fani_processes_memory_map(fd, size, true, &bytes);
+    if (error)
+        return error;
+    fani_wire_replies_write(&self->answers, job->posting, job->run_ns, bytes);
+    fani_processes_memory_unmap(bytes, size);
+    return 0;
+}
+
 /* Replies in memory of their own. Answers 0 or an errno. */
 static int pack_replies(const image *self, const errand *job, size_t size, int *fd)
 {
-    unsigned char *bytes = NULL;
-    int error = fani_processes_memory_new(size, true, fd);
+    uint64_t head[FANI_WIRE_HEAD_WORDS];
+    fani_wire_piece pieces[FANI_WIRE_PIECES];
+    size_t count =
+        fani_wire_replies_pieces(&self->answers, job->posting, job->run_ns, head, pieces);
+    int error = fani_processes_memory_new(size, !count, fd);
     if (error)
         return error;
-    error = fani_processes_memory_map(*fd, size, true, &bytes);
-    if (!error) {
-        fani_wire_replies_write(&self->answers, job->posting, job->run_ns, bytes);
-        fani_processes_memory_unmap(bytes, size);
+    if (!count)
+        error = pack_mapped(self, job, size, *fd);
+    for (size_t i = 0; i < count && !error; i++)
+        error =
+            fani_processes_memory_write(*fd, pieces[i].offset, pieces[i].bytes, pieces[i].size);
+    if (!error)
         error = fani_processes_memory_freeze(*fd);
-    }
     if (error)
         fani_processes_fd_close(fd);
     return error;

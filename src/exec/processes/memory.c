@@ -120,11 +120,10 @@ void fani_processes_memory_unmap(const unsigned char *bytes, size_t size)
         munmap((void *)(uintptr_t)bytes, mapped_size(size));
 }
 
-/* Writing needs no mapping of memory that only others will read. */
-static int write_all(int fd, const unsigned char *bytes, size_t size)
+int fani_processes_memory_write(int fd, size_t at, const void *bytes, size_t size)
 {
     for (size_t done = 0; done < size;) {
-        ssize_t n = pwrite(fd, bytes + done, size - done, (off_t)done);
+        ssize_t n = pwrite(fd, (const char *)bytes + done, size - done, (off_t)(at + done));
         if (n < 0 && errno != EINTR)
             return errno;
         if (n == 0)
@@ -137,10 +136,10 @@ static int write_all(int fd, const unsigned char *bytes, size_t size)
 int fani_processes_memory_copy(const unsigned char *bytes, size_t size, int *fd)
 {
     int made = -1;
-    int error = fani_processes_memory_new(size, true, &made);
+    int error = fani_processes_memory_new(size, false, &made);
     if (error)
         return error;
-    error = write_all(made, bytes, size);
+    error = fani_processes_memory_write(made, 0, bytes, size);
     if (!error)
         error = fani_processes_memory_freeze(made);
     if (error)

@@ -14,6 +14,10 @@ int fani_processes_memory_new(size_t size, bool reserve, int *fd);
  * will be touched at once, so one call maps them all in place of a fault for each. */
 int fani_processes_memory_map(int fd, size_t size, bool all_now, unsigned char **bytes);
 
+/* Writes to memory that is not mapped, which takes less than to map, write and unmap it. ENOSPC:
+ * the system has no pages. */
+int fani_processes_memory_write(int fd, size_t at, const void *bytes, size_t size);
+
 /* Ends all writing to memory that is mapped nowhere for writing. */
 int fani_processes_memory_freeze(int fd);
 

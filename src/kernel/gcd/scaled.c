@@ -16,6 +16,8 @@
  * gives it, since that is far less than a half. That is why one limb more than P is enough. */
 #include "scaled.h"
 
+#include "base/large.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,7 +75,7 @@ mp_limb_t *fani_limbs_room(fani_limbs *limbs, size_t size)
     if (limbs->room >= size)
         return limbs->at;
     free(limbs->at);
-    *limbs = (fani_limbs){.at = malloc(size * sizeof *limbs->at)};
+    *limbs = (fani_limbs){.at = fani_large_malloc(size * sizeof *limbs->at)};
     if (limbs->at)
         limbs->room = size;
     return limbs->at;
@@ -162,6 +164,47 @@ static fan_status climb(fani_scaled_tree *tree, node v, bool summed, number *sum
     return add_products(tree, sums[0], products[1], sums[1], products[0], room, sum);
 }
 
+/* sum[0 .. n + 1) = S_left P_right + S_right P_left. */
+static fan_status join_sums(const fani_multiplier *multiplier, const number products[2],
+                            const number sums[2], mp_limb_t *sum)
+{
+    size_t size = products[0].size + products[1].size + 1;
+    mp_limb_t *addend = fani_large_malloc(size * sizeof *addend);
+    fan_status status = addend ? FAN_OK : FAN_E_MEMORY;
+    for (size_t side = 0; side < 2 && status == FAN_OK; side++) {
+        mp_limb_t *out = side ? addend : sum;
+        size_t used = sums[side].size + products[!side].size;
+        status = multiplier->product(multiplier, out, sums[side].at, sums[side].size,
+                                     products[!side].at, products[!side].size);
+        memset(out + used, 0, (size - used) * sizeof *out);
+    }
+    if (status == FAN_OK)
+        (void)mpn_add_n(sum, sum, addend, (mp_size_t)size);
+    free(addend);
+    return status;
+}
+
+fan_status fani_scaled_join(const fani_multiplier *multiplier, const fani_number products[2],
+                            const fani_number sums[2], mp_limb_t *product, mp_limb_t *sum)
+{
+    fani_multiplier own;
+    fani_shared shared = {0};
+    fan_status status = fani_multiplier_open(&own, multiplier);
+    if (status != FAN_OK)
+        return status;
+    if (fani_shared_pays(&own, products[0].size, products[1].size)) {
+        status = fani_shared_up(&shared, &own, products, sums, product, sum);
+    } else {
+        status = own.product(&own, product, products[0].at, products[0].size, products[1].at,
+                             products[1].size);
+        if (status == FAN_OK)
+            status = join_sums(&own, products, sums, sum);
+    }
+    fani_shared_free(&shared);
+    fani_multiplier_close(&own);
+    return status;
+}
+
 static size_t depth_over(size_t count)
 {
     size_t depth = 0;
@@ -185,7 +228,8 @@ static fan_status plant(fani_scaled_tree *tree)
         tree->place[i + 1] = tree->place[i] + mpz_size(tree->leaves + i);
     assert(tree->place[count] > 0);
     for (size_t level = 0; level < tree->depth; level++) {
-        tree->levels[level] = malloc((tree->place[count] + 1) * sizeof **tree->levels);
+        tree->levels[level] =
+            fani_large_malloc((tree->place[count] + 1) * sizeof **tree->levels);
         if (!tree->levels[level])
             return FAN_E_MEMORY;
     }
@@ -255,6 +299,37 @@ fan_status fani_scaled_step(const fani_multiplier *multiplier, fani_limbs *scrat
     return status;
 }
 
+static fan_status step_each(const fani_multiplier *multiplier, fani_limbs *scratch,
+                            const mp_limb_t *fraction, size_t parent, const number products[2],
+                            mp_limb_t *const out[2])
+{
+    fan_status status = FAN_OK;
+    for (size_t side = 0; side < 2 && status == FAN_OK; side++)
+        status = fani_scaled_step(multiplier, scratch, fraction, parent, products[!side].at,
+                                  products[!side].size, out[side], products[side].size);
+    return status;
+}
+
+fan_status fani_scaled_part(const fani_multiplier *multiplier, const mp_limb_t *fraction,
+                            size_t parent_size, const fani_number products[2],
+                            mp_limb_t *const out[2])
+{
+    fani_multiplier own;
+    fani_shared shared = {0};
+    fani_limbs scratch = {0};
+    fan_status status = fani_multiplier_open(&own, multiplier);
+    if (status != FAN_OK)
+        return status;
+    if (fani_shared_pays(&own, products[0].size, products[1].size))
+        status = fani_shared_down(&shared, &own, fraction, parent_size, products, out);
+    else
+        status = step_each(&own, &scratch, fraction, parent_size, products, out);
+    fani_limbs_free(&scratch);
+    fani_shared_free(&shared);
+    fani_multiplier_close(&own);
+    return status;
+}
+
 typedef struct walk {
     fani_scaled_tree *tree;
     fani_scaled_emit emit;
@@ -276,12 +351,7 @@ static fan_status step_to_both(fani_scaled_tree *tree, node v, const mp_limb_t *
     if (fani_shared_pays(&tree->multiplier, products[0].size, products[1].size))
         return fani_shared_down(&tree->shared, &tree->multiplier, fraction, parent, products,
                                 below);
-    fan_status status = FAN_OK;
-    for (size_t side = 0; side < 2 && status == FAN_OK; side++)
-        status = fani_scaled_step(&tree->multiplier, &tree->scratch, fraction, parent,
-                                  products[!side].at, products[!side].size, below[side],
-                                  products[side].size);
-    return status;
+    return step_each(&tree->multiplier, &tree->scratch, fraction, parent, products, below);
 }
 
 static fan_status descend(walk *w, node v, const mp_limb_t *fraction)

@@ -82,6 +82,18 @@ fan_status fani_scaled_step(const fani_multiplier *multiplier, fani_limbs *scrat
                             const mp_limb_t *fraction, size_t parent_size, const mp_limb_t *sibling,
                             size_t sibling_size, mp_limb_t *out, size_t size);
 
+/* A step up: product[0 .. n) and sum[0 .. n + 1) = those of a node, with zeros above, from the
+ * numbers of its two children; n is what the products have together, and S < B P. FAN_E_MEMORY, or
+ * what the multiplier answers. */
+fan_status fani_scaled_join(const fani_multiplier *multiplier, const fani_number products[2],
+                            const fani_number sums[2], mp_limb_t *product, mp_limb_t *sum);
+
+/* Two steps down at once, which is quicker: out[side] = the fraction of that child. The parent has
+ * as many limbs as both products, or one less; products[side] are not 0. Errors as above. */
+fan_status fani_scaled_part(const fani_multiplier *multiplier, const mp_limb_t *fraction,
+                            size_t parent_size, const fani_number products[2],
+                            mp_limb_t *const out[2]);
+
 /* Told a leaf's fraction: fani_scaled_size(leaf) limbs, valid during the call. A status other than
  * FAN_OK ends the walk with it. */
 typedef fan_status (*fani_scaled_emit)(void *user, size_t leaf, const mp_limb_t *fraction);

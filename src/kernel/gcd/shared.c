@@ -1,5 +1,6 @@
 #include "shared.h"
 
+#include "base/large.h"
 #include "kernel/ntt/kept.h"
 
 #include <stdlib.h>
@@ -32,7 +33,7 @@ static fan_status grow(fani_shared *shared, const fani_ntt *plan)
     }
     if (shared->whole_room < limbs) {
         free(shared->whole);
-        shared->whole = malloc(limbs * sizeof *shared->whole);
+        shared->whole = fani_large_malloc(limbs * sizeof *shared->whole);
         shared->whole_room = shared->whole ? limbs : 0;
     }
     return shared->whole ? FAN_OK : FAN_E_MEMORY;

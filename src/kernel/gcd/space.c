@@ -29,6 +29,12 @@ uint64_t fani_space_step(size_t parent, size_t sibling)
     return scratch_of(parent + 2) + ((uint64_t)2 * parent + sibling) * WORD;
 }
 
+/* shared.c: four transforms at once. */
+uint64_t fani_space_pair(size_t limbs)
+{
+    return scratch_of(limbs) + 2 * fani_ntt_plan_words(limbs + 2) * WORD + (uint64_t)limbs * WORD;
+}
+
 /* scaled_root.c, reciprocal.c: the largest product, a plan or two of half its length, and eight
  * numbers of the divisor's length where it reduces; making the reciprocal takes less. */
 uint64_t fani_space_root(size_t product, size_t others)

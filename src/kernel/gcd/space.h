@@ -13,6 +13,9 @@ uint64_t fani_space_multiply(size_t a, size_t b);
 /* fani_scaled_step from a node of `parent` limbs, with the fraction that it gives. */
 uint64_t fani_space_step(size_t parent, size_t sibling);
 
+/* fani_scaled_join or fani_scaled_part of a node of `limbs` limbs. */
+uint64_t fani_space_pair(size_t limbs);
+
 /* fani_scaled_root, with the fraction. */
 uint64_t fani_space_root(size_t product, size_t others);
 

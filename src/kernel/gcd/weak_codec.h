@@ -14,6 +14,10 @@ size_t fani_weak_encoded_size(mpz_srcptr values, size_t count);
 /* Writes exactly fani_weak_encoded_size bytes. The integers must not be negative. */
 void fani_weak_encode(mpz_srcptr values, size_t count, unsigned char *out);
 
+/* value (initialized by the caller) = the number whose bytes these are, most significant first. As
+ * mpz_import, but fast. */
+void fani_weak_import(mpz_ptr value, const unsigned char *bytes, size_t length);
+
 /* Appends the integers of `size` bytes to a list. FAN_E_PROTOCOL for bytes that fani_weak_encode
  * can't have made, FAN_E_MEMORY; the list then keeps what it had before. Any thread. */
 fan_status fani_weak_decode(const void *bytes, size_t size, fani_mpzs *list, fan_error *error);

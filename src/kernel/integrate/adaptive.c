@@ -19,6 +19,8 @@ enum {
     VERIFY_CUTS = 8,
     RESTARTS = 2,
     ZEROS_MAX = 400,
+    INTERVALS_MAX = 1 << 20, /* as far as periods may fill memory */
+    PERIODS_MAX = 20,        /* shells of them, each as long as all before */
 };
 
 /* ---- Room ------------------------------------------------------------------------------------ */
@@ -332,13 +334,44 @@ static fan_status cut_worst(fani_adaptive *a)
     return status;
 }
 
+/* Asks for the next shell of a tail that swings, as many periods as lie before it. */
+static fan_status ask_periods(fani_adaptive *a, uint32_t chain)
+{
+    fan_status status = FAN_OK;
+    fani_chain *ch = &a->chains[chain];
+    const double from = ch->cursor;
+    const double count = round(from / ch->step);
+    const double cost = count * (FANI_PANEL_NODES + FANI_PANEL_PROBES);
+    if ((ch->levels > 0 && ch->drop < 0.1) || ch->levels >= PERIODS_MAX ||
+        !(count >= 1 && count < INTERVALS_MAX - (double)a->core.interval_count) ||
+        (double)a->core.evaluations + cost >= (double)a->core.goal.evaluations_max)
+        return FAN_OK;
+    const int32_t level = (int32_t)ch->levels++;
+    ch->cursor = 2 * from;
+    for (uint64_t i = 0; status == FAN_OK && i < (uint64_t)count; i++) {
+        const fani_interval period = {.lo = from + (double)i * (from / count),
+                                      .hi = from + (double)(i + 1) * (from / count),
+                                      .chart = chain,
+                                      .level = level};
+        uint32_t index;
+        status = fani_adaptive_add(a, &period, &index);
+        if (status == FAN_OK)
+            status = fani_adaptive_ask(a, index, FANI_PANEL_PROBES);
+    }
+    return status;
+}
+
 /* Asks each oscillating tail that is not done for its next zeros. */
 static fan_status ask_zeros(fani_adaptive *a)
 {
     fan_status status = FAN_OK;
+    const bool settled_so_far =
+        a->item_count == 0; /* shells are many panels: one after the other */
     for (uint32_t k = 0; status == FAN_OK && k < a->core.chain_count; k++) {
         const fani_chain *ch = &a->chains[k];
-        if (!ch->oscillates || ch->levels >= ZEROS_MAX || ch->step <= 0 ||
+        if (ch->oscillates == FANI_TAIL_PERIODS && settled_so_far)
+            status = ask_periods(a, k);
+        if (ch->oscillates != FANI_TAIL_ZEROS || ch->levels >= ZEROS_MAX || ch->step <= 0 ||
             (ch->levels > 0 && ch->drop < 0.1))
             continue;
         const fani_panel panel = {.chart = ch->chart, .lo = ch->cursor, .hi = ch->step};

@@ -43,7 +43,7 @@ typedef struct fani_item_reply {
     };
 } fani_item_reply;
 
-/* Of a SCAN: numbers[0] the scale of the integrand, [1] whether the tail oscillates.
+/* Of a SCAN: numbers[0] the scale of the integrand, [1] a fani_tail, [2] its period if it has one.
  * Of a ZERO: numbers[0] how many, [1] the next step, [2...] the zeros as distances from the base.
  * Of a LOCATE: numbers[0] the point, [1] |f| there, infinite where it is not finite. */
 
@@ -61,11 +61,18 @@ typedef struct fani_interval {
     uint8_t unused[5];
 } fani_interval;
 
+/* What a tail does on its way to infinity. */
+typedef enum fani_tail {
+    FANI_TAIL_PLAIN,
+    FANI_TAIL_ZEROS,   /* oscillates: is cut at its zeros */
+    FANI_TAIL_PERIODS, /* swings without changing its sign: is cut at whole periods */
+} fani_tail;
+
 typedef struct fani_chain {
     fani_chart chart;
-    uint32_t levels; /* shells so far */
-    uint32_t oscillates;
-    double cursor, step; /* of an oscillating tail: the last zero, and where to look for the next */
+    uint32_t levels;     /* shells so far */
+    uint32_t oscillates; /* a fani_tail */
+    double cursor, step; /* of such a tail: the last cut, and how to find the next ones */
     double drop;         /* what the extrapolation leaves of the tip's error, 1: it is not used */
 } fani_chain;
 
@@ -89,8 +96,9 @@ typedef struct fani_adaptive_core {
     uint64_t evaluations, rounds;
     fani_bad_values bad;
     double found[FANI_BREAKS_MAX], strength[FANI_BREAKS_MAX]; /* singular points, |f| there */
-    uint32_t found_count, oscillating;
-    double scale[2];                                       /* of the tails to -inf and inf */
+    uint32_t found_count, unused;
+    uint32_t tail[2];                                      /* fani_tail, to -inf and inf */
+    double scale[2], period[2];                            /* of these tails */
     double earlier_value, earlier_error, earlier_absolute; /* before the last beginning anew; of one
                                                               component only */
 } fani_adaptive_core;
@@ -133,6 +141,15 @@ typedef struct fani_adaptive {
 /* Works on one item; `reply` has reply_size bytes. */
 fan_status fani_adaptive_work(const fani_integrand *f, const fani_domain *domain,
                               const unsigned char *item, unsigned char *reply);
+
+/* Whether the integrand times the distance goes up and down as a tail does that swings: the first
+ * of the scan's points where it does, else `count`. */
+size_t fani_adaptive_first_swing(const double *mass, size_t count);
+
+/* The period of a tail whose swings begin at a distance of `first` from the chart's base; 0: none
+ * that is found. Adds to *evaluations. Errors: the integrand's. */
+fan_status fani_adaptive_period(const fani_integrand *f, const fani_chart *chart, double first,
+                                double *period, uint64_t *evaluations);
 
 /* Sets value, error, absolute and the chains' `drop` from the intervals. FAN_E_MEMORY. */
 fan_status fani_adaptive_sum(fani_adaptive *a);

@@ -73,21 +73,16 @@ static fan_status add_piece(fani_adaptive *a, double from, double to, uint32_t p
     return status;
 }
 
-static bool tail_oscillates(const fani_adaptive *a, bool up)
-{
-    return (a->core.oscillating >> up & 1) != 0;
-}
-
 static fan_status add_tail(fani_adaptive *a, bool up, uint32_t probes)
 {
-    const bool oscillates = tail_oscillates(a, up);
+    const uint32_t oscillates = a->core.tail[up];
     const double scale = a->core.scale[up];
     const fani_chain tail = {
         .chart = chart_of(a, anchor(a, up), up ? 1 : -1, oscillates ? 0 : scale),
         .drop = 1,
         .oscillates = oscillates,
         .cursor = scale,
-        .step = scale / 16,
+        .step = oscillates == FANI_TAIL_PERIODS ? a->core.period[up] : scale / 16,
     };
     uint32_t chain;
     const fan_status status = fani_adaptive_add_chain(a, &tail, &chain);
@@ -151,8 +146,8 @@ static fan_status take_scan(fani_adaptive *a, const fani_item *item, const fani_
 {
     const unsigned up = item->panels[0].chart.direction > 0;
     a->core.scale[up] = reply->numbers[0];
-    if (reply->numbers[1] != 0)
-        a->core.oscillating |= 1U << up;
+    a->core.tail[up] = (uint32_t)reply->numbers[1];
+    a->core.period[up] = reply->numbers[2];
     return FAN_OK;
 }
 
@@ -160,7 +155,7 @@ static fan_status take_scan(fani_adaptive *a, const fani_item *item, const fani_
 static uint32_t chain_of(const fani_adaptive *a, const fani_item *item)
 {
     uint32_t k = 0;
-    while (!a->chains[k].oscillates ||
+    while (a->chains[k].oscillates != FANI_TAIL_ZEROS ||
            a->chains[k].chart.direction != item->panels[0].chart.direction)
         k++;
     return k;

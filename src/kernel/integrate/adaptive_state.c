@@ -175,7 +175,7 @@ size_t fani_adaptive_plain(const void *state, fani_panel *panels, size_t most)
 {
     const fani_adaptive *a = state;
     if (a->core.verdict != FANI_VERDICT_REACHED || a->core.interval_count > most ||
-        a->core.oscillating)
+        a->core.tail[0] || a->core.tail[1])
         return 0;
     for (uint32_t k = 0; k < a->core.chain_count; k++)
         if (a->chains[k].drop < 1)
@@ -199,12 +199,14 @@ static void describe(const fani_adaptive *a, char *text)
         "gauss-kronrod, with a singular end extrapolated",
         "gauss-kronrod, cut at singular points that it found",
         "gauss-kronrod, the tail cut at its zeros and extrapolated",
+        "gauss-kronrod, the tail cut at whole periods and extrapolated",
     };
     int which = 0;
     for (uint32_t k = 0; k < a->core.chain_count; k++)
         which = a->chains[k].drop < 1 ? 1 : which;
     which = a->core.found_count > 0 ? 2 : which;
-    which = a->core.oscillating ? 3 : which;
+    for (int up = 0; up < 2; up++)
+        which = a->core.tail[up] != FANI_TAIL_PLAIN ? (int)a->core.tail[up] + 2 : which;
     memcpy(text, texts[which], sizeof texts[which]);
 }
 
@@ -280,9 +282,10 @@ static bool sound(const fani_adaptive *a)
             return false;
     }
     for (uint32_t k = 0; k < c->chain_count; k++) /* levels are backed by what was saved */
-        if (a->chains[k].levels > c->interval_count)
+        if (a->chains[k].levels > c->interval_count || a->chains[k].oscillates > FANI_TAIL_PERIODS)
             return false;
-    return c->found_count <= FANI_BREAKS_MAX && c->phase <= FANI_PHASE_DONE &&
+    return c->found_count <= FANI_BREAKS_MAX && c->tail[0] <= FANI_TAIL_PERIODS &&
+           c->tail[1] <= FANI_TAIL_PERIODS && c->phase <= FANI_PHASE_DONE &&
            c->verdict <= FANI_VERDICT_NOT_FINITE;
 }
 

@@ -7,7 +7,15 @@
 #include "adaptive.h"
 #include "extrapolate.h"
 
-enum { SHELLS_MIN = 3, ZEROS_MIN = 8, SHELLS_DIVERGE = 10, ZEROS_DIVERGE = 24, SURE = 60 };
+enum {
+    SHELLS_MIN = 3,
+    ZEROS_MIN = 8,
+    PERIODS_MIN = 6,
+    SHELLS_DIVERGE = 10,
+    PERIODS_DIVERGE = 6,
+    ZEROS_DIVERGE = 24,
+    SURE = 60
+};
 
 /* A sum with the rounding of its additions carried along. Source: A. Neumaier, 1974. */
 typedef struct careful {
@@ -80,7 +88,8 @@ static bool grows(const fani_chain *chain, const shells *s)
 {
     enum { LAST = 6 };
     const size_t n = chain->levels;
-    if (n < (chain->oscillates ? ZEROS_DIVERGE : SHELLS_DIVERGE) || !stays_heavy(chain, s, LAST))
+    static const size_t enough[] = {SHELLS_DIVERGE, ZEROS_DIVERGE, PERIODS_DIVERGE};
+    if (n < enough[chain->oscillates] || !stays_heavy(chain, s, LAST))
         return false;
     for (size_t k = n - LAST; !chain->oscillates && k < n; k++)
         if (fabs(s->value[k]) < 0.9 * s->absolute[k])
@@ -145,10 +154,12 @@ static void extrapolate(fani_adaptive *a, uint32_t chain, size_t c, careful *val
         limit_error = INFINITY;
     if (grows(ch, &s)) {
         a->diverges = true;
-        a->surely = a->surely || ch->levels >= (ch->oscillates ? ZEROS_DIVERGE : SURE);
+        a->surely = a->surely || ch->levels >= (ch->oscillates ? ZEROS_DIVERGE : SURE) ||
+                    ch->oscillates == FANI_TAIL_PERIODS;
     }
     if (ch->oscillates) {
-        add(value, limit - plain);
+        if (isfinite(limit_error) || ch->oscillates == FANI_TAIL_ZEROS)
+            add(value, limit - plain);
         add(error, isfinite(limit_error) ? limit_error : a->absolute[c]);
         ch->drop = limit_error / fani_adaptive_allowed(a, c);
     } else if (limit_error < s.tip_error) { /* false for a NaN, too */
@@ -166,6 +177,7 @@ static void sum_component(fani_adaptive *a, size_t c)
     careful value = {0};
     careful error = {0};
     careful absolute = {0};
+    static const uint32_t least[] = {SHELLS_MIN, ZEROS_MIN, PERIODS_MIN};
     for (uint32_t i = 0; i < a->core.interval_count; i++) {
         const fani_panel_value *p = &a->values[i * components + c];
         add(&value, p->value);
@@ -175,7 +187,7 @@ static void sum_component(fani_adaptive *a, size_t c)
     a->absolute[c] = absolute.sum + absolute.rest;
     a->value[c] = value.sum + value.rest;
     for (uint32_t k = 0; k < a->core.chain_count; k++)
-        if (a->chains[k].levels >= (a->chains[k].oscillates ? ZEROS_MIN : SHELLS_MIN))
+        if (a->chains[k].levels >= least[a->chains[k].oscillates])
             extrapolate(a, k, c, &value, &error);
         else if (a->chains[k].oscillates)
             add(&error, a->absolute[c]);

@@ -146,6 +146,31 @@ static size_t first_wave(const double *values, const double *mass)
     return FANI_SCAN_POINTS;
 }
 
+/* Looks for swings without changes of sign, and then for their period. Before the tail comes a
+ * finite piece: some periods, and well beyond the place where the mass is, so that it only falls.
+ */
+static fan_status scan_swings(const fani_integrand *f, const fani_item *item, const double *mass,
+                              double offset, fani_item_reply *reply)
+{
+    enum { PERIODS_LEAST = 8, PERIODS_MOST = 2000 };
+    const size_t swing = fani_adaptive_first_swing(mass, FANI_SCAN_POINTS);
+    size_t top = 0;
+    double period = 0;
+    if (swing == FANI_SCAN_POINTS)
+        return FAN_OK;
+    for (size_t i = 1; i < FANI_SCAN_POINTS; i++)
+        top = mass[i] > mass[top] ? i : top;
+    const fan_status status = fani_adaptive_period(
+        f, &item->panels[0].chart, scan_distance(swing, offset), &period, &reply->evaluations);
+    const double first = fmax(2 * scan_distance(top, offset) / period, PERIODS_LEAST);
+    if (status != FAN_OK || !(period > 0) || first > PERIODS_MOST)
+        return status;
+    reply->numbers[0] = ceil(first) * period;
+    reply->numbers[1] = FANI_TAIL_PERIODS;
+    reply->numbers[2] = period;
+    return FAN_OK;
+}
+
 static fan_status work_scan(const fani_integrand *f, const fani_item *item, sheet *s,
                             double **values, fani_item_reply *reply)
 {
@@ -166,8 +191,9 @@ static fan_status work_scan(const fani_integrand *f, const fani_item *item, shee
     const size_t wave = f->components == 1 ? first_wave(values[0], mass) : FANI_SCAN_POINTS;
     const bool oscillates = wave < FANI_SCAN_POINTS;
     reply->numbers[0] = oscillates ? fmin(scale, scan_distance(wave, offset)) : scale;
-    reply->numbers[1] = oscillates;
-    return FAN_OK;
+    reply->numbers[1] = oscillates ? FANI_TAIL_ZEROS : FANI_TAIL_PLAIN;
+    reply->numbers[2] = 0;
+    return oscillates || f->components > 1 ? FAN_OK : scan_swings(f, item, mass, offset, reply);
 }
 
 /* ---- Zeros ----------------------------------------------------------------------------------- */

@@ -16,6 +16,8 @@
 
 enum {
     PRODUCT,
+    CUBATURE13, /* rules of high degrees first: where they can, they win */
+    CUBATURE11,
     CUBATURE,
     CUBATURE9,
     NESTED,
@@ -29,9 +31,9 @@ enum {
     PILOT_SHARE = 64,     /* of the budget */
 };
 
-static const fani_method *const methods[CHILDREN] = {&fani_method_product,   &fani_method_cubature,
-                                                     &fani_method_cubature9, &fani_method_nested,
-                                                     &fani_method_lattice,   &fani_method_vegas};
+static const fani_method *const methods[CHILDREN] = {
+    &fani_method_product,   &fani_method_cubature13, &fani_method_cubature11, &fani_method_cubature,
+    &fani_method_cubature9, &fani_method_nested,     &fani_method_lattice,    &fani_method_vegas};
 
 typedef enum stage { STAGE_PRODUCT, STAGE_PILOTS, STAGE_WATCH, STAGE_MAIN, STAGE_DONE } stage;
 
@@ -249,7 +251,7 @@ static bool claimed(const automatic *s, size_t i)
 
 static void next_pilot(automatic *s)
 {
-    for (size_t i = CUBATURE; i < VEGAS; i++) {
+    for (size_t i = PRODUCT + 1; i < VEGAS; i++) {
         if (claimed(s, i))
             break;
         if (!piloted(s, i)) {
@@ -264,7 +266,7 @@ static void next_pilot(automatic *s)
 /* The best child goes on, unless it has made a claim already. */
 static void begin_main(automatic *s)
 {
-    for (size_t i = CUBATURE; i < VEGAS; i++) {
+    for (size_t i = PRODUCT + 1; i < VEGAS; i++) {
         if (claimed(s, i) && contradicts(s, i))
             s->k.contradicted |= (uint64_t)1 << i;
     }
@@ -375,7 +377,7 @@ static size_t chosen_child(const automatic *s)
         return PRODUCT;
     size_t best = CHILDREN;
     double least = INFINITY;
-    for (size_t i = CUBATURE; i < CHILDREN; i++) {
+    for (size_t i = PRODUCT + 1; i < CHILDREN; i++) {
         fani_estimate e;
         if (!s->k.children[i].there || s->k.children[i].rounds == 0 || (s->k.contradicted >> i & 1))
             continue;

@@ -131,14 +131,17 @@ static void make_infinite(const fan_range *range, fani_axis *axis)
     axis->count = first_from(axis, all, 1) - axis->first;
 }
 
+/* More than there can be where they are too many. */
 static uint64_t points_of_rule(const fani_axis *axis)
 {
+    uint64_t points = 0;
     switch (axis->rule) {
     case FAN_RULE_TRAPEZOID:
     case FAN_RULE_SIMPSON:
         return axis->subintervals + 1;
     case FAN_RULE_GAUSS:
-        return axis->subintervals * axis->order;
+        return __builtin_mul_overflow(axis->subintervals, axis->order, &points) ? UINT64_MAX
+                                                                                : points;
     case FAN_RULE_LEFT:
     case FAN_RULE_MIDPOINT:
         break;
@@ -197,4 +200,22 @@ void fani_axis_points(const fani_axis *axis, uint64_t start, int count, double *
         if (w)
             w[j] *= slope;
     }
+}
+
+bool fani_axis_inner(const fani_axis *axis, uint64_t start, int count)
+{
+    return axis->map == FANI_MAP_FINITE && axis->rule != FAN_RULE_GAUSS && start > 0 &&
+           start % 2 == 0 && start + (uint64_t)count <= axis->subintervals;
+}
+
+const double *fani_axis_weights(const fani_axis *axis, uint64_t start, int count,
+                                const double *room)
+{
+    if (!fani_axis_weighted(axis))
+        return NULL;
+    if (axis->rule == FAN_RULE_TRAPEZOID && fani_axis_inner(axis, start, count))
+        return NULL;
+    if (axis->rule == FAN_RULE_GAUSS && axis->map == FANI_MAP_FINITE)
+        return axis->gauss->weights + start % axis->order;
+    return room;
 }

@@ -7,23 +7,39 @@
 
 enum { RUN = FANI_GRID_RUN };
 
-/* What one run works on; on the stack of the caller. */
+/* What one run works on; on the stack of the caller. Vectors that cross lines of the cache take
+ * twice as long to load. */
 typedef struct run_state {
     const fan_integral_plan *plan;
-    double x[FAN_INTEGRAL_DIMENSION_MAX][RUN + FANI_GRID_SLACK];
-    double weights[RUN + FANI_GRID_SLACK];
-    double values[FAN_INTEGRAL_COMPONENTS_MAX][RUN];
-    fani_lanes lanes[FAN_INTEGRAL_COMPONENTS_MAX];
+    fani_wave *wave; /* what evaluates whole runs and adds them up at once, or NULL */
+    _Alignas(64) double x[FAN_INTEGRAL_DIMENSION_MAX][RUN + FANI_GRID_SLACK];
+    _Alignas(64) double weights[RUN + FANI_GRID_SLACK];
+    _Alignas(64) double values[FAN_INTEGRAL_COMPONENTS_MAX][RUN];
+    const double *w;    /* the weights of this run's points; NULL where all are 1 */
+    bool weights_inner; /* `weights` has those of a whole run away from the ends */
+    _Alignas(64) fani_lanes lanes[FAN_INTEGRAL_COMPONENTS_MAX];
 } run_state;
 
 /* ---- Points ---------------------------------------------------------------------------------- */
+
+static double *weights_of(run_state *run)
+{
+    return run->plan->weighted ? run->weights : NULL;
+}
+
+/* One axis whose points are as its rule has them. */
+static bool is_plain(const fan_integral_plan *plan)
+{
+    const fan_bounds *bounds = plan->integral.bounds;
+    return plan->integral.dimension == 1 && !(bounds && (bounds->from || bounds->to));
+}
 
 /* Points that differ in their last coordinate only: the others, and their weights, are constant. */
 static void fill_row(run_state *run, uint64_t index, int at, int count)
 {
     const fan_integral_plan *plan = run->plan;
     const size_t last = plan->integral.dimension - 1;
-    double *w = plan->weighted ? run->weights + at : NULL;
+    double *w = weights_of(run) ? run->weights + at : NULL;
     fani_axis_points(&plan->axes[last], index % plan->axes[last].count, count, run->x[last] + at,
                      w);
     uint64_t rest = index / plan->axes[last].count;
@@ -39,8 +55,27 @@ static void fill_row(run_state *run, uint64_t index, int at, int count)
     }
 }
 
+/* Away from the ends weights repeat: they aren't made anew. */
+static void fill_plain(run_state *run, uint64_t first, int count)
+{
+    const fani_axis *axis = run->plan->axes;
+    const bool inner = count == RUN && fani_axis_inner(axis, first, count);
+    const bool made = inner && run->weights_inner;
+    run->w = weights_of(run);
+    if (run->w && count == RUN)
+        run->w = fani_axis_weights(axis, first, count, run->weights);
+    fani_axis_points(axis, first, count, run->x[0],
+                     run->w == run->weights && !made ? run->weights : NULL);
+    run->weights_inner = inner;
+}
+
 static void fill_points(run_state *run, uint64_t first, int count)
 {
+    run->w = weights_of(run);
+    if (is_plain(run->plan)) {
+        fill_plain(run, first, count);
+        return;
+    }
     const fani_axis *last = &run->plan->axes[run->plan->integral.dimension - 1];
     double *x[FAN_INTEGRAL_DIMENSION_MAX];
     for (int at = 0; at < count;) {
@@ -102,7 +137,7 @@ static void add_slowly(fani_lanes *lanes, const double *values, const double *we
 static void sum_component(run_state *run, size_t c, uint64_t first, int count, fan_partial *partial)
 {
     const fani_grid_kernels *grid = run->plan->axes[0].grid;
-    const double *weights = run->plan->weighted ? run->weights : NULL;
+    const double *weights = run->w;
     double *values = run->values[c];
     for (int i = count; i < RUN; i++)
         values[i] = 0;
@@ -113,10 +148,28 @@ static void sum_component(run_state *run, size_t c, uint64_t first, int count, f
         add_slowly(&run->lanes[c], values, weights);
 }
 
+/* A finite axis has ascending points, and weights up to 4. */
+static fani_wave *wave_of(const fan_integral_plan *plan)
+{
+    const fani_integrand_source *source = &plan->source;
+    const bool fits = source->expression && !source->with_ends && is_plain(plan) &&
+                      plan->axes[0].map == FANI_MAP_FINITE;
+    return fits ? fani_expression_wave(source->expression) : NULL;
+}
+
+static bool add_wave(run_state *run)
+{
+    const fani_integrand_source *source = &run->plan->source;
+    return fani_expression_add(source->expression, run->wave, run->x[0], source->parameters, run->w,
+                               run->lanes);
+}
+
 static fan_status sum_run(run_state *run, uint64_t first, int count, fan_partial *partials,
                           fan_error *error)
 {
     fill_points(run, first, count);
+    if (run->wave && count == RUN && add_wave(run))
+        return FAN_OK;
     const fan_status status = evaluate(run, count, error);
     if (status != FAN_OK)
         return status;
@@ -138,6 +191,8 @@ fan_status fan_integral_plan_block(const fan_integral_plan *plan, uint64_t block
     run_state run;
     fan_partial made[FAN_INTEGRAL_COMPONENTS_MAX];
     run.plan = plan;
+    run.wave = wave_of(plan);
+    run.weights_inner = false;
     memset(run.lanes, 0, components * sizeof *run.lanes);
     memset(made, 0, components * sizeof *made);
     const uint64_t first = block * FAN_INTEGRAL_BLOCK_POINTS;

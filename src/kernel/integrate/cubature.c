@@ -17,9 +17,16 @@ enum {
     FIRST_REGIONS = 8,    /* no claim before there are as many: one rule alone sees too little */
     DOUBT = 8,            /* one in so many evaluations is spent on doubt */
 };
-/* How far differences are believed, see compare(). */
-static const double caution = 16, least_trust = 0.05, most_trust = 4;
+/* How far differences are believed, see compare(). Errors of high degrees fall so fast that more
+ * caution costs little. */
+static const double caution = 16, more_caution = 32, least_trust = 0.05, most_trust = 4;
 static const double narrowest = 0x1p-40; /* no narrower half width: points would coincide */
+
+/* Of a NaN and a number the number, if that is b. fmax is a call. */
+static inline double larger(double a, double b)
+{
+    return a > b ? a : b;
+}
 
 /* A sum that is exact to about twice the precision, so that it may be changed for ever. */
 typedef struct precise {
@@ -118,7 +125,7 @@ static fan_status reserve(cubature *s, size_t count)
 {
     if (count <= s->capacity)
         return FAN_OK;
-    const size_t capacity = 2 * count;
+    const size_t capacity = 2 * count + 256;
     region_head *heads = realloc(s->heads, capacity * sizeof *heads);
     if (!heads)
         return FAN_E_MEMORY;
@@ -149,17 +156,24 @@ static void close_state(void *state)
 
 static fan_status check(uint32_t shape, const fani_domain *domain, fan_error *error)
 {
-    if (shape > 0 && domain->dimension == 2)
-        return fani_error_set(error, FAN_E_ARGUMENT,
-                              "cubature9 needs 3 dimensions or more; cubature takes 2");
-    if (domain->dimension < 2)
+    const fani_symmetric_shape *at = &fani_symmetric_shapes[shape];
+    const size_t d = domain->dimension;
+    if (d < 2)
         return fani_error_set(error, FAN_E_ARGUMENT,
                               "cubature needs 2 dimensions or more; gauss-kronrod takes one");
-    if (domain->dimension > FANI_SYMMETRIC_DIMENSION_MAX)
+    if (d > FANI_SYMMETRIC_DIMENSION_MAX)
         return fani_error_set(error, FAN_E_ARGUMENT,
                               "cubature takes up to %d dimensions, not %zu; lattice and vegas take "
                               "more",
-                              FANI_SYMMETRIC_DIMENSION_MAX, domain->dimension);
+                              FANI_SYMMETRIC_DIMENSION_MAX, d);
+    if (d < at->least)
+        return fani_error_set(error, FAN_E_ARGUMENT,
+                              "cubature%u needs %zu dimensions%s; cubature takes %zu", at->degree,
+                              at->least, at->least < at->most ? " or more" : "", d);
+    if (d > at->most)
+        return fani_error_set(error, FAN_E_ARGUMENT,
+                              "cubature%u needs %zu dimensions; cubature and cubature9 take %zu",
+                              at->degree, at->most, d);
     return FAN_OK;
 }
 
@@ -252,10 +266,10 @@ static void remember(cubature *s, size_t region)
 }
 
 /* Whether the errors that are left would do, were those of the chosen regions gone. */
-static bool rest_is_small(const cubature *s, const double *left)
+static bool rest_is_small(const cubature *s, const double *left, const double *enough)
 {
     for (size_t c = 0; c < s->components; c++) {
-        if (left[c] > allowed(s, c) / 2)
+        if (left[c] > enough[c])
             return false;
     }
     return true;
@@ -265,16 +279,19 @@ static bool rest_is_small(const cubature *s, const double *left)
  * never need to be halved. */
 static void choose(cubature *s)
 {
-    double left[FANI_COMPONENTS_MAX] = {0};
-    for (size_t c = 0; c < s->components; c++)
+    double left[FANI_COMPONENTS_MAX], enough[FANI_COMPONENTS_MAX];
+    for (size_t c = 0; c < s->components; c++) {
         left[c] = precise_value(&s->error[c]);
+        enough[c] = allowed(s, c) / 2;
+    }
     const uint64_t affordable = (s->goal.evaluations_max - s->t.evaluations) / (2 * s->points);
     const size_t most = affordable < ROUND_REGIONS ? (size_t)affordable : ROUND_REGIONS;
     const double worst = s->heads[s->heap[0]].key;
     s->chosen_count = 0;
     while (s->chosen_count < most && s->t.heap_count > 0) {
         const uint32_t region = s->heap[0];
-        if (s->chosen_count > 0 && (s->heads[region].key < worst / 8 || rest_is_small(s, left)))
+        if (s->chosen_count > 0 &&
+            (s->heads[region].key < worst / 4 || rest_is_small(s, left, enough)))
             break;
         s->chosen[s->chosen_count++] = heap_pop(s);
         for (size_t c = 0; c < s->components; c++)
@@ -282,25 +299,29 @@ static void choose(cubature *s)
     }
 }
 
-typedef struct sized_region {
-    double volume;
-    uint32_t region;
-} sized_region;
+/* All halvings are by two, so that their number tells a region's volume. */
+enum { GENERATIONS = 64 * FANI_SYMMETRIC_DIMENSION_MAX, OUT_OF_HEAP = GENERATIONS };
 
-static int larger_first(const void *a, const void *b)
+static uint16_t generation(const cubature *s, size_t region)
 {
-    const sized_region *x = a, *y = b;
-    if (x->volume != y->volume)
-        return x->volume > y->volume ? -1 : 1;
-    return x->region < y->region ? -1 : x->region > y->region;
+    const double *half = numbers_of(s, region) + s->d;
+    double volume = 1;
+    for (size_t k = 0; k < s->d; k++)
+        volume *= 2 * half[k];
+    const int halvings = -ilogb(volume);
+    return (uint16_t)(halvings >= 0 && halvings < GENERATIONS ? halvings : GENERATIONS - 1);
 }
 
-/* Makes a heap of these regions. */
-static void heap_make(cubature *s, const sized_region *regions, size_t count)
+/* The generation of each region in the heap, and how many regions there are of each. */
+static void count_generations(const cubature *s, uint16_t *generations, size_t *counts)
 {
-    s->t.heap_count = 0;
-    for (size_t i = 0; i < count; i++)
-        heap_push(s, regions[i].region);
+    for (size_t i = 0; i < s->t.region_count; i++)
+        generations[i] = OUT_OF_HEAP;
+    for (size_t i = 0; i < s->t.heap_count; i++) {
+        const uint16_t g = generation(s, s->heap[i]);
+        generations[s->heap[i]] = g;
+        counts[g]++;
+    }
 }
 
 static size_t widest_axis(const cubature *s, size_t region)
@@ -314,28 +335,42 @@ static size_t widest_axis(const cubature *s, size_t region)
     return widest;
 }
 
-/* The largest regions; they are halved across their widest axes. */
+/* As many regions as make up what doubt may cost. */
+static size_t wanted_in_doubt(const cubature *s)
+{
+    const uint64_t spent = s->t.doubted * DOUBT;
+    const uint64_t missing = s->t.evaluations > spent ? s->t.evaluations - spent : 0;
+    const uint64_t wanted = missing / ((DOUBT - 1) * 2 * s->points) + FIRST_REGIONS;
+    const uint64_t most = wanted < ROUND_REGIONS ? wanted : ROUND_REGIONS;
+    return (size_t)(most < s->t.heap_count ? most : s->t.heap_count);
+}
+
+/* The largest regions, of equals those with the lowest numbers; they are halved across their widest
+ * axes. */
 static fan_status choose_in_doubt(cubature *s)
 {
-    const size_t count = (size_t)s->t.heap_count;
-    sized_region *all = malloc(count * sizeof *all);
-    if (!all)
+    const size_t wanted = wanted_in_doubt(s);
+    size_t counts[GENERATIONS] = {0}, last = 0, before_last = 0;
+    uint16_t *generations = malloc(s->t.region_count * sizeof *generations);
+    if (!generations)
         return FAN_E_MEMORY;
-    for (size_t i = 0; i < count; i++) {
-        all[i] = (sized_region){1, s->heap[i]};
-        for (size_t k = 0; k < s->d; k++)
-            all[i].volume *= numbers_of(s, s->heap[i])[s->d + k];
+    count_generations(s, generations, counts);
+    while (before_last + counts[last] < wanted)
+        before_last += counts[last++];
+    size_t of_last = wanted - before_last;
+    s->chosen_count = s->t.heap_count = 0;
+    for (uint32_t region = 0; region < s->t.region_count; region++) {
+        const bool chosen =
+            generations[region] < last || (generations[region] == last && of_last > 0);
+        of_last -= chosen && generations[region] == last;
+        if (chosen) {
+            s->chosen[s->chosen_count++] = region;
+            s->heads[region].axis = widest_axis(s, region);
+        } else if (generations[region] != OUT_OF_HEAP) {
+            heap_push(s, region);
+        }
     }
-    qsort(all, count, sizeof *all, larger_first);
-    const size_t wanted = s->t.evaluations / DOUBT / (2 * s->points) + FIRST_REGIONS;
-    const size_t most = wanted < ROUND_REGIONS ? wanted : ROUND_REGIONS;
-    s->chosen_count = most < count ? most : count;
-    for (size_t i = 0; i < s->chosen_count; i++) {
-        s->chosen[i] = all[i].region;
-        s->heads[all[i].region].axis = widest_axis(s, all[i].region);
-    }
-    heap_make(s, all + s->chosen_count, count - s->chosen_count);
-    free(all);
+    free(generations);
     return FAN_OK;
 }
 
@@ -370,12 +405,12 @@ static fan_status make_items(cubature *s, size_t boxes, fani_round *round)
             return FAN_E_MEMORY;
         s->items_capacity = 2 * count;
     }
-    memset(s->items, 0, count * size);
+    memset(item_at(s, count - 1), 0, size); /* which may have fewer regions */
     for (size_t i = 0; i < count; i++) {
         const size_t left = boxes - i * FANI_CUBATURE_REGIONS;
-        const fani_cubature_item head = {
-            left < FANI_CUBATURE_REGIONS ? left : FANI_CUBATURE_REGIONS, s->rule};
-        memcpy(item_at(s, i), &head, sizeof head);
+        fani_cubature_item *head = (fani_cubature_item *)(void *)item_at(s, i);
+        head->count = left < FANI_CUBATURE_REGIONS ? left : FANI_CUBATURE_REGIONS;
+        head->rule = s->rule;
     }
     *round = (fani_round){count, size, fani_cubature_reply_size(s->components), s->items};
     return FAN_OK;
@@ -456,7 +491,7 @@ static void settle(cubature *s, uint32_t region)
     const double *numbers = numbers_of(s, region);
     double key = 0;
     for (size_t c = 0; c < s->components; c++)
-        key = fmax(key, numbers[2 * s->d + s->components + c]);
+        key = larger(numbers[2 * s->d + s->components + c], key);
     s->heads[region].key = key;
     remember(s, region);
     if (numbers[s->d + s->heads[region].axis] > narrowest)
@@ -475,9 +510,11 @@ static void compare(cubature *s, size_t lower, size_t upper, const double *whole
         const double difference = fabs(whole[c] - a[c] - b[c]);
         const double claimed = whole[s->components + c] / before;
         if (difference > 0)
-            worst = fmax(worst, claimed > 0 ? difference / claimed : 1);
+            worst = larger(claimed > 0 ? difference / claimed : 1, worst);
     }
-    const double trust = fmin(fmax(fmax(caution * worst, before / 4), least_trust), most_trust);
+    const double care = fani_symmetric_shapes[s->rule.shape].degree > 9 ? more_caution : caution;
+    const double least = larger(before / 4, least_trust), wanted = larger(care * worst, least);
+    const double trust = wanted < most_trust ? wanted : most_trust;
     s->heads[lower].trust = s->heads[upper].trust = trust;
     for (size_t c = 0; c < s->components; c++) {
         a[s->components + c] *= trust;
@@ -613,5 +650,7 @@ static fan_status load_state(uint32_t shape, const fani_integrand *f, const fani
                                           .load = load_##id,                                       \
                                           .close = close_state};
 
-CUBATURE(cubature, "cubature", 0)
-CUBATURE(cubature9, "cubature9", 1)
+CUBATURE(cubature, "cubature", FANI_SYMMETRIC_7)
+CUBATURE(cubature9, "cubature9", FANI_SYMMETRIC_9)
+CUBATURE(cubature11, "cubature11", FANI_SYMMETRIC_11)
+CUBATURE(cubature13, "cubature13", FANI_SYMMETRIC_13)

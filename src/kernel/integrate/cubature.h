@@ -2,7 +2,8 @@
  *
  * Regions are boxes of the unit cube. Those of an item are worked on in groups of
  * FANI_CUBATURE_LANES, point by point: a point of the rule is one vector of a point in each region,
- * so that all sums are sums of vectors and the bits of a region don't depend on its neighbours. */
+ * so that all sums are sums of vectors and the bits of a region don't depend on its neighbours.
+ * What the sums tell is worked out in the same lanes. */
 #ifndef FANI_CUBATURE_H
 #define FANI_CUBATURE_H
 
@@ -18,21 +19,24 @@ enum {
  * other orbits. */
 enum { FANI_CUBATURE_SLOTS = 2 * FANI_SYMMETRIC_DIMENSION_MAX + FANI_ORBITS_MAX };
 
-/* A group of regions: for dimension k and lane l, centre[k * lanes + l] and half the width. */
+/* A group of regions: for dimension k and lane l, centre[k * FANI_CUBATURE_LANES + l] and half the
+ * width. The last group of an item may have fewer than FANI_CUBATURE_LANES; numbers of lanes beyond
+ * are finite and mean nothing. */
 typedef struct fani_cubature_group {
     const fani_integrand *f;
     const fani_domain *domain;
     const fani_symmetric_rule *rule;
+    size_t count;
     const double *centre, *half;
-    /* sums[(c * FANI_CUBATURE_SLOTS + slot) * lanes + l], absolute[c * lanes + l]; zero before. */
-    double *sums, *absolute;
+    double *sums;       /* room for components * FANI_CUBATURE_SLOTS * FANI_CUBATURE_LANES */
+    unsigned char *out; /* what each region's points tell, one after the other */
     fani_bad_values *bad;
 } fani_cubature_group;
 
-/* Evaluates all points of the rule in FANI_CUBATURE_LANES regions, or in one. */
-typedef fan_status fani_cubature_points(const fani_cubature_group *group);
-fani_cubature_points fani_cubature_points_one, fani_cubature_points_baseline,
-    fani_cubature_points_avx2, fani_cubature_points_avx512;
+/* Evaluates all points of the rule in a group's regions and says what they tell. */
+typedef fan_status fani_cubature_group_work(const fani_cubature_group *group);
+fani_cubature_group_work fani_cubature_group_baseline, fani_cubature_group_avx2,
+    fani_cubature_group_avx512;
 
 /* The slot of an orbit; for the two orbits of axes that of axis 0. */
 static inline size_t fani_cubature_slot(size_t orbit, size_t d)

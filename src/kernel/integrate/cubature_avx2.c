@@ -3,6 +3,6 @@
 #error "compiled without its instruction set: right answers, but slower than no vectors at all"
 #endif
 
-#define LANES 8
-#define NAME fani_cubature_points_avx2
+#define WIDTH 4
+#define NAME fani_cubature_group_avx2
 #include "cubature_body.h"

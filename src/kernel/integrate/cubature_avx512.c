@@ -3,6 +3,6 @@
 #error "compiled without its instruction set: right answers, but slower than no vectors at all"
 #endif
 
-#define LANES 8
-#define NAME fani_cubature_points_avx512
+#define WIDTH 8
+#define NAME fani_cubature_group_avx512
 #include "cubature_body.h"

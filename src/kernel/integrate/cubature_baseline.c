@@ -1,3 +1,3 @@
-#define LANES 8
-#define NAME fani_cubature_points_baseline
+#define WIDTH 2
+#define NAME fani_cubature_group_baseline
 #include "cubature_body.h"

@@ -1,86 +1,112 @@
-/* All points of a rule in LANES regions, in blocks of FANI_POINTS_MAX; included once for each
- * instruction set with LANES, and NAME of the function. Positions and sums are made without fused
- * operations, so every instruction set has the same ones. */
+/* All points of a rule in a group of regions, in blocks of FANI_POINTS_MAX; included once for each
+ * instruction set with NAME of the function and WIDTH, the lanes of its vectors. Everything is made
+ * without fused operations, so every instruction set has the same bits. */
+#include <math.h>
+#include <stdalign.h>
 #include <string.h>
 
 #include "cubature.h"
+#include "cubature_tell.h"
 
-#if LANES == 1
-typedef double lanes;
-#define LANES_OF(p) (*(p))
-#define LANES_ABS(v) ((v) < 0 ? -(v) : (v))
-#else
-typedef double lanes __attribute__((vector_size(LANES * 8), aligned(8), may_alias));
-typedef int64_t lane_bits __attribute__((vector_size(LANES * 8), aligned(8), may_alias));
-#define LANES_OF(p) (*(lanes *)(p))
-#define LANES_ABS(v) ((lanes)((lane_bits)(v)&INT64_MAX))
-#endif
+enum { SLACK = LANES }; /* all lanes are stored, even where the group has fewer regions */
 
-enum { BLOCK = FANI_POINTS_MAX / LANES }; /* points of a rule in all regions */
-
-/* The block's points and values. */
+/* Points and values, and sums while they last; aligned, so that no vector of a full group crosses a
+ * cache line. */
 typedef struct block {
-    uint8_t slots[BLOCK];
-    double weights[BLOCK];
-    double points[FANI_SYMMETRIC_DIMENSION_MAX][FANI_POINTS_MAX];
-    double values[FANI_COMPONENTS_MAX][FANI_POINTS_MAX];
+    alignas(64) double points[FANI_SYMMETRIC_DIMENSION_MAX][FANI_POINTS_MAX + SLACK];
+    alignas(64) double values[FANI_COMPONENTS_MAX][FANI_POINTS_MAX + SLACK];
+    alignas(64) double at[FANI_SYMMETRIC_DIMENSION_MAX][LANES]; /* the next point in each region */
+    alignas(64) double absolute[FANI_COMPONENTS_MAX][LANES];    /* the mean of |f| so far */
+    double weights[FANI_POINTS_MAX];
+    uint8_t slots[FANI_POINTS_MAX];
 } block;
 
 typedef struct walk {
     block *block;
     const fani_cubature_group *group;
-    size_t d, count; /* dimension, points in the block */
-    size_t slot;     /* of the next point */
-    double weight;   /* its absolute weight */
-    double offset[FANI_SYMMETRIC_DIMENSION_MAX];
+    size_t d, n;        /* dimension, regions */
+    size_t count, room; /* points of the rule in the block, and how many fit in */
+    size_t slot;        /* of the next point */
+    double weight;      /* its absolute weight */
     fan_status status;
 } walk;
+
+static void add_values(walk *w, size_t c)
+{
+    for (size_t l = 0; l < LANES; l += WIDTH) {
+        double *sums = w->group->sums + c * FANI_CUBATURE_SLOTS * LANES + l;
+        const double *values = w->block->values[c] + l;
+        lanes absolute = LANES_OF(w->block->absolute[c] + l);
+        for (size_t i = 0; i < w->count;) {
+            const size_t slot = w->block->slots[i];
+            lanes sum = LANES_AT(sums + slot * LANES);
+            for (; i < w->count && w->block->slots[i] == slot; i++) {
+                const lanes value = LANES_AT(values + i * w->n);
+                sum += value;
+                absolute += w->block->weights[i] * lanes_abs(value);
+            }
+            LANES_OF(sums + slot * LANES) = sum;
+        }
+        LANES_OF(w->block->absolute[c] + l) = absolute;
+    }
+}
 
 static void flush(walk *w)
 {
     const fani_cubature_group *group = w->group;
     const double *points[FAN_INTEGRAL_DIMENSION_MAX];
     double *values[FANI_COMPONENTS_MAX];
+    const size_t count = w->count * w->n;
     for (size_t k = 0; k < w->d; k++)
         points[k] = w->block->points[k];
-    for (size_t c = 0; c < group->f->components; c++)
+    for (size_t c = 0; c < group->f->components; c++) {
         values[c] = w->block->values[c];
-    if (w->status == FAN_OK && w->count > 0)
-        w->status = fani_domain_evaluate(group->f, group->domain, points, w->count * LANES, values,
-                                         group->bad);
-    for (size_t c = 0; w->status == FAN_OK && c < group->f->components; c++) {
-        double *sums = group->sums + c * FANI_CUBATURE_SLOTS * LANES;
-        lanes absolute = LANES_OF(group->absolute + c * LANES);
-        for (size_t i = 0; i < w->count; i++) {
-            const lanes value = LANES_OF(w->block->values[c] + i * LANES);
-            LANES_OF(sums + (size_t)w->block->slots[i] * LANES) += value;
-            absolute += w->block->weights[i] * LANES_ABS(value);
-        }
-        LANES_OF(group->absolute + c * LANES) = absolute;
+        memset(values[c] + count, 0, SLACK * sizeof *values[c]);
     }
+    if (w->status == FAN_OK && count > 0)
+        w->status =
+            fani_domain_evaluate(group->f, group->domain, points, count, values, group->bad);
+    for (size_t c = 0; w->status == FAN_OK && c < group->f->components; c++)
+        add_values(w, c);
     w->count = 0;
 }
 
-static void emit(walk *w)
+/* Where the group has fewer regions than lanes, the next point overwrites what is too much. */
+static inline void emit(walk *w)
 {
-    const double *centre = w->group->centre, *half = w->group->half;
-    for (size_t k = 0; k < w->d; k++)
-        LANES_OF(w->block->points[k] + w->count * LANES) =
-            LANES_OF(centre + k * LANES) + w->offset[k] * LANES_OF(half + k * LANES);
+    const size_t at = w->count * w->n;
+    for (size_t k = 0; k < w->d; k++) {
+        for (size_t l = 0; l < LANES; l += WIDTH)
+            LANES_OF(w->block->points[k] + at + l) = LANES_AT(w->block->at[k] + l);
+    }
     w->block->slots[w->count] = (uint8_t)w->slot;
     w->block->weights[w->count] = w->weight;
-    if (++w->count == BLOCK)
+    if (++w->count == w->room)
         flush(w);
 }
 
-/* The point with a in `place` and both signs; the offsets are zero again afterwards. */
+static inline void move(walk *w, size_t place, double offset)
+{
+    const double *centre = w->group->centre + place * LANES, *half = w->group->half + place * LANES;
+    for (size_t l = 0; l < LANES; l += WIDTH)
+        LANES_OF(w->block->at[place] + l) = LANES_AT(centre + l) + offset * LANES_AT(half + l);
+}
+
+static inline void back(walk *w, size_t place)
+{
+    const double *centre = w->group->centre + place * LANES;
+    for (size_t l = 0; l < LANES; l += WIDTH)
+        LANES_OF(w->block->at[place] + l) = LANES_AT(centre + l);
+}
+
+/* The point with a in `place` and both signs; it is in the middle again afterwards. */
 static void both_signs(walk *w, size_t place, double a)
 {
-    w->offset[place] = a;
+    move(w, place, a);
     emit(w);
-    w->offset[place] = -a;
+    move(w, place, -a);
     emit(w);
-    w->offset[place] = 0;
+    back(w, place);
 }
 
 static void axis(walk *w, double a, bool own_slots)
@@ -97,11 +123,11 @@ static void pairs(walk *w, double a, double b, size_t first)
     for (size_t i = first; i < w->d; i++) {
         for (size_t j = a == b ? i + 1 : first; j < w->d; j++) {
             for (int sign = 0; sign < 2 && i != j; sign++) {
-                w->offset[i] = sign ? -a : a;
+                move(w, i, sign ? -a : a);
                 both_signs(w, j, b);
             }
-            w->offset[i] = 0;
         }
+        back(w, i);
     }
 }
 
@@ -109,29 +135,50 @@ static void triples(walk *w, double a)
 {
     for (size_t i = 0; i + 2 < w->d; i++) {
         for (int sign = 0; sign < 2; sign++) {
-            w->offset[i] = sign ? -a : a;
+            move(w, i, sign ? -a : a);
             pairs(w, a, a, i + 1);
         }
-        w->offset[i] = 0;
+        back(w, i);
+    }
+}
+
+/* (a, a, b), with b in each of the places. */
+static void doubles(walk *w, double a, double b)
+{
+    for (size_t i = 0; i < w->d; i++) {
+        for (size_t j = i + 1; j < w->d; j++) {
+            for (size_t k = 0; k < w->d; k++) {
+                for (unsigned signs = 0; signs < 4 && k != i && k != j; signs++) {
+                    move(w, i, signs & 1 ? -a : a);
+                    move(w, j, signs & 2 ? -a : a);
+                    both_signs(w, k, b);
+                }
+            }
+            back(w, j);
+        }
+        back(w, i);
     }
 }
 
 static void corners(walk *w, double a)
 {
-    for (size_t mask = 0; mask < (size_t)1 << w->d; mask++) {
-        for (size_t k = 0; k < w->d; k++)
-            w->offset[k] = mask >> k & 1 ? a : -a;
+    for (size_t k = 0; k < w->d; k++)
+        move(w, k, -a);
+    emit(w);
+    for (size_t mask = 1; mask < (size_t)1 << w->d; mask++) {
+        for (size_t k = 0; k == 0 || !(mask >> (k - 1) & 1); k++)
+            move(w, k, mask >> k & 1 ? a : -a);
         emit(w);
     }
-    memset(w->offset, 0, sizeof w->offset);
+    for (size_t k = 0; k < w->d; k++)
+        back(w, k);
 }
 
 static void orbit(walk *w, size_t j)
 {
     const fani_orbit *at = &fani_symmetric_shapes[w->group->rule->shape].orbits[j];
-    const double weight = w->group->rule->weights[j];
     w->slot = fani_cubature_slot(j, w->d);
-    w->weight = weight < 0 ? -weight : weight;
+    w->weight = fabs(w->group->rule->weights[j]);
     switch (at->shape) {
     case FANI_ORBIT_CENTRE:
         emit(w);
@@ -148,6 +195,9 @@ static void orbit(walk *w, size_t j)
     case FANI_ORBIT_TRIPLE:
         triples(w, at->a);
         break;
+    case FANI_ORBIT_DOUBLE:
+        doubles(w, at->a, at->b);
+        break;
     case FANI_ORBIT_CORNERS:
         corners(w, at->a);
         break;
@@ -157,9 +207,21 @@ static void orbit(walk *w, size_t j)
 fan_status NAME(const fani_cubature_group *group)
 {
     block blocks;
-    walk w = {.group = group, .block = &blocks, .d = group->domain->dimension, .status = FAN_OK};
-    for (size_t j = 0; j < fani_symmetric_shapes[group->rule->shape].count; j++)
+    walk w = {.block = &blocks, .group = group, .d = group->domain->dimension, .n = group->count};
+    w.room = FANI_POINTS_MAX / w.n;
+    for (size_t k = 0; k < w.d; k++)
+        back(&w, k);
+    const size_t orbits = fani_symmetric_shapes[group->rule->shape].count;
+    const size_t slots = fani_cubature_slot(orbits, w.d);
+    for (size_t c = 0; c < group->f->components; c++) {
+        memset(group->sums + c * FANI_CUBATURE_SLOTS * LANES, 0,
+               slots * LANES * sizeof *group->sums);
+        memset(blocks.absolute[c], 0, sizeof blocks.absolute[c]);
+    }
+    for (size_t j = 0; j < orbits; j++)
         orbit(&w, j);
     flush(&w);
+    for (size_t l = 0; w.status == FAN_OK && l < w.n; l += WIDTH)
+        tell(group, l, (const double(*)[LANES])blocks.absolute);
     return w.status;
 }

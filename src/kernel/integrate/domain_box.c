@@ -29,21 +29,26 @@ static void stretch(double from, double to, const double *u, int count, double *
     }
 }
 
-/* v * 0 is 0 for a finite v, else a NaN, which the sum keeps. */
+/* v * 0 is 0 for a finite v, else a NaN, which the sum keeps. Four sums don't wait for each other.
+ */
 static bool scale(double *values, int count, double slope)
 {
-    fani_pair probe = {0, 0};
+    fani_pair probes[4] = {{0, 0}, {0, 0}, {0, 0}, {0, 0}};
+    double last = 0;
     int i = 0;
-    for (; i + 2 <= count; i += 2) {
-        const fani_pair v = *(const fani_pair *)(values + i) * slope;
-        *(fani_pair *)(values + i) = v;
-        probe += v * 0.0;
+    for (; i + 8 <= count; i += 8) {
+        for (int j = 0; j < 4; j++) {
+            const fani_pair v = *(const fani_pair *)(values + i + 2 * j) * slope;
+            *(fani_pair *)(values + i + 2 * j) = v;
+            probes[j] += v * 0.0;
+        }
     }
-    if (i < count) {
+    for (; i < count; i++) {
         values[i] *= slope;
-        probe[0] += values[i] * 0.0;
+        last += values[i] * 0.0;
     }
-    return probe[0] + probe[1] == 0;
+    const fani_pair probe = probes[0] + probes[1] + (probes[2] + probes[3]);
+    return probe[0] + probe[1] + last == 0;
 }
 
 static void sort_out(const double *const *points, size_t dimension, size_t count, double *values,

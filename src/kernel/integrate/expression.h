@@ -6,6 +6,7 @@
 
 #include "base/isa.h"
 #include "fanfold/integrate.h"
+#include "grid.h"
 
 enum {
     FANI_EXPRESSION_BLOCK = 256,  /* points an instruction: 16 slots of it fit a 32 KiB cache */
@@ -131,6 +132,22 @@ extern fani_kernel *const fani_kernels_sse2[FANI_OP_COUNT];
 extern fani_kernel *const fani_kernels_avx2[FANI_OP_COUNT];
 extern fani_kernel *const fani_kernels_avx512[FANI_OP_COUNT];
 
+/* Adds f(a[j]) (times weights[j], rounded, where there are weights; 0 to FANI_WAVE_WEIGHT_MAX),
+ * j < FANI_GRID_RUN, to the lanes, with the values of the kernel of f. The a[j] ascend or descend.
+ * False, and nothing is added, where they aren't in one half turn, or the first or last of them is
+ * large, or no number. */
+typedef bool fani_wave(fani_lanes *lanes, const double *a, const double *weights);
+enum { FANI_WAVE_WEIGHT_MAX = 4 };
+
+/* Sums of sines and cosines in one go. */
+typedef struct fani_waves {
+    fani_wave *sine, *cosine;
+} fani_waves;
+
+/* Those that belong to the kernels of an instruction set, or NULL. */
+const fani_waves *fani_waves_of(fani_kernel *const *kernels);
+extern const fani_waves fani_waves_avx2, fani_waves_avx512;
+
 /* One node of the tree. Its operands stand before it in the array of nodes. */
 typedef struct fani_node {
     fani_operator op;
@@ -204,6 +221,16 @@ fan_status fani_expression_compile(const fani_tree *tree, fan_expression *expres
  * FAN_E_MEMORY, FAN_E_TOO_LARGE. */
 fan_status fani_expression_with_ends(const fan_expression *e, const double *parameters, double from,
                                      double to, fan_expression **made, fan_error *error);
+
+/* What adds the values of an expression over ascending points up in one go: where it has one
+ * variable, and is the sine or cosine of a multiple of it, plus or minus a number. Otherwise, or
+ * where the kernels have no such sums, NULL. */
+fani_wave *fani_expression_wave(const fan_expression *e);
+
+/* Adds the values at FANI_GRID_RUN ascending points to the lanes, as `wave`, of that expression,
+ * does. */
+bool fani_expression_add(const fan_expression *e, fani_wave *wave, const double *points,
+                         const double *parameters, const double *weights, fani_lanes *lanes);
 
 /* Whether its values depend on a variable. */
 bool fani_expression_varies(const fan_expression *expression);

@@ -9,7 +9,7 @@ typedef struct machine {
     const double *points[FAN_INTEGRAL_DIMENSION_MAX];
     double *values[OUTPUTS_MAX];
     size_t block; /* points at once: so many that the slots fit the room */
-    double room[FANI_EXPRESSION_ROOM];
+    _Alignas(64) double room[FANI_EXPRESSION_ROOM];
     double tail[FAN_INTEGRAL_DIMENSION_MAX][LANES];
     double tail_values[OUTPUTS_MAX][LANES];
 } machine;
@@ -27,11 +27,11 @@ static const double *operand(machine *m, uint16_t index)
     return variable < FAN_INTEGRAL_DIMENSION_MAX ? m->points[variable] : place(m, index);
 }
 
-/* n is a multiple of LANES, at most the block. */
-static void run(machine *m, size_t n)
+/* The first `length` instructions; n is a multiple of LANES, at most the block. */
+static void run(machine *m, size_t length, size_t n)
 {
     const fan_expression *e = m->expression;
-    for (size_t i = 0; i < e->length; i++) {
+    for (size_t i = 0; i < length; i++) {
         const fani_instruction *in = &e->program[i];
         const double *operands[3] = {0};
         for (unsigned k = 0; k < fani_operator_arity((fani_operator)in->op); k++)
@@ -58,7 +58,7 @@ static void run_tail(machine *m, size_t n, size_t done, double *const *values)
     }
     for (size_t o = 0; o < e->output_count; o++)
         m->values[o] = m->tail_values[o];
-    run(m, LANES);
+    run(m, e->length, LANES);
     for (size_t o = 0; o < e->output_count; o++) {
         for (size_t i = 0; i < n; i++)
             values[o][done + i] = m->tail_values[o][i];
@@ -88,9 +88,21 @@ void fan_expression_evaluate(const fan_expression *expression, const double *con
         for (size_t o = 0; o < expression->output_count; o++)
             m.values[o] = values[o] + done;
         if (n > 0)
-            run(&m, n);
+            run(&m, expression->length, n);
         else
             run_tail(&m, rest, done, values);
         done += n > 0 ? n : rest;
     }
+}
+
+bool fani_expression_add(const fan_expression *e, fani_wave *wave, const double *points,
+                         const double *parameters, const double *weights, fani_lanes *lanes)
+{
+    machine m;
+    m.expression = e;
+    m.parameters = parameters;
+    m.block = FANI_GRID_RUN;
+    m.points[0] = points;
+    run(&m, e->length - 1, FANI_GRID_RUN);
+    return wave(lanes, operand(&m, e->program[e->length - 1].operands[0]), weights);
 }

@@ -1,5 +1,5 @@
-/* sin, cos, exp and rounding for instruction sets with fused multiply-add, beside what
- * expression_vector_body.h asks for:
+/* sin, cos, exp and rounding for instruction sets with fused multiply-add, for the file that
+ * includes this one after expression_vector_body.h. Beside what that asks for:
  *
  *     fused(a, b, c)         a * b + c, rounded once
  *     up down nearest chop   to integers, as ceil, floor, rint and trunc
@@ -7,22 +7,22 @@
  *     smaller_of greater_of  of a NaN and a number the second
  *     bits, to_bits, to_vec  integers of 64 bits, lane by lane, and back
  *
- * The polynomials were fitted by weighted least squares at Chebyshev's points, coefficient by
- * coefficient: each was rounded before the next ones were fitted. Their relative errors are 2^-61
- * (sin) and 2^-57 (exp); the functions are within 2 ulp. Reduction: Cody and Waite, Software Manual
- * for the Elementary Functions (1980), with fused products. */
+ * The polynomial of exp was found as that of vector_waves.h; its relative error is 2^-57, and exp
+ * is within 2 ulp. */
+
+#include "vector_waves.h"
+
+enum { AT_ONCE = 2 }; /* vectors abreast: more are no faster here */
 
 /* ---- sin and cos ----------------------------------------------------------------------------- */
 
-/* Beyond it libm is asked: the multiple of pi would be too inexact. */
-static const double trig_max = 0x1p30;
-/* Adding it leaves an integer below 2^51 in the last bits of the sum. */
-static const double shift_to_integer = 0x1.8p52;
-
-/* Stores what was made, but in the lanes that are set what the function gives; `out` may be `a`. */
-static __attribute__((noinline)) void mend(double *out, const double *a, vec made, mask rest,
+/* Stores what was made, but where the argument is too large, or no number, what the function gives;
+ * `out` may be `a`. */
+static __attribute__((noinline)) void mend(double *out, const double *a, vec made,
                                            double function(double))
 {
+    const mask fits = less(magnitude(load(a)), spread(trig_max));
+    const mask rest = neither(fits, fits);
     for (unsigned lanes = lanes_of(rest); lanes; lanes &= lanes - 1) {
         const int i = __builtin_ctz(lanes);
         out[i] = function(a[i]);
@@ -30,100 +30,76 @@ static __attribute__((noinline)) void mend(double *out, const double *a, vec mad
     store(out, choose(rest, load(out), made));
 }
 
-static inline vec polynomial(vec z, const double *coefficients, int count)
-{
-    vec p = spread(coefficients[count - 1]);
-#pragma GCC unroll 16
-    for (int k = count - 2; k >= 0; k--)
-        p = fused(p, z, spread(coefficients[k]));
-    return p;
-}
-
-/* sin(r) for |r| <= pi / 2 and a little. */
-static inline vec sine_near_0(vec r)
-{
-    static const double coefficients[] = {
-        -0x1.5555555555555p-3,  0x1.11111111110c9p-7,   -0x1.a01a01a014eb7p-13,
-        0x1.71de3a52aac6ap-19,  -0x1.ae6454d969070p-26, 0x1.6123ce53c2b19p-33,
-        -0x1.ae43dd59a4290p-41, 0x1.883c31f7683b0p-49,
-    };
-    enum { COUNT = sizeof coefficients / sizeof *coefficients };
-    const vec z = r * r;
-    return fused(z * polynomial(z, coefficients, COUNT), r, r);
-}
-
-/* x - n * unit for the three parts of a unit. The first step is exact: n * unit[0] and x have no
- * bits below 2^-52 that count, and their difference is below 4. */
-static inline vec reduce(vec x, vec n, const double unit[3])
-{
-    vec r = fused(n, spread(-unit[0]), x);
-    r = fused(n, spread(-unit[1]), r);
-    return fused(n, spread(-unit[2]), r);
-}
-
-static inline vec lowest_bit_as_sign(vec shifted)
-{
-    return to_vec(to_bits(shifted) << 63);
-}
-
-static inline vec sine(vec a)
-{
-    static const double pi[3] = {0x1.921fb54442d18p+1, 0x1.1a62633145c07p-53,
-                                 -0x1.f1976b7ed8fbcp-109};
-    const vec x = magnitude(a); /* so that -0 keeps its sign */
-    const vec shifted = fused(x, spread(M_1_PI), spread(shift_to_integer));
-    const vec s = sine_near_0(reduce(x, shifted - spread(shift_to_integer), pi));
-    return flip(flip(s, sign_of(a)), lowest_bit_as_sign(shifted));
-}
-
-/* cos(x) = (-1)^n sin(x - (n - 1/2) pi). */
-static inline vec cosine(vec a)
-{
-    static const double half_pi[3] = {0x1.921fb54442d18p+0, 0x1.1a62633145c07p-54,
-                                      -0x1.f1976b7ed8fbcp-110};
-    const vec shifted = fused(a, spread(M_1_PI), spread(0.5)) + spread(shift_to_integer);
-    const vec n = shifted - spread(shift_to_integer);
-    const vec r = reduce(a, fused(n, spread(2), spread(-1)), half_pi);
-    return flip(sine_near_0(r), lowest_bit_as_sign(shifted));
-}
-
 #define TRIGONOMETRIC(op, here, libm)                                                              \
+    ALWAYS_INLINE void here##_of(double *out, const double *a, size_t count)                       \
+    {                                                                                              \
+        vec x[AT_ONCE];                                                                            \
+        mask fits = less(magnitude(load(a)), spread(trig_max));                                    \
+        EACH(k) x[k] = load(a + k * LANES);                                                        \
+        EACH(k) fits = both(fits, less(magnitude(x[k]), spread(trig_max)));                        \
+        here(x, count);                                                                            \
+        EACH(k)                                                                                    \
+        {                                                                                          \
+            if (__builtin_expect(lanes_of(neither(fits, fits)) == 0, 1))                           \
+                store(out + k * LANES, x[k]);                                                      \
+            else                                                                                   \
+                mend(out + k * LANES, a + k * LANES, x[k], libm);                                  \
+        }                                                                                          \
+    }                                                                                              \
     KERNEL(op)                                                                                     \
     {                                                                                              \
-        for (size_t i = 0; i < n; i += LANES) {                                                    \
-            const vec x = A, made = here(x);                                                       \
-            const mask fits = less(magnitude(x), spread(trig_max));                                \
-            const mask rest = neither(fits, fits);                                                 \
-            if (__builtin_expect(lanes_of(rest) != 0, 0))                                          \
-                mend(out + i, a + i, made, rest, libm);                                            \
-            else                                                                                   \
-                store(out + i, made);                                                              \
-        }                                                                                          \
+        size_t i = 0;                                                                              \
+        for (; i + AT_ONCE * LANES <= n; i += AT_ONCE * LANES)                                     \
+            here##_of(out + i, a + i, AT_ONCE);                                                    \
+        for (; i < n; i += LANES)                                                                  \
+            here##_of(out + i, a + i, 1);                                                          \
     }
 TRIGONOMETRIC(SIN, sine, sin)
 TRIGONOMETRIC(COS, cosine, cos)
 
 /* ---- exp ------------------------------------------------------------------------------------- */
 
-/* What is beyond either end is infinite or 0 at +-1000 already. */
-static inline vec exponential(vec a)
+/* x becomes exp(x). What is beyond either end is infinite or 0 at +-1000 already. */
+ALWAYS_INLINE void exponential(vec *x, size_t count)
 {
     static const double coefficients[] = {
         0x1.000000000000bp-1,  0x1.555555555550fp-3,  0x1.55555555502a5p-5,  0x1.1111111122b4bp-7,
         0x1.6c16c1852a48cp-10, 0x1.a01a014496235p-13, 0x1.a01997cc2e85dp-16, 0x1.71deec6ff3daep-19,
         0x1.28af3c6d7e1a8p-22, 0x1.add75135de3f6p-26,
     };
-    enum { COUNT = sizeof coefficients / sizeof *coefficients };
-    static const double ln_2[3] = {0x1.62e42fefa39efp-1, 0x1.abc9e3b39803fp-56, 0};
+    enum { LAST = sizeof coefficients / sizeof *coefficients - 1 };
+    static const double ln_2[2] = {0x1.62e42fefa39efp-1, 0x1.abc9e3b39803fp-56};
     const vec shift = spread(shift_to_integer);
-    const vec x = greater_of(spread(-1000), smaller_of(spread(1000), a));
-    const vec n = fused(x, spread(M_LOG2E), shift) - shift;
-    vec r = fused(n, spread(-ln_2[0]), x);
-    r = fused(n, spread(-ln_2[1]), r);
-    const vec p = fused(r * r, polynomial(r, coefficients, COUNT), r) + spread(1);
-    return scale(p, n);
+    vec n[AT_ONCE], p[AT_ONCE];
+    EACH(k) x[k] = greater_of(spread(-1000), smaller_of(spread(1000), x[k]));
+    EACH(k) n[k] = fused(x[k], spread(M_LOG2E), shift);
+    EACH(k) n[k] = n[k] - shift;
+    EACH(k) x[k] = fused(n[k], spread(-ln_2[0]), x[k]);
+    EACH(k) x[k] = fused(n[k], spread(-ln_2[1]), x[k]);
+    EACH(k) p[k] = spread(coefficients[LAST]);
+#pragma GCC unroll 16
+    for (size_t j = LAST; j > 0; j--)
+        EACH(k) p[k] = fused(p[k], x[k], spread(coefficients[j - 1]));
+    EACH(k) p[k] = fused(x[k] * x[k], p[k], x[k]) + spread(1);
+    EACH(k) x[k] = scale(p[k], n[k]);
 }
-VECTORS(EXP, exponential(A))
+
+ALWAYS_INLINE void exponential_of(double *out, const double *a, size_t count)
+{
+    vec x[AT_ONCE];
+    EACH(k) x[k] = load(a + k * LANES);
+    exponential(x, count);
+    EACH(k) store(out + k * LANES, x[k]);
+}
+
+KERNEL(EXP)
+{
+    size_t i = 0;
+    for (; i + AT_ONCE * LANES <= n; i += AT_ONCE * LANES)
+        exponential_of(out + i, a + i, AT_ONCE);
+    for (; i < n; i += LANES)
+        exponential_of(out + i, a + i, 1);
+}
 
 /* ---- Rounding -------------------------------------------------------------------------------- */
 

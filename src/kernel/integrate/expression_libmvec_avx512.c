@@ -12,3 +12,7 @@
 #include "expression_fused_body.h"
 
 fani_kernel *const fani_kernels_avx512[FANI_OP_COUNT] = {SHARED_ENTRIES FUSED_ENTRIES};
+
+#include "expression_waves_body.h"
+
+const fani_waves fani_waves_avx512 = {add_sine, add_cosine};

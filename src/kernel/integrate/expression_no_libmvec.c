@@ -6,3 +6,9 @@ fani_kernel *const *fani_kernels_of(fani_isa isa)
     (void)isa;
     return fani_kernels_reference;
 }
+
+const fani_waves *fani_waves_of(fani_kernel *const *kernels)
+{
+    (void)kernels;
+    return NULL;
+}

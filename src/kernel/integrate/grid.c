@@ -51,6 +51,14 @@ fani_triple fani_triple_add(fani_triple a, fani_triple b)
     return settle(a);
 }
 
+/* Adds one number to the middle; only the lowest part is rounded. */
+static void add_middle(fani_triple *sum, double value)
+{
+    double rest;
+    sum->middle = two_sum(sum->middle, value, &rest);
+    sum->low += rest;
+}
+
 /* One after the other: the sums wait for nothing but the sum before them. */
 fani_triple fani_lanes_total(const fani_lanes *lanes)
 {
@@ -58,9 +66,9 @@ fani_triple fani_lanes_total(const fani_lanes *lanes)
     for (int k = 0; k < FANI_GRID_LANES; k++)
         add_number(&total, lanes->high[k]);
     for (int k = 0; k < FANI_GRID_LANES; k++)
-        add_number(&total, lanes->middle[k]);
+        add_middle(&total, lanes->middle[k]);
     for (int k = 0; k < FANI_GRID_LANES; k++)
-        add_number(&total, lanes->low[k]);
+        total.low += lanes->low[k];
     if (!(total.high - total.high == 0))
         return (fani_triple){lanes->high[0] + total.high, 0, 0};
     return settle(total);

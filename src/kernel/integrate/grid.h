@@ -9,7 +9,7 @@
 #include "base/isa.h"
 
 enum {
-    FANI_GRID_RUN = 256, /* points at once */
+    FANI_GRID_RUN = 512, /* points at once */
     FANI_GRID_LANES = 16 /* partial sums beside each other: point i belongs to number i % 16 */
 };
 

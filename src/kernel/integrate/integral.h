@@ -68,6 +68,15 @@ bool fani_axis_weighted(const fani_axis *axis);
  * <= FANI_GRID_RUN; up to FANI_GRID_SLACK - 1 doubles behind them may be overwritten. */
 void fani_axis_points(const fani_axis *axis, uint64_t start, int count, double *x, double *w);
 
+/* Whether the weights of these points are those of all others away from the ends that begin with an
+ * even number: of a finite axis with equal steps, but for its first and last point. */
+bool fani_axis_inner(const fani_axis *axis, uint64_t start, int count);
+
+/* The weights of `count` <= FANI_GRID_RUN points where they need not be made: NULL where all are 1,
+ * else where they are kept; where they must be made, `room`. */
+const double *fani_axis_weights(const fani_axis *axis, uint64_t start, int count,
+                                const double *room);
+
 struct fan_integral_plan {
     fan_integral integral; /* `ranges`, `bounds` and `parameters` are the plan's own */
     fani_integrand_source source;

@@ -12,11 +12,25 @@ static fan_status of_expression(const fani_integrand *f, const double *const *po
     return FAN_OK;
 }
 
+/* Users are promised at most so many points at once. */
+enum { BATCH_MAX = 256 };
+
 static fan_status of_batch(const fani_integrand *f, const double *const *points, size_t count,
                            double *const *values)
 {
     const fani_integrand_source *source = f->context;
-    return source->batch(source->context, points, count, values);
+    const double *x[FAN_INTEGRAL_DIMENSION_MAX];
+    double *y[FANI_COMPONENTS_MAX];
+    fan_status status = FAN_OK;
+    for (size_t at = 0; status == FAN_OK && at < count; at += BATCH_MAX) {
+        for (size_t d = 0; d < f->dimension; d++)
+            x[d] = points[d] + at;
+        for (size_t c = 0; c < f->components; c++)
+            y[c] = values[c] + at;
+        status =
+            source->batch(source->context, x, count - at < BATCH_MAX ? count - at : BATCH_MAX, y);
+    }
+    return status;
 }
 
 static fan_status of_scalar(const fani_integrand *f, const double *const *points, size_t count,

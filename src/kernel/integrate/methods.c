@@ -14,9 +14,11 @@
 static const fani_method *const of_one[] = {&fani_method_auto_1d,   &fani_method_gauss_kronrod,
                                             &fani_method_tanh_sinh, &fani_method_filon,
                                             &fani_method_rigorous,  NULL};
-static const fani_method *const of_many[] = {
-    &fani_method_auto_many, &fani_method_cubature, &fani_method_cubature9, &fani_method_vegas,
-    &fani_method_lattice,   &fani_method_product,  &fani_method_nested,    NULL};
+static const fani_method *const of_many[] = {&fani_method_auto_many,  &fani_method_cubature,
+                                             &fani_method_cubature9,  &fani_method_cubature11,
+                                             &fani_method_cubature13, &fani_method_vegas,
+                                             &fani_method_lattice,    &fani_method_product,
+                                             &fani_method_nested,     NULL};
 
 static const fani_method *find(const fani_method *const *methods, const char *name)
 {
@@ -40,10 +42,11 @@ fan_status fani_method_find(const char *name, size_t dimension, const fani_metho
                               "or tanh-sinh",
                               name);
     if (!found)
-        return fani_error_set(error, FAN_E_ARGUMENT,
-                              "method %.80s is not for %zu variables: expected auto, cubature, "
-                              "cubature9, vegas, lattice, product or nested",
-                              name, dimension);
+        return fani_error_set(
+            error, FAN_E_ARGUMENT,
+            "method %.80s is not for %zu variables: expected auto, cubature, "
+            "cubature9, cubature11, cubature13, vegas, lattice, product or nested",
+            name, dimension);
     *method = found;
     return FAN_OK;
 }

@@ -4,9 +4,10 @@
 
 #include "method.h"
 
-/* Adaptive cubature with fully symmetric rules of degree 7, 2..12 dimensions, and of degree
- * 9, 3..12 dimensions, which is better where the integrand is smooth. */
-extern const fani_method fani_method_cubature, fani_method_cubature9;
+/* Adaptive cubature with fully symmetric rules of degree 7, 2..12 dimensions, and of degrees that
+ * are better where the integrand is smooth: 9 in 3..12 dimensions, 11 in 3, 13 in 2. */
+extern const fani_method fani_method_cubature, fani_method_cubature9, fani_method_cubature11,
+    fani_method_cubature13;
 
 /* VEGAS+: importance sampling on a grid, samples where they lower the variance; 1..16 dimensions.
  */

@@ -53,8 +53,10 @@ static double probe_offset(const fani_panel *panel)
 static void place(const fani_panel *panel, double *position)
 {
     static const double golden = 0.61803398874989485;
-    static const double near_end =
-        1e-4; /* beyond the outermost nodes: a step there shows nowhere else */
+    /* Beyond the outermost nodes, where a step shows nowhere else. What is nearer to the end yet is
+     * seen by nothing, and no cut next to it tells: little of the panel, but x needs digits for it.
+     */
+    static const double near_end = 1e-6;
     double u = probe_offset(panel);
     for (int i = 0; i <= HALF; i++) {
         position[HALF - i] = -rule.node[i];
@@ -150,11 +152,18 @@ double fani_panel_shift(const fani_panel *panel)
     return 0.06 * DBL_EPSILON * largest / (panel->hi - panel->lo);
 }
 
+/* Whether the rules agree so well that probes have something to add. Of a constant, both
+ * differences are rounding alone, and their ratio means nothing. */
+static bool worth_probing(const fani_panel_value *v)
+{
+    return v->linear <= FANI_PANEL_WORTH_PROBING * v->spread + 2 * DBL_EPSILON * v->absolute;
+}
+
 void fani_panel_conclude(const fani_panel *panel, double probed, fani_panel_value *v)
 {
     v->floor = 2 * DBL_EPSILON * v->absolute + fani_panel_shift(panel) * v->spread;
     v->error = smooth_error(v->linear, FANI_PANEL_GAUSS_FACTOR, v->spread);
-    if (v->linear <= FANI_PANEL_WORTH_PROBING * v->spread || v->spread == 0) {
+    if (worth_probing(v)) {
         v->error = fmax(v->error, smooth_error(probed, FANI_PANEL_PROBE_FACTOR, v->spread));
         if (probed > FANI_PANEL_SURPRISE *
                          (v->linear + v->floor)) /* the flank of a peak between the nodes */
@@ -185,7 +194,7 @@ fani_panel_value fani_panel_judge(const fani_panel *panel, const double *positio
     fani_panel_value v = {.value = kronrod * half, .absolute = absolute * half};
     v.linear = fabs(kronrod - gauss) * half;
     v.spread = spread * half;
-    if (v.linear <= FANI_PANEL_WORTH_PROBING * v.spread || v.spread == 0)
+    if (worth_probing(&v))
         probed = 2 * half * probe_difference(panel, position, values);
     fani_panel_conclude(panel, probed, &v);
     return v;

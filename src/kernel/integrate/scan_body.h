@@ -72,8 +72,8 @@ static inline double conclude(double linear, double absolute, double scatter, do
     const double by_probes = larger(by_rules, smooth(probed, FANI_PANEL_PROBE_FACTOR, scatter));
     const double surprised = larger(by_probes, larger(scatter, probed));
     const double probing = probed > FANI_PANEL_SURPRISE * (linear + floor) ? surprised : by_probes;
-    return floor +
-           (linear <= FANI_PANEL_WORTH_PROBING * scatter || scatter == 0 ? probing : by_rules);
+    const double noise = 2 * DBL_EPSILON * absolute; /* as in panel.c */
+    return floor + (linear <= FANI_PANEL_WORTH_PROBING * scatter + noise ? probing : by_rules);
 }
 
 static void sum(const double (*values)[WIDTH], const fani_panel_weights *w, double half,

@@ -12,7 +12,7 @@
 #include "fanfold/status.h"
 
 enum {
-    FANI_ORBITS_MAX = 9,
+    FANI_ORBITS_MAX = 14,
     FANI_SYMMETRIC_DIMENSION_MAX = 12, /* the corners of a cube are 2^d points */
 };
 
@@ -22,6 +22,7 @@ typedef enum fani_orbit_shape {
     FANI_ORBIT_PAIR,    /* (a, a, 0, ...) */
     FANI_ORBIT_MIXED,   /* (a, b, 0, ...) */
     FANI_ORBIT_TRIPLE,  /* (a, a, a, 0, ...) */
+    FANI_ORBIT_DOUBLE,  /* (a, a, b, 0, ...) */
     FANI_ORBIT_CORNERS, /* (a, a, ..., a) */
 } fani_orbit_shape;
 
@@ -33,14 +34,19 @@ typedef struct fani_orbit {
 /* Where the points are. The first three orbits are the centre and two of AXIS, which tell the
  * fourth differences; `orbits[2].a` is the farther one. */
 typedef struct fani_symmetric_shape {
-    const char *name;
     unsigned degree;
+    size_t least, most; /* dimensions that it is for */
     size_t count;
     fani_orbit orbits[FANI_ORBITS_MAX];
 } fani_symmetric_shape;
 
-/* 0: Genz and Malik's of degree 7; 1: of degree 9, three dimensions or more. */
-enum { FANI_SYMMETRIC_SHAPES = 2 };
+enum {
+    FANI_SYMMETRIC_7, /* Genz and Malik's */
+    FANI_SYMMETRIC_9,
+    FANI_SYMMETRIC_11,
+    FANI_SYMMETRIC_13,
+    FANI_SYMMETRIC_SHAPES
+};
 extern const fani_symmetric_shape fani_symmetric_shapes[FANI_SYMMETRIC_SHAPES];
 
 /* Weights a point, for the mean over the cube. nulls[i] gives 0 for every polynomial of degree
@@ -58,8 +64,7 @@ size_t fani_orbit_points(const fani_orbit *orbit, size_t d);
 /* The number of points of a shape. */
 size_t fani_symmetric_points(const fani_symmetric_shape *shape, size_t d);
 
-/* The weights for a shape in d dimensions, 2 <= d <= FANI_SYMMETRIC_DIMENSION_MAX (3 or more where
- * there is a TRIPLE). */
+/* The weights for a shape in d dimensions, `least` to `most` of them. */
 void fani_symmetric_make(uint32_t shape, size_t d, fani_symmetric_rule *rule);
 
 #endif

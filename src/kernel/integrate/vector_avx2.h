@@ -4,6 +4,7 @@
 #define FANI_VECTOR_H
 
 #include <immintrin.h>
+#include <stdbool.h>
 
 typedef __m256d vec;
 typedef __m256d mask; /* all bits of a lane, or none */
@@ -118,6 +119,11 @@ static inline vec scale(vec a, vec n)
     const bits first = _mm256_slli_epi64(_mm256_add_epi64(_mm256_castpd_si256(half), one), 52);
     const bits second = _mm256_slli_epi64(_mm256_add_epi64(_mm256_castpd_si256(rest), one), 52);
     return _mm256_mul_pd(_mm256_mul_pd(a, _mm256_castsi256_pd(first)), _mm256_castsi256_pd(second));
+}
+
+static inline bool all_zero(vec a)
+{
+    return _mm256_movemask_pd(_mm256_cmp_pd(a, spread(0), _CMP_NEQ_UQ)) == 0;
 }
 
 #endif

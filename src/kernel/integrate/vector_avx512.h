@@ -4,6 +4,7 @@
 #define FANI_VECTOR_H
 
 #include <immintrin.h>
+#include <stdbool.h>
 
 typedef __m512d vec;
 typedef __mmask8 mask;
@@ -109,6 +110,11 @@ static inline vec smaller_of(vec a, vec b)
 static inline vec scale(vec a, vec n)
 {
     return _mm512_scalef_pd(a, n);
+}
+
+static inline bool all_zero(vec a)
+{
+    return _mm512_cmp_pd_mask(a, spread(0), _CMP_NEQ_UQ) == 0;
 }
 
 #endif

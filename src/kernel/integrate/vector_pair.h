@@ -3,6 +3,7 @@
 #ifndef FANI_VECTOR_H
 #define FANI_VECTOR_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef double vec __attribute__((vector_size(16)));
@@ -38,6 +39,11 @@ static inline vec greater_of(vec a, vec b)
 {
     const bits first = (bits)(a > b);
     return (vec)(((bits)a & first) | ((bits)b & ~first));
+}
+
+static inline bool all_zero(vec a)
+{
+    return a[0] == 0 && a[1] == 0;
 }
 
 #endif

@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "base/large.h"
+
 enum { PLANS = 32 };
 
 struct fani_ntt_kept {
@@ -100,7 +102,7 @@ static fan_status grow_whole(fani_ntt_kept *kept, size_t limbs)
     if (limbs <= kept->whole_limbs)
         return FAN_OK;
     free(kept->whole);
-    kept->whole = malloc(limbs * sizeof *kept->whole);
+    kept->whole = fani_large_malloc(limbs * sizeof *kept->whole);
     kept->whole_limbs = kept->whole ? limbs : 0;
     return kept->whole ? FAN_OK : FAN_E_MEMORY;
 }

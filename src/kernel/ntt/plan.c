@@ -3,7 +3,8 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
+
+#include "base/large.h"
 
 static const fani_ntt_engine *engine_of(fani_isa isa)
 {
@@ -133,23 +134,12 @@ static void set_primes(fani_ntt *plan)
     mpz_clears(product, cofactor, NULL);
 }
 
-/* Memory in large pages if it is large; they are only asked for, not needed. */
-static void *allocate(size_t bytes)
-{
-    enum { LARGE_PAGE = 1 << 21 };
-    size_t alignment = bytes < LARGE_PAGE ? FANI_NTT_ALIGNMENT : LARGE_PAGE;
-    void *memory = aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
-    if (memory && alignment == LARGE_PAGE)
-        (void)madvise(memory, bytes, MADV_HUGEPAGE);
-    return memory;
-}
-
 fan_status fani_ntt_make_sized(const fani_ntt_sizes *sizes, fani_isa isa, fani_ntt **out)
 {
     fani_ntt *plan = calloc(1, sizeof *plan);
     if (!plan)
         return FAN_E_MEMORY;
-    plan->roots = allocate(roots_of(sizes) * sizeof *plan->roots);
+    plan->roots = fani_large_allocate(roots_of(sizes) * sizeof *plan->roots);
     if (!plan->roots) {
         free(plan);
         return FAN_E_MEMORY;
@@ -184,7 +174,7 @@ fan_status fani_ntt_allocate(const fani_ntt *plan, size_t count, uint64_t **tran
     size_t words;
     if (__builtin_mul_overflow(fani_ntt_words(plan), count, &words) || words >= SIZE_MAX / 16)
         return FAN_E_MEMORY;
-    uint64_t *memory = allocate(words * sizeof *memory);
+    uint64_t *memory = fani_large_allocate(words * sizeof *memory);
     if (!memory)
         return FAN_E_MEMORY;
     *transforms = memory;
