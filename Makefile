@@ -8,7 +8,8 @@ PACKAGES = gcc g++ make cmake pkg-config libc6-dev libgmp-dev libflint-dev libec
            ca-certificates locales
 # What .ci/run needs besides.
 CI_PACKAGES = mpich libmpich-dev clang-14 libomp-14-dev libclang-rt-14-dev clang-format \
-              clang-tidy cppcheck gpg openssl dns-root-data $(CLUSTER_PACKAGES)
+              clang-tidy cppcheck gpg openssl dns-root-data gnuplot-nox libxml2-utils \
+              libflint-arb-dev $(CLUSTER_PACKAGES)
 # What a cluster on one machine takes (tests/cluster).
 CLUSTER_PACKAGES = slurm-wlm munge iproute2 openssh-server openssh-client openmpi-bin procps
 

@@ -40,13 +40,18 @@ configure_package_config_file(cmake/FanfoldConfig.cmake.in ${generated}/FanfoldC
 write_basic_package_version_file(${generated}/FanfoldConfigVersion.cmake
     COMPATIBILITY SameMinorVersion)
 install(FILES ${generated}/FanfoldConfig.cmake ${generated}/FanfoldConfigVersion.cmake
-    cmake/FindFLINT.cmake cmake/FindECM.cmake DESTINATION ${package_dir})
+    cmake/FindFLINT.cmake cmake/FindECM.cmake cmake/FindArb.cmake DESTINATION ${package_dir})
 
 # pkg-config. Paths are relative to the file, so that an installed tree can be moved.
 file(RELATIVE_PATH pc_prefix /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 string(REGEX REPLACE "/$" "" pc_prefix "${pc_prefix}")
 string(STRIP "${OpenMP_C_FLAGS}" pc_openmp)
 string(REPLACE ";" " " pc_libcrypto "${libcrypto_LDFLAGS}")
+set(pc_arb "")
+if(FANFOLD_HAVE_ARB)
+    get_filename_component(pc_arb ${ARB_LIBRARY} NAME_WE)
+    string(REGEX REPLACE "^lib" "-l" pc_arb ${pc_arb})
+endif()
 set(pc_names fanfold)
 if(TARGET fanfold_mpi)
     list(APPEND pc_names fanfold_mpi)

@@ -118,6 +118,10 @@ typedef enum fan_rule {
     FAN_RULE_GAUSS,     /* Gauss-Legendre of `order` points in each subinterval, O(h^(2 order)) */
 } fan_rule;
 
+/* The version of Arb, by which `fanfold integrate --rigorous` encloses integrals ("2.23.0"); NULL:
+ * this build has none. Any thread. */
+FAN_API const char *fan_rigorous_version(void);
+
 /* "left", "midpoint", "trapezoid", "simpson", "gauss"; NULL outside the list. Any thread. */
 FAN_API const char *fan_rule_name(fan_rule rule);
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "doctor.h"
+#include "fanfold/integrate.h"
 #include "fanfold/machine.h"
 
 static const double MB = 1024.0 * 1024;
@@ -199,6 +200,15 @@ static void check_limits(doctor *d)
                        of_processes);
 }
 
+static void check_proofs(void)
+{
+    const char *arb = fan_rigorous_version();
+    if (arb)
+        doctor_good("proven integrals", "by Arb %s", arb);
+    else
+        doctor_note("proven integrals", "this build has no Arb: no integrate --rigorous");
+}
+
 void doctor_machine(doctor *d)
 {
     check_cores(d);
@@ -206,4 +216,5 @@ void doctor_machine(doctor *d)
     check_memory(d);
     check_folders(d);
     check_limits(d);
+    check_proofs();
 }

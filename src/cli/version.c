@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "fanfold/integrate.h"
 #include "fanfold/machine.h"
 #include "launch.h"
 
@@ -16,4 +17,9 @@ void version_print(void)
         printf("MPI: %s\n", ranks->version());
     else
         printf("MPI: not available (libfanfold_mpi does not load)\n");
+    const char *arb = fan_rigorous_version();
+    if (arb)
+        printf("Arb: %s (integrate --rigorous)\n", arb);
+    else
+        printf("Arb: not in this build (no integrate --rigorous)\n");
 }

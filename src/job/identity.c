@@ -34,6 +34,7 @@ static bool changes_output(fani_key key)
     case FANI_KEY_REPAIR:
     case FANI_KEY_BREAK_LOCK:
     case FANI_KEY_JOBLOG:
+    case FANI_KEY_PLOT:
     case FANI_KEY_CAPTURE_LIMIT:
     case FANI_KEY_METHOD:
     case FANI_KEY_ISA: /* part of the machine, where it does */

@@ -1,6 +1,7 @@
 #include "job/integral_judge.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -43,6 +44,16 @@ void fani_integral_answer_set(const fani_ready_integral *ready, const fani_estim
     set_method(answer, ready->method, e->chosen);
 }
 
+/* Why a tolerance was not reached. */
+static const char *reason(const fani_estimate *e, const fani_integral_answer *answer)
+{
+    if (strcmp(answer->method, "rigorous") != 0 || e->verdict != FANI_VERDICT_ROUNDING)
+        return fani_verdict_text(e->verdict);
+    return isfinite(e->error[0]) ? "more digits don't help; an integral near 0 needs abs"
+                                 : "the integrand could not be enclosed everywhere: it is "
+                                   "infinite or not defined, or 0/0, somewhere in the range";
+}
+
 fan_status fani_integral_judge(const char *const *names, size_t dimension, const fani_estimate *e,
                                const fani_integral_answer *answer, fan_error *note, fan_error *why,
                                fan_error *error)
@@ -63,9 +74,9 @@ fan_status fani_integral_judge(const char *const *names, size_t dimension, const
                              e->bad.count, one ? "" : "s", one ? "is" : "are", e->evaluations,
                              place);
     if (e->verdict != FANI_VERDICT_REACHED)
-        (void)fani_error_set(
-            why, FAN_E_FAILED,
-            "the tolerance was not reached: error %.2g after %" PRIu64 " evaluations by %s; %s",
-            answer->errors[0], e->evaluations, answer->method, fani_verdict_text(e->verdict));
+        (void)fani_error_set(why, FAN_E_FAILED,
+                             "the tolerance was not reached: error %.2g after %" PRIu64
+                             " evaluations by %s; %s",
+                             answer->errors[0], e->evaluations, answer->method, reason(e, answer));
     return FAN_OK;
 }

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "job/record.h"
 #include "kernel/integrate/expression.h"
+#include "kernel/integrate/rigorous.h"
 
 /* Behind it the texts, each with its NUL: expression, file, symbol, names, bounds from and to of
  * each dimension, names of the parameters. An empty text is none. */
@@ -209,9 +210,46 @@ static fan_status make_plan(const flat_head *head, fani_ready_integral *ready, f
     return fan_integral_plan_make(&integral, &ready->plan, error);
 }
 
-/* The method, the integrand and its range, of an integral that is parsed. */
-static fan_status make_method(const flat_head *head, fani_ready_integral *ready, fan_error *error)
+/* An integral's bytes, read. */
+typedef struct flat {
+    flat_head head;
+    const char *texts[TEXTS_MAX]; /* "" past the last */
+} flat;
+
+static const char *const *parameters_of(const flat *f)
 {
+    return f->texts + 3 + 3 * (size_t)f->head.dimension;
+}
+
+/* What rigorous works on, where that is the method. */
+static fan_status make_proof(const flat *f, fani_ready_integral *ready, fan_error *error)
+{
+    const size_t dimension = f->head.dimension;
+    const char *const proven[] = {f->texts[0], f->texts[3 + dimension],
+                                  f->texts[3 + 2 * dimension]};
+    const fan_expression_names names = {.variables = f->texts + 3,
+                                        .variable_count = dimension,
+                                        .parameters = parameters_of(f),
+                                        .parameter_count = f->head.parameter_count};
+    fani_proof_free(ready->proof);
+    ready->proof = NULL;
+    if (ready->method != &fani_method_rigorous)
+        return FAN_OK;
+    if (!ready->expression)
+        return fani_error_set(error, FAN_E_ARGUMENT,
+                              "rigorous is for expressions: values of a function at points prove "
+                              "nothing");
+    fan_status status = fani_rigorous_check(&ready->domain, error);
+    if (status == FAN_OK)
+        status = fani_proof_make(proven, &names, f->head.parameters, &ready->proof, error);
+    ready->integrand.proof = ready->proof;
+    return status;
+}
+
+/* The method, the integrand and its range, of an integral that is parsed. */
+static fan_status make_method(const flat *f, fani_ready_integral *ready, fan_error *error)
+{
+    const flat_head *head = &f->head;
     fan_bounds bounds[FAN_INTEGRAL_DIMENSION_MAX];
     const fan_integral integral = describe(head, ready, bounds);
     memcpy(ready->breaks, head->breaks, sizeof ready->breaks);
@@ -228,30 +266,29 @@ static fan_status make_method(const flat_head *head, fani_ready_integral *ready,
         fani_expression_use(ready->with_ends, (fani_isa)head->isa);
     if (status == FAN_OK)
         status = fani_integrand_make(&ready->source, &ready->integrand, error);
-    return status == FAN_OK ? fani_method_find(head->method, head->dimension, &ready->method, error)
-                            : status;
+    if (status == FAN_OK)
+        status = fani_method_find(head->method, head->dimension, &ready->method, error);
+    return status == FAN_OK ? make_proof(f, ready, error) : status;
 }
 
-static fan_status parse(const unsigned char *bytes, size_t size, flat_head *head,
+static fan_status parse(const unsigned char *bytes, size_t size, flat *f,
                         fani_ready_integral *ready, fan_error *error)
 {
-    const char *texts[TEXTS_MAX];
     for (size_t i = 0; i < TEXTS_MAX; i++)
-        texts[i] = "";
+        f->texts[i] = "";
     *ready = (fani_ready_integral){0};
-    fan_status status = read_flat(bytes, size, head, texts, error);
-    if (status != FAN_OK)
-        return status;
-    const char *const *parameters = texts + 3 + 3 * (size_t)head->dimension;
-    status = make_integrand(head, texts, parameters, ready, error);
-    return status == FAN_OK ? parse_bounds(head, texts, parameters, ready, error) : status;
+    fan_status status = read_flat(bytes, size, &f->head, f->texts, error);
+    if (status == FAN_OK)
+        status = make_integrand(&f->head, f->texts, parameters_of(f), ready, error);
+    return status == FAN_OK ? parse_bounds(&f->head, f->texts, parameters_of(f), ready, error)
+                            : status;
 }
 
 fan_status fani_integral_parsed(const unsigned char *bytes, size_t size, fani_ready_integral *ready,
                                 fan_error *error)
 {
-    flat_head head = {0};
-    const fan_status status = parse(bytes, size, &head, ready, error);
+    flat f = {0};
+    const fan_status status = parse(bytes, size, &f, ready, error);
     if (status != FAN_OK)
         fani_integral_ready_clear(ready);
     return status;
@@ -260,22 +297,22 @@ fan_status fani_integral_parsed(const unsigned char *bytes, size_t size, fani_re
 fan_status fani_integral_set(const unsigned char *bytes, size_t size, fani_ready_integral *ready,
                              fan_error *error)
 {
-    flat_head head;
-    if (size < sizeof head)
-        return FAN_E_PROTOCOL;
-    memcpy(&head, bytes, sizeof head);
+    flat f = {0};
+    const fan_status status = read_flat(bytes, size, &f.head, f.texts, error);
+    if (status != FAN_OK)
+        return status;
     fan_expression_free(ready->with_ends);
     ready->with_ends = NULL;
-    return make_method(&head, ready, error);
+    return make_method(&f, ready, error);
 }
 
 fan_status fani_integral_ready(const unsigned char *bytes, size_t size, fani_ready_integral *ready,
                                fan_error *error)
 {
-    flat_head head = {0};
-    fan_status status = parse(bytes, size, &head, ready, error);
+    flat f = {0};
+    fan_status status = parse(bytes, size, &f, ready, error);
     if (status == FAN_OK)
-        status = head.is_grid ? make_plan(&head, ready, error) : make_method(&head, ready, error);
+        status = f.head.is_grid ? make_plan(&f.head, ready, error) : make_method(&f, ready, error);
     if (status != FAN_OK)
         fani_integral_ready_clear(ready);
     return status;
@@ -291,5 +328,6 @@ void fani_integral_ready_clear(fani_ready_integral *ready)
         fan_expression_free(ready->to[d]);
     }
     fani_integrand_file_close(&ready->file);
+    fani_proof_free(ready->proof);
     *ready = (fani_ready_integral){0};
 }

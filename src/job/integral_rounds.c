@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "job/integral_plot.h"
 #include "job/kept_file.h"
 #include "job/record.h"
 #include "job/state.h"
@@ -73,9 +74,15 @@ static fan_status begin(drive *d, fan_error *error)
 {
     const fani_integral_rounds *o = d->o;
     d->kept_ns = d->shown_ns = fani_clock_ns();
-    if (take_up(d))
-        return FAN_OK;
-    return o->method->open(o->integrand, o->domain, o->goal, &d->state, error);
+    fan_status status;
+    if (take_up(d)) {
+        fani_estimate e = {0};
+        d->o->method->result(d->state, &e);
+        return fani_plot_keep_until(o->run->plot, (double)e.evaluations, error);
+    }
+    status = fani_plot_keep(o->run->plot, 0, error);
+    return status != FAN_OK ? status
+                            : o->method->open(o->integrand, o->domain, o->goal, &d->state, error);
 }
 
 /* ---- Progress -------------------------------------------------------------------------------- */
@@ -228,7 +235,8 @@ static fan_status one_round(drive *d, bool *more, fan_error *error)
     if (status == FAN_OK)
         status = d->o->method->take(d->state, d->replies.bytes);
     d->in_round = status != FAN_OK;
-    return status;
+    return status == FAN_OK ? fani_plot_round(d->o->run->plot, d->o->method, d->state, error)
+                            : status;
 }
 
 fan_status fani_integral_rounds_run(const fani_integral_rounds *rounds, fani_estimate *estimate,

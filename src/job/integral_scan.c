@@ -1,6 +1,7 @@
 #include "job/integral_scan.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include "base/error.h"
 #include "job/halt.h"
 #include "job/integral_answer.h"
+#include "job/integral_plot.h"
 #include "job/integral_run.h"
 #include "job/integral_scan_rows.h"
 #include "job/ledger.h"
@@ -45,6 +47,11 @@ static fan_status make_spec(const fan_job *job, const char *expression, const fa
         status = fani_error_set(error, FAN_E_ARGUMENT,
                                 "a scan is by a method: rule, order, points and parts, which are "
                                 "for fixed grids, have no use");
+    if (status == FAN_OK && fani_plot_is_asked(job) && rows->columns > 1 && !rows->zip)
+        status = fani_error_set(error, FAN_E_ARGUMENT,
+                                "a plot is of a scan of one parameter, or of several by zip, not "
+                                "of a grid or a table of %zu",
+                                rows->columns);
     return status;
 }
 
@@ -113,6 +120,18 @@ static void tell(scan_work *w, uint64_t *count, const char *text, fan_error *wha
         fani_run_report(w->run, what);
 }
 
+/* Row i of those that came back first, for a picture. */
+static fan_status plot_row(scan_work *w, size_t i, const fani_scan_reply *row, fan_error *error)
+{
+    static const fani_plot_mark marks[] = {FANI_PLOT_OK, FANI_PLOT_OK, FANI_PLOT_NOT_REACHED};
+    fani_plot_point point = {.value = row->value,
+                             .error = row->error,
+                             .mark = row->kind <= FANI_SCAN_NOT_REACHED ? marks[row->kind]
+                                                                        : FANI_PLOT_NO_VALUE};
+    memcpy(&point.x, w->flown.bytes + w->head + i * row_size(w), sizeof point.x);
+    return fani_plot_add(w->run->plot, point, error);
+}
+
 /* A row's line, and what counts of it. kind: FAN_OUTCOME_OK, or why it is not. */
 static fan_status put_row(scan_work *w, const fan_outcome *how, uint32_t kind, const void *line,
                           size_t size, const fan_error *what, fan_error *error)
@@ -164,6 +183,9 @@ static fan_status put_reply(scan_work *w, const fan_outcome *o, size_t rows, fan
                      (const char *)at + head.line_size);
             tell(w, head.kind == FANI_SCAN_NOTED ? &w->noted : &w->failed, text, &what);
         }
+        status = plot_row(w, i, &head, error);
+        if (status != FAN_OK)
+            return status;
         status = put_row(w, o, head.kind > FANI_SCAN_NOTED ? FAN_OUTCOME_FAILED : FAN_OUTCOME_OK,
                          at, head.line_size, &what, error);
         at += head.line_size + head.note_size;
@@ -210,8 +232,11 @@ static fan_status put_item(scan_work *w, const fan_outcome *o, fan_error *error)
     if (o->kind == FAN_OUTCOME_OK)
         status = put_reply(w, o, rows, error);
     for (size_t i = 0; o->kind != FAN_OUTCOME_OK && status == FAN_OK && i < rows; i++) {
+        const fani_scan_reply nothing = {.kind = FANI_SCAN_FAILED, .value = NAN, .error = NAN};
         memcpy(values, w->flown.bytes + w->head + i * row_size(w), row_size(w));
-        status = put_nothing(w, o, values, error);
+        status = plot_row(w, i, &nothing, error);
+        if (status == FAN_OK)
+            status = put_nothing(w, o, values, error);
     }
     land(w, rows);
     return status;
@@ -225,6 +250,8 @@ static fan_status put(void *user, const fan_outcome *outcomes, size_t count, fan
         status = put_item(w, &outcomes[i], error);
     if (status == FAN_OK)
         status = fani_writer_tick(w->run->writer, error);
+    if (status == FAN_OK)
+        status = fani_plot_flush(w->run->plot, error);
     if (status == FAN_OK)
         status = fani_state_tick(w->run, w->done, false, error);
     fani_run_progress(w->run, w->done, false);
@@ -392,6 +419,8 @@ static fan_status make_args(scan_work *w, const fani_integral_spec *spec, fan_bu
 static fan_status scan_all(scan_work *w, const fan_buffer *args, fan_error *error)
 {
     fan_status status = skip_done(w, error);
+    if (status == FAN_OK)
+        status = fani_plot_keep(w->run->plot, w->done, error);
     if (status == FAN_OK && fani_halt_wants_total(w->run) && w->rows.count != UINT64_MAX)
         fani_halt_total(w->run, w->rows.count);
     if (status == FAN_OK)
@@ -400,7 +429,7 @@ static fan_status scan_all(scan_work *w, const fan_buffer *args, fan_error *erro
         status = fani_timings_header(w->run, w->columns, error); /* of a table without rows */
     fani_run_progress(w->run, w->done, true);
     tell_rest(w);
-    return status;
+    return status == FAN_OK ? fani_plot_draw(w->run->plot, w->rows.names[0], error) : status;
 }
 
 fan_status fani_integral_scan_run(fani_job_run *run, const char *expression, fan_error *error)
@@ -408,7 +437,9 @@ fan_status fani_integral_scan_run(fani_job_run *run, const char *expression, fan
     scan_work w = {.run = run};
     fani_integral_spec spec = {0};
     fan_buffer args = {0};
-    fan_status status = fani_scan_rows_open(run, &w.rows, error);
+    fan_status status = fani_plot_open(run, error);
+    if (status == FAN_OK)
+        status = fani_scan_rows_open(run, &w.rows, error);
     if (status == FAN_OK)
         status = make_spec(run->job, expression, &w.rows, &spec, error);
     if (status == FAN_OK)

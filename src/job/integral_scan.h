@@ -28,6 +28,7 @@ typedef struct fani_scan_reply {
     uint32_t kind;
     uint32_t note_size;
     uint64_t line_size;
+    double value, error; /* of the first component; NaN: there is none */
 } fani_scan_reply;
 
 /* Rows of an item: those of a block are worked on together. */

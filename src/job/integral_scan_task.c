@@ -1,4 +1,5 @@
 /* What workers do for a scan: a block of rows at once, or a row as an integral of its own. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -127,6 +128,7 @@ typedef struct scan_state {
     fan_expression *expression; /* by block: of x and the parameters that are scanned */
     fan_error error;
     fan_buffer own, out, note;
+    double value, value_error; /* of the row that is answered, NaN without them */
 } scan_state;
 
 static const char *const *scanned_names(const scan_state *s)
@@ -227,7 +229,7 @@ static fan_status add_row(scan_state *s, const double *values, fani_scan_kind ki
                           const fan_error *what)
 {
     const char *const *names = scanned_names(s);
-    fani_scan_reply reply = {.kind = (uint32_t)kind};
+    fani_scan_reply reply = {.kind = (uint32_t)kind, .value = s->value, .error = s->value_error};
     const size_t at = s->out.size;
     fan_status status = fani_bytes_add(&s->out, &reply, sizeof reply);
     if (status == FAN_OK)
@@ -254,6 +256,7 @@ static fan_status add_failure(scan_state *s, const double *values, uint64_t inde
                               fani_scan_kind kind, const fan_error *what)
 {
     s->own.size = 0;
+    s->value = s->value_error = NAN;
     fan_status status = fani_integral_failure_write(
         (fani_format)s->head.format, index, kind == FANI_SCAN_NOT_FINITE ? "not finite" : "failed",
         what, &s->own);
@@ -270,6 +273,8 @@ static fan_status add_estimate(scan_state *s, const double *values, uint64_t ind
         FAN_OK)
         return add_failure(s, values, index, FANI_SCAN_NOT_FINITE, &error);
     s->own.size = 0;
+    s->value = e->value[0];
+    s->value_error = e->error[0];
     fan_status status =
         fani_integral_answer_write(&answer, (fani_format)s->head.format, index, &s->own);
     if (status != FAN_OK)
@@ -372,7 +377,7 @@ static fan_status scan_run(fan_run *run, fan_items in)
 }
 
 const fan_task fani_task_integrate_scan = {.name = "integrate.scan",
-                                           .version = 1,
+                                           .version = 2,
                                            .run = scan_run,
                                            .start = scan_start,
                                            .stop = scan_stop};

@@ -89,6 +89,12 @@ static bool uses_scanned(const fani_integral_spec *spec, const char *text)
     return !is_whole;
 }
 
+/* A proof is about what is written, not about the nearest double. */
+static bool is_rigorous(const fani_integral_spec *spec)
+{
+    return strcmp(spec->method, "rigorous") == 0;
+}
+
 /* A bound: from..to of `text`, which is NAME=LOW:HIGH. *varying = its text where it depends on
  * variables, else *value is it. */
 static fan_status read_bound(fani_integral_spec *spec, const char *text, const char *from,
@@ -106,7 +112,7 @@ static fan_status read_bound(fani_integral_spec *spec, const char *text, const c
     fan_status status = parse_part(text, bound, &names, &expression, error);
     const bool scans = status == FAN_OK && uses_scanned(spec, bound);
     spec->scans_bounds |= scans;
-    if (status == FAN_OK && (scans || fani_expression_varies(expression))) {
+    if (status == FAN_OK && (scans || is_rigorous(spec) || fani_expression_varies(expression))) {
         *varying = bound;
         bound = NULL;
         *value = 0;
@@ -263,6 +269,9 @@ static fan_status complete_weight(fani_integral_spec *spec, fan_error *error)
 {
     if (spec->weight == FANI_WEIGHT_NONE)
         return FAN_OK;
+    if (is_rigorous(spec))
+        return fani_error_set(error, FAN_E_ARGUMENT,
+                              "rigorous has no use for a weight: write it into the integrand");
     if (spec->dimension > 1 || spec->is_grid || strcmp(spec->method, "auto") != 0)
         return fani_error_set(error, FAN_E_ARGUMENT,
                               "a weight is for one variable and method auto, which takes filon");
@@ -357,6 +366,16 @@ static void place_in_job_file(const fan_job *job, fani_key key, size_t i, fan_er
                          origin->column + (error->column ? error->column - 1 : 0));
 }
 
+static fan_status set_rigorous(fani_integral_spec *spec, fan_error *error)
+{
+    if (spec->names_method && strcmp(spec->method, "auto") != 0)
+        return fani_error_set(error, FAN_E_ARGUMENT, "rigorous and method %s exclude each other",
+                              spec->method);
+    spec->names_method = true;
+    snprintf(spec->method, sizeof spec->method, "%s", "rigorous");
+    return FAN_OK;
+}
+
 /* Everything but the expression and the ranges, from the job. */
 static fan_status set_defaults(const fan_job *job, const char *expression, fani_integral_spec *spec,
                                fan_error *error)
@@ -379,6 +398,8 @@ static fan_status set_defaults(const fan_job *job, const char *expression, fani_
         if (value)
             status = set_key(spec, keys[i], value, error);
     }
+    if (status == FAN_OK && fani_job_flag(job, FANI_KEY_RIGOROUS))
+        status = set_rigorous(spec, error);
     const fani_strings *parameters = &job->values[FANI_KEY_PARAM];
     for (size_t i = 0; status == FAN_OK && i < parameters->count; i++)
         if ((status = add_parameter(spec, parameters->at[i], error)) != FAN_OK)

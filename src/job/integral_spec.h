@@ -79,6 +79,7 @@ typedef struct fani_ready_integral {
     const fani_method *method;
     fani_integrand_source source;
     fani_integrand integrand;
+    struct fani_proof *proof; /* of rigorous, else NULL */
     fani_domain domain;
     double breaks[FANI_INTEGRAL_BREAKS_MAX];
     fani_goal goal;

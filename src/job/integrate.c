@@ -2,11 +2,13 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "job/halt.h"
+#include "job/integral_plot.h"
 #include "job/integral_run.h"
 #include "job/integral_scan.h"
 #include "job/record.h"
@@ -187,16 +189,25 @@ static fan_status check_integrate(const fan_job *job, fan_error *error)
         return fani_error_set(error, FAN_E_ARGUMENT,
                               "there is no integrand: expected an expression, or input with one "
                               "integral a line");
-    if (fani_integral_scan_is_asked(job))
-        return expression_at(job, 1)
-                   ? fani_error_set(error, FAN_E_ARGUMENT, "a scan is of one integral, not several")
-                   : fani_integral_scan_check(job, expression_at(job, 0), error);
+    if (fani_integral_scan_is_asked(job)) {
+        status =
+            expression_at(job, 1)
+                ? fani_error_set(error, FAN_E_ARGUMENT, "a scan is of one integral, not several")
+                : fani_integral_scan_check(job, expression_at(job, 0), error);
+        return status == FAN_OK && fani_plot_is_asked(job)
+                   ? fani_plot_check(job, false, false, error)
+                   : status;
+    }
+    bool is_grid = false;
     for (size_t i = 0; status == FAN_OK && (expression = expression_at(job, i)); i++) {
         fani_integral_spec spec;
         status = fani_integral_from_job(job, expression, &spec, error);
+        is_grid = spec.is_grid;
         fani_integral_clear(&spec);
     }
-    return status;
+    return status == FAN_OK && fani_plot_is_asked(job)
+               ? fani_plot_check(job, is_grid, expression_at(job, 1) != NULL, error)
+               : status;
 }
 
 /* Whether it is this run's, and no earlier one has done it; or it is to be done again. */
@@ -378,12 +389,32 @@ static fan_status run_integrate(fani_job_run *run, fan_error *error)
     uint64_t index = 0;
     if (fani_integral_scan_is_asked(run->job))
         return fani_integral_scan_run(run, expression_at(run->job, 0), error);
-    fan_status status = run->retry ? start_retry(run, error) : FAN_OK;
+    fan_status status = run->retry ? start_retry(run, error) : fani_plot_open(run, error);
     if (status == FAN_OK)
         status = run_expressions(run, &index, error);
+    if (status == FAN_OK)
+        status = fani_plot_draw(run->plot, NULL, error);
     if (status == FAN_OK && run->job->values[FANI_KEY_INPUT].count)
         status = run_inputs(run, &index, error);
     return status;
+}
+
+/* A run that was complete has no points any more; it drew its picture before its output was there.
+ */
+static fan_status commit_integrate(fani_job_run *run, fan_error *error)
+{
+    const char *plot = fani_job_text(run->job, FANI_KEY_PLOT);
+    if (!plot || run->plot || access(plot, F_OK) == 0)
+        return FAN_OK;
+    return fani_error_set(error, FAN_E_ARGUMENT,
+                          "the output was complete, and the points for a plot are gone: --restart "
+                          "works on the integrals again");
+}
+
+static void end_integrate(fani_job_run *run)
+{
+    fani_plot_free(run->plot);
+    run->plot = NULL;
 }
 
 const fani_job_kind fani_job_integrate = {
@@ -391,4 +422,7 @@ const fani_job_kind fani_job_integrate = {
     .summary = "integral of an expression or a function, with its error",
     .check = check_integrate,
     .run = run_integrate,
+    .published = fani_plot_forget,
+    .commit = commit_integrate,
+    .end = end_integrate,
 };

@@ -45,9 +45,11 @@ typedef enum fani_key {
     FANI_KEY_SEED,
     FANI_KEY_BREAK,
     FANI_KEY_WEIGHT,
+    FANI_KEY_RIGOROUS,
     FANI_KEY_SCAN,
     FANI_KEY_ZIP,
     FANI_KEY_TABLE,
+    FANI_KEY_PLOT,
     FANI_KEY_BASE,
     FANI_KEY_STRICT,
     FANI_KEY_FAIL_ON_WEAK,
@@ -174,6 +176,7 @@ struct fani_job_run {
     struct fani_retry *retry;      /* retry.h; NULL: this is the first pass */
     struct fani_weak_known *known; /* weak_known.h; NULL: no state is read */
     struct fani_staging *staging;  /* staging.h; NULL: nothing is copied near */
+    struct fani_plot *plot;        /* integral_plot.h; NULL: no picture is drawn */
     fani_format format;
     bool timed;                    /* records have their times (timings.h) */
     struct fani_weak_times *times; /* of a weakkeys run that has them (weak_times.h), or NULL */

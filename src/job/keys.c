@@ -249,6 +249,13 @@ static const key_entry table[FANI_KEY_COUNT] = {
                           "cost that does not grow with W, an expression of the parameters",
                           false},
                          .rule = RULE_TEXT},
+    [FANI_KEY_RIGOROUS] =
+        {{"rigorous", "integrate", NULL,
+          "prove it: value and error enclose the integral of one variable over a finite range; "
+          "needs a build with Arb",
+          false},
+         .rule = RULE_CHOICE,
+         .choices = "true false"},
     [FANI_KEY_SCAN] = {{"scan", "integrate", "NAME=A:B:COUNT",
                         "one integral for each of COUNT values of a parameter, from A to B; of "
                         "several every combination, the last one fastest",
@@ -264,6 +271,11 @@ static const key_entry table[FANI_KEY_COUNT] = {
                          "names and has their values below; - is standard input",
                          false},
                         .rule = RULE_PATH},
+    [FANI_KEY_PLOT] = {{"plot", "integrate", "FILE.svg",
+                        "draw the values of a scan of one parameter with their errors, or how one "
+                        "integral converges, by gnuplot",
+                        false},
+                       .rule = RULE_PATH},
     [FANI_KEY_BASE] = {{"base", "weakkeys", "N",
                         "of plain numbers: 10 or 16 (default: 16); 0x is always 16", false},
                        .rule = RULE_CHOICE,

@@ -153,7 +153,7 @@ typedef struct fani_node {
     fani_operator op;
     uint32_t need; /* slots that evaluating it takes */
     uint32_t operands[3];
-    uint32_t index; /* of the variable or parameter */
+    uint32_t index; /* of the variable or parameter; in an exact tree, where the constant stands */
     double value;   /* of the constant; the exponent of POWER */
 } fani_node;
 
@@ -165,6 +165,7 @@ typedef struct fani_tree {
     uint32_t *table; /* of indices + 1 by hash, 2 * capacity of them */
     uint32_t roots[FAN_INTEGRAL_COMPONENTS_MAX];
     uint32_t root_count;
+    bool exact; /* set before parsing: constants are not folded, and know their place in the text */
 } fani_tree;
 
 /* Operands and `out` are slots, from FANI_EXPRESSION_VARIABLES on variables and from

@@ -1,5 +1,6 @@
 /* From text to a tree, by recursive descent; nesting is bounded, so the C stack is too. */
 #include <assert.h>
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,6 +50,28 @@ static fan_status append(parser *p, fani_node node, uint32_t *index)
                : fani_error_set(p->error, FAN_E_MEMORY, "out of memory for an expression");
 }
 
+/* Where the same constant stood first: then both are one node. */
+static uint32_t first_place(const parser *p, const char *at, size_t length)
+{
+    const fani_tree *tree = p->tree;
+    for (uint32_t i = 0; i < tree->count; i++) {
+        const char *other = p->text + tree->nodes[i].index;
+        if (tree->nodes[i].op == FANI_OP_CONSTANT && strncmp(other, at, length) == 0 &&
+            !isalnum((unsigned char)other[length]) && other[length] != '.' && other[length] != '_')
+            return tree->nodes[i].index;
+    }
+    return (uint32_t)(at - p->text);
+}
+
+/* A constant of an exact tree, or else a number alone. */
+static fan_status make_written(parser *p, const fani_token *token, double value, uint32_t *node)
+{
+    fani_node made = {.op = FANI_OP_CONSTANT, .value = value};
+    if (p->tree->exact)
+        made.index = first_place(p, token->at, token->length);
+    return append(p, made, node);
+}
+
 static fan_status make_constant(parser *p, double value, uint32_t *node)
 {
     return append(p, (fani_node){.op = FANI_OP_CONSTANT, .value = value}, node);
@@ -78,7 +101,7 @@ static fan_status make(parser *p, fani_operator op, const uint32_t operands[3], 
         values[k] = nodes[operands[k]].value;
         constants += nodes[operands[k]].op == FANI_OP_CONSTANT;
     }
-    if (constants == arity)
+    if (constants == arity && !p->tree->exact)
         return make_constant(p, fold(op, values), node);
     fani_node made = {.op = op};
     for (unsigned k = 0; k < arity; k++)
@@ -92,8 +115,12 @@ static fan_status make_2(parser *p, fani_operator op, uint32_t left, uint32_t ri
 }
 
 /* Whether a power can be had from a few products and a square root. */
-static bool is_short_power(double exponent)
+static bool is_short_power(const parser *p, const fani_node *node)
 {
+    const double exponent = node->value;
+    enum { EXACT = 15 }; /* digits that no two doubles share */
+    if (p->tree->exact && strspn(p->text + node->index, "0123456789.") > EXACT)
+        return false;
     return fabs(exponent) <= FANI_POWER_MAX && exponent != 0 && 2 * exponent == rint(2 * exponent);
 }
 
@@ -103,8 +130,7 @@ static fan_status make_power(parser *p, uint32_t base, uint32_t exponent, uint32
 {
     const fani_node *nodes = p->tree->nodes;
     const fani_node *e = &nodes[exponent];
-    if (e->op != FANI_OP_CONSTANT || nodes[base].op == FANI_OP_CONSTANT ||
-        !is_short_power(e->value))
+    if (e->op != FANI_OP_CONSTANT || nodes[base].op == FANI_OP_CONSTANT || !is_short_power(p, e))
         return make_2(p, FANI_OP_POW, base, exponent, node);
     if (e->value == 1) {
         *node = base;
@@ -168,7 +194,7 @@ static fan_status parse_name(parser *p, const fani_token *name, uint32_t *node)
         return append(p, (fani_node){.op = FANI_OP_PARAMETER, .index = (uint32_t)i}, node);
     for (i = 0; i < sizeof constants / sizeof *constants; i++) {
         if (find(&constants[i].name, 1, name) == 0)
-            return make_constant(p, constants[i].value, node);
+            return make_written(p, name, constants[i].value, node);
     }
     return unknown_name(p, name);
 }
@@ -283,7 +309,7 @@ static fan_status parse_primary(parser *p, uint32_t *node)
     if (status != FAN_OK)
         return status;
     if (token.kind == FANI_TOKEN_NUMBER)
-        return make_constant(p, token.value, node);
+        return make_written(p, &token, token.value, node);
     return p->token.kind == '(' ? parse_call(p, &token, node) : parse_name(p, &token, node);
 }
 

@@ -44,6 +44,7 @@ struct fani_integrand {
     fan_status (*evaluate)(const fani_integrand *f, const double *const *points, size_t count,
                            double *const *values);
     bool wants_distances;
+    const struct fani_proof *proof; /* rigorous.h: what it is without rounding; NULL: not known */
     bool cheap;   /* 200 points more or less in a call are of no account: looks may be close */
     fani_isa isa; /* for what is done with its values; no bit depends on it */
     const void *context;

@@ -7,11 +7,13 @@
 #include "integral.h"
 #include "methods_1d.h"
 #include "methods_many.h"
+#include "rigorous.h"
 
 /* ---- Names ----------------------------------------------------------------------------------- */
 
-static const fani_method *const of_one[] = {&fani_method_auto_1d, &fani_method_gauss_kronrod,
-                                            &fani_method_tanh_sinh, &fani_method_filon, NULL};
+static const fani_method *const of_one[] = {&fani_method_auto_1d,   &fani_method_gauss_kronrod,
+                                            &fani_method_tanh_sinh, &fani_method_filon,
+                                            &fani_method_rigorous,  NULL};
 static const fani_method *const of_many[] = {&fani_method_auto_many,  &fani_method_cubature,
                                              &fani_method_cubature9,  &fani_method_cubature11,
                                              &fani_method_cubature13, &fani_method_vegas,
@@ -29,6 +31,11 @@ fan_status fani_method_find(const char *name, size_t dimension, const fani_metho
                             fan_error *error)
 {
     const fani_method *found = find(dimension == 1 ? of_one : of_many, name);
+    if (!found && strcmp(name, fani_method_rigorous.name) == 0)
+        return fani_error_set(error, FAN_E_ARGUMENT,
+                              "rigorous is for one variable, not for %zu: without a proof, "
+                              "auto, cubature and nested can do it",
+                              dimension);
     if (!found && dimension == 1)
         return fani_error_set(error, FAN_E_ARGUMENT,
                               "method %.80s is not for one variable: expected auto, gauss-kronrod "
