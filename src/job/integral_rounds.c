@@ -256,7 +256,7 @@ fan_status fani_integral_rounds_run(const fani_integral_rounds *rounds, fani_est
     }
     end_showing(&d);
     if (status == FAN_OK)
-        rounds->method->result(d.state, estimate);
+        fani_method_result(rounds->method, d.state, rounds->integrand->components, estimate);
     else if (status == FAN_E_CANCELLED && d.state && !d.in_round && rounds->path)
         (void)keep(&d, NULL); /* what can't be kept is done again */
     rounds->method->close(d.state);

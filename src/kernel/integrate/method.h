@@ -115,6 +115,11 @@ struct fani_method {
     void (*close)(void *state); /* NULL is fine */
 };
 
+/* What a state has come to. No error is below what rounding does to the value: twice the distance of
+ * doubles there, of one component of the integral of |f|. */
+void fani_method_result(const fani_method *method, const void *state, size_t components,
+                        fani_estimate *estimate);
+
 /* Opens a method and runs its rounds on the calling thread until there are no more; *state is the
  * caller's to close. Errors as open, and what work answers; *state is then untouched. */
 fan_status fani_rounds_run(const fani_method *method, const fani_integrand *f,

@@ -1,4 +1,6 @@
 /* The driver of methods on the calling thread. */
+#include <float.h>
+#include <math.h>
 #include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,6 +94,16 @@ fan_status fani_rounds_run(const fani_method *method, const fani_integrand *f,
     return status;
 }
 
+void fani_method_result(const fani_method *method, const void *state, size_t components,
+                        fani_estimate *estimate)
+{
+    method->result(state, estimate);
+    for (size_t c = 0; c < components; c++) {
+        const double size = components == 1 ? estimate->absolute : fabs(estimate->value[c]);
+        estimate->error[c] = fmax(estimate->error[c], 2 * DBL_EPSILON * size);
+    }
+}
+
 fan_status fani_integrate_after(const fani_method *method, const fani_integrand *f,
                                 const fani_domain *domain, const fani_goal *goal,
                                 unsigned char *first, size_t first_size, fani_estimate *estimate,
@@ -102,7 +114,7 @@ fan_status fani_integrate_after(const fani_method *method, const fani_integrand 
     const fan_status status = run(&d, goal, error);
     if (status != FAN_OK)
         return status;
-    method->result(d.state, estimate);
+    fani_method_result(method, d.state, f->components, estimate);
     method->close(d.state);
     return FAN_OK;
 }
