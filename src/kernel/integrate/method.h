@@ -115,8 +115,8 @@ struct fani_method {
     void (*close)(void *state); /* NULL is fine */
 };
 
-/* What a state has come to. No error is below what rounding does to the value: twice the distance of
- * doubles there, of one component of the integral of |f|. */
+/* What a state has come to. No error is below what rounding does to the value: twice the distance
+ * of doubles there, of one component of the integral of |f|. */
 void fani_method_result(const fani_method *method, const void *state, size_t components,
                         fani_estimate *estimate);
 
