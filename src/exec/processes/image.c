@@ -409,10 +409,11 @@ static int pack_replies(const image *self, const errand *job, size_t size, int *
     int error = fani_processes_memory_new(size, !count, fd);
     if (error)
         return error;
-    if (!count)
-        error = pack_mapped(self, job, size, *fd);
     for (size_t i = 0; i < count && !error; i++)
         error = fani_processes_memory_write(*fd, pieces[i].offset, pieces[i].bytes, pieces[i].size);
+    /* What an item has made unreadable is to crash this worker: then it costs that item alone. */
+    if (!count || error == EFAULT)
+        error = pack_mapped(self, job, size, *fd);
     if (!error)
         error = fani_processes_memory_freeze(*fd);
     if (error)
