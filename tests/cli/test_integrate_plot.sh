@@ -118,10 +118,10 @@ what='an error of 0' && draws p.svg '0*x' --over x=0:1 && expect 0
 what='a full disk' && run "$fanfold" "${scan[@]}" p=1:5:11 --plot /dev/full && expect 3 && says '/dev/full'
 
 # A run that is killed and gone on with draws all rows.
-long=(integrate 'exp(-p*x)*cos(100*x)' --over x=0:1 --scan p=1:2:60000 --format tsv -j 2)
+long=(integrate 'exp(-p*x)*cos(100*x)' --over x=0:1 --scan p=1:2:400000 --format tsv -j 2)
 what='killed' && run "$fanfold" "${long[@]}" --output whole --plot whole.svg && expect 0
 checks=$((checks + 1)) && [ ! -e whole.plot ] || fail "$what: the points stay"
-killed_at_work cut 0 "$fanfold" "${long[@]}" --output cut --plot cut.svg --resume
+killed_at_work cut 0.1 "$fanfold" "${long[@]}" --output cut --plot cut.svg --resume
 checks=$((checks + 1)) && [ -s cut.plot ] && [ ! -e cut.svg ] || fail "$what: not in the middle: $(ls)"
 cp cut.plot kept
 run "$fanfold" "${long[@]}" --output cut --plot cut.svg --resume && expect 0
@@ -130,7 +130,7 @@ checks=$((checks + 1)) && [ ! -e cut.plot ] || fail "$what: the points stay"
 what='gone on with when it was complete' && run "$fanfold" "${long[@]}" --output cut --plot cut.svg --resume && expect 0
 rm cut.svg && run "$fanfold" "${long[@]}" --output cut --plot cut.svg --resume && expect 2 && says '--restart'
 what='points that are not there' && rm -f cut cut.*
-killed_at_work cut 0 "$fanfold" "${long[@]}" --output cut --resume
+killed_at_work cut 0.1 "$fanfold" "${long[@]}" --output cut --resume
 run "$fanfold" "${long[@]}" --output cut --plot cut.svg --resume && expect 3 && says 'begun without plot'
 checks=$((checks + 1)) && [ ! -e cut.svg ] || fail "$what: a picture of some rows"
 
