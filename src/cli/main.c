@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "fanfold/job.h"
@@ -90,6 +91,13 @@ static int command_main(int argc, char **argv, bool other_rank)
     return run_command(argc, argv, other_rank);
 }
 
+/* A launcher that sees one rank fail kills the others: rank 0 is to say why before that. */
+static void let_rank_0_speak(int code)
+{
+    if (code == 2)
+        (void)nanosleep(&(struct timespec){.tv_sec = 2}, NULL);
+}
+
 int main(int argc, char **argv)
 {
     int code;
@@ -100,5 +108,8 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     launch l = launch_read();
     message_silence(l.rank > 0);
-    return close_stdout(command_main(argc, argv, l.rank > 0));
+    code = command_main(argc, argv, l.rank > 0);
+    if (l.rank > 0)
+        let_rank_0_speak(code);
+    return close_stdout(code);
 }

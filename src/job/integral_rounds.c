@@ -25,7 +25,7 @@ typedef struct drive {
     void *state;
     fan_buffer replies, items;
     double item_ns; /* what an item took of those worked on here, on average; 0: not known */
-    int64_t kept_ns, shown_ns;
+    int64_t begun_ns, kept_ns, shown_ns;
     bool in_round; /* the state is in the middle of one, and not one to be kept */
 } drive;
 
@@ -73,7 +73,7 @@ static bool take_up(drive *d)
 static fan_status begin(drive *d, fan_error *error)
 {
     const fani_integral_rounds *o = d->o;
-    d->kept_ns = d->shown_ns = fani_clock_ns();
+    d->begun_ns = d->kept_ns = d->shown_ns = fani_clock_ns();
     fan_status status;
     if (take_up(d)) {
         fani_estimate e = {0};
@@ -239,12 +239,26 @@ static fan_status one_round(drive *d, bool *more, fan_error *error)
                             : status;
 }
 
+static bool is_late(const drive *d)
+{
+    const uint64_t limit = fani_job_ms(d->o->run->job, FANI_KEY_TIMEOUT);
+    return limit && fani_clock_ns() - d->begun_ns > (int64_t)limit * 1000000;
+}
+
+/* What it has come to, where its time may be over. */
+static void conclude(const drive *d, fani_estimate *estimate)
+{
+    fani_method_result(d->o->method, d->state, d->o->integrand->components, estimate);
+    if (estimate->verdict == FANI_VERDICT_OPEN)
+        estimate->verdict = FANI_VERDICT_TIME;
+}
+
 fan_status fani_integral_rounds_run(const fani_integral_rounds *rounds, fani_estimate *estimate,
                                     fan_error *error)
 {
     drive d = {.o = rounds};
     fan_status status = begin(&d, error);
-    for (bool more = true; status == FAN_OK && more;) {
+    for (bool more = true; status == FAN_OK && more && !is_late(&d);) {
         if (is_stopped(rounds->run))
             status = fani_error_set(error, FAN_E_CANCELLED, "stopped");
         if (status == FAN_OK)
@@ -256,7 +270,7 @@ fan_status fani_integral_rounds_run(const fani_integral_rounds *rounds, fani_est
     }
     end_showing(&d);
     if (status == FAN_OK)
-        fani_method_result(rounds->method, d.state, rounds->integrand->components, estimate);
+        conclude(&d, estimate);
     else if (status == FAN_E_CANCELLED && d.state && !d.in_round && rounds->path)
         (void)keep(&d, NULL); /* what can't be kept is done again */
     rounds->method->close(d.state);

@@ -63,6 +63,10 @@ checks=$((checks + 1)) && grep -q 'divergent$' out || fail "$what: $(cat out)"
 what='a small budget' && run "$fanfold" integrate "${ball[@]}" --method vegas --rel 1e-9 --max-evals 20000 --format tsv
 expect 1 && says 'max-evals is used up'
 checks=$((checks + 1)) && grep -q '^0\.41.*vegas	budget$' out || fail "$what: $(cat out)"
+what='its time' && run timeout 240 "$fanfold" integrate "${ball[@]}" --method vegas --rel 1e-9 --max-evals 1e15 \
+    --timeout 0.5 --format tsv
+expect 1 && says 'the timeout is over'
+checks=$((checks + 1)) && grep -q '^0\.41.*vegas	time$' out || fail "$what: $(cat out)"
 what='NaN that persists' && run "$fanfold" integrate 'sqrt(x)' --over x=-1:1 && expect 1 && says 'nan at x = -'
 what='a point that is none' && run "$fanfold" integrate 'sin(x)/x' --over x=-1:1 && expect 0
 what='reversed bounds' && run "$fanfold" integrate x --over x=2:0 --format tsv && expect 0

@@ -67,6 +67,7 @@ typedef enum fani_verdict {
     FANI_VERDICT_ROUNDING,   /* no further: the arithmetic's noise is above the goal */
     FANI_VERDICT_DIVERGENT,  /* the integral seems not to exist */
     FANI_VERDICT_NOT_FINITE, /* values that are not finite persist: `bad` says where */
+    FANI_VERDICT_TIME,       /* by who drives the rounds, of an open one: no method's */
 } fani_verdict;
 
 /* The integral so far. */

@@ -53,8 +53,8 @@ fan_status fani_method_find(const char *name, size_t dimension, const fani_metho
 
 const char *fani_verdict_name(fani_verdict verdict)
 {
-    static const char *const names[] = {"open",     "reached",   "budget",
-                                        "rounding", "divergent", "not finite"};
+    static const char *const names[] = {"open",      "reached",    "budget", "rounding",
+                                        "divergent", "not finite", "time"};
     return names[verdict];
 }
 
