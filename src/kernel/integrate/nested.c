@@ -14,7 +14,7 @@
 enum { DIMENSIONS_MAX = 3, POINTS = FANI_POINTS_MAX };
 static const double inner_share = 0.05; /* of the tolerance, for the integrals inside */
 /* Points of one inner integral, at most. */
-static const double limit_least = 64, limit_most = 20000;
+static const double limit_least = 64, limit_most = 20000, below_most = 4e6;
 #define INSIDE fani_method_gauss_kronrod
 
 /* What inner integrals add up to, over an item. */
@@ -184,12 +184,14 @@ static bool persistently_bad(const nested *s)
     return fani_bad_values_persist(&s->known.bad, s->known.evaluations);
 }
 
-/* Several times the root of the budget: a level shall not use it up. */
+/* Several times the root of the budget: a level shall not use it up. And nothing ends an item, so
+ * it is short: so many points at most below one of the outer integral. */
 static uint64_t limit_of(const nested *s)
 {
-    const double root =
-        pow((double)s->goal.evaluations_max, 1 / (double)s->outer.domain->dimension);
-    return (uint64_t)fmin(fmax(8 * root, limit_least), limit_most);
+    const double levels = (double)s->outer.domain->dimension;
+    const double root = pow((double)s->goal.evaluations_max, 1 / levels);
+    const double most = fmin(limit_most, pow(below_most, 1 / (levels - 1)));
+    return (uint64_t)fmin(fmax(8 * root, limit_least), most);
 }
 
 static fan_status next_round(void *state, fani_round *round)

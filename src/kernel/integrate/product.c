@@ -18,6 +18,7 @@
 #include "state_bytes.h"
 #include "uniform.h"
 
+enum { AXIS_MOST = 10000000 }; /* evaluations of one axis: nothing ends an item, so it is short */
 enum { POINTS = FANI_POINTS_MAX, DIMENSIONS = FAN_INTEGRAL_DIMENSION_MAX };
 static const double test_tolerance = 1e-9; /* relative: what is more is no product */
 
@@ -186,7 +187,7 @@ static void put_integrals(product *s)
         product_item *item = &s->items[axis];
         item->kind = ITEM_INTEGRAL;
         item->axis = axis;
-        item->evaluations_max = left / s->d;
+        item->evaluations_max = left / s->d < AXIS_MOST ? left / s->d : AXIS_MOST;
         item->rel = fmax(s->goal.rel, 1e-13) / (2 * (double)s->d);
         item->abs = s->goal.rel > 0 || scale == 0 ? 0 : 1e-14 * scale;
         for (size_t k = 0; k < s->d; k++)
