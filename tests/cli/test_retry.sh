@@ -372,7 +372,7 @@ items=$((items - 1))
 
 what='integrals'
 for i in {1..2}; do
-    printf 'cos(%d*x); over x=0:1\ncos(%d*x); over x=0:1; points 3000000\n# a remark\n' "$i" "$i"
+    printf 'cos(%d*x); over x=0:1\ncos(%d*x)+lgamma(x+2); over x=0:1; points 600000\n# a remark\n' "$i" "$i"
 done >integrals
 printf 'cos(\n1/(x<0.5?0:1); over x=0:1; rule left\n' >>integrals
 run "$fanfold" integrate x --over x=0:1 --input integrals --output plain.sums --no-journal
