@@ -5,18 +5,8 @@
 #include <unistd.h>
 
 #include "fanfold/executor.h"
+#include "sanitized.h"
 #include "shim.h"
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
 
 /* In a program that has room for the stacks of some hundred threads. */
 static void expect_refusal(void)

@@ -1,4 +1,5 @@
 /* Memory for long numbers. */
+#include "sanitized.h"
 #include "shim.h"
 
 #include <stdint.h>
@@ -37,6 +38,10 @@ FAN_TEST(large, too_much_is_refused)
     volatile size_t most = SIZE_MAX;         /* the compiler knows that this can't be had */
     EXPECT_TRUE(!fani_large_allocate(most)); /* which rounding up would make a small one */
     EXPECT_TRUE(!fani_large_allocate(most / 2 + 1));
+    if (SANITIZED)
+        return; /* a program that asks for so much is ended */
+    EXPECT_TRUE(!fani_large_allocate(most / 2 - 5));
+    EXPECT_TRUE(!fani_large_malloc(most));
 }
 
 /* Advice touches nothing, and memory without a whole page is left alone. */

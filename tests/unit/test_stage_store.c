@@ -6,18 +6,8 @@
 
 #include "fanfold/stage.h"
 #include "folder_kit.h"
+#include "sanitized.h"
 #include "shim.h"
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
 
 enum { HANG_MS = 120000, TEXT = 20000 };
 

@@ -1,0 +1,16 @@
+/* Whether a sanitizer watches this program: some of what the system allows it ends. */
+#ifndef FAN_TESTS_SANITIZED_H
+#define FAN_TESTS_SANITIZED_H
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
+#endif
